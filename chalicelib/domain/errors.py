@@ -1,0 +1,64 @@
+"""What can go wrong, as types.
+
+PSchedulerError
+├── NotFound            the thing named does not exist, or must not be seen
+├── Invalid             the request is at fault; the sentence names the member
+│   ├── Unprocessable   well-formed, but cannot be acted on (no tool in common)
+│   └── TooLarge        more than the node stores or may answer
+├── Forbidden           the caller may not do this
+├── Unsupported         asks for an API level above this node's
+├── Conflict            somebody else holds the time, or was faster
+│   ├── StaleRun        the run changed between read and write
+│   └── BadTransition   a run cannot go from its state to the one asked for
+└── Unavailable         something the node needs did not answer
+
+Only ``api/http.py`` knows their HTTP numbers. A failed measurement is none of these: it is a result.
+"""
+
+
+class PSchedulerError(Exception):
+    """The base of every error this product raises on purpose; ``str()`` of it is fit for a client."""
+
+    def __init__(self, message: str):
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(PSchedulerError):
+    """The thing named does not exist, or must not be seen."""
+
+
+class Invalid(PSchedulerError):
+    """The request is at fault; the message names the member and what is wrong with it."""
+
+
+class Unprocessable(Invalid):
+    """Well-formed, but cannot be acted on."""
+
+
+class TooLarge(Invalid):
+    """More than the node stores or may answer."""
+
+
+class Forbidden(PSchedulerError):
+    """The caller may not do this."""
+
+
+class Unsupported(PSchedulerError):
+    """Asks for an API level above this node's."""
+
+
+class Conflict(PSchedulerError):
+    """Somebody else holds the time, or was faster."""
+
+
+class StaleRun(Conflict):
+    """The run changed between read and write."""
+
+
+class BadTransition(Conflict):
+    """A run cannot go from its state to the one asked for."""
+
+
+class Unavailable(PSchedulerError):
+    """Something the node needs did not answer."""

@@ -1,0 +1,27 @@
+"""Numbers with SI suffixes, as contract/types.md section 2 defines them."""
+
+import re
+
+from chalicelib.domain.errors import Invalid
+
+PATTERN = r"^\d+(?:\.\d+)?(?:\s*[KMGTPEZYkmgtpezy][iI]?)?$"
+
+_PARTS = re.compile(r"^(-?\d+(?:\.\d+)?)\s*(?:([kmgtpezy])(i?))?$", re.IGNORECASE)
+_POWERS = "kmgtpezy"
+
+
+def parse_si(text: str | int) -> int | float:
+    """``10``, ``"2k"`` (2000), ``"2Ki"`` (2048), ``"1.5M"`` -> number; ``m`` is mega, never milli.
+
+    A whole value comes back as an int, also from a fraction ("1.5k" is 1500). Raises Invalid.
+    """
+    if isinstance(text, int):
+        return text
+    found = _PARTS.match(text.strip())
+    if not found:
+        raise Invalid(f"{text!r} is not a number with an optional SI suffix")
+    digits, letter, binary = found.groups()
+    base = 1024 if binary else 1000
+    scale = base ** (_POWERS.index(letter.lower()) + 1) if letter else 1
+    value = float(digits) * scale if "." in digits else int(digits) * scale
+    return int(value) if value == int(value) else value

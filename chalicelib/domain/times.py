@@ -1,0 +1,116 @@
+"""Durations, timestamps and the schedule's whole-second arithmetic.
+
+All instants are aware datetimes in UTC; all durations are timedeltas. The formats are those of
+contract/types.md section 2; starts are cut to the second and durations rounded up to it
+(contract/scheduler.md section 1).
+"""
+
+import datetime as dt
+import math
+import re
+
+import isodate
+
+from chalicelib.domain.errors import Invalid
+
+UTC = dt.timezone.utc
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = dt.timedelta(seconds=1)
+ZERO = dt.timedelta(0)
+LONGEST = dt.timedelta(days=36525)
+
+_NUMBER = r"\d+(?:\.\d+)?"
+DURATION_PATTERN = (
+    rf"^P(?:{_NUMBER}W)?(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?$"
+)
+_ALIGNED = re.compile(r"^@(?:R\d*/)?(P.*)$")
+
+
+def parse_duration(text: str) -> dt.timedelta:
+    """ISO 8601 text -> timedelta.
+
+    Raises Invalid for anything else, for calendar units (years, months) and beyond a century.
+    """
+    if text == "PT":
+        return ZERO  # passes the type and reads as nothing (contract/types.md section 2)
+    try:
+        value = isodate.parse_duration(text)
+    except (isodate.ISO8601Error, TypeError, ValueError, OverflowError) as trouble:
+        raise Invalid(f"{text!r} is not an ISO 8601 duration") from trouble
+    if not isinstance(value, dt.timedelta):
+        raise Invalid(f"{text!r} has years or months, which have no fixed length")
+    if abs(value) > LONGEST:
+        raise Invalid(f"{text!r} is longer than a century")
+    return value
+
+
+def format_duration(value: dt.timedelta) -> str:
+    """timedelta -> canonical ISO 8601 text: 90 s is ``PT1M30S``, a day ``P1D``, nothing ``P0D``."""
+    return str(isodate.duration_isoformat(value))
+
+
+def parse_timestamp(text: str) -> dt.datetime:
+    """ISO 8601 date and time -> aware datetime in UTC; one without a zone is taken as UTC.
+
+    Raises Invalid when the text is no instant.
+    """
+    try:
+        moment: dt.datetime = isodate.parse_datetime(text.strip())
+    except (isodate.ISO8601Error, ValueError, TypeError, AttributeError, OverflowError):
+        moment = _from_isoformat(text)
+    try:
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC)
+    except (OverflowError, ValueError) as trouble:
+        raise Invalid(f"{text!r} is outside the calendar") from trouble
+
+
+def _from_isoformat(text: str) -> dt.datetime:
+    # Dates alone and a space for the T, which isodate's datetime parser refuses.
+    try:
+        return dt.datetime.fromisoformat(text.strip())
+    except (ValueError, AttributeError) as trouble:
+        raise Invalid(f"{text!r} is not an ISO 8601 timestamp") from trouble
+
+
+def format_timestamp(moment: dt.datetime) -> str:
+    """Aware datetime -> ISO 8601 text in UTC, as clients see it."""
+    return moment.astimezone(UTC).isoformat()
+
+
+def truncate(moment: dt.datetime) -> dt.datetime:
+    """The whole second this instant lies in."""
+    return moment.replace(microsecond=0)
+
+
+def round_up(value: dt.timedelta) -> dt.timedelta:
+    """The shortest whole-second duration that holds this one."""
+    return SECOND * math.ceil(value / SECOND)
+
+
+def parse_absolute_or_relative(text: str, now: dt.datetime) -> dt.datetime:
+    """A TimestampAbsoluteRelative -> instant, cut to the second.
+
+    ``P...`` counts from now; ``@P...`` is the next whole multiple of the interval since the Unix
+    epoch, so ``@PT1H`` is the next top of an hour, UTC (contract/scheduler.md section 4).
+    Raises Invalid.
+    """
+    aligned = _ALIGNED.match(text)
+    if aligned:
+        return _next_multiple(parse_duration(aligned.group(1)), text, now)
+    if text.startswith("P"):
+        return truncate(_shift(now, parse_duration(text), text))
+    return truncate(parse_timestamp(text))
+
+
+def _next_multiple(step: dt.timedelta, text: str, now: dt.datetime) -> dt.datetime:
+    if step < SECOND or step % SECOND:
+        raise Invalid(f"{text!r} must align to one or more whole seconds")
+    return _shift(EPOCH, step * ((now - EPOCH) // step + 1), text)
+
+
+def _shift(moment: dt.datetime, by: dt.timedelta, text: str) -> dt.datetime:
+    try:
+        return moment + by
+    except OverflowError as trouble:
+        raise Invalid(f"{text!r} is outside the calendar") from trouble

@@ -1,0 +1,163 @@
+"""Fields: the rows a test's spec is declared in, and how they appear on a command line.
+
+The command line is optparse's, as existing clients expect of it: unambiguous abbreviations,
+``--option=value``, integers in C notation (0x, 0b, a leading 0 for octal); see contract/tests.md
+section 0.
+"""
+
+import dataclasses
+import json
+import optparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.si import parse_si
+from chalicelib.domain.types import type_schema
+
+Spec = Mapping[str, JSON]
+Type = str | dict[str, JSON]
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One member of a test's spec; everything known about it stands in its row.
+
+    name      the member
+    type      a name in the type dictionary, or a JSON Schema
+    flags     its command-line spellings, separated by spaces; none keeps it off the command line
+    kind      how its argument reads: string, lower (a string put in lower case), int, float,
+              si (2k), json, list (repeatable), flag (no argument, true), switch (--x and --no-x)
+    required  whether the spec must have it
+    since     the schema version that brought it, ``until`` the last that has it
+    retyped   {schema version: type} where later versions changed the type
+    level     value -> schema version it needs, where ``since`` is not the whole truth
+    read      argument(s) as parsed -> the member's value; raises Invalid
+    write     the member's value -> its arguments, flags and all
+    label     its name in the text of a spec; help, its line in the command's help
+    """
+
+    name: str
+    type: Type
+    flags: str = ""
+    kind: str = "string"
+    required: bool = False
+    since: int = 1
+    until: int | None = None
+    retyped: Mapping[int, Type] = dataclasses.field(default_factory=dict)
+    level: Callable[[JSON], int] | None = None
+    read: Callable[[JSON], JSON] | None = None
+    write: Callable[[JSON], list[str]] | None = None
+    label: str = ""
+    help: str = ""
+
+    def exists_in(self, version: int) -> bool:
+        return self.since <= version and (self.until is None or version <= self.until)
+
+    def schema(self, version: int) -> dict[str, JSON]:
+        """The member's JSON Schema at a schema version of the spec."""
+        changes = [number for number in self.retyped if number <= version]
+        return type_schema(self.retyped[max(changes)] if changes else self.type)
+
+    def version_needed(self, value: JSON) -> int:
+        """The lowest schema version of a spec that can hold this value."""
+        return self.level(value) if self.level else self.since
+
+    @property
+    def option(self) -> str:
+        """The spelling that spec-to-cli writes: the long one."""
+        return next(flag for flag in self.flags.split() if flag.startswith("--"))
+
+
+class _Parser(optparse.OptionParser):
+    """optparse, except that it raises where it would write to stderr and leave."""
+
+    def error(self, msg: str) -> NoReturn:
+        raise Invalid(f"{self.get_usage()}\n{msg}\n")
+
+    def print_help(self, file: object = None) -> NoReturn:
+        # Help travels as the text of an error: that is where clients look for it.
+        raise Invalid(self.format_help())
+
+
+def parse_arguments(
+    name: str, fields: Sequence[Field], arguments: Sequence[str]
+) -> dict[str, JSON]:
+    """Command-line arguments -> spec, ``schema`` included, with only what was given.
+
+    Raises Invalid with the complaint, or with the help text when that was asked for. The spec is
+    not yet checked against its schema.
+    """
+    by_name = {field.name: field for field in fields if field.flags}
+    given, stray = _parser(name, by_name.values()).parse_args(list(arguments))
+    if stray:
+        raise Invalid(f"Unexpected argument: {' '.join(stray)}")
+    values = {key: value for key, value in vars(given).items() if value is not None}
+    spec = {key: _read(by_name[key], value) for key, value in values.items()}
+    version = max([1, *(by_name[key].version_needed(value) for key, value in spec.items())])
+    return {"schema": version, **spec}
+
+
+def _parser(name: str, fields: Iterable[Field]) -> _Parser:
+    parser = _Parser(prog="task", usage=f"Usage: task [task-options] {name} [test-options]")
+    for field in fields:
+        short_and_long = field.flags.split()
+        positive = [flag for flag in short_and_long if not flag.startswith("--no-")]
+        negative = [flag for flag in short_and_long if flag.startswith("--no-")]
+        parser.add_option(*positive, dest=field.name, help=field.help, **_ACTIONS[field.kind])
+        if negative:
+            help_no = f"Do not: {field.help}"
+            parser.add_option(*negative, dest=field.name, help=help_no, action="store_false")
+    return parser
+
+
+_ACTIONS: dict[str, dict[str, Any]] = {
+    "string": {"action": "store"},
+    "lower": {"action": "store"},
+    "si": {"action": "store"},
+    "json": {"action": "store"},
+    "int": {"action": "store", "type": "int"},
+    "float": {"action": "store", "type": "float"},
+    "list": {"action": "append"},
+    "flag": {"action": "store_true"},
+    "switch": {"action": "store_true"},
+}
+
+
+def _read(field: Field, value: JSON) -> JSON:
+    if field.kind == "lower":
+        value = value.lower()
+    elif field.kind == "si":
+        value = parse_si(value)
+    elif field.kind == "json":
+        value = _read_json(field, value)
+    return field.read(value) if field.read else value
+
+
+def _read_json(field: Field, text: str) -> JSON:
+    try:
+        return json.loads(text)
+    except ValueError as trouble:
+        raise Invalid(f"{field.option}: not JSON: {trouble}") from trouble
+
+
+def format_arguments(fields: Sequence[Field], spec: Spec) -> list[str]:
+    """Spec -> the command-line arguments that make it, in the order of the fields."""
+    return [
+        argument
+        for field in fields
+        if field.flags and field.name in spec
+        for argument in _write(field, spec[field.name])
+    ]
+
+
+def _write(field: Field, value: JSON) -> list[str]:
+    if field.write:
+        return field.write(value)
+    if isinstance(value, bool) and field.kind in ("flag", "switch"):
+        off = field.flags.split()[-1] if field.kind == "switch" else None
+        return [field.option] if value else [off] if off else []
+    values = value if field.kind == "list" and isinstance(value, list) else [value]
+    write = json.dumps if field.kind == "json" else str
+    return [text for item in values for text in (field.option, write(item))]

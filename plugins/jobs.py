@@ -1,0 +1,117 @@
+"""What a plugin is handed while it works: a Job for a tool, a Delivery for an archiver."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from chalicelib.domain.errors import PSchedulerError
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import format_duration, parse_duration
+
+
+class PluginFailed(PSchedulerError):
+    """A plugin could not do its work; the message becomes the result's error, diags its details."""
+
+    def __init__(self, message: str, diags: str = ""):
+        super().__init__(message)
+        self.diags = diags
+
+
+class Cancelled(PluginFailed):
+    """The run was cancelled while its tool worked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Completed:
+    """A program that ended: its exit status (negative: the signal) and what it printed."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Host(Protocol):
+    """What the machine does for a tool; every wait in it ends early, raising Cancelled, on cancel."""
+
+    def sleep_until(self, moment: dt.datetime) -> None: ...
+
+    def now(self) -> dt.datetime: ...
+
+    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
+        """Run a program to its end. Raises PluginFailed when it cannot start or takes too long."""
+        ...
+
+    def clock_state(self) -> dict[str, JSON]:
+        """This node's answer to /clock."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run as its tool sees it."""
+
+    test: str
+    spec: Mapping[str, JSON]
+    host: Host
+    start: dt.datetime
+    duration: dt.timedelta
+    participant: int = 0
+    participant_data: Sequence[JSON] = ()
+    emit: Callable[[JSON], None] = lambda result: None
+    """Hand over one result of a test that streams them; each becomes a run of its own."""
+
+    def wait_for_start(self) -> None:
+        self.host.sleep_until(self.start)
+
+    def sleep(self, duration: dt.timedelta) -> None:
+        self.host.sleep_until(self.host.now() + duration)
+
+    def setting(self, name: str, default: dt.timedelta) -> dt.timedelta:
+        """A member of the spec that is a duration."""
+        return parse_duration(self.spec[name]) if name in self.spec else default
+
+
+def wrapped(result: JSON, diags: str = "", error: str | None = None) -> dict[str, JSON]:
+    """A local result in the wrapped form (contract/tools.md section 0)."""
+    return {"succeeded": True, "diags": diags, "error": error, "result": result}
+
+
+@dataclasses.dataclass(frozen=True)
+class Delivery:
+    """One result on its way to an archive: the archiver's settings, the document, attempts so far."""
+
+    data: Mapping[str, JSON]
+    result: JSON
+    attempts: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a delivery went. One that failed and has ``retry`` is tried again that long from now."""
+
+    succeeded: bool
+    error: str | None = None
+    retry: dt.timedelta | None = None
+
+    def reply(self) -> dict[str, JSON]:
+        """As archivings show it (contract/archivers.md section 4)."""
+        members = {
+            "succeeded": self.succeeded,
+            "error": self.error,
+            "retry": format_duration(self.retry) if self.retry is not None else None,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+def retry_after(policy: Sequence[Mapping[str, JSON]], attempts: int) -> dt.timedelta | None:
+    """The wait a retry policy allows after this many earlier attempts; None when it is used up.
+
+    The policy is a list of ``{attempts, wait}`` segments (contract/archivers.md section 4).
+    """
+    left = attempts
+    for segment in policy:
+        left -= segment["attempts"]
+        if left < 0:
+            return parse_duration(segment["wait"])
+    return None

@@ -1,0 +1,72 @@
+"""Every plugin, by kind and name. The lists are explicit; a test holds them against the folders.
+
+Installed packages can add plugins through the entry-point groups ``pscheduler.tests``, ``.tools``,
+``.archivers`` and ``.contexts``, each naming a constant such as ``package.module:TEST``.
+"""
+
+import functools
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from plugins.archivers import bitbucket, failer
+from plugins.archivers import http as http_archiver
+from plugins.base import Archiver, Context, Plugin, Test, Tool
+from plugins.contexts import changefail, changenothing
+from plugins.tests import clock, dns, http, idle, idlebgm, idleex, noop, rtt
+from plugins.tools import curl, dnspy, passthrough, ping, psclock, sleep, sleepbgm, snooze, tcpping
+
+TESTS = (clock.TEST, dns.TEST, http.TEST, idle.TEST, idlebgm.TEST, idleex.TEST, noop.TEST, rtt.TEST)
+TOOLS = (
+    curl.TOOL,
+    dnspy.TOOL,
+    passthrough.TOOL,
+    ping.TOOL,
+    psclock.TOOL,
+    sleep.TOOL,
+    sleepbgm.TOOL,
+    snooze.TOOL,
+    tcpping.TOOL,
+)
+ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
+CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT)
+
+AnyPlugin = TypeVar("AnyPlugin", bound=Plugin)
+
+
+def _by_name(kind: str, own: Sequence[AnyPlugin]) -> Mapping[str, AnyPlugin]:
+    added = [entry.load() for entry in importlib.metadata.entry_points(group=f"pscheduler.{kind}")]
+    plugins = {plugin.name: plugin for plugin in [*added, *own]}  # our own cannot be replaced
+    return dict(sorted(plugins.items()))
+
+
+@functools.cache
+def tests() -> Mapping[str, Test]:
+    """The tests by name, in order of their names."""
+    return _by_name("tests", TESTS)
+
+
+@functools.cache
+def tools() -> Mapping[str, Tool]:
+    """The tools by name, in order of their names."""
+    return _by_name("tools", TOOLS)
+
+
+@functools.cache
+def archivers() -> Mapping[str, Archiver]:
+    """The archivers by name, in order of their names."""
+    return _by_name("archivers", ARCHIVERS)
+
+
+@functools.cache
+def contexts() -> Mapping[str, Context]:
+    """The contexts by name, in order of their names."""
+    return _by_name("contexts", CONTEXTS)
+
+
+def tools_for(test: str) -> list[Tool]:
+    """The tools that perform a test, the preferred first (contract/api.md: preference, then name)."""
+    return sorted(
+        (tool for tool in tools().values() if test in tool.tests),
+        key=lambda tool: (-tool.preference, tool.name),
+    )

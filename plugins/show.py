@@ -1,0 +1,86 @@
+"""What a spec or a result looks like to a person: blocks, rendered as text and as HTML.
+
+A test returns blocks and never writes markup, so everything that reaches a page is escaped here.
+"""
+
+import dataclasses
+import html
+from collections.abc import Sequence
+
+from chalicelib.domain.schemas import JSON
+
+TEXT, HTML = "text/plain", "text/html"
+UNSPECIFIED = "Not Specified"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Labels and values, one a line; a value of UNSPECIFIED stands for a member that is absent."""
+
+    rows: Sequence[tuple[str, JSON]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows under headings; ``line`` is the format of one row in the text form."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[JSON]]
+    line: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Lines:
+    """Text as it is: one paragraph a line."""
+
+    lines: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Preformatted:
+    """Text whose line breaks and spaces matter."""
+
+    text: str
+
+
+Block = Rows | Table | Lines | Preformatted
+
+
+def render(blocks: Sequence[Block], mime: str) -> str:
+    """Blocks as ``text/plain`` or ``text/html``, without a newline at the end."""
+    one, between = (_html, "\n") if mime == HTML else (_text, "\n\n")
+    return between.join(one(block) for block in blocks)
+
+
+def _text(block: Block) -> str:
+    match block:
+        case Rows(rows):
+            width = max((len(label) for label, _ in rows), default=0) + 2
+            return "\n".join(f"{(label + ' ').ljust(width, '.')} {value}" for label, value in rows)
+        case Table(_, rows, line):
+            return "\n".join(line.format(*row).rstrip() for row in rows)
+        case Lines(lines):
+            return "\n".join(lines)
+        case Preformatted(text):
+            return text
+
+
+def _html(block: Block) -> str:
+    match block:
+        case Rows(rows):
+            return _table([_row("td", pair) for pair in rows])
+        case Table(headings, rows, _):
+            return _table([_row("th", headings), *(_row("td", row) for row in rows)])
+        case Lines(lines):
+            return "\n".join(f"<p>{html.escape(line)}</p>" for line in lines)
+        case Preformatted(text):
+            return f"<pre>{html.escape(text)}</pre>"
+
+
+def _table(rows: Sequence[str]) -> str:
+    return "<table>\n" + "\n".join(rows) + "\n</table>"
+
+
+def _row(cell: str, values: Sequence[JSON]) -> str:
+    cells = "".join(f"<{cell}>{html.escape(str(value))}</{cell}>" for value in values)
+    return f"<tr>{cells}</tr>"
