@@ -18,6 +18,8 @@ class Settings:
     """The first part of every key in the store; two nodes may share tables under two names."""
     hostname: str = ""
     """The name this node has among participants and at /hostname."""
+    url: str = ""
+    """Where clients reach this node, without a slash at the end; https://<hostname>/pscheduler if empty."""
     prefix: str = "pscheduler"
     """Tables and queues are named <prefix>-<name>."""
     bucket: str = "pscheduler-results"
@@ -26,6 +28,11 @@ class Settings:
     """Seconds a tool may take, all in all; 0 where nothing limits it. On Lambda 840."""
     verify_tls: bool = False
     """Whether the certificates of other nodes are checked."""
+
+    @property
+    def base_url(self) -> str:
+        """The API root, for hrefs that leave the node outside a request."""
+        return self.url or f"https://{self.hostname}/pscheduler"
 
 
 def _read(field: "dataclasses.Field[object]") -> object:

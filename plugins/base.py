@@ -2,7 +2,7 @@
 
 A plugin is one module with one constant (TEST, TOOL, ARCHIVER or CONTEXT) built from a class here,
 and the functions it names. Nothing in a plugin knows of storage, queues or HTTP routes: what it
-needs while it works is handed to it, as a Job or a Delivery (``plugins/jobs.py``).
+needs while it works is handed to it, as a Job or a Parcel (``plugins/jobs.py``).
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from chalicelib.domain.times import ZERO
 from plugins.fields import Field, Spec, format_arguments, parse_arguments
 from plugins.jobs import Cancelled as Cancelled
 from plugins.jobs import Completed as Completed
-from plugins.jobs import Delivery, Job, Outcome
+from plugins.jobs import Job, Outcome, Parcel
 from plugins.jobs import PluginFailed as PluginFailed
 from plugins.jobs import retry_after as retry_after
 from plugins.jobs import wrapped as wrapped
@@ -215,7 +215,7 @@ class Archiver(Plugin):
     """A place to send results: ``data`` {schema version: schema} of its settings, ``deliver`` does it."""
 
     data: Mapping[int, dict[str, JSON]]
-    deliver: Callable[[Delivery], Outcome]
+    deliver: Callable[[Parcel], Outcome]
 
     @functools.cached_property
     def data_versions(self) -> Versions:

@@ -1,4 +1,4 @@
-"""What a plugin is handed while it works: a Job for a tool, a Delivery for an archiver."""
+"""What a plugin is handed while it works: a Job for a tool, a Parcel for an archiver."""
 
 import dataclasses
 import datetime as dt
@@ -78,8 +78,8 @@ def wrapped(result: JSON, diags: str = "", error: str | None = None) -> dict[str
 
 
 @dataclasses.dataclass(frozen=True)
-class Delivery:
-    """One result on its way to an archive: the archiver's settings, the document, attempts so far."""
+class Parcel:
+    """One result handed to an archiver: its settings, the document, and the attempts made before."""
 
     data: Mapping[str, JSON]
     result: JSON

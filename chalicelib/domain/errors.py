@@ -8,6 +8,8 @@ PSchedulerError
 ├── Forbidden           the caller may not do this
 ├── Unsupported         asks for an API level above this node's
 ├── Conflict            somebody else holds the time, or was faster
+│   ├── Blocked         a run is in the way
+│   ├── Overtaken       something changed between reading and writing: decide again
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
 └── Unavailable         something the node needs did not answer
@@ -50,6 +52,18 @@ class Unsupported(PSchedulerError):
 
 class Conflict(PSchedulerError):
     """Somebody else holds the time, or was faster."""
+
+
+class Blocked(Conflict):
+    """A run is in the way; ``run`` is its uuid."""
+
+    def __init__(self, message: str, run: str):
+        super().__init__(message)
+        self.run = run
+
+
+class Overtaken(Conflict):
+    """Something changed between reading and writing: read and decide again."""
 
 
 class StaleRun(Conflict):

@@ -1,0 +1,102 @@
+"""The table of contents: every page, every clock, every queue."""
+
+import datetime as dt
+import os
+from typing import Any
+
+from chalice import Chalice, Rate
+from chalicelib.outside.machine import Machine
+
+from chalicelib.api import node, plugins, results, runs, schedule, tasks
+from chalicelib.api.http import page
+from chalicelib.domain.times import UTC
+from chalicelib.outside import queues
+from chalicelib.service import archiving, running
+from chalicelib.ticks import archive, dispatch, plan, reap
+
+app = Chalice(app_name="pscheduler")
+
+# --- pages -------------------------------------------------------------------------------------
+
+page(app, "/", GET=node.root)
+page(app, "/api", GET=node.api)
+page(app, "/hostname", GET=node.hostname)
+page(app, "/clock", GET=node.clock)
+page(app, "/schedule-horizon", GET=node.schedule_horizon)
+page(app, "/status", GET=node.status)
+
+page(app, "/tests", GET=plugins.tests)
+page(app, "/tests/{name}", GET=plugins.test)
+page(app, "/tests/{name}/spec", GET=plugins.test_spec)
+page(app, "/tests/{name}/spec/is-valid", GET=plugins.spec_is_valid)
+page(app, "/tests/{name}/participants", GET=plugins.participants)
+page(app, "/tests/{name}/tools", GET=plugins.test_tools)
+page(app, "/tools", GET=plugins.tools)
+page(app, "/tools/{name}", GET=plugins.tool)
+page(app, "/archivers", GET=plugins.archivers)
+page(app, "/archivers/{name}", GET=plugins.archiver)
+page(app, "/archivers/{name}/data-is-valid", GET=plugins.archiver_data_is_valid)
+page(app, "/contexts", GET=plugins.contexts)
+page(app, "/contexts/{name}", GET=plugins.context)
+page(app, "/contexts/{name}/data-is-valid", GET=plugins.context_data_is_valid)
+
+page(app, "/tasks", GET=tasks.list_tasks, POST=tasks.post_task)
+page(app, "/tasks/{task}", GET=tasks.get_task, DELETE=tasks.delete_task)
+page(app, "/tasks/{task}/cli", GET=tasks.get_cli)
+page(app, "/tasks/{task}/runtimes", GET=tasks.get_runtimes)
+page(app, "/tasks/{task}/runs", GET=runs.list_runs, POST=runs.post_run)
+page(app, "/tasks/{task}/runs/{run}", GET=runs.get_run, PUT=runs.put_run, DELETE=runs.delete_run)
+page(app, "/tasks/{task}/runs/{run}/result", GET=results.get_result)
+page(app, "/schedule", GET=schedule.schedule)
+
+# --- clocks ------------------------------------------------------------------------------------
+
+EVERY_MINUTE = Rate(1, unit=Rate.MINUTES)
+
+
+@app.schedule(EVERY_MINUTE, name="plan")
+def plan_tick(event: Any) -> None:
+    plan.tick(dt.datetime.now(UTC))
+
+
+@app.schedule(EVERY_MINUTE, name="dispatch")
+def dispatch_tick(event: Any) -> None:
+    dispatch.tick(dt.datetime.now(UTC))
+
+
+@app.schedule(EVERY_MINUTE, name="reap")
+def reap_tick(event: Any) -> None:
+    reap.tick(dt.datetime.now(UTC))
+
+
+@app.schedule(EVERY_MINUTE, name="archive")
+def archive_tick(event: Any) -> None:
+    archive.tick(dt.datetime.now(UTC))
+
+
+# --- queues: one message at a time, so that a failure retries nothing else ------------------------
+
+
+@app.on_sqs_message(queue=queues.PLAN.name, batch_size=1, name="plan_task")
+def plan_task(event: Any) -> None:
+    for message in queues.messages(event):
+        plan.plan_task(message["task"], dt.datetime.now(UTC))
+
+
+@app.on_sqs_message(queue=queues.RUNS.name, batch_size=1, name="run")
+def run(event: Any) -> None:
+    for message in queues.messages(event):
+        running.run(message["task"], message["run"], Machine())
+
+
+@app.on_sqs_message(queue=queues.DELIVERIES.name, batch_size=1, name="deliver")
+def deliver(event: Any) -> None:
+    for message in queues.messages(event):
+        archiving.deliver(message["run"], message["number"], dt.datetime.now(UTC))
+
+
+if os.environ.get("PSCHEDULER_ENGINE") == "moto-inprocess":
+    # `chalice local --stage local`: the whole node in this one process. Never so on AWS.
+    from local import inprocess
+
+    inprocess.start(app)

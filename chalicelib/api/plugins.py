@@ -1,0 +1,154 @@
+"""Pages about tests, tools, archivers and contexts (contract/api.md, Plugins)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from chalicelib.api.http import Answer, Request, as_json
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.schemas import JSON
+from chalicelib.service.tasking import offers
+from plugins import registry
+from plugins.base import Archiver, Context, Plugin, Test
+
+
+def _listing(request: Request, kind: str, plugins: Iterable[Plugin]) -> Answer:
+    """Hrefs, or with ``expanded`` the plugins themselves."""
+    if request.flag("expanded"):
+        return as_json(request, [_expanded(request, kind, plugin) for plugin in plugins])
+    return as_json(request, [f"{request.base}/{kind}/{plugin.name}" for plugin in plugins])
+
+
+def _expanded(request: Request, kind: str, plugin: Plugin) -> dict[str, JSON]:
+    return {**plugin.enumeration(), "href": f"{request.base}/{kind}/{plugin.name}"}
+
+
+def _one(request: Request, kind: str, plugins: Mapping[str, Plugin], name: str) -> Answer:
+    if name not in plugins:
+        raise NotFound(f"There is no {kind.removesuffix('s')} {name} here")
+    return as_json(request, _expanded(request, kind, plugins[name]))
+
+
+def tests(request: Request) -> Answer:
+    return _listing(request, "tests", registry.tests().values())
+
+
+def test(request: Request, name: str) -> Answer:
+    return _one(request, "tests", registry.tests(), name)
+
+
+def _test(name: str) -> Test:
+    if name not in registry.tests():
+        raise NotFound(f"There is no test {name} here")
+    return registry.tests()[name]
+
+
+def test_spec(request: Request, name: str) -> Answer:
+    """Command-line arguments -> spec; help and complaints travel as the text of a 400."""
+    plugin, arguments = _test(name), request.document("args")
+    if not isinstance(arguments, list) or not all(map(_is_argument, arguments)):
+        raise Invalid("args: must be an array of strings and numbers")
+    return as_json(request, plugin.parse([str(argument) for argument in arguments]))
+
+
+def _is_argument(value: JSON) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def spec_is_valid(request: Request, name: str) -> Answer:
+    plugin = _test(name)
+    return as_json(request, _verdict(plugin.problem(request.document("spec"))))
+
+
+def _verdict(problem: str | None) -> dict[str, JSON]:
+    return {"valid": False, "error": problem} if problem else {"valid": True}
+
+
+def participants(request: Request, name: str) -> Answer:
+    plugin, spec = _test(name), request.document("spec")
+    _require_valid(plugin, spec)
+    hosts = list(plugin.participants(spec))
+    reason = {plugin.null_key: plugin.null_reason} if None in hosts else {}
+    return as_json(request, {"participants": hosts, **reason})
+
+
+def test_tools(request: Request, name: str) -> Answer:
+    """The tools of a test; with ``spec``, those that would perform it."""
+    tools = registry.tools_for(name)
+    if "spec" in request.args and tools:
+        spec = request.document("spec")
+        _require_valid(_test(name), spec)
+        willing = {offer.tool for offer in offers(name, spec) if offer.willing}
+        tools = [tool for tool in tools if tool.name in willing]
+    return _listing(request, "tools", tools)
+
+
+def _require_valid(plugin: Test, spec: JSON) -> None:
+    problem = plugin.problem(spec)
+    if problem:
+        raise Invalid(f"spec{problem}")
+
+
+def tools(request: Request) -> Answer:
+    """All tools; with ``test``, what each says of performing it, in the form of the API level asked for."""
+    if "test" not in request.args:
+        return _listing(request, "tools", registry.tools().values())
+    wanted = request.document("test")
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
+        raise Invalid("test: must be an object with a type and a spec")
+    return as_json(request, _verdicts(request, wanted))
+
+
+def _verdicts(request: Request, wanted: Mapping[str, JSON]) -> Sequence[JSON]:
+    name, spec = wanted["type"], wanted.get("spec")
+    plugin = registry.tests().get(name)
+    if plugin is None:
+        return []
+    _require_valid(plugin, spec)
+    known = registry.tools()
+    if request.api_level < 6:
+        return [known[offer.tool].enumeration() for offer in offers(name, spec) if offer.willing]
+    return [
+        {
+            "tool": known[offer.tool].enumeration(),
+            "can-run": {
+                "can-run": offer.willing,
+                **({} if offer.willing else {"reasons": list(offer.reasons)}),
+            },
+        }
+        for offer in offers(name, spec)
+    ]
+
+
+def tool(request: Request, name: str) -> Answer:
+    return _one(request, "tools", registry.tools(), name)
+
+
+def archivers(request: Request) -> Answer:
+    return _listing(request, "archivers", registry.archivers().values())
+
+
+def archiver(request: Request, name: str) -> Answer:
+    return _one(request, "archivers", registry.archivers(), name)
+
+
+def archiver_data_is_valid(request: Request, name: str) -> Answer:
+    return _data_is_valid(request, "archiver", registry.archivers(), name)
+
+
+def contexts(request: Request) -> Answer:
+    return _listing(request, "contexts", registry.contexts().values())
+
+
+def context(request: Request, name: str) -> Answer:
+    return _one(request, "contexts", registry.contexts(), name)
+
+
+def context_data_is_valid(request: Request, name: str) -> Answer:
+    return _data_is_valid(request, "context", registry.contexts(), name)
+
+
+def _data_is_valid(
+    request: Request, kind: str, plugins: Mapping[str, Archiver] | Mapping[str, Context], name: str
+) -> Answer:
+    if name not in plugins:
+        raise NotFound(f"There is no {kind} {name} here")
+    return as_json(request, _verdict(plugins[name].data_versions.problem(request.document("data"))))

@@ -1,0 +1,51 @@
+"""The page of a run's result (contract/api.md, Runs)."""
+
+import time
+
+from chalicelib.api.http import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json, identifier
+from chalicelib.api.runs import LOOK_EVERY, visible
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.run import Run
+from chalicelib.domain.task import Task
+from chalicelib.service import access
+from chalicelib.store import tasks
+from plugins import registry
+from plugins.show import Lines, render
+
+FORMATS = (JSON_TYPE, HTML_TYPE, TEXT_TYPE)
+WAIT = 10.0
+"""Seconds that ``wait`` waits."""
+FAILED = "The test failed."
+
+
+def get_result(request: Request, task: str, run: str) -> Answer:
+    """A run's merged result as JSON, or as text or HTML for a person to read."""
+    kind = request.args.get("format", JSON_TYPE)
+    if kind not in FORMATS:
+        raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
+    found = tasks.get(identifier(task))
+    whole = access.opens(access.reading_key(found), request.key)
+    result = _wait(found, identifier(run), WAIT if request.flag("wait") else 0.0)
+    merged = result.documents.result_merged
+    if merged is None:
+        raise NotFound("The run has no result")
+    shown = merged if whole else access.sanitized(merged)
+    if kind == JSON_TYPE:
+        return as_json(request, shown)
+    return Answer(_formatted(found, shown, kind, whole), kind)
+
+
+def _wait(task: Task, run: str, seconds: float) -> Run:
+    until = time.monotonic() + seconds
+    found = visible(task.uuid, run)
+    while found.documents.result_merged is None and time.monotonic() < until:
+        time.sleep(LOOK_EVERY)
+        found = visible(task.uuid, run)
+    return found
+
+
+def _formatted(task: Task, merged: dict[str, object], kind: str, whole: bool) -> str:
+    if not merged.get("succeeded"):
+        return render([Lines([FAILED])], kind)
+    spec = task.spec if whole else access.sanitized(task.spec)
+    return render(registry.tests()[task.test].show(spec, merged), kind)

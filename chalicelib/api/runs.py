@@ -1,0 +1,184 @@
+"""Pages about runs (contract/api.md, Runs)."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from chalicelib.api.http import Answer, Request, as_json, identifier
+from chalicelib.api.tasks import href as task_href
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.run import Run
+from chalicelib.domain.runstate import State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import HORIZON, Task
+from chalicelib.domain.times import parse_timestamp
+from chalicelib.service import access, archiving, coordinating
+from chalicelib.service.cancelling import cancel_run
+from chalicelib.service.placing import place_at
+from chalicelib.store import deliveries, tasks
+from chalicelib.store import runs as store
+
+WAIT = 30
+"""Seconds a client is kept waiting when it does not say how long."""
+LONGEST_WAIT = 25
+"""Seconds it is kept at most: API Gateway gives up after 29."""
+LOOK_EVERY = 0.5
+
+UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
+
+Found = TypeVar("Found")
+
+
+def href(request: Request, task: str, run: str) -> str:
+    return f"{task_href(request, task)}/runs/{run}"
+
+
+def describe(request: Request, task: Task, run: Run) -> dict[str, JSON]:
+    own = href(request, task.uuid, run.uuid)
+    archivings = [archiving.describe(delivery) for delivery in _deliveries(task, run)]
+    return {
+        **run.describe(task),
+        **({"archivings": archivings} if archivings else {}),
+        "href": own,
+        "task-href": task_href(request, task.uuid),
+        "result-href": f"{own}/result",
+    }
+
+
+def _deliveries(task: Task, run: Run) -> list[deliveries.Delivery]:
+    has_some = bool(task.archives) and run.documents.result_merged is not None
+    return deliveries.of_run(run.uuid) if has_some else []
+
+
+def list_runs(request: Request, task: str) -> Answer:
+    """Hrefs of a task's runs in the order of their starts."""
+    uuid = identifier(task)
+    start, end = request.moment("start"), request.moment("end")
+    limit = request.integer("limit", least=1)
+    upcoming = request.flag("upcoming")
+    hrefs = []
+    for run in _listed(uuid, start, end, request.now if upcoming else None):
+        hrefs.append(href(request, uuid, run.uuid))
+        if len(hrefs) == limit:
+            break
+    return as_json(request, hrefs)
+
+
+def _listed(
+    task: str, start: dt.datetime | None, end: dt.datetime | None, upcoming: dt.datetime | None
+) -> Iterator[Run]:
+    if start is not None and end is not None and start > end:
+        return
+    for run in store.in_order(task, start, end):
+        within = end is None or run.end <= end
+        wanted = upcoming is None or (run.end >= upcoming and run.state in UPCOMING)
+        if within and wanted and run.state is not State.SCHEDULING:
+            yield run
+
+
+def post_run(request: Request, task: str) -> Answer:
+    """Place a run at the second the body asks for."""
+    found = tasks.get(identifier(task))
+    access.require_write(found, request.caller, request.key)
+    start = _start_time(_object(request), request.now)
+    if not found.is_lead:
+        raise Invalid("Runs of this task are placed by its first participant")
+    placed = place_at(found, start, request.now)
+    return as_json(request, href(request, found.uuid, placed.runs[0].uuid))
+
+
+def _object(request: Request) -> dict[str, JSON]:
+    body = request.json()
+    if not isinstance(body, dict):
+        raise Invalid("The body must be an object")
+    schema = body.get("schema", 1)
+    if isinstance(schema, bool) or schema != 1:
+        raise Invalid(f"/schema: {schema!r} is not supported")
+    return body
+
+
+def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
+    text = body.get("start-time")
+    if not isinstance(text, str):
+        raise Invalid("/start-time: must be a timestamp")
+    start = parse_timestamp(text)
+    if start > now + HORIZON:
+        raise Invalid("/start-time: is beyond the schedule horizon")
+    return start
+
+
+def get_run(request: Request, task: str, run: str) -> Answer:
+    """One run, by its identifier or as ``first`` or ``next``; may wait for it or for its result."""
+    found = tasks.get(identifier(task))
+    local, merged = request.flag("wait-local"), request.flag("wait-merged")
+    if local and merged:
+        raise Invalid("wait-local and wait-merged exclude each other")
+    patience = request.integer("wait", least=0)
+    seconds = min(LONGEST_WAIT, WAIT if patience is None else patience)
+    uuid = _named(found, run, request.now, seconds)
+    shown = visible(found.uuid, uuid)
+    if (local or merged) and not _is_there(shown, merged):
+        shown = _wait_for(lambda: _there(found.uuid, uuid, merged), seconds) or visible(found.uuid, uuid)
+    document = describe(request, found, shown)
+    return as_json(request, access.shown(document, found.key or found.participant_key, request.key))
+
+
+def _named(task: Task, run: str, now: dt.datetime, seconds: float) -> str:
+    if run not in ("first", "next"):
+        return identifier(run)
+    not_before = now if run == "next" else None
+    uuid = _wait_for(lambda: store.first(task.uuid, not_before), seconds)
+    if uuid is None:
+        raise NotFound(f"The task has no {run} run")
+    return uuid
+
+
+def visible(task: str, run: str) -> Run:
+    """A run that clients may see: one that its participants are still agreeing on is not."""
+    found = store.get(task, run)
+    if found.state is State.SCHEDULING:
+        raise NotFound(f"There is no run {run} of task {task}")
+    return found
+
+
+def _there(task: str, run: str, merged: bool) -> Run | None:
+    found = visible(task, run)
+    return found if _is_there(found, merged) else None
+
+
+def _is_there(run: Run, merged: bool) -> bool:
+    if merged:
+        return run.documents.result_full is not None and run.state.is_finished
+    return run.documents.result is not None
+
+
+def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
+    """Look until something is there; once, at least."""
+    until = time.monotonic() + seconds
+    while (found := look()) is None and time.monotonic() + LOOK_EVERY <= until:
+        time.sleep(LOOK_EVERY)
+    return found
+
+
+def put_run(request: Request, task: str, run: str) -> Answer:
+    """Place a run under a given identifier, or tell it what its participants have said."""
+    found = tasks.get(identifier(task))
+    access.require_write(found, request.caller, request.key)
+    body, uuid = _object(request), identifier(run)
+    try:
+        known = store.get(found.uuid, uuid)
+    except NotFound:
+        place_at(found, _start_time(body, request.now), request.now, uuid)
+        return Answer("OK")
+    coordinating.update(found, known, body)
+    return Answer("OK")
+
+
+def delete_run(request: Request, task: str, run: str) -> Answer:
+    """Forget a run; one that is under way is cancelled, and its tool stopped."""
+    found = tasks.get(identifier(task))
+    access.require_write(found, request.caller, request.key)
+    uuid = identifier(run)
+    cancel_run(found, store.get(found.uuid, uuid).uuid, request.now)
+    return Answer("OK")

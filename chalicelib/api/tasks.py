@@ -1,0 +1,115 @@
+"""Pages about tasks (contract/api.md, Tasks)."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from chalicelib.api.http import Answer, Request, as_json, identifier
+from chalicelib.domain.documents import contains, sanitized
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import format_timestamp
+from chalicelib.service import access, tasking
+from chalicelib.service.cancelling import cancel_task
+from chalicelib.service.placing import proposals
+from chalicelib.store import tasks as store
+
+
+def href(request: Request, task: str) -> str:
+    return f"{request.base}/tasks/{task}"
+
+
+def _describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
+    own = href(request, task.uuid)
+    document = {**task.describe(), "href": own}
+    if not detailed:
+        del document["detail"]
+        return document
+    runs = f"{own}/runs"
+    hrefs = {
+        "href": own,
+        "runs-href": runs,
+        "first-run-href": f"{runs}/first",
+        "next-run-href": f"{runs}/next",
+    }
+    return {**document, "detail": {**document["detail"], **hrefs}}
+
+
+def list_tasks(request: Request) -> Answer:
+    """Hrefs of all tasks, or of those that hold ``json``; with ``expanded`` the tasks themselves."""
+    wanted = request.document("json") if "json" in request.args else {}
+    if not isinstance(wanted, dict):
+        raise Invalid("json: must be an object")
+    found = _matching(wanted)
+    if not request.flag("expanded"):
+        return as_json(request, [href(request, task.uuid) for task in found])
+    whole = list(found)
+    if request.flag("detail") and "detail" not in wanted:
+        whole = _as_they_are(whole)
+    detailed = request.flag("detail")
+    return as_json(request, [sanitized(_describe(request, task, detailed)) for task in whole])
+
+
+def _matching(wanted: dict[str, JSON]) -> Iterator[Task]:
+    """The tasks that hold a document. What changes about them is only read where it is asked for."""
+    fixed = {name: value for name, value in wanted.items() if name != "detail"}
+    found = (task for task in store.every() if contains(task.document, fixed))
+    if "detail" not in wanted:
+        return found
+    current = _as_they_are(list(found))
+    return (task for task in current if contains(task.detail(), wanted["detail"]))
+
+
+def _as_they_are(listed: list[Task]) -> list[Task]:
+    known = store.get_many([task.uuid for task in listed])
+    return [known[task.uuid] for task in listed if task.uuid in known]
+
+
+def post_task(request: Request) -> Answer:
+    """Take in a task, and answer where it is; with ``expanded`` send the client there."""
+    hints = {"requester": request.caller, "server": request.server}
+    task = tasking.create(request.json(), len(request.body), hints, request.now)
+    if not request.flag("expanded"):
+        return as_json(request, href(request, task.uuid))
+    flags = "&".join(name for name in ("detail", "pretty") if request.flag(name))
+    where = href(request, task.uuid) + (f"?{flags}" if flags else "")
+    return as_json(request, href(request, task.uuid), status=303, headers={"Location": where})
+
+
+def get_task(request: Request, task: str) -> Answer:
+    found = store.get(identifier(task))
+    document = _describe(request, found, request.flag("detail"))
+    required = found.key if found.is_lead else None
+    return as_json(request, access.shown(document, required, request.key))
+
+
+def delete_task(request: Request, task: str) -> Answer:
+    found = store.get(identifier(task))
+    access.require_write(found, request.caller, request.key)
+    cancel_task(found, request.now)
+    return Answer("OK")
+
+
+def get_cli(request: Request, task: str) -> Answer:
+    """The test's type and the arguments that make its spec, less what a key would have to open."""
+    found = store.get(identifier(task))
+    return as_json(request, [found.test, *access.arguments(found, request.key)])
+
+
+def get_runtimes(request: Request, task: str) -> Answer:
+    """Where a run of the task would fit between ``start`` and ``end``."""
+    uuid = identifier(task)
+    start, end = request.moment("start"), request.moment("end")
+    priority = request.integer("priority")
+    found = store.get(uuid)
+    if found.is_anytime:
+        return as_json(request, [_range(start, end)])
+    free = proposals(found, start, end, priority, request.now)
+    return as_json(request, [_range(one.lower, one.upper) for one in free])
+
+
+def _range(lower: dt.datetime | None, upper: dt.datetime | None) -> dict[str, JSON]:
+    return {
+        "lower": format_timestamp(lower) if lower else None,
+        "upper": format_timestamp(upper) if upper else None,
+    }

@@ -1,0 +1,92 @@
+"""Deliveries of results to archives (contract/archivers.md)."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain.runstate import State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import format_timestamp, parse_duration
+
+PATIENCE = dt.timedelta(minutes=3)
+"""After this long an attempt that has not reported is taken for lost, and made again."""
+MOST_DIAGS = 20
+"""Of the attempts that are remembered, the newest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Delivery:
+    """One result on its way to one archive; ``next_attempt`` None once nothing more will be tried."""
+
+    run: str
+    number: int
+    task: str
+    spec: Mapping[str, JSON]
+    added: dt.datetime
+    deadline: dt.datetime | None = None
+    attempts: int = 0
+    last_attempt: dt.datetime | None = None
+    archived: bool = False
+    completed: bool = False
+    diags: Sequence[JSON] = ()
+    next_attempt: dt.datetime | None = None
+    revision: int = 0
+
+    @property
+    def archiver(self) -> str:
+        name: str = self.spec["archiver"]
+        return name
+
+    def is_expired(self, now: dt.datetime) -> bool:
+        return self.deadline is not None and now >= self.deadline
+
+    def begun(self, now: dt.datetime) -> "Delivery":
+        """An attempt is under way; should it never report, it is made again."""
+        return dataclasses.replace(
+            self, attempts=self.attempts + 1, last_attempt=now, next_attempt=now + PATIENCE
+        )
+
+    def ended(
+        self, now: dt.datetime, diag: Mapping[str, JSON], archived: bool, retry: dt.timedelta | None = None
+    ) -> "Delivery":
+        """An attempt has reported: it is archived, to be tried again, or has failed for good."""
+        again = retry is not None and not archived
+        diags = [*self.diags, {"time": format_timestamp(now), **diag}][-MOST_DIAGS:]
+        return dataclasses.replace(
+            self,
+            archived=archived,
+            completed=not again,
+            diags=tuple(diags),
+            next_attempt=now + retry if again and retry is not None else None,
+        )
+
+
+def deliveries_for(
+    archives: Sequence[Mapping[str, JSON]], task: str, run: str, state: State, now: dt.datetime
+) -> list[Delivery]:
+    """What to deliver of a result that just came to be, the run having ended in a state.
+
+    Each stored spec has its ``runs`` selector filled in; the time to live starts now.
+    """
+    specs = [{**archive, "runs": archive.get("runs", "succeeded")} for archive in archives]
+    return [
+        Delivery(
+            run=run,
+            number=number,
+            task=task,
+            spec=spec,
+            added=now,
+            deadline=now + parse_duration(spec["ttl"]) if "ttl" in spec else None,
+            next_attempt=now,
+        )
+        for number, spec in enumerate(specs)
+        if _selects(spec["runs"], state)
+    ]
+
+
+_FAILURES = (State.FAILED, State.OVERDUE, State.MISSED, State.PREEMPTED)
+
+
+def _selects(selector: str, state: State) -> bool:
+    wanted = {"all": tuple(State), "succeeded": (State.FINISHED,), "failed": _FAILURES}
+    return state in wanted[selector]

@@ -1,0 +1,61 @@
+"""JSON as it comes in, is searched, and goes out (contract/scheduler.md section 12)."""
+
+import json
+from collections.abc import Mapping
+from typing import NoReturn
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON
+
+
+def load(text: str, what: str) -> JSON:
+    """JSON text -> value, members whose name starts with ``#`` dropped at any depth.
+
+    Raises Invalid, naming ``what`` was to be read; NaN and infinities are not JSON.
+    """
+    try:
+        return _without_comments(json.loads(text, parse_constant=_refuse))
+    except RecursionError as trouble:
+        raise Invalid(f"{what}: nested too deeply") from trouble
+    except ValueError as trouble:
+        raise Invalid(f"{what}: not valid JSON: {trouble}") from trouble
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _without_comments(value: JSON) -> JSON:
+    if isinstance(value, dict):
+        return {name: _without_comments(item) for name, item in value.items() if name[:1] != "#"}
+    return [_without_comments(item) for item in value] if isinstance(value, list) else value
+
+
+def sanitized(value: JSON) -> JSON:
+    """The value with every member whose name starts with ``_``, at any depth, turned to null."""
+    if isinstance(value, Mapping):
+        return {name: None if name[:1] == "_" else sanitized(item) for name, item in value.items()}
+    return [sanitized(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def contains(value: JSON, wanted: JSON) -> bool:
+    """Whether a value holds another, as a JSON containment search means it.
+
+    Objects hold a subset of members, arrays hold each wanted element somewhere, scalars are equal;
+    an array also holds a bare scalar. Members starting with ``_`` never match: a search must not
+    tell whether a guess at a secret is right (contract/observed.md).
+    """
+    if isinstance(wanted, dict):
+        return isinstance(value, Mapping) and all(
+            name[:1] != "_" and name in value and contains(value[name], item) for name, item in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return isinstance(value, list | tuple) and all(
+            any(contains(item, one) for item in value) for one in wanted
+        )
+    return _same(value, wanted)
+
+
+def _same(value: JSON, wanted: JSON) -> bool:
+    # True equals 1 in Python and must not in JSON.
+    return isinstance(value, bool) == isinstance(wanted, bool) and value == wanted

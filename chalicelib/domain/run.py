@@ -1,0 +1,94 @@
+"""A run: one placement of a task in time, and what came of it."""
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, Occupation
+from chalicelib.domain.runstate import State, require
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import format_duration, format_timestamp
+
+
+@dataclasses.dataclass(frozen=True)
+class Documents:
+    """The parts of a run that only its readers look into; None where there is none yet."""
+
+    participant_data: JSON = None
+    participant_data_full: JSON = None
+    result: JSON = None
+    result_full: JSON = None
+    result_merged: JSON = None
+    clock_survey: JSON = None
+    limit_diags: str | None = None
+    reason: JSON = None
+    """Why a run did not start: {"code", "message", and "blocking-run" where there is one}."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run.
+
+    ``dispatched`` once it was sent to its runner; ``purge_at`` when it is to be forgotten, if not at
+    the usual time; ``documents_at`` where its documents are when too
+    large for a table; ``revision`` counts its changes: one is written only over what it was made from.
+    """
+
+    task: str
+    uuid: str
+    start: dt.datetime
+    end: dt.datetime
+    state: State
+    added: dt.datetime
+    priority: int | None = None
+    errors: str | None = None
+    documents: Documents = Documents()
+    documents_at: str | None = None
+    dispatched: bool = False
+    purge_at: dt.datetime | None = None
+    revision: int = 0
+
+    @property
+    def duration(self) -> dt.timedelta:
+        return self.end - self.start
+
+    def evolve(self, **changes: Any) -> "Run":
+        """The run with these members changed. Raises BadTransition for a state it may not take."""
+        require(self.state, changes.get("state", self.state))
+        return dataclasses.replace(self, **changes)
+
+    def with_documents(self, **changes: JSON) -> "Run":
+        return dataclasses.replace(self, documents=dataclasses.replace(self.documents, **changes))
+
+    def describe(self, task: Task) -> dict[str, JSON]:
+        """The run as clients see it, without hrefs (contract/api.md)."""
+        documents = self.documents
+        return {
+            "start-time": format_timestamp(self.start),
+            "end-time": format_timestamp(self.end),
+            "duration": format_duration(self.duration),
+            "participant": task.participant,
+            "participants": list(task.participants),
+            "participant-data": documents.participant_data,
+            "participant-data-full": documents.participant_data_full,
+            "result": documents.result,
+            "result-full": documents.result_full,
+            "result-merged": documents.result_merged,
+            "state": self.state.value,
+            "state-display": self.state.display,
+            "errors": self.errors,
+            "added": format_timestamp(self.added),
+            "priority": self.priority,
+            "limit-diags": documents.limit_diags,
+            **({"clock-survey": documents.clock_survey} if documents.clock_survey else {}),
+            **({"reason": documents.reason} if documents.reason else {}),
+        }
+
+
+def occupation(run: Run, task: Task) -> Occupation | None:
+    """The time the run takes up; None for the classes that never conflict."""
+    if task.scheduling_class in ANYTIME:
+        return None
+    exclusive = task.scheduling_class == EXCLUSIVE
+    return Occupation(run.start, run.end, exclusive, run.priority, run.task, run.uuid)

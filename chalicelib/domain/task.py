@@ -1,0 +1,148 @@
+"""A task: what to measure, when, with what, and how far it has come."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalicelib.domain import repeat
+from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE
+from chalicelib.domain.repeat import Progress, Schedule
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import ZERO, format_duration, format_timestamp
+
+HORIZON = dt.timedelta(days=1)
+"""How far ahead runs are placed (contract/scheduler.md section 1)."""
+
+KEEP = dt.timedelta(days=2)
+"""How long runs and tasks are kept after their end."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One task. All but ``enabled``, ``progress``, ``runs_started`` and ``plan_at`` is fixed at its posting.
+
+    ``document`` is the task as posted, with the tool chosen; ``participants`` has names only, this
+    node's own included. ``plan_at`` is when the planner looks at it next, None being never.
+    """
+
+    uuid: str
+    document: Mapping[str, JSON]
+    schedule: Schedule
+    participants: Sequence[str]
+    duration: dt.timedelta
+    scheduling_class: str
+    added: dt.datetime
+    participant: int = 0
+    participant_key: str | None = None
+    post: dt.timedelta = ZERO
+    hints: Mapping[str, JSON] = dataclasses.field(default_factory=dict)
+    cli: Sequence[str] = ()
+    diags: str = ""
+    limit_diags: str = ""
+    enabled: bool = True
+    progress: Progress = dataclasses.field(default_factory=Progress)
+    runs_started: int = 0
+    plan_at: dt.datetime | None = None
+
+    @property
+    def test(self) -> str:
+        name: str = self.document["test"]["type"]
+        return name
+
+    @property
+    def spec(self) -> Mapping[str, JSON]:
+        spec: Mapping[str, JSON] = self.document["test"]["spec"]
+        return spec
+
+    @property
+    def tool(self) -> str:
+        name: str = self.document["tool"]
+        return name
+
+    @property
+    def archives(self) -> Sequence[JSON]:
+        return self.document.get("archives") or ()
+
+    @property
+    def key(self) -> str | None:
+        """The task's secret, which guards what is private in it."""
+        return self.document.get("_key")
+
+    @property
+    def priority(self) -> int | None:
+        return self.document.get("priority")
+
+    @property
+    def is_lead(self) -> bool:
+        return self.participant == 0
+
+    @property
+    def is_anytime(self) -> bool:
+        return self.scheduling_class in ANYTIME
+
+    @property
+    def is_exclusive(self) -> bool:
+        return self.scheduling_class == EXCLUSIVE
+
+    @property
+    def is_multi_result(self) -> bool:
+        return self.scheduling_class == "background-multi"
+
+    def evolve(self, **changes: Any) -> "Task":
+        return dataclasses.replace(self, **changes)
+
+    def next_try(self, now: dt.datetime) -> dt.datetime | None:
+        """When its next run should start; None when there is to be none."""
+        if not self.enabled or not self.is_lead:
+            return None
+        return repeat.next_try(self.schedule, self.progress, now)
+
+    def counting(self, starts: Sequence[dt.datetime], now: dt.datetime) -> "Task":
+        """The task once runs have been placed at these instants (contract/scheduler.md section 5)."""
+        first = self.progress.first_start or self.schedule.start or min(starts)
+        latest = max([start + self.duration for start in starts] + [self.progress.latest or starts[0]])
+        progress = Progress(self.progress.runs + len(starts), first, latest)
+        return self.evolve(progress=progress).replanned(now)
+
+    def replanned(self, now: dt.datetime) -> "Task":
+        """The task with the instant at which its next run comes inside the horizon."""
+        slot = self.next_try(now)
+        if slot is None:
+            return self.evolve(plan_at=None)
+        slip = self.schedule.slip_for(self.duration)
+        early = ZERO if self.is_multi_result else HORIZON - min(slip, HORIZON)
+        return self.evolve(plan_at=max(now, slot - early))
+
+    def describe(self) -> dict[str, JSON]:
+        """The task as clients see it, with ``detail`` but without hrefs (contract/api.md)."""
+        shown = {name: value for name, value in self.document.items() if name != "participants"}
+        return {**shown, "detail": self.detail()}
+
+    def detail(self) -> dict[str, JSON]:
+        start, plan_at = self.schedule.start, self.plan_at
+        return {
+            "added": format_timestamp(self.added),
+            "anytime": self.is_anytime,
+            "cli": list(self.cli),
+            "diags": self.diags,
+            "duration": format_duration(self.duration),
+            "enabled": self.enabled,
+            "exclusive": self.is_exclusive,
+            "hints": dict(self.hints),
+            "multi-result": self.is_multi_result,
+            "participant": self.participant,
+            "participants": list(self.participants),
+            "post": format_duration(self.post),
+            "runs": self.progress.runs,
+            "runs-started": self.runs_started,
+            "slip": format_duration(self.schedule.slip),
+            "start": format_timestamp(start) if start else None,
+            "next-planning": format_timestamp(plan_at) if plan_at else None,
+        }
+
+
+def purge_at(task: Task, now: dt.datetime) -> dt.datetime:
+    """When a task that has nothing more to run may be forgotten, with its runs gone before it."""
+    known = [task.schedule.until, task.progress.latest, task.schedule.start, task.added]
+    return max(now, *(moment for moment in known if moment)) + KEEP

@@ -1,0 +1,56 @@
+"""Which tool performs a task, when every participant has said what it offers.
+
+The rules are those of contract/scheduler.md section 13.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from chalicelib.domain.errors import Unprocessable
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """One tool at one participant: willing when there are no reasons against it."""
+
+    tool: str
+    reasons: Sequence[str] = ()
+
+    @property
+    def willing(self) -> bool:
+        return not self.reasons
+
+
+def choose(
+    participants: Sequence[str], offers: Sequence[Sequence[Offer]], wanted: Sequence[str] | None
+) -> str:
+    """The tool to use: the first wanted one that all are willing to use, else the best placed.
+
+    ``offers`` has a list per participant, in its order of preference; a tool's place counts the
+    declined ones before it. Raises Unprocessable with a report when there is none in common.
+    """
+    common = set.intersection(*({offer.tool for offer in mine if offer.willing} for mine in offers))
+    if wanted is not None:
+        found = next((tool for tool in wanted if tool in common), None)
+    else:
+        found = min(common, key=lambda tool: (_places(tool, offers), tool), default=None)
+    if found is None:
+        raise Unprocessable(_report(participants, offers, wanted))
+    return found
+
+
+def _places(tool: str, offers: Sequence[Sequence[Offer]]) -> int:
+    return sum([offer.tool for offer in mine].index(tool) for mine in offers)
+
+
+def _report(
+    participants: Sequence[str], offers: Sequence[Sequence[Offer]], wanted: Sequence[str] | None
+) -> str:
+    lines = ["No tool in common among the participants can perform this test."]
+    if wanted is not None:
+        lines.append(f"Tools asked for: {', '.join(wanted) or 'none'}")
+    for name, mine in zip(participants, offers, strict=True):
+        willing = ", ".join(offer.tool for offer in mine if offer.willing)
+        lines.append(f"{name} offers {willing or 'nothing'}")
+        lines += [f"  {o.tool} declines: {'; '.join(o.reasons)}" for o in mine if not o.willing]
+    return "\n".join(lines)

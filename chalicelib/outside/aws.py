@@ -1,0 +1,37 @@
+"""botocore clients, made on first use and kept: making one costs a hundred requests.
+
+boto3 is left alone here: its import adds 150 ms to a cold start and nothing we use.
+``AWS_ENDPOINT_URL`` points every client, and PynamoDB's, at an emulator.
+"""
+
+import functools
+import threading
+
+import botocore.config
+import botocore.session
+
+from chalicelib.domain.schemas import JSON
+
+_CONFIG = botocore.config.Config(
+    connect_timeout=2,
+    read_timeout=25,  # above the longest poll of a queue
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=100,
+)
+_MAKING = threading.Lock()  # a botocore session is not safe for threads while it makes a client
+
+
+@functools.cache
+def _made(service: str) -> JSON:
+    return botocore.session.get_session().create_client(service, config=_CONFIG)
+
+
+def client(service: str) -> JSON:
+    """The process's client for "sqs" or "s3"."""
+    with _MAKING:
+        return _made(service)
+
+
+def forget_clients() -> None:
+    """Make new clients on next use: the environment has changed."""
+    _made.cache_clear()

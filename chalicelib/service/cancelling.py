@@ -1,0 +1,73 @@
+"""Cancelling tasks and runs (contract/scheduler.md section 10)."""
+
+import datetime as dt
+import itertools
+import logging
+
+from chalicelib.domain.errors import Conflict, NotFound, StaleRun
+from chalicelib.domain.run import Run
+from chalicelib.domain.runstate import State, may_become
+from chalicelib.domain.task import Task
+from chalicelib.outside import queues
+from chalicelib.service.placing import give_back
+from chalicelib.store import runs, tasks
+
+LOG = logging.getLogger(__name__)
+
+AT_ONCE = 100
+"""Runs dealt with while the client waits; the rest, later ones all, are left to the planner's queue."""
+TRIES = 4
+
+
+def cancel_task(task: Task, now: dt.datetime) -> None:
+    """Place no more runs, forget those to come, cancel the one under way. Doing it again is harmless.
+
+    A run that cannot be cancelled stays as it ended.
+    """
+    try:
+        if task.enabled:
+            task = tasks.disable(task, now)
+    except Conflict:
+        LOG.info("Task %s was cancelled by somebody else", task.uuid)
+    if not sweep(task, now, AT_ONCE):
+        queues.send(queues.PLAN, {"task": task.uuid})
+
+
+def sweep(task: Task, now: dt.datetime, limit: int | None = None) -> bool:
+    """Remove what a cancelled task still has ahead of it; False when there was more than the limit."""
+    found = runs.in_order(task.uuid, start=now - task.duration)
+    ahead = (run for run in found if run.end >= now and run.state is not State.CANCELED)
+    taken = list(itertools.islice(ahead, limit))
+    for run in taken:
+        cancel_run(task, run.uuid, now)
+    return limit is None or len(taken) < limit
+
+
+def cancel_run(task: Task, run: str, now: dt.datetime) -> None:
+    """Forget a run that has not begun; cancel one that has, which stops its tool.
+
+    One that is over stays as it ended. Raises Conflict when it keeps changing under our hands.
+    """
+    for _ in range(TRIES):
+        try:
+            return _cancel(task, runs.get(task.uuid, run), now)
+        except StaleRun:
+            continue
+        except NotFound:
+            return None
+    raise Conflict(f"Run {run} keeps changing")
+
+
+def _cancel(task: Task, run: Run, now: dt.datetime) -> None:
+    under_way = run.state is State.RUNNING or run.start <= now
+    if not under_way:
+        remove(task, run)
+    elif run.state is not State.NONSTART and may_become(run.state, State.CANCELED):
+        runs.change(run.evolve(state=State.CANCELED))  # its time stays taken: the tool needs a while to stop
+
+
+def remove(task: Task, run: Run) -> None:
+    """Forget a run and give back all of its time. Raises StaleRun."""
+    runs.delete(run)
+    if run.state is not State.NONSTART:
+        give_back(task, run, run.start)

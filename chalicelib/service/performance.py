@@ -1,0 +1,76 @@
+"""Letting a tool perform a run, inside its contexts; whatever it does, a local result comes back."""
+
+import contextlib
+import dataclasses
+import logging
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+
+from chalicelib.domain.errors import PluginFailed
+from chalicelib.domain.run import Run
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import format_duration
+from chalicelib.outside.machine import Machine
+from plugins import registry
+from plugins.base import Job
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalResult:
+    """What one participant's tool came to: a result, or why there is none."""
+
+    result: JSON = None
+    errors: str | None = None
+    diags: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.errors is None
+
+    def entry(self) -> JSON:
+        """Its place in ``result-full`` (contract/scheduler.md section 7)."""
+        if self.succeeded:
+            return self.result
+        return {"succeeded": False, "error": self.errors, "diags": self.diags}
+
+    @classmethod
+    def too_late(cls, run: Run) -> "LocalResult":
+        return cls(errors=f"The tool took longer than the {format_duration(run.duration)} planned for it")
+
+
+def perform(task: Task, run: Run, machine: Machine, emit: Callable[[JSON], None]) -> LocalResult:
+    """Run the task's tool. Never raises: a failed measurement is a result.
+
+    ``emit`` takes the results of a tool that streams them.
+    """
+    tool = registry.tools()[task.tool]
+    job = Job(
+        test=task.test,
+        spec=task.spec,
+        host=machine,
+        start=run.start,
+        duration=run.duration,
+        participant=task.participant,
+        participant_data=run.documents.participant_data_full or (),
+        emit=emit,
+    )
+    try:
+        with contextlib.ExitStack() as environment:
+            for context in _contexts(task):
+                plugin = registry.contexts()[context["context"]]
+                environment.enter_context(plugin.enter(context["data"]))
+            return LocalResult(result=tool.run(job))
+    except PluginFailed as trouble:
+        return LocalResult(errors=trouble.message, diags=trouble.diags)
+    except Exception as trouble:  # a plugin's own mistake must not be the node's
+        LOG.exception("The tool %s broke on run %s", tool.name, run.uuid)
+        return LocalResult(errors=f"The tool broke: {trouble!r}", diags=traceback.format_exc())
+
+
+def _contexts(task: Task) -> Sequence[Mapping[str, JSON]]:
+    section = task.document.get("contexts")
+    found: Sequence[Mapping[str, JSON]] = section["contexts"][task.participant] if section else ()
+    return found

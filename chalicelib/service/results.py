@@ -1,0 +1,113 @@
+"""What becomes of a run once its tool is done, or will never be: its final state, stored once."""
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Sequence
+
+from chalicelib.domain.conflicts import end_when_over, free_from
+from chalicelib.domain.delivery import Delivery, deliveries_for
+from chalicelib.domain.errors import StaleRun
+from chalicelib.domain.run import Documents, Run
+from chalicelib.domain.runstate import State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.outside import queues
+from chalicelib.outside.machine import Machine
+from chalicelib.service import heartbeats
+from chalicelib.service.performance import LocalResult
+from chalicelib.service.placing import give_back
+from chalicelib.store import recording, runs
+from plugins import registry
+
+LOG = logging.getLogger(__name__)
+
+
+def conclude(task: Task, run: Run, local: LocalResult, machine: Machine) -> None:
+    """Merge and store what the tool came to, free the time left, and send the result on its way.
+
+    A run that was cancelled meanwhile stays cancelled, and nothing is stored over it.
+    """
+    now = machine.now()
+    ended = run.with_documents(result=local.result)
+    if not task.is_multi_result:
+        ended = _merged(task, ended, local, machine)
+    failed = not task.is_multi_result and not _succeeded(ended.documents.result_merged)
+    over = end_when_over(run.start, run.end, now)
+    final = ended.evolve(state=State.FAILED if failed else State.FINISHED, end=over, errors=local.errors)
+    try:
+        record(task, final, now)
+    except StaleRun:
+        LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
+        return
+    give_back(task, run, free_from(over, run.end))
+
+
+def _merged(task: Task, run: Run, local: LocalResult, machine: Machine) -> Run:
+    """The run with the results of all, and what the tool makes of them together."""
+    everyone = [local.entry()]
+    try:
+        merged = registry.tools()[task.tool].merge(task.spec, everyone)
+    except Exception as trouble:  # a plugin's own mistake must not be the node's
+        LOG.exception("The tool %s could not merge run %s", task.tool, run.uuid)
+        merged = {"succeeded": False, "error": f"The results could not be merged: {trouble!r}", "diags": ""}
+    survey = None if _succeeded(merged) else [machine.clock_state()]
+    return run.with_documents(result_full=everyone, result_merged=merged, clock_survey=survey)
+
+
+def _succeeded(merged: JSON) -> bool:
+    return isinstance(merged, dict) and merged.get("succeeded") is True
+
+
+def record(task: Task, run: Run, now: dt.datetime) -> Run:
+    """Store a run that is over, and with it what is to be delivered of its merged result.
+
+    A run that streams its results has none itself: those are delivered one by one. Raises StaleRun.
+    """
+    archives = task.archives if task.is_lead and not task.is_multi_result else ()
+    due = deliveries_for(archives, task.uuid, run.uuid, run.state, now)
+    written = recording.finish(run, due)
+    heartbeats.note(heartbeats.LAST_FINISHED, now)
+    _announce(due)
+    return written
+
+
+def _announce(due: Sequence[Delivery]) -> None:
+    for delivery in due:
+        queues.send(queues.DELIVERIES, {"run": delivery.run, "number": delivery.number})
+
+
+def add(task: Task, result: JSON, now: dt.datetime) -> None:
+    """Store one result of a task that streams them, as a run of its own (contract/scheduler.md 8).
+
+    It counts toward the task's runs, and is delivered whatever it says of itself.
+    """
+    run = Run(
+        task=task.uuid,
+        uuid=str(uuid.uuid4()),
+        start=now,
+        end=now,
+        state=State.FINISHED,
+        added=now,
+        priority=task.priority,
+        documents=Documents(result_merged=result),
+    )
+    due = deliveries_for(task.archives, task.uuid, run.uuid, run.state, now)
+    recording.append(run, due)
+    _announce(due)
+
+
+def give_up(
+    task: Task,
+    run: Run,
+    state: State,
+    code: str,
+    message: str,
+    now: dt.datetime,
+    blocking: str | None = None,
+) -> Run:
+    """Store that a run will not be, or will not be finished, and why. Raises StaleRun."""
+    reason = {"code": code, "message": message, **({"blocking-run": blocking} if blocking else {})}
+    local = {"succeeded": False, "diags": message}
+    ended = run.with_documents(result=run.documents.result or local, reason=reason)
+    return runs.change(ended.evolve(state=state, errors=run.errors or message))

@@ -1,0 +1,101 @@
+"""Performing a run: from the message that announces it to its result.
+
+    pending ──begin──> running ──perform──> (tool) ──conclude──> finished | failed
+       └──> missed | preempted, and nothing is run
+
+Every step is a conditional write, so a message that comes twice finds nothing left to do.
+"""
+
+import datetime as dt
+import logging
+import threading
+
+from chalicelib.domain.conflicts import START_MARGIN, preempter
+from chalicelib.domain.errors import NotFound, StaleRun
+from chalicelib.domain.run import Run, occupation
+from chalicelib.domain.runstate import State
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import SECOND
+from chalicelib.outside.machine import Machine
+from chalicelib.service import cancelling, pausing, results
+from chalicelib.service.performance import LocalResult, perform
+from chalicelib.store import runs, tasks, timeline
+
+LOG = logging.getLogger(__name__)
+WATCH_EVERY = 3.0
+"""Seconds between looks at whether a running run was cancelled."""
+
+
+def run(task_uuid: str, run_uuid: str, machine: Machine) -> None:
+    """Do a run's whole work, if it is still to be done, and store what came of it."""
+    try:
+        task, found = tasks.get(task_uuid), runs.get(task_uuid, run_uuid)
+        begun = begin(task, found, machine.now())
+    except (NotFound, StaleRun) as gone:
+        LOG.info("Nothing to run: %s", gone)
+        return
+    if begun is not None:
+        _perform_watched(task, begun, machine)
+
+
+def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
+    """Take a pending run for oneself; None when it is not to be run, for a reason now stored.
+
+    Raises StaleRun when somebody else took it.
+    """
+    if run.state is not State.PENDING:
+        return None
+    if not task.enabled:
+        cancelling.cancel_run(task, run.uuid, now)
+        return None
+    if now >= (run.end if task.is_multi_result else run.start + SECOND):
+        results.give_up(task, run, State.MISSED, "late", "The second it was to start in had passed", now)
+        return None
+    if pausing.is_paused(now):
+        results.give_up(task, run, State.MISSED, "paused", "The node was paused", now)
+        return None
+    blocking = _preempter(task, run)
+    if blocking:
+        message = f"Run {blocking} of a higher priority took its place"
+        results.give_up(task, run, State.PREEMPTED, "preempted", message, now, blocking)
+        return None
+    begun = runs.change(run.evolve(state=State.RUNNING))
+    tasks.count_started(task)
+    return begun
+
+
+def _preempter(task: Task, run: Run) -> str | None:
+    mine = occupation(run, task)
+    if mine is None:
+        return None
+    found = preempter(timeline.read_entries(run.start, run.end), mine)
+    return found.run if found else None
+
+
+def _perform_watched(task: Task, run: Run, machine: Machine) -> None:
+    """Let the tool work while watching the clock and whether the run is cancelled."""
+    done: list[LocalResult] = []
+    limit = run.end + START_MARGIN + SECOND
+
+    def work() -> None:
+        done.append(perform(task, run, machine, lambda result: results.add(task, result, machine.now())))
+
+    worker = threading.Thread(target=work, name=f"run {run.uuid}", daemon=True)
+    worker.start()
+    while worker.is_alive() and machine.now() < limit:
+        worker.join(min(WATCH_EVERY, max(0.0, (limit - machine.now()).total_seconds())))
+        if worker.is_alive() and not _still_running(run):
+            LOG.info("Run %s was cancelled", run.uuid)
+            machine.cancel()
+            worker.join(WATCH_EVERY)
+            return
+    machine.cancel()
+    worker.join(WATCH_EVERY if not done else None)
+    results.conclude(task, run, done[0] if done else LocalResult.too_late(run), machine)
+
+
+def _still_running(run: Run) -> bool:
+    try:
+        return runs.get(run.task, run.uuid).state is State.RUNNING
+    except NotFound:
+        return False

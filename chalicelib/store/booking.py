@@ -1,0 +1,89 @@
+"""The one transaction that places runs."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+
+from pynamodb.attributes import NumberAttribute
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.errors import Overtaken
+from chalicelib.domain.run import Run
+from chalicelib.domain.task import Task
+from chalicelib.store import runs as run_store
+from chalicelib.store import tasks as task_store
+from chalicelib.store.tables import RunItem, TaskItem, TimelineItem, connection
+from chalicelib.store.timeline import Guards, entry, guard
+
+MOST_RUNS = 90
+"""Runs one transaction can place; it holds 100 items."""
+
+_OVERTAKEN = {"ConditionalCheckFailed", "TransactionConflict"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Booking:
+    """Runs to be placed, and the task as it will then be.
+
+    ``before`` is the task as read, None when it is new. A run that takes up time comes with its
+    ``occupation`` and the guards read before it was decided on.
+    """
+
+    before: Task | None
+    after: Task
+    runs: Sequence[Run]
+    occupation: Occupation | None = None
+    guards: Guards | None = None
+
+
+def commit(booking: Booking, now: dt.datetime) -> None:
+    """Write it all, or nothing.
+
+    Raises Overtaken when the task or the time is no longer as it was read: read and decide again.
+    """
+    try:
+        with TransactWrite(connection=connection()) as transaction:
+            _task(transaction, booking, now)
+            for run in booking.runs:
+                transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
+            if booking.occupation and booking.guards:
+                _time(transaction, booking.occupation, booking.guards)
+    except TransactWriteError as trouble:
+        if any(reason and reason.code in _OVERTAKEN for reason in trouble.cancellation_reasons):
+            raise Overtaken("Something changed while the run was being placed") from trouble
+        raise
+
+
+def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:
+    if booking.before is None:
+        transaction.save(task_store.to_item(booking.after, now), condition=TaskItem.task.does_not_exist())
+        return
+    transaction.update(
+        task_store.reference_to(booking.after.uuid),
+        task_store.progress_actions(booking.after, now),
+        condition=task_store.unchanged(booking.before),
+    )
+
+
+def _time(transaction: TransactWrite, occupation: Occupation, guards: Guards) -> None:
+    transaction.save(entry(occupation), condition=TimelineItem.bucket.does_not_exist())
+    for bucket, (exclusives, normals) in guards.counts.items():
+        counter = TimelineItem.exclusives if occupation.exclusive else TimelineItem.normals
+        transaction.update(
+            guard(bucket, occupation),
+            [counter.add(1), TimelineItem.expires.set(guard(bucket, occupation).expires)],
+            condition=_as_read(occupation, exclusives, normals),
+        )
+
+
+def _as_read(occupation: Occupation, exclusives: int, normals: int) -> Condition:
+    # Normal runs share time with each other, so one need only know of new exclusives.
+    unchanged = _still(TimelineItem.exclusives, exclusives)
+    return unchanged & _still(TimelineItem.normals, normals) if occupation.exclusive else unchanged
+
+
+def _still(counter: NumberAttribute, value: int) -> Condition:
+    return counter == value if value else counter.does_not_exist()

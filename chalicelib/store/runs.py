@@ -1,0 +1,184 @@
+"""Runs in the store."""
+
+import datetime as dt
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.expressions.update import Action
+
+from chalicelib.domain.errors import NotFound, StaleRun
+from chalicelib.domain.run import Documents, Run
+from chalicelib.domain.runstate import State
+from chalicelib.domain.task import KEEP
+from chalicelib.domain.times import UTC
+from chalicelib.outside import blobs
+from chalicelib.store.tables import RunItem, bare, key
+
+DUE_SHARDS = 4
+STRAGGLE = dt.timedelta(seconds=30)
+"""How late a run may be before it is given up: missed, or overdue."""
+LARGEST = 300_000
+"""Bytes of compressed documents an item holds; an item may have 400 KB, keys and indexes included."""
+
+DISPATCH, GIVE_UP, PURGE = "dispatch", "give-up", "purge"
+"""Why a run is due: to be sent to its runner, to be given up on, to be forgotten."""
+
+DAWN, DOOM = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+def get(task: str, uuid: str) -> Run:
+    """One run, strongly consistent. Raises NotFound."""
+    try:
+        return to_run(RunItem.get(key(task), uuid, consistent_read=True))
+    except DoesNotExist as trouble:
+        raise NotFound(f"There is no run {uuid} of task {task}") from trouble
+
+
+def first(task: str, not_before: dt.datetime | None = None) -> str | None:
+    """The uuid of the earliest visible run, or the earliest that starts at or after an instant."""
+    found = in_order(task, not_before)
+    return next((run.uuid for run in found if run.state is not State.SCHEDULING), None)
+
+
+def in_order(
+    task: str, start: dt.datetime | None = None, end: dt.datetime | None = None, backwards: bool = False
+) -> Iterator[Run]:
+    """A task's runs by start, those starting within bounds; each without its documents."""
+    between = RunItem.start.between(start or DAWN, end or DOOM)
+    found = RunItem.start_index.query(
+        key(task), between, consistent_read=True, scan_index_forward=not backwards
+    )
+    for item in found:
+        yield _summary(item)
+
+
+def on_calendar(hour: dt.datetime) -> Iterator[Run]:
+    """The runs of all tasks that start within an hour, in order; each without its documents."""
+    for item in RunItem.calendar_index.query(_calendar(hour)):
+        yield _summary(item)
+
+
+def due(why: str, shard: int, until: dt.datetime, limit: int) -> list[tuple[str, str, dt.datetime]]:
+    """(task, run, when) of the runs of a shard due by an instant, the longest waiting first."""
+    found = RunItem.due_index.query(key(why, str(shard)), RunItem.due_at <= until, limit=limit)
+    return [(bare(item.task), item.run, item.due_at) for item in found]
+
+
+def change(run: Run) -> Run:
+    """Write a changed run over the one it was made from, and return it as written.
+
+    Raises StaleRun when somebody else was faster.
+    """
+    written = run.evolve(revision=run.revision + 1)
+    try:
+        to_item(written).save(condition=RunItem.revision == run.revision)
+    except PutError as trouble:
+        raise _stale(run.uuid, trouble) from trouble
+    return written
+
+
+def claim(task: str, uuid: str, start: dt.datetime) -> None:
+    """Take a run due for dispatch, so that one alone sends it to its runner. Raises StaleRun."""
+    item = RunItem(key(task), uuid)
+    actions: list[Action] = [
+        RunItem.due.set(_due_key(GIVE_UP, uuid)),
+        RunItem.due_at.set(start + STRAGGLE),
+        RunItem.revision.add(1),
+    ]
+    try:
+        item.update(actions, condition=RunItem.due == _due_key(DISPATCH, uuid))
+    except UpdateError as trouble:
+        raise _stale(uuid, trouble) from trouble
+
+
+def delete(run: Run) -> None:
+    """Forget a run, and its documents elsewhere. Raises StaleRun when it changed since it was read."""
+    try:
+        RunItem(key(run.task), run.uuid).delete(condition=RunItem.revision == run.revision)
+    except DeleteError as trouble:
+        raise _stale(run.uuid, trouble) from trouble
+    if run.documents_at:
+        blobs.delete(run.documents_at)
+
+
+def _stale(uuid: str, trouble: PutError | UpdateError | DeleteError) -> Exception:
+    changed = trouble.cause_response_code == CONDITION_FAILED
+    return StaleRun(f"Run {uuid} changed meanwhile") if changed else trouble
+
+
+def to_item(run: Run) -> RunItem:
+    """The whole item of a run; documents too large for it go to the bucket first."""
+    reason, due_at = due_for(run)
+    content = zlib.compress(json.dumps(vars(run.documents), separators=(",", ":")).encode())
+    elsewhere = f"{key(run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST else None
+    if elsewhere:
+        blobs.put(elsewhere, content)
+    return RunItem(
+        key(run.task),
+        run.uuid,
+        start=run.start,
+        end=run.end,
+        state=run.state.value,
+        added=run.added,
+        priority=run.priority,
+        errors=run.errors,
+        documents=None if elsewhere else content,
+        documents_at=elsewhere,
+        revision=run.revision,
+        due=_due_key(reason, run.uuid),
+        due_at=due_at,
+        calendar=_calendar(run.start),
+        expires=math.ceil((run.end + KEEP * 2).timestamp()),
+    )
+
+
+def due_for(run: Run) -> tuple[str, dt.datetime]:
+    """What a run waits for in its state, and until when: no state waits for ever."""
+    match run.state:
+        case State.SCHEDULING:
+            return GIVE_UP, run.start
+        case State.PENDING | State.ON_DECK:
+            return (GIVE_UP, run.start + STRAGGLE) if run.dispatched else (DISPATCH, run.start)
+        case State.RUNNING | State.CLEANUP:
+            return GIVE_UP, run.end + STRAGGLE
+        case _:
+            return PURGE, run.purge_at or run.end + KEEP
+
+
+def _due_key(reason: str, uuid: str) -> str:
+    return key(reason, str(int(uuid[:8], 16) % DUE_SHARDS))
+
+
+def _calendar(moment: dt.datetime) -> str:
+    return key(moment.strftime("%Y-%m-%dT%H"))
+
+
+def _summary(item: Any) -> Run:
+    """An item, of the table or of an index, without what only the table has."""
+    return Run(
+        task=bare(item.task),
+        uuid=item.run,
+        start=item.start,
+        end=item.end,
+        state=State(item.state),
+        added=item.added or item.start,
+        priority=None if item.priority is None else int(item.priority),
+        errors=item.errors,
+    )
+
+
+def to_run(item: Any) -> Run:
+    """A whole item as a run."""
+    content = blobs.get(item.documents_at) if item.documents_at else item.documents
+    return _summary(item).evolve(
+        documents=Documents(**json.loads(zlib.decompress(content))),
+        documents_at=item.documents_at,
+        dispatched=f"#{DISPATCH}#" not in (item.due or ""),
+        purge_at=item.due_at if f"#{PURGE}#" in (item.due or "") else None,
+        revision=int(item.revision),
+    )

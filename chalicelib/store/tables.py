@@ -1,0 +1,287 @@
+"""The tables and their indexes, defined once for AWS, the emulators, the tests and the deployment.
+
+Every hash key begins with the node's name, so one deployment can hold many nodes. The indexes
+``plan``, ``due`` and ``archiving`` are sparse: an item is in them only while somebody has to look at
+it, at a known time.
+"""
+
+import functools
+from typing import Any, ClassVar
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.connection import Connection
+from pynamodb.connection.table import TableConnection
+from pynamodb.indexes import (
+    GlobalSecondaryIndex,
+    IncludeProjection,
+    KeysOnlyProjection,
+    LocalSecondaryIndex,
+)
+from pynamodb.models import Model
+
+from chalicelib.settings import settings
+
+TIME_TO_LIVE = "expires"
+"""The attribute, in epoch seconds, after which AWS may drop an item. Garbage collection only."""
+
+
+@functools.cache
+def connection() -> Connection:
+    """The one client all tables share: PynamoDB alone would make one a table, 100 ms each."""
+    return Connection(connect_timeout_seconds=2, read_timeout_seconds=5, max_pool_connections=100)
+
+
+class Table(Model):
+    """What all tables have in common; ``short_name`` follows the prefix in the table's name."""
+
+    short_name: ClassVar[str]
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        cls.Meta.table_name = f"{settings().prefix}-{cls.short_name}"
+        known = cls._connection
+        table = super()._get_connection()
+        if table is not known:
+            connection().add_meta_table(table.connection.get_meta_table(table.table_name))
+            table.connection = connection()
+        return table
+
+    @classmethod
+    def definition(cls) -> dict[str, Any]:
+        """The arguments of CreateTable that make it."""
+        recorder = _Recorder()
+        schema = cls._get_schema()
+        recorder.create_table(
+            f"{settings().prefix}-{cls.short_name}",
+            billing_mode="PAY_PER_REQUEST",
+            attribute_definitions=schema["attribute_definitions"],
+            key_schema=schema["key_schema"],
+            global_secondary_indexes=schema["global_secondary_indexes"],
+            local_secondary_indexes=schema["local_secondary_indexes"],
+        )
+        return recorder.sent
+
+
+class _Recorder(Connection):
+    """A connection that keeps what it is asked to send."""
+
+    sent: dict[str, Any]
+
+    def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        self.sent = operation_kwargs
+        return {}
+
+
+class PlanIndex(GlobalSecondaryIndex["TaskItem"]):
+    """Tasks by when somebody has to look at them: to plan their runs, or to forget them."""
+
+    class Meta:
+        index_name = "plan"
+        projection = KeysOnlyProjection()
+
+    plan = UnicodeAttribute(hash_key=True)
+    plan_at = UTCDateTimeAttribute(range_key=True)
+
+
+class AddedIndex(GlobalSecondaryIndex["TaskItem"]):
+    """All tasks of a node, in the order they were added."""
+
+    class Meta:
+        index_name = "added"
+        projection = IncludeProjection(["body", "enabled"])
+
+    listing = UnicodeAttribute(hash_key=True)
+    added = UTCDateTimeAttribute(range_key=True)
+
+
+class TaskItem(Table):
+    """A task: ``body`` holds all that never changes."""
+
+    class Meta:
+        pass
+
+    short_name = "tasks"
+    plan_index = PlanIndex()
+    added_index = AddedIndex()
+
+    task = UnicodeAttribute(hash_key=True)
+    body = JSONAttribute()
+    added = UTCDateTimeAttribute()
+    listing = UnicodeAttribute()
+    enabled = BooleanAttribute()
+    runs = NumberAttribute()
+    runs_started = NumberAttribute()
+    first_start = UTCDateTimeAttribute(null=True)
+    latest = UTCDateTimeAttribute(null=True)
+    plan = UnicodeAttribute()
+    plan_at = UTCDateTimeAttribute()
+
+
+class StartIndex(LocalSecondaryIndex["RunItem"]):
+    """The runs of a task in time order, strongly consistent."""
+
+    class Meta:
+        index_name = "start"
+        projection = IncludeProjection(["end", "state"])
+
+    task = UnicodeAttribute(hash_key=True)
+    start = UTCDateTimeAttribute(range_key=True)
+
+
+class DueIndex(GlobalSecondaryIndex["RunItem"]):
+    """Runs somebody has to look at, by when: to dispatch, to give up on, or to purge."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due = UnicodeAttribute(hash_key=True)
+    due_at = UTCDateTimeAttribute(range_key=True)
+
+
+class CalendarIndex(GlobalSecondaryIndex["RunItem"]):
+    """The runs of all tasks, by the hour they start in."""
+
+    class Meta:
+        index_name = "calendar"
+        projection = IncludeProjection(["end", "state", "priority", "errors"])
+
+    calendar = UnicodeAttribute(hash_key=True)
+    start = UTCDateTimeAttribute(range_key=True)
+
+
+class RunItem(Table):
+    """A run: ``documents`` is compressed JSON, or elsewhere, under ``documents_at``, when too large."""
+
+    class Meta:
+        pass
+
+    short_name = "runs"
+    start_index = StartIndex()
+    due_index = DueIndex()
+    calendar_index = CalendarIndex()
+
+    task = UnicodeAttribute(hash_key=True)
+    run = UnicodeAttribute(range_key=True)
+    start = UTCDateTimeAttribute()
+    end = UTCDateTimeAttribute()
+    state = UnicodeAttribute()
+    added = UTCDateTimeAttribute()
+    priority = NumberAttribute(null=True)
+    errors = UnicodeAttribute(null=True)
+    documents = BinaryAttribute(null=True, legacy_encoding=False)
+    documents_at = UnicodeAttribute(null=True)
+    revision = NumberAttribute()
+    due = UnicodeAttribute(null=True)
+    due_at = UTCDateTimeAttribute(null=True)
+    calendar = UnicodeAttribute()
+    expires = NumberAttribute(null=True)
+
+
+class TimelineItem(Table):
+    """Time taken by runs that conflict with others, an entry a run, and the guards of its buckets.
+
+    A guard counts the bookings ever made that touch its bucket; it has no start.
+    """
+
+    class Meta:
+        pass
+
+    short_name = "timeline"
+
+    bucket = UnicodeAttribute(hash_key=True)
+    entry = UnicodeAttribute(range_key=True)
+    exclusives = NumberAttribute(null=True)
+    normals = NumberAttribute(null=True)
+    start = UTCDateTimeAttribute(null=True)
+    end = UTCDateTimeAttribute(null=True)
+    exclusive = BooleanAttribute(null=True)
+    priority = NumberAttribute(null=True)
+    task = UnicodeAttribute(null=True)
+    run = UnicodeAttribute(null=True)
+    expires = NumberAttribute()
+
+
+class ArchivingIndex(GlobalSecondaryIndex["DeliveryItem"]):
+    """Deliveries to be attempted, by when."""
+
+    class Meta:
+        index_name = "archiving"
+        projection = KeysOnlyProjection()
+
+    archiving = UnicodeAttribute(hash_key=True)
+    next_attempt = UTCDateTimeAttribute(range_key=True)
+
+
+class DeliveryItem(Table):
+    """One result on its way to one archive."""
+
+    class Meta:
+        pass
+
+    short_name = "deliveries"
+    archiving_index = ArchivingIndex()
+
+    run = UnicodeAttribute(hash_key=True)
+    number = NumberAttribute(range_key=True)
+    task = UnicodeAttribute()
+    spec = JSONAttribute()
+    deadline = UTCDateTimeAttribute(null=True)
+    attempts = NumberAttribute()
+    last_attempt = UTCDateTimeAttribute(null=True)
+    archived = BooleanAttribute()
+    completed = BooleanAttribute()
+    diags = JSONAttribute()
+    added = UTCDateTimeAttribute()
+    revision = NumberAttribute()
+    archiving = UnicodeAttribute(null=True)
+    next_attempt = UTCDateTimeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+
+
+class NodeItem(Table):
+    """What the node knows of itself: pause, heartbeats."""
+
+    class Meta:
+        pass
+
+    short_name = "node"
+
+    name = UnicodeAttribute(hash_key=True)
+    value = JSONAttribute()
+    expires = NumberAttribute(null=True)
+
+
+TABLES: tuple[type[Table], ...] = (TaskItem, RunItem, TimelineItem, DeliveryItem, NodeItem)
+
+
+def create_tables() -> None:
+    """Make the tables that are not there yet."""
+    for table in TABLES:
+        if not table.exists():
+            connection().client.create_table(**table.definition())
+            connection().client.get_waiter("table_exists").wait(TableName=table.definition()["TableName"])
+
+
+def rebind() -> None:
+    """Connect anew on next use: the environment has changed."""
+    connection.cache_clear()
+    for table in TABLES:
+        table._connection = None
+
+
+def key(*parts: str) -> str:
+    """A hash key of this node."""
+    return "#".join((settings().node, *parts))
+
+
+def bare(hash_key: str) -> str:
+    """The last part of a hash key."""
+    return hash_key.rsplit("#", 1)[-1]

@@ -1,0 +1,140 @@
+"""Time taken, and booking without double booking.
+
+Runs of class normal and exclusive have an entry each, filed under the day they start in. Time is cut
+into buckets, each with a guard that counts its bookings. To book: read the guards of the buckets the
+run touches, then the entries, decide, and write the run with its entry while moving the guards, all in
+one transaction, on the condition that the guards are as read:
+
+    reader A   guards(x=3) ... entries ... decide ... write if x=3 -> x=4     done
+    reader B       guards(x=3) ... entries ... decide ... write if x=3        cancelled: decide again
+
+Guards are read before entries. The other way round, a booking made between the two reads would be in
+the guard and not in the entries, and the condition would hold over time already taken.
+"""
+
+import dataclasses
+import datetime as dt
+import math
+from collections.abc import Iterable, Sequence
+
+from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.times import EPOCH, format_duration
+from chalicelib.store.tables import TimelineItem, key
+
+BUCKET = dt.timedelta(minutes=15)
+"""A transaction holds 100 items; with one guard a bucket this lets a run take a whole day."""
+LONGEST = dt.timedelta(days=1)
+"""The longest run that can be booked."""
+SHORT = dt.timedelta(hours=1)
+"""Runs up to this long are filed by day; a reader need look no further back for them."""
+KEEP_ENTRIES = dt.timedelta(days=2)
+
+Counts = tuple[int, int]
+"""How many exclusive and normal bookings ever touched a bucket."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Guards:
+    """The guards of the buckets a run touches, as they were read."""
+
+    counts: dict[str, Counts]
+
+
+def require_bookable(duration: dt.timedelta) -> None:
+    """Raise Invalid for a run too long to be booked."""
+    if duration > LONGEST:
+        raise Invalid(
+            f"The run would take {format_duration(duration)}; tests that need time for themselves"
+            f" can have {format_duration(LONGEST)} at most"
+        )
+
+
+def read_guards(start: dt.datetime, end: dt.datetime) -> Guards:
+    """The guards of a stretch of time, strongly consistent; read them before the entries."""
+    names = _buckets(start, end)
+    found = TimelineItem.batch_get([(name, "guard") for name in names], consistent_read=True)
+    counts = {item.bucket: (int(item.exclusives or 0), int(item.normals or 0)) for item in found}
+    return Guards({name: counts.get(name, (0, 0)) for name in names})
+
+
+def read_entries(start: dt.datetime, end: dt.datetime) -> list[Occupation]:
+    """The occupations that overlap a stretch of time, strongly consistent."""
+    entries = [*_filed_long(start, end), *_filed_by_day(start, end)]
+    return [entry for entry in entries if entry.start < end and start < entry.end]
+
+
+def _filed_by_day(start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
+    earliest = start - SHORT
+    day = earliest.date()
+    while day <= end.date():
+        yield from _query(key(day.isoformat()), earliest, end)
+        day += dt.timedelta(days=1)
+
+
+def _filed_long(start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
+    return _query(key("long"), start - LONGEST, end)
+
+
+def _query(bucket: str, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
+    between = TimelineItem.entry.between(_stamp(start), _stamp(end))
+    for item in TimelineItem.query(bucket, between, consistent_read=True):
+        yield Occupation(
+            start=item.start,
+            end=item.end,
+            exclusive=item.exclusive,
+            priority=None if item.priority is None else int(item.priority),
+            task=item.task,
+            run=item.run,
+        )
+
+
+def entry(occupation: Occupation) -> TimelineItem:
+    """The entry of a run."""
+    return TimelineItem(
+        *_filing(occupation),
+        start=occupation.start,
+        end=occupation.end,
+        exclusive=occupation.exclusive,
+        priority=occupation.priority,
+        task=occupation.task,
+        run=occupation.run,
+        expires=_expiry(occupation.end),
+    )
+
+
+def guard(bucket: str, occupation: Occupation) -> TimelineItem:
+    """A bucket's guard, for the update that counts one more booking in it."""
+    return TimelineItem(bucket, "guard", expires=_expiry(occupation.end))
+
+
+def shorten(was: Occupation, end: dt.datetime) -> None:
+    """Give back the time of a run after its new end; one that then takes none is forgotten.
+
+    Needs no guard: a reader who has not seen it yet only keeps clear of more than it must.
+    """
+    item = TimelineItem(*_filing(was))
+    if end <= was.start:
+        item.delete()
+    else:
+        item.update([TimelineItem.end.set(end)])
+
+
+def _filing(occupation: Occupation) -> tuple[str, str]:
+    # By the booked length: an entry that is shortened stays where it is, so the caller passes it as booked.
+    is_long = occupation.end - occupation.start > SHORT
+    day = "long" if is_long else occupation.start.date().isoformat()
+    return key(day), f"{_stamp(occupation.start)}#{occupation.run}"
+
+
+def _stamp(moment: dt.datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _buckets(start: dt.datetime, end: dt.datetime) -> Sequence[str]:
+    first, last = (start - EPOCH) // BUCKET, math.ceil((end - EPOCH) / BUCKET)
+    return [key("guard", _stamp(EPOCH + BUCKET * number)) for number in range(first, last)]
+
+
+def _expiry(end: dt.datetime) -> int:
+    return math.ceil((end + KEEP_ENTRIES).timestamp())

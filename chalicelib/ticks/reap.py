@@ -1,0 +1,76 @@
+"""The reap tick: no state waits for ever. What is over its time is given up, what is old is forgotten."""
+
+import datetime as dt
+import logging
+
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.run import Run
+from chalicelib.domain.runstate import State
+from chalicelib.domain.task import Task
+from chalicelib.outside import queues
+from chalicelib.service import heartbeats, results
+from chalicelib.service.cancelling import remove
+from chalicelib.service.dispatching import message
+from chalicelib.store import deliveries, runs, tasks
+
+LOG = logging.getLogger(__name__)
+AT_ONCE = 500
+
+
+def tick(now: dt.datetime) -> None:
+    """Give up and forget what is due; each by itself, so that none holds up another."""
+    for shard in range(runs.DUE_SHARDS):
+        for task, run, _ in runs.due(runs.GIVE_UP, shard, now, AT_ONCE):
+            _alone(give_up, task, run, now)
+        for task, run, _ in runs.due(runs.PURGE, shard, now, AT_ONCE):
+            _alone(forget_run, task, run, now)
+    for shard in range(tasks.PLAN_SHARDS):
+        for task in tasks.expired(shard, now, AT_ONCE):
+            _alone(forget_task, task, now)
+    heartbeats.beat("ticker", now)
+
+
+def _alone(work, *what) -> None:  # type: ignore[no-untyped-def]
+    try:
+        work(*what)
+    except (Conflict, NotFound) as gone:
+        LOG.info("Nothing to do: %s", gone)
+    except Exception:
+        LOG.exception("%s failed for %s", work.__name__, what)
+
+
+def give_up(task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
+    """Put a run that has waited too long into its final state (contract/scheduler.md section 9)."""
+    task, run = tasks.get(task_uuid), runs.get(task_uuid, run_uuid)
+    if task.is_multi_result and run.state is State.PENDING and now < run.end:
+        # Late is better than not at all for a run that goes on for hours.
+        queues.send_many(queues.RUNS, [message(task.uuid, run.uuid, run.start, now)])
+        return
+    _give_up(task, run, now)
+
+
+def _give_up(task: Task, run: Run, now: dt.datetime) -> None:
+    match run.state:
+        case State.SCHEDULING:
+            remove(task, run)
+        case State.PENDING | State.ON_DECK:
+            results.give_up(task, run, State.MISSED, "not-started", "No runner had taken it in time", now)
+        case State.RUNNING:
+            results.give_up(task, run, State.OVERDUE, "no-result", "Its runner never reported", now)
+        case State.CLEANUP:
+            results.give_up(task, run, State.FAILED, "no-merge", "Its results were never merged", now)
+
+
+def forget_run(task: str, run_uuid: str, now: dt.datetime) -> None:
+    """Delete a run and what was delivered of it."""
+    run = runs.get(task, run_uuid)
+    deliveries.delete(deliveries.of_run(run_uuid))
+    runs.delete(run)
+
+
+def forget_task(uuid: str, now: dt.datetime) -> None:
+    """Delete a task that has nothing more to run, and any runs left of it."""
+    task = tasks.get(uuid)
+    for run in runs.in_order(uuid):
+        forget_run(uuid, run.uuid, now)
+    tasks.delete(task)

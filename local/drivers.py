@@ -1,0 +1,215 @@
+"""What AWS does by itself, done by threads: the clocks tick, and the queues are handed to their handlers.
+
+Handlers are called as Lambda calls them, through ``app.handler_map`` with real events. A message is
+deleted once its handler returns; when it raises, the message stays and is seen again.
+"""
+
+import datetime as dt
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from local.environment import REGION
+from local.gateway import Context
+
+_LOG = logging.getLogger(__name__)
+
+TICKS = ("plan", "dispatch", "reap", "archive")
+"""The scheduled handlers. AWS calls them every minute; here it is every PERIOD seconds."""
+PERIOD = 15.0
+AT_ONCE = {"runs": 64}
+"""Messages of a queue handled at a time, where it is not eight."""
+_LONG_POLL = 1  # seconds; moto looks no more often than this, and a stop waits no longer
+_LONGEST_BACK_OFF = 10.0
+_ACCOUNT = "000000000000"
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+class Queue(Protocol):
+    """What is read of a queue: see chalicelib.outside.queues."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def handler(self) -> str: ...
+    @property
+    def timeout(self) -> int: ...
+
+
+class Drivers:
+    """The tickers and pollers of one app."""
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        queues: Iterable[Queue],
+        url: Callable[[str], str],
+        sqs: Any,
+        period: float = PERIOD,
+    ):
+        self._stopping = threading.Event()
+        self._pollers = [Poller(q, handlers[q.handler], url(q.name), sqs, self._stopping) for q in queues]
+        self._threads = [
+            threading.Thread(
+                target=tick,
+                args=(name, handlers[name], period, self._stopping),
+                name=f"tick-{name}",
+                daemon=True,
+            )
+            for name in TICKS
+            if name in handlers
+        ] + [
+            threading.Thread(target=poller.poll, name=f"poll-{poller.queue.name}", daemon=True)
+            for poller in self._pollers
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """Take no more work and give what is under way ``seconds`` to end.
+
+        What has not ended by then is put back on its queue: the next start finishes or fails it.
+        """
+        self._stopping.set()
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for poller in self._pollers:
+            poller.wait(deadline)
+
+
+def tick(name: str, handler: Handler, period: float, stopping: threading.Event) -> None:
+    """Call a scheduled handler now and every ``period`` seconds until told to stop."""
+    while not stopping.is_set():
+        began = time.monotonic()
+        try:
+            handler(tick_event(name, dt.datetime.now(dt.timezone.utc)), Context(name, 60))
+        except Exception:
+            _LOG.exception("The %s tick failed and will be called again.", name)
+        stopping.wait(max(0.0, period - (time.monotonic() - began)))
+
+
+def tick_event(name: str, now: dt.datetime) -> dict[str, Any]:
+    """What CloudWatch sends when a rule is due."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": _ACCOUNT,
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": REGION,
+        "resources": [f"arn:aws:events:{REGION}:{_ACCOUNT}:rule/{name}"],
+        "detail": {},
+    }
+
+
+def message_event(message: Mapping[str, Any], queue: str) -> dict[str, Any]:
+    """What Lambda is sent for one message as SQS's ReceiveMessage gives it."""
+    record = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {},
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{_ACCOUNT}:{queue}",
+        "awsRegion": REGION,
+    }
+    return {"Records": [record]}
+
+
+class Poller:
+    """Takes the messages of one queue, no more at a time than its workers can handle."""
+
+    def __init__(self, queue: Queue, handler: Handler, url: str, sqs: Any, stopping: threading.Event):
+        self.queue = queue
+        self._handler = handler
+        self._url = url
+        self._sqs = sqs
+        self._stopping = stopping
+        self._workers = AT_ONCE.get(queue.name, 8)
+        self._idle = threading.Semaphore(self._workers)
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix=f"work-{queue.name}")
+        self._under_way: dict[str, str] = {}  # message id -> receipt handle
+        self._changing = threading.Lock()
+
+    def poll(self) -> None:
+        """Receive and hand out until told to stop. Backs off while the emulator does not answer."""
+        back_off = 0.1
+        while not self._stopping.is_set():
+            idle = self._take_idle()
+            try:
+                messages = self._receive(idle) if idle else []
+                back_off = 0.1
+            except Exception as trouble:  # whatever botocore raises: only stopping ends a poller
+                _LOG.warning("Queue %s: %s; trying again.", self.queue.name, trouble)
+                messages = []
+                self._stopping.wait(back_off)
+                back_off = min(2 * back_off, _LONGEST_BACK_OFF)
+            for _ in range(idle - len(messages)):
+                self._idle.release()
+            for message in messages:
+                self._hand_out(message)
+
+    def wait(self, deadline: float) -> None:
+        """Until all workers are idle or ``deadline`` (monotonic); then put back what is under way."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while self._under_way and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with self._changing:
+            left = list(self._under_way.values())
+        for receipt in left:
+            try:
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0
+                )
+            except Exception as trouble:  # it comes back by itself, later
+                _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, trouble)
+
+    def _take_idle(self) -> int:
+        """Reserve workers for up to ten messages; 0 when none came free within half a second."""
+        if not self._idle.acquire(timeout=0.5):
+            return 0
+        taken = 1
+        while taken < 10 and self._idle.acquire(blocking=False):
+            taken += 1
+        return taken
+
+    def _receive(self, number: int) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=number,
+            WaitTimeSeconds=_LONG_POLL,
+            AttributeNames=["All"],
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
+
+    def _hand_out(self, message: dict[str, Any]) -> None:
+        with self._changing:
+            self._under_way[message["MessageId"]] = message["ReceiptHandle"]
+        try:
+            self._pool.submit(self._handle, message)
+        except RuntimeError:  # stopped in the meantime; wait() puts it back
+            self._idle.release()
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        try:
+            context = Context(self.queue.handler, self.queue.timeout)
+            self._handler(message_event(message, self.queue.name), context)
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        except Exception:
+            _LOG.exception("The handler %s failed; its message will be seen again.", self.queue.handler)
+        finally:
+            with self._changing:
+                self._under_way.pop(message["MessageId"], None)
+            self._idle.release()

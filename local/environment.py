@@ -1,0 +1,40 @@
+"""The environment the product reads on one machine: dummy credentials, names, where AWS is.
+
+Set before anything of the product is imported. Nothing here may reach a real AWS account, whatever
+the shell of the operator holds.
+"""
+
+import os
+
+REGION = "us-east-1"
+_NO_PROXY = "127.0.0.1,localhost,::1"
+
+
+def set_environment(endpoint: str | None = None) -> None:
+    """Point the process at an emulator: at ``endpoint``, or at moto in the process when None."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(
+        AWS_ACCESS_KEY_ID="local",
+        AWS_SECRET_ACCESS_KEY="local",
+        AWS_DEFAULT_REGION=REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    )
+    if endpoint is not None:
+        os.environ["AWS_ENDPOINT_URL"] = endpoint
+    for name in ("no_proxy", "NO_PROXY"):
+        known = os.environ.get(name)
+        os.environ[name] = f"{known},{_NO_PROXY}" if known else _NO_PROXY
+
+
+def create_everything() -> None:
+    """Make the tables, the queues and the bucket that are not there yet."""
+    from chalicelib.outside.blobs import create_bucket
+    from chalicelib.outside.queues import create_queues
+    from chalicelib.store.tables import create_tables
+
+    create_tables()
+    create_queues()
+    create_bucket()

@@ -1,0 +1,164 @@
+"""What API Gateway does between a request and the app, without any socket: HTTP to event and back.
+
+The stage is stripped from the path, the path matched to a route, and what the client claims about
+proxies in between is dropped.
+"""
+
+import base64
+import dataclasses
+import time
+import urllib.parse
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+STAGE = "pscheduler"
+LARGEST_ANSWER = 6 * 1024 * 1024
+"""Bytes a Lambda may answer."""
+NO_BODY = (204, 304)
+_FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "forwarded")
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A request as it came; ``target`` is path and query, still percent-encoded."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    client: str
+    server: str
+    port: int
+    scheme: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Context:
+    """The context of a Lambda invocation, as far as anything reads it."""
+
+    def __init__(self, function_name: str, timeout: float):
+        self.function_name = function_name
+        self.function_version = "$LATEST"
+        self.invoked_function_arn = f"arn:aws:lambda:local:000000000000:function:{function_name}"
+        self.memory_limit_in_mb = 1024
+        self.aws_request_id = str(uuid.uuid4())
+        self._deadline = time.monotonic() + timeout
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+class Routes:
+    """Finds the route of a path; a fixed segment goes before a parameter."""
+
+    def __init__(self, routes: Iterable[str]):
+        self._by_length: dict[int, list[tuple[str, list[str]]]] = {}
+        for route in sorted(routes):  # "{" sorts behind every letter
+            segments = route.strip("/").split("/")
+            self._by_length.setdefault(len(segments), []).append((route, segments))
+
+    def find(self, path: str) -> tuple[str, dict[str, str]] | None:
+        """The route and its parameters, percent-encoded as they came; None when there is none."""
+        segments = path.removeprefix("/").split("/")
+        for route, wanted in self._by_length.get(len(segments), []):
+            captured = _captured(wanted, segments)
+            if captured is not None:
+                return route, captured
+        return None
+
+
+def _captured(wanted: list[str], segments: list[str]) -> dict[str, str] | None:
+    captured = {}
+    for want, segment in zip(wanted, segments, strict=True):
+        if want.startswith("{") and segment:
+            captured[want.strip("{}")] = segment
+        elif want != segment:
+            return None
+    return captured
+
+
+def without_stage(path: str) -> str | None:
+    """The path behind the stage, without a trailing slash; None outside the stage."""
+    if path != f"/{STAGE}" and not path.startswith(f"/{STAGE}/"):
+        return None
+    return path.removeprefix(f"/{STAGE}").removesuffix("/") or "/"
+
+
+def event(request: Request, routes: Routes) -> dict[str, Any] | None:
+    """The event API Gateway would send the app; None where it would answer 404 itself."""
+    full_path, _, query = request.target.partition("?")
+    path = without_stage(full_path)
+    found = None if path is None else routes.find(path)
+    if path is None or found is None:
+        return None
+    route, captured = found
+    headers = _headers(request)
+    arguments = urllib.parse.parse_qs(query, keep_blank_values=True)
+    body, encoded = _body(request.body)
+    return {
+        "resource": route,
+        "path": path,
+        "httpMethod": request.method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": {name: values[-1] for name, values in arguments.items()} or None,
+        "multiValueQueryStringParameters": arguments or None,
+        "pathParameters": captured or None,
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": route,
+            "httpMethod": request.method,
+            "path": full_path,
+            "stage": STAGE,
+            "protocol": "HTTP/1.1",
+            "requestId": str(uuid.uuid4()),
+            "identity": {"sourceIp": request.client, "userAgent": headers.get("User-Agent")},
+            "serverAddress": request.server,
+        },
+        "body": body,
+        "isBase64Encoded": encoded,
+    }
+
+
+def _headers(request: Request) -> dict[str, str]:
+    # An underscore is a dash in disguise to anything that speaks CGI.
+    believed = {n: v for n, v in request.headers.items() if n.lower().replace("_", "-") not in _FORWARDED}
+    return believed | {
+        "X-Forwarded-For": request.client,
+        "X-Forwarded-Port": str(request.port),
+        "X-Forwarded-Proto": request.scheme,
+    }
+
+
+def _body(body: bytes) -> tuple[str | None, bool]:
+    if not body:
+        return None, False
+    try:
+        return body.decode(), False
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode(), True
+
+
+def response(answer: dict[str, Any]) -> Response:
+    """What goes back to the client: 502 where API Gateway would not accept the app's answer."""
+    text = answer.get("body") or ""
+    body = base64.b64decode(text) if answer.get("isBase64Encoded") else str(text).encode()
+    if len(body) > LARGEST_ANSWER:
+        return plain(502, "The answer is larger than 6 MB.")
+    several = answer.get("multiValueHeaders") or {}
+    headers = [(name, str(value)) for name, values in several.items() for value in values]
+    headers += [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
+    framing = ("content-length", "connection", "transfer-encoding")
+    return Response(int(answer["statusCode"]), [h for h in headers if h[0].lower() not in framing], body)
+
+
+def plain(status: int, line: str) -> Response:
+    """An answer of the front's own: one line."""
+    return Response(status, [("Content-Type", "text/plain")], f"{line}\n".encode())

@@ -1,0 +1,218 @@
+"""A pScheduler node on one machine: ``python -m local.node``.
+
+Starts an AWS emulator, the HTTP front and the drivers, posts a first measurement, and serves until
+Ctrl-C or SIGTERM, which stop what was started and keep its state for the next time.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import pathlib
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+from local import environment, logs, ministack
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent
+
+
+class CannotStart(Exception):
+    """The node cannot start; the message is one line that says why and what to do."""
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="local.node", description="A pScheduler node on this machine.")
+    parser.add_argument("--port", type=int, default=8000, help="TCP port of the API (8000)")
+    parser.add_argument("--address", default="127.0.0.1", help="address to serve on (127.0.0.1)")
+    parser.add_argument("--state", type=pathlib.Path, help="folder to keep everything in (.local/node-PORT)")
+    parser.add_argument("--engine", choices=("ministack", "moto"), default="ministack")
+    parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate made on the spot")
+    parser.add_argument("--no-first", action="store_true", help="post no first measurement")
+    parser.add_argument("--period", type=float, default=15.0, help="seconds between ticks (15)")
+    given = parser.parse_args()
+    given.state = given.state or FOLDER / ".local" / f"node-{given.port}"
+    return given
+
+
+def main() -> int:
+    given = arguments()
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with contextlib.ExitStack() as started:
+            node(given, started, stopping)
+    except (CannotStart, ministack.MiniStackTrouble) as trouble:
+        say(str(trouble))
+        return 1
+    say("Stopped.")
+    return 0
+
+
+def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: threading.Event) -> None:
+    """Start everything, each part with its stop on the stack, and serve until ``stopping`` is set."""
+    check_port(given.address, given.port)
+    started.enter_context(locked(given.state))
+    logs.set_up(given.state / "node.log")
+    started.enter_context(engine(given))
+    say("Creating tables and queues ...")
+    environment.create_everything()
+    app = load_app()
+    started.enter_context(front(given, app))
+    started.enter_context(driven(app, given.period))
+    if not given.no_first and not stopping.is_set():
+        first_measurement(given, stopping)
+    say(f"Serving {base(given)}/ - Ctrl-C stops")
+    stopping.wait()
+    say("\nStopping ...")
+
+
+def say(line: str) -> None:
+    """A line to the operator, at once."""
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)
+
+
+def base(given: argparse.Namespace) -> str:
+    address = f"[{given.address}]" if ":" in given.address else given.address
+    return f"{'https' if given.tls else 'http'}://{address}:{given.port}/pscheduler"
+
+
+def check_port(address: str, port: int) -> None:
+    """Raise CannotStart unless the address and port can be had."""
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as trouble:
+        raise CannotStart(
+            f"Cannot serve on {address} port {port} ({trouble.strerror}): choose others with PORT= or ADDRESS="
+        ) from trouble
+    except OverflowError as trouble:
+        raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from trouble
+
+
+@contextlib.contextmanager
+def locked(state: pathlib.Path) -> Iterator[IO[str]]:
+    """Hold the state folder; the lock goes with the process, however it ends."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        lock = (state / "lock").open("a")
+    except OSError as trouble:
+        raise CannotStart(
+            f"Cannot use the folder {state} ({trouble.strerror}): choose another with STATE="
+        ) from trouble
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as trouble:
+            raise CannotStart(
+                f"Another node is using {state}: choose another folder with STATE="
+            ) from trouble
+        yield lock
+
+
+@contextlib.contextmanager
+def engine(given: argparse.Namespace) -> Iterator[None]:
+    """AWS as the environment will have it: MiniStack beside the process, or moto in it."""
+    if given.engine == "moto":
+        from local import engine_moto
+
+        say("Starting moto in the process (it forgets everything when stopped) ...")
+        environment.set_environment()
+        with engine_moto.mocked():
+            yield
+        return
+    say("Starting MiniStack ...")
+    running, found = ministack.start(ministack_python(), given.state)
+    say(f"  {'found it running' if found else 'runs'} on 127.0.0.1:{running.port}, state in {given.state}")
+    environment.set_environment(running.endpoint)
+    try:
+        yield
+    finally:
+        if not running.stop():
+            say("MiniStack did not stop when asked and was killed: its state is that of its last clean stop.")
+
+
+def ministack_python() -> str:
+    """The interpreter MiniStack is installed in."""
+    python = os.environ.get("MINISTACK_PYTHON") or str(FOLDER / ".local/ministack-venv/bin/python")
+    if not pathlib.Path(python).exists():
+        raise CannotStart(f"MiniStack is not installed ({python} is missing): use make run, or ENGINE=moto")
+    return python
+
+
+def load_app() -> Any:
+    """The app of app.py, found as Lambda finds it: vendor/ comes after the folder itself."""
+    for folder in (FOLDER / "vendor", FOLDER):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    from app import app
+
+    logs.take_over(app.log)
+    return app
+
+
+@contextlib.contextmanager
+def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
+    from local.front import Front
+
+    certificate = None
+    if given.tls:
+        from local import tls
+
+        certificate = tls.certificate(given.state, given.address)
+        say(f"  clients may trust {given.state / 'authority.pem'}")
+    server = Front(app, given.address, given.port, certificate)
+    try:
+        server.start()
+    except OSError as trouble:
+        raise CannotStart(f"Cannot serve on {given.address} port {given.port} ({trouble})") from trouble
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def driven(app: Any, period: float) -> Iterator[None]:
+    from local.inprocess import drive
+
+    drivers = drive(app, period)
+    try:
+        yield
+    finally:
+        drivers.stop()
+
+
+def first_measurement(given: argparse.Namespace, stopping: threading.Event) -> None:
+    """Measure in a thread, so that Ctrl-C need not wait for the result."""
+    done = threading.Thread(target=_first_measurement, args=(given,), daemon=True)
+    done.start()
+    while done.is_alive() and not stopping.is_set():
+        time.sleep(0.05)
+
+
+def _first_measurement(given: argparse.Namespace) -> None:
+    from local import first
+
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    here = argparse.Namespace(**{**vars(given), "address": anywhere.get(given.address, given.address)})
+    authority = str(given.state / "authority.pem") if given.tls else None
+    try:
+        result = first.measure(base(here), authority, say)
+    except first.NoResult as trouble:
+        say(f"No first measurement: {trouble}")
+    else:
+        say(f"\n{result}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
