@@ -30,7 +30,8 @@ _TIMEOUT = 29.0
 def safe_for_threads(app: chalice.Chalice) -> chalice.Chalice:
     """The app with a current request for every thread: Lambda has one request at a time, we many."""
     if not isinstance(app, chalice.local.LocalChalice):
-        app.__class__ = type("ThreadedChalice", (chalice.local.LocalChalice, app.__class__), {})
+        threaded = type("ThreadedChalice", (chalice.local.LocalChalice, type(app)), {})
+        setattr(app, "__class__", threaded)  # noqa: B010 - mypy takes it for a method
     return app
 
 

@@ -93,7 +93,7 @@ def check_port(address: str, port: int) -> None:
             probe.bind(where)
     except OSError as trouble:
         raise CannotStart(
-            f"Cannot serve on {address} port {port} ({trouble.strerror}): choose others with PORT= or ADDRESS="
+            f"Cannot serve on {address} port {port} ({trouble.strerror}): choose with PORT= or ADDRESS="
         ) from trouble
     except OverflowError as trouble:
         raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from trouble
@@ -215,4 +215,6 @@ def _first_measurement(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # a measurement under way would hold sys.exit() up until it ends

@@ -1,0 +1,51 @@
+# make run    a node on this machine, http://127.0.0.1:8000/pscheduler/, until Ctrl-C
+# make test   everything that is checked, from nothing
+# Variables of run: PORT ADDRESS STATE ENGINE=ministack|moto TLS=1 FIRST=0
+
+PYTHON ?= python3
+PORT ?= 8000
+ADDRESS ?= 127.0.0.1
+STATE ?= .local/node-$(PORT)
+ENGINE ?= ministack
+TLS ?=
+FIRST ?= 1
+WORKERS ?= 2
+
+VENV := .local/venv/bin
+export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
+
+.PHONY: run test check format bench soak setup clean
+.SILENT:
+
+run: setup
+	exec $(VENV)/python -m local.node --port $(PORT) --address $(ADDRESS) --state $(STATE) \
+		--engine $(ENGINE) $(if $(filter-out 0 no,$(TLS)),--tls) $(if $(filter 0 no,$(FIRST)),--no-first)
+
+test: check
+	echo "Tests ..."
+	$(VENV)/python -m pytest -q -n $(WORKERS)
+
+check: setup
+	echo "Format, lint, types, direction of imports ..."
+	$(VENV)/ruff format --check --quiet .
+	$(VENV)/ruff check --quiet .
+	$(VENV)/mypy
+	PYTHONPATH=. $(VENV)/lint-imports
+
+format: setup
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+bench: setup
+	$(VENV)/python -m bench
+
+soak: setup
+	$(VENV)/python -m bench.soak
+
+setup:
+	command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10 or later, or use make PYTHON=..."; exit 1; }
+	$(PYTHON) local/bootstrap.py
+
+clean:
+	rm -rf .local/venv .local/ministack-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	echo "Nodes keep their state: remove .local/node-* yourself."

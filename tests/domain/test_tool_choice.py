@@ -1,0 +1,38 @@
+import pytest
+
+from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.tool_choice import Offer, choose
+
+HERE, THERE = ("here",), ("here", "there")
+
+
+def test_the_first_willing_tool_is_chosen() -> None:
+    assert choose(HERE, [[Offer("a", ("busy",)), Offer("b"), Offer("c")]], None) == "b"
+
+
+def test_a_wanted_tool_comes_before_a_preferred_one() -> None:
+    assert choose(HERE, [[Offer("a"), Offer("b")]], ["nope", "b", "a"]) == "b"
+
+
+def test_participants_agree_on_the_lowest_sum_of_places() -> None:
+    offers = [[Offer("a"), Offer("b"), Offer("c")], [Offer("c"), Offer("b"), Offer("a")]]
+
+    assert choose(THERE, offers, None) == "a"
+    assert choose(THERE, [offers[0], [Offer("b"), Offer("a")]], None) == "a"
+    assert choose(THERE, [offers[0], [Offer("c"), Offer("b")]], None) == "b"
+
+
+def test_having_nothing_in_common_is_reported_with_reasons() -> None:
+    offers = [[Offer("a", ("too far",)), Offer("b")], [Offer("a")]]
+
+    with pytest.raises(Unprocessable) as refused:
+        choose(THERE, offers, None)
+
+    assert "here offers b" in refused.value.message
+    assert "a declines: too far" in refused.value.message
+    assert "there offers a" in refused.value.message
+
+
+def test_wanting_no_tool_at_all_finds_none() -> None:
+    with pytest.raises(Unprocessable):
+        choose(HERE, [[Offer("a")]], [])

@@ -1,0 +1,30 @@
+import pytest
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.transforms import apply, compiled
+
+
+def test_the_first_output_is_the_document() -> None:
+    assert apply({"script": ".a, .b"}, {"a": [1], "b": 2}) == [1]
+
+
+def test_lines_are_joined_and_arguments_are_variables() -> None:
+    assert apply({"script": ["$x", "| . + 1"], "args": {"x": 41}}, None) == 42
+
+
+def test_raw_output_is_all_of_it_as_text() -> None:
+    assert apply({"script": ".[]", "output-raw": True}, ["a", 1, {"b": None}]) == 'a\n1\n{"b": null}'
+
+
+def test_no_output_reads_as_null() -> None:
+    assert apply({"script": "empty"}, {}) is None
+
+
+def test_a_script_that_does_not_compile_says_so() -> None:
+    with pytest.raises(Invalid, match="/script: does not compile"):
+        compiled({"script": "}{"})
+
+
+def test_a_script_that_fails_on_a_document_says_so() -> None:
+    with pytest.raises(Invalid, match="The transform failed"):
+        apply({"script": ".a.b"}, {"a": "text"})
