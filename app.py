@@ -77,19 +77,19 @@ def archive_tick(event: Any) -> None:
 # --- queues: one message at a time, so that a failure retries nothing else ------------------------
 
 
-@app.on_sqs_message(queue=queues.PLAN.name, batch_size=1, name="plan_task")
+@app.on_sqs_message(queue=queues.PLAN.full_name, batch_size=1, name="plan_task")
 def plan_task(event: Any) -> None:
     for message in queues.messages(event):
         plan.plan_task(message["task"], dt.datetime.now(UTC))
 
 
-@app.on_sqs_message(queue=queues.RUNS.name, batch_size=1, name="run")
+@app.on_sqs_message(queue=queues.RUNS.full_name, batch_size=1, name="run")
 def run(event: Any) -> None:
     for message in queues.messages(event):
         running.run(message["task"], message["run"], Machine())
 
 
-@app.on_sqs_message(queue=queues.DELIVERIES.name, batch_size=1, name="deliver")
+@app.on_sqs_message(queue=queues.DELIVERIES.full_name, batch_size=1, name="deliver")
 def deliver(event: Any) -> None:
     for message in queues.messages(event):
         archiving.deliver(message["run"], message["number"], dt.datetime.now(UTC))

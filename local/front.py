@@ -31,7 +31,7 @@ def safe_for_threads(app: chalice.Chalice) -> chalice.Chalice:
     """The app with a current request for every thread: Lambda has one request at a time, we many."""
     if not isinstance(app, chalice.local.LocalChalice):
         threaded = type("ThreadedChalice", (chalice.local.LocalChalice, type(app)), {})
-        setattr(app, "__class__", threaded)  # noqa: B010 - mypy takes it for a method
+        app.__class__ = threaded  # type: ignore[method-assign]
     return app
 
 
@@ -122,14 +122,12 @@ def _send(outgoing: Any, response: gateway.Response) -> None:
     headers = response.headers
     if response.status not in gateway.NO_BODY:
         headers = [*headers, ("Content-Length", str(len(response.body)))]
-    outgoing.outheaders = [(name.encode("latin-1"), _one_line(value)) for name, value in headers]
+    outgoing.outheaders = [
+        (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers
+    ]
     outgoing.ensure_headers_sent()
     if response.body and response.status not in gateway.NO_BODY and outgoing.method != b"HEAD":
         outgoing.write(response.body)
-
-
-def _one_line(value: str) -> bytes:
-    return value.encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 def _log_cheroot(msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:

@@ -5,7 +5,6 @@ import datetime as dt
 from collections.abc import Sequence
 
 from pynamodb.attributes import NumberAttribute
-from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
@@ -15,13 +14,12 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.task import Task
 from chalicelib.store import runs as run_store
 from chalicelib.store import tasks as task_store
+from chalicelib.store.conditions import lost_means
 from chalicelib.store.tables import RunItem, TaskItem, TimelineItem, connection
 from chalicelib.store.timeline import Guards, entry, guard
 
 MOST_RUNS = 90
 """Runs one transaction can place; it holds 100 items."""
-
-_OVERTAKEN = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,17 +42,13 @@ def commit(booking: Booking, now: dt.datetime) -> None:
 
     Raises Overtaken when the task or the time is no longer as it was read: read and decide again.
     """
-    try:
-        with TransactWrite(connection=connection()) as transaction:
-            _task(transaction, booking, now)
-            for run in booking.runs:
-                transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
-            if booking.occupation and booking.guards:
-                _time(transaction, booking.occupation, booking.guards)
-    except TransactWriteError as trouble:
-        if any(reason and reason.code in _OVERTAKEN for reason in trouble.cancellation_reasons):
-            raise Overtaken("Something changed while the run was being placed") from trouble
-        raise
+    lost = Overtaken("Something changed while the run was being placed")
+    with lost_means(lost), TransactWrite(connection=connection()) as transaction:
+        _task(transaction, booking, now)
+        for run in booking.runs:
+            transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
+        if booking.occupation and booking.guards:
+            _time(transaction, booking.occupation, booking.guards)
 
 
 def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.task import KEEP
+from chalicelib.store.conditions import lost_means
 from chalicelib.store.tables import DeliveryItem, bare, key
 
 SHARDS = 4
@@ -39,12 +40,9 @@ def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[str, int]]:
 def change(delivery: Delivery) -> Delivery:
     """Write a changed delivery over the one it was made from. Raises Conflict when that changed."""
     written = dataclasses.replace(delivery, revision=delivery.revision + 1)
-    try:
+    changed = Conflict(f"Delivery {delivery.number} of run {delivery.run} changed meanwhile")
+    with lost_means(changed):
         to_item(written).save(condition=DeliveryItem.revision == delivery.revision)
-    except PutError as trouble:
-        if trouble.cause_response_code == "ConditionalCheckFailedException":
-            raise Conflict(f"Delivery {delivery.number} of run {delivery.run} changed meanwhile") from trouble
-        raise
     return written
 
 

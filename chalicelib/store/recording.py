@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.delivery import Delivery
-from chalicelib.domain.errors import StaleRun
 from chalicelib.domain.run import Run
 from chalicelib.store import deliveries, runs, tasks
+from chalicelib.store.conditions import lost_means
 from chalicelib.store.tables import DeliveryItem, RunItem, TaskItem, connection
 
 
@@ -20,12 +19,9 @@ def finish(run: Run, due: Sequence[Delivery]) -> Run:
     if not due:
         return runs.change(run)
     written = run.evolve(revision=run.revision + 1)
-    try:
-        with TransactWrite(connection=connection()) as transaction:
-            transaction.save(runs.to_item(written), condition=RunItem.revision == run.revision)
-            _deliveries(transaction, due)
-    except TransactWriteError as trouble:
-        raise _stale(run, trouble) from trouble
+    with lost_means(runs.changed(run.uuid)), TransactWrite(connection=connection()) as transaction:
+        transaction.save(runs.to_item(written), condition=RunItem.revision == run.revision)
+        _deliveries(transaction, due)
     return written
 
 
@@ -34,22 +30,13 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
 
     Raises StaleRun when the task is gone.
     """
-    try:
-        with TransactWrite(connection=connection()) as transaction:
-            transaction.save(runs.to_item(run), condition=RunItem.run.does_not_exist())
-            transaction.update(
-                tasks.reference_to(run.task), [TaskItem.runs.add(1)], condition=TaskItem.task.exists()
-            )
-            _deliveries(transaction, due)
-    except TransactWriteError as trouble:
-        raise _stale(run, trouble) from trouble
+    counted = [TaskItem.runs.add(1)]
+    with lost_means(runs.changed(run.uuid)), TransactWrite(connection=connection()) as transaction:
+        transaction.save(runs.to_item(run), condition=RunItem.run.does_not_exist())
+        transaction.update(tasks.reference_to(run.task), counted, condition=TaskItem.task.exists())
+        _deliveries(transaction, due)
 
 
 def _deliveries(transaction: TransactWrite, due: Sequence[Delivery]) -> None:
     for delivery in due:
         transaction.save(deliveries.to_item(delivery), condition=DeliveryItem.run.does_not_exist())
-
-
-def _stale(run: Run, trouble: TransactWriteError) -> Exception:
-    codes = {reason.code for reason in trouble.cancellation_reasons if reason}
-    return StaleRun(f"Run {run.uuid} changed meanwhile") if codes else trouble

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.errors import NotFound, StaleRun
@@ -16,6 +16,7 @@ from chalicelib.domain.runstate import State
 from chalicelib.domain.task import KEEP
 from chalicelib.domain.times import UTC
 from chalicelib.outside import blobs
+from chalicelib.store.conditions import lost_means
 from chalicelib.store.tables import RunItem, bare, key
 
 DUE_SHARDS = 4
@@ -28,7 +29,6 @@ DISPATCH, GIVE_UP, PURGE = "dispatch", "give-up", "purge"
 """Why a run is due: to be sent to its runner, to be given up on, to be forgotten."""
 
 DAWN, DOOM = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
-CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 def get(task: str, uuid: str) -> Run:
@@ -75,11 +75,13 @@ def change(run: Run) -> Run:
     Raises StaleRun when somebody else was faster.
     """
     written = run.evolve(revision=run.revision + 1)
-    try:
+    with lost_means(changed(run.uuid)):
         to_item(written).save(condition=RunItem.revision == run.revision)
-    except PutError as trouble:
-        raise _stale(run.uuid, trouble) from trouble
     return written
+
+
+def changed(uuid: str) -> StaleRun:
+    return StaleRun(f"Run {uuid} changed meanwhile")
 
 
 def claim(task: str, uuid: str, start: dt.datetime) -> None:
@@ -90,25 +92,16 @@ def claim(task: str, uuid: str, start: dt.datetime) -> None:
         RunItem.due_at.set(start + STRAGGLE),
         RunItem.revision.add(1),
     ]
-    try:
+    with lost_means(changed(uuid)):
         item.update(actions, condition=RunItem.due == _due_key(DISPATCH, uuid))
-    except UpdateError as trouble:
-        raise _stale(uuid, trouble) from trouble
 
 
 def delete(run: Run) -> None:
     """Forget a run, and its documents elsewhere. Raises StaleRun when it changed since it was read."""
-    try:
+    with lost_means(changed(run.uuid)):
         RunItem(key(run.task), run.uuid).delete(condition=RunItem.revision == run.revision)
-    except DeleteError as trouble:
-        raise _stale(run.uuid, trouble) from trouble
     if run.documents_at:
         blobs.delete(run.documents_at)
-
-
-def _stale(uuid: str, trouble: PutError | UpdateError | DeleteError) -> Exception:
-    changed = trouble.cause_response_code == CONDITION_FAILED
-    return StaleRun(f"Run {uuid} changed meanwhile") if changed else trouble
 
 
 def to_item(run: Run) -> RunItem:

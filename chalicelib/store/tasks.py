@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -14,6 +14,7 @@ from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
 from chalicelib.domain.times import format_duration, format_timestamp, parse_duration, parse_timestamp
+from chalicelib.store.conditions import lost_means
 from chalicelib.store.tables import TaskItem, bare, key
 
 PLAN_SHARDS = 4
@@ -78,16 +79,17 @@ def count_started(task: Task) -> None:
 
 def delete(task: Task) -> None:
     """Forget a task that has nothing more to run, unless it changed since."""
-    reference_to(task.uuid).delete(condition=TaskItem.runs == task.progress.runs)
+    with lost_means(_changed(task)):
+        reference_to(task.uuid).delete(condition=TaskItem.runs == task.progress.runs)
 
 
 def _update(task: Task, actions: list[Action], condition: Condition) -> None:
-    try:
+    with lost_means(_changed(task)):
         reference_to(task.uuid).update(actions, condition=condition)
-    except UpdateError as trouble:
-        if trouble.cause_response_code == "ConditionalCheckFailedException":
-            raise Conflict(f"Task {task.uuid} changed meanwhile") from trouble
-        raise
+
+
+def _changed(task: Task) -> Conflict:
+    return Conflict(f"Task {task.uuid} changed meanwhile")
 
 
 def unchanged(task: Task) -> Condition:

@@ -1,0 +1,28 @@
+"""Conditional writes that lost: somebody else was faster, and the product's own error says at what."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
+
+from chalicelib.domain.errors import Conflict
+
+_LOST = {"ConditionalCheckFailedException", "ConditionalCheckFailed", "TransactionConflict"}
+
+
+@contextmanager
+def lost_means(error: Conflict) -> Iterator[None]:
+    """Raise the error in place of a write whose condition did not hold; other troubles pass as they are.
+
+    A transaction that met another one on the same item lost as well: nothing of it was written.
+    """
+    try:
+        yield
+    except (PutError, UpdateError, DeleteError) as trouble:
+        if trouble.cause_response_code in _LOST:
+            raise error from trouble
+        raise
+    except TransactWriteError as trouble:
+        if any(reason and reason.code in _LOST for reason in trouble.cancellation_reasons):
+            raise error from trouble
+        raise

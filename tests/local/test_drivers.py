@@ -1,0 +1,205 @@
+"""Tickers and pollers against real queues of moto."""
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+
+from local import engine_moto
+from local.drivers import Drivers
+
+
+@dataclasses.dataclass
+class Queue:
+    name: str = "work"
+    handler: str = "work"
+    timeout: int = 5
+
+
+class Emulator:
+    """A queue, and the drivers under test on it."""
+
+    def __init__(self) -> None:
+        self.sqs: Any = botocore.session.get_session().create_client("sqs")
+        attributes = {"VisibilityTimeout": "1"}
+        self.url = self.sqs.create_queue(QueueName="work", Attributes=attributes)["QueueUrl"]
+        self.running: list[Drivers] = []
+
+    def drive(self, handlers: dict[str, Callable[..., Any]], sqs: Any = None, **more: Any) -> Drivers:
+        queues = [Queue()] if "work" in handlers else []
+        drivers = Drivers(handlers, queues, lambda name: self.url, sqs or self.sqs, **more)
+        self.running.append(drivers)
+        drivers.start()
+        return drivers
+
+    def send(self, body: str, delay: int = 0) -> None:
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=body, DelaySeconds=delay)
+
+    def left(self) -> int:
+        """Messages not deleted, seen or unseen."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        numbers = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        return sum(int(numbers[name]) for name in names)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with engine_moto.mocked():
+        emulator = Emulator()
+        yield emulator
+        for drivers in emulator.running:
+            drivers.stop()
+
+
+def until(condition: Callable[[], Any], seconds: float = 8.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def test_a_message_is_handed_over_as_lambda_would_and_deleted(emulator: Emulator) -> None:
+    events: list[Any] = []
+    emulator.drive({"work": lambda event, context: events.append((event, context))})
+
+    emulator.send("hello")
+
+    until(lambda: events and emulator.left() == 0)
+    event, context = events[0]
+    (record,) = event["Records"]
+    assert record["body"] == "hello"
+    assert record["attributes"]["ApproximateReceiveCount"] == "1"
+    assert record["eventSource"] == "aws:sqs"
+    assert 0 < context.get_remaining_time_in_millis() <= 5000
+
+
+def test_a_message_comes_again_when_its_handler_raises(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts: list[str] = []
+
+    def fails_once(event: Any, context: Any) -> None:
+        counts.append(event["Records"][0]["attributes"]["ApproximateReceiveCount"])
+        if len(counts) == 1:
+            raise ValueError("not today")
+
+    emulator.drive({"work": fails_once})
+    emulator.send("again")
+
+    until(lambda: len(counts) == 2 and emulator.left() == 0)
+    assert counts == ["1", "2"]
+    assert "not today" in caplog.text
+
+
+def test_a_delay_is_honoured(emulator: Emulator) -> None:
+    seen: list[float] = []
+    emulator.drive({"work": lambda event, context: seen.append(time.monotonic())})
+
+    sent = time.monotonic()
+    emulator.send("later", delay=2)
+
+    until(lambda: seen)
+    assert 1.5 <= seen[0] - sent <= 4.5
+
+
+def test_eight_messages_are_handled_at_a_time_and_no_more(emulator: Emulator) -> None:
+    most, now, changing, go_on = [0], [0], threading.Lock(), threading.Event()
+
+    def slow(event: Any, context: Any) -> None:
+        with changing:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        go_on.wait(5)
+        with changing:
+            now[0] -= 1
+
+    for number in range(12):
+        emulator.send(str(number))
+    emulator.drive({"work": slow})
+
+    until(lambda: most[0] == 8)
+    go_on.set()
+    until(lambda: emulator.left() == 0)
+    assert most[0] == 8
+
+
+def test_what_does_not_end_in_time_is_put_back_by_a_stop(emulator: Emulator) -> None:
+    started, go_on = threading.Event(), threading.Event()
+    emulator.sqs.set_queue_attributes(QueueUrl=emulator.url, Attributes={"VisibilityTimeout": "600"})
+
+    def slow(event: Any, context: Any) -> None:
+        started.set()
+        go_on.wait(10)
+        raise ValueError("stopped under me")
+
+    drivers = emulator.drive({"work": slow})
+    emulator.send("long")
+    assert started.wait(5)
+
+    began = time.monotonic()
+    drivers.stop(seconds=1.5)
+
+    assert time.monotonic() - began < 3
+    back = emulator.sqs.receive_message(QueueUrl=emulator.url, WaitTimeSeconds=1)["Messages"]
+    go_on.set()
+    assert [message["Body"] for message in back] == ["long"]
+
+
+def test_nothing_is_handled_after_a_stop(emulator: Emulator) -> None:
+    seen: list[Any] = []
+    drivers = emulator.drive({"work": lambda event, context: seen.append(event)})
+
+    drivers.stop()
+    emulator.send("too late")
+    time.sleep(1.5)
+
+    assert (seen, emulator.left()) == ([], 1)
+
+
+def test_an_emulator_that_is_away_for_a_while_ends_nothing(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Shaky:
+        """The client, away for its first three receives."""
+
+        away = 3
+
+        def receive_message(self, **arguments: Any) -> Any:
+            if self.away:
+                self.away -= 1
+                raise ConnectionError("nobody there")
+            return emulator.sqs.receive_message(**arguments)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(emulator.sqs, name)
+
+    seen: list[Any] = []
+    emulator.send("patience")
+    with caplog.at_level(logging.WARNING):
+        emulator.drive({"work": lambda event, context: seen.append(event)}, sqs=Shaky())
+        until(lambda: seen)
+
+    assert caplog.text.count("nobody there") == 3
+
+
+def test_ticks_come_at_once_and_again_even_when_one_fails(emulator: Emulator) -> None:
+    ticks: list[Any] = []
+
+    def plan(event: Any, context: Any) -> None:
+        ticks.append(event)
+        if len(ticks) == 1:
+            raise ValueError("first one fails")
+
+    began = time.monotonic()
+    emulator.drive({"plan": plan}, period=0.2)
+    until(lambda: len(ticks) == 3)
+
+    assert time.monotonic() - began < 2
+    assert ticks[0]["detail-type"] == "Scheduled Event"
+    assert ticks[0]["resources"][0].endswith(":rule/plan")
+    assert len({tick["id"] for tick in ticks}) == 3

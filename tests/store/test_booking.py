@@ -1,0 +1,142 @@
+"""The transaction that places runs: all of it or nothing, and only over what was read. On moto."""
+
+import pytest
+
+from chalicelib.domain.errors import Invalid, NotFound, Overtaken
+from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.run import Run, occupation
+from chalicelib.domain.task import Task
+from chalicelib.store import runs, tasks, timeline
+from chalicelib.store.booking import Booking, commit
+from chalicelib.store.timeline import Guards
+from tests.builders import NOON, at, exclusive_task, run, seconds, task
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+
+def booking(owner: Task, one: Run, guards: Guards | None = None) -> Booking:
+    guards = guards or timeline.read_guards(one.start, one.end)
+    after = owner.counting([one.start], NOON)
+    return Booking(owner, after, [one], occupation(one, owner), guards)
+
+
+@pytest.fixture
+def owner() -> Task:
+    one = exclusive_task(schedule=Schedule(repeat=seconds(60)))
+    commit(Booking(None, one, ()), NOON)
+    return one
+
+
+def test_a_booking_writes_the_run_its_time_and_the_task(owner: Task) -> None:
+    one = run(owner, 10)
+
+    commit(booking(owner, one), NOON)
+
+    assert runs.get(owner.uuid, one.uuid) == one
+    assert timeline.read_entries(at(0), at(60)) == [occupation(one, owner)]
+    assert tasks.get(owner.uuid).progress.runs == 1
+
+
+def test_a_guard_that_moved_stops_the_booking_and_nothing_is_written(owner: Task) -> None:
+    as_read = timeline.read_guards(at(10), at(13))
+    other = exclusive_task()
+    commit(Booking(None, other, ()), NOON)
+    commit(booking(other, run(other, 20)), NOON)
+    late = run(owner, 10)
+
+    with pytest.raises(Overtaken):
+        commit(booking(owner, late, as_read), NOON)
+
+    with pytest.raises(NotFound):
+        runs.get(owner.uuid, late.uuid)
+    assert tasks.get(owner.uuid).progress.runs == 0
+    assert len(timeline.read_entries(at(0), at(60))) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stopped"),
+    [
+        ("normal", "normal", False),  # they share time, so they need not know of each other
+        ("normal", "exclusive", True),
+        ("exclusive", "normal", True),
+        ("exclusive", "exclusive", True),
+    ],
+)
+def test_who_must_know_of_whom(first: str, second: str, stopped: bool) -> None:
+    earlier, later = exclusive_task(scheduling_class=first), exclusive_task(scheduling_class=second)
+    for one in (earlier, later):
+        commit(Booking(None, one, ()), NOON)
+    as_read = timeline.read_guards(at(10), at(13))
+    commit(booking(earlier, run(earlier, 20)), NOON)
+
+    def book() -> None:
+        commit(booking(later, run(later, 10), as_read), NOON)
+
+    if stopped:
+        with pytest.raises(Overtaken):
+            book()
+    else:
+        book()
+
+
+def test_a_task_that_got_a_run_meanwhile_stops_the_booking(owner: Task) -> None:
+    commit(booking(owner, run(owner, 10)), NOON)
+
+    with pytest.raises(Overtaken):
+        commit(booking(owner, run(owner, 3600)), NOON)
+
+
+def test_a_task_that_was_cancelled_meanwhile_stops_the_booking(owner: Task) -> None:
+    tasks.disable(owner, NOON)
+
+    with pytest.raises(Overtaken):
+        commit(booking(owner, run(owner, 10)), NOON)
+
+
+def test_a_run_is_placed_once(owner: Task) -> None:
+    one = run(owner, 10)
+    commit(booking(owner, one), NOON)
+    again = tasks.get(owner.uuid)
+
+    with pytest.raises(Overtaken):
+        commit(booking(again, one), NOON)
+
+
+@pytest.mark.parametrize("hours", [0.5, 1, 1.01, 5, 24])
+def test_a_run_of_any_length_is_found_by_whoever_looks_at_its_last_second(hours: float) -> None:
+    one = exclusive_task(duration=seconds(3600 * hours))
+    commit(Booking(None, one, ()), NOON)
+    long = run(one, 7)
+    commit(booking(one, long), NOON)
+
+    assert [found.run for found in timeline.read_entries(long.end - seconds(1), long.end)] == [long.uuid]
+    assert timeline.read_entries(long.end, long.end + seconds(5)) == []
+
+
+def test_a_run_too_long_to_be_booked_is_refused() -> None:
+    with pytest.raises(Invalid, match="P1D at most"):
+        timeline.require_bookable(seconds(86_401))
+
+
+def test_a_run_that_ends_early_gives_back_its_time(owner: Task) -> None:
+    one = run(owner, 10)
+    commit(booking(owner, one), NOON)
+    booked = occupation(one, owner)
+    assert booked is not None
+
+    timeline.shorten(booked, at(11))
+
+    assert timeline.read_entries(at(11), at(20)) == []
+    assert len(timeline.read_entries(at(10), at(11))) == 1
+    timeline.shorten(booked, at(10))
+    assert timeline.read_entries(at(0), at(60)) == []
+
+
+def test_runs_that_take_up_no_time_are_written_in_batches() -> None:
+    one = task(schedule=Schedule(repeat=seconds(60)))
+    many = [run(one, 60 * number) for number in range(90)]
+
+    commit(Booking(None, one.counting([each.start for each in many], NOON), many), NOON)
+
+    assert len(list(runs.in_order(one.uuid))) == 90
+    assert tasks.get(one.uuid).progress.latest == at(60 * 89 + 3)
