@@ -124,12 +124,12 @@ class _Maker(threading.Thread):
 
     def _do(self, what: str, command: list[str]) -> None:
         print(f"  .local/{self._name}: {what} ...", flush=True)
-        with self._log.open("a") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-            assert process.stdout is not None
-            self._follow(process.stdout, log)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert process.stdout is not None
+        with self._log.open("a") as log, process.stdout as lines:
+            self._follow(lines, log)
         if process.wait() != 0:
             raise Trouble(f"{what.capitalize()} for .local/{self._name} failed: {self._reason()}")
 

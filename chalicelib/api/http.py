@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import botocore.exceptions
-import pynamodb.exceptions
 from chalice import Chalice, Response
 
 from chalicelib.domain import errors
@@ -22,6 +20,7 @@ from chalicelib.domain.documents import load
 from chalicelib.domain.errors import Invalid, NotFound, PSchedulerError, Unsupported
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
+from chalicelib.store.conditions import TROUBLES
 
 LOG = logging.getLogger(__name__)
 
@@ -154,8 +153,7 @@ def _answer(called: Page, app: Chalice, names: Mapping[str, str]) -> Answer:
     except PSchedulerError as trouble:
         status = next((number for kind, number in STATUSES if isinstance(trouble, kind)), 500)
         return Answer(trouble.message, status=status)
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError,
-            pynamodb.exceptions.PynamoDBException):  # fmt: skip
+    except TROUBLES:
         LOG.exception("The store did not answer")
         return Answer("The node's storage did not answer; try again", status=503)
     except Exception:

@@ -1,11 +1,15 @@
-"""Conditional writes that lost: somebody else was faster, and the product's own error says at what."""
+"""What can go wrong between the product and its tables, in the product's own terms."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pynamodb.exceptions import DeleteError, PutError, TransactWriteError, UpdateError
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, TransactWriteError, UpdateError
 
 from chalicelib.domain.errors import Conflict
+
+TROUBLES = (BotoCoreError, ClientError, PynamoDBException)
+"""What is raised when AWS does not answer, or not as it should."""
 
 _LOST = {"ConditionalCheckFailedException", "ConditionalCheckFailed", "TransactionConflict"}
 

@@ -1,0 +1,159 @@
+"""``python -m bench``: the figures of a node on MiniStack, as tables and, last, as one line of JSON.
+
+Compare ratios within one run; machines differ, and the same one from hour to hour.
+"""
+
+import argparse
+import dataclasses
+import datetime as dt
+import json
+import os
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from tabulate import tabulate
+
+from bench import capacity, imports
+from bench.lateness import lateness
+from bench.load import Call, load, percentile
+from bench.node import serving
+from local import environment
+
+IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {"start": "PT2H"}}
+SPEC = urllib.parse.quote(json.dumps({"schema": 1, "dest": "127.0.0.1", "count": 5}))
+FEW, MANY = 100, 10_000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description="Figures of a node on MiniStack.")
+    parser.add_argument("--many", type=int, default=MANY, help="tasks and runs stored for the second costs")
+    parser.add_argument("--runs", type=int, default=20, help="runs whose lateness is measured")
+    given = parser.parse_args()
+    report: dict[str, Any] = {"imports": _imports()}
+    with serving() as (base, endpoint):
+        report["lateness"] = _lateness(base, given.runs)
+        report["load"] = _load(base)
+        report["costs"] = _costs(endpoint, given.many)
+    print(json.dumps(report))
+    return 0
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    print(f"\n{title}\n{tabulate(rows, headers='keys', floatfmt='.1f')}", flush=True)
+
+
+def _imports() -> list[dict[str, Any]]:
+    say("Importing ...")
+    rows = [{"import": what, "ms": time} for what, time in imports.imports().items()]
+    show("Import time, a fresh interpreter, median", rows)
+    return rows
+
+
+def _lateness(base: str, runs: int) -> list[float]:
+    say(f"Starting {runs} runs ...")
+    late = sorted(lateness(base, runs))
+    row = {
+        "runs": len(late),
+        "p50 ms": percentile(late, 50),
+        "p95 ms": percentile(late, 95),
+        "max ms": late[-1],
+    }
+    show("Start lateness", [row])
+    return late
+
+
+def _load(base: str) -> list[dict[str, Any]]:
+    task = _post(base, "/tasks", IDLE)
+    path = urllib.parse.urlsplit(task).path.removeprefix("/pscheduler")
+    calls = [
+        Call("GET /", "GET", _always("/")),
+        Call("GET /tests", "GET", _always("/tests")),
+        Call("GET spec/is-valid", "GET", _always(f"/tests/rtt/spec/is-valid?spec={SPEC}")),
+        Call("POST /tasks (idle)", "POST", _always("/tasks"), lambda: IDLE),
+        Call("GET /tasks/<t>", "GET", _always(path)),
+        Call("GET runtimes", "GET", _always(f"{path}/runtimes")),
+        Call("POST runs", "POST", _always(f"{path}/runs"), _run_body),
+    ]
+    rows = []
+    for call in calls:
+        for connections in (1, 4):
+            say(f"{call.name}, {connections} connections ...")
+            rows.append(dataclasses.asdict(load(base, call, connections)))
+    show("Load; times in ms", rows)
+    return rows
+
+
+def _always(path: str) -> Callable[[], str]:
+    return lambda: path
+
+
+def _run_body() -> dict[str, str]:
+    start = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=3)
+    return {"start-time": start.isoformat(timespec="seconds")}
+
+
+def _post(base: str, path: str, body: Any) -> str:
+    request = urllib.request.Request(f"{base}{path}", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        href: str = json.load(answer)
+        return href
+
+
+def _costs(endpoint: str, many: int) -> list[dict[str, Any]]:
+    """The costs of requests, asked in this process of tables of their own."""
+    environment.set_environment(endpoint)
+    os.environ["PSCHEDULER_PREFIX"] = "bench"
+    environment.create_everything()
+    from chalice.test import Client
+
+    from app import app
+    from chalicelib.store import tasks
+
+    with Client(app) as client:
+        href = client.http.post("/tasks", body=json.dumps(IDLE).encode()).json_body
+        path = urllib.parse.urlsplit(href).path
+        run = urllib.parse.urlsplit(client.http.get(f"{path}/runs/first").json_body["href"]).path
+        calls = {
+            "GET task": ("GET", path, None),
+            "GET run": ("GET", run, None),
+            "GET runs": ("GET", f"{path}/runs", None),
+            "GET runtimes": ("GET", f"{path}/runtimes", None),
+            "POST /tasks": ("POST", "/tasks", IDLE),
+            "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive()),
+        }
+        model = tasks.get(path.rsplit("/", 1)[-1])
+        capacity.fill(model, FEW, say)
+        few = capacity.costs(client, calls)
+        capacity.fill(model, many - FEW, say)
+        lots = capacity.costs(client, {**calls, "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive())})
+    rows = [
+        {
+            "request": name,
+            f"calls at {FEW}": few[name].calls,
+            f"units at {FEW}": few[name].units,
+            f"calls at {many}": lots[name].calls,
+            f"units at {many}": lots[name].units,
+        }
+        for name in calls
+    ]
+    show("DynamoDB calls and capacity units a request, by tasks and runs stored", rows)
+    return rows
+
+
+def _exclusive() -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "test": {"type": "idleex", "spec": {"duration": "PT1S"}},
+        "schedule": {"start": "PT5H", "slip": "PT1H"},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""A node of its own for the benchmarks: started, used, stopped, and its folder thrown away."""
+
+import contextlib
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+PATIENCE = 60.0
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[tuple[str, str]]:
+    """Serve a fresh node on MiniStack; yields (the API's root, the emulator's endpoint)."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as state:
+        port = free_port()
+        command = [sys.executable, "-m", "local.node", "--port", str(port), "--state", state, "--no-first"]
+        with subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL) as process:
+            try:
+                base = f"http://127.0.0.1:{port}/pscheduler"
+                _wait(base, process)
+                yield base, _endpoint(pathlib.Path(state))
+            finally:
+                process.terminate()
+                process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(base: str, process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise SystemExit(f"The node ended with status {process.returncode}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/", timeout=5):
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"The node did not answer within {PATIENCE:.0f} s")
+
+
+def _endpoint(state: pathlib.Path) -> str:
+    recorded = json.loads((state / "ministack.json").read_text())
+    return f"http://127.0.0.1:{recorded['port']}"
