@@ -185,8 +185,9 @@ def _text(body: bytes | str) -> str:
 
 def _base(raw: Any) -> str:
     """The API root in the client's own terms; behind API Gateway the path begins with the stage."""
-    whole, own = raw.context.get("path", raw.path), raw.path
-    prefix = whole.removesuffix("/").removesuffix(own.removesuffix("/"))
+    depth = len([part for part in raw.context["resourcePath"].split("/") if part])
+    parts = raw.context.get("path", raw.context["resourcePath"]).rstrip("/").split("/")
+    prefix = "/".join(parts[: len(parts) - depth])
     scheme = raw.headers.get("x-forwarded-proto", "http")
     return f"{scheme}://{raw.headers.get('host', 'localhost')}{prefix}"
 
