@@ -63,7 +63,7 @@ def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> Non
 
 
 def _time(transaction: TransactWrite, occupation: Occupation, guards: Guards) -> None:
-    transaction.save(entry(occupation), condition=TimelineItem.bucket.does_not_exist())
+    transaction.save(entry(occupation))  # its key has the run's in it, and that is not there yet
     for bucket, (exclusives, normals) in guards.counts.items():
         counter = TimelineItem.exclusives if occupation.exclusive else TimelineItem.normals
         transaction.update(

@@ -18,7 +18,7 @@ def test_comments_are_dropped_at_any_depth() -> None:
 
 @pytest.mark.parametrize("text", ["{", "NaN", '{"a": Infinity}', "", "[" * 100_000])
 def test_what_is_no_json_is_named(text: str) -> None:
-    with pytest.raises(Invalid, match="^body: "):
+    with pytest.raises(Invalid, match=r"^body: "):
         load(text, "body")
 
 

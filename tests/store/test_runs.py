@@ -43,7 +43,9 @@ def test_a_run_comes_back_as_it_went_in(owner: Task) -> None:
         priority=-3,
         errors="oh",
         dispatched=True,
-        documents=Documents({"a": 1}, [{"a": 1}], {"b": 2}, [{"b": 2}], {"c": 3}, [{}], "fine", {"code": "x"}),
+        documents=Documents(
+            {"a": 1}, [{"a": 1}], {"b": 2}, [{"b": 2}], {"c": 3}, [{}], "fine", {"code": "x"}
+        ),
     )
 
     stored(owner, one)
