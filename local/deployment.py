@@ -20,6 +20,8 @@ RESOURCES, POLICY = HERE / "resources.json", HERE / "policy.json"
 FUNCTIONS = ("APIHandler", "Plan", "Dispatch", "Reap", "Archive", "PlanTask", "Run", "Deliver")
 """The functions as Chalice names them: the pages are one, each clock and queue is another."""
 
+_NOTHING_PUBLIC = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
 ATTEMPTS = 5
 """How often a queue hands out a message that fails before it is put aside."""
 
@@ -36,15 +38,7 @@ def resources() -> dict[str, Any]:
         "ResultsBucket": {
             "Type": "AWS::S3::Bucket",
             "Properties": {
-                "PublicAccessBlockConfiguration": {
-                    name: True
-                    for name in (
-                        "BlockPublicAcls",
-                        "BlockPublicPolicy",
-                        "IgnorePublicAcls",
-                        "RestrictPublicBuckets",
-                    )
-                },
+                "PublicAccessBlockConfiguration": dict.fromkeys(_NOTHING_PUBLIC, True),
                 "LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "ExpirationInDays": 14}]},
             },
         },

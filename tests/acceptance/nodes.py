@@ -1,0 +1,96 @@
+"""Whole nodes for tests: real processes on loopback, with a MiniStack of their own."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+HERE = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+@dataclasses.dataclass
+class Node:
+    """A node that was started; ``base`` is its API's root."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    state: pathlib.Path
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}/pscheduler"
+
+    def ask(self, method: str, path: str, body: Any = None, timeout: float = 60) -> tuple[int, Any]:
+        """(status, JSON or text) of a request; ``path`` may be a whole href."""
+        url = path if path.startswith("http") else f"{self.base}{path}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, _value(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, _value(refused)
+
+    def kill(self) -> None:
+        """End it as a crash would; its MiniStack stays up."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def _value(answer: Any) -> Any:
+    text = answer.read().decode()
+    return json.loads(text) if answer.headers.get_content_type() == "application/json" else text
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start(state: pathlib.Path, port: int, *options: str) -> Node:
+    """Start a node and wait until it answers."""
+    command = [sys.executable, "-m", "local.node", "--port", str(port), "--state", str(state), "--no-first"]
+    log = (state.parent / f"{state.name}.out").open("ab")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))
+    }
+    with log:
+        process = subprocess.Popen(
+            [*command, *options], cwd=HERE, stdout=log, stderr=subprocess.STDOUT, env=environment
+        )
+    node = Node(process, port, state)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError):
+            if node.ask("GET", "/", timeout=5)[0] == 200:
+                return node
+        time.sleep(0.1)
+    process.kill()
+    raise AssertionError(f"the node did not start: {pathlib.Path(log.name).read_text()}")
+
+
+@contextlib.contextmanager
+def serving(state: pathlib.Path, *options: str) -> Iterator[Node]:
+    """A node, for as long as it is needed."""
+    node = start(state, free_port(), *options)
+    try:
+        yield node
+    finally:
+        node.stop()

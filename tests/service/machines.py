@@ -1,0 +1,37 @@
+"""A machine whose clock only moves when somebody sleeps."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Sequence
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.outside.machine import Machine
+from plugins.base import Cancelled, Completed
+
+
+class FakeMachine(Machine):
+    """Stands in for the host: ``now`` is what the test says, and sleeping moves it on at once."""
+
+    def __init__(self, now: dt.datetime, asleep: Callable[[], None] = lambda: None):
+        super().__init__()
+        self.moment = now
+        self.asleep = asleep
+        self.cancelled = threading.Event()
+
+    def now(self) -> dt.datetime:
+        return self.moment
+
+    def sleep_until(self, moment: dt.datetime) -> None:
+        self.asleep()
+        if self.cancelled.is_set():
+            raise Cancelled("The run was cancelled")
+        self.moment = max(self.moment, moment)
+
+    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
+        raise AssertionError("no test of a service starts a program")
+
+    def clock_state(self) -> dict[str, JSON]:
+        return {"time": self.moment.isoformat(), "synchronized": False, "source": "unknown"}
+
+    def cancel(self) -> None:
+        self.cancelled.set()

@@ -1,0 +1,124 @@
+"""Where runs are placed, and what is stored of it. On moto."""
+
+import pytest
+
+from chalicelib.domain.errors import Blocked, Conflict
+from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.run import Run
+from chalicelib.domain.runstate import State
+from chalicelib.domain.task import HORIZON, Task
+from chalicelib.service.placing import place_at, place_next, proposals
+from chalicelib.store import runs, tasks
+from tests.builders import NOON, at, exclusive_task, seconds, task
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+
+def posted(one: Task) -> list[Run]:
+    return list(place_next(one.replanned(NOON), NOON, is_new=True).runs)
+
+
+def test_a_one_off_is_placed_with_its_task_and_never_again() -> None:
+    one = task()
+
+    (run,) = posted(one)
+
+    assert run.start == at(2)
+    assert tasks.get(one.uuid).plan_at is None
+    assert list(place_next(tasks.get(one.uuid), at(60)).runs) == []
+
+
+def test_a_task_that_starts_beyond_the_horizon_waits_for_the_planner() -> None:
+    one = task(schedule=Schedule(start=NOON + HORIZON + seconds(60), slip=seconds(10), max_runs=1))
+
+    assert posted(one) == []
+    assert tasks.get(one.uuid).plan_at == at(70)
+    assert [run.start for run in place_next(tasks.get(one.uuid), at(70)).runs] == [
+        NOON + HORIZON + seconds(60)
+    ]
+
+
+def test_background_runs_are_placed_in_batches_up_to_the_horizon() -> None:
+    one = task(schedule=Schedule(start=at(60), repeat=seconds(60)))
+    placed = posted(one)
+    while (more := place_next(tasks.get(one.uuid), NOON)).runs:
+        placed += more.runs
+
+    assert [run.start for run in placed] == [at(60 * minute) for minute in range(1, 1441)]
+    assert tasks.get(one.uuid).plan_at == at(60)
+
+
+def test_an_exclusive_run_goes_to_the_first_free_place_within_its_slip() -> None:
+    posted(exclusive_task(schedule=Schedule(start=at(100), max_runs=1), duration=seconds(50)))
+
+    (run,) = posted(
+        exclusive_task(schedule=Schedule(start=at(90), slip=seconds(300), max_runs=1), duration=seconds(50))
+    )
+
+    assert run.start == at(150)
+
+
+def test_a_run_for_which_there_is_no_time_says_who_has_it() -> None:
+    (first,) = posted(exclusive_task(schedule=Schedule(start=at(100), max_runs=1), duration=seconds(50)))
+    late = exclusive_task(schedule=Schedule(start=at(120), slip=seconds(10), max_runs=1))
+
+    (run,) = posted(late)
+
+    stored = runs.get(late.uuid, run.uuid)
+    assert stored.state is State.NONSTART
+    assert stored.documents.reason["code"] == "no-time"
+    assert stored.documents.reason["blocking-run"] == first.uuid
+    assert first.uuid in (stored.errors or "")
+
+
+def test_a_higher_priority_is_placed_over_a_lower_one_only_where_nothing_is_free() -> None:
+    low = {"document": {**exclusive_task().document, "priority": 1}}
+    high = {"document": {**exclusive_task().document, "priority": 9}}
+    posted(exclusive_task(schedule=Schedule(start=at(100), max_runs=1), duration=seconds(50), **low))
+
+    (over,) = posted(exclusive_task(schedule=Schedule(start=at(110), max_runs=1), **high))
+    (beside,) = posted(
+        exclusive_task(schedule=Schedule(start=at(110), slip=seconds(100), max_runs=1), **high)
+    )
+
+    assert (over.state, over.start) == (State.PENDING, at(110))
+    assert beside.start == at(150)
+
+
+def test_slip_is_spread_at_random_when_asked_for() -> None:
+    schedule = Schedule(start=at(100), slip=seconds(3600), sliprand=True, max_runs=1)
+
+    starts = {posted(exclusive_task(schedule=schedule))[0].start for _ in range(8)}
+
+    assert len(starts) > 1
+    assert all(at(100) <= start <= at(3700) for start in starts)
+
+
+def test_a_run_asked_for_in_the_way_of_another_is_refused_by_name() -> None:
+    owner = exclusive_task(schedule=Schedule(start=at(100), repeat=seconds(600)), duration=seconds(50))
+    (there,) = posted(owner)
+
+    with pytest.raises(Blocked) as refused:
+        place_at(tasks.get(owner.uuid), at(120), NOON)
+
+    assert refused.value.run == there.uuid
+
+
+def test_a_cancelled_task_gets_no_run() -> None:
+    owner = task()
+    posted(owner)
+    tasks.disable(tasks.get(owner.uuid), NOON)
+
+    with pytest.raises(Conflict, match="cancelled"):
+        place_at(tasks.get(owner.uuid), at(120), NOON)
+
+
+def test_proposals_read_no_priority_as_nought_and_never_promise_more_than_the_task_has() -> None:
+    posted(exclusive_task(schedule=Schedule(start=at(100), max_runs=1), duration=seconds(50)))
+    plain = exclusive_task()
+
+    avoided = proposals(plain, at(90), at(300), None, NOON)
+    asked_for_more = proposals(plain, at(90), at(300), 5, NOON)
+
+    assert [(one.lower, one.upper) for one in avoided] == [(at(90), at(100)), (at(150), at(300))]
+    assert asked_for_more == avoided
