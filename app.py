@@ -5,12 +5,12 @@ import os
 from typing import Any
 
 from chalice import Chalice, Rate
-from chalicelib.outside.machine import Machine
 
 from chalicelib.api import node, plugins, results, runs, schedule, tasks
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
+from chalicelib.outside.machine import Machine
 from chalicelib.service import archiving, running
 from chalicelib.ticks import archive, dispatch, plan, reap
 

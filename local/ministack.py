@@ -150,10 +150,19 @@ def _gone(pid: int, seconds: float) -> bool:
     while True:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+        if not _lives(pid):
             return True
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        # What is another's child stays listed, as a zombie, until that parent looks.
+        return ") Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except ProcessLookupError:
+        return False
+    except OSError:  # no /proc, or another user's process under a number that was ours
+        return True

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.domain.schemas import JSON, closed
+from chalicelib.domain.schemas import Versions as Versions
+from chalicelib.domain.schemas import version_of as version_of
 from chalicelib.domain.times import ZERO
 from plugins.fields import Field, Spec, format_arguments, parse_arguments
 from plugins.jobs import Cancelled as Cancelled
@@ -53,33 +55,6 @@ class Plugin:
             "version": self.version,
             "maintainer": MAINTAINER,
         }
-
-
-def version_of(document: Spec) -> int:
-    """The document's ``schema``, 1 when absent. Raises Invalid unless it is a whole number."""
-    version = document.get("schema", 1)
-    if isinstance(version, bool) or not isinstance(version, int):
-        raise Invalid(f"/schema: {version!r} is not an integer")
-    return version
-
-
-class Versions:
-    """Schemas by version: {1: schema, 2: schema}; a document says which one it follows."""
-
-    def __init__(self, schemas: Mapping[int, dict[str, JSON]]):
-        self.checkers = {version: Checker(schema) for version, schema in schemas.items()}
-
-    def problem(self, document: JSON) -> str | None:
-        """What is wrong with the document, as a sentence; None when it is valid."""
-        if not isinstance(document, dict):
-            return "/: must be an object"
-        try:
-            version = version_of(document)
-        except Invalid as trouble:
-            return trouble.message
-        if version not in self.checkers:
-            return f"/schema: version {version} is not supported"
-        return self.checkers[version].problem(document)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,12 @@ section 0.
 
 import dataclasses
 import json
+import math
 import optparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from chalicelib.domain.documents import load
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import parse_si
@@ -81,9 +83,7 @@ class _Parser(optparse.OptionParser):
         raise Invalid(self.format_help())
 
 
-def parse_arguments(
-    name: str, fields: Sequence[Field], arguments: Sequence[str]
-) -> dict[str, JSON]:
+def parse_arguments(name: str, fields: Sequence[Field], arguments: Sequence[str]) -> dict[str, JSON]:
     """Command-line arguments -> spec, ``schema`` included, with only what was given.
 
     Raises Invalid with the complaint, or with the help text when that was asked for. The spec is
@@ -129,17 +129,21 @@ def _read(field: Field, value: JSON) -> JSON:
     if field.kind == "lower":
         value = value.lower()
     elif field.kind == "si":
-        value = parse_si(value)
+        value = _read_si(field, value)
+    elif field.kind == "float" and not math.isfinite(value):
+        raise Invalid(f"{field.option}: {value} is not a number JSON can hold")
     elif field.kind == "json":
-        value = _read_json(field, value)
+        value = load(value, field.option)
     return field.read(value) if field.read else value
 
 
-def _read_json(field: Field, text: str) -> JSON:
+def _read_si(field: Field, text: str) -> int | float:
     try:
-        return json.loads(text)
-    except ValueError as trouble:
-        raise Invalid(f"{field.option}: not JSON: {trouble}") from trouble
+        return parse_si(text)
+    except (Invalid, OverflowError, ValueError) as trouble:  # the latter two: too long to convert
+        raise Invalid(
+            f"{field.option}: {text[:40]!r} is not a number with an optional SI suffix"
+        ) from trouble
 
 
 def format_arguments(fields: Sequence[Field], spec: Spec) -> list[str]:
@@ -159,5 +163,12 @@ def _write(field: Field, value: JSON) -> list[str]:
         off = field.flags.split()[-1] if field.kind == "switch" else None
         return [field.option] if value else [off] if off else []
     values = value if field.kind == "list" and isinstance(value, list) else [value]
-    write = json.dumps if field.kind == "json" else str
-    return [text for item in values for text in (field.option, write(item))]
+    return [text for item in values for text in (field.option, _text(field, item))]
+
+
+def _text(field: Field, value: JSON) -> str:
+    if field.kind == "json":
+        return json.dumps(value)
+    if field.kind in ("int", "si") and isinstance(value, float) and value.is_integer():
+        return str(int(value))  # 5.0 is an integer to JSON Schema, "5.0" is none to the command line
+    return str(value)

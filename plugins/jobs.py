@@ -5,30 +5,11 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from chalicelib.domain.errors import PSchedulerError
+from chalicelib.domain.errors import Cancelled as Cancelled
+from chalicelib.domain.errors import PluginFailed as PluginFailed
+from chalicelib.domain.job import Completed as Completed
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration, parse_duration
-
-
-class PluginFailed(PSchedulerError):
-    """A plugin could not do its work; the message becomes the result's error, diags its details."""
-
-    def __init__(self, message: str, diags: str = ""):
-        super().__init__(message)
-        self.diags = diags
-
-
-class Cancelled(PluginFailed):
-    """The run was cancelled while its tool worked."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Completed:
-    """A program that ended: its exit status (negative: the signal) and what it printed."""
-
-    status: int
-    stdout: str
-    stderr: str
 
 
 class Host(Protocol):

@@ -5,7 +5,8 @@ A test returns blocks and never writes markup, so everything that reaches a page
 
 import dataclasses
 import html
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 
 from chalicelib.domain.schemas import JSON
 
@@ -22,11 +23,11 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows under headings; ``line`` is the format of one row in the text form."""
+    """Rows under headings; ``line`` makes of a row its line in the text form."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[JSON]]
-    line: str
+    line: Callable[[Sequence[JSON]], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +57,9 @@ def _text(block: Block) -> str:
     match block:
         case Rows(rows):
             width = max((len(label) for label, _ in rows), default=0) + 2
-            return "\n".join(f"{(label + ' ').ljust(width, '.')} {value}" for label, value in rows)
+            return "\n".join(f"{(label + ' ').ljust(width, '.')} {_shown(value)}" for label, value in rows)
         case Table(_, rows, line):
-            return "\n".join(line.format(*row).rstrip() for row in rows)
+            return "\n".join(line(row).rstrip() for row in rows)
         case Lines(lines):
             return "\n".join(lines)
         case Preformatted(text):
@@ -82,5 +83,13 @@ def _table(rows: Sequence[str]) -> str:
 
 
 def _row(cell: str, values: Sequence[JSON]) -> str:
-    cells = "".join(f"<{cell}>{html.escape(str(value))}</{cell}>" for value in values)
+    cells = "".join(f"<{cell}>{html.escape(_shown(value))}</{cell}>" for value in values)
     return f"<tr>{cells}</tr>"
+
+
+def _shown(value: JSON) -> str:
+    if isinstance(value, list | tuple) and all(isinstance(item, str | int | float) for item in value):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -98,7 +98,7 @@ def tools(request: Request) -> Answer:
 
 
 def _verdicts(request: Request, wanted: Mapping[str, JSON]) -> Sequence[JSON]:
-    name, spec = wanted["type"], wanted.get("spec")
+    name, spec = wanted["type"], wanted.get("spec", {})
     plugin = registry.tests().get(name)
     if plugin is None:
         return []

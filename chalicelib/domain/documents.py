@@ -1,6 +1,7 @@
 """JSON as it comes in, is searched, and goes out (contract/scheduler.md section 12)."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ def load(text: str, what: str) -> JSON:
     Raises Invalid, naming ``what`` was to be read; NaN and infinities are not JSON.
     """
     try:
-        return _without_comments(json.loads(text, parse_constant=_refuse))
+        return _without_comments(json.loads(text, parse_constant=_refuse, parse_float=_finite))
     except RecursionError as trouble:
         raise Invalid(f"{what}: nested too deeply") from trouble
     except ValueError as trouble:
@@ -22,7 +23,12 @@ def load(text: str, what: str) -> JSON:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
+    raise ValueError(f"{constant[:40]} is no number that JSON can hold")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text)
 
 
 def _without_comments(value: JSON) -> JSON:

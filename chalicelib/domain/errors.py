@@ -12,9 +12,12 @@ PSchedulerError
 │   ├── Overtaken       something changed between reading and writing: decide again
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
-└── Unavailable         something the node needs did not answer
+├── Unavailable         something the node needs did not answer
+└── PluginFailed        a plugin could not do its work
+    └── Cancelled       the run was cancelled while its tool worked
 
-Only ``api/http.py`` knows their HTTP numbers. A failed measurement is none of these: it is a result.
+Only ``api/http.py`` knows their HTTP numbers. No client is answered with a PluginFailed:
+a failed measurement is a result.
 """
 
 
@@ -76,3 +79,15 @@ class BadTransition(Conflict):
 
 class Unavailable(PSchedulerError):
     """Something the node needs did not answer."""
+
+
+class PluginFailed(PSchedulerError):
+    """A plugin could not do its work; the message becomes the result's error, ``diags`` its details."""
+
+    def __init__(self, message: str, diags: str = ""):
+        super().__init__(message)
+        self.diags = diags
+
+
+class Cancelled(PluginFailed):
+    """The run was cancelled while its tool worked."""

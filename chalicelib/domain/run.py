@@ -12,8 +12,24 @@ from chalicelib.domain.times import format_duration, format_timestamp
 
 
 @dataclasses.dataclass(frozen=True)
+class Reason:
+    """Why a run did not start, or did not end: a code for programs, a sentence, the run in the way."""
+
+    code: str
+    message: str
+    blocking_run: str | None = None
+
+    def describe(self) -> dict[str, JSON]:
+        blocking = {"blocking-run": self.blocking_run} if self.blocking_run else {}
+        return {"code": self.code, "message": self.message, **blocking}
+
+
+@dataclasses.dataclass(frozen=True)
 class Documents:
-    """The parts of a run that only its readers look into; None where there is none yet."""
+    """The parts of a run that only its readers look into; None where there is none yet.
+
+    ``reason`` is a Reason, described.
+    """
 
     participant_data: JSON = None
     participant_data_full: JSON = None
@@ -23,7 +39,6 @@ class Documents:
     clock_survey: JSON = None
     limit_diags: str | None = None
     reason: JSON = None
-    """Why a run did not start: {"code", "message", and "blocking-run" where there is one}."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """JSON Schema checks with messages fit for a client (contract/types.md section 1)."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
+
+from chalicelib.domain.errors import Invalid
 
 JSON = Any
 """Any value that json.loads may return."""
@@ -18,6 +21,17 @@ def closed(properties: dict[str, JSON], required: tuple[str, ...] = ()) -> dict[
         "required": list(required),
         "additionalProperties": False,
     }
+
+
+def integer(low: int | None = None, high: int | None = None) -> dict[str, JSON]:
+    """The schema of a whole number, both bounds included."""
+    bounds = {"minimum": low, "maximum": high}
+    return {"type": "integer", **{word: n for word, n in bounds.items() if n is not None}}
+
+
+def pattern(regex: str, message: str) -> dict[str, JSON]:
+    """The schema of a string that the whole of a regular expression matches, and its complaint."""
+    return {"type": "string", "pattern": rf"^(?:{regex})\Z", MESSAGE: message}
 
 
 class Checker:
@@ -42,5 +56,41 @@ class Checker:
         if trouble is None:
             return None
         path = "/" + "/".join(str(step) for step in trouble.absolute_path)
-        own = trouble.schema.get(MESSAGE) if isinstance(trouble.schema, dict) else None
-        return f"{path}: {own.format(value=trouble.instance) if own else trouble.message}"
+        return f"{path}: {_sentence(trouble)}"
+
+
+def _sentence(trouble: JSON) -> str:
+    # The best match may be one alternative of a type: the type's own complaint, further out, says more.
+    own, step = None, trouble
+    while step is not None:
+        if isinstance(step.schema, dict) and step.absolute_path == trouble.absolute_path:
+            own = step.schema.get(MESSAGE, own)
+        step = step.parent
+    return own.format(value=trouble.instance) if own else str(trouble.message)
+
+
+def version_of(document: Mapping[str, JSON]) -> int:
+    """The document's ``schema``, 1 when absent. Raises Invalid unless it is a whole number."""
+    version = document.get("schema", 1)
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise Invalid(f"/schema: {version!r} is not an integer")
+    return version
+
+
+class Versions:
+    """Schemas by version: {1: schema, 2: schema}; a document says which one it follows."""
+
+    def __init__(self, schemas: Mapping[int, dict[str, JSON]]):
+        self.checkers = {version: Checker(schema) for version, schema in schemas.items()}
+
+    def problem(self, document: JSON) -> str | None:
+        """What is wrong with the document, as a sentence; None when it is valid."""
+        if not isinstance(document, dict):
+            return "/: must be an object"
+        try:
+            version = version_of(document)
+        except Invalid as trouble:
+            return trouble.message
+        if version not in self.checkers:
+            return f"/schema: version {version} is not supported (highest is {max(self.checkers)})"
+        return self.checkers[version].problem(document)

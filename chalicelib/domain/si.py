@@ -1,12 +1,11 @@
 """Numbers with SI suffixes, as contract/types.md section 2 defines them."""
 
+import fractions
 import re
 
 from chalicelib.domain.errors import Invalid
 
-PATTERN = r"^\d+(?:\.\d+)?(?:\s*[KMGTPEZYkmgtpezy][iI]?)?$"
-
-_PARTS = re.compile(r"^(-?\d+(?:\.\d+)?)\s*(?:([kmgtpezy])(i?))?$", re.IGNORECASE)
+_PARTS = re.compile(r"(-?[0-9]{1,300}(?:\.[0-9]{1,300})?)\s*(?:([kmgtpezy])(i?))?", re.IGNORECASE | re.ASCII)
 _POWERS = "kmgtpezy"
 
 
@@ -17,11 +16,11 @@ def parse_si(text: str | int) -> int | float:
     """
     if isinstance(text, int):
         return text
-    found = _PARTS.match(text.strip())
+    found = _PARTS.fullmatch(text.strip())
     if not found:
         raise Invalid(f"{text!r} is not a number with an optional SI suffix")
     digits, letter, binary = found.groups()
     base = 1024 if binary else 1000
     scale = base ** (_POWERS.index(letter.lower()) + 1) if letter else 1
-    value = float(digits) * scale if "." in digits else int(digits) * scale
-    return int(value) if value == int(value) else value
+    exact = fractions.Fraction(digits) * scale
+    return exact.numerator if exact.denominator == 1 else float(exact)

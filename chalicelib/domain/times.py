@@ -19,8 +19,6 @@ SECOND = dt.timedelta(seconds=1)
 ZERO = dt.timedelta(0)
 LONGEST = dt.timedelta(days=36525)
 
-_NUMBER = r"\d+(?:\.\d+)?"
-DURATION_PATTERN = rf"^P(?:{_NUMBER}W)?(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?$"
 _ALIGNED = re.compile(r"^@(?:R\d*/)?(P.*)$")
 
 

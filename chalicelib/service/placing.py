@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from chalicelib.domain import conflicts, repeat
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Blocked, Conflict, Overtaken
-from chalicelib.domain.run import Documents, Run, occupation
+from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import SECOND, truncate
 from chalicelib.service import heartbeats
 from chalicelib.service.dispatching import is_imminent, send
 from chalicelib.store import tasks, timeline
-from chalicelib.store.booking import MOST_RUNS, Booking, commit
+from chalicelib.store.booking import MOST_RUNS, Booking, Time, commit
 from plugins import registry
 
 TRIES = 12
@@ -149,7 +149,7 @@ def _book(task: Task, run: Run, now: dt.datetime, is_new: bool) -> Placed:
     blocking = conflicts.blocker(timeline.read_entries(run.start, run.end), wanted, now)
     if blocking:
         raise Blocked(f"The time is taken by run {blocking.run} of task {blocking.task}", blocking.run)
-    return _write(task, now, is_new, [run], wanted, guards)
+    return _write(task, now, is_new, [run], Time(wanted, guards))
 
 
 def _new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
@@ -172,27 +172,22 @@ def _new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None =
 
 
 def _nonstarter(task: Task, desired: dt.datetime, now: dt.datetime, trouble: Blocked) -> Run:
-    reason = {"code": "no-time", "message": trouble.message, "blocking-run": trouble.run}
+    reason = Reason("no-time", trouble.message, trouble.run)
     return dataclasses.replace(
         _new_run(task, desired, now),
         state=State.NONSTART,
         errors=f"No time for it between {desired} and the end of its slip. {trouble.message}",
-        documents=Documents(reason=reason),
+        documents=Documents(reason=reason.describe()),
         dispatched=False,
     )
 
 
 def _write(
-    task: Task,
-    now: dt.datetime,
-    is_new: bool,
-    runs: Sequence[Run],
-    wanted: Occupation | None = None,
-    guards: timeline.Guards | None = None,
+    task: Task, now: dt.datetime, is_new: bool, runs: Sequence[Run], taken: Time | None = None
 ) -> Placed:
     after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
     if is_new or runs or after.plan_at != task.plan_at:
-        commit(Booking(None if is_new else task, after, runs, wanted, guards), now)
+        commit(Booking(None if is_new else task, after, runs, taken), now)
     send(runs, now)
     if runs:
         heartbeats.note(heartbeats.LAST_SCHEDULED, now)

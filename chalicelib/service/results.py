@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from chalicelib.domain.conflicts import end_when_over, free_from
 from chalicelib.domain.delivery import Delivery, deliveries_for
 from chalicelib.domain.errors import StaleRun
-from chalicelib.domain.run import Documents, Run
+from chalicelib.domain.run import Documents, Reason, Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -97,17 +97,8 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
     _announce(due)
 
 
-def give_up(
-    task: Task,
-    run: Run,
-    state: State,
-    code: str,
-    message: str,
-    now: dt.datetime,
-    blocking: str | None = None,
-) -> Run:
+def give_up(run: Run, state: State, reason: Reason) -> Run:
     """Store that a run will not be, or will not be finished, and why. Raises StaleRun."""
-    reason = {"code": code, "message": message, **({"blocking-run": blocking} if blocking else {})}
-    local = {"succeeded": False, "diags": message}
-    ended = run.with_documents(result=run.documents.result or local, reason=reason)
-    return runs.change(ended.evolve(state=state, errors=run.errors or message))
+    local = run.documents.result or {"succeeded": False, "diags": reason.message}
+    ended = run.with_documents(result=local, reason=reason.describe())
+    return runs.change(ended.evolve(state=state, errors=run.errors or reason.message))

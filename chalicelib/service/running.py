@@ -12,7 +12,7 @@ import threading
 
 from chalicelib.domain.conflicts import START_MARGIN, preempter
 from chalicelib.domain.errors import NotFound, StaleRun
-from chalicelib.domain.run import Run, occupation
+from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
@@ -48,20 +48,28 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
     if not task.enabled:
         cancelling.cancel_run(task, run.uuid, now)
         return None
-    if now >= (run.end if task.is_multi_result else run.start + SECOND):
-        results.give_up(task, run, State.MISSED, "late", "The second it was to start in had passed", now)
-        return None
-    if pausing.is_paused(now):
-        results.give_up(task, run, State.MISSED, "paused", "The node was paused", now)
-        return None
-    blocking = _preempter(task, run)
-    if blocking:
-        message = f"Run {blocking} of a higher priority took its place"
-        results.give_up(task, run, State.PREEMPTED, "preempted", message, now, blocking)
+    hindrance = _hindrance(task, run, now)
+    if hindrance is not None:
+        results.give_up(run, *hindrance)
         return None
     begun = runs.change(run.evolve(state=State.RUNNING))
     tasks.count_started(task)
     return begun
+
+
+def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] | None:
+    """What keeps a pending run from starting, and what becomes of it then."""
+    # A run that streams results for hours is still worth starting late.
+    latest = run.end if task.is_multi_result else run.start + SECOND
+    if now >= latest:
+        return State.MISSED, Reason("late", "The second it was to start in had passed")
+    if pausing.is_paused(now):
+        return State.MISSED, Reason("paused", "The node was paused")
+    blocking = _preempter(task, run)
+    if blocking:
+        message = f"Run {blocking} of a higher priority took its place"
+        return State.PREEMPTED, Reason("preempted", message, blocking)
+    return None
 
 
 def _preempter(task: Task, run: Run) -> str | None:

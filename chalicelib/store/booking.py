@@ -23,18 +23,24 @@ MOST_RUNS = 90
 
 
 @dataclasses.dataclass(frozen=True)
+class Time:
+    """The time a run is to take up, and the guards of it read before that was decided."""
+
+    occupation: Occupation
+    guards: Guards
+
+
+@dataclasses.dataclass(frozen=True)
 class Booking:
     """Runs to be placed, and the task as it will then be.
 
-    ``before`` is the task as read, None when it is new. A run that takes up time comes with its
-    ``occupation`` and the guards read before it was decided on.
+    ``before`` is the task as read, None when it is new; ``time`` is there for a run that takes up some.
     """
 
     before: Task | None
     after: Task
     runs: Sequence[Run]
-    occupation: Occupation | None = None
-    guards: Guards | None = None
+    time: Time | None = None
 
 
 def commit(booking: Booking, now: dt.datetime) -> None:
@@ -47,8 +53,8 @@ def commit(booking: Booking, now: dt.datetime) -> None:
         _task(transaction, booking, now)
         for run in booking.runs:
             transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
-        if booking.occupation and booking.guards:
-            _time(transaction, booking.occupation, booking.guards)
+        if booking.time:
+            _time(transaction, booking.time.occupation, booking.time.guards)
 
 
 def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:

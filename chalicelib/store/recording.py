@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.delivery import Delivery
@@ -30,7 +31,7 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
 
     Raises StaleRun when the task is gone.
     """
-    counted = [TaskItem.runs.add(1)]
+    counted: list[Action] = [TaskItem.runs.add(1)]
     with lost_means(runs.changed(run.uuid)), TransactWrite(connection=connection()) as transaction:
         transaction.save(runs.to_item(run), condition=RunItem.run.does_not_exist())
         transaction.update(tasks.reference_to(run.task), counted, condition=TaskItem.task.exists())

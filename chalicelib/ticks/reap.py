@@ -2,9 +2,10 @@
 
 import datetime as dt
 import logging
+from collections.abc import Callable
 
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
@@ -30,7 +31,7 @@ def tick(now: dt.datetime) -> None:
     heartbeats.beat("ticker", now)
 
 
-def _alone(work, *what) -> None:  # type: ignore[no-untyped-def]
+def _alone(work: Callable[..., None], *what: object) -> None:
     try:
         work(*what)
     except (Conflict, NotFound) as gone:
@@ -46,19 +47,19 @@ def give_up(task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
         # Late is better than not at all for a run that goes on for hours.
         queues.send_many(queues.RUNS, [message(task.uuid, run.uuid, run.start, now)])
         return
-    _give_up(task, run, now)
+    _give_up(task, run)
 
 
-def _give_up(task: Task, run: Run, now: dt.datetime) -> None:
+def _give_up(task: Task, run: Run) -> None:
     match run.state:
         case State.SCHEDULING:
             remove(task, run)
         case State.PENDING | State.ON_DECK:
-            results.give_up(task, run, State.MISSED, "not-started", "No runner had taken it in time", now)
+            results.give_up(run, State.MISSED, Reason("not-started", "No runner had taken it in time"))
         case State.RUNNING:
-            results.give_up(task, run, State.OVERDUE, "no-result", "Its runner never reported", now)
+            results.give_up(run, State.OVERDUE, Reason("no-result", "Its runner never reported"))
         case State.CLEANUP:
-            results.give_up(task, run, State.FAILED, "no-merge", "Its results were never merged", now)
+            results.give_up(run, State.FAILED, Reason("no-merge", "Its results were never merged"))
 
 
 def forget_run(task: str, run_uuid: str, now: dt.datetime) -> None:

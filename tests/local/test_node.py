@@ -85,6 +85,7 @@ def nodes() -> Iterator[list[Node]]:
         node.process.wait(30)
         assert node.process.stdout is not None
         node.process.stdout.close()
+    for node in started:
         if (node.state / "ministack.json").exists() and node.ministack().answers():
             node.ministack().stop()
 

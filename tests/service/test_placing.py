@@ -39,13 +39,13 @@ def test_a_task_that_starts_beyond_the_horizon_waits_for_the_planner() -> None:
 
 
 def test_background_runs_are_placed_in_batches_up_to_the_horizon() -> None:
-    one = task(schedule=Schedule(start=at(60), repeat=seconds(60)))
+    one = task(schedule=Schedule(start=at(300), repeat=seconds(300)))
     placed = posted(one)
     while (more := place_next(tasks.get(one.uuid), NOON)).runs:
         placed += more.runs
 
-    assert [run.start for run in placed] == [at(60 * minute) for minute in range(1, 1441)]
-    assert tasks.get(one.uuid).plan_at == at(60)
+    assert [run.start for run in placed] == [at(300 * number) for number in range(1, 289)]
+    assert tasks.get(one.uuid).plan_at == at(300)
 
 
 def test_an_exclusive_run_goes_to_the_first_free_place_within_its_slip() -> None:

@@ -7,7 +7,7 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
 from chalicelib.store import runs, tasks, timeline
-from chalicelib.store.booking import Booking, commit
+from chalicelib.store.booking import Booking, Time, commit
 from chalicelib.store.timeline import Guards
 from tests.builders import NOON, at, exclusive_task, run, seconds, task
 
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.usefixtures("moto_engine")
 def booking(owner: Task, one: Run, guards: Guards | None = None) -> Booking:
     guards = guards or timeline.read_guards(one.start, one.end)
     after = owner.counting([one.start], NOON)
-    return Booking(owner, after, [one], occupation(one, owner), guards)
+    taken = occupation(one, owner)
+    assert taken is not None
+    return Booking(owner, after, [one], Time(taken, guards))
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""The machine a tool works on: its clock, its programs, and an end to every wait."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Sequence
+
+from chalicelib.domain.errors import Cancelled
+from chalicelib.domain.job import Completed
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import UTC
+from chalicelib.outside.clock import clock_state
+from chalicelib.outside.processes import execute
+
+LOOK_EVERY = 0.5
+"""Seconds after which a wait reads the clock again, which may have been set meanwhile."""
+FINE = 0.001
+"""Seconds before its end that a wait leaves the event, whose wake-ups come late by fractions of this."""
+
+
+class Machine:
+    """One run's hold on this machine; plugins know it as ``Job.host``. ``cancel`` may come from any thread.
+
+    Every method that waits raises Cancelled once the run is cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+
+    def cancel(self) -> None:
+        """End the wait that is going on, and every later one."""
+        self._stop.set()
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(UTC)
+
+    def sleep_until(self, moment: dt.datetime) -> None:
+        """Wait until the clock of this machine shows a moment; one that has passed is no wait."""
+        self._check()
+        while (left := (moment - self.now()).total_seconds()) > 0:
+            if left <= FINE:
+                time.sleep(left)
+            elif self._stop.wait(min(left - FINE / 2, LOOK_EVERY)):
+                break
+        self._check()
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise Cancelled("The run was cancelled")
+
+    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
+        """Run a program for at most ``timeout`` seconds; see ``processes.execute``."""
+        return execute(argv, timeout, stdin, self._stop)
+
+    def clock_state(self) -> dict[str, JSON]:
+        return clock_state(self.now())

@@ -1,0 +1,138 @@
+"""Programs that tools run: bounded in time and output, and ended with everything they started."""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from chalicelib.domain.errors import Cancelled, PluginFailed
+from chalicelib.domain.job import Completed
+
+OUTPUT_LIMIT = 8 * 2**20
+"""Bytes a program may print, on both streams together."""
+GRACE = 0.5
+"""Seconds a program has to end by itself once asked to."""
+LOOK_EVERY = 0.05
+"""Seconds between looks at the clock and at whether to stop."""
+
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ")
+
+
+def execute(argv: Sequence[str], timeout: float, stdin: str, stop: threading.Event) -> Completed:
+    """Run a program to its end, at most ``timeout`` seconds.
+
+    It gets the C locale, a directory of its own for temporary files, and nothing else of our
+    environment, which may hold credentials. Output that is not UTF-8 comes back with replacement
+    characters. Raises PluginFailed when it cannot be started, takes too long or prints too much, and
+    Cancelled when ``stop`` is set; nothing it started in its process group outlives the call.
+    """
+    deadline = time.monotonic() + timeout
+    with tempfile.TemporaryDirectory(prefix="pscheduler-") as scratch, tempfile.TemporaryFile() as given:
+        given.write(stdin.encode())
+        given.seek(0)
+        process = _start(argv, given, scratch)
+        printed = {"stdout": bytearray(), "stderr": bytearray()}
+        with process:
+            try:
+                _collect(process, printed, deadline, stop)
+            except _Overrun as trouble:
+                stderr = printed["stderr"].decode(errors="replace")
+                raise PluginFailed(f"The program {argv[0]} {trouble}", stderr) from trouble
+            finally:
+                _end(process)
+    stdout, stderr = (printed[name].decode(errors="replace") for name in ("stdout", "stderr"))
+    return Completed(process.returncode, stdout, stderr)
+
+
+class _Overrun(Exception):
+    """The program went beyond a limit; the message continues its name."""
+
+
+def _start(argv: Sequence[str], stdin: IO[bytes], scratch: str) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(  # noqa: S603 - argv is a list, no shell reads it
+            list(argv),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=scratch,
+            env=_environment(os.environ, scratch),
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as trouble:  # ValueError: a NUL in an argument
+        raise PluginFailed(f"The program {argv[0]} cannot be started: {trouble}") from trouble
+
+
+def _environment(own: Mapping[str, str], scratch: str) -> dict[str, str]:
+    kept = {name: own[name] for name in _KEPT if name in own}
+    return {**kept, "LC_ALL": "C", "TMPDIR": scratch, "HOME": scratch}
+
+
+def _collect(
+    process: "subprocess.Popen[bytes]",
+    printed: Mapping[str, bytearray],
+    deadline: float,
+    stop: threading.Event,
+) -> None:
+    """Read what the program prints until it ended."""
+    with selectors.DefaultSelector() as selector:
+        for name, into in printed.items():
+            selector.register(getattr(process, name), selectors.EVENT_READ, into)
+        while True:
+            # Asked before reading: what an ended program printed is then all there to read. A child
+            # that lives on with the pipes open is not waited for.
+            ended = _has_ended(process)
+            read = _read(selector)
+            if ended and not read:
+                return
+            if sum(len(into) for into in printed.values()) > OUTPUT_LIMIT:
+                raise _Overrun(f"printed more than {OUTPUT_LIMIT} bytes")
+            if stop.is_set():
+                raise Cancelled("The run was cancelled")
+            if time.monotonic() > deadline:
+                raise _Overrun("took too long")
+            if not selector.get_map():
+                stop.wait(LOOK_EVERY / 10)
+
+
+def _read(selector: selectors.BaseSelector) -> int:
+    """Take what there is, waiting for it a little; how many bytes it was."""
+    count = 0
+    if not selector.get_map():
+        return 0  # it closed its output, and has still to end
+    for key, _ in selector.select(LOOK_EVERY):
+        chunk = os.read(key.fd, 65536)
+        if not chunk:
+            selector.unregister(key.fileobj)
+        key.data.extend(chunk)
+        count += len(chunk)
+    return count
+
+
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    # Left a zombie, so that the number of its group cannot become somebody else's before _end.
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, process.pid, flags) is not None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End the whole process group: asked first where the program still runs, then killed."""
+    if not _has_ended(process):
+        _signal(process, signal.SIGTERM)
+        last_look = time.monotonic() + GRACE
+        while time.monotonic() < last_look and not _has_ended(process):
+            time.sleep(LOOK_EVERY / 10)
+    _signal(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    # Where nothing but the zombie is left, some systems say there is nobody to signal.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

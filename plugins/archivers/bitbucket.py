@@ -1,0 +1,12 @@
+"""bitbucket: takes every result and keeps none (contract/archivers.md section 6)."""
+
+from chalicelib.domain.schemas import closed
+from chalicelib.domain.types import TYPES
+from plugins.base import Archiver, Outcome
+
+ARCHIVER = Archiver(
+    name="bitbucket",
+    description="Throw results away",
+    data={1: closed({"schema": TYPES["Cardinal"]})},
+    deliver=lambda parcel: Outcome(True),
+)

@@ -1,0 +1,124 @@
+"""http: sends results to a web server (contract/archivers.md section 6)."""
+
+import functools
+import json
+import threading
+import urllib.parse
+from collections.abc import Mapping
+
+from chalicelib.domain.schemas import JSON, closed
+from chalicelib.domain.times import parse_duration
+from chalicelib.domain.types import TYPES
+from plugins.base import Archiver, Outcome, Parcel, retry_after
+
+NO_ANSWER = 400
+"""The status that stands for an answer that never came."""
+TIMEOUT = "PT30S"
+LONGEST_BODY = 65536
+"""Bytes read of an answer; the connection of a longer one is not used again."""
+SHOWN = 1000
+"""Characters of an answer's body that an error shows."""
+
+V1 = {
+    "schema": TYPES["Cardinal"],
+    "_url": TYPES["URL"],
+    "op": {"enum": ["put", "post"]},
+    "bind": TYPES["Host"],
+    "retry-policy": TYPES["RetryPolicy"],
+}
+V2 = {**V1, "_headers": {"type": "object", "additionalProperties": TYPES["String"]}}
+V3 = {**V2, "verify-ssl": TYPES["Boolean"]}
+V4 = {**V3, "timeout": TYPES["Duration"]}
+
+_MAKING = threading.Lock()
+
+
+def deliver(parcel: Parcel) -> Outcome:
+    """Send the result as JSON; any answer of the 200s keeps it, all else is a failure that may be retried.
+
+    A URL that is not for the web fails for good.
+    """
+    data = parcel.data
+    scheme = urllib.parse.urlsplit(data["_url"]).scheme if _can_be_split(data["_url"]) else ""
+    if scheme not in ("http", "https"):
+        return Outcome(False, "The URL is neither http nor https")
+    status, body = send(data, json.dumps(parcel.result).encode())
+    if 200 <= status < 300:
+        return Outcome(True)
+    error = f"{_operation(data)} failed with status {status}: {body[:SHOWN]}"
+    return Outcome(False, error, retry_after(data.get("retry-policy", ()), parcel.attempts))
+
+
+def _can_be_split(url: str) -> bool:
+    try:
+        urllib.parse.urlsplit(url)
+    except ValueError:
+        return False
+    return True
+
+
+def _operation(data: Mapping[str, JSON]) -> str:
+    operation: str = data.get("op", "post")
+    return operation.upper()
+
+
+def send(data: Mapping[str, JSON], content: bytes) -> tuple[int, str]:
+    """Make the request that the settings describe: its status and body, 400 and the trouble without an answer."""
+    import urllib3
+
+    seconds = parse_duration(data.get("timeout", TIMEOUT)).total_seconds()
+    try:
+        response = pools(data.get("verify-ssl", False), data.get("bind")).request(
+            _operation(data),
+            data["_url"],
+            body=content,
+            headers=headers(data),
+            timeout=urllib3.Timeout(total=max(0.001, seconds)),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        body = response.read(LONGEST_BODY)
+        response.release_conn() if len(body) < LONGEST_BODY else response.close()
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
+        return NO_ANSWER, str(trouble)
+    return response.status, body.decode(errors="replace")
+
+
+def headers(data: Mapping[str, JSON]) -> dict[str, str]:
+    """The request's headers: those given over our own; one given empty is not sent."""
+    given = data.get("_headers", {})
+    own = {} if "content-type" in map(str.lower, given) else {"Content-Type": "application/json"}
+    return {**own, **{name: value for name, value in given.items() if value}}
+
+
+def pools(verify: bool, bind: str | None) -> JSON:
+    """The connections of this process for such settings, which are kept for the next result, by host."""
+    with _MAKING:
+        return _pools(verify, bind)
+
+
+@functools.lru_cache(maxsize=8)
+def _pools(verify: bool, bind: str | None) -> JSON:
+    import urllib3
+
+    if not verify:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    source = {"source_address": (bind, 0)} if bind else {}
+    return urllib3.PoolManager(
+        num_pools=20, maxsize=4, cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE", **source
+    )
+
+
+ARCHIVER = Archiver(
+    name="http",
+    description="Send results to a web server",
+    data={
+        1: closed(V1, required=("_url",)),
+        **{
+            version: closed(members, required=("schema", "_url"))
+            for version, members in ((2, V2), (3, V3), (4, V4))
+        },
+    },
+    deliver=deliver,
+)

@@ -1,0 +1,14 @@
+"""changenothing: a context that leaves everything as it is (contract/contexts.md)."""
+
+import contextlib
+
+from chalicelib.domain.schemas import closed
+from chalicelib.domain.types import TYPES
+from plugins.base import Context
+
+CONTEXT = Context(
+    name="changenothing",
+    description="Change nothing before the tool runs",
+    data={1: closed({"schema": TYPES["Cardinal"]})},
+    enter=lambda data: contextlib.nullcontext(),
+)

@@ -1,0 +1,130 @@
+"""dns: how long a look-up takes, and what it finds (contract/tests.md, dns)."""
+
+from chalicelib.domain.schemas import JSON, closed
+from chalicelib.domain.types import TYPES
+from plugins.base import Block, Field, Result, Rows, Spec, Test
+
+RECORDS = ("a", "aaaa", "ns", "cname", "soa", "ptr", "mx", "txt")
+
+
+def participants(spec: Spec) -> list[str | None]:
+    return [spec.get("host-node", spec.get("host"))]
+
+
+def show(spec: Spec, result: Result) -> list[Block]:
+    rows = [("Time", result["time"])] if "time" in result else []
+    if "record" in result:
+        rows += _record_rows(spec["record"].upper(), result["record"])
+    return [Rows(rows)]
+
+
+def _record_rows(kind: str, record: JSON) -> list[tuple[str, JSON]]:
+    if isinstance(record, dict):
+        return [(label, record[name]) for label, name in SOA_ROWS]
+    entries = record if isinstance(record, list) else [record]
+    return [(kind, _entry(entry)) for entry in entries]
+
+
+def _entry(entry: JSON) -> str:
+    return f"{entry['mx']} (preference {entry['pref']})" if isinstance(entry, dict) else str(entry)
+
+
+# fmt: off
+FIELDS = (
+    Field("query", "Host", "--query", required=True, label="Query", help="Name or address to look up"),
+    Field("record", {"enum": list(RECORDS)}, "--record", kind="lower", required=True, label="Record",
+          help=f"Type of record to ask for: {', '.join(RECORDS)}"),
+    Field("host", "Host", "--host", label="Host", help="Host that should ask"),
+    Field("host-node", "URLHostPort", "--host-node", label="Host Node", help="pScheduler node of the host, where that is another"),
+    Field("nameserver", "Host", "--nameserver", label="Name Server", help="Server to ask, in place of the system's"),
+    Field("timeout", "Duration", "--timeout", label="Timeout", help="Time to wait for an answer, over all servers"),
+)
+
+SOA_ROWS = (
+    ("Name Server", "nameserver"), ("Owner", "owner"), ("Serial", "serial"), ("Refresh", "refresh"),
+    ("Retry", "retry"), ("Expire", "expire"), ("Minimum", "minimum"),
+)
+# fmt: on
+
+
+def _some(kind: JSON) -> dict[str, JSON]:
+    return {"type": "array", "items": kind, "minItems": 1}
+
+
+_INT32 = TYPES["Int32"]
+_SOA = {
+    "nameserver": TYPES["Host"],
+    "owner": TYPES["String"],
+    "serial": TYPES["UInt32"],
+    "refresh": _INT32,
+    "retry": _INT32,
+    "expire": _INT32,
+    "minimum": _INT32,
+}
+
+RESULT = closed(
+    {
+        "schema": TYPES["Cardinal"],
+        "succeeded": TYPES["Boolean"],
+        "time": TYPES["Duration"],
+        "record": {
+            "anyOf": [
+                _some(TYPES["String"]),  # a, aaaa, ns and txt: with txt among them, all are strings
+                _some(closed({"pref": TYPES["Int16"], "mx": TYPES["Host"]}, ("pref", "mx"))),
+                TYPES["Host"],  # cname, ptr
+                closed(_SOA, tuple(_SOA)),
+            ]
+        },
+        "error": TYPES["String"],
+        "diags": TYPES["String"],
+    },
+    required=("succeeded",),
+)
+
+TEST = Test(
+    name="dns",
+    description="Measure the time of a DNS look-up",
+    scheduling_class="background",
+    fields=FIELDS,
+    participants=participants,
+    null_reason="No host specified",
+    results={1: RESULT},
+    show=show,
+    examples=(
+        {"schema": 1, "query": "www.example.org", "record": "a"},
+        {
+            "schema": 1,
+            "query": "example.org",
+            "record": "soa",
+            "host": "198.51.100.1",
+            "host-node": "node.example.org:8443",
+            "nameserver": "2001:db8::53",
+            "timeout": "PT3S",
+        },
+    ),
+    result_examples=(
+        {"schema": 1, "succeeded": True, "time": "PT0.012S", "record": ["192.0.2.1", "192.0.2.2"]},
+        {"schema": 1, "succeeded": True, "time": "PT0.012S", "record": "www.example.org."},
+        {
+            "schema": 1,
+            "succeeded": True,
+            "time": "PT0.012S",
+            "record": [{"pref": 10, "mx": "mail.example.org"}],
+        },
+        {
+            "schema": 1,
+            "succeeded": True,
+            "time": "PT0.012S",
+            "record": {
+                "nameserver": "ns.example.org.",
+                "owner": "hostmaster.example.org.",
+                "serial": 4294967295,
+                "refresh": 7200,
+                "retry": 3600,
+                "expire": 1209600,
+                "minimum": 300,
+            },
+        },
+        {"schema": 1, "succeeded": False, "error": "No such name"},
+    ),
+)

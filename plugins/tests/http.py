@@ -1,0 +1,116 @@
+"""http: how long it takes to fetch a URL (contract/tests.md, http)."""
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON, MESSAGE, closed
+from chalicelib.domain.types import TYPES
+from plugins.base import Block, Field, Preformatted, Result, Rows, Spec, Test
+
+HEADERS: dict[str, JSON] = {
+    "type": "object",
+    # RFC 7230 tokens, but for the underscore: it marks members that are secret.
+    "propertyNames": {
+        "pattern": r"^[!#$%&'*+\-.^`|~0-9A-Za-z]+\Z",
+        MESSAGE: "{value!r} is not the name of a header",
+    },
+    "additionalProperties": TYPES["String"],
+}
+
+
+def participants(spec: Spec) -> list[str | None]:
+    return [spec.get("host-node", spec.get("host"))]
+
+
+def read_headers(arguments: list[str]) -> dict[str, str]:
+    """``Name: value`` each, split at the first colon: values may have colons. Raises Invalid."""
+    headers = {}
+    for argument in arguments:
+        name, colon, value = argument.partition(":")
+        if not colon:
+            raise Invalid(f"--header: {argument!r} has no colon between name and value")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def write_headers(headers: dict[str, str]) -> list[str]:
+    return [text for name, value in headers.items() for text in ("--header", f"{name}: {value}")]
+
+
+def show(spec: Spec, result: Result) -> list[Block]:
+    rows = [
+        (label, result[name]) for label, name in (("Time", "time"), ("Status", "status")) if name in result
+    ]
+    if "parse" in spec:
+        rows.append(("Found", f"{spec['parse']!r}: {'yes' if result.get('found') else 'no'}"))
+    blocks: list[Block] = [Rows(rows)]
+    if result.get("headers"):
+        blocks.append(Rows(list(result["headers"].items())))
+    if "content" in result:
+        blocks.append(Preformatted(result["content"]))
+    return blocks
+
+
+# fmt: off
+FIELDS = (
+    Field("url", "URL", "--url", required=True, label="URL", help="URL to fetch"),
+    Field("host", "Host", "--host", label="Host", help="Host that should fetch it"),
+    Field("host-node", "Host", "--host-node", label="Host Node", help="pScheduler node of the host, where that is another"),
+    Field("parse", "String", "--parse", label="Parse", help="Text to look for in what was fetched"),
+    Field("timeout", "Duration", "--timeout", label="Timeout", help="Time to wait for the whole of it"),
+    Field("always-succeed", "Boolean", "--always-succeed", kind="flag", since=2, label="Always Succeed",
+          help="Count an answer of any status as a success, and report the status"),
+    Field("keep-content", "CardinalZero", "--keep-content", kind="si", since=2, label="Keep Content",
+          help="How many bytes of what was fetched to keep in the result, such as 10k; 0 for all"),
+    Field("ip-version", "ip-version", "--ip-version", kind="int", since=3, label="IP Version", help="Version of IP to use, 4 or 6"),
+    Field("headers", HEADERS, "--header", kind="list", since=4, read=read_headers, write=write_headers,
+          label="Headers", help="Header to send, as 'Name: value'; repeat for several"),
+)
+# fmt: on
+
+_MEMBERS = {
+    "schema": TYPES["Cardinal"],
+    "succeeded": TYPES["Boolean"],
+    "time": TYPES["Duration"],
+    "found": TYPES["Boolean"],
+    "error": TYPES["String"],
+    "diags": TYPES["String"],
+}
+RESULT_1 = closed(_MEMBERS, required=("succeeded", "time"))
+RESULT_2 = closed(
+    {**_MEMBERS, "status": TYPES["Cardinal"], "headers": HEADERS, "content": TYPES["String"]},
+    required=("schema", "succeeded", "time"),
+)
+
+_ANSWER = {
+    "succeeded": True,
+    "time": "PT0.15S",
+    "status": 404,
+    "headers": {"Content-Type": "text/html"},
+    "content": "<h1>Not here</h1>",
+}
+
+TEST = Test(
+    name="http",
+    description="Measure the time it takes to fetch a URL",
+    scheduling_class="background",
+    fields=FIELDS,
+    participants=participants,
+    null_reason="No host specified",
+    results={1: RESULT_1, 2: RESULT_2, 3: RESULT_2, 4: RESULT_2},  # what came with 3 and 4 is in specs only
+    show=show,
+    examples=(
+        {"schema": 1, "url": "https://www.example.org/", "parse": "Example", "timeout": "PT5S"},
+        {"schema": 2, "url": "https://www.example.org/", "always-succeed": True, "keep-content": 0},
+        {"schema": 3, "url": "https://www.example.org/", "host": "198.51.100.1", "ip-version": 6},
+        {
+            "schema": 4,
+            "url": "https://www.example.org/",
+            "host-node": "node.example.org",
+            "headers": {"Accept": "text/html", "Referer": "https://example.org:8443/"},
+        },
+    ),
+    result_examples=(
+        {"schema": 1, "succeeded": True, "time": "PT0.1S", "found": True},
+        *({"schema": version, **_ANSWER} for version in (2, 3, 4)),
+        {"schema": 1, "succeeded": False, "time": "PT10S", "error": "Timed out"},
+    ),
+)

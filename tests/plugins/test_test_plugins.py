@@ -1,0 +1,203 @@
+"""What holds for every test plugin, whatever it measures."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.errors import Invalid
+from plugins import base
+from plugins.base import version_of
+from plugins.show import HTML, TEXT, render
+from tests.plugins.everything import EXAMPLES, RESULTS, SUCCESSES, TESTS, label
+
+CLASSES = {"background", "background-multi", "exclusive", "normal"}
+HOSTILE = "<script>alert(1)</script>"
+
+every_test = pytest.mark.parametrize("test", TESTS.values(), ids=label)
+every_example = pytest.mark.parametrize(("test", "spec"), EXAMPLES, ids=label)
+every_result = pytest.mark.parametrize(("test", "result"), RESULTS, ids=label)
+every_success = pytest.mark.parametrize(("test", "result"), SUCCESSES, ids=label)
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+LIKELY_TEXTS = [
+    "",
+    "PT5S",
+    "P",
+    "192.0.2.1",
+    "::1",
+    "a",
+    "5",
+    "0",
+    "-1",
+    "1.5k",
+    "nan",
+    "{}",
+    "A: b",
+    "A",
+    "icmp",
+]
+
+
+@every_test
+def test_a_module_holds_the_test_of_its_name(test: base.Test) -> None:
+    assert TESTS[test.name] is test
+    assert test.scheduling_class in CLASSES
+    assert test.description
+
+
+@every_test
+def test_every_field_can_be_labelled_and_every_option_explained(test: base.Test) -> None:
+    assert all(field.label and field.help for field in test.fields)
+
+
+@every_test
+def test_there_are_examples_of_every_version(test: base.Test) -> None:
+    specs = {version_of(spec) for spec in test.examples}
+    results = {version_of(result) for result in test.result_examples if result["succeeded"]}
+
+    assert specs == set(test.spec_versions.checkers)
+    assert results == set(test.result_versions.checkers)
+
+
+@every_example
+def test_examples_are_valid(test: base.Test, spec: dict[str, Any]) -> None:
+    assert test.problem(spec) is None
+
+
+@every_result
+def test_result_examples_are_valid(test: base.Test, result: dict[str, Any]) -> None:
+    assert test.result_versions.problem(result) is None
+
+
+@every_example
+def test_arguments_made_of_a_spec_make_the_same_spec(test: base.Test, spec: dict[str, Any]) -> None:
+    arguments = test.arguments(spec)
+
+    again = test.parse(arguments)
+
+    assert {**again, "schema": None} == {**spec, "schema": None}
+    assert version_of(again) <= version_of(spec)  # as old as its members let it be
+    assert test.problem(again) is None
+    assert all(type(argument) is str for argument in arguments)
+
+
+@every_example
+def test_only_the_first_participant_may_be_this_host(test: base.Test, spec: dict[str, Any]) -> None:
+    participants = list(test.participants(spec))
+
+    assert participants
+    assert all(isinstance(host, str) for host in participants[1:])
+    assert participants[0] is None or isinstance(participants[0], str)
+
+
+@every_example
+def test_a_member_of_a_later_version_is_refused(test: base.Test, spec: dict[str, Any]) -> None:
+    given = [field for field in test.fields if field.name in spec]
+    needed = max([1, *(field.version_needed(spec[field.name]) for field in given)])
+
+    problems = [test.problem({**spec, "schema": version}) for version in range(1, needed)]
+
+    assert all(problems)
+
+
+@every_example
+def test_an_unknown_member_is_refused(test: base.Test, spec: dict[str, Any]) -> None:
+    assert bool(test.problem({**spec, "bogus": 1})) is not test.open
+
+
+@every_test
+@pytest.mark.parametrize("version", [0, -1, 99, "1", 1.0, True, None, [1]])
+def test_a_version_there_is_none_of_is_refused(test: base.Test, version: Any) -> None:
+    problem = test.problem({**test.examples[0], "schema": version})
+
+    assert problem is not None
+    assert problem.startswith("/schema: ")
+
+
+@every_test
+@pytest.mark.parametrize("document", [None, True, 1, "text", [], [{}]])
+def test_what_is_no_object_is_refused(test: base.Test, document: Any) -> None:
+    assert test.problem(document) == "/: must be an object"
+
+
+@every_example
+@pytest.mark.parametrize("mime", [TEXT, HTML])
+def test_a_spec_can_be_shown(test: base.Test, spec: dict[str, Any], mime: str) -> None:
+    rendered = render(test.show_spec(spec), mime)
+
+    shown = [field for field in test.fields if field.exists_in(version_of(spec))]
+    assert all(field.label in rendered for field in shown)
+
+
+@every_success
+@pytest.mark.parametrize("mime", [TEXT, HTML])
+def test_a_result_can_be_shown_with_any_spec(test: base.Test, result: dict[str, Any], mime: str) -> None:
+    for spec in test.examples:
+        assert render(test.show(spec, result), mime).strip()
+
+
+@every_example
+def test_nothing_in_a_spec_becomes_markup(test: base.Test, spec: dict[str, Any]) -> None:
+    rendered = render(test.show_spec(_made_hostile(spec)), HTML)
+
+    assert "<script" not in rendered
+
+
+@every_success
+def test_nothing_in_a_result_becomes_markup(test: base.Test, result: dict[str, Any]) -> None:
+    free_texts = ("data", "record", "headers", "content", "source", "reference", "hostname", "time")
+    hostile = _made_hostile(result, only=free_texts)
+
+    for spec in test.examples:
+        assert "<script" not in render(test.show(spec, hostile), HTML)
+
+
+def _made_hostile(value: Any, only: tuple[str, ...] | None = None, name: str = "") -> Any:
+    """The value with its texts replaced, except in ``record``: it selects how a result is shown."""
+    if isinstance(value, dict):
+        return {key: _made_hostile(item, only, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_made_hostile(item, only, name) for item in value]
+    return HOSTILE if isinstance(value, str) and (only is None or name in only) else value
+
+
+@every_test
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_json_is_a_valid_spec_or_gets_a_sentence(test: base.Test, data: st.DataObject) -> None:
+    names = st.sampled_from(["schema", *(field.name for field in test.fields)]) | st.text(max_size=5)
+    values = JSON_VALUES | st.sampled_from(LIKELY_TEXTS) | st.integers(0, 5)
+    changes = data.draw(st.dictionaries(names, values, max_size=6))
+    spec = {**data.draw(st.sampled_from([{}, *test.examples])), **changes}
+
+    problem = test.problem(spec)
+
+    assert problem is None or problem.startswith("/")
+    if problem is None:  # and then everything else works
+        assert list(test.participants(spec))
+        test.arguments(spec)
+        assert render(test.show_spec(spec), HTML)
+
+
+@every_test
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_arguments_make_json_or_a_complaint(test: base.Test, data: st.DataObject) -> None:
+    flags = [flag for field in test.fields for flag in field.flags.split()]
+    words = st.sampled_from([*flags, *LIKELY_TEXTS]) | st.text(max_size=8)
+    arguments = data.draw(st.lists(words, max_size=8))
+
+    try:
+        spec = test.parse(arguments)
+    except Invalid:
+        return  # any other error fails this test
+
+    assert json.loads(json.dumps(spec, allow_nan=False)) == spec
+    test.problem(spec)
