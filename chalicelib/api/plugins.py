@@ -1,10 +1,11 @@
 """Pages about tests, tools, archivers and contexts (contract/api.md, Plugins)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chalicelib.api.http import Answer, Request, as_json
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.schemas import JSON
+from chalicelib.domain.tool_choice import Offer
 from chalicelib.service.tasking import offers
 from plugins import registry
 from plugins.base import Archiver, Context, Plugin, Test
@@ -54,11 +55,17 @@ def _is_argument(value: JSON) -> bool:
 
 
 def spec_is_valid(request: Request, name: str) -> Answer:
-    plugin = _test(name)
-    return as_json(request, _verdict(plugin.problem(request.document("spec"))))
+    return as_json(request, _verdict(request, "spec", _test(name).problem))
 
 
-def _verdict(problem: str | None) -> dict[str, JSON]:
+def _verdict(request: Request, name: str, check: Callable[[JSON], str | None]) -> dict[str, JSON]:
+    """What a check says of an argument; one that is no JSON is not valid either."""
+    if name not in request.args:
+        raise Invalid(f"The argument {name} is missing")
+    try:
+        problem = check(request.document(name))
+    except Invalid as trouble:
+        problem = trouble.message
     return {"valid": False, "error": problem} if problem else {"valid": True}
 
 
@@ -102,10 +109,11 @@ def _verdicts(request: Request, wanted: Mapping[str, JSON]) -> Sequence[JSON]:
     plugin = registry.tests().get(name)
     if plugin is None:
         return []
-    _require_valid(plugin, spec)
+    problem = plugin.problem(spec)
     known = registry.tools()
+    found = _unwilling(name, problem) if problem else offers(name, spec)
     if request.api_level < 6:
-        return [known[offer.tool].enumeration() for offer in offers(name, spec) if offer.willing]
+        return [known[offer.tool].enumeration() for offer in found if offer.willing]
     return [
         {
             "tool": known[offer.tool].enumeration(),
@@ -114,8 +122,12 @@ def _verdicts(request: Request, wanted: Mapping[str, JSON]) -> Sequence[JSON]:
                 **({} if offer.willing else {"reasons": list(offer.reasons)}),
             },
         }
-        for offer in offers(name, spec)
+        for offer in found
     ]
+
+
+def _unwilling(test: str, problem: str) -> list[Offer]:
+    return [Offer(tool.name, [problem]) for tool in registry.tools_for(test)]
 
 
 def tool(request: Request, name: str) -> Answer:
@@ -151,4 +163,4 @@ def _data_is_valid(
 ) -> Answer:
     if name not in plugins:
         raise NotFound(f"There is no {kind} {name} here")
-    return as_json(request, _verdict(plugins[name].data_versions.problem(request.document("data"))))
+    return as_json(request, _verdict(request, "data", plugins[name].data_versions.problem))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from chalicelib.api.http import Answer, Request, as_json, identifier
 from chalicelib.domain.documents import contains, sanitized
-from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
@@ -38,15 +37,14 @@ def _describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
 def list_tasks(request: Request) -> Answer:
     """Hrefs of all tasks, or of those that hold ``json``; with ``expanded`` the tasks themselves."""
     wanted = request.document("json") if "json" in request.args else {}
-    if not isinstance(wanted, dict):
-        raise Invalid("json: must be an object")
-    found = _matching(wanted)
+    # Nothing but an object is held by a task: any other document finds none.
+    found = _matching(wanted) if isinstance(wanted, dict) else iter(())
     if not request.flag("expanded"):
         return as_json(request, [href(request, task.uuid) for task in found])
     whole = list(found)
-    if request.flag("detail") and "detail" not in wanted:
-        whole = _as_they_are(whole)
     detailed = request.flag("detail")
+    if detailed and "detail" not in wanted:
+        whole = _as_they_are(whole)
     return as_json(request, [sanitized(_describe(request, task, detailed)) for task in whole])
 
 

@@ -13,14 +13,17 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration
 from chalicelib.outside.machine import Machine
 from plugins import registry
-from plugins.base import Job
+from plugins.base import Job, Tool
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class LocalResult:
-    """What one participant's tool came to: a result, or why there is none."""
+    """What one participant's tool came to: a result, be it that the measurement failed, or why there is none.
+
+    ``errors`` is what went wrong with the tool rather than with what it measured.
+    """
 
     result: JSON = None
     errors: str | None = None
@@ -62,12 +65,20 @@ def perform(task: Task, run: Run, machine: Machine, emit: Callable[[JSON], None]
             for context in _contexts(task):
                 plugin = registry.contexts()[context["context"]]
                 environment.enter_context(plugin.enter(context["data"]))
-            return LocalResult(result=tool.run(job))
-    except PluginFailed as trouble:
+            return _measure(tool, job)
+    except PluginFailed as trouble:  # a context's: the tool never began
         return LocalResult(errors=trouble.message, diags=trouble.diags)
     except Exception as trouble:  # a plugin's own mistake must not be the node's
         LOG.exception("The tool %s broke on run %s", tool.name, run.uuid)
         return LocalResult(errors=f"The tool broke: {trouble!r}", diags=traceback.format_exc())
+
+
+def _measure(tool: Tool, job: Job) -> LocalResult:
+    try:
+        return LocalResult(result=tool.run(job))
+    except PluginFailed as trouble:
+        failure = {"succeeded": False, "result": None, "error": trouble.message, "diags": trouble.diags}
+        return LocalResult(result=failure)
 
 
 def _contexts(task: Task) -> Sequence[Mapping[str, JSON]]:

@@ -63,7 +63,7 @@ def _operation(data: Mapping[str, JSON]) -> str:
 
 
 def send(data: Mapping[str, JSON], content: bytes) -> tuple[int, str]:
-    """Make the request that the settings describe: its status and body, 400 and the trouble without an answer."""
+    """Make the request that the settings describe: status and body, 400 and the trouble without any."""
     import urllib3
 
     seconds = parse_duration(data.get("timeout", TIMEOUT)).total_seconds()
@@ -104,7 +104,7 @@ def _pools(verify: bool, bind: str | None) -> JSON:
 
     if not verify:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    source = {"source_address": (bind, 0)} if bind else {}
+    source: dict[str, JSON] = {"source_address": (bind, 0)} if bind else {}
     return urllib3.PoolManager(
         num_pools=20, maxsize=4, cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE", **source
     )

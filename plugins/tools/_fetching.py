@@ -8,6 +8,7 @@ hold for that as well.
 import codecs
 import dataclasses
 import datetime as dt
+import ipaddress
 import os
 import pathlib
 import stat
@@ -161,12 +162,23 @@ def _pool(parts: urllib.parse.SplitResult, version: int | None) -> JSON:
     import urllib3
 
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    address = str(_hosts.resolve(host, version))
+    address = _hosts.resolve(host, version)
+    if _is_our_keeper(address, port):
+        raise PluginFailed(f"{parts.netloc} is not for tests")
     if parts.scheme == "http":
-        return urllib3.HTTPConnectionPool(address, port)
+        return urllib3.HTTPConnectionPool(str(address), port)
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    named = {"server_hostname": host, "assert_hostname": False}
-    return urllib3.HTTPSConnectionPool(address, port, cert_reqs="CERT_NONE", **named)
+    return urllib3.HTTPSConnectionPool(
+        str(address), port, cert_reqs="CERT_NONE", server_hostname=host, assert_hostname=False
+    )
+
+
+def _is_our_keeper(address: _hosts.Address, port: int) -> bool:
+    """Whether this is where a Lambda function gets its work from: whoever asks there takes some away."""
+    host, _, its_port = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").rpartition(":")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    found = mapped or address
+    return str(port) == its_port and (found.is_loopback or found.is_unspecified or str(found) == host)
 
 
 def _headers(parts: urllib.parse.SplitResult, given: Mapping[str, str]) -> dict[str, str]:

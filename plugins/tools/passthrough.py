@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.base import Job, PluginFailed, Result, Spec, Tool, pick, wrapped
+from plugins.base import Job, PluginFailed, Result, Spec, Tool, wrapped
 
 
 def run(job: Job, chance: Callable[[], float] = random.random) -> JSON:
@@ -15,14 +15,14 @@ def run(job: Job, chance: Callable[[], float] = random.random) -> JSON:
     """
     if chance() < job.spec.get("fail", 0):
         raise PluginFailed("Induced failure")
-    return wrapped({"schema": 1, "data": job.spec.get("data")})
+    return wrapped(job.spec.get("data"), error="")
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
-    passed = pick(results)
-    if passed is None:
+    first = results[0]
+    if not isinstance(first, dict) or not first["succeeded"]:
         return {"succeeded": False}
-    return {"schema": 1, "succeeded": True, "data": passed["data"]}
+    return {"schema": 1, "succeeded": True, "data": first["result"]}  # which may well be null
 
 
 TOOL = Tool(

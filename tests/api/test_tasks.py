@@ -138,7 +138,7 @@ def test_lists_hold_what_was_asked_for(api: Api) -> None:
     assert api.get('/tasks?json={"test":{"type":"rtt"}}') == []
     (found,) = api.get('/tasks?json={"reference":{"agent":"a"},"detail":{"enabled":true}}&expanded&detail')
     assert found["detail"]["runs"] == 1
-    assert api.get("/tasks?json=[]", 400)
+    assert api.get("/tasks?json=[]") == []
     assert api.get("/tasks?json={", 400)
 
 

@@ -1,0 +1,50 @@
+"""Jobs for tools under test, on a machine whose time passes only while somebody sleeps."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from chalicelib.domain.schemas import JSON
+from plugins.base import Completed, Job, Tool
+from plugins.jobs import Host
+from tests.builders import NOON, at, seconds
+
+
+class FakeHost:
+    """A machine at noon. Programs are answered with ``completes``, and remembered in ``executed``."""
+
+    def __init__(self, completes: Completed | Exception | None = None):
+        self.time = NOON
+        self.completes = completes
+        self.executed: list[list[str]] = []
+        self.slept_until: list[dt.datetime] = []
+
+    def now(self) -> dt.datetime:
+        return self.time
+
+    def sleep_until(self, moment: dt.datetime) -> None:
+        self.slept_until.append(moment)
+        self.time = max(self.time, moment)
+
+    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
+        self.executed.append(list(argv))
+        assert self.completes is not None, "no program was expected"
+        if isinstance(self.completes, Exception):
+            raise self.completes
+        return self.completes
+
+    def clock_state(self) -> dict[str, JSON]:
+        return {"time": self.time.isoformat(), "synchronized": True, "source": "ntp", "error": "not a member"}
+
+
+def job(tool: Tool, spec: dict[str, JSON], host: Host | None = None, **changes: Any) -> Job:
+    """A job for the first test a tool performs, to start two seconds after noon."""
+    test = tool.tests[0]
+    defaults: dict[str, Any] = {
+        "test": test,
+        "spec": spec,
+        "host": host or FakeHost(),
+        "start": at(2),
+        "duration": tool.duration(test, spec) if "duration" not in changes else seconds(1),
+    }
+    return Job(**{**defaults, **changes})
