@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ from tabulate import tabulate
 from bench import capacity, imports
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
-from bench.node import serving
+from bench.node import post, serving
 from local import environment
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {"start": "PT2H"}}
@@ -70,7 +69,7 @@ def _lateness(base: str, runs: int) -> list[float]:
 
 
 def _load(base: str) -> list[dict[str, Any]]:
-    task = _post(base, "/tasks", IDLE)
+    task = post(base, "/tasks", IDLE)
     path = urllib.parse.urlsplit(task).path.removeprefix("/pscheduler")
     calls = [
         Call("GET /", "GET", _always("/")),
@@ -97,13 +96,6 @@ def _always(path: str) -> Callable[[], str]:
 def _run_body() -> dict[str, str]:
     start = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=3)
     return {"start-time": start.isoformat(timespec="seconds")}
-
-
-def _post(base: str, path: str, body: Any) -> str:
-    request = urllib.request.Request(f"{base}{path}", json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        href: str = json.load(answer)
-        return href
 
 
 def _costs(endpoint: str, many: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from typing import Any
 
+from bench.node import post
 from chalicelib.domain.times import UTC, parse_timestamp
 
 APART = 1.0
@@ -57,9 +58,7 @@ def lateness(base: str, count: int) -> list[float]:
 
 def _post(base: str, url: str) -> str:
     task = {"schema": 1, "test": {"type": "http", "spec": {"url": url}}, "schedule": {}}
-    with urllib.request.urlopen(f"{base}/tasks", json.dumps(task).encode(), timeout=30) as answer:
-        href: str = json.load(answer)
-        return href
+    return post(base, "/tasks", task)
 
 
 def _start(task: str) -> dt.datetime:

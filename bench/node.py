@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
@@ -36,6 +37,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def post(base: str, path: str, body: Any) -> str:
+    """Post a JSON document; the href that comes back."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{base}{path}", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        href: str = json.load(answer)
+        return href
 
 
 def _wait(base: str, process: "subprocess.Popen[bytes]") -> None:
