@@ -112,7 +112,7 @@ def _is_address(text: str | None) -> bool:
 
 def _reply(match: "re.Match[str]") -> dict[str, JSON]:
     trip: dict[str, JSON] = {"length": int(match["length"]), "ip": match["ip"]}
-    if match["ttl"]:
+    if int(match["ttl"] or 0):
         trip["ttl"] = int(match["ttl"])
     if match["time"]:
         trip["rtt"] = _duration(match["time"])
