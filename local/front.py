@@ -31,7 +31,7 @@ def safe_for_threads(app: chalice.Chalice) -> chalice.Chalice:
     """The app with a current request for every thread: Lambda has one request at a time, we many."""
     if not isinstance(app, chalice.local.LocalChalice):
         threaded = type("ThreadedChalice", (chalice.local.LocalChalice, type(app)), {})
-        app.__class__ = threaded  # type: ignore[method-assign]
+        app.__class__ = threaded
     return app
 
 
@@ -52,7 +52,7 @@ class Front:
         self._server.max_request_body_size = LARGEST_REQUEST
         self._server.max_request_header_size = 64 * 1024
         self._server.server_name = gateway.STAGE
-        self._server.error_log = _log_cheroot
+        self._server.error_log = _log_cheroot  # type: ignore[method-assign]
         if certificate is not None:
             self._server.ssl_adapter = cheroot.ssl.builtin.BuiltinSSLAdapter(certificate, certificate)
 

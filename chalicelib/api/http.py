@@ -114,7 +114,7 @@ class Answer:
     def response(self, with_body: bool) -> Response:
         body = self.body if self.body.endswith("\n") else f"{self.body}\n"
         kind = f"{self.kind}; charset=utf-8" if self.kind != JSON_TYPE else self.kind
-        headers = {"Content-Type": kind, **self.headers}
+        headers: dict[str, str | list[str]] = {"Content-Type": kind, **self.headers}
         return Response(body if with_body else "", headers=headers, status_code=self.status)
 
 
@@ -133,6 +133,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
     allowed = [*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"]
 
     def view(**names: str) -> Response:
+        assert app.current_request is not None  # noqa: S101 - chalice sets it before it calls a view
         method = app.current_request.method
         if method == "OPTIONS":
             return Answer("OK", headers={"Allow": ", ".join(allowed)}).response(with_body=True)
