@@ -9,14 +9,7 @@ from typing import Any
 
 import urllib3
 
-TASK = {
-    "schema": 1,
-    "test": {
-        "type": "rtt",
-        "spec": {"schema": 1, "dest": "127.0.0.1", "count": 3, "interval": "PT0.5S"},
-    },
-    "schedule": {"slip": "PT10M"},
-}
+COUNT = 3
 _PATIENCE = 60.0
 _FINAL = ("finished", "failed", "overdue", "missed", "preempted", "nonstart")
 
@@ -41,6 +34,9 @@ class _Api:
     def __init__(self, http: urllib3.PoolManager, base: str):
         self._http = http
         self._base = base.rstrip("/")
+        url = urllib.parse.urlsplit(base)
+        self.host = url.hostname or ""
+        self.port = url.port or {"http": 80, "https": 443}[url.scheme]
 
     def ask(self, method: str, path: str, **more: Any) -> urllib3.BaseHTTPResponse:
         try:
@@ -58,14 +54,27 @@ class _Api:
 
 
 def _measure(api: _Api, say: Callable[[str], None]) -> str:
-    say("Posting a first task: rtt to 127.0.0.1 ...")
-    answer = api.wanted("POST", "tasks", body=json.dumps(TASK), headers={"Content-Type": "application/json"})
-    task = _last(answer.json())
+    spec = _spec(api)
+    say(f"Posting a first task: rtt to {spec['dest']} ...")
+    task = _post(api, {"schema": 1, "test": {"type": "rtt", "spec": spec}, "schedule": {"slip": "PT10M"}})
     run = _run(api, task, say)
     if run["state"] != "finished":
         raise NoResult(f"its run is {run['state']}: {_why(run)}")
     result = api.wanted("GET", f"tasks/{task}/runs/{_last(run['href'])}/result?format=text/plain")
     return result.data.decode().rstrip("\n")
+
+
+def _spec(api: _Api) -> dict[str, Any]:
+    """What to measure: this machine by ICMP, or the node's own port where the program ping is missing."""
+    by_icmp = {"schema": 2, "dest": "127.0.0.1", "count": COUNT, "interval": "PT0.5S", "protocol": "icmp"}
+    if api.wanted("GET", f"tests/rtt/tools?{urllib.parse.urlencode({'spec': json.dumps(by_icmp)})}").json():
+        return by_icmp
+    return {"schema": 4, "dest": api.host, "port": api.port, "count": COUNT, "protocol": "tcp"}
+
+
+def _post(api: _Api, task: dict[str, Any]) -> str:
+    answer = api.wanted("POST", "tasks", body=json.dumps(task), headers={"Content-Type": "application/json"})
+    return _last(answer.json())
 
 
 def _run(api: _Api, task: str, say: Callable[[str], None]) -> dict[str, Any]:

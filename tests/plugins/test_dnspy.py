@@ -96,14 +96,19 @@ def resolver() -> Iterator[Any]:
 def test_reads_every_type_of_record(resolver: Any, query: str, record: str, expected: Any) -> None:
     answer = dnspy.ask(resolver, query, record)
 
-    assert answer["record"] == expected
+    assert in_any_order(answer["record"]) == in_any_order(expected)
     assert TEST.result_versions.problem({"schema": 1, "succeeded": True, **answer}) is None
+
+
+def in_any_order(records: Any) -> Any:
+    # Records of a set have no order: servers and resolvers shuffle them.
+    return sorted(records, key=str) if isinstance(records, list) else records
 
 
 def test_knows_every_type_of_record_of_the_test() -> None:
     (field,) = (field for field in TEST.fields if field.name == "record")
 
-    assert field.schema(1)["enum"] == list(dnspy.RECORDS)
+    assert set(field.schema(1)["enum"]) == set(dnspy.RECORDS)
 
 
 @pytest.mark.parametrize(

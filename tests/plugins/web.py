@@ -12,7 +12,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class WebServer(http.server.ThreadingHTTPServer):
-    """``answers`` by path; ``asked`` has (method, path, headers, body) of every request.
+    """``answers`` by path, without the query; ``asked`` has (method, path, headers, body) of every request.
 
     ``stalls`` are paths that are not answered until the server closes, ``drips`` those whose body
     comes byte by byte.
@@ -53,7 +53,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.server.closing.wait(10)
             self.close_connection = True
             return
-        status, headers, body = self.server.answers.get(self.path, (404, {}, b"Nothing here"))
+        status, headers, body = self.server.answers.get(
+            self.path.partition("?")[0], (404, {}, b"Nothing here")
+        )
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
