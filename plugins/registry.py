@@ -12,7 +12,7 @@ from typing import TypeVar
 from plugins.archivers import bitbucket, failer
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
-from plugins.contexts import changefail, changenothing
+from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
 from plugins.tests import clock, dns, http, idle, idlebgm, idleex, noop, rtt
 from plugins.tools import curl, dnspy, passthrough, ping, psclock, sleep, sleepbgm, snooze, tcpping
 
@@ -29,7 +29,7 @@ TOOLS = (
     tcpping.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
-CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT)
+CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)
 
 AnyPlugin = TypeVar("AnyPlugin", bound=Plugin)
 

@@ -1,0 +1,79 @@
+"""linuxnns: lets the tool run inside a network namespace of Linux (contract/contexts.md).
+
+As ``ip netns exec`` does, it gives the tool the namespace's own files of /etc, its resolv.conf above
+all, where /etc/netns has a folder for it.
+"""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+from chalicelib.domain.schemas import JSON
+from plugins.base import Context
+from plugins.contexts import _linux
+
+NAMESPACES = pathlib.Path("/run/netns")
+FILES = pathlib.Path("/etc/netns")
+
+# From <linux/sched.h> and <linux/mount.h>.
+_NEW_NETWORK, _NEW_MOUNTS = 0x40000000, 0x00020000
+_BIND, _RECURSIVE, _SLAVE = 0x1000, 0x4000, 0x80000
+
+
+@contextlib.contextmanager
+def enter(data: JSON) -> Iterator[None]:
+    """Be inside the namespace, and back outside afterwards. Raises PluginFailed where that cannot be."""
+    name = data["namespace"]
+    with contextlib.ExitStack() as changes:
+        with _linux.refused_as(f"The network namespace {name} cannot be entered"):
+            changes.enter_context(_network(name))
+            changes.enter_context(_files(FILES / name))
+        yield
+
+
+@contextlib.contextmanager
+def _network(name: str) -> Iterator[None]:
+    with open(f"{_linux.THREAD}/ns/net") as before:
+        with open(NAMESPACES / name) as wanted:
+            _linux.call("setns", wanted.fileno(), _NEW_NETWORK)
+        try:
+            yield
+        finally:
+            _linux.call("setns", before.fileno(), _NEW_NETWORK)
+
+
+@contextlib.contextmanager
+def _files(folder: pathlib.Path) -> Iterator[None]:
+    """See the files of a folder in the place of those of /etc that have their names."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    if not found:
+        yield
+        return
+    here = os.getcwd()
+    with open(f"{_linux.THREAD}/ns/mnt") as before:
+        _linux.call("unshare", _NEW_MOUNTS)
+        try:
+            _mount("none", "/", _SLAVE | _RECURSIVE)  # what is mounted from here on stays here
+            for path in found:
+                if os.path.exists(f"/etc/{path.name}"):
+                    _mount(str(path), f"/etc/{path.name}", _BIND)
+            yield
+        finally:
+            _linux.call("setns", before.fileno(), _NEW_MOUNTS)
+            os.chdir(here)  # of this thread alone: it has parted with the others
+
+
+def _mount(source: str, target: str, flags: int) -> None:
+    import ctypes
+
+    nothing = ctypes.c_char_p()
+    _linux.call("mount", source.encode(), target.encode(), nothing, ctypes.c_ulong(flags), nothing)
+
+
+CONTEXT = Context(
+    name="linuxnns",
+    description="Run the tool in a network namespace of Linux",
+    data={1: _linux.settings("namespace")},
+    enter=enter,
+)

@@ -1,0 +1,182 @@
+"""The context linuxnns, with real namespaces where the machine lets us make them."""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.outside.machine import Machine
+from plugins.base import PluginFailed
+from plugins.contexts import _linux
+from plugins.contexts.linuxnns import CONTEXT
+from plugins.tools import _hosts, ping, tcpping
+from tests.plugins.jobs import FakeHost, job
+
+INSIDE = "192.0.2.77"
+"""An address that the namespace alone has."""
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    if sys.platform != "linux" or not shutil.which("ip") or os.geteuid() != 0:
+        pytest.skip("making a network namespace needs Linux, the program ip, and root")
+    try:
+        _ip("netns", "add", name)
+        _ip("-n", name, "link", "set", "lo", "up")
+        _ip("-n", name, "address", "add", f"{INSIDE}/32", "dev", "lo")
+    except subprocess.CalledProcessError as trouble:
+        pytest.skip(f"this machine makes no network namespaces: {trouble.stderr.decode()}")
+    yield name
+    _ip("netns", "delete", name)
+
+
+def where() -> str:
+    """The network namespace of this thread."""
+    return os.readlink("/proc/thread-self/ns/net")
+
+
+def test_the_thread_and_what_it_starts_are_inside(namespace: str) -> None:
+    outside = where()
+
+    with CONTEXT.enter({"namespace": namespace}):
+        inside = where()
+        its_thread = _hosts.limited(5, where)
+        its_program = Machine().execute(["readlink", "/proc/self/ns/net"], timeout=5).stdout.strip()
+
+    assert inside == its_thread == its_program != outside
+    assert where() == outside
+
+
+def test_a_thread_of_the_node_started_before_stays_outside(namespace: str) -> None:
+    entered, looked, seen = threading.Event(), threading.Event(), [""]
+
+    def other() -> None:
+        entered.wait(5)
+        seen[0] = where()
+        looked.set()
+
+    threading.Thread(target=other, daemon=True).start()
+    with CONTEXT.enter({"namespace": namespace}):
+        entered.set()
+        looked.wait(5)
+
+    assert seen[0] == where()
+
+
+@pytest.mark.skipif(not shutil.which("ping"), reason="there is no program ping here")
+def test_rtt_is_measured_inside(namespace: str) -> None:
+    spec = {"dest": INSIDE, "count": 1, "hostnames": False, "timeout": "PT1S"}
+    machine = Machine()
+
+    with CONTEXT.enter({"namespace": namespace}):
+        inside = ping.run(job(ping.TOOL, spec, machine, start=machine.now()))["result"]
+    elsewhere = machine.execute(ping.argv({"count": 1, "deadline": "PT1S"}, INSIDE, 4), timeout=10)
+
+    assert (inside["received"], inside["roundtrips"][0]["ip"]) == (1, INSIDE)
+    assert " 0 received" in elsewhere.stdout or elsewhere.stderr
+
+
+def test_sockets_of_a_tool_in_python_are_inside(namespace: str) -> None:
+    with CONTEXT.enter({"namespace": namespace}):
+        server = socket.create_server(("127.0.0.1", 0))
+        spec = {"dest": "127.0.0.1", "port": server.getsockname()[1], "count": 1, "hostnames": False}
+        inside = tcpping.run(job(tcpping.TOOL, spec, FakeHost()))["result"]
+    outside = tcpping.probe("127.0.0.1", spec["port"])
+    server.close()
+
+    assert inside["received"] == 1
+    assert isinstance(outside, ConnectionRefusedError)
+
+
+def test_the_thread_is_put_back_after_a_failure(namespace: str) -> None:
+    outside = where()
+
+    with pytest.raises(ZeroDivisionError), CONTEXT.enter({"namespace": namespace}):
+        raise ZeroDivisionError
+
+    assert where() == outside
+
+
+@pytest.fixture
+def resolvers(namespace: str) -> Iterator[str]:
+    folder = pathlib.Path("/etc/netns") / namespace
+    had_parent = folder.parent.exists()
+    folder.mkdir(parents=True)
+    (folder / "resolv.conf").write_text("nameserver 192.0.2.53\n")
+    (folder / "no-such-file-in-etc").write_text("")
+    yield "nameserver 192.0.2.53\n"
+    shutil.rmtree(folder)
+    if not had_parent:
+        folder.parent.rmdir()
+
+
+def test_the_files_of_the_namespace_are_seen_inside_only(namespace: str, resolvers: str) -> None:
+    config, folder = pathlib.Path("/etc/resolv.conf"), os.getcwd()
+    if not config.exists():
+        pytest.skip("there is no /etc/resolv.conf to put another in the place of")
+    before = config.read_text()
+    seen: list[str] = []
+
+    def look() -> None:  # in a thread of its own: it parts with the others for good
+        with CONTEXT.enter({"namespace": namespace}):
+            seen.append(config.read_text())
+            seen.append(Machine().execute(["cat", "/etc/resolv.conf"], timeout=5).stdout)
+        seen.extend((config.read_text(), os.getcwd()))
+
+    _hosts.limited(20, look)
+
+    assert seen == [resolvers, resolvers, before, folder]
+    assert config.read_text() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+@pytest.mark.parametrize("name", ["no-such-namespace", "..", "a" * 300])
+def test_a_namespace_that_cannot_be_entered_says_why(name: str) -> None:
+    said = f"The network namespace {name} cannot be entered: ."
+
+    with pytest.raises(PluginFailed, match=said), CONTEXT.enter({"namespace": name}):
+        pytest.fail("it was entered")
+
+
+def test_lacking_privileges_are_named() -> None:
+    with pytest.raises(PluginFailed, match="lacks the privileges"), _linux.refused_as("Nothing works"):
+        raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize(
+    ("data", "valid"),
+    [
+        ({"namespace": "blue"}, True),
+        ({"schema": 1, "namespace": "blue.2"}, True),
+        ({"schema": 2, "namespace": "blue"}, False),
+        ({}, False),
+        ({"namespace": ""}, False),
+        ({"namespace": "a/b"}, False),
+        ({"namespace": "a\0b"}, False),
+        ({"namespace": 5}, False),
+        ({"namespace": "blue", "more": 1}, False),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no data is valid")
+def test_data_is_a_name(data: dict[str, object], valid: bool) -> None:
+    assert (CONTEXT.data_versions.problem(data) is None) is valid
+
+
+def test_elsewhere_than_on_linux_no_data_is_valid() -> None:
+    from plugins.base import Versions
+
+    problem = Versions({1: _linux.settings("namespace", platform="darwin")}).problem({"namespace": "blue"})
+
+    assert problem == "/: This context needs Linux, which this node does not run on"
