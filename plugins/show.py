@@ -19,6 +19,7 @@ class Rows:
     """Labels and values, one a line; a value of UNSPECIFIED stands for a member that is absent."""
 
     rows: Sequence[tuple[str, JSON]]
+    title: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Table:
     headings: Sequence[str]
     rows: Sequence[Sequence[JSON]]
     line: Callable[[Sequence[JSON]], str]
+    title: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,31 +57,37 @@ def render(blocks: Sequence[Block], mime: str) -> str:
 
 def _text(block: Block) -> str:
     match block:
-        case Rows(rows):
+        case Rows(rows, title):
             width = max((len(label) for label, _ in rows), default=0) + 2
-            return "\n".join(f"{(label + ' ').ljust(width, '.')} {_shown(value)}" for label, value in rows)
-        case Table(_, rows, line):
-            return "\n".join(line(row).rstrip() for row in rows)
+            lines = [f"{(label + ' ').ljust(width, '.')} {_shown(value)}" for label, value in rows]
+            return "\n".join([*_underlined(title), *lines])
+        case Table(_, rows, line, title):
+            return "\n".join([*_underlined(title), *(line(row).rstrip() for row in rows)])
         case Lines(lines):
             return "\n".join(lines)
         case Preformatted(text):
             return text
 
 
+def _underlined(title: str) -> list[str]:
+    return [title, "-" * len(title)] if title else []
+
+
 def _html(block: Block) -> str:
     match block:
-        case Rows(rows):
-            return _table([_row("td", pair) for pair in rows])
-        case Table(headings, rows, _):
-            return _table([_row("th", headings), *(_row("td", row) for row in rows)])
+        case Rows(rows, title):
+            return _table(title, [_row("td", pair) for pair in rows])
+        case Table(headings, rows, _, title):
+            return _table(title, [_row("th", headings), *(_row("td", row) for row in rows)])
         case Lines(lines):
             return "\n".join(f"<p>{html.escape(line)}</p>" for line in lines)
         case Preformatted(text):
             return f"<pre>{html.escape(text)}</pre>"
 
 
-def _table(rows: Sequence[str]) -> str:
-    return "<table>\n" + "\n".join(rows) + "\n</table>"
+def _table(title: str, rows: Sequence[str]) -> str:
+    caption = [f"<caption>{html.escape(title)}</caption>"] if title else []
+    return "\n".join(["<table>", *caption, *rows, "</table>"])
 
 
 def _row(cell: str, values: Sequence[JSON]) -> str:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from plugins.show import HTML, TEXT, UNSPECIFIED, Block, Lines, Preformatted, Rows, Table, render
@@ -19,6 +21,8 @@ TRIPS = Table(("Number", "Host"), [(1, "a"), (2, "")], line=lambda row: "{}  {}"
         ([Rows([("Hosts", ["a", "b"])])], "Hosts . a, b"),
         ([Rows([("Headers", {"é": "b"})])], 'Headers . {"é": "b"}'),
         ([TRIPS], "1  a\n2"),  # nothing trails
+        ([Rows([("Sent", 1)], title="Packets")], "Packets\n-------\nSent . 1"),
+        ([dataclasses.replace(TRIPS, title="Trips")], "Trips\n-----\n1  a\n2"),
         ([Lines(["one", "two"])], "one\ntwo"),
         ([Preformatted("a\n  b")], "a\n  b"),
         ([Lines(["one"]), Lines(["two"])], "one\n\ntwo"),
@@ -32,6 +36,13 @@ def test_rows_as_html() -> None:
     rendered = render([Rows([("Time", "PT1S")])], HTML)
 
     assert rendered == "<table>\n<tr><td>Time</td><td>PT1S</td></tr>\n</table>"
+
+
+def test_a_title_is_a_caption_in_html() -> None:
+    rendered = render([Rows([("Sent", 1)], title="<b>"), dataclasses.replace(TRIPS, title="Trips")], HTML)
+
+    assert "<table>\n<caption>&lt;b&gt;</caption>\n<tr><td>Sent" in rendered
+    assert "<table>\n<caption>Trips</caption>\n<tr><th>Number" in rendered
 
 
 def test_a_table_as_html_has_its_headings() -> None:
