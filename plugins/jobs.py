@@ -23,6 +23,20 @@ class Host(Protocol):
         """Run a program to its end. Raises PluginFailed when it cannot start or takes too long."""
         ...
 
+    def follow(
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        on_line: Callable[[str], None],
+        directory: str | None = None,
+    ) -> Completed:
+        """Run a program for at most so many seconds, handing over each line it prints as it comes.
+
+        It works in ``directory``, or in one that goes when it ends. Being ended when the time is up is
+        no failure; the status is negative then. Raises PluginFailed when it cannot start.
+        """
+        ...
+
     def clock_state(self) -> dict[str, JSON]:
         """This node's answer to /clock."""
         ...

@@ -3,14 +3,14 @@
 import datetime as dt
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.job import Completed
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
 from chalicelib.outside.clock import clock_state
-from chalicelib.outside.processes import execute
+from chalicelib.outside.processes import execute, follow
 
 LOOK_EVERY = 0.5
 """Seconds after which a wait reads the clock again, which may have been set meanwhile."""
@@ -51,6 +51,16 @@ class Machine:
     def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
         """Run a program for at most ``timeout`` seconds; see ``processes.execute``."""
         return execute(argv, timeout, stdin, self._stop)
+
+    def follow(
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        on_line: Callable[[str], None],
+        directory: str | None = None,
+    ) -> Completed:
+        """Run a program for at most ``timeout`` seconds, line by line; see ``processes.follow``."""
+        return follow(argv, timeout, on_line, self._stop, directory)
 
     def clock_state(self) -> dict[str, JSON]:
         return clock_state(self.now())

@@ -8,14 +8,16 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from chalicelib.domain.errors import Cancelled, PluginFailed
 from chalicelib.domain.job import Completed
 
 OUTPUT_LIMIT = 8 * 2**20
-"""Bytes a program may print, on both streams together."""
+"""Bytes a program may print, on both streams together; of one that is followed, bytes of a line."""
+ERRORS_KEPT = 2**16
+"""Bytes kept of what a program that is followed last printed as errors."""
 GRACE = 0.5
 """Seconds a program has to end by itself once asked to."""
 LOOK_EVERY = 0.05
@@ -32,20 +34,66 @@ def execute(argv: Sequence[str], timeout: float, stdin: str, stop: threading.Eve
     characters. Raises PluginFailed when it cannot be started, takes too long or prints too much, and
     Cancelled when ``stop`` is set; nothing it started in its process group outlives the call.
     """
-    deadline = time.monotonic() + timeout
+    printed = {"stdout": bytearray(), "stderr": bytearray()}
+
+    def check() -> None:
+        if sum(len(into) for into in printed.values()) > OUTPUT_LIMIT:
+            raise _Overrun(f"printed more than {OUTPUT_LIMIT} bytes")
+
     with tempfile.TemporaryDirectory(prefix="pscheduler-") as scratch, tempfile.TemporaryFile() as given:
         given.write(stdin.encode())
         given.seek(0)
-        process = _start(argv, given, scratch)
-        printed = {"stdout": bytearray(), "stderr": bytearray()}
-        with process:
+        with _failing_as(argv[0], printed["stderr"]), _running(argv, given, scratch, scratch) as process:
+            _collect(process, printed, check, time.monotonic() + timeout, stop)
+    return _completed(process, printed)
+
+
+def follow(
+    argv: Sequence[str],
+    timeout: float,
+    on_line: Callable[[str], None],
+    stop: threading.Event,
+    directory: str | None = None,
+) -> Completed:
+    """Run a program for at most ``timeout`` seconds, handing over each line it prints as it comes.
+
+    Being ended when the time is up is no failure: its status is negative then. It works in
+    ``directory``, or in one that goes when it ends; for the rest it is treated as by ``execute``. No
+    line is in what comes back, only the end of what it printed as errors. ``on_line`` may take its
+    time, during which the program goes on; what it raises ends the program and is raised here.
+    Raises PluginFailed when it cannot be started or a line is too long, and Cancelled.
+    """
+    printed = {"stdout": bytearray(), "stderr": bytearray()}
+
+    def hand_over() -> None:
+        del printed["stderr"][:-ERRORS_KEPT]
+        for line in _lines(printed["stdout"]):
+            on_line(line)
+        if len(printed["stdout"]) > OUTPUT_LIMIT:
+            raise _Overrun(f"printed a line of more than {OUTPUT_LIMIT} bytes")
+
+    with tempfile.TemporaryDirectory(prefix="pscheduler-") as scratch, open(os.devnull, "rb") as nothing:
+        work = directory or scratch
+        with _failing_as(argv[0], printed["stderr"]), _running(argv, nothing, scratch, work) as process:
             try:
-                _collect(process, printed, deadline, stop)
-            except _Overrun as trouble:
-                stderr = printed["stderr"].decode(errors="replace")
-                raise PluginFailed(f"The program {argv[0]} {trouble}", stderr) from trouble
-            finally:
-                _end(process)
+                _collect(process, printed, hand_over, time.monotonic() + timeout, stop)
+            except _TimeUp:
+                printed["stdout"].clear()  # half a line is none
+    if printed["stdout"]:
+        on_line(printed["stdout"].decode(errors="replace"))
+        printed["stdout"].clear()
+    return _completed(process, printed)
+
+
+def _lines(printed: bytearray) -> Iterator[str]:
+    """Take the lines that are complete out of what was printed."""
+    while (end := printed.find(b"\n")) >= 0:
+        line = printed[:end].decode(errors="replace")
+        del printed[: end + 1]
+        yield line
+
+
+def _completed(process: "subprocess.Popen[bytes]", printed: Mapping[str, bytearray]) -> Completed:
     stdout, stderr = (printed[name].decode(errors="replace") for name in ("stdout", "stderr"))
     return Completed(process.returncode, stdout, stderr)
 
@@ -54,14 +102,39 @@ class _Overrun(Exception):
     """The program went beyond a limit; the message continues its name."""
 
 
-def _start(argv: Sequence[str], stdin: IO[bytes], scratch: str) -> "subprocess.Popen[bytes]":
+class _TimeUp(_Overrun):
+    """It was still running at the end of its time."""
+
+
+@contextlib.contextmanager
+def _failing_as(name: str, stderr: bytearray) -> Iterator[None]:
+    try:
+        yield
+    except _Overrun as trouble:
+        raise PluginFailed(f"The program {name} {trouble}", stderr.decode(errors="replace")) from trouble
+
+
+@contextlib.contextmanager
+def _running(
+    argv: Sequence[str], stdin: IO[bytes], scratch: str, directory: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The program, ended with everything in its process group however this is left."""
+    process = _start(argv, stdin, scratch, directory)
+    with process:
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def _start(argv: Sequence[str], stdin: IO[bytes], scratch: str, directory: str) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(  # noqa: S603 - argv is a list, no shell reads it
             list(argv),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=scratch,
+            cwd=directory,
             env=_environment(os.environ, scratch),
             start_new_session=True,
         )
@@ -77,10 +150,11 @@ def _environment(own: Mapping[str, str], scratch: str) -> dict[str, str]:
 def _collect(
     process: "subprocess.Popen[bytes]",
     printed: Mapping[str, bytearray],
+    look: Callable[[], None],
     deadline: float,
     stop: threading.Event,
 ) -> None:
-    """Read what the program prints until it ended."""
+    """Read what the program prints until it ended; ``look`` is called after every read."""
     with selectors.DefaultSelector() as selector:
         for name, into in printed.items():
             selector.register(getattr(process, name), selectors.EVENT_READ, into)
@@ -91,12 +165,11 @@ def _collect(
             read = _read(selector)
             if ended and not read:
                 return
-            if sum(len(into) for into in printed.values()) > OUTPUT_LIMIT:
-                raise _Overrun(f"printed more than {OUTPUT_LIMIT} bytes")
+            look()
             if stop.is_set():
                 raise Cancelled("The run was cancelled")
             if time.monotonic() > deadline:
-                raise _Overrun("took too long")
+                raise _TimeUp("took too long")
             if not selector.get_map():
                 stop.wait(LOOK_EVERY / 10)
 

@@ -1,7 +1,7 @@
 """Jobs for tools under test, on a machine whose time passes only while somebody sleeps."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.domain.schemas import JSON
@@ -32,6 +32,18 @@ class FakeHost:
         if isinstance(self.completes, Exception):
             raise self.completes
         return self.completes
+
+    def follow(
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        on_line: Callable[[str], None],
+        directory: str | None = None,
+    ) -> Completed:
+        completed = self.execute(argv, timeout)
+        for line in completed.stdout.splitlines():
+            on_line(line)
+        return completed
 
     def clock_state(self) -> dict[str, JSON]:
         return {"time": self.time.isoformat(), "synchronized": True, "source": "ntp", "error": "not a member"}
