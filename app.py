@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.api import node, plugins, results, runs, schedule, tasks
+from chalicelib.api import node, openapi, plugins, results, runs, schedule, tasks
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
@@ -15,6 +15,7 @@ from chalicelib.service import archiving, running
 from chalicelib.ticks import archive, dispatch, plan, reap
 
 app = Chalice(app_name="pscheduler")
+app.api.binary_types = []  # what is binary is decided answer by answer: chalicelib/api/answer.py
 
 # --- pages -------------------------------------------------------------------------------------
 
@@ -48,6 +49,7 @@ page(app, "/tasks/{task}/runs", GET=runs.list_runs, POST=runs.post_run)
 page(app, "/tasks/{task}/runs/{run}", GET=runs.get_run, PUT=runs.put_run, DELETE=runs.delete_run)
 page(app, "/tasks/{task}/runs/{run}/result", GET=results.get_result)
 page(app, "/schedule", GET=schedule.schedule)
+page(app, "/openapi.json", GET=openapi.openapi)
 
 # --- clocks ------------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ class Settings:
     """Where results too large for a table go."""
     longest_run: int = 0
     """Seconds a tool may take, all in all; 0 where nothing limits it. On Lambda 840."""
+    origins: tuple[str, ...] = ()
+    """Origins whose pages may use the API from a browser, separated by commas; * for all."""
     verify_tls: bool = False
     """Whether the certificates of other nodes are checked."""
 
@@ -41,6 +43,8 @@ def _read(field: "dataclasses.Field[object]") -> object:
         return field.default
     if isinstance(field.default, bool):
         return text.lower() in ("1", "true", "yes")
+    if isinstance(field.default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
     return int(text) if isinstance(field.default, int) else text
 
 

@@ -53,6 +53,8 @@ def resources() -> dict[str, Any]:
             },
         },
     }
+    # Compressed answers leave in base64, whatever their type; text goes through as it is.
+    own["RestAPI"] = {"Properties": {"DefinitionBody": {"x-amazon-apigateway-binary-media-types": ["*/*"]}}}
     functions = {name: {"Properties": _function()} for name in FUNCTIONS}
     for queue in QUEUES:
         handler = "".join(word.title() for word in queue.handler.split("_"))

@@ -2,13 +2,35 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from chalicelib.api import shapes
 from chalicelib.api.http import Answer, Request, as_json
+from chalicelib.api.operations import EXPANDED, document, operation
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.service.tasking import offers
 from plugins import registry
 from plugins.base import Archiver, Context, Plugin, Test
+
+
+def _list(plugin: dict[str, JSON]) -> dict[str, JSON]:
+    return shapes.array({"anyOf": [shapes.HREF, plugin]})
+
+
+SPEC = document("spec", "A spec of the test", required=True)
+DATA = document("data", "The plugin's settings", required=True)
+ARGUMENTS = document(
+    "args",
+    "Command-line arguments",
+    shapes.array({"type": ["string", "number"]}),
+    required=True,
+)
+TEST_TO_PERFORM = document(
+    "test",
+    "What each tool says of performing this: its type and spec",
+    shapes.shape({"type": shapes.STRING}, {"spec": shapes.ANY}),
+)
+TOOLS = shapes.array({"anyOf": [shapes.HREF, shapes.TOOL, shapes.TOOL_VERDICT]})
 
 
 def _listing(request: Request, kind: str, plugins: Iterable[Plugin]) -> Answer:
@@ -28,11 +50,15 @@ def _one(request: Request, kind: str, plugins: Mapping[str, Plugin], name: str) 
     return as_json(request, _expanded(request, kind, plugins[name]))
 
 
+@operation("Plugins", arguments=[EXPANDED], answer=_list(shapes.TEST), conditional=True)
 def tests(request: Request) -> Answer:
+    """All tests."""
     return _listing(request, "tests", registry.tests().values())
 
 
+@operation("Plugins", answer=shapes.TEST, conditional=True)
 def test(request: Request, name: str) -> Answer:
+    """One test."""
     return _one(request, "tests", registry.tests(), name)
 
 
@@ -42,8 +68,12 @@ def _test(name: str) -> Test:
     return registry.tests()[name]
 
 
+@operation("Plugins", arguments=[ARGUMENTS], answer=shapes.OBJECT)
 def test_spec(request: Request, name: str) -> Answer:
-    """Command-line arguments -> spec; help and complaints travel as the text of a 400."""
+    """Make a spec of command-line arguments.
+
+    Help and complaints travel as the text of a 400.
+    """
     plugin, arguments = _test(name), request.document("args")
     if not isinstance(arguments, list) or not all(map(_is_argument, arguments)):
         raise Invalid("args: must be an array of strings and numbers")
@@ -54,7 +84,9 @@ def _is_argument(value: JSON) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
+@operation("Plugins", arguments=[SPEC], answer=shapes.VERDICT)
 def spec_is_valid(request: Request, name: str) -> Answer:
+    """Whether a spec is valid, and if not, why."""
     return as_json(request, _verdict(request, "spec", _test(name).problem))
 
 
@@ -69,7 +101,9 @@ def _verdict(request: Request, name: str, check: Callable[[JSON], str | None]) -
     return {"valid": False, "error": problem} if problem else {"valid": True}
 
 
+@operation("Plugins", arguments=[SPEC], answer=shapes.PARTICIPANTS)
 def participants(request: Request, name: str) -> Answer:
+    """The hosts that would take part in a test, null being this one."""
     plugin, spec = _test(name), request.document("spec")
     _require_valid(plugin, spec)
     hosts = list(plugin.participants(spec))
@@ -77,8 +111,13 @@ def participants(request: Request, name: str) -> Answer:
     return as_json(request, {"participants": hosts, **reason})
 
 
+@operation(
+    "Plugins",
+    arguments=[EXPANDED, document("spec", "Only tools that would perform this")],
+    answer=_list(shapes.TOOL),
+)
 def test_tools(request: Request, name: str) -> Answer:
-    """The tools of a test; with ``spec``, those that would perform it."""
+    """The tools of a test, the preferred first."""
     tools = registry.tools_for(name)
     if "spec" in request.args and tools:
         spec = request.document("spec")
@@ -94,8 +133,13 @@ def _require_valid(plugin: Test, spec: JSON) -> None:
         raise Invalid(f"spec{problem}")
 
 
+@operation("Plugins", arguments=[EXPANDED, TEST_TO_PERFORM], answer=TOOLS, conditional=True)
 def tools(request: Request) -> Answer:
-    """All tools; with ``test``, what each says of performing it, in the form of the API level asked for."""
+    """All tools, or with `test` what each says of performing it.
+
+    The answer has the form of the API level asked for: up to 5 the tools that would, from 6 on each
+    with its verdict.
+    """
     if "test" not in request.args:
         return _listing(request, "tools", registry.tools().values())
     wanted = request.document("test")
@@ -130,31 +174,45 @@ def _unwilling(test: str, problem: str) -> list[Offer]:
     return [Offer(tool.name, [problem]) for tool in registry.tools_for(test)]
 
 
+@operation("Plugins", answer=shapes.TOOL, conditional=True)
 def tool(request: Request, name: str) -> Answer:
+    """One tool."""
     return _one(request, "tools", registry.tools(), name)
 
 
+@operation("Plugins", arguments=[EXPANDED], answer=_list(shapes.ARCHIVER), conditional=True)
 def archivers(request: Request) -> Answer:
+    """All archivers."""
     return _listing(request, "archivers", registry.archivers().values())
 
 
+@operation("Plugins", answer=shapes.ARCHIVER, conditional=True)
 def archiver(request: Request, name: str) -> Answer:
+    """One archiver."""
     return _one(request, "archivers", registry.archivers(), name)
 
 
+@operation("Plugins", arguments=[DATA], answer=shapes.VERDICT)
 def archiver_data_is_valid(request: Request, name: str) -> Answer:
+    """Whether an archiver's settings are valid, and if not, why."""
     return _data_is_valid(request, "archiver", registry.archivers(), name)
 
 
+@operation("Plugins", arguments=[EXPANDED], answer=_list(shapes.CONTEXT), conditional=True)
 def contexts(request: Request) -> Answer:
+    """All contexts."""
     return _listing(request, "contexts", registry.contexts().values())
 
 
+@operation("Plugins", answer=shapes.CONTEXT, conditional=True)
 def context(request: Request, name: str) -> Answer:
+    """One context."""
     return _one(request, "contexts", registry.contexts(), name)
 
 
+@operation("Plugins", arguments=[DATA], answer=shapes.VERDICT)
 def context_data_is_valid(request: Request, name: str) -> Answer:
+    """Whether a context's settings are valid, and if not, why."""
     return _data_is_valid(request, "context", registry.contexts(), name)
 
 

@@ -2,7 +2,9 @@
 
 import time
 
+from chalicelib.api import catalogue
 from chalicelib.api.http import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json, identifier
+from chalicelib.api.operations import KEY, flag, operation, word
 from chalicelib.api.runs import LOOK_EVERY, visible
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
@@ -18,8 +20,20 @@ WAIT = 10.0
 FAILED = "The test failed."
 
 
+@operation(
+    "Runs",
+    arguments=[
+        word("format", "How to show it", *FORMATS),
+        flag("wait", f"Wait for it, up to {WAIT:.0f} seconds"),
+        KEY,
+    ],
+    answer=catalogue.any_result,
+    kinds=[TEXT_TYPE, HTML_TYPE],
+    errors=[403],
+    conditional=True,
+)
 def get_result(request: Request, task: str, run: str) -> Answer:
-    """A run's merged result as JSON, or as text or HTML for a person to read."""
+    """A run's result, as JSON, or as text or HTML for a person to read."""
     kind = request.args.get("format", JSON_TYPE)
     if kind not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")

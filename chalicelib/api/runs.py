@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from chalicelib.api import shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
+from chalicelib.api.operations import KEY, flag, integer, moment, operation
 from chalicelib.api.tasks import href as task_href
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
@@ -26,6 +28,18 @@ LONGEST_WAIT = 25
 LOOK_EVERY = 0.5
 
 UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
+
+START_TIME = {
+    "type": "object",
+    "properties": {"schema": {"const": 1}, "start-time": shapes.TIME},
+    "required": ["start-time"],
+}
+_DATA = shapes.shape({"part-data-full": shapes.nullable(shapes.array(shapes.ANY))})
+_RESULTS = shapes.shape(
+    {"result-full": shapes.nullable(shapes.array(shapes.ANY)), "succeeded": shapes.BOOLEAN}
+)
+RUN_UPDATE = {"anyOf": [START_TIME, _DATA, _RESULTS]}
+RUN_NAME = {"anyOf": [{"type": "string", "format": "uuid"}, {"enum": ["first", "next"]}]}
 
 Found = TypeVar("Found")
 
@@ -51,8 +65,18 @@ def _deliveries(task: Task, run: Run) -> list[deliveries.Delivery]:
     return deliveries.of_run(run.uuid) if has_some else []
 
 
+@operation(
+    "Runs",
+    arguments=[
+        moment("start", "Runs that start then or later"),
+        moment("end", "Runs that end by then"),
+        flag("upcoming", "Runs that are not over yet"),
+        integer("limit", "At most so many", least=1),
+    ],
+    answer=shapes.array(shapes.HREF),
+)
 def list_runs(request: Request, task: str) -> Answer:
-    """Hrefs of a task's runs in the order of their starts."""
+    """A task's runs in the order of their starts."""
     uuid = identifier(task)
     start, end = request.moment("start"), request.moment("end")
     limit = request.integer("limit", least=1)
@@ -77,6 +101,7 @@ def _listed(
             yield run
 
 
+@operation("Runs", arguments=[KEY], body=START_TIME, answer=shapes.HREF, errors=[403, 409, 422])
 def post_run(request: Request, task: str) -> Answer:
     """Place a run at the second the body asks for."""
     found = tasks.get(identifier(task))
@@ -108,8 +133,25 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     return start
 
 
+@operation(
+    "Runs",
+    arguments=[
+        flag("wait-local", "Wait for this participant's result"),
+        flag("wait-merged", "Wait for the whole result"),
+        integer("wait", f"Seconds to wait, {WAIT} if absent, {LONGEST_WAIT} at most", least=0),
+        KEY,
+    ],
+    path={"run": RUN_NAME},
+    answer=shapes.RUN,
+    errors=[403],
+    conditional=True,
+)
 def get_run(request: Request, task: str, run: str) -> Answer:
-    """One run, by its identifier or as ``first`` or ``next``; may wait for it or for its result."""
+    """One run.
+
+    By its identifier, or as `first` (the earliest there is) or `next` (the earliest to come); may
+    wait for that, or for its result.
+    """
     found = tasks.get(identifier(task))
     local, merged = request.flag("wait-local"), request.flag("wait-merged")
     if local and merged:
@@ -161,8 +203,9 @@ def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
     return found
 
 
+@operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422])
 def put_run(request: Request, task: str, run: str) -> Answer:
-    """Place a run under a given identifier, or tell it what its participants have said."""
+    """Place a run under a given identifier, or tell one that is there what its participants have said."""
     found = tasks.get(identifier(task))
     access.require_write(found, request.caller, request.key)
     body, uuid = _object(request), identifier(run)
@@ -175,8 +218,12 @@ def put_run(request: Request, task: str, run: str) -> Answer:
     return Answer("OK")
 
 
+@operation("Runs", arguments=[KEY], errors=[403, 409])
 def delete_run(request: Request, task: str, run: str) -> Answer:
-    """Forget a run; one that is under way is cancelled, and its tool stopped."""
+    """Cancel a run.
+
+    One that has not begun is forgotten; the tool of one under way is stopped.
+    """
     found = tasks.get(identifier(task))
     access.require_write(found, request.caller, request.key)
     uuid = identifier(run)

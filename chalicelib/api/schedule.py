@@ -3,7 +3,9 @@
 import datetime as dt
 from collections.abc import Iterator
 
+from chalicelib.api import shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
+from chalicelib.api.operations import Argument, moment, operation, word
 from chalicelib.api.runs import href as run_href
 from chalicelib.api.tasks import href as task_href
 from chalicelib.domain.documents import sanitized
@@ -18,8 +20,18 @@ from plugins import registry
 HOUR = dt.timedelta(hours=1)
 
 
+@operation(
+    "Schedule",
+    arguments=[
+        moment("start", "Runs that end later"),
+        moment("end", "Runs that start earlier"),
+        Argument("task", "Of this task alone", {"type": "string", "format": "uuid"}),
+        word("format", "How to show it", "json"),
+    ],
+    answer=shapes.array(shapes.SCHEDULED),
+)
 def schedule(request: Request) -> Answer:
-    """The runs that overlap ``start`` to ``end``, of one ``task`` or of all, in time order."""
+    """The runs of all tasks that overlap a stretch of time, in time order."""
     start, end = request.moment("start"), request.moment("end")
     if request.args.get("format", "json") != "json":
         raise Invalid("format: this node has no charts yet; only json")

@@ -3,7 +3,9 @@
 import datetime as dt
 from collections.abc import Iterator
 
+from chalicelib.api import catalogue, shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
+from chalicelib.api.operations import EXPANDED, KEY, document, flag, integer, moment, operation
 from chalicelib.domain.documents import contains, sanitized
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -12,6 +14,9 @@ from chalicelib.service import access, tasking
 from chalicelib.service.cancelling import cancel_task
 from chalicelib.service.placing import proposals
 from chalicelib.store import tasks as store
+
+DETAIL = flag("detail", "With all that is known of it")
+BOUNDS = (moment("start", "Not before"), moment("end", "Not after"))
 
 
 def href(request: Request, task: str) -> str:
@@ -34,8 +39,13 @@ def _describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
     return {**document, "detail": {**document["detail"], **hrefs}}
 
 
+@operation(
+    "Tasks",
+    arguments=[EXPANDED, DETAIL, document("json", "Only tasks that hold this")],
+    answer=shapes.array({"anyOf": [shapes.HREF, shapes.TASK]}),
+)
 def list_tasks(request: Request) -> Answer:
-    """Hrefs of all tasks, or of those that hold ``json``; with ``expanded`` the tasks themselves."""
+    """All tasks, in the order they were added."""
     wanted = request.document("json") if "json" in request.args else {}
     # Nothing but an object is held by a task: any other document finds none.
     found = _matching(wanted) if isinstance(wanted, dict) else iter(())
@@ -63,8 +73,19 @@ def _as_they_are(listed: list[Task]) -> list[Task]:
     return [known[task.uuid] for task in listed if task.uuid in known]
 
 
+@operation(
+    "Tasks",
+    arguments=[flag("expanded", "Send the client to its task"), DETAIL],
+    body=catalogue.task,
+    answer=shapes.HREF,
+    answers={303: "With ``expanded``: the task is where Location says"},
+    errors=[403, 409, 422],
+)
 def post_task(request: Request) -> Answer:
-    """Take in a task, and answer where it is; with ``expanded`` send the client there."""
+    """Take in a task, and say where it is.
+
+    Its first run is placed before the answer.
+    """
     hints = {"requester": request.caller, "server": request.server}
     task = tasking.create(request.json(), len(request.body), hints, request.now)
     if not request.flag("expanded"):
@@ -74,28 +95,44 @@ def post_task(request: Request) -> Answer:
     return as_json(request, href(request, task.uuid), status=303, headers={"Location": where})
 
 
+@operation("Tasks", arguments=[DETAIL, KEY], answer=shapes.TASK, errors=[403], conditional=True)
 def get_task(request: Request, task: str) -> Answer:
+    """One task."""
     found = store.get(identifier(task))
     document = _describe(request, found, request.flag("detail"))
     required = found.key if found.is_lead else None
     return as_json(request, access.shown(document, required, request.key))
 
 
+@operation("Tasks", arguments=[KEY], errors=[403, 409])
 def delete_task(request: Request, task: str) -> Answer:
+    """Cancel a task.
+
+    It stays, and is planned no more; runs to come are forgotten, one under way is stopped.
+    """
     found = store.get(identifier(task))
     access.require_write(found, request.caller, request.key)
     cancel_task(found, request.now)
     return Answer("OK")
 
 
+@operation("Tasks", arguments=[KEY], answer=shapes.array(shapes.STRING), errors=[403])
 def get_cli(request: Request, task: str) -> Answer:
-    """The test's type and the arguments that make its spec, less what a key would have to open."""
+    """The test's type and the command-line arguments that make its spec.
+
+    Less what a key would have to open.
+    """
     found = store.get(identifier(task))
     return as_json(request, [found.test, *access.arguments(found, request.key)])
 
 
+@operation(
+    "Tasks",
+    arguments=[*BOUNDS, integer("priority", "Over runs of a lower one")],
+    answer=shapes.array(shapes.RANGE),
+)
 def get_runtimes(request: Request, task: str) -> Answer:
-    """Where a run of the task would fit between ``start`` and ``end``."""
+    """Where a run of the task would fit."""
     uuid = identifier(task)
     start, end = request.moment("start"), request.moment("end")
     priority = request.integer("priority")
