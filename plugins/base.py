@@ -20,6 +20,7 @@ from chalicelib.domain.times import ZERO
 from plugins.fields import Field, Spec, format_arguments, parse_arguments
 from plugins.jobs import Cancelled as Cancelled
 from plugins.jobs import Completed as Completed
+from plugins.jobs import Host as Host
 from plugins.jobs import Job, Outcome, Parcel
 from plugins.jobs import PluginFailed as PluginFailed
 from plugins.jobs import retry_after as retry_after
@@ -65,6 +66,8 @@ class Test(Plugin):
     null_reason   why the first participant is this host, where ``participants`` says None;
                   reported under ``null_key``
     check         a rule no schema can hold: raises Invalid
+    amend         members as the command line gave them -> those of the spec, where they depend on
+                  each other
     results       {schema version: schema} of the merged result
     show          (spec, result) -> blocks for a person to read
     open          whether unknown members of a spec are let through
@@ -78,6 +81,7 @@ class Test(Plugin):
     null_reason: str = "No source specified"
     null_key: str = "null-reason"
     check: Callable[[Spec], None] | None = None
+    amend: Callable[[Spec], Spec] = lambda given: given
     open: bool = False
     examples: Sequence[Spec] = ()
     result_examples: Sequence[Result] = ()
@@ -115,7 +119,7 @@ class Test(Plugin):
 
     def parse(self, arguments: Sequence[str]) -> dict[str, JSON]:
         """Command-line arguments -> spec. Raises Invalid with the complaint or the help asked for."""
-        return parse_arguments(self.name, self.fields, arguments)
+        return parse_arguments(self.name, self.fields, arguments, self.amend)
 
     def arguments(self, spec: Spec) -> list[str]:
         """A valid spec -> the command-line arguments that make it."""
@@ -152,7 +156,7 @@ class Tool(Plugin):
     max_schema   the highest schema version of a spec it understands
     keys         the only members of a spec it understands, where it is that strict
     programs     programs it needs on the path
-    participant_data  (participant, spec) -> what it must tell the others before the run
+    participant_data  (participant, spec, host) -> what it must tell the others before the run
     """
 
     tests: Sequence[str]
@@ -164,7 +168,7 @@ class Tool(Plugin):
     max_schema: int | None = None
     keys: frozenset[str] | None = None
     programs: Sequence[str] = ()
-    participant_data: Callable[[int, Spec], dict[str, JSON]] = lambda participant, spec: {}
+    participant_data: Callable[[int, Spec, Host], dict[str, JSON]] = lambda participant, spec, host: {}
     post: dt.timedelta = ZERO
 
     def enumeration(self) -> dict[str, JSON]:

@@ -83,8 +83,13 @@ class _Parser(optparse.OptionParser):
         raise Invalid(self.format_help())
 
 
-def parse_arguments(name: str, fields: Sequence[Field], arguments: Sequence[str]) -> dict[str, JSON]:
-    """Command-line arguments -> spec, ``schema`` included, with only what was given.
+def parse_arguments(
+    name: str,
+    fields: Sequence[Field],
+    arguments: Sequence[str],
+    amend: Callable[[Spec], Spec] = lambda given: given,
+) -> dict[str, JSON]:
+    """Command-line arguments -> spec, ``schema`` included, with only what was given, as amended.
 
     Raises Invalid with the complaint, or with the help text when that was asked for. The spec is
     not yet checked against its schema.
@@ -94,7 +99,7 @@ def parse_arguments(name: str, fields: Sequence[Field], arguments: Sequence[str]
     if stray:
         raise Invalid(f"Unexpected argument: {' '.join(stray)}")
     values = {key: value for key, value in vars(given).items() if value is not None}
-    spec = {key: _read(by_name[key], value) for key, value in values.items()}
+    spec = amend({key: _read(by_name[key], value) for key, value in values.items()})
     version = max([1, *(by_name[key].version_needed(value) for key, value in spec.items())])
     return {"schema": version, **spec}
 

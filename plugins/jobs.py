@@ -19,8 +19,18 @@ class Host(Protocol):
 
     def now(self) -> dt.datetime: ...
 
-    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
-        """Run a program to its end. Raises PluginFailed when it cannot start or takes too long."""
+    def execute(
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+        until: Callable[[], bool] | None = None,
+    ) -> Completed:
+        """Run a program to its end, or until ``until`` says so; ``env`` adds to its environment.
+
+        Raises PluginFailed when it cannot start or takes too long.
+        """
         ...
 
     def follow(

@@ -24,12 +24,13 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows under headings; ``line`` makes of a row its line in the text form."""
+    """Rows under headings; ``line`` makes of a row, and of the headings where ``headed``, a line of text."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[JSON]]
     line: Callable[[Sequence[JSON]], str]
     title: str = ""
+    headed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +62,9 @@ def _text(block: Block) -> str:
             width = max((len(label) for label, _ in rows), default=0) + 2
             lines = [f"{(label + ' ').ljust(width, '.')} {_shown(value)}" for label, value in rows]
             return "\n".join([*_underlined(title), *lines])
-        case Table(_, rows, line, title):
-            return "\n".join([*_underlined(title), *(line(row).rstrip() for row in rows)])
+        case Table(headings, rows, line, title, headed):
+            shown = [headings, *rows] if headed else rows
+            return "\n".join([*_underlined(title), *(line(row).rstrip() for row in shown)])
         case Lines(lines):
             return "\n".join(lines)
         case Preformatted(text):
@@ -77,7 +79,7 @@ def _html(block: Block) -> str:
     match block:
         case Rows(rows, title):
             return _table(title, [_row("td", pair) for pair in rows])
-        case Table(headings, rows, _, title):
+        case Table(headings, rows, _, title, _):
             return _table(title, [_row("th", headings), *(_row("td", row) for row in rows)])
         case Lines(lines):
             return "\n".join(f"<p>{html.escape(line)}</p>" for line in lines)

@@ -3,7 +3,7 @@
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.job import Completed
@@ -48,9 +48,16 @@ class Machine:
         if self._stop.is_set():
             raise Cancelled("The run was cancelled")
 
-    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
+    def execute(
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+        until: Callable[[], bool] | None = None,
+    ) -> Completed:
         """Run a program for at most ``timeout`` seconds; see ``processes.execute``."""
-        return execute(argv, timeout, stdin, self._stop)
+        return execute(argv, timeout, stdin, self._stop, env, until)
 
     def follow(
         self,

@@ -1,6 +1,7 @@
 """Programs that tools run: bounded in time and output, and ended with everything they started."""
 
 import contextlib
+import dataclasses
 import os
 import selectors
 import signal
@@ -26,11 +27,18 @@ LOOK_EVERY = 0.05
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ")
 
 
-def execute(argv: Sequence[str], timeout: float, stdin: str, stop: threading.Event) -> Completed:
-    """Run a program to its end, at most ``timeout`` seconds.
+def execute(
+    argv: Sequence[str],
+    timeout: float,
+    stdin: str,
+    stop: threading.Event,
+    env: Mapping[str, str] | None = None,
+    until: Callable[[], bool] | None = None,
+) -> Completed:
+    """Run a program to its end, at most ``timeout`` seconds, or until it is not wanted any longer.
 
-    It gets the C locale, a directory of its own for temporary files, and nothing else of our
-    environment, which may hold credentials. Output that is not UTF-8 comes back with replacement
+    It gets the C locale, a directory of its own for temporary files, what ``env`` adds, and nothing
+    else of our environment, which may hold credentials. Output that is not UTF-8 comes back with replacement
     characters. Raises PluginFailed when it cannot be started, takes too long or prints too much, and
     Cancelled when ``stop`` is set; nothing it started in its process group outlives the call.
     """
@@ -39,13 +47,20 @@ def execute(argv: Sequence[str], timeout: float, stdin: str, stop: threading.Eve
     def check() -> None:
         if sum(len(into) for into in printed.values()) > OUTPUT_LIMIT:
             raise _Overrun(f"printed more than {OUTPUT_LIMIT} bytes")
+        if until is not None and until():
+            raise _Unwanted
 
+    stopped = False
     with tempfile.TemporaryDirectory(prefix="pscheduler-") as scratch, tempfile.TemporaryFile() as given:
         given.write(stdin.encode())
         given.seek(0)
-        with _failing_as(argv[0], printed["stderr"]), _running(argv, given, scratch, scratch) as process:
-            _collect(process, printed, check, time.monotonic() + timeout, stop)
-    return _completed(process, printed)
+        running = _running(argv, given, scratch, scratch, env)
+        with _failing_as(argv[0], printed["stderr"]), running as process:
+            try:
+                _collect(process, printed, check, time.monotonic() + timeout, stop)
+            except _Unwanted:
+                stopped = True
+    return dataclasses.replace(_completed(process, printed), stopped=stopped)
 
 
 def follow(
@@ -102,6 +117,10 @@ class _Overrun(Exception):
     """The program went beyond a limit; the message continues its name."""
 
 
+class _Unwanted(Exception):
+    """It is no longer wanted."""
+
+
 class _TimeUp(_Overrun):
     """It was still running at the end of its time."""
 
@@ -116,10 +135,14 @@ def _failing_as(name: str, stderr: bytearray) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _running(
-    argv: Sequence[str], stdin: IO[bytes], scratch: str, directory: str
+    argv: Sequence[str],
+    stdin: IO[bytes],
+    scratch: str,
+    directory: str,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """The program, ended with everything in its process group however this is left."""
-    process = _start(argv, stdin, scratch, directory)
+    process = _start(argv, stdin, directory, {**_environment(os.environ, scratch), **(env or {})})
     with process:
         try:
             yield process
@@ -127,7 +150,9 @@ def _running(
             _end(process)
 
 
-def _start(argv: Sequence[str], stdin: IO[bytes], scratch: str, directory: str) -> "subprocess.Popen[bytes]":
+def _start(
+    argv: Sequence[str], stdin: IO[bytes], directory: str, env: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(  # noqa: S603 - argv is a list, no shell reads it
             list(argv),
@@ -135,7 +160,7 @@ def _start(argv: Sequence[str], stdin: IO[bytes], scratch: str, directory: str) 
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=directory,
-            env=_environment(os.environ, scratch),
+            env=env,
             start_new_session=True,
         )
     except (OSError, ValueError) as trouble:  # ValueError: a NUL in an argument

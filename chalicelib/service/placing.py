@@ -17,6 +17,7 @@ from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import SECOND, truncate
+from chalicelib.outside.machine import Machine
 from chalicelib.service import heartbeats
 from chalicelib.service.dispatching import is_imminent, send
 from chalicelib.store import tasks, timeline
@@ -153,7 +154,7 @@ def _book(task: Task, run: Run, now: dt.datetime, is_new: bool) -> Placed:
 
 
 def _new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
-    data = registry.tools()[task.tool].participant_data(task.participant, task.spec)
+    data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
     return Run(
         task=task.uuid,
         uuid=run or str(uuid.uuid4()),

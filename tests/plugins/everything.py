@@ -9,6 +9,7 @@ from plugins.base import Test
 TESTS: dict[str, Test] = {
     module.name: importlib.import_module(f"plugins.tests.{module.name}").TEST
     for module in pkgutil.iter_modules(plugins.tests.__path__)
+    if not module.name.startswith("_")  # what tests share
 }
 EXAMPLES = [(test, spec) for test in TESTS.values() for spec in test.examples]
 RESULTS = [(test, result) for test in TESTS.values() for result in test.result_examples]

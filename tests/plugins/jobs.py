@@ -26,7 +26,7 @@ class FakeHost:
         self.slept_until.append(moment)
         self.time = max(self.time, moment)
 
-    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
+    def execute(self, argv: Sequence[str], timeout: float, *more: Any, **named: Any) -> Completed:
         self.executed.append(list(argv))
         assert self.completes is not None, "no program was expected"
         if isinstance(self.completes, Exception):

@@ -70,6 +70,12 @@ def test_arguments_become_a_spec(arguments: list[str], wanted: dict[str, Any]) -
     assert parse_arguments("trial", FIELDS, arguments) == wanted
 
 
+def test_members_that_depend_on_each_other_are_amended_before_the_schema_is_chosen() -> None:
+    spec = parse_arguments("trial", FIELDS, ["--size", "0"], lambda given: {"count": given["size"]})
+
+    assert spec == {"schema": 1, "count": 0}
+
+
 def test_a_whole_number_from_a_fraction_is_an_integer() -> None:
     spec = parse_arguments("trial", FIELDS, ["--size", "1.5k"])
 

@@ -23,6 +23,7 @@ TRIPS = Table(("Number", "Host"), [(1, "a"), (2, "")], line=lambda row: "{}  {}"
         ([TRIPS], "1  a\n2"),  # nothing trails
         ([Rows([("Sent", 1)], title="Packets")], "Packets\n-------\nSent . 1"),
         ([dataclasses.replace(TRIPS, title="Trips")], "Trips\n-----\n1  a\n2"),
+        ([dataclasses.replace(TRIPS, headed=True)], "Number  Host\n1  a\n2"),
         ([Lines(["one", "two"])], "one\ntwo"),
         ([Preformatted("a\n  b")], "a\n  b"),
         ([Lines(["one"]), Lines(["two"])], "one\n\ntwo"),

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.outside.machine import Machine
@@ -27,7 +28,7 @@ class FakeMachine(Machine):
             raise Cancelled("The run was cancelled")
         self.moment = max(self.moment, moment)
 
-    def execute(self, argv: Sequence[str], timeout: float, stdin: str = "") -> Completed:
+    def execute(self, argv: Sequence[str], timeout: float, *more: Any, **named: Any) -> Completed:
         raise AssertionError("no test of a service starts a program")
 
     def clock_state(self) -> dict[str, JSON]:
