@@ -24,8 +24,8 @@ class Host(Protocol):
         argv: Sequence[str],
         timeout: float,
         stdin: str = "",
-        env: Mapping[str, str] | None = None,
-        until: Callable[[], bool] | None = None,
+        env: Mapping[str, str] = ...,
+        until: Callable[[], bool] = ...,
     ) -> Completed:
         """Run a program to its end, or until ``until`` says so; ``env`` adds to its environment.
 

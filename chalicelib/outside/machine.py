@@ -4,18 +4,21 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.job import Completed
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
 from chalicelib.outside.clock import clock_state
-from chalicelib.outside.processes import execute, follow
+from chalicelib.outside.processes import Given, execute, follow
 
 LOOK_EVERY = 0.5
 """Seconds after which a wait reads the clock again, which may have been set meanwhile."""
 FINE = 0.001
 """Seconds before its end that a wait leaves the event, whose wake-ups come late by fractions of this."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Machine:
@@ -53,11 +56,11 @@ class Machine:
         argv: Sequence[str],
         timeout: float,
         stdin: str = "",
-        env: Mapping[str, str] | None = None,
-        until: Callable[[], bool] | None = None,
+        env: Mapping[str, str] = _NOTHING,
+        until: Callable[[], bool] = lambda: False,
     ) -> Completed:
         """Run a program for at most ``timeout`` seconds; see ``processes.execute``."""
-        return execute(argv, timeout, stdin, self._stop, env, until)
+        return execute(argv, timeout, Given(stdin, env, until), self._stop)
 
     def follow(
         self,

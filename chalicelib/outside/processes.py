@@ -27,17 +27,19 @@ LOOK_EVERY = 0.05
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ")
 
 
-def execute(
-    argv: Sequence[str],
-    timeout: float,
-    stdin: str,
-    stop: threading.Event,
-    env: Mapping[str, str] | None = None,
-    until: Callable[[], bool] | None = None,
-) -> Completed:
-    """Run a program to its end, at most ``timeout`` seconds, or until it is not wanted any longer.
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a program gets besides its arguments: input, environment, and an end once it is not wanted."""
 
-    It gets the C locale, a directory of its own for temporary files, what ``env`` adds, and nothing
+    stdin: str = ""
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    until: Callable[[], bool] = lambda: False
+
+
+def execute(argv: Sequence[str], timeout: float, more: Given, stop: threading.Event) -> Completed:
+    """Run a program to its end, at most ``timeout`` seconds, or until ``more.until`` says so.
+
+    It gets the C locale, a directory of its own for temporary files, what it is given, and nothing
     else of our environment, which may hold credentials. Output that is not UTF-8 comes back with replacement
     characters. Raises PluginFailed when it cannot be started, takes too long or prints too much, and
     Cancelled when ``stop`` is set; nothing it started in its process group outlives the call.
@@ -47,14 +49,14 @@ def execute(
     def check() -> None:
         if sum(len(into) for into in printed.values()) > OUTPUT_LIMIT:
             raise _Overrun(f"printed more than {OUTPUT_LIMIT} bytes")
-        if until is not None and until():
+        if more.until():
             raise _Unwanted
 
     stopped = False
     with tempfile.TemporaryDirectory(prefix="pscheduler-") as scratch, tempfile.TemporaryFile() as given:
-        given.write(stdin.encode())
+        given.write(more.stdin.encode())
         given.seek(0)
-        running = _running(argv, given, scratch, scratch, env)
+        running = _running(argv, given, scratch, scratch, more.env)
         with _failing_as(argv[0], printed["stderr"]), running as process:
             try:
                 _collect(process, printed, check, time.monotonic() + timeout, stop)
