@@ -105,10 +105,10 @@ def forget() -> None:
     """Drop what the product remembers of its environment."""
     from chalicelib.outside.aws import forget_clients
     from chalicelib.outside.queues import forget_urls
-    from chalicelib.settings import settings
+    from chalicelib.settings import forget_settings
     from chalicelib.store.tables import rebind
 
-    settings.cache_clear()
+    forget_settings()
     forget_clients()
     forget_urls()
     rebind()
