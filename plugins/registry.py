@@ -13,10 +13,21 @@ from plugins.archivers import bitbucket, failer
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
-from plugins.tests import clock, dns, http, idle, idlebgm, idleex, noop, rtt
+from plugins.tests import clock, dns, http, idle, idlebgm, idleex, latency, latencybg, noop, rtt
 from plugins.tools import curl, dnspy, passthrough, ping, psclock, sleep, sleepbgm, snooze, tcpping
 
-TESTS = (clock.TEST, dns.TEST, http.TEST, idle.TEST, idlebgm.TEST, idleex.TEST, noop.TEST, rtt.TEST)
+TESTS = (
+    clock.TEST,
+    dns.TEST,
+    http.TEST,
+    idle.TEST,
+    idlebgm.TEST,
+    idleex.TEST,
+    latency.TEST,
+    latencybg.TEST,
+    noop.TEST,
+    rtt.TEST,
+)
 TOOLS = (
     curl.TOOL,
     dnspy.TOOL,
