@@ -13,8 +13,20 @@ from plugins.archivers import bitbucket, failer
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
-from plugins.tests import clock, dns, http, idle, idlebgm, idleex, latency, latencybg, noop, rtt
-from plugins.tools import curl, dnspy, passthrough, ping, psclock, sleep, sleepbgm, snooze, tcpping
+from plugins.tests import clock, dns, http, idle, idlebgm, idleex, latency, latencybg, mtu, noop, rtt
+from plugins.tools import (
+    curl,
+    dnspy,
+    fwmtu,
+    passthrough,
+    ping,
+    psclock,
+    sleep,
+    sleepbgm,
+    snooze,
+    tcpping,
+    tracemtu,
+)
 
 TESTS = (
     clock.TEST,
@@ -25,12 +37,14 @@ TESTS = (
     idleex.TEST,
     latency.TEST,
     latencybg.TEST,
+    mtu.TEST,
     noop.TEST,
     rtt.TEST,
 )
 TOOLS = (
     curl.TOOL,
     dnspy.TOOL,
+    fwmtu.TOOL,
     passthrough.TOOL,
     ping.TOOL,
     psclock.TOOL,
@@ -38,6 +52,7 @@ TOOLS = (
     sleepbgm.TOOL,
     snooze.TOOL,
     tcpping.TOOL,
+    tracemtu.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
 CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)
