@@ -13,20 +13,8 @@ from plugins.archivers import bitbucket, failer
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
-from plugins.tests import clock, dns, http, idle, idlebgm, idleex, latency, latencybg, mtu, noop, rtt
-from plugins.tools import (
-    curl,
-    dnspy,
-    fwmtu,
-    passthrough,
-    ping,
-    psclock,
-    sleep,
-    sleepbgm,
-    snooze,
-    tcpping,
-    tracemtu,
-)
+from plugins.tests import clock, dns, http, idle, idlebgm, idleex, latency, latencybg, noop, rtt
+from plugins.tools import curl, dnspy, passthrough, ping, psclock, sleep, sleepbgm, snooze, tcpping
 
 TESTS = (
     clock.TEST,
@@ -37,14 +25,12 @@ TESTS = (
     idleex.TEST,
     latency.TEST,
     latencybg.TEST,
-    mtu.TEST,
     noop.TEST,
     rtt.TEST,
 )
 TOOLS = (
     curl.TOOL,
     dnspy.TOOL,
-    fwmtu.TOOL,
     passthrough.TOOL,
     ping.TOOL,
     psclock.TOOL,
@@ -52,7 +38,6 @@ TOOLS = (
     sleepbgm.TOOL,
     snooze.TOOL,
     tcpping.TOOL,
-    tracemtu.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
 CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)

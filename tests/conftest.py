@@ -9,11 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local import engine_moto, environment
 from local import ministack as ministack_module
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
+
+settings.register_profile("ordinary", max_examples=100, deadline=None)
+settings.register_profile(
+    "thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 _HERE = pathlib.Path(__file__).resolve().parent.parent
 _CONNECT, _CONNECT_EX, _SENDTO = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto

@@ -129,7 +129,7 @@ class StartIndex(LocalSecondaryIndex["RunItem"]):
 
     class Meta:
         index_name = "start"
-        projection = IncludeProjection(["end", "state", "priority", "errors"])
+        projection = IncludeProjection(["end", "state"])
 
     task = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)
@@ -146,14 +146,14 @@ class DueIndex(GlobalSecondaryIndex["RunItem"]):
     due_at = UTCDateTimeAttribute(range_key=True)
 
 
-class StatesIndex(GlobalSecondaryIndex["RunItem"]):
-    """The runs of all tasks by their state, in time order: what is shown of them, and how many there are."""
+class CalendarIndex(GlobalSecondaryIndex["RunItem"]):
+    """The runs of all tasks, by the hour they start in."""
 
     class Meta:
-        index_name = "states"
+        index_name = "calendar"
         projection = IncludeProjection(["end", "state", "priority", "errors"])
 
-    standing = UnicodeAttribute(hash_key=True)
+    calendar = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)
 
 
@@ -166,7 +166,7 @@ class RunItem(Table):
     short_name = "runs"
     start_index = StartIndex()
     due_index = DueIndex()
-    states_index = StatesIndex()
+    calendar_index = CalendarIndex()
 
     task = UnicodeAttribute(hash_key=True)
     run = UnicodeAttribute(range_key=True)
@@ -181,7 +181,7 @@ class RunItem(Table):
     revision = NumberAttribute()
     due = UnicodeAttribute(null=True)
     due_at = UTCDateTimeAttribute(null=True)
-    standing = UnicodeAttribute()
+    calendar = UnicodeAttribute()
     expires = NumberAttribute(null=True)
 
 
