@@ -107,9 +107,10 @@ def parse_arguments(
 def _parser(name: str, fields: Iterable[Field]) -> _Parser:
     parser = _Parser(prog="task", usage=f"Usage: task [task-options] {name} [test-options]")
     for field in fields:
-        short_and_long = field.flags.split()
-        positive = [flag for flag in short_and_long if not flag.startswith("--no-")]
-        negative = [flag for flag in short_and_long if flag.startswith("--no-")]
+        flags = field.flags.split()
+        # Only a switch is turned off with a flag; --no-delay is a flag like any other.
+        negative = [flag for flag in flags if field.kind == "switch" and flag.startswith("--no-")]
+        positive = [flag for flag in flags if flag not in negative]
         parser.add_option(*positive, dest=field.name, help=field.help, **_ACTIONS[field.kind])
         if negative:
             help_no = f"Do not: {field.help}"

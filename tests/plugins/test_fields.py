@@ -28,6 +28,7 @@ FIELDS = (
     Field("names", "Boolean", "--names --no-names", kind="switch", help="Look names up"),
     Field("protocol", "String", "--protocol", level=lambda value: 1 if value == "icmp" else 4),
     Field("ports", "IPPortRange", "--ports", read=_read_pair, write=_write_pair),
+    Field("no-delay", "Boolean", "--no-delay", kind="flag"),
     Field("silent", "String"),
 )
 
@@ -56,6 +57,7 @@ FIELDS = (
         (["--data", "null"], {"schema": 1, "data": None}),
         (["--names"], {"schema": 1, "names": True}),
         (["--no-names"], {"schema": 1, "names": False}),
+        (["--no-delay"], {"schema": 1, "no-delay": True}),  # its name begins so; it turns nothing off
         (["--ports", "5-7"], {"schema": 1, "ports": {"lower": 5, "upper": 7}}),
         # The schema rises as high as any member needs.
         (["--size", "2k"], {"schema": 2, "size": 2000}),

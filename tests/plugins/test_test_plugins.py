@@ -86,7 +86,7 @@ def test_a_member_of_a_later_version_is_refused(test: base.Test, spec: dict[str,
 
     problems = [test.problem({**spec, "schema": version}) for version in range(1, needed)]
 
-    assert all(problems)
+    assert test.open or all(problems)  # an open one takes it for a member it does not know
 
 
 @every_example
