@@ -13,7 +13,20 @@ from plugins.archivers import bitbucket, failer
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
-from plugins.tests import clock, dns, http, idle, idlebgm, idleex, latency, latencybg, noop, rtt
+from plugins.tests import (
+    clock,
+    dns,
+    http,
+    idle,
+    idlebgm,
+    idleex,
+    latency,
+    latencybg,
+    noop,
+    rtt,
+    simplestream,
+    throughput,
+)
 from plugins.tools import curl, dnspy, passthrough, ping, psclock, sleep, sleepbgm, snooze, tcpping
 
 TESTS = (
@@ -27,6 +40,8 @@ TESTS = (
     latencybg.TEST,
     noop.TEST,
     rtt.TEST,
+    simplestream.TEST,
+    throughput.TEST,
 )
 TOOLS = (
     curl.TOOL,
