@@ -30,7 +30,8 @@ class Field:
     type      a name in the type dictionary, or a JSON Schema
     flags     its command-line spellings, separated by spaces; none keeps it off the command line
     kind      how its argument reads: string, lower (a string put in lower case), int, float,
-              si (2k), json, list (repeatable), flag (no argument, true), switch (--x and --no-x)
+              si (2k), json, list (repeatable), flag (no argument, true), switch (--x and --no-x),
+              opt-out (--x for false and --do-x for true)
     required  whether the spec must have it
     since     the schema version that brought it, ``until`` the last that has it
     retyped   {schema version: type} where later versions changed the type
@@ -107,14 +108,16 @@ def parse_arguments(
 def _parser(name: str, fields: Iterable[Field]) -> _Parser:
     parser = _Parser(prog="task", usage=f"Usage: task [task-options] {name} [test-options]")
     for field in fields:
-        flags = field.flags.split()
-        # Only a switch is turned off with a flag; --no-delay is a flag like any other.
-        negative = [flag for flag in flags if field.kind == "switch" and flag.startswith("--no-")]
-        positive = [flag for flag in flags if flag not in negative]
+        short_and_long = field.flags.split()
+        positive = [flag for flag in short_and_long if not flag.startswith(_OPPOSITES)]
+        negative = [flag for flag in short_and_long if flag.startswith(_OPPOSITES)]
         parser.add_option(*positive, dest=field.name, help=field.help, **_ACTIONS[field.kind])
         if negative:
-            help_no = f"Do not: {field.help}"
-            parser.add_option(*negative, dest=field.name, help=help_no, action="store_false")
+            help_no, action = (
+                f"Do not: {field.help}",
+                "store_true" if field.kind == "opt-out" else "store_false",
+            )
+            parser.add_option(*negative, dest=field.name, help=help_no, action=action)
     return parser
 
 
@@ -128,7 +131,9 @@ _ACTIONS: dict[str, dict[str, Any]] = {
     "list": {"action": "append"},
     "flag": {"action": "store_true"},
     "switch": {"action": "store_true"},
+    "opt-out": {"action": "store_false"},
 }
+_OPPOSITES = ("--no-", "--do-")
 
 
 def _read(field: Field, value: JSON) -> JSON:
@@ -168,6 +173,8 @@ def _write(field: Field, value: JSON) -> list[str]:
     if isinstance(value, bool) and field.kind in ("flag", "switch"):
         off = field.flags.split()[-1] if field.kind == "switch" else None
         return [field.option] if value else [off] if off else []
+    if isinstance(value, bool) and field.kind == "opt-out":
+        return [field.flags.split()[-1] if value else field.option]
     values = value if field.kind == "list" and isinstance(value, list) else [value]
     return [text for item in values for text in (field.option, _text(field, item))]
 

@@ -12,6 +12,7 @@ from chalicelib.domain.schemas import JSON
 
 TEXT, HTML = "text/plain", "text/html"
 UNSPECIFIED = "Not Specified"
+HIDDEN = "(hidden)"
 
 
 @dataclasses.dataclass(frozen=True)
