@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.api import docs, node, openapi, plugins, results, runs, schedule, tasks
+from chalicelib.api import node, openapi, plugins, results, runs, schedule, tasks
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
@@ -50,8 +50,6 @@ page(app, "/tasks/{task}/runs/{run}", GET=runs.get_run, PUT=runs.put_run, DELETE
 page(app, "/tasks/{task}/runs/{run}/result", GET=results.get_result)
 page(app, "/schedule", GET=schedule.schedule)
 page(app, "/openapi.json", GET=openapi.openapi)
-page(app, "/docs", GET=docs.docs)
-page(app, "/docs/{asset}", GET=docs.asset)
 
 # --- clocks ------------------------------------------------------------------------------------
 

@@ -24,3 +24,12 @@ def parse_si(text: str | int) -> int | float:
     scale = base ** (_POWERS.index(letter.lower()) + 1) if letter else 1
     exact = fractions.Fraction(digits) * scale
     return exact.numerator if exact.denominator == 1 else float(exact)
+
+
+def format_si(number: float, unit: str = "") -> str:
+    """A number as a person reads it, in decimal steps: 1500 and "B" are ``1.5 kB``."""
+    step = 0
+    while abs(round(number, 1)) >= 1000 and step < len(_POWERS):
+        number, step = number / 1000, step + 1
+    prefix = ["", "k", *_POWERS[1:].upper()][step]
+    return f"{number:.1f} {prefix}{unit}".rstrip()

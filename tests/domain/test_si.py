@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import Checker
-from chalicelib.domain.si import parse_si
+from chalicelib.domain.si import format_si, parse_si
 from chalicelib.domain.types import TYPES
 
 IS_SI = Checker(TYPES["SINumber"])
@@ -49,3 +49,20 @@ def test_every_suffix_is_a_power(count: int, place: int, binary: bool, upper: bo
 
     assert IS_SI.problem(text) is None
     assert parse_si(text) == count * (1024 if binary else 1000) ** (place + 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "wanted"),
+    [
+        (0, "B", "0.0 B"),
+        (999, "B", "999.0 B"),
+        (999.96, "B", "1.0 kB"),  # never 1000.0
+        (1500, "b/s", "1.5 kb/s"),
+        (-2.5e6, "", "-2.5 M"),
+        (2437e6, "Hz", "2.4 GHz"),
+        (1e27, "B", "1000.0 YB"),  # there is nothing above
+        (7, "", "7.0"),
+    ],
+)
+def test_numbers_for_people_have_one_decimal(number: float, unit: str, wanted: str) -> None:
+    assert format_si(number, unit) == wanted

@@ -1,0 +1,63 @@
+"""snmpgetbgm: snmpget in the background, with a result every poll (contract/tests.md, snmpgetbgm).
+
+Its specs are snmpget's. The reference checked nothing of them; what it had meant to is checked here.
+"""
+
+from chalicelib.domain.schemas import closed
+from chalicelib.domain.types import TYPES
+from plugins.base import Block, Result, Rows, Spec, Test
+from plugins.tests import _snmp, snmpget
+
+
+def show(spec: Spec, result: Result) -> list[Block]:
+    """The time it took, and every value."""
+    return [Rows([("Time", result["time"])]), _snmp.table(spec.get("oid", ()), result["data"])]
+
+
+RESULT = closed(
+    {
+        "schema": TYPES["Cardinal"],
+        "succeeded": TYPES["Boolean"],
+        "time": TYPES["Duration"],
+        "data": {"type": "array", "items": TYPES["SNMPResultList"]},
+        "error": TYPES["String"],
+        "diags": TYPES["String"],
+    },
+    required=("schema", "succeeded", "time", "data"),
+)
+
+TEST = Test(
+    name="snmpgetbgm",
+    version="1.0.0.3",
+    description="Get the values of SNMP objects in the background, with a result every time",
+    scheduling_class="background-multi",
+    fields=snmpget.FIELDS,
+    rules=_snmp.RULES,
+    amend=snmpget.amend,
+    participants=_snmp.participants,
+    null_reason="No host specified",
+    results={1: RESULT},
+    show=show,
+    examples=snmpget.EXAMPLES,
+    result_examples=(
+        {
+            "schema": 1,
+            "succeeded": True,
+            "time": "PT0.01S",
+            "data": [
+                [
+                    {
+                        "seq_num": 7,
+                        "timestamp": "2026-11-24T12:00:07+00:00",
+                        "type": "Counter64",
+                        "value": 2**63,
+                        "delta": 1250,
+                        "timedelta": 1.0,
+                    }
+                ],
+                [{"seq_num": 7, "timestamp": "2026-11-24T12:00:07+00:00", "value": "NoSuchObject"}],
+            ],
+        },
+        snmpget.FAILURE,
+    ),
+)
