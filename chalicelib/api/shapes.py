@@ -82,7 +82,7 @@ DETAIL = shape(
         "start": nullable(TIME),
         **dict.fromkeys(("href", "runs-href", "first-run-href", "next-run-href"), HREF),
     },
-    {"next-planning": nullable(TIME)},
+    {"next-planning": nullable(TIME), "next-planning-reason": nullable(STRING)},
 )
 TASK_SECTIONS: dict[str, Schema] = {
     "schema": COUNT,

@@ -12,7 +12,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.service import access, tasking
 from chalicelib.service.cancelling import cancel_task
-from chalicelib.service.placing import proposals
+from chalicelib.service.seeking import proposals
 from chalicelib.store import tasks as store
 
 DETAIL = flag("detail", "With all that is known of it")

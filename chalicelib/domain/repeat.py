@@ -41,6 +41,11 @@ class Schedule:
             return self.slip
         return max(ZERO, min(self.slip, self.repeat - duration))
 
+    def is_endless(self, progress: "Progress") -> bool:
+        """Whether nothing in it says that it ends, or has ended."""
+        is_over = self.max_runs is not None and progress.runs >= self.max_runs
+        return self.repeats and self.until is None and not is_over
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
@@ -99,10 +104,9 @@ def next_cron(expression: str, after: dt.datetime) -> dt.datetime:
     return moment
 
 
-def earliest_start(now: dt.datetime, participants: int) -> dt.datetime:
-    """The first second at which a run placed now can start."""
-    offset = FIRST_RUN_OFFSET if participants == 1 else FIRST_RUN_OFFSET_TOGETHER
-    return truncate(now) + offset
+def earliest_start(now: dt.datetime, have_to_agree: bool = False) -> dt.datetime:
+    """The first second at which a run placed now can start; later where other nodes have to agree."""
+    return truncate(now) + (FIRST_RUN_OFFSET_TOGETHER if have_to_agree else FIRST_RUN_OFFSET)
 
 
 def check(schedule: Schedule, now: dt.datetime) -> None:

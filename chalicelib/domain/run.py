@@ -45,6 +45,7 @@ class Documents:
 class Run:
     """One run.
 
+    ``awaiting`` while its participants are still agreeing on it: it is not started then.
     ``dispatched`` once it was sent to its runner; ``purge_at`` when it is to be forgotten, if not at
     the usual time; ``documents_at`` where its documents are when too
     large for a table; ``revision`` counts its changes: one is written only over what it was made from.
@@ -60,6 +61,7 @@ class Run:
     errors: str | None = None
     documents: Documents = Documents()
     documents_at: str | None = None
+    awaiting: bool = False
     dispatched: bool = False
     purge_at: dt.datetime | None = None
     revision: int = 0

@@ -9,7 +9,7 @@ from chalicelib.domain import repeat
 from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import ZERO, format_duration, format_timestamp
+from chalicelib.domain.times import UTC, ZERO, format_duration, format_timestamp
 
 HORIZON = dt.timedelta(days=1)
 """How far ahead runs are placed (contract/scheduler.md section 1)."""
@@ -17,13 +17,17 @@ HORIZON = dt.timedelta(days=1)
 KEEP = dt.timedelta(days=2)
 """How long runs and tasks are kept after their end."""
 
+NEVER = dt.datetime(9999, 1, 1, tzinfo=UTC)
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One task. All but ``enabled``, ``progress``, ``runs_started`` and ``plan_at`` is fixed at its posting.
+    """One task. All but ``enabled``, ``progress``, ``runs_started``, ``plan_at`` and ``plan_reason`` is
+    fixed at its posting.
 
     ``document`` is the task as posted, with the tool chosen; ``participants`` has names only, this
-    node's own included. ``plan_at`` is when the planner looks at it next, None being never.
+    node's own included. ``plan_at`` is when the planner looks at it next, None being never, and
+    ``plan_reason`` why then, unless it is that its next run comes inside the horizon.
     """
 
     uuid: str
@@ -44,6 +48,7 @@ class Task:
     progress: Progress = dataclasses.field(default_factory=Progress)
     runs_started: int = 0
     plan_at: dt.datetime | None = None
+    plan_reason: str | None = None
 
     @property
     def test(self) -> str:
@@ -70,12 +75,22 @@ class Task:
         return self.document.get("_key")
 
     @property
+    def lead_bind(self) -> str | None:
+        """The address of this host from which the other participants are asked."""
+        return self.document.get("lead-bind")
+
+    @property
     def priority(self) -> int | None:
         return self.document.get("priority")
 
     @property
     def is_lead(self) -> bool:
         return self.participant == 0
+
+    @property
+    def others(self) -> dict[int, str]:
+        """The participants besides this node, by their numbers."""
+        return {number: name for number, name in enumerate(self.participants) if number != self.participant}
 
     @property
     def is_anytime(self) -> bool:
@@ -109,10 +124,10 @@ class Task:
         """The task with the instant at which its next run comes inside the horizon."""
         slot = self.next_try(now)
         if slot is None:
-            return self.evolve(plan_at=None)
+            return self.evolve(plan_at=None, plan_reason=None)
         slip = self.schedule.slip_for(self.duration)
         early = ZERO if self.is_multi_result else HORIZON - min(slip, HORIZON)
-        return self.evolve(plan_at=max(now, slot - early))
+        return self.evolve(plan_at=max(now, slot - early), plan_reason=None)
 
     def describe(self) -> dict[str, JSON]:
         """The task as clients see it, with ``detail`` but without hrefs (contract/api.md)."""
@@ -139,10 +154,17 @@ class Task:
             "slip": format_duration(self.schedule.slip),
             "start": format_timestamp(start) if start else None,
             "next-planning": format_timestamp(plan_at) if plan_at else None,
+            "next-planning-reason": self.plan_reason,
         }
 
 
 def purge_at(task: Task, now: dt.datetime) -> dt.datetime:
-    """When a task that has nothing more to run may be forgotten, with its runs gone before it."""
+    """When a task that has nothing more to run may be forgotten, with its runs gone before it.
+
+    Whether more is to run of one that another node plans, only that node knows: it is kept for good
+    unless it says itself when it ends.
+    """
+    if task.enabled and not task.is_lead and task.schedule.is_endless(task.progress):
+        return NEVER
     known = [task.schedule.until, task.progress.latest, task.schedule.start, task.added]
     return max(now, *(moment for moment in known if moment)) + KEEP

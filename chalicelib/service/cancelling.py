@@ -9,7 +9,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
-from chalicelib.service.placing import give_back
+from chalicelib.service.booking import give_back
 from chalicelib.store import runs, tasks
 
 LOG = logging.getLogger(__name__)

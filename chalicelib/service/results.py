@@ -15,8 +15,8 @@ from chalicelib.domain.task import Task
 from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
 from chalicelib.service import heartbeats
+from chalicelib.service.booking import give_back
 from chalicelib.service.performance import LocalResult
-from chalicelib.service.placing import give_back
 from chalicelib.store import recording, runs
 from plugins import registry
 

@@ -26,7 +26,8 @@ from chalicelib.domain.tool_choice import Offer
 from chalicelib.outside import queues
 from chalicelib.outside.addresses import is_local
 from chalicelib.service.access import public_arguments
-from chalicelib.service.placing import Placed, place_next
+from chalicelib.service.booking import Placed
+from chalicelib.service.placing import place_next
 from chalicelib.settings import settings
 from chalicelib.store.timeline import require_bookable
 from plugins import registry

@@ -25,8 +25,14 @@ STRAGGLE = dt.timedelta(seconds=30)
 LARGEST = 300_000
 """Bytes of compressed documents an item holds; an item may have 400 KB, keys and indexes included."""
 
-DISPATCH, GIVE_UP, PURGE = "dispatch", "give-up", "purge"
-"""Why a run is due: to be sent to its runner, to be given up on, to be forgotten."""
+AGREE, DISPATCH, GIVE_UP, PURGE = "agree", "dispatch", "give-up", "purge"
+"""Why a run is due: agreed on by its participants, sent to its runner, given up on, forgotten."""
+AGREEING = dt.timedelta(minutes=2)
+"""How long a run may wait for the agreement of its participants where it is the lead's."""
+BEING_TOLD = dt.timedelta(minutes=10)
+"""The same at the others, who wait for the lead: it may be one that asks them one by one."""
+COLLECTING = dt.timedelta(seconds=60)
+"""How late the results of the other participants may be merged."""
 
 DAWN, DOOM = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 
@@ -134,11 +140,15 @@ def due_for(run: Run) -> tuple[str, dt.datetime]:
     """What a run waits for in its state, and until when: no state waits for ever."""
     match run.state:
         case State.SCHEDULING:
-            return GIVE_UP, run.start
+            return AGREE, min(run.start, run.added + AGREEING)
+        case State.PENDING if run.awaiting:
+            return AGREE, min(run.start, run.added + BEING_TOLD)
         case State.PENDING | State.ON_DECK:
             return (GIVE_UP, run.start + STRAGGLE) if run.dispatched else (DISPATCH, run.start)
-        case State.RUNNING | State.CLEANUP:
+        case State.RUNNING:
             return GIVE_UP, run.end + STRAGGLE
+        case State.CLEANUP:
+            return GIVE_UP, run.end + COLLECTING
         case _:
             return PURGE, run.purge_at or run.end + KEEP
 
@@ -171,7 +181,8 @@ def to_run(item: Any) -> Run:
     return _summary(item).evolve(
         documents=Documents(**json.loads(zlib.decompress(content))),
         documents_at=item.documents_at,
-        dispatched=f"#{DISPATCH}#" not in (item.due or ""),
+        awaiting=f"#{AGREE}#" in (item.due or ""),
+        dispatched=not any(f"#{why}#" in (item.due or "") for why in (AGREE, DISPATCH)),
         purge_at=item.due_at if f"#{PURGE}#" in (item.due or "") else None,
         revision=int(item.revision),
     )

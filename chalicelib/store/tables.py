@@ -122,6 +122,7 @@ class TaskItem(Table):
     latest = UTCDateTimeAttribute(null=True)
     plan = UnicodeAttribute()
     plan_at = UTCDateTimeAttribute()
+    plan_reason = UnicodeAttribute(null=True)
 
 
 class StartIndex(LocalSecondaryIndex["RunItem"]):
@@ -246,6 +247,40 @@ class DeliveryItem(Table):
     expires = NumberAttribute(null=True)
 
 
+class ErrandIndex(GlobalSecondaryIndex["ErrandItem"]):
+    """Errands to be attempted, by when; those never attempted apart from the others."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due = UnicodeAttribute(hash_key=True)
+    due_at = UTCDateTimeAttribute(range_key=True)
+
+
+class ErrandItem(Table):
+    """A request to another node that is made again until it has been heard."""
+
+    class Meta:
+        pass
+
+    short_name = "errands"
+    due_index = ErrandIndex()
+
+    errand = UnicodeAttribute(hash_key=True)
+    method = UnicodeAttribute()
+    host = UnicodeAttribute()
+    path = UnicodeAttribute()
+    args = JSONAttribute()
+    bind = UnicodeAttribute(null=True)
+    added = UTCDateTimeAttribute()
+    attempts = NumberAttribute()
+    error = UnicodeAttribute(null=True)
+    due = UnicodeAttribute()
+    due_at = UTCDateTimeAttribute()
+    expires = NumberAttribute(null=True)
+
+
 class NodeItem(Table):
     """What the node knows of itself: pause, heartbeats."""
 
@@ -259,7 +294,7 @@ class NodeItem(Table):
     expires = NumberAttribute(null=True)
 
 
-TABLES: tuple[type[Table], ...] = (TaskItem, RunItem, TimelineItem, DeliveryItem, NodeItem)
+TABLES: tuple[type[Table], ...] = (TaskItem, RunItem, TimelineItem, DeliveryItem, ErrandItem, NodeItem)
 
 
 def create_tables() -> None:

@@ -8,14 +8,17 @@ from pynamodb.attributes import Attribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
 
+from chalicelib.domain.errand import Errand
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
 from chalicelib.domain.times import format_duration, format_timestamp, parse_duration, parse_timestamp
+from chalicelib.store import errands as errand_store
 from chalicelib.store.conditions import lost_means
-from chalicelib.store.tables import TaskItem, bare, key
+from chalicelib.store.tables import TaskItem, bare, connection, key
 
 PLAN_SHARDS = 4
 """Into how many partitions the plan index is cut, so that as many planners can share the work."""
@@ -59,11 +62,42 @@ def reference_to(uuid: str) -> TaskItem:
     return TaskItem(key(uuid))
 
 
-def disable(task: Task, now: dt.datetime) -> Task:
-    """Make sure no more runs are placed. The task itself stays until it is purged."""
-    off = task.evolve(enabled=False, plan_at=None)
-    _update(off, [TaskItem.enabled.set(False), *_planning(off, now)], TaskItem.enabled == True)  # noqa: E712
+def insert(task: Task, now: dt.datetime, errands: Sequence[Errand] = ()) -> None:
+    """Store a new task, and errands with it. Raises Conflict when there is one with its uuid."""
+    taken = Conflict(f"There is a task {task.uuid} already")
+    with lost_means(taken), TransactWrite(connection=connection()) as transaction:
+        transaction.save(to_item(task, now), condition=TaskItem.task.does_not_exist())
+        errand_store.add_within(transaction, errands)
+
+
+def enable(task: Task, now: dt.datetime, dropped: Sequence[Errand] = ()) -> Task:
+    """Let a task that was stored disabled be planned, and drop errands with that."""
+    on = task.evolve(enabled=True).replanned(now)
+    with lost_means(_changed(task)), TransactWrite(connection=connection()) as transaction:
+        actions = [TaskItem.enabled.set(True), *_planning(on, now)]
+        transaction.update(reference_to(task.uuid), actions, condition=TaskItem.task.exists())
+        errand_store.drop_within(transaction, dropped)
+    return on
+
+
+def disable(task: Task, now: dt.datetime, errands: Sequence[Errand] = ()) -> Task:
+    """Make sure no more runs are placed, and store errands with that. The task itself stays until purged."""
+    off = task.evolve(enabled=False, plan_at=None, plan_reason=None)
+    with lost_means(_changed(task)), TransactWrite(connection=connection()) as transaction:
+        actions = [TaskItem.enabled.set(False), *_planning(off, now)]
+        transaction.update(reference_to(task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
+        errand_store.add_within(transaction, errands)
     return off
+
+
+def lease(task: Task, until: dt.datetime, now: dt.datetime) -> Task:
+    """Take a task for planning: no other planner looks at it before an instant.
+
+    Raises Conflict unless it is as it was read, and nobody else took it.
+    """
+    leased = task.evolve(plan_at=until)
+    _update(leased, _planning(leased, now), unchanged(task) & (TaskItem.plan_at == task.plan_at))
+    return leased
 
 
 def replan(task: Task, now: dt.datetime) -> None:
@@ -113,7 +147,8 @@ def _set_or_remove(attribute: Attribute[dt.datetime], value: dt.datetime | None)
 
 def _planning(task: Task, now: dt.datetime) -> list[Action]:
     where, when = _looked_at(task, now)
-    return [TaskItem.plan.set(where), TaskItem.plan_at.set(when)]
+    reason = TaskItem.plan_reason.set(task.plan_reason) if task.plan_reason else TaskItem.plan_reason.remove()
+    return [TaskItem.plan.set(where), TaskItem.plan_at.set(when), reason]
 
 
 def _looked_at(task: Task, now: dt.datetime) -> tuple[str, dt.datetime]:
@@ -139,6 +174,7 @@ def to_item(task: Task, now: dt.datetime) -> TaskItem:
         latest=task.progress.latest,
         plan=where,
         plan_at=when,
+        plan_reason=task.plan_reason,
     )
 
 
@@ -205,6 +241,7 @@ def to_task(item: Any) -> Task:
         progress=Progress(int(item.runs or 0), item.first_start, item.latest),
         runs_started=int(item.runs_started or 0),
         plan_at=None if f"#{PURGE}#" in (item.plan or "") else item.plan_at,
+        plan_reason=item.plan_reason,
     )
 
 

@@ -7,7 +7,8 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import HORIZON, Task
-from chalicelib.service.placing import place_at, place_next, proposals
+from chalicelib.service.placing import place_at, place_next
+from chalicelib.service.seeking import proposals
 from chalicelib.store import runs, tasks
 from tests.builders import NOON, at, exclusive_task, seconds, task
 

@@ -123,11 +123,14 @@ def test_a_result_just_small_enough_stays_in_the_table(owner: Task) -> None:
 @pytest.mark.parametrize(
     ("changes", "why", "when"),
     [
-        ({"state": State.SCHEDULING}, runs.GIVE_UP, 0),
+        ({"state": State.SCHEDULING}, runs.AGREE, 0),
+        ({"state": State.SCHEDULING, "added": at(-150)}, runs.AGREE, -30),  # two minutes to agree, no more
+        ({"state": State.PENDING, "awaiting": True}, runs.AGREE, 0),
+        ({"state": State.PENDING, "awaiting": True, "added": at(-900)}, runs.AGREE, -300),
         ({"state": State.PENDING}, runs.DISPATCH, 0),
         ({"state": State.PENDING, "dispatched": True}, runs.GIVE_UP, 30),
         ({"state": State.RUNNING, "dispatched": True}, runs.GIVE_UP, 33),
-        ({"state": State.CLEANUP, "dispatched": True}, runs.GIVE_UP, 33),
+        ({"state": State.CLEANUP, "dispatched": True}, runs.GIVE_UP, 63),
         ({"state": State.FINISHED}, runs.PURGE, 3 + KEEP.total_seconds()),
         ({"state": State.NONSTART}, runs.PURGE, 3 + KEEP.total_seconds()),
         ({"state": State.FINISHED, "purge_at": at(50)}, runs.PURGE, 50),

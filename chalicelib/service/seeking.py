@@ -1,0 +1,65 @@
+"""Where in time a task's runs could be: the starts it wants, and what is free around them."""
+
+import datetime as dt
+import random
+from collections.abc import Sequence
+
+from chalicelib.domain import conflicts, repeat
+from chalicelib.domain.conflicts import Occupation, Range
+from chalicelib.domain.task import HORIZON, Task
+from chalicelib.domain.times import SECOND
+from chalicelib.store import timeline
+
+
+def next_starts(task: Task, now: dt.datetime, most: int, have_to_agree: bool = False) -> list[dt.datetime]:
+    """The starts that come next inside the horizon, ``most`` at the most."""
+    earliest = repeat.earliest_start(now, have_to_agree)
+    horizon = now + HORIZON
+    starts: list[dt.datetime] = []
+    while len(starts) < most:
+        slot = task.next_try(earliest - SECOND)
+        if slot is None or (
+            slot + task.schedule.slip_for(task.duration) > horizon and not task.is_multi_result
+        ):
+            break
+        starts.append(max(slot, earliest))
+        task = task.counting(starts[-1:], now)
+    return starts
+
+
+def window(task: Task, desired: dt.datetime) -> Range:
+    """The time in which a run wanted at an instant must lie, its slip used to the full."""
+    return Range(desired, desired + task.duration + task.schedule.slip_for(task.duration))
+
+
+def free(task: Task, entries: Sequence[Occupation], span: Range, now: dt.datetime) -> list[Range]:
+    """What is free for the task in a window; what it may displace only where nothing else is."""
+    wanted = Occupation(span.lower, span.upper, task.is_exclusive, task.priority)
+    ranges = conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=True)
+    if not ranges and task.priority is not None:
+        ranges = conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=False)
+    return ranges
+
+
+def choose(task: Task, ranges: Sequence[Range]) -> dt.datetime | None:
+    """The start within what is free: the first there is, or at random where the task asks for that."""
+    if not ranges:
+        return None
+    if not task.schedule.sliprand:
+        return ranges[0].lower
+    chosen = random.choice(ranges)  # noqa: S311 - spreads load, guards nothing
+    spare = (chosen.length - task.duration) // SECOND
+    return chosen.lower + SECOND * random.randint(0, max(0, spare - 1))  # noqa: S311
+
+
+def proposals(
+    task: Task, start: dt.datetime | None, end: dt.datetime | None, priority: int | None, now: dt.datetime
+) -> list[Range]:
+    """Where a run of a task that takes up time would fit (contract/scheduler.md section 6)."""
+    span = conflicts.window(start, end, now, HORIZON)
+    if span is None:
+        return []
+    rank = None if priority is None else min(priority, task.priority or 0)
+    wanted = Occupation(span.lower, span.upper, task.is_exclusive, rank)
+    entries = timeline.read_entries(span.lower, span.upper)
+    return conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=priority is None)
