@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.api import node, openapi, plugins, results, runs, schedule, tasks
+from chalicelib.api import docs, node, openapi, plugins, results, runs, schedule, stat, tasks
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
@@ -48,8 +48,17 @@ page(app, "/tasks/{task}/runtimes", GET=tasks.get_runtimes)
 page(app, "/tasks/{task}/runs", GET=runs.list_runs, POST=runs.post_run)
 page(app, "/tasks/{task}/runs/{run}", GET=runs.get_run, PUT=runs.put_run, DELETE=runs.delete_run)
 page(app, "/tasks/{task}/runs/{run}/result", GET=results.get_result)
+
 page(app, "/schedule", GET=schedule.schedule)
+page(app, "/monitor", GET=schedule.monitor)
+page(app, "/stat/control/pause", GET=stat.pause)
+page(app, "/stat/archiving/backlog", GET=stat.archiving_backlog)
+page(app, "/stat/archiving/upcoming", GET=stat.archiving_upcoming)
+page(app, "/stat/runs/{state}", GET=stat.runs)
+
 page(app, "/openapi.json", GET=openapi.openapi)
+page(app, "/docs", GET=docs.docs)
+page(app, "/docs/{asset}", GET=docs.asset)
 
 # --- clocks ------------------------------------------------------------------------------------
 

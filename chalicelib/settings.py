@@ -8,6 +8,17 @@ import dataclasses
 import functools
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """One of the nodes a deployment serves: the first part of its keys, and its name among participants."""
+
+    node: str
+    hostname: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +39,26 @@ class Settings:
     """Seconds a tool may take, all in all; 0 where nothing limits it. On Lambda 840."""
     origins: tuple[str, ...] = ()
     """Origins whose pages may use the API from a browser, separated by commas; * for all."""
-    verify_tls: bool = False
+    verify_tls: bool = True
     """Whether the certificates of other nodes are checked."""
+    peer_ca: str = ""
+    """A PEM file with authorities trusted for other nodes' certificates, besides the system's."""
+    peer_scheme: str = "https"
+    """How other nodes are spoken to; ``http`` is for tests and nodes on one machine."""
+    peer_port: int = 0
+    """The port of participants that are named without one; 0 for the usual one of the scheme."""
+    nodes: str = ""
+    """Further nodes this deployment serves beside its own: ``<node>=<hostname>``, separated by commas."""
 
     @property
     def base_url(self) -> str:
         """The API root, for hrefs that leave the node outside a request."""
         return self.url or f"https://{self.hostname}/pscheduler"
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """The nodes this deployment serves, its own first."""
+        return (_own(), *_further(self.nodes))
 
 
 def _read(field: "dataclasses.Field[object]") -> object:
@@ -48,8 +72,46 @@ def _read(field: "dataclasses.Field[object]") -> object:
     return int(text) if isinstance(field.default, int) else text
 
 
-@functools.cache
+def _further(nodes: str) -> tuple[Identity, ...]:
+    pairs = (entry.strip().partition("=") for entry in nodes.split(",") if entry.strip())
+    return tuple(Identity(node.strip(), hostname.strip()) for node, _, hostname in pairs)
+
+
+_acting: ContextVar[Identity | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting_as(identity: Identity) -> Iterator[None]:
+    """Be another node of this deployment: its keys and its name go into all that is done meanwhile.
+
+    It holds for the calling thread; threads started meanwhile need ``contextvars.copy_context``.
+    """
+    token = _acting.set(identity)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def settings() -> Settings:
-    """The settings of this process."""
+    """The settings of this process, as the node that is acting."""
+    return _settings(_acting.get())
+
+
+def forget_settings() -> None:
+    """Read the environment again on next use."""
+    _settings.cache_clear()
+
+
+@functools.cache
+def _settings(acting: Identity | None) -> Settings:
     read = {field.name: _read(field) for field in dataclasses.fields(Settings)}
-    return Settings(**{**read, "hostname": read["hostname"] or socket.gethostname()})  # type: ignore[arg-type]
+    own = Settings(**{**read, "hostname": read["hostname"] or socket.gethostname()})  # type: ignore[arg-type]
+    if acting is None or acting.node == own.node:
+        return own
+    return dataclasses.replace(own, node=acting.node, hostname=acting.hostname, url="")
+
+
+def _own() -> Identity:
+    own = _settings(None)
+    return Identity(own.node, own.hostname)

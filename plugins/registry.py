@@ -23,15 +23,32 @@ from plugins.tests import (
     idle,
     idlebgm,
     idleex,
+    latency,
+    latencybg,
+    mtu,
     noop,
     rtt,
     s3throughput,
+    simplestream,
     snmpget,
     snmpgetbgm,
     snmpset,
+    throughput,
     wifibssid,
 )
-from plugins.tools import curl, dnspy, passthrough, ping, psclock, sleep, sleepbgm, snooze, tcpping
+from plugins.tools import (
+    curl,
+    dnspy,
+    fwmtu,
+    passthrough,
+    ping,
+    psclock,
+    sleep,
+    sleepbgm,
+    snooze,
+    tcpping,
+    tracemtu,
+)
 
 TESTS = (
     clock.TEST,
@@ -43,17 +60,23 @@ TESTS = (
     idle.TEST,
     idlebgm.TEST,
     idleex.TEST,
+    latency.TEST,
+    latencybg.TEST,
+    mtu.TEST,
     noop.TEST,
     rtt.TEST,
     s3throughput.TEST,
+    simplestream.TEST,
     snmpget.TEST,
     snmpgetbgm.TEST,
     snmpset.TEST,
+    throughput.TEST,
     wifibssid.TEST,
 )
 TOOLS = (
     curl.TOOL,
     dnspy.TOOL,
+    fwmtu.TOOL,
     passthrough.TOOL,
     ping.TOOL,
     psclock.TOOL,
@@ -61,6 +84,7 @@ TOOLS = (
     sleepbgm.TOOL,
     snooze.TOOL,
     tcpping.TOOL,
+    tracemtu.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
 CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)

@@ -9,11 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local import engine_moto, environment
 from local import ministack as ministack_module
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
+
+settings.register_profile("ordinary", max_examples=100, deadline=None)
+settings.register_profile(
+    "thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 _HERE = pathlib.Path(__file__).resolve().parent.parent
 _CONNECT, _CONNECT_EX, _SENDTO = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
@@ -105,10 +112,10 @@ def forget() -> None:
     """Drop what the product remembers of its environment."""
     from chalicelib.outside.aws import forget_clients
     from chalicelib.outside.queues import forget_urls
-    from chalicelib.settings import settings
+    from chalicelib.settings import forget_settings
     from chalicelib.store.tables import rebind
 
-    settings.cache_clear()
+    forget_settings()
     forget_clients()
     forget_urls()
     rebind()

@@ -97,7 +97,7 @@ def _operation(
     return {
         "operationId": operation_id(page),
         "tags": [declared.tag],
-        "summary": " ".join(summary.split()),
+        "summary": " ".join(summary.split()).rstrip(".").replace("`", ""),
         **({"description": description} if description else {}),
         "parameters": [*_path_parameters(path, declared, components), *arguments],
         **body,

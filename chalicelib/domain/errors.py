@@ -13,6 +13,12 @@ PSchedulerError
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
 ├── Unavailable         something the node needs did not answer
+├── PeerTrouble         another participant did not do its part; ``host`` names it
+│   ├── Unreachable     no connection to it, or none that can be trusted
+│   ├── TimedOut        no whole answer in time
+│   └── Refused         it answered with a refusal; ``status`` is its HTTP number
+│       ├── PeerConflict    the time is taken there
+│       └── PeerForgot      it knows nothing of the task or the run
 └── PluginFailed        a plugin could not do its work
     └── Cancelled       the run was cancelled while its tool worked
 
@@ -79,6 +85,38 @@ class BadTransition(Conflict):
 
 class Unavailable(PSchedulerError):
     """Something the node needs did not answer."""
+
+
+class PeerTrouble(PSchedulerError):
+    """Another participant did not do its part; ``host`` names it, and so does the message."""
+
+    def __init__(self, host: str, message: str):
+        super().__init__(f"{host}: {message}")
+        self.host = host
+
+
+class Unreachable(PeerTrouble):
+    """There is no connection to it, or none that can be trusted."""
+
+
+class TimedOut(PeerTrouble):
+    """Its answer did not come, or not all of it, in time."""
+
+
+class Refused(PeerTrouble):
+    """It answered with a refusal."""
+
+    def __init__(self, host: str, message: str, status: int):
+        super().__init__(host, message)
+        self.status = status
+
+
+class PeerConflict(Refused):
+    """The time is taken there."""
+
+
+class PeerForgot(Refused):
+    """It knows nothing of the task or the run."""
 
 
 class PluginFailed(PSchedulerError):

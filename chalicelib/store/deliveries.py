@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict, NotFound
@@ -35,6 +36,20 @@ def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[str, int]]:
     index = DeliveryItem.archiving_index
     found = index.query(key(str(shard)), DeliveryItem.next_attempt <= now, limit=limit)
     return [(bare(item.run), int(item.number)) for item in found]
+
+
+def count_due(now: dt.datetime) -> int:
+    """How many deliveries are to be attempted by now."""
+    return _count(DeliveryItem.next_attempt <= now)
+
+
+def count_upcoming(now: dt.datetime) -> int:
+    """How many deliveries are to be attempted later."""
+    return _count(DeliveryItem.next_attempt > now)
+
+
+def _count(when: Condition) -> int:
+    return sum(DeliveryItem.archiving_index.count(key(str(shard)), when) for shard in range(SHARDS))
 
 
 def change(delivery: Delivery) -> Delivery:

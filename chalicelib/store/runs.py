@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.errors import NotFound, StaleRun
@@ -55,18 +56,18 @@ def in_order(
     task: str, start: dt.datetime | None = None, end: dt.datetime | None = None, backwards: bool = False
 ) -> Iterator[Run]:
     """A task's runs by start, those starting within bounds; each without its documents."""
-    between = RunItem.start.between(start or DAWN, end or DOOM)
     found = RunItem.start_index.query(
-        key(task), between, consistent_read=True, scan_index_forward=not backwards
+        key(task), starting(start, end), consistent_read=True, scan_index_forward=not backwards
     )
     for item in found:
-        yield _summary(item)
+        yield to_summary(item)
 
 
-def on_calendar(hour: dt.datetime) -> Iterator[Run]:
-    """The runs of all tasks that start within an hour, in order; each without its documents."""
-    for item in RunItem.calendar_index.query(_calendar(hour)):
-        yield _summary(item)
+def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
+    """The condition on an index that a run starts within bounds, both included; none may."""
+    lower, upper = max(start or DAWN, DAWN), min(end or DOOM, DOOM)
+    # Bounds the wrong way round hold nothing, but DynamoDB calls them a mistake.
+    return RunItem.start.between(lower, upper) if lower <= upper else RunItem.start < DAWN
 
 
 def due(why: str, shard: int, until: dt.datetime, limit: int) -> list[tuple[str, str, dt.datetime]]:
@@ -131,7 +132,7 @@ def to_item(run: Run) -> RunItem:
         revision=run.revision,
         due=_due_key(reason, run.uuid),
         due_at=due_at,
-        calendar=_calendar(run.start),
+        standing=key(run.state.value),
         expires=math.ceil((run.end + KEEP * 2).timestamp()),
     )
 
@@ -157,11 +158,7 @@ def _due_key(reason: str, uuid: str) -> str:
     return key(reason, str(int(uuid[:8], 16) % DUE_SHARDS))
 
 
-def _calendar(moment: dt.datetime) -> str:
-    return key(moment.strftime("%Y-%m-%dT%H"))
-
-
-def _summary(item: Any) -> Run:
+def to_summary(item: Any) -> Run:
     """An item, of the table or of an index, without what only the table has."""
     return Run(
         task=bare(item.task),
@@ -178,7 +175,7 @@ def _summary(item: Any) -> Run:
 def to_run(item: Any) -> Run:
     """A whole item as a run."""
     content = blobs.get(item.documents_at) if item.documents_at else item.documents
-    return _summary(item).evolve(
+    return to_summary(item).evolve(
         documents=Documents(**json.loads(zlib.decompress(content))),
         documents_at=item.documents_at,
         awaiting=f"#{AGREE}#" in (item.due or ""),

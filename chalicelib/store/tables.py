@@ -130,7 +130,7 @@ class StartIndex(LocalSecondaryIndex["RunItem"]):
 
     class Meta:
         index_name = "start"
-        projection = IncludeProjection(["end", "state"])
+        projection = IncludeProjection(["end", "state", "priority", "errors"])
 
     task = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)
@@ -147,14 +147,14 @@ class DueIndex(GlobalSecondaryIndex["RunItem"]):
     due_at = UTCDateTimeAttribute(range_key=True)
 
 
-class CalendarIndex(GlobalSecondaryIndex["RunItem"]):
-    """The runs of all tasks, by the hour they start in."""
+class StatesIndex(GlobalSecondaryIndex["RunItem"]):
+    """The runs of all tasks by their state, in time order: what is shown of them, and how many there are."""
 
     class Meta:
-        index_name = "calendar"
+        index_name = "states"
         projection = IncludeProjection(["end", "state", "priority", "errors"])
 
-    calendar = UnicodeAttribute(hash_key=True)
+    standing = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)
 
 
@@ -167,7 +167,7 @@ class RunItem(Table):
     short_name = "runs"
     start_index = StartIndex()
     due_index = DueIndex()
-    calendar_index = CalendarIndex()
+    states_index = StatesIndex()
 
     task = UnicodeAttribute(hash_key=True)
     run = UnicodeAttribute(range_key=True)
@@ -182,7 +182,7 @@ class RunItem(Table):
     revision = NumberAttribute()
     due = UnicodeAttribute(null=True)
     due_at = UTCDateTimeAttribute(null=True)
-    calendar = UnicodeAttribute()
+    standing = UnicodeAttribute()
     expires = NumberAttribute(null=True)
 
 

@@ -62,5 +62,8 @@ TEST = Test(
         {"schema": 1, "duration": "PT5S", "host": "198.51.100.1", "parting-comment": "bye"},
         {"schema": 2, "duration": "PT5S", "host": ["198.51.100.1", "198.51.100.2"]},
     ),
-    result_examples=({"schema": 1, "succeeded": True, "duration": "PT5S"},),
+    result_examples=(
+        {"schema": 1, "succeeded": True, "duration": "PT5S"},
+        {"schema": 1, "succeeded": False, "duration": "PT1S", "error": "Woken up"},
+    ),
 )

@@ -94,6 +94,12 @@ def page(path: str, **query: str) -> dict[str, Any]:
     }
 
 
+def asset(name: str) -> dict[str, Any]:
+    event = page("/docs/{asset}")
+    event["requestContext"]["path"] = f"/pscheduler/docs/{name}"
+    return {**event, "path": f"/docs/{name}", "pathParameters": {"asset": name}}
+
+
 def test_the_package_answers_a_page_and_a_tick_on_its_own(
     package: pathlib.Path,
     template: dict[str, Any],
@@ -115,6 +121,8 @@ def test_the_package_answers_a_page_and_a_tick_on_its_own(
         (handlers["APIHandler"], page("/tasks")),
         (handlers["Plan"], tick),
         (handlers["APIHandler"], page("/status")),
+        (handlers["APIHandler"], page("/openapi.json")),
+        (handlers["APIHandler"], asset("swagger-ui-bundle.js")),
     ]
     (tmp_path / "events.json").write_text(json.dumps(events))
 
@@ -124,10 +132,12 @@ def test_the_package_answers_a_page_and_a_tick_on_its_own(
     )
 
     assert done.returncode == 0, done.stderr
-    tests, tasks, planned, status = json.loads(done.stdout.splitlines()[-1])
+    tests, tasks, planned, status, document, bundle = json.loads(done.stdout.splitlines()[-1])
     assert "https://example.test/pscheduler/tests/rtt" in json.loads(tests["body"])
     assert (tasks["statusCode"], json.loads(tasks["body"]), planned) == (200, [], None)
     assert json.loads(status["body"])["services"]["scheduler"]["updates"] == 1
+    assert json.loads(document["body"])["servers"] == [{"url": "https://example.test/pscheduler"}]
+    assert "SwaggerUIBundle" in bundle["body"]
 
 
 def test_every_function_has_the_timeout_its_queue_is_made_for(template: dict[str, Any]) -> None:

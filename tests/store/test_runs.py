@@ -163,10 +163,3 @@ def test_a_change_made_before_a_claim_does_not_undo_it(owner: Task) -> None:
 
     with pytest.raises(StaleRun):
         runs.change(one.with_documents(participant_data_full=[{}]))
-
-
-def test_the_calendar_has_the_runs_of_an_hour(owner: Task) -> None:
-    now, later = run(owner, 0), run(owner, 3600)
-    stored(owner, now, later)
-
-    assert [one.uuid for one in runs.on_calendar(at(1800))] == [now.uuid]

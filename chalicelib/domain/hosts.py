@@ -1,0 +1,60 @@
+"""Participants as they are named in tasks: ``name``, ``name:port``, ``address``, ``[v6 address]:port``."""
+
+import dataclasses
+import ipaddress
+import re
+
+from chalicelib.domain.errors import Invalid
+
+_NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+\Z")
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A participant taken apart: a name in lower case or an address, without brackets, and its port."""
+
+    name: str
+    port: int | None = None
+
+    @property
+    def in_url(self) -> str:
+        """As it stands in a URL: an IPv6 address in brackets, the port if there is one."""
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return f"{name}:{self.port}" if self.port else name
+
+
+def parse(participant: str) -> Host:
+    """Raises Invalid for what names no host."""
+    address = _address(participant)
+    if address is not None:
+        return Host(address)
+    name, colon, port = participant.rpartition(":")
+    if not colon:
+        return Host(_name(participant, participant))
+    return Host(_name(name, participant), _port(port, participant))
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        return None
+
+
+def _name(text: str, participant: str) -> str:
+    address = _address(text)
+    if address is not None:
+        return address
+    try:
+        name = text.encode("idna").decode().lower()
+    except UnicodeError as trouble:
+        raise Invalid(f"{participant!r} names no host") from trouble
+    if not _NAME.match(name):
+        raise Invalid(f"{participant!r} names no host")
+    return name
+
+
+def _port(text: str, participant: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise Invalid(f"{participant!r} has no port that there is")
+    return int(text)

@@ -1,0 +1,278 @@
+"""latency: how long packets take one way, and how many are lost (contract/tests.md, latency)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.histogram import Histogram, from_labels
+from chalicelib.domain.schemas import JSON, closed
+from chalicelib.domain.types import TYPES
+from plugins.base import Block, Field, Result, Rows, Spec, Table, Test
+
+NOT_REPORTED = "Not Reported"
+BUCKET_WIDTH = 0.001
+"""Seconds of a bucket where the spec does not say: the keys of the histogram are milliseconds then."""
+
+_PORTS = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+
+
+def participants(spec: Spec) -> list[str | None]:
+    """The one end that begins the measurement: the source, or with ``flip`` the destination."""
+    if spec.get("flip"):
+        return [spec.get("dest-node", spec["dest"])]
+    return [spec.get("source-node", spec.get("source"))]
+
+
+def check(spec: Spec) -> None:
+    if spec.get("flip") and "source" not in spec:
+        raise Invalid("/flip: needs a source to measure from")
+
+
+def read_ports(text: str) -> dict[str, int]:
+    """``LOW-HIGH`` -> range of ports. Raises Invalid unless it is one that rises."""
+    found = _PORTS.fullmatch(text)
+    if not found or int(found[1]) >= int(found[2]):
+        raise Invalid(f"--data-ports: {text[:40]!r} is not a range of ports such as 8760-8770")
+    return {"lower": int(found[1]), "upper": int(found[2])}
+
+
+def write_ports(ports: Mapping[str, JSON]) -> list[str]:
+    return ["--data-ports", f"{int(ports['lower'])}-{int(ports['upper'])}"]
+
+
+def show(spec: Spec, result: Result) -> list[Block]:
+    width = Decimal(str(spec.get("bucket-width", BUCKET_WIDTH)))
+    decimals = max(0, int(-width.log10() - 1))
+    delays = from_labels(result.get("histogram-latency", {}), unit=width * 1000)
+    ttls = from_labels(result.get("histogram-ttl", {}))
+    clock_error = result.get("max-clock-error")
+    shown: list[Rows | Table] = [
+        Rows(_counters(result), title="Packet Statistics"),
+        Rows(
+            [
+                *_statistics("Delay", delays, " ms", max(2, decimals)),
+                ("Max Clock Error", NOT_REPORTED if clock_error is None else f"{clock_error} ms"),
+            ],
+            title="One-way Latency Statistics",
+        ),
+        Rows(_jitter(delays, max(2, decimals)), title="Common Jitter Measurements"),
+        _buckets("Delay", delays, " ms", decimals),
+        Rows(_statistics("TTL", ttls, "", 2), title="TTL Statistics"),
+        _buckets("TTL", ttls, "", 0),
+        *([_raw(result["raw-packets"])] if "raw-packets" in result else []),
+    ]
+    return [block for block in shown if block.rows]
+
+
+def _counters(result: Result) -> list[tuple[str, JSON]]:
+    counted = [(kind, result.get(f"packets-{kind}")) for kind in COUNTERS]
+    return [
+        (f"Packets {kind.capitalize()}", NOT_REPORTED if count is None else f"{count} packets")
+        for kind, count in counted
+    ]
+
+
+def _statistics(what: str, seen: Histogram | None, unit: str, decimals: int) -> list[tuple[str, JSON]]:
+    if seen is None:
+        return [(f"{what} {name}", NOT_REPORTED) for name in ("Median", "Minimum", "Maximum", "Mean", "Mode")]
+    values = {
+        "Median": seen.percentile(50),
+        "Minimum": seen.minimum,
+        "Maximum": seen.maximum,
+        "Mean": seen.mean,
+        **{f"{percent}th Percentile": seen.percentile(percent) for percent in (25, 75, 95)},
+    }
+    rows: list[tuple[str, JSON]] = [
+        (f"{what} {name}", _fixed(value, decimals) + unit) for name, value in values.items()
+    ]
+    modes = ", ".join(_fixed(mode, decimals) + unit for mode in seen.modes)
+    return [*rows[:4], (f"{what} Mode", modes), *rows[4:]]
+
+
+def _jitter(delays: Histogram | None, decimals: int) -> list[tuple[str, JSON]]:
+    if delays is None:
+        return []
+    return [
+        ("P95 - P50", f"{_fixed(delays.percentile(95) - delays.percentile(50), decimals)} ms"),
+        ("P75 - P25", f"{_fixed(delays.percentile(75) - delays.percentile(25), decimals)} ms"),
+        ("Variance", f"{_fixed(delays.variance, decimals)} ms^2"),
+        ("Std Deviation", f"{_fixed(delays.deviation, decimals)} ms"),
+    ]
+
+
+def _fixed(value: Decimal, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if Decimal(text).is_zero() else text
+
+
+def _buckets(what: str, seen: Histogram | None, unit: str, decimals: int) -> Table:
+    counts: dict[str, int] = {}
+    for value, count in seen.buckets if seen else ():
+        label = _fixed(value, decimals)
+        counts[label] = counts.get(label, 0) + count
+    heading = f"{what} ({unit.strip()})" if unit else what
+    return Table(
+        (heading, "Packets"),
+        list(counts.items()),
+        line=lambda row: f"{row[0]}{unit}: {row[1]} packets",
+        title=f"{what} Histogram",
+    )
+
+
+def _raw(packets: Sequence[Mapping[str, JSON]]) -> Table:
+    """A row a packet, a member a column; an error that is not known stays empty."""
+    names = list(RAW_PACKET["properties"])
+    return Table(
+        names,
+        [[packet.get(name, "") for name in names] for packet in packets],
+        line=lambda row: " ".join(f"{name}={value}" for name, value in zip(names, row, strict=True)),
+        title="Raw Packets",
+    )
+
+
+# fmt: off
+FIELDS = (
+    Field("source", "Host", "-s --source", label="Source", help="Host, or address on it, that the packets come from"),
+    Field("source-node", "URLHostPort", "--source-node", label="Source Node", help="pScheduler node of the source, where that is another"),
+    Field("dest", "Host", "-d --dest", required=True, label="Destination", help="Host the packets go to"),
+    Field("dest-node", "URLHostPort", "--dest-node", label="Destination Node", help="pScheduler node of the destination, where that is another"),
+    Field("packet-count", "Cardinal", "-c --packet-count", kind="int", label="Packet Count", help="How many packets to send"),
+    Field("packet-interval", {"type": "number", "exclusiveMinimum": 0}, "-i --packet-interval", kind="float", label="Packet Interval",
+          help="Seconds from one packet to the next"),
+    Field("packet-timeout", "CardinalZero", "-L --packet-timeout", kind="float", label="Packet Timeout",
+          help="Whole seconds after which a packet counts as lost"),
+    Field("packet-padding", "CardinalZero", "-p --packet-padding", kind="int", label="Packet Padding", help="Bytes to add to each packet"),
+    Field("ctrl-port", "IPPort", "-C --ctrl-port", kind="int", label="Control Port", help="Port at which the other end takes sessions"),
+    Field("data-ports", "IPPortRange", "-P --data-ports", read=read_ports, write=write_ports, label="Data Ports",
+          help="Range of ports to exchange packets on, as LOW-HIGH"),
+    Field("ip-tos", "IPTOS", "-T --ip-tos", kind="int", label="IP TOS", help="The type-of-service octet of the packets"),
+    Field("ip-version", "ip-version", "--ip-version", kind="int", label="IP Version", help="Version of IP to use, 4 or 6"),
+    Field("bucket-width", {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "-b --bucket-width", kind="float", label="Bucket Width",
+          help="Seconds that are one in the latency histogram, below 1"),
+    Field("output-raw", "Boolean", "-R --output-raw", kind="flag", label="Output Raw", help="Report every packet in the result"),
+    Field("flip", "Boolean", "-f --flip", kind="flag", label="Flip", help="Let the destination begin the measurement"),
+    Field("reverse", "Boolean", "-r --reverse", kind="flag", since=2, label="Reverse", help="Report the way back from the destination to the source"),
+    Field("traverse-nat", "Boolean", "--traverse-nat", kind="flag", since=3, label="Traverse NAT", help="Name no addresses in the session, so that NAT can be between"),
+    Field("protocol", "String", "--protocol", since=4, label="Protocol", help="Protocol to measure with, such as owamp, twamp, stamp or icmp"),
+)
+# fmt: on
+
+COUNTERS = ("sent", "received", "lost", "duplicated", "reordered")
+
+
+def _counts(keys: str) -> dict[str, JSON]:
+    """The schema of an object whose members are values that were seen, and how often."""
+    counts = {rf"^{keys}\Z": TYPES["Integer"]}
+    return {"type": "object", "patternProperties": counts, "additionalProperties": False}
+
+
+RAW_PACKET = closed(
+    {
+        "seq-num": TYPES["CardinalZero"],
+        "src-ts": TYPES["CardinalZero"],
+        "src-clock-sync": TYPES["Boolean"],
+        "src-clock-err": TYPES["Number"],
+        "dst-ts": TYPES["CardinalZero"],
+        "dst-clock-sync": TYPES["Boolean"],
+        "dst-clock-err": TYPES["Number"],
+        "ip-ttl": TYPES["UInt8"],
+    },
+    required=("seq-num", "src-ts", "dst-ts", "src-clock-sync", "dst-clock-sync", "ip-ttl"),
+)
+
+RESULT = closed(
+    {
+        "schema": TYPES["Cardinal"],
+        "succeeded": TYPES["Boolean"],
+        **{f"packets-{kind}": TYPES["CardinalZero"] for kind in COUNTERS},
+        "max-clock-error": TYPES["Number"],
+        "histogram-latency": _counts(r"[+-]?[0-9]+(?:\.[0-9]+)?"),
+        "histogram-ttl": _counts("[0-9]+"),
+        "raw-packets": {"type": "array", "items": RAW_PACKET},
+        "error": TYPES["String"],
+        "diags": TYPES["String"],
+    },
+    required=("succeeded",),
+)
+
+RESULT_EXAMPLES: tuple[Result, ...] = (
+    {
+        "schema": 1,
+        "succeeded": True,
+        "packets-sent": 5,
+        "packets-received": 4,
+        "packets-lost": 1,
+        "packets-duplicated": 1,
+        "packets-reordered": 1,
+        "max-clock-error": 0.21,
+        "histogram-latency": {"-0.05": 1, "0.00": 1, "1.23": 1, "12.50": 1},
+        "histogram-ttl": {"254": 3, "61": 1},
+        "raw-packets": [
+            {
+                "seq-num": 0,
+                "src-ts": 17239427841062932480,
+                "src-clock-sync": True,
+                "src-clock-err": 0.000105,
+                "dst-ts": 17239427841116619776,
+                "dst-clock-sync": False,
+                "dst-clock-err": 0.000105,
+                "ip-ttl": 254,
+            },
+            {
+                "seq-num": 1,
+                "src-ts": 17239427841492429312,
+                "src-clock-sync": True,
+                "dst-ts": 0,
+                "dst-clock-sync": False,
+                "ip-ttl": 255,
+            },
+        ],
+    },
+    {
+        "succeeded": True,
+        "packets-sent": 10,
+        "packets-received": 0,
+        "packets-lost": 10,
+        "histogram-latency": {},
+        "histogram-ttl": {},
+    },
+    {"succeeded": True},
+    {"schema": 1, "succeeded": False, "error": "The session was refused", "diags": "owping ..."},
+)
+
+TEST = Test(
+    name="latency",
+    description="Measure the one-way latency and loss of packets between hosts",
+    scheduling_class="normal",
+    fields=FIELDS,
+    participants=participants,
+    check=check,
+    results={1: RESULT},
+    show=show,
+    examples=(
+        {"schema": 1, "dest": "192.0.2.1"},
+        {
+            "schema": 1,
+            "source": "198.51.100.1",
+            "source-node": "[2001:db8::2]:8443",
+            "dest": "192.0.2.1",
+            "dest-node": "192.0.2.2:8443",
+            "packet-count": 600,
+            "packet-interval": 0.01,
+            "packet-timeout": 2,
+            "packet-padding": 100,
+            "ctrl-port": 8861,
+            "data-ports": {"lower": 8760, "upper": 9960},
+            "ip-tos": 32,
+            "ip-version": 4,
+            "bucket-width": 0.0001,
+            "output-raw": True,
+            "flip": True,
+        },
+        {"schema": 2, "dest": "www.example.org", "reverse": True},
+        {"schema": 3, "dest": "www.example.org", "traverse-nat": True},
+        {"schema": 4, "dest": "www.example.org", "protocol": "twamp", "reverse": True, "bucket-width": 0.5},
+    ),
+    result_examples=RESULT_EXAMPLES,
+)

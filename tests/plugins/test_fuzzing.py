@@ -1,0 +1,154 @@
+"""Any input at all: a spec, a command line, a program's output. Only the declared errors come of it.
+
+A hundred inputs each in an ordinary run; HYPOTHESIS_PROFILE=thorough makes it ten thousand.
+"""
+
+import datetime as dt
+import importlib
+import inspect
+import json
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import plugins.tools
+from chalicelib.domain.errors import Invalid, PSchedulerError
+from plugins import base
+from plugins.base import Tool
+from plugins.show import HTML, render
+from tests.plugins.everything import TESTS, TOOLS, module_name
+from tests.plugins.garbage import JSON_VALUES, NUMBERS, TEXTS, captured, changed, outputs
+
+every_test = pytest.mark.parametrize("name", TESTS)
+
+Parser = Callable[..., Any]
+
+
+def _parsers() -> dict[str, Parser]:
+    """The functions that read a program's output, by their modules: those that are called ``parse``."""
+    names = [module.name for module in pkgutil.iter_modules(plugins.tools.__path__)]
+    loaded = {name: importlib.import_module(f"plugins.tools.{name}") for name in names}
+    return {
+        name: module.parse
+        for name, module in loaded.items()
+        if inspect.isfunction(vars(module).get("parse")) and module.parse.__module__ == module.__name__
+    }
+
+
+PARSERS = _parsers()
+
+
+@st.composite
+def specs(draw: st.DrawFn, test: base.Test) -> Any:
+    """An example of a test changed in one place, and with members added or replaced."""
+    names = st.sampled_from(["schema", *(field.name for field in test.fields)]) | st.text(max_size=5)
+    values = JSON_VALUES | st.sampled_from(TEXTS) | st.sampled_from(NUMBERS) | st.integers(0, 9)
+    example: Any = draw(st.sampled_from([{}, *test.examples]))
+    spec = draw(st.just(example) | changed(example))
+    return {**spec, **draw(st.dictionaries(names, values, max_size=4))} if isinstance(spec, dict) else spec
+
+
+@every_test
+@given(data=st.data())
+def test_any_json_is_a_valid_spec_or_gets_a_sentence(name: str, data: st.DataObject) -> None:
+    test = TESTS[name]
+    spec = data.draw(specs(test))
+
+    problem = test.problem(spec)
+
+    assert problem is None or problem.startswith("/")
+    if problem is None:  # and then everything else works
+        assert list(test.participants(spec))
+        test.arguments(spec)
+        assert render(test.show_spec(spec), HTML)
+        for tool in TOOLS.values():
+            _says_whether_it_will(tool, test.name, spec)
+
+
+def _says_whether_it_will(tool: Tool, test: str, spec: dict[str, Any]) -> None:
+    reasons = tool.reasons_against(test, spec)
+    assert all(isinstance(reason, str) for reason in reasons)
+    if not reasons:
+        assert tool.duration(test, spec) >= dt.timedelta(0)
+
+
+@every_test
+@given(data=st.data())
+def test_any_arguments_make_json_or_a_complaint(name: str, data: st.DataObject) -> None:
+    test = TESTS[name]
+    flags = [flag for field in test.fields for flag in field.flags.split()]
+    words = st.sampled_from([*flags, *TEXTS]) | st.text(max_size=8)
+    pairs = st.tuples(st.sampled_from(flags), words).map(list)
+    parts = data.draw(st.lists(pairs | words.map(lambda word: [word]), max_size=6))
+
+    try:
+        spec = test.parse([word for part in parts for word in part])
+    except Invalid:
+        return  # any other error fails this test
+
+    assert json.loads(json.dumps(spec, allow_nan=False)) == spec
+    test.problem(spec)
+
+
+@every_test
+@given(data=st.data())
+def test_any_result_is_valid_or_gets_a_sentence(name: str, data: st.DataObject) -> None:
+    test = TESTS[name]
+    result = data.draw(st.sampled_from(test.result_examples).flatmap(changed))
+
+    problem = test.result_versions.problem(result)
+
+    assert problem is None or problem.startswith("/")
+    if problem is None and result.get("succeeded", True):
+        for spec in test.examples:
+            assert "<b>" not in render(test.show(spec, result), HTML)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+@given(data=st.data())
+def test_any_output_is_read_or_refused(name: str, data: st.DataObject) -> None:
+    parse = PARSERS[name]
+    output, *others = typing.get_type_hints(parse)  # in the order of the parameters
+    arguments = {output: data.draw(outputs(captured(name)))}
+    for other in others:
+        if (
+            other != "return"
+            and inspect.signature(parse).parameters[other].default is inspect.Parameter.empty
+        ):
+            arguments[other] = data.draw(_argument(name, typing.get_type_hints(parse)[other]))
+
+    try:
+        parse(**arguments)
+    except PSchedulerError:
+        return  # any other error fails this test
+
+
+def _argument(name: str, kind: Any) -> st.SearchStrategy[Any]:
+    """Sound values for the other parameters of a parser: they are the tool's own."""
+    if typing.get_origin(kind) in (dict, Mapping):
+        return st.sampled_from(_specs_of(name))
+    strategies: dict[Any, st.SearchStrategy[Any]] = {
+        int: st.integers(1, 70000),
+        bool: st.booleans(),
+        float: st.floats(0.001, 1000),
+        str: st.sampled_from(["192.0.2.1", "2001:db8::1", "example.org"]),
+        dt.timedelta: st.timedeltas(dt.timedelta(seconds=1), dt.timedelta(hours=1)),
+    }
+    return strategies[kind]
+
+
+def _specs_of(name: str) -> list[Any]:
+    """Example specs of the tests that the tools with a parser of this module perform."""
+    users = [tool for tool in TOOLS.values() if name in (module_name(tool), *_helpers(tool))]
+    return [spec for tool in users for test in tool.tests for spec in TESTS[test].examples]
+
+
+def _helpers(tool: Tool) -> list[str]:
+    members = vars(importlib.import_module(f"plugins.tools.{module_name(tool)}")).values()
+    named = [getattr(member, "__module__", getattr(member, "__name__", "")) for member in members]
+    return [str(found).rpartition(".")[2] for found in named]

@@ -1,0 +1,118 @@
+"""The registry's lists against the folders, and against what the contract wants there to be."""
+
+import pytest
+
+import plugins.archivers
+import plugins.contexts
+import plugins.tests
+import plugins.tools
+from plugins import registry
+from plugins.base import Plugin
+from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label, module_name, modules
+
+_TESTS = """clock dhcp disk-to-disk dns dot1x http idle idlebgm idleex latency latencybg mtu netreach noop
+    openports psresponse rtt s3throughput simplestream snmpget snmpgetbgm snmpset throughput trace
+    wifibssid"""
+_TOOLS = """bssidscanner curl curl-d2d dhclient dnspy dublin-traceroute ethr fpingreach fwmtu globus halfping
+    iperf2 iperf3 net-snmp-set nmapreach nmapscan nuttcp owping paris-traceroute passthrough ping powstream
+    psclock pstimer pysnmp s3-benchmark simplestreamer sleep sleepbgm snooze tcpping tracemtu tracepath
+    traceroute twping umichwpa"""
+_CONTEXTS = "changefail changenothing linuxnns linuxvrf"
+CONTRACT_TESTS, CONTRACT_TOOLS, CONTRACT_CONTEXTS = (
+    frozenset(names.split()) for names in (_TESTS, _TOOLS, _CONTEXTS)
+)
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        (registry.TESTS, TESTS),
+        (registry.TOOLS, TOOLS),
+        (registry.ARCHIVERS, ARCHIVERS),
+        (registry.CONTEXTS, CONTEXTS),
+    ],
+    ids=["tests", "tools", "archivers", "contexts"],
+)
+def test_the_registry_lists_what_is_in_the_folder(
+    listed: tuple[Plugin, ...], found: dict[str, Plugin]
+) -> None:
+    assert {plugin.name: plugin for plugin in listed} == found
+    assert len(listed) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("package", "found"),
+    [
+        (plugins.tests, TESTS),
+        (plugins.tools, TOOLS),
+        (plugins.archivers, ARCHIVERS),
+        (plugins.contexts, CONTEXTS),
+    ],
+    ids=["tests", "tools", "archivers", "contexts"],
+)
+def test_a_module_is_called_as_its_plugin(package: object, found: dict[str, Plugin]) -> None:
+    assert {module_name(plugin) for plugin in found.values()} == set(modules(package))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [registry.tests(), registry.tools(), registry.archivers(), registry.contexts()],
+    ids=["tests", "tools", "archivers", "contexts"],
+)
+def test_plugins_are_listed_in_order_of_their_names(known: dict[str, Plugin]) -> None:
+    assert list(known) == sorted(known)
+    assert all(plugin.name == name for name, plugin in known.items())
+
+
+@pytest.mark.parametrize("plugin", [*TESTS.values(), *TOOLS.values(), *CONTEXTS.values()], ids=label)
+def test_nothing_the_contract_names_is_described_as_something_else(plugin: Plugin) -> None:
+    shown = plugin.enumeration()
+
+    assert shown["schema"] == 1
+    assert shown["maintainer"].keys() == {"name", "email", "href"}
+    assert all(shown[member] for member in ("name", "description", "version"))
+
+
+def test_every_test_has_a_tool_and_every_tool_a_test() -> None:
+    performed = {test for tool in TOOLS.values() for test in tool.tests}
+
+    unperformed = set(TESTS) - performed
+    if unperformed:
+        pytest.skip(f"still to come: tools for {', '.join(sorted(unperformed))}")
+    assert all(tool.tests for tool in TOOLS.values())
+
+
+@pytest.mark.parametrize(
+    ("test", "order"),
+    [
+        ("idle", ["sleep", "snooze"]),
+        ("rtt", ["ping", "tcpping", "twping"]),
+        ("latency", ["owping", "twping", "halfping"]),
+        ("throughput", ["iperf3", "nuttcp", "iperf2", "ethr"]),
+        ("trace", ["traceroute", "paris-traceroute", "tracepath", "dublin-traceroute"]),
+        ("mtu", ["fwmtu", "tracemtu"]),
+        ("netreach", ["fpingreach", "nmapreach"]),
+        ("disk-to-disk", ["curl-d2d", "globus"]),
+    ],
+)
+def test_tools_are_offered_in_the_order_of_the_contract(test: str, order: list[str]) -> None:
+    offered = [tool.name for tool in registry.tools_for(test) if tool.name in CONTRACT_TOOLS]
+
+    assert offered == [name for name in order if name in TOOLS]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "found"),
+    [
+        ("tests", CONTRACT_TESTS, TESTS),
+        ("tools", CONTRACT_TOOLS, TOOLS),
+        ("contexts", CONTRACT_CONTEXTS, CONTEXTS),
+    ],
+)
+def test_everything_the_contract_names_is_there(
+    kind: str, wanted: frozenset[str], found: dict[str, Plugin]
+) -> None:
+    missing = wanted - set(found)
+    if missing:
+        pytest.skip(f"still to come: {kind} {', '.join(sorted(missing))}")
+    assert missing == set()
