@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.schemas import Versions as Versions
 from chalicelib.domain.schemas import version_of as version_of
-from chalicelib.domain.times import ZERO
+from chalicelib.domain.times import LONGEST, ZERO
 from plugins.fields import Field, Spec, format_arguments, parse_arguments
 from plugins.jobs import Cancelled as Cancelled
 from plugins.jobs import Completed as Completed
@@ -37,6 +37,8 @@ MAINTAINER = {
 }
 
 Result = dict[str, JSON]
+
+_TOO_LONG = "Would take longer than a century"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -190,11 +192,19 @@ class Tool(Plugin):
         if self.max_schema and version_of(spec) > self.max_schema:
             return [f"Specs of schema {version_of(spec)} are newer than {self.max_schema}"]
         strange = sorted(set(spec) - self.keys) if self.keys else []
-        return [
-            *(f"Does not support {name}" for name in strange),
-            *(f"The program {name} is missing" for name in self.programs if not shutil.which(name)),
-            *self.declines(test, spec),
-        ]
+        try:
+            return [
+                *(f"Does not support {name}" for name in strange),
+                *(f"The program {name} is missing" for name in self.programs if not shutil.which(name)),
+                *self.declines(test, spec),
+            ] or self._reasons_of_length(test, spec)
+        except Invalid as trouble:  # a duration that its type lets through, but nobody can reckon with
+            return [trouble.message]
+        except OverflowError:
+            return [_TOO_LONG]
+
+    def _reasons_of_length(self, test: str, spec: Spec) -> list[str]:
+        return [_TOO_LONG] if self.duration(test, spec) > LONGEST else []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -108,9 +108,11 @@ def parse_arguments(
 def _parser(name: str, fields: Iterable[Field]) -> _Parser:
     parser = _Parser(prog="task", usage=f"Usage: task [task-options] {name} [test-options]")
     for field in fields:
-        short_and_long = field.flags.split()
-        positive = [flag for flag in short_and_long if not flag.startswith(_OPPOSITES)]
-        negative = [flag for flag in short_and_long if flag.startswith(_OPPOSITES)]
+        flags = field.flags.split()
+        # Only a switch is turned off with a flag; --no-delay is a flag like any other.
+        opposites = _OPPOSITES.get(field.kind, ())
+        negative = [flag for flag in flags if flag.startswith(opposites)]
+        positive = [flag for flag in flags if flag not in negative]
         parser.add_option(*positive, dest=field.name, help=field.help, **_ACTIONS[field.kind])
         if negative:
             help_no, action = (
@@ -133,7 +135,7 @@ _ACTIONS: dict[str, dict[str, Any]] = {
     "switch": {"action": "store_true"},
     "opt-out": {"action": "store_false"},
 }
-_OPPOSITES = ("--no-", "--do-")
+_OPPOSITES: dict[str, str] = {"switch": "--no-", "opt-out": "--do-"}
 
 
 def _read(field: Field, value: JSON) -> JSON:

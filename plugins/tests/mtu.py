@@ -47,5 +47,9 @@ TEST = Test(
         },
         {"schema": 2, "dest": "2001:db8::1", "ip-version": 6},
     ),
-    result_examples=({"schema": 1, "succeeded": True, "mtu": 1500}, {"succeeded": True, "mtu": 9000}),
+    result_examples=(
+        {"schema": 1, "succeeded": True, "mtu": 1500},
+        {"succeeded": True, "mtu": 9000},
+        {"schema": 1, "succeeded": False, "mtu": 1500},
+    ),
 )

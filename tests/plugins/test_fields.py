@@ -29,6 +29,7 @@ FIELDS = (
     Field("clean", "Boolean", "--clean --do-clean", kind="opt-out", help="Leave it"),
     Field("protocol", "String", "--protocol", level=lambda value: 1 if value == "icmp" else 4),
     Field("ports", "IPPortRange", "--ports", read=_read_pair, write=_write_pair),
+    Field("no-delay", "Boolean", "--no-delay", kind="flag"),
     Field("silent", "String"),
 )
 
@@ -57,6 +58,7 @@ FIELDS = (
         (["--data", "null"], {"schema": 1, "data": None}),
         (["--names"], {"schema": 1, "names": True}),
         (["--no-names"], {"schema": 1, "names": False}),
+        (["--no-delay"], {"schema": 1, "no-delay": True}),  # its name begins so; it turns nothing off
         (["--clean"], {"schema": 1, "clean": False}),
         (["--do-clean"], {"schema": 1, "clean": True}),
         (["--ports", "5-7"], {"schema": 1, "ports": {"lower": 5, "upper": 7}}),
