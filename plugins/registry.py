@@ -34,6 +34,7 @@ from plugins.tests import (
     snmpgetbgm,
     snmpset,
     throughput,
+    tls,
     wifibssid,
 )
 from plugins.tools import (
@@ -47,6 +48,7 @@ from plugins.tools import (
     sleepbgm,
     snooze,
     tcpping,
+    tlspy,
     tracemtu,
 )
 
@@ -71,6 +73,7 @@ TESTS = (
     snmpgetbgm.TEST,
     snmpset.TEST,
     throughput.TEST,
+    tls.TEST,
     wifibssid.TEST,
 )
 TOOLS = (
@@ -84,6 +87,7 @@ TOOLS = (
     sleepbgm.TOOL,
     snooze.TOOL,
     tcpping.TOOL,
+    tlspy.TOOL,
     tracemtu.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
