@@ -6,16 +6,24 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.api import docs, node, openapi, plugins, results, runs, schedule, stat, tasks
+from chalicelib.api import docs, node, openapi, plugins, results, runs, schedule, stat, tasks, upkeep
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
-from chalicelib.service import archiving, running
+from chalicelib.service import archiving, debugging, heartbeats, running
 from chalicelib.ticks import archive, dispatch, plan, reap
 
 app = Chalice(app_name="pscheduler")
 app.api.binary_types = []  # what is binary is decided answer by answer: chalicelib/api/answer.py
+
+
+@app.middleware("all")
+def follow_debug(event: Any, get_response: Any) -> Any:
+    """Every event, whoever handles it, finds the log as talkative as /debug has it."""
+    debugging.follow()
+    return get_response(event)
+
 
 # --- pages -------------------------------------------------------------------------------------
 
@@ -25,6 +33,11 @@ page(app, "/hostname", GET=node.hostname)
 page(app, "/clock", GET=node.clock)
 page(app, "/schedule-horizon", GET=node.schedule_horizon)
 page(app, "/status", GET=node.status)
+page(app, "/limits", GET=node.limits)
+page(app, "/mtu", GET=node.mtu_safe)
+page(app, "/mtu-safe", GET=node.mtu_safe)
+page(app, "/debug", GET=upkeep.get_debug, PUT=upkeep.put_debug)
+page(app, "/exception", GET=upkeep.exception)
 
 page(app, "/tests", GET=plugins.tests)
 page(app, "/tests/{name}", GET=plugins.test)
@@ -54,6 +67,8 @@ page(app, "/monitor", GET=schedule.monitor)
 page(app, "/stat/control/pause", GET=stat.pause)
 page(app, "/stat/archiving/backlog", GET=stat.archiving_backlog)
 page(app, "/stat/archiving/upcoming", GET=stat.archiving_upcoming)
+page(app, "/stat/http-queue/backlog", GET=stat.http_queue_backlog)
+page(app, "/stat/http-queue/length", GET=stat.http_queue_length)
 page(app, "/stat/runs/{state}", GET=stat.runs)
 
 page(app, "/openapi.json", GET=openapi.openapi)
@@ -90,19 +105,19 @@ def archive_tick(event: Any) -> None:
 
 @app.on_sqs_message(queue=queues.PLAN.full_name, batch_size=1, name="plan_task")
 def plan_task(event: Any) -> None:
-    for message in queues.messages(event):
+    for message in heartbeats.taken(queues.PLAN, event):
         plan.plan_task(message["task"], dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.RUNS.full_name, batch_size=1, name="run")
 def run(event: Any) -> None:
-    for message in queues.messages(event):
+    for message in heartbeats.taken(queues.RUNS, event):
         running.run(message["task"], message["run"], Machine())
 
 
 @app.on_sqs_message(queue=queues.DELIVERIES.full_name, batch_size=1, name="deliver")
 def deliver(event: Any) -> None:
-    for message in queues.messages(event):
+    for message in heartbeats.taken(queues.DELIVERIES, event):
         archiving.deliver(message["run"], message["number"], dt.datetime.now(UTC))
 
 

@@ -45,6 +45,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
         else:
             answer = _answer(called, raw, names)
         response = negotiation.sent(answer, raw.headers, with_body=raw.method != "HEAD")
+        LOG.debug("%s %s: %d", raw.method, raw.path, answer.status)  # no query: there may be a key in it
         return _too_large(called, raw) if negotiation.is_too_large(response) else response
 
     app.route(path, methods=list(_METHODS), content_types=["*/*"], name=path)(view)

@@ -1,12 +1,15 @@
 """Pages about the node itself (contract/api.md, Administrative)."""
 
+from chalicelib.api import requester
 from chalicelib.api.http import API_LEVEL, Answer, Request, as_json
-from chalicelib.api.operations import operation
-from chalicelib.api.shapes import CLOCK, DURATION, STATUS, STRING
+from chalicelib.api.operations import Argument, document, operation
+from chalicelib.api.shapes import BOOLEAN, CLOCK, DURATION, STATUS, STRING, shape
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.task import HORIZON
 from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.outside.clock import clock_state
-from chalicelib.service import heartbeats
+from chalicelib.service import heartbeats, pathmtu
+from chalicelib.service.tasking import NO_LIMITS
 from chalicelib.settings import settings
 
 
@@ -52,3 +55,36 @@ def status(request: Request) -> Answer:
         **heartbeats.describe(request.now),
     }
     return as_json(request, document)
+
+
+@operation(
+    "Node",
+    arguments=[Argument("dest", "A host's name or address", STRING, required=True)],
+    answer=shape({"safe": BOOLEAN, "message": STRING}),
+)
+def mtu_safe(request: Request) -> Answer:
+    """Whether packets as large as leave here reach a host in one piece.
+
+    Takes as long as tracing the path does. What cannot be measured is not safe.
+    """
+    if "dest" not in request.args:
+        raise Invalid("The argument dest is missing")
+    safe, message = pathmtu.verdict(request.args["dest"])
+    return as_json(request, {"safe": safe, "message": message})
+
+
+@operation(
+    "Node",
+    arguments=[document("proposal", "A task", required=True), requester.ARGUMENT],
+    answer=shape({"passed": BOOLEAN, "diags": STRING}),
+    errors=[403],
+)
+def limits(request: Request) -> Answer:
+    """Whether this node's limits would let a task pass, and why.
+
+    Without any configured, everything passes.
+    """
+    if not isinstance(request.document("proposal"), dict):
+        raise Invalid("proposal: must be an object")
+    requester.hints(request)
+    return as_json(request, {"passed": True, "diags": NO_LIMITS})

@@ -16,7 +16,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import parse_timestamp
 from chalicelib.service import access, archiving, coordinating
-from chalicelib.service.cancelling import cancel_run
+from chalicelib.service.cancelling import delete_run as discard
 from chalicelib.service.placing import place_at
 from chalicelib.store import deliveries, tasks
 from chalicelib.store import runs as store
@@ -220,12 +220,12 @@ def put_run(request: Request, task: str, run: str) -> Answer:
 
 @operation("Runs", arguments=[KEY], errors=[403, 409])
 def delete_run(request: Request, task: str, run: str) -> Answer:
-    """Cancel a run.
+    """Forget a run.
 
-    One that has not begun is forgotten; the tool of one under way is stopped.
+    One under way is cancelled instead, and its tool stopped.
     """
     found = tasks.get(identifier(task))
     access.require_write(found, request.caller, request.key)
     uuid = identifier(run)
-    cancel_run(found, store.get(found.uuid, uuid).uuid, request.now)
+    discard(found, store.get(found.uuid, uuid).uuid, request.now)
     return Answer("OK")

@@ -170,11 +170,13 @@ _SERVICE = shape(
         **dict.fromkeys(("last", "expected"), nullable(TIME)),
     }
 )
+_QUEUE = shape({**dict.fromkeys(("waiting", "delayed", "under-way"), COUNT), "last": nullable(TIME)})
 STATUS = shape(
     {
         "time": TIME,
         "limits": shape({"ok": BOOLEAN}, {"error": STRING}),
         "services": shape(dict.fromkeys(("ticker", "scheduler", "runner", "archiver"), _SERVICE)),
+        "queues": {"type": "object", "additionalProperties": _QUEUE},
         "runs": shape(dict.fromkeys(("last-finished", "last-scheduled"), nullable(TIME))),
     }
 )

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.runstate import State
 from chalicelib.domain.times import parse_duration, parse_timestamp
 from chalicelib.service import pausing
-from chalicelib.store import census, deliveries
+from chalicelib.store import census, deliveries, errands
 
 COUNTED = (
     State.PENDING,
@@ -46,6 +46,18 @@ def archiving_backlog(request: Request) -> Answer:
 def archiving_upcoming(request: Request) -> Answer:
     """Deliveries whose next attempt is to come."""
     return Answer(str(deliveries.count_upcoming(request.now)))
+
+
+@operation("Statistics")
+def http_queue_backlog(request: Request) -> Answer:
+    """Requests to other nodes that were never attempted."""
+    return Answer(str(errands.backlog()))
+
+
+@operation("Statistics")
+def http_queue_length(request: Request) -> Answer:
+    """Requests to other nodes that are still to be heard."""
+    return Answer(str(errands.length()))
 
 
 _BOUND = "as an instant or as a duration from now such as -PT1H"

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 
-from chalicelib.api import catalogue, shapes
+from chalicelib.api import catalogue, requester, shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
 from chalicelib.api.operations import EXPANDED, KEY, document, flag, integer, moment, operation
 from chalicelib.domain.documents import contains, sanitized
@@ -75,7 +75,7 @@ def _as_they_are(listed: list[Task]) -> list[Task]:
 
 @operation(
     "Tasks",
-    arguments=[flag("expanded", "Send the client to its task"), DETAIL],
+    arguments=[flag("expanded", "Send the client to its task"), DETAIL, requester.ARGUMENT],
     body=catalogue.task,
     answer=shapes.HREF,
     answers={303: "With ``expanded``: the task is where Location says"},
@@ -86,7 +86,7 @@ def post_task(request: Request) -> Answer:
 
     Its first run is placed before the answer.
     """
-    hints = {"requester": request.caller, "server": request.server}
+    hints = requester.hints(request)
     task = tasking.create(request.json(), len(request.body), hints, request.now)
     if not request.flag("expanded"):
         return as_json(request, href(request, task.uuid))

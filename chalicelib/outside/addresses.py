@@ -17,15 +17,29 @@ _ENTRY, _ADDRESS = 40, slice(20, 24)  # struct ifreq with 64-bit pointers, and t
 _IPV6_TABLE = pathlib.Path("/proc/net/if_inet6")
 
 
+LOOPBACK = ("127.0.0.1", "::1")
+"""The others of 127.0.0.0/8 are not this machine's in pScheduler's eyes: no interface has them."""
+
+
 def is_local(address: str) -> bool:
-    """Whether an address is this machine's, or loopback; text that is no address is not."""
+    """Whether an address is one of this machine's; text that is no address is not."""
+    plain = _plain(address)
+    return plain in LOOPBACK or plain in own_addresses()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own to itself."""
+    return _plain(address) in LOOPBACK
+
+
+def _plain(address: str) -> str | None:
+    """An address without its scope, IPv4 as such; None for text that is none."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return False
+        return None
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    plain = mapped or found
-    return plain.is_loopback or str(plain) in own_addresses()
+    return str(mapped or found)
 
 
 def own_addresses() -> frozenset[str]:

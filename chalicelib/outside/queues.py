@@ -95,6 +95,29 @@ def send_many(queue: Queue, messages: list[tuple[dict[str, JSON], dt.timedelta]]
             raise RuntimeError(f"{len(answer['Failed'])} messages were refused by {queue.full_name}")
 
 
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """About how many messages a queue holds: to be taken, held back, and being worked on."""
+
+    waiting: int
+    delayed: int
+    under_way: int
+
+    def describe(self) -> dict[str, JSON]:
+        return {"waiting": self.waiting, "delayed": self.delayed, "under-way": self.under_way}
+
+
+def load(queue: Queue) -> Load:
+    """What a queue holds now, as SQS estimates it."""
+    names = (
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesDelayed",
+        "ApproximateNumberOfMessagesNotVisible",
+    )
+    answer = client("sqs").get_queue_attributes(QueueUrl=queue_url(queue.name), AttributeNames=list(names))
+    return Load(*(int(answer["Attributes"].get(name, 0)) for name in names))
+
+
 def messages(event: Iterable[Any]) -> list[dict[str, JSON]]:
     """The messages in an event of a queue."""
     return [json.loads(record.body) for record in event]

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import logging
+from collections.abc import Callable
 
 from chalicelib.domain.errors import Conflict, NotFound, StaleRun
 from chalicelib.domain.run import Run
@@ -10,7 +11,7 @@ from chalicelib.domain.runstate import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
 from chalicelib.service.booking import give_back
-from chalicelib.store import runs, tasks
+from chalicelib.store import deliveries, runs, tasks
 
 LOG = logging.getLogger(__name__)
 
@@ -48,9 +49,23 @@ def cancel_run(task: Task, run: str, now: dt.datetime) -> None:
 
     One that is over stays as it ended. Raises Conflict when it keeps changing under our hands.
     """
+    _persistently(_cancel, task, run, now)
+
+
+def delete_run(task: Task, run: str, now: dt.datetime) -> None:
+    """Forget a run and what was delivered of it; one under way is cancelled instead, which stops its tool.
+
+    Raises Conflict when it keeps changing under our hands.
+    """
+    _persistently(_delete, task, run, now)
+
+
+def _persistently(
+    work: Callable[[Task, Run, dt.datetime], None], task: Task, run: str, now: dt.datetime
+) -> None:
     for _ in range(TRIES):
         try:
-            return _cancel(task, runs.get(task.uuid, run), now)
+            return work(task, runs.get(task.uuid, run), now)
         except StaleRun:
             continue
         except NotFound:
@@ -64,6 +79,14 @@ def _cancel(task: Task, run: Run, now: dt.datetime) -> None:
         remove(task, run)
     elif run.state is not State.NONSTART and may_become(run.state, State.CANCELED):
         runs.change(run.evolve(state=State.CANCELED))  # its time stays taken: the tool needs a while to stop
+
+
+def _delete(task: Task, run: Run, now: dt.datetime) -> None:
+    if run.state.is_finished and run.state is not State.CLEANUP:
+        deliveries.delete(deliveries.of_run(run.uuid))
+        remove(task, run)
+    else:
+        _cancel(task, run, now)
 
 
 def remove(task: Task, run: Run) -> None:
