@@ -42,12 +42,22 @@ def show(spec: Spec, result: Result) -> list[Block]:
     if "parse" in spec:
         rows.append(("Found", f"{spec['parse']!r}: {'yes' if result.get('found') else 'no'}"))
     blocks: list[Block] = [Rows(rows)]
+    if "phases" in result:
+        blocks.append(Rows([(LABELS[name], taken) for name, taken in result["phases"].items()]))
     if result.get("headers"):
         blocks.append(Rows(list(result["headers"].items())))
     if "content" in result:
         blocks.append(Preformatted(result["content"]))
     return blocks
 
+
+LABELS = {
+    "dns": "Looking Up",
+    "connect": "Connecting",
+    "tls": "TLS",
+    "first-byte": "First Byte",
+    "total": "Total",
+}
 
 # fmt: off
 FIELDS = (
@@ -63,6 +73,8 @@ FIELDS = (
     Field("ip-version", "ip-version", "--ip-version", kind="int", since=3, label="IP Version", help="Version of IP to use, 4 or 6"),
     Field("headers", HEADERS, "--header", kind="list", since=4, read=read_headers, write=write_headers,
           label="Headers", help="Header to send, as 'Name: value'; repeat for several"),
+    Field("phases", "Boolean", "--phases --no-phases", kind="switch", since=5, label="Phases",
+          help="Report how long looking up, connecting, TLS and the wait for the answer took"),
 )
 # fmt: on
 
@@ -77,6 +89,16 @@ _MEMBERS = {
 RESULT_1 = closed(_MEMBERS, required=("succeeded", "time"))
 RESULT_2 = closed(
     {**_MEMBERS, "status": TYPES["Cardinal"], "headers": HEADERS, "content": TYPES["String"]},
+    required=("schema", "succeeded", "time"),
+)
+
+# An addition to the contract, and only in results of specs that ask for it. Each is the time of its phase
+# alone, over all redirects: first-byte that from the connection to the answer's head; total is everything.
+RESULT_5 = closed(
+    {
+        **RESULT_2["properties"],
+        "phases": closed(dict.fromkeys(LABELS, TYPES["Duration"]), required=("total",)),
+    },
     required=("schema", "succeeded", "time"),
 )
 
@@ -95,7 +117,11 @@ TEST = Test(
     fields=FIELDS,
     participants=participants,
     null_reason="No host specified",
-    results={1: RESULT_1, 2: RESULT_2, 3: RESULT_2, 4: RESULT_2},  # what came with 3 and 4 is in specs only
+    results={
+        1: RESULT_1,
+        **dict.fromkeys((2, 3, 4), RESULT_2),  # what came with 3 and 4 is in specs only
+        5: RESULT_5,
+    },
     show=show,
     examples=(
         {"schema": 1, "url": "https://www.example.org/", "parse": "Example", "timeout": "PT5S"},
@@ -107,10 +133,23 @@ TEST = Test(
             "host-node": "node.example.org",
             "headers": {"Accept": "text/html", "Referer": "https://example.org:8443/"},
         },
+        {"schema": 5, "url": "https://www.example.org/", "phases": True},
     ),
     result_examples=(
         {"schema": 1, "succeeded": True, "time": "PT0.1S", "found": True},
         *({"schema": version, **_ANSWER} for version in (2, 3, 4)),
+        {
+            "schema": 5,
+            "succeeded": True,
+            "time": "PT0.15S",
+            "phases": {
+                "dns": "PT0.01S",
+                "connect": "PT0.02S",
+                "tls": "PT0.03S",
+                "first-byte": "PT0.08S",
+                "total": "PT0.15S",
+            },
+        },
         {"schema": 1, "succeeded": False, "time": "PT10S", "error": "Timed out"},
     ),
 )

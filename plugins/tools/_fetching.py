@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed
 from plugins.tools import _hosts
+from plugins.tools._phases import Stopwatch, timed
 
 USER_AGENT = "Mozilla/5.0 (compatible; pScheduler)"
 NO_ANSWER = 400
@@ -34,12 +35,16 @@ _SECRET_FOLDERS = ("/dev", "/etc", "/media", "/proc", "/run", "/srv", "/sys", "/
 
 @dataclasses.dataclass(frozen=True)
 class Fetched:
-    """An answer, or status 400 with the trouble as its body where there was none."""
+    """An answer, or status 400 with the trouble as its body where there was none.
+
+    ``phases`` says how much of the time was ``dns``, ``connect``, ``tls`` and ``first-byte``.
+    """
 
     status: int
     body: bytes
     encoding: str = "utf-8"
     time: dt.timedelta = dt.timedelta(0)
+    phases: Mapping[str, dt.timedelta] = dataclasses.field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -93,22 +98,37 @@ def _file_refusal(parts: urllib.parse.SplitResult) -> str | None:
 
 def fetch(url: str, headers: Mapping[str, str], limit: float, version: int | None = None) -> Fetched:
     """Fetch a URL within so many seconds, following redirects. Never raises: see ``Fetched``."""
-    begun = time.monotonic()
+    begun, watch = time.monotonic(), Stopwatch()
+    asking = _Asking(begun + limit, version, watch)
     try:
-        fetched = _hosts.limited(limit, lambda: _follow(url, headers, begun + limit, version))
+        fetched = _hosts.limited(limit, lambda: _follow(url, headers, asking))
     except TimeoutError:
         fetched = Fetched(NO_ANSWER, f"No answer in {limit:g} seconds".encode())
     except (PluginFailed, OSError, ValueError) as trouble:
         fetched = Fetched(NO_ANSWER, str(trouble).encode())
-    return dataclasses.replace(fetched, time=dt.timedelta(seconds=time.monotonic() - begun))
+    taken = dt.timedelta(seconds=time.monotonic() - begun)
+    return dataclasses.replace(fetched, time=taken, phases=watch.read())
 
 
-def _follow(url: str, headers: Mapping[str, str], deadline: float, version: int | None) -> Fetched:
+@dataclasses.dataclass(frozen=True)
+class _Asking:
+    """What holds for every request of a fetch."""
+
+    deadline: float
+    version: int | None
+    watch: Stopwatch
+
+    @property
+    def left(self) -> float:
+        return max(0.001, self.deadline - time.monotonic())
+
+
+def _follow(url: str, headers: Mapping[str, str], asking: _Asking) -> Fetched:
     if is_file(url):
         return _read_file(url)
     sent = dict(headers)
     for _ in range(MOST_HOPS):
-        answer, target = _get(url, sent, deadline, version)
+        answer, target = _get(url, sent, asking)
         if target is None:
             return answer
         onward = urllib.parse.urljoin(url, target)
@@ -129,48 +149,57 @@ def _read_file(url: str) -> Fetched:
         return Fetched(200, file.read(KEPT))
 
 
-def _get(
-    url: str, headers: Mapping[str, str], deadline: float, version: int | None
-) -> tuple[Fetched, str | None]:
+def _get(url: str, headers: Mapping[str, str], asking: _Asking) -> tuple[Fetched, str | None]:
     """One request: the answer, and where it redirects to if it does. Raises PluginFailed without one."""
     import urllib3
 
     parts = urllib.parse.urlsplit(url)
-    target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    with _pool(parts, version) as pool:
+    with _pool(parts, asking) as pool:
         try:
-            response = pool.urlopen(
-                "GET",
-                target,
-                headers=_headers(parts, headers),
-                timeout=urllib3.Timeout(total=max(0.001, deadline - time.monotonic())),
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-            )
+            with asking.watch.during("first-byte"):
+                response = _ask(pool, parts, headers, asking.left)
             with response:
                 if response.status in _REDIRECTS and response.headers.get("location"):
                     return Fetched(response.status, b""), response.headers["location"]
-                return Fetched(response.status, _body(response, deadline), _encoding(response)), None
+                return Fetched(response.status, _body(response, asking), _encoding(response)), None
         except urllib3.exceptions.HTTPError as trouble:
             raise PluginFailed(f"{url} could not be fetched: {trouble}") from trouble
 
 
-def _pool(parts: urllib.parse.SplitResult, version: int | None) -> JSON:
+def _ask(pool: JSON, parts: urllib.parse.SplitResult, headers: Mapping[str, str], limit: float) -> JSON:
+    """The answer as far as its headers."""
+    import urllib3
+
+    return pool.urlopen(
+        "GET",
+        urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, "")),
+        headers=_headers(parts, headers),
+        timeout=urllib3.Timeout(total=limit),
+        retries=False,
+        redirect=False,
+        assert_same_host=False,
+        preload_content=False,
+        decode_content=False,
+    )
+
+
+def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
     import urllib3
 
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    address = _hosts.resolve(host, version)
+    with asking.watch.during("dns"):
+        address = _hosts.resolve(host, asking.version)
     if _is_our_keeper(address, port):
         raise PluginFailed(f"{parts.netloc} is not for tests")
     if parts.scheme == "http":
-        return urllib3.HTTPConnectionPool(str(address), port)
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return urllib3.HTTPSConnectionPool(
-        str(address), port, cert_reqs="CERT_NONE", server_hostname=host, assert_hostname=False
-    )
+        pool: JSON = urllib3.HTTPConnectionPool(str(address), port)
+    else:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        pool = urllib3.HTTPSConnectionPool(
+            str(address), port, cert_reqs="CERT_NONE", server_hostname=host, assert_hostname=False
+        )
+    pool.ConnectionCls = timed(pool.ConnectionCls, asking.watch, encrypted=parts.scheme == "https")
+    return pool
 
 
 def _is_our_keeper(address: _hosts.Address, port: int) -> bool:
@@ -192,13 +221,13 @@ def _headers(parts: urllib.parse.SplitResult, given: Mapping[str, str]) -> dict[
     return {**{name: value for name, value in own.items() if name.lower() not in replaced}, **given}
 
 
-def _body(response: JSON, deadline: float) -> bytes:
+def _body(response: JSON, asking: _Asking) -> bytes:
     body = bytearray()
     while chunk := response.read1(65536):
         body += chunk
         if len(body) > KEPT:
             raise PluginFailed(f"The content is longer than {KEPT} bytes")
-        if time.monotonic() > deadline:  # a server that sends drop by drop never lets a read time out
+        if time.monotonic() > asking.deadline:  # a server that sends drop by drop never lets a read time out
             raise TimeoutError("The content did not end in time")
     return bytes(body)
 

@@ -10,7 +10,7 @@ import datetime as dt
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
-from plugins.tools import _fetching
+from plugins.tools import _fetching, _phases
 from plugins.tools._fetching import Fetched
 
 TIMEOUT = 10 * SECOND
@@ -50,7 +50,8 @@ def run(job: Job) -> JSON:
 
 
 def result(spec: Spec, fetched: Fetched) -> dict[str, JSON]:
-    """The test's result: of schema 2 where it has a status or content, which came with that."""
+    """The test's result, of the lowest schema that has what is in it: status and content came with 2,
+    phases with 5."""
     text = fetched.body.decode(fetched.encoding, errors="replace")
     found: dict[str, JSON] = {"succeeded": True, "time": format_duration(fetched.time)}
     if "parse" in spec:
@@ -59,15 +60,17 @@ def result(spec: Spec, fetched: Fetched) -> dict[str, JSON]:
         found["status"] = fetched.status
     if "keep-content" in spec or not fetched.succeeded:
         found["content"] = text[: spec.get("keep-content") or None]
-    newer = "status" in found or "content" in found
-    return {"schema": 2 if newer else 1, **found}
+    newer = 2 if "status" in found or "content" in found else 1
+    if spec.get("phases"):
+        found["phases"] = _phases.shown(fetched.phases, fetched.time)
+    return {"schema": 5 if "phases" in found else newer, **found}
 
 
 TOOL = Tool(
     name="curl",
     description="Fetch a URL and measure how long it takes",
     tests=("http",),
-    max_schema=4,
+    max_schema=5,
     declines=declines,
     duration=lambda test, spec: timeout(spec),
     run=run,

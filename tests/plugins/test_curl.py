@@ -1,11 +1,13 @@
 """The curl tool, against a web server on loopback."""
 
 import pathlib
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trustme
 
 from chalicelib.domain.times import parse_duration
 from plugins.base import PluginFailed
@@ -149,6 +151,48 @@ def test_content_that_is_not_kept_need_not_be_text(web: WebServer) -> None:
 
 def test_a_charset_that_is_none_is_ignored(web: WebServer) -> None:
     assert fetch(f"{web.url}/odd", parse="plain")["found"] is True
+
+
+def test_phases_are_reported_where_they_are_asked_for_and_never_else(web: WebServer) -> None:
+    with_phases = fetch(f"{web.url}/", phases=True)
+    without = fetch(f"{web.url}/", phases=False)
+
+    assert with_phases["schema"] == 5
+    assert with_phases["phases"].keys() == {"dns", "connect", "first-byte", "total"}
+    assert with_phases["phases"]["total"] == with_phases["time"]
+    assert (without["schema"], "phases" in without) == (1, False)
+
+
+def test_phases_add_up_over_redirects_and_are_within_the_whole(web: WebServer) -> None:
+    phases = {
+        name: parse_duration(text) for name, text in fetch(f"{web.url}/moved", phases=True)["phases"].items()
+    }
+
+    total = phases.pop("total")
+    assert sum(phases.values(), seconds(0)) <= total
+    assert phases["connect"] > seconds(0)
+    assert phases["first-byte"] > seconds(0)
+
+
+def test_the_handshake_is_a_phase_of_its_own() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with serving({"/": (200, {}, b"")}, context) as secure:
+        phases = fetch(secure.url.replace("http:", "https:"), phases=True)["phases"]
+
+    assert list(phases) == ["dns", "connect", "tls", "first-byte", "total"]
+    assert parse_duration(phases["tls"]) > seconds(0)
+
+
+def test_a_slow_answer_is_a_long_wait_for_the_first_byte(web: WebServer) -> None:
+    result = fetch(f"{web.url}/stall", phases=True, timeout="PT0.3S", **{"always-succeed": True})
+
+    assert (result["schema"], result["status"]) == (5, 400)
+    assert set(result["phases"]) >= {"dns", "connect", "total"}
+
+
+def test_a_file_has_no_phases_but_the_whole(folder: pathlib.Path) -> None:
+    assert fetch(f"file://{folder}/a%20file", phases=True)["phases"].keys() == {"total"}
 
 
 @pytest.mark.parametrize("path", ["/stall", "/long"])

@@ -51,6 +51,7 @@ def test_what_is_no_token_is_no_name_of_a_header(name: str) -> None:
         (["--ip-version", "6"], 3),
         (["--ip-version", "6", "--keep-content", "2k"], 3),
         (["--header", "A: b", "--ip-version", "6"], 4),
+        (["--phases"], 5),
     ],
 )
 def test_the_schema_is_the_lowest_that_knows_the_options(arguments: list[str], schema: int) -> None:
@@ -90,7 +91,10 @@ def test_always_succeed_that_is_off_needs_no_argument() -> None:
         ({"schema": 2, "succeeded": True, "time": "PT1S", "status": 200}, True),
         ({"schema": 3, "succeeded": True, "time": "PT1S", "content": ""}, True),
         ({"schema": 4, "succeeded": True, "time": "PT1S", "headers": {"A": "b"}}, True),
-        ({"schema": 5, "succeeded": True, "time": "PT1S"}, False),
+        ({"schema": 4, "succeeded": True, "time": "PT1S", "phases": {"total": "PT1S"}}, False),
+        ({"schema": 5, "succeeded": True, "time": "PT1S", "phases": {"total": "PT1S"}}, True),
+        ({"schema": 5, "succeeded": True, "time": "PT1S", "phases": {"more": "PT1S"}}, False),
+        ({"schema": 6, "succeeded": True, "time": "PT1S"}, False),
         ({"schema": 2, "succeeded": True}, False),
     ],
 )
@@ -108,6 +112,11 @@ def test_results_follow_their_own_versions(result: dict[str, Any], valid: bool) 
         ({"parse": "x"}, {"time": "PT1S", "found": True}, "Time .. PT1S\nFound . 'x': yes"),
         ({"parse": "x"}, {"time": "PT1S"}, "Time .. PT1S\nFound . 'x': no"),
         ({}, {"time": "PT1S", "headers": {"A-B": "c"}}, "Time . PT1S\n\nA-B . c"),
+        (
+            {},
+            {"time": "PT1S", "phases": {"dns": "P0D", "total": "PT1S"}},
+            "Time . PT1S\n\nLooking Up . P0D\nTotal ...... PT1S",
+        ),
         ({}, {"time": "PT1S", "content": "a\nb"}, "Time . PT1S\n\na\nb"),
     ],
 )
