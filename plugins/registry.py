@@ -41,8 +41,11 @@ from plugins.tools import (
     curl,
     dnspy,
     fwmtu,
+    halfping,
+    owping,
     passthrough,
     ping,
+    powstream,
     psclock,
     sleep,
     sleepbgm,
@@ -50,6 +53,7 @@ from plugins.tools import (
     tcpping,
     tlspy,
     tracemtu,
+    twping,
 )
 
 TESTS = (
@@ -80,8 +84,11 @@ TOOLS = (
     curl.TOOL,
     dnspy.TOOL,
     fwmtu.TOOL,
+    halfping.TOOL,
+    owping.TOOL,
     passthrough.TOOL,
     ping.TOOL,
+    powstream.TOOL,
     psclock.TOOL,
     sleep.TOOL,
     sleepbgm.TOOL,
@@ -89,6 +96,7 @@ TOOLS = (
     tcpping.TOOL,
     tlspy.TOOL,
     tracemtu.TOOL,
+    twping.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
 CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)
