@@ -51,6 +51,7 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
 def _imports() -> list[dict[str, Any]]:
     say("Importing ...")
     rows = [{"import": what, "ms": time} for what, time in imports.imports().items()]
+    rows.append({"import": "the registry's share of import app", "ms": imports.registry_share()})
     show("Import time, a fresh interpreter, median", rows)
     return rows
 

@@ -1,0 +1,34 @@
+"""What the registry brings along when it is imported: every start of a function pays for it."""
+
+import subprocess
+import sys
+
+HEAVY = frozenset(
+    [
+        *("asyncio", "boto3", "botocore", "chalice", "concurrent.futures", "croniter", "cryptography"),
+        *(
+            "ctypes",
+            "dns",
+            "hypothesis",
+            "http.client",
+            "isoduration",
+            "jq",
+            "jsonschema",
+            "logging.handlers",
+        ),
+        *("multiprocessing", "pyasn1", "pynamodb", "pysnmp", "referencing", "requests", "s3transfer"),
+        *("ssl", "subprocess", "unittest", "urllib.request", "urllib3"),
+        *("xml.dom", "xml.etree", "xml.sax", "yaml"),
+    ]
+)
+PROGRAM = "import sys, plugins.registry; print('\\n'.join(sys.modules))"
+
+
+def test_the_registry_imports_no_library_that_only_a_run_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    loaded = set(done.stdout.split())
+    assert "plugins.registry" in loaded
+    assert loaded & HEAVY == set()
