@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,7 +53,13 @@ def replayed(node: Node, name: str, *options: str) -> "subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
 
 
+needs_ping = pytest.mark.skipif(
+    not shutil.which("ping"), reason="the recorded host had the program ping, this one has not"
+)
+
+
 @pytest.mark.slow
+@needs_ping
 def test_tasks_live_as_in_the_recordings(node: Node) -> None:
     done = replayed(node, "lifecycle.jsonl")
 
@@ -60,6 +67,7 @@ def test_tasks_live_as_in_the_recordings(node: Node) -> None:
 
 
 @pytest.mark.slow
+@needs_ping
 def test_the_api_answers_as_in_the_recordings(node: Node, tmp_path: pathlib.Path) -> None:
     # What is missing belongs to plugins, archivers and pages that are not here yet.
     done = replayed(node, "api.jsonl", "--min", "0.6", "--patience", "3")
