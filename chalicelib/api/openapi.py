@@ -95,7 +95,7 @@ def _operation(
     arguments = [_argument(one, components) for one in (*declared.arguments, *_common(declared))]
     body = {} if declared.body is None else {"requestBody": _body(declared, components)}
     return {
-        "operationId": operation_id(page),
+        "operationId": operation_id(path, page),
         "tags": [declared.tag],
         "summary": " ".join(summary.split()).rstrip(".").replace("`", ""),
         **({"description": description} if description else {}),
@@ -105,9 +105,11 @@ def _operation(
     }
 
 
-def operation_id(page: Page) -> str:
-    """How links name a page: ``tasks.get_task``."""
-    return f"{page.__module__.rpartition('.')[2]}.{page.__name__}"
+def operation_id(path: str, page: Page) -> str:
+    """How links name a page: ``tasks.get_task``; at a second path that has the same page, with the path."""
+    name = f"{page.__module__.rpartition('.')[2]}.{page.__name__}"
+    first = next(where for where, methods in operations.PAGES.items() if page in methods.values())
+    return name if path == first else f"{name}:{path}"
 
 
 def _common(declared: Operation) -> list[Argument]:

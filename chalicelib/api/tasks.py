@@ -5,17 +5,38 @@ from collections.abc import Iterator
 
 from chalicelib.api import catalogue, requester, shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
-from chalicelib.api.operations import EXPANDED, KEY, document, flag, integer, moment, operation
+from chalicelib.api.operations import EXPANDED, KEY, document, flag, header, integer, moment, operation
 from chalicelib.domain.documents import contains, sanitized
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.service import access, tasking
 from chalicelib.service.cancelling import cancel_task
-from chalicelib.service.seeking import proposals
+from chalicelib.service.seeking import Proposal, proposals
 from chalicelib.store import tasks as store
 
 DETAIL = flag("detail", "With all that is known of it")
+_POSTED = "$response.header.Location#regex:/tasks/([^/?]+)"
+LINKS = {
+    "task": ("tasks.get_task", {"task": _POSTED}),
+    "cli": ("tasks.get_cli", {"task": _POSTED}),
+    "runtimes": ("tasks.get_runtimes", {"task": _POSTED}),
+    "runs": ("runs.list_runs", {"task": _POSTED}),
+    "first-run": ("runs.get_run", {"task": _POSTED, "run": "first"}),
+    "place": ("runs.post_run", {"task": _POSTED}),
+    "cancel": ("tasks.delete_task", {"task": _POSTED}),
+}
+"""Where a posted task leads."""
+EXAMPLES = {
+    "once": {"schema": 1, "test": {"type": "rtt", "spec": {"dest": "127.0.0.1"}}},
+    "hourly": {
+        "schema": 1,
+        "test": {"type": "idle", "spec": {"duration": "PT2S"}},
+        "schedule": {"start": "PT5M", "repeat": "PT1H", "max-runs": 3, "slip": "PT5M"},
+        "reference": {"made-by": "an example"},
+    },
+}
+
 BOUNDS = (moment("start", "Not before"), moment("end", "Not after"))
 
 
@@ -75,24 +96,48 @@ def _as_they_are(listed: list[Task]) -> list[Task]:
 
 @operation(
     "Tasks",
-    arguments=[flag("expanded", "Send the client to its task"), DETAIL, requester.ARGUMENT],
+    arguments=[
+        flag("expanded", "Send the client to its task"),
+        DETAIL,
+        flag("dry-run", "Check it, choose its tool and propose a time; store nothing"),
+        header("Idempotency-Key", "Of several requests with one key and one body, one makes a task"),
+        requester.ARGUMENT,
+    ],
     body=catalogue.task,
-    answer=shapes.HREF,
-    answers={303: "With ``expanded``: the task is where Location says"},
+    answer={"anyOf": [shapes.HREF, shapes.PROPOSAL]},
+    answers={303: "With `expanded`: the task is where Location says"},
+    headers={"Location": "The task's href"},
     errors=[403, 409, 422],
+    links=LINKS,
+    examples=EXAMPLES,
 )
 def post_task(request: Request) -> Answer:
     """Take in a task, and say where it is.
 
-    Its first run is placed before the answer.
+    Its first run is placed before the answer. A key is remembered for 24 hours; with another body it
+    is refused with 422.
     """
     hints = requester.hints(request)
-    task = tasking.create(request.json(), len(request.body), hints, request.now)
+    if request.flag("dry-run"):
+        return as_json(request, _rehearsed(*tasking.rehearse(request.json(), hints, request.now)))
+    task = tasking.create(request.json(), hints, request.now, request.headers.get("idempotency-key"))
+    own = href(request, task.uuid)
     if not request.flag("expanded"):
-        return as_json(request, href(request, task.uuid))
+        return as_json(request, own, headers={"Location": own})
     flags = "&".join(name for name in ("detail", "pretty") if request.flag(name))
-    where = href(request, task.uuid) + (f"?{flags}" if flags else "")
-    return as_json(request, href(request, task.uuid), status=303, headers={"Location": where})
+    where = own + (f"?{flags}" if flags else "")
+    return as_json(request, own, status=303, headers={"Location": where})
+
+
+def _rehearsed(task: Task, proposal: Proposal) -> dict[str, JSON]:
+    """A task as it would be, and when its first run would start."""
+    start = proposal.start
+    return {
+        "task": sanitized(task.describe()),
+        "start": format_timestamp(start) if start else None,
+        "end": format_timestamp(start + task.duration) if start else None,
+        **({"reason": proposal.reason.describe()} if proposal.reason else {}),
+    }
 
 
 @operation("Tasks", arguments=[DETAIL, KEY], answer=shapes.TASK, errors=[403], conditional=True)

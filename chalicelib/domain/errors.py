@@ -9,6 +9,7 @@ PSchedulerError
 ├── Unsupported         asks for an API level above this node's
 ├── Conflict            somebody else holds the time, or was faster
 │   ├── Blocked         a run is in the way
+│   ├── Repeated        an idempotency key was used already
 │   ├── Overtaken       something changed between reading and writing: decide again
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
@@ -22,7 +23,7 @@ PSchedulerError
 └── PluginFailed        a plugin could not do its work
     └── Cancelled       the run was cancelled while its tool worked
 
-Only ``api/http.py`` knows their HTTP numbers. No client is answered with a PluginFailed:
+Only ``api/problems.py`` knows their HTTP numbers. No client is answered with a PluginFailed:
 a failed measurement is a result.
 """
 
@@ -69,6 +70,14 @@ class Blocked(Conflict):
     def __init__(self, message: str, run: str):
         super().__init__(message)
         self.run = run
+
+
+class Repeated(Conflict):
+    """An idempotency key was used already: for ``task``, posted in a body of this ``fingerprint``."""
+
+    def __init__(self, message: str, task: str, fingerprint: str):
+        super().__init__(message)
+        self.task, self.fingerprint = task, fingerprint
 
 
 class Overtaken(Conflict):

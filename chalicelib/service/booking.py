@@ -11,10 +11,10 @@ from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.outside.machine import Machine
-from chalicelib.service import heartbeats
+from chalicelib.service import heartbeats, seeking
 from chalicelib.service.dispatching import is_imminent, send
 from chalicelib.store import timeline
-from chalicelib.store.booking import Booking, Time, commit
+from chalicelib.store.booking import Booking, New, Time, commit
 from plugins import registry
 
 
@@ -74,17 +74,17 @@ def time_for(task: Task, run: Run, now: dt.datetime) -> Time | None:
     guards = timeline.read_guards(run.start, run.end)  # before the entries: see store/timeline.py
     blocking = conflicts.blocker(timeline.read_entries(run.start, run.end), wanted, now)
     if blocking:
-        raise Blocked(f"The time is taken by run {blocking.run} of task {blocking.task}", blocking.run)
+        raise Blocked(seeking.taken_by(blocking), blocking.run)
     return Time(wanted, guards)
 
 
 def write(
-    task: Task, now: dt.datetime, runs: Sequence[Run], is_new: bool = False, taken: Time | None = None
+    task: Task, now: dt.datetime, runs: Sequence[Run], new: New | None = None, taken: Time | None = None
 ) -> Placed:
     """Write runs and the task with them, and send those that start soon. Raises Overtaken."""
     after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
-    if is_new or runs or after.plan_at != task.plan_at:
-        commit(Booking(None if is_new else task, after, runs, taken), now)
+    if new or runs or after.plan_at != task.plan_at:
+        commit(Booking(None if new else task, after, runs, taken, new), now)
     send(runs, now)
     if runs:
         heartbeats.note(heartbeats.LAST_SCHEDULED, now)

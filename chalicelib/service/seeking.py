@@ -1,14 +1,27 @@
 """Where in time a task's runs could be: the starts it wants, and what is free around them."""
 
+import dataclasses
 import datetime as dt
 import random
 from collections.abc import Sequence
 
 from chalicelib.domain import conflicts, repeat
 from chalicelib.domain.conflicts import Occupation, Range
+from chalicelib.domain.run import Reason
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import SECOND
 from chalicelib.store import timeline
+
+NO_TIME = "no-time"
+"""The code of the reason that a run is in the way."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """When a task's next run would start; None when never, or, for a reason, when no time is left for it."""
+
+    start: dt.datetime | None
+    reason: Reason | None = None
 
 
 def next_starts(task: Task, now: dt.datetime, most: int, have_to_agree: bool = False) -> list[dt.datetime]:
@@ -50,6 +63,28 @@ def choose(task: Task, ranges: Sequence[Range]) -> dt.datetime | None:
     chosen = random.choice(ranges)  # noqa: S311 - spreads load, guards nothing
     spare = (chosen.length - task.duration) // SECOND
     return chosen.lower + SECOND * random.randint(0, max(0, spare - 1))  # noqa: S311
+
+
+def propose(task: Task, now: dt.datetime) -> Proposal:
+    """Where the next run of a task would be placed now."""
+    starts = next_starts(task, now, 1)
+    if not starts:
+        return Proposal(task.next_try(now))
+    if task.is_anytime:
+        return Proposal(starts[0])
+    span = window(task, starts[0])
+    entries = timeline.read_entries(span.lower, span.upper)
+    start = choose(task, free(task, entries, span, now))
+    if start is not None:
+        return Proposal(start)
+    wanted = Occupation(span.lower, span.lower + task.duration, task.is_exclusive, task.priority)
+    blocking = conflicts.blocker(entries, wanted, now)
+    return Proposal(None, Reason(NO_TIME, taken_by(blocking), blocking.run) if blocking else None)
+
+
+def taken_by(blocking: Occupation) -> str:
+    """The sentence that names the run in the way."""
+    return f"The time is taken by run {blocking.run} of task {blocking.task}"
 
 
 def proposals(

@@ -5,12 +5,13 @@ of them has passed.
 """
 
 import datetime as dt
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import repeat, tool_choice, transforms
 from chalicelib.domain.conflicts import ANYTIME
-from chalicelib.domain.errors import Invalid, TooLarge, Unprocessable
+from chalicelib.domain.errors import Invalid, Repeated, TooLarge, Unprocessable
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.specs import check_task
@@ -25,10 +26,14 @@ from chalicelib.domain.times import (
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.outside import queues
 from chalicelib.outside.addresses import is_local
+from chalicelib.service import repeating
 from chalicelib.service.access import public_arguments
 from chalicelib.service.booking import Placed
 from chalicelib.service.placing import place_next
+from chalicelib.service.repeating import Wish
+from chalicelib.service.seeking import Proposal, propose
 from chalicelib.settings import settings
+from chalicelib.store.booking import New
 from chalicelib.store.timeline import require_bookable
 from plugins import registry
 from plugins.base import Test, Tool
@@ -39,21 +44,42 @@ LARGEST_TASK = 150_000
 NO_LIMITS = "No limits were applied"
 
 
-def create(document: JSON, size: int, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
+def create(
+    document: JSON, hints: Mapping[str, JSON], now: dt.datetime, idempotency_key: str | None = None
+) -> Task:
     """Check a posted task, choose its tool, store it, and place its first run.
 
-    Raises Invalid naming the member at fault, or Unprocessable when no tool will do.
+    With an idempotency key, the task already posted under that key, if there is one. Raises Invalid
+    naming the member at fault, or Unprocessable when no tool will do or the key was for another task.
     """
-    if size > LARGEST_TASK:
-        raise TooLarge(f"A task may have {LARGEST_TASK} characters; this one has {size}")
+    wish = repeating.wish(idempotency_key, document) if idempotency_key is not None else None
+    if wish is None:
+        return _create(document, hints, now, None)
+    try:
+        return repeating.earlier(wish, now) or _create(document, hints, now, wish)
+    except Repeated as trouble:
+        return repeating.resolved(wish, trouble)
+
+
+def _create(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, wish: Wish | None) -> Task:
     task = prepare(document, hints, now)
-    placed = place_next(task.replanned(now), now, is_new=True)
+    new = New(wish.for_task(task, now) if wish else None)
+    placed = place_next(task.replanned(now), now, new)
     _plan_on(placed, now)
     return placed.task
 
 
+def rehearse(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> tuple[Task, Proposal]:
+    """What ``create`` would make of a task, and when its first run would be; nothing is stored."""
+    task = prepare(document, hints, now).replanned(now)
+    return task, propose(task, now)
+
+
 def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
     """A posted task, checked and with its tool chosen; nothing is stored."""
+    size = len(json.dumps(document, separators=(",", ":")))
+    if size > LARGEST_TASK:
+        raise TooLarge(f"A task may have {LARGEST_TASK} characters; this one has {size}")
     check_task(document)
     test = _test(document["test"])
     spec = document["test"]["spec"]

@@ -12,9 +12,11 @@ from chalicelib.domain.conflicts import Occupation
 from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.run import Run
 from chalicelib.domain.task import Task
+from chalicelib.store import idempotency
 from chalicelib.store import runs as run_store
 from chalicelib.store import tasks as task_store
 from chalicelib.store.conditions import lost_means
+from chalicelib.store.idempotency import Once
 from chalicelib.store.tables import RunItem, TaskItem, TimelineItem, connection
 from chalicelib.store.timeline import Guards, entry, guard
 
@@ -31,6 +33,13 @@ class Time:
 
 
 @dataclasses.dataclass(frozen=True)
+class New:
+    """That a task is not stored yet; ``once`` is there where a client wants it stored once only."""
+
+    once: Once | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Booking:
     """Runs to be placed, and the task as it will then be.
 
@@ -41,18 +50,32 @@ class Booking:
     after: Task
     runs: Sequence[Run]
     time: Time | None = None
+    new: New | None = None
 
 
 def commit(booking: Booking, now: dt.datetime) -> None:
     """Write it all, or nothing.
 
-    Raises Overtaken when the task or the time is no longer as it was read: read and decide again.
+    Raises Overtaken when the task or the time is no longer as it was read: read and decide again;
+    Repeated when a new task's idempotency key was used meanwhile.
     """
+    once = booking.new.once if booking.new else None
+    try:
+        _commit(booking, once, now)
+    except Overtaken:
+        if once is not None:
+            idempotency.require_unused(once, now)
+        raise
+
+
+def _commit(booking: Booking, once: Once | None, now: dt.datetime) -> None:
     lost = Overtaken("Something changed while the run was being placed")
     with lost_means(lost), TransactWrite(connection=connection()) as transaction:
         _task(transaction, booking, now)
         for run in booking.runs:
             transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
+        if once is not None:
+            transaction.save(idempotency.to_item(once), condition=idempotency.unused(now))
         if booking.time:
             _time(transaction, booking.time.occupation, booking.time.guards)
 

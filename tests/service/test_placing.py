@@ -10,13 +10,14 @@ from chalicelib.domain.task import HORIZON, Task
 from chalicelib.service.placing import place_at, place_next
 from chalicelib.service.seeking import proposals
 from chalicelib.store import runs, tasks
+from chalicelib.store.booking import New
 from tests.builders import NOON, at, exclusive_task, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
 
 def posted(one: Task) -> list[Run]:
-    return list(place_next(one.replanned(NOON), NOON, is_new=True).runs)
+    return list(place_next(one.replanned(NOON), NOON, New()).runs)
 
 
 def test_a_one_off_is_placed_with_its_task_and_never_again() -> None:

@@ -11,6 +11,7 @@ from chalicelib.domain.task import KEEP, Task
 from chalicelib.service import cancelling, pausing, running
 from chalicelib.service.placing import place_at, place_next
 from chalicelib.store import runs, tasks, timeline
+from chalicelib.store.booking import New
 from chalicelib.ticks import dispatch, reap
 from tests.builders import NOON, at, exclusive_task, seconds, task
 from tests.service.machines import FakeMachine
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("moto_engine")
 
 
 def placed(one: Task, **later: object) -> tuple[Task, Run]:
-    found = place_next(one.replanned(NOON), NOON, is_new=True)
+    found = place_next(one.replanned(NOON), NOON, New())
     return tasks.get(one.uuid), found.runs[0]
 
 
