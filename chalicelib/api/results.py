@@ -8,6 +8,7 @@ from chalicelib.api.operations import KEY, flag, operation, word
 from chalicelib.api.runs import LOOK_EVERY, visible
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.service import access
 from chalicelib.store import tasks
@@ -38,11 +39,11 @@ def get_result(request: Request, task: str, run: str) -> Answer:
     if kind not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
     found = tasks.get(identifier(task))
-    whole = access.opens(access.reading_key(found), request.key)
     result = _wait(found, identifier(run), WAIT if request.flag("wait") else 0.0)
     merged = result.documents.result_merged
     if merged is None:
         raise NotFound("The run has no result")
+    whole = access.opens(access.reading_key(found), request.key)
     shown = merged if whole else access.sanitized(merged)
     if kind == JSON_TYPE:
         return as_json(request, shown)
@@ -58,8 +59,8 @@ def _wait(task: Task, run: str, seconds: float) -> Run:
     return found
 
 
-def _formatted(task: Task, merged: dict[str, object], kind: str, whole: bool) -> str:
-    if not merged.get("succeeded"):
+def _formatted(task: Task, merged: JSON, kind: str, whole: bool) -> str:
+    if not isinstance(merged, dict) or not merged.get("succeeded"):
         return render([Lines([FAILED])], kind)
     spec = task.spec if whole else access.sanitized(task.spec)
     return render(registry.tests()[task.test].show(spec, merged), kind)

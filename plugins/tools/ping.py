@@ -100,7 +100,7 @@ def run(job: Job) -> JSON:
     result = parse(done.stdout, spec.get("count", COUNT))
     if spec.get("hostnames", True):
         _hosts.add_names(result["roundtrips"])
-    return wrapped({"schema": 1, "succeeded": True, **result}, diags)
+    return {"schema": 1, **wrapped({"schema": 1, "succeeded": True, **result}, diags)}
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
