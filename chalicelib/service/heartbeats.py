@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import UTC, format_duration, format_timestamp, parse_timestamp, truncate
+from chalicelib.domain.times import (
+    UTC,
+    format_duration,
+    format_timestamp,
+    parse_timestamp,
+    round_up,
+    truncate,
+)
 from chalicelib.outside import queues
 from chalicelib.outside.queues import Load, Queue
 from chalicelib.store import node
@@ -86,7 +93,7 @@ def _service(
         # Its tick comes, but does anybody take what is in its queue?
         handled = notes.get(_handled(queue))
         expected = min(expected, (parse_timestamp(handled) if handled else started) + INTERVAL)
-    late = truncate(now) - expected
+    late = round_up(now - expected)
     return {
         "uptime": format_duration(truncate(now) - truncate(started)),
         "updates": known["updates"],

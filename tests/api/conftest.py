@@ -1,18 +1,29 @@
 """Pages through chalice's test client, on moto."""
 
 import json
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from chalice.local import LambdaEventConverter
 from chalice.test import Client
+
+from chalicelib.domain.run import Run
+from chalicelib.service import running
+from chalicelib.store import runs
+from tests.service.machines import FakeMachine
 
 
 class Api:
-    """A client that speaks JSON; ``caller`` is the address it comes from."""
+    """A client that speaks JSON, from this host unless ``call_from`` says otherwise."""
 
     def __init__(self, client: Client):
         self.client = client
+
+    def call_from(self, address: str) -> None:
+        """Come from another address from now on."""
+        LambdaEventConverter.LOCAL_SOURCE_IP = address
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """(status, value): JSON decoded, text as it is."""
@@ -20,7 +31,8 @@ class Api:
         sent = {"Content-Type": "application/json", "Host": "node.test", **headers}
         answer = self.client.http.request(method, path, headers=sent, body=content)
         self.headers = answer.headers
-        text = answer.body.decode()
+        self.body = answer.body
+        text = answer.body.decode(errors="replace")
         is_json = self.headers.get("Content-Type") == "application/json"
         return answer.status_code, json.loads(text) if is_json and text else text
 
@@ -28,6 +40,13 @@ class Api:
         got, value = self.ask("GET", path)
         assert got == status, value
         return value
+
+    def run(self, task: str) -> Run:
+        """Let the first run of a task happen at once; the run as it then is."""
+        uuid = task.rsplit("/", 1)[-1]
+        first = runs.get(uuid, runs.first(uuid) or "none")
+        running.run(uuid, first.uuid, FakeMachine(first.start))
+        return runs.get(uuid, first.uuid)
 
     def post_task(self, **changes: Any) -> str:
         """Post an idle task, changed as asked; its path."""
@@ -45,3 +64,10 @@ def api(moto_engine: None) -> Iterator[Api]:
 
     with Client(app) as client:
         yield Api(client)
+    LambdaEventConverter.LOCAL_SOURCE_IP = "127.0.0.1"
+
+
+def query(path: str, **arguments: str) -> str:
+    """A path with arguments, encoded; an underscore in a name stands for a hyphen."""
+    named = {name.replace("_", "-"): text for name, text in arguments.items()}
+    return f"{path}?{urllib.parse.urlencode(named)}"
