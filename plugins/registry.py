@@ -35,6 +35,7 @@ from plugins.tests import (
     snmpset,
     throughput,
     tls,
+    trace,
     wifibssid,
 )
 from plugins.tools import (
@@ -53,6 +54,7 @@ from plugins.tools import (
     tcpping,
     tlspy,
     tracemtu,
+    traceroute,
     twping,
 )
 
@@ -78,6 +80,7 @@ TESTS = (
     snmpset.TEST,
     throughput.TEST,
     tls.TEST,
+    trace.TEST,
     wifibssid.TEST,
 )
 TOOLS = (
@@ -96,6 +99,7 @@ TOOLS = (
     tcpping.TOOL,
     tlspy.TOOL,
     tracemtu.TOOL,
+    traceroute.TOOL,
     twping.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)

@@ -11,7 +11,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from chalicelib.domain.schemas import JSON
@@ -21,6 +21,7 @@ LOOKUP_LIMIT = 2.0
 """Seconds a lookup may take."""
 
 Answer = TypeVar("Answer")
+Key = TypeVar("Key", bound=Hashable)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -106,14 +107,24 @@ def _addresses(host: str) -> list[Address]:
 
 def names(addresses: Iterable[str]) -> dict[str, str]:
     """The names of addresses, looked up side by side; those without one, or without one in time, lack."""
-    asked = sorted(set(addresses))
-    lookups = [functools.partial(_name, address) for address in asked]
-    deadline = time.monotonic() + LOOKUP_LIMIT
-    found = {}
-    for address, ends in zip(asked, [_begin(lookup) for lookup in lookups], strict=True):
-        with contextlib.suppress(OSError, TimeoutError, UnicodeError):
-            found[address] = _result(ends, deadline - time.monotonic())
-    return found
+    return found(LOOKUP_LIMIT, {address: functools.partial(_name, address) for address in addresses})
+
+
+def found(
+    seconds: float,
+    lookups: Mapping[Key, Callable[[], Answer]],
+    nothing: tuple[type[Exception], ...] = (OSError, UnicodeError),
+) -> dict[Key, Answer]:
+    """What lookups running side by side find in so many seconds from now.
+
+    Those that are not done then, or that raise an error meaning that there is ``nothing``, lack.
+    """
+    deadline = time.monotonic() + seconds
+    answers = {}
+    for key, ends in [(key, _begin(lookup)) for key, lookup in lookups.items()]:
+        with contextlib.suppress(TimeoutError, *nothing):
+            answers[key] = _result(ends, deadline - time.monotonic())
+    return answers
 
 
 def _name(address: str) -> str:
