@@ -15,7 +15,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import FINAL, State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON, Task
-from chalicelib.domain.times import SECOND, format_timestamp, truncate
+from chalicelib.domain.times import EPOCH, SECOND, format_timestamp, truncate
 from chalicelib.service import charting
 from chalicelib.settings import settings
 from chalicelib.store import census, runs, tasks
@@ -74,7 +74,8 @@ def _listed(request: Request, start: dt.datetime | None, end: dt.datetime | None
         return runs.in_order(_task_argument(request), end=end)
     # A run is filed under its start; what began earlier and reaches into the range is looked for too.
     others = [state for state in State if state is not State.RUNNING]
-    earlier = census.in_order(others, start and start - LONGEST, end)
+    since = start - LONGEST if start and start > EPOCH else None
+    earlier = census.in_order(others, since, end)
     return sorted([*census.in_order([State.RUNNING], end=end), *earlier], key=lambda run: run.start)
 
 
