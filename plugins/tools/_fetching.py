@@ -14,7 +14,7 @@ import pathlib
 import stat
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed
@@ -96,10 +96,18 @@ def _file_refusal(parts: urllib.parse.SplitResult) -> str | None:
     return None
 
 
-def fetch(url: str, headers: Mapping[str, str], limit: float, version: int | None = None) -> Fetched:
-    """Fetch a URL within so many seconds, following redirects. Never raises: see ``Fetched``."""
+Save = Callable[[bytes], object]
+
+
+def fetch(
+    url: str, headers: Mapping[str, str], limit: float, version: int | None = None, save: Save | None = None
+) -> Fetched:
+    """Fetch a URL within so many seconds, following redirects. Never raises: see ``Fetched``.
+
+    ``save`` takes the body of a success piece by piece; none is kept then, so it may be of any size.
+    """
     begun, watch = time.monotonic(), Stopwatch()
-    asking = _Asking(begun + limit, version, watch)
+    asking = _Asking(begun + limit, version, watch, save)
     try:
         fetched = _hosts.limited(limit, lambda: _follow(url, headers, asking))
     except TimeoutError:
@@ -117,6 +125,7 @@ class _Asking:
     deadline: float
     version: int | None
     watch: Stopwatch
+    save: Save | None
 
     @property
     def left(self) -> float:
@@ -125,7 +134,7 @@ class _Asking:
 
 def _follow(url: str, headers: Mapping[str, str], asking: _Asking) -> Fetched:
     if is_file(url):
-        return _read_file(url)
+        return _read_file(url, asking)
     sent = dict(headers)
     for _ in range(MOST_HOPS):
         answer, target = _get(url, sent, asking)
@@ -140,13 +149,13 @@ def _follow(url: str, headers: Mapping[str, str], asking: _Asking) -> Fetched:
     raise PluginFailed(f"Redirected more than {MOST_HOPS} times")
 
 
-def _read_file(url: str) -> Fetched:
+def _read_file(url: str, asking: _Asking) -> Fetched:
     parts = urllib.parse.urlsplit(url)
     trouble = _file_refusal(parts)  # it may have changed since the tool was chosen
     if trouble:
         raise PluginFailed(trouble)
     with open(urllib.parse.unquote(parts.path), "rb") as file:
-        return Fetched(200, file.read(KEPT))
+        return Fetched(200, _taken(file.read, asking, asking.save) if asking.save else file.read(KEPT))
 
 
 def _get(url: str, headers: Mapping[str, str], asking: _Asking) -> tuple[Fetched, str | None]:
@@ -161,7 +170,9 @@ def _get(url: str, headers: Mapping[str, str], asking: _Asking) -> tuple[Fetched
             with response:
                 if response.status in _REDIRECTS and response.headers.get("location"):
                     return Fetched(response.status, b""), response.headers["location"]
-                return Fetched(response.status, _body(response, asking), _encoding(response)), None
+                save = asking.save if 200 <= response.status < 300 else None
+                body = _taken(response.read1, asking, save)
+                return Fetched(response.status, body, _encoding(response)), None
         except urllib3.exceptions.HTTPError as trouble:
             raise PluginFailed(f"{url} could not be fetched: {trouble}") from trouble
 
@@ -221,13 +232,15 @@ def _headers(parts: urllib.parse.SplitResult, given: Mapping[str, str]) -> dict[
     return {**{name: value for name, value in own.items() if name.lower() not in replaced}, **given}
 
 
-def _body(response: JSON, asking: _Asking) -> bytes:
+def _taken(read: Callable[[int], bytes], asking: _Asking, save: Save | None) -> bytes:
+    """All there is to read, or nothing where ``save`` takes it."""
     body = bytearray()
-    while chunk := response.read1(65536):
-        body += chunk
+    take = save or body.extend
+    while chunk := read(65536):
+        take(chunk)
         if len(body) > KEPT:
             raise PluginFailed(f"The content is longer than {KEPT} bytes")
-        if time.monotonic() > asking.deadline:  # a server that sends drop by drop never lets a read time out
+        if time.monotonic() > asking.deadline:  # drop by drop no read ever times out
             raise TimeoutError("The content did not end in time")
     return bytes(body)
 
