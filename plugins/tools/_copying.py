@@ -57,7 +57,7 @@ def dest_refusal(dest: str) -> str | None:
         return f"Does not write to files outside the folders under {folder}"
     if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
         return f"{path} is not a plain file"
-    return None if os.path.basename(path) else f"{path} is not the name of a file"
+    return None
 
 
 def same_file(source: str, dest: str) -> bool:

@@ -1,0 +1,205 @@
+"""The curl-d2d tool, against a web server on loopback and files of this machine."""
+
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.times import parse_duration
+from plugins.base import PluginFailed
+from plugins.tests.disk_to_disk import TEST
+from plugins.tools import _copying, _fetching, curl_d2d
+from tests.builders import at, seconds
+from tests.plugins.jobs import FakeHost, job
+from tests.plugins.web import WebServer, serving
+
+LARGE = bytes(range(256)) * 4096
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    answers = {
+        "/large": (200, {}, LARGE),
+        "/empty": (200, {}, b""),
+        "/moved": (302, {"Location": "/large"}, b""),
+        "/long": (200, {}, b"x" * 1000),
+    }
+    with serving(answers) as server:
+        server.stalls, server.drips = {"/stall"}, {"/long"}
+        yield server
+
+
+@pytest.fixture
+def dest(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A file that may be written."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path.parent))
+    return tmp_path / "a copy"
+
+
+def copy(source: str, dest: object, host: FakeHost | None = None, **spec: Any) -> dict[str, Any]:
+    """The result, which must be one that the test declares."""
+    whole = {"source": source, "dest": str(dest), **spec}
+    assert curl_d2d.TOOL.reasons_against("disk-to-disk", whole) == []
+    result: dict[str, Any] = curl_d2d.run(job(curl_d2d.TOOL, whole, host))["result"]
+    assert TEST.result_versions.problem(result) is None
+    return result
+
+
+@pytest.mark.parametrize("path", ["/large", "/moved"])
+def test_measures_what_came_and_how_fast(web: WebServer, dest: pathlib.Path, path: str) -> None:
+    result = copy(web.url + path, dest)
+
+    assert result["bytes-sent"] == len(LARGE)
+    taken = parse_duration(result["time"]).total_seconds()
+    assert result["throughput"] == pytest.approx(8 * len(LARGE) / taken, rel=0.01)
+
+
+def test_removes_the_copy_in_the_end(web: WebServer, dest: pathlib.Path) -> None:
+    copy(f"{web.url}/large", dest)
+
+    assert not dest.exists()
+
+
+@pytest.mark.parametrize("before", ["", "x" * 2**21])
+def test_leaves_the_copy_where_it_is_to(web: WebServer, dest: pathlib.Path, before: str) -> None:
+    dest.write_text(before)
+
+    copy(f"{web.url}/large", f"file://{str(dest).replace(' ', '%20')}", cleanup=False)
+
+    assert dest.read_bytes() == LARGE
+    assert dest.stat().st_mode & 0o077 == 0o044 if before else True
+
+
+def test_a_new_copy_is_for_nobody_else_to_read(web: WebServer, dest: pathlib.Path) -> None:
+    copy(f"{web.url}/large", dest, cleanup=False)
+
+    assert dest.stat().st_mode & 0o077 == 0
+
+
+def test_copies_files_of_this_machine(dest: pathlib.Path) -> None:
+    source = dest.with_name("the source")
+    source.write_bytes(LARGE)
+
+    result = copy(str(source), dest, cleanup=False)
+
+    assert result["bytes-sent"] == len(LARGE)
+    assert dest.read_bytes() == LARGE
+
+
+def test_an_empty_file_is_one_too(web: WebServer, dest: pathlib.Path) -> None:
+    result = copy(f"{web.url}/empty", dest)
+
+    assert (result["bytes-sent"], result["throughput"]) == (0, 0)
+
+
+def test_more_is_copied_than_is_ever_held(
+    web: WebServer, dest: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_fetching, "KEPT", 10)
+
+    assert copy(f"{web.url}/large", dest)["bytes-sent"] == len(LARGE)
+
+
+def test_waits_for_the_start(web: WebServer, dest: pathlib.Path) -> None:
+    host = FakeHost()
+
+    copy(f"{web.url}/large", dest, host)
+
+    assert host.slept_until == [at(2)]
+
+
+@pytest.mark.parametrize("cleanup", [True, False])
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("/nowhere", "Nothing here"), ("/stall", "No answer|timed out"), ("/long", "No answer|in time|timed out")],
+)
+def test_what_does_not_come_whole_is_a_failure_and_is_removed(
+    web: WebServer, dest: pathlib.Path, path: str, said: str, cleanup: bool
+) -> None:
+    with pytest.raises(PluginFailed, match=said):
+        copy(web.url + path, dest, timeout="PT0.3S", cleanup=cleanup)
+
+    assert not dest.exists()
+
+
+def test_a_destination_that_became_a_link_is_not_followed(web: WebServer, dest: pathlib.Path) -> None:
+    treasure = dest.with_name("treasure")
+    treasure.write_text("mine")
+    dest.symlink_to(treasure)
+
+    with pytest.raises(PluginFailed, match="not a plain file"):
+        curl_d2d.run(job(curl_d2d.TOOL, {"source": f"{web.url}/large", "dest": str(dest)}))
+
+    assert treasure.read_text() == "mine"
+    assert web.asked == []
+
+
+def test_a_full_or_missing_disk_is_a_failure(
+    web: WebServer, dest: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_copying, "dest_refusal", lambda dest: None)
+
+    with pytest.raises(PluginFailed, match="cannot be written: No such file or directory"):
+        curl_d2d.run(job(curl_d2d.TOOL, {"source": f"{web.url}/large", "dest": str(dest / "below")}))
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("-", "Copies to files of this machine only, not to -"),
+        ("http://example.org/x", "Copies to files of this machine only"),
+        ("copy", "Copies to files of this machine only"),
+        ("file://[::1", "Copies to files of this machine only"),
+        ("/etc/cron.d/x", "Does not write to files outside the folders under"),
+        ("{}/../x", "Does not write to files without a plain absolute path"),
+        ("file://{}/%2e%2e/x", "Does not write to files without a plain absolute path"),
+        ("{}/\0", "Does not write to files without a plain absolute path"),
+        ("file:x", "Does not write to files without a plain absolute path"),
+        ("{}/out/passwd", "Does not write to files outside the folders under"),
+        ("{}/nowhere/x", "Does not write to files outside the folders under"),
+        ("{}/folder", "is not a plain file"),
+        ("{}/link", "is not a plain file"),
+        ("{}/folder/", "is not a plain file"),
+    ],
+)
+def test_declines_to_write_elsewhere(dest: pathlib.Path, place: str, reason: str) -> None:
+    dest.with_name("folder").mkdir()
+    dest.with_name("out").symlink_to("/etc")
+    dest.with_name("link").symlink_to(dest)
+    spec = {"source": "http://example.org/", "dest": place.format(dest.parent)}
+
+    reasons = curl_d2d.TOOL.reasons_against("disk-to-disk", spec)
+
+    assert any(reason in each for each in reasons)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "gopher://example.org/",
+        "ftp://example.org/x",
+        "/etc/passwd",
+        "file:///proc/self/environ",
+        "x",
+        "http://[::1",
+    ],
+)
+def test_declines_to_read_elsewhere(dest: pathlib.Path, source: str) -> None:
+    assert curl_d2d.TOOL.reasons_against("disk-to-disk", {"source": source, "dest": str(dest)})
+
+
+def test_declines_to_copy_a_file_onto_itself(dest: pathlib.Path) -> None:
+    dest.write_text("mine")
+    dest.with_name("folder").symlink_to(dest.parent)
+    spec = {"source": str(dest), "dest": f"{dest.parent}/folder/{dest.name}"}
+
+    assert curl_d2d.TOOL.reasons_against("disk-to-disk", spec) == [
+        "The source and the destination are the same file"
+    ]
+
+
+def test_the_time_a_run_needs() -> None:
+    assert curl_d2d.TOOL.duration("disk-to-disk", {}) == seconds(10)
+    assert curl_d2d.TOOL.duration("disk-to-disk", {"timeout": "PT1M"}) == seconds(60)
