@@ -113,7 +113,11 @@ def test_waits_for_the_start(web: WebServer, dest: pathlib.Path) -> None:
 @pytest.mark.parametrize("cleanup", [True, False])
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("/nowhere", "Nothing here"), ("/stall", "No answer|timed out"), ("/long", "No answer|in time|timed out")],
+    [
+        ("/nowhere", "Nothing here"),
+        ("/stall", "No answer|timed out"),
+        ("/long", "No answer|in time|timed out"),
+    ],
 )
 def test_what_does_not_come_whole_is_a_failure_and_is_removed(
     web: WebServer, dest: pathlib.Path, path: str, said: str, cleanup: bool
