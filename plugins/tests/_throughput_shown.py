@@ -38,7 +38,7 @@ def _by_stream(intervals: Sequence[JSON]) -> dict[JSON, list[Entry]]:
 
 def _table(title: str, entries: Sequence[Entry], named: bool = False) -> Table:
     """One row an entry, with the columns that any of them has something for."""
-    present = {name for entry in entries for name, value in entry.items() if value not in (None, False)}
+    present = {name for entry in entries for name in entry if _is_there(entry[name])}
     columns = [column for column in COLUMNS if column[1] & present or column[0] in ALWAYS]
     columns = [column for column in columns if named or column[0] != "Stream"]
     return Table(
@@ -48,6 +48,10 @@ def _table(title: str, entries: Sequence[Entry], named: bool = False) -> Table:
         title=title,
         headed=True,
     )
+
+
+def _is_there(value: JSON) -> bool:
+    return value is not None and value is not False
 
 
 def _interval(entry: Entry) -> str:

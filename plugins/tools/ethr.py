@@ -1,0 +1,133 @@
+"""ethr: performs throughput with Microsoft's program of the same name (contract/tools.md section 4).
+
+Version 1 does not talk to those before, which perfSONAR packages as ``ethr0``: the ends use that where
+one of them has nothing newer. The output, read in ``_ethr_output.py``, is alike.
+"""
+
+import datetime as dt
+import shutil
+from collections.abc import Sequence
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND, ZERO
+from plugins.base import Host, Job, PluginFailed, Spec, Tool
+from plugins.tools import _ethr_output, _throughput
+from plugins.tools._merging import merge
+from plugins.tools._throughput import Ends, Told, Unwanted, length, member, set_up, whole_seconds
+
+PORT = 5201
+DATA_SCHEMA = 4
+CLIENT_WAIT = 3 * SECOND
+"""What the client gives the server's side to get ready after the start."""
+NEW, OLD = "ethr", "ethr0"
+
+KEYS = frozenset(
+    (
+        *("schema", "source", "source-node", "dest", "dest-node", "local-address", "ip-version", "link-rtt"),
+        *("duration", "omit", "parallel", "bandwidth", "buffer-length", "ip-tos", "udp", "reverse"),
+        *("loopback", "single-ended", "single-ended-port"),
+    )
+)
+
+
+def declines(test: str, spec: Spec) -> list[str]:
+    installed = shutil.which(NEW) or shutil.which(OLD)
+    return [] if installed else [f"The programs {NEW} and {OLD} are missing"]
+
+
+def _omit(spec: Spec) -> int:
+    """In whole seconds, as ethr counts."""
+    omitted = member(spec, "omit", ZERO)
+    return whole_seconds(omitted) if omitted else 0
+
+
+def _sending(spec: Spec) -> dt.timedelta:
+    return (whole_seconds(length(spec)) + _omit(spec)) * SECOND
+
+
+def duration(test: str, spec: Spec) -> dt.timedelta:
+    return set_up(spec) + _sending(spec) + CLIENT_WAIT + 2 * SECOND
+
+
+def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
+    version = {"schema": DATA_SCHEMA, "ethr_major_version": 1} if shutil.which(NEW) else {}
+    return {**version, **({"server_port": PORT} if participant == 1 else {})}
+
+
+def program(data: Sequence[JSON]) -> str:
+    """The program that all participants have."""
+    versions = [entry.get("ethr_major_version", 0) if isinstance(entry, dict) else 0 for entry in data]
+    return NEW if all(isinstance(version, int) and version >= 1 for version in versions) else OLD
+
+
+def client_argv(name: str, spec: Spec, ends: Ends, port: int) -> list[str]:
+    protocol = "udp" if spec.get("udp") else "tcp"
+    seconds = _sending(spec) // SECOND
+    common = [("-l", spec.get("buffer-length")), ("-r", spec.get("reverse"))]
+    own = {
+        NEW: [
+            ("-port", port),
+            ("-ip", ends.source),
+            ("-b", spec.get("bandwidth")),
+            ("-n", spec.get("parallel", 1)),
+            ("-tos", spec.get("ip-tos")),
+        ],
+        OLD: [("-ports", f"{protocol}={port}"), ("-n", spec.get("parallel"))],
+    }
+    always = ["-no", f"-{ends.version}", "-t", "b", "-c", ends.dest, "-d", f"{seconds}s", "-p", protocol]
+    return [name, *always, *_throughput.options([*own[name], *common])]
+
+
+def server_argv(name: str, spec: Spec, ends: Ends, port: int) -> list[str]:
+    protocol = "udp" if spec.get("udp") else "tcp"
+    where = {NEW: ["-port", str(port), "-ip", ends.dest], OLD: ["-ports", f"{protocol}={port}"]}
+    return [name, "-no", f"-{ends.version}", "-s", *where[name]]
+
+
+def run(job: Job) -> JSON:
+    """Raises PluginFailed where this end could not do its part."""
+    return _throughput.perform(job, PORT, _client, _server)
+
+
+def _client(job: Job, told: Told) -> JSON:
+    spec, ends = job.spec, _throughput.find_ends(job.spec)
+    command = client_argv(program(job.participant_data), spec, ends, told["server_port"])
+    job.wait_for_start()
+    job.sleep(CLIENT_WAIT)
+    done = job.host.execute(command, (_sending(spec) + set_up(spec)).total_seconds())
+    diags = _throughput.describe(command, done)
+    if done.status != 0:
+        raise PluginFailed(_throughput.complaint(command, done), diags)
+    try:
+        return _throughput.result(_ethr_output.parse(done.stdout, _omit(spec)), diags)
+    except PluginFailed as trouble:
+        raise PluginFailed(trouble.message, diags) from trouble
+
+
+def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
+    """A server until the client must be done: it never ends by itself, unless it cannot listen."""
+    spec, ends = job.spec, _throughput.find_ends(job.spec)
+    command = server_argv(program(job.participant_data), spec, ends, told["server_port"])
+    job.wait_for_start()
+    end = job.host.now() + CLIENT_WAIT + _sending(spec) + set_up(spec)
+    limit = (end - job.host.now() + SECOND).total_seconds()
+    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
+    diags = _throughput.describe(command, done)
+    if not done.stopped:
+        raise PluginFailed(_throughput.complaint(command, done), diags)
+    return _throughput.result({}, diags)
+
+
+TOOL = Tool(
+    name="ethr",
+    description="Measure throughput with ethr",
+    tests=("throughput",),
+    preference=-10,
+    max_schema=7,
+    keys=KEYS,
+    declines=declines,
+    duration=duration,
+    participant_data=participant_data,
+    run=run,
+    merge=merge,
+)

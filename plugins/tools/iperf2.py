@@ -1,0 +1,118 @@
+"""iperf2: performs throughput with the program iperf, version 2 (contract/tools.md section 4).
+
+Its output is read in ``_iperf2_output.py``.
+"""
+
+import datetime as dt
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND
+from plugins.base import Host, Job, PluginFailed, Spec, Tool
+from plugins.tools import _iperf2_output, _throughput
+from plugins.tools._merging import merge
+from plugins.tools._throughput import Ends, Told, Unwanted, length, set_up, whole_seconds
+
+PORT = 5001
+CLIENT_WAIT = SECOND
+"""What the client gives the server's side to get ready after the start."""
+
+KEYS = frozenset(
+    (
+        *("schema", "source", "source-node", "dest", "dest-node", "local-address", "ip-version", "link-rtt"),
+        *("duration", "interval", "parallel", "window-size", "bandwidth", "fq-rate", "buffer-length"),
+        *("congestion", "udp", "loopback", "single-ended", "single-ended-port"),
+    )
+)
+
+
+def declines(test: str, spec: Spec) -> list[str]:
+    unlimited = "bandwidth" in spec and not spec.get("udp")
+    return ["Keeps to a bandwidth with UDP only"] if unlimited else []
+
+
+def duration(test: str, spec: Spec) -> dt.timedelta:
+    return set_up(spec) + length(spec) + CLIENT_WAIT + SECOND
+
+
+def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
+    return {"server_port": PORT} if participant == 1 else {}
+
+
+def client_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
+    return [
+        *("iperf", "-e", "--format", "b", "-p", str(port), *_family(ends)),
+        *_throughput.options(
+            [
+                ("-c", ends.dest),
+                ("-t", whole_seconds(length(spec))),
+                ("-m", True),
+                ("-u", spec.get("udp")),
+                ("-i", _throughput.interval(spec)),
+                ("-P", spec.get("parallel")),
+                ("-w", spec.get("window-size")),
+                ("-b", spec.get("bandwidth")),
+                ("--fq-rate", spec.get("fq-rate")),
+                ("-l", spec.get("buffer-length")),
+                ("-B", ends.source),
+                ("-Z", spec.get("congestion")),
+            ]
+        ),
+    ]
+
+
+def server_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
+    return ["iperf", "-s", "-p", str(port), *_family(ends), *(["-u"] if spec.get("udp") else [])]
+
+
+def _family(ends: Ends) -> list[str]:
+    return ["-V"] if ends.version == 6 else []
+
+
+def run(job: Job) -> JSON:
+    """Raises PluginFailed where this end could not do its part."""
+    return _throughput.perform(job, PORT, _client, _server)
+
+
+def _client(job: Job, told: Told) -> JSON:
+    spec = job.spec
+    command = client_argv(spec, _throughput.find_ends(spec), told["server_port"])
+    job.wait_for_start()
+    job.sleep(CLIENT_WAIT)
+    done = job.host.execute(command, (length(spec) + set_up(spec)).total_seconds())
+    diags = _throughput.describe(command, done)
+    # A refused connection ends it with status 0, and words on stderr.
+    if done.status != 0 or done.stderr.strip():
+        raise PluginFailed(_throughput.complaint(command, done), diags)
+    try:
+        return _throughput.result(_iperf2_output.parse(done.stdout), diags)
+    except PluginFailed as trouble:
+        raise PluginFailed(trouble.message, diags) from trouble
+
+
+def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
+    """A server until the client must be done: it never ends by itself, unless it cannot listen."""
+    spec = job.spec
+    command = server_argv(spec, _throughput.find_ends(spec), told["server_port"])
+    job.wait_for_start()
+    end = job.host.now() + CLIENT_WAIT + length(spec) + set_up(spec)
+    limit = (end - job.host.now() + SECOND).total_seconds()
+    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
+    diags = _throughput.describe(command, done)
+    if not done.stopped:
+        raise PluginFailed(_throughput.complaint(command, done), diags)
+    return _throughput.result({}, diags)
+
+
+TOOL = Tool(
+    name="iperf2",
+    description="Measure throughput with iperf 2",
+    tests=("throughput",),
+    max_schema=7,
+    keys=KEYS,
+    programs=("iperf",),
+    declines=declines,
+    duration=duration,
+    participant_data=participant_data,
+    run=run,
+    merge=merge,
+)

@@ -1,0 +1,147 @@
+"""nuttcp: performs throughput with the program of the same name (contract/tools.md section 4).
+
+Its output is read in ``_nuttcp_output.py``. Version 6, which some systems still have, does without the
+jitter of UDP, and without bursts.
+"""
+
+import datetime as dt
+import re
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND
+from plugins.base import Host, Job, PluginFailed, Spec, Tool
+from plugins.tools import _affinity, _nuttcp_output, _throughput
+from plugins.tools._merging import merge
+from plugins.tools._throughput import Ends, Told, Unwanted, length, whole_seconds
+
+PORT = 5001
+DATA_PORT = 5101
+"""The first of the ports for data, one a stream."""
+CLIENT_WAIT = 2 * SECOND
+"""What the client gives the server's side to get ready after the start."""
+SPARE = 4 * SECOND
+KNOWS_JITTER = 7
+"""The first version that knows the option."""
+
+KEYS = frozenset(
+    (
+        *("schema", "source", "source-node", "dest", "dest-node", "ip-version", "duration", "interval"),
+        *("bandwidth", "bandwidth-strict", "burst-size", "buffer-length", "window-size", "mss", "parallel"),
+        *("ip-tos", "udp", "reverse", "reverse-connections", "single-ended", "single-ended-port"),
+        *("client-cpu-affinity", "server-cpu-affinity", "loopback"),
+    )
+)
+
+
+def duration(test: str, spec: Spec) -> dt.timedelta:
+    return length(spec) + SPARE + CLIENT_WAIT
+
+
+def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
+    return {"server_port": PORT, "data_port_start": DATA_PORT} if participant == 1 else {}
+
+
+def client_argv(spec: Spec, ends: Ends, told: Told, version: int) -> list[str]:
+    """``version`` is the major one of the program."""
+    window, tos = spec.get("window-size"), spec.get("ip-tos")
+    return [
+        *("nuttcp", *_ports(told), f"-{ends.version}"),
+        *_throughput.options(
+            [
+                ("-T", whole_seconds(length(spec))),
+                ("-i", _throughput.interval(spec)),
+                ("-N", spec.get("parallel")),
+                ("-w", max(1, round(window / 1024)) if window is not None else None),  # in KB
+                ("-M", spec.get("mss")),
+                ("-u", spec.get("udp")),
+                ("-j", bool(spec.get("udp")) and version >= KNOWS_JITTER),
+                ("-l", spec.get("buffer-length")),
+                ("-c", f"{int(tos)}T" if tos is not None else None),
+                *_direction(spec),
+            ]
+        ),
+        *_rate(spec),
+        ends.dest,
+    ]
+
+
+def _ports(told: Told) -> list[str]:
+    return ["-p", str(told.get("data_port_start", DATA_PORT)), "-P", str(told["server_port"])]
+
+
+def _direction(spec: Spec) -> list[tuple[str, bool]]:
+    """With -r the server sends. The sender makes the connections, unless -F turns that round."""
+    reverse, from_dest = bool(spec.get("reverse")), bool(spec.get("reverse-connections"))
+    return [("-r", reverse), ("-F", reverse != from_dest)]
+
+
+def _rate(spec: Spec) -> list[str]:
+    """In Kbit/s; strict rates are kept from packet to packet, or from burst to burst."""
+    bandwidth, burst = spec.get("bandwidth"), spec.get("burst-size")
+    if bandwidth is None and burst is None:
+        return []
+    kilobits = "0.0" if bandwidth is None else str(max(1, int(bandwidth) // 1000))
+    strictly = "i" if spec.get("bandwidth-strict") or burst is not None else ""
+    return [f"-R{strictly}{kilobits}{f'/{int(burst)}' if burst is not None else ''}"]
+
+
+def server_argv(ends: Ends, told: Told) -> list[str]:
+    """A server for one client."""
+    return ["nuttcp", "-S", "-1", "--nofork", *_ports(told), f"-{ends.version}"]
+
+
+def run(job: Job) -> JSON:
+    """Raises PluginFailed where this end could not do its part."""
+    return _throughput.perform(job, PORT, _client, _server)
+
+
+def _client(job: Job, told: Told) -> JSON:
+    spec, ends = job.spec, _throughput.find_ends(job.spec)
+    pinned, note = _affinity.pin(job.host, spec.get("client-cpu-affinity"), ends.source, ends.dest)
+    version = _ask_version(job.host) if spec.get("udp") else KNOWS_JITTER
+    command = [*pinned, *client_argv(spec, ends, told, version)]
+    job.wait_for_start()
+    job.sleep(CLIENT_WAIT)
+    done = job.host.execute(command, (length(spec) + SPARE).total_seconds())
+    diags = note + _throughput.describe(command, done)
+    if done.status != 0:
+        raise PluginFailed(_throughput.complaint(command, done), diags)
+    try:
+        return _throughput.result(_nuttcp_output.parse(done.stdout), diags)
+    except PluginFailed as trouble:
+        raise PluginFailed(trouble.message, diags) from trouble
+
+
+def _ask_version(host: Host) -> int:
+    found = re.search(r"nuttcp-(\d{1,4})", host.execute(["nuttcp", "-V"], timeout=5).stdout)
+    return int(found[1]) if found else 0
+
+
+def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
+    """A server until its client has left; one that never comes is for the client to explain."""
+    spec, ends = job.spec, _throughput.find_ends(job.spec)
+    pinned, note = _affinity.pin(job.host, spec.get("server-cpu-affinity"), ends.dest, ends.dest)
+    command = [*pinned, *server_argv(ends, told)]
+    job.wait_for_start()
+    end = job.host.now() + CLIENT_WAIT + length(spec) + SPARE
+    limit = (end - job.host.now() + SECOND).total_seconds()
+    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
+    diags = note + _throughput.describe(command, done)
+    if not done.stopped and done.status != 0:
+        raise PluginFailed(_throughput.complaint(command, done), diags)
+    return _throughput.result({}, diags)
+
+
+TOOL = Tool(
+    name="nuttcp",
+    description="Measure throughput with nuttcp",
+    tests=("throughput",),
+    preference=5,
+    max_schema=7,
+    keys=KEYS,
+    programs=("nuttcp",),
+    duration=duration,
+    participant_data=participant_data,
+    run=run,
+    merge=merge,
+)
