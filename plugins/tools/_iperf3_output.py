@@ -29,7 +29,12 @@ _INTEGERS = {
 }
 
 
-def read(output: str) -> Object:
+def parse(output: str) -> Object:
+    """The intervals and the summary. Raises PluginFailed where iperf3 failed or has no summary."""
+    return _measurement(_read(output))
+
+
+def _read(output: str) -> Object:
     """The last document in the output: warnings may precede it, and clients that a server refused.
 
     Raises PluginFailed where there is none, with what iperf3 says is wrong where it says so.
@@ -51,8 +56,7 @@ def redacted(output: str) -> str:
     return re.sub(r'("system_info"\s*:\s*)"(?:[^"\\]|\\.)*"', r'\1"(removed)"', output)
 
 
-def measurement(document: Object) -> Object:
-    """The intervals and the summary. Raises PluginFailed where it has no summary."""
+def _measurement(document: Object) -> Object:
     end = _object(document, "end")
     # With UDP, "sum" has the losses and the jitter, which are not in "sum_sent".
     total = _object(end, "sum") or _object(end, "sum_sent")

@@ -159,10 +159,9 @@ def _result(command: Sequence[str], done: Completed, note: str) -> dict[str, JSO
     if "{" not in done.stdout:
         raise PluginFailed(_throughput.complaint(command, done), diags)
     try:
-        measured = _iperf3_output.measurement(_iperf3_output.read(done.stdout))
+        return _throughput.result(_iperf3_output.parse(done.stdout), diags)
     except PluginFailed as trouble:
         raise PluginFailed(trouble.message, diags) from trouble
-    return _throughput.result(measured, diags)
 
 
 TOOL = Tool(

@@ -168,10 +168,10 @@ def merge(spec: Spec, results: Sequence[JSON]) -> Result:
     """What one end sent and the other received; both must have succeeded."""
     for number in (0, 1):
         entry = results[number] if number < len(results) else None
-        succeeded = isinstance(entry, dict) and entry.get("succeeded") is True
-        if not succeeded or not isinstance(entry.get("result"), dict):
-            said = entry.get("error") if isinstance(entry, dict) else None
-            return {"succeeded": False, "error": f"Participant {number}: {said or 'there is no result'}"}
+        known = entry if isinstance(entry, dict) else {}
+        if known.get("succeeded") is not True or not isinstance(known.get("result"), dict):
+            said = known.get("error") or "there is no result"
+            return {"succeeded": False, "error": f"Participant {number}: {said}"}
     sent, received = results[0]["result"], results[1]["result"]
     members = {**{name: sent.get(name) for name in SENT}, **{name: received.get(name) for name in RECEIVED}}
     missing = [name for name, value in members.items() if not isinstance(value, str)]
