@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.api import docs, node, openapi, plugins, results, runs, schedule, stat, tasks, upkeep
+from chalicelib.api import advice, docs, node, openapi, plugins, results, runs, schedule, stat, tasks, upkeep
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
@@ -41,18 +41,32 @@ page(app, "/exception", GET=upkeep.exception)
 
 page(app, "/tests", GET=plugins.tests)
 page(app, "/tests/{name}", GET=plugins.test)
-page(app, "/tests/{name}/spec", GET=plugins.test_spec)
-page(app, "/tests/{name}/spec/is-valid", GET=plugins.spec_is_valid)
-page(app, "/tests/{name}/participants", GET=plugins.participants)
-page(app, "/tests/{name}/tools", GET=plugins.test_tools)
-page(app, "/tools", GET=plugins.tools)
+page(app, "/tests/{name}/schema", GET=plugins.test_schema)
+page(app, "/tests/{name}/spec", GET=advice.test_spec)
+page(app, "/tests/{name}/spec/is-valid", GET=advice.spec_is_valid, POST=advice.posted_spec_is_valid)
+page(app, "/tests/{name}/participants", GET=advice.participants, POST=advice.posted_participants)
+page(app, "/tests/{name}/tools", GET=advice.test_tools, POST=advice.posted_test_tools)
+page(app, "/tools", GET=advice.tools, POST=advice.posted_tools)
 page(app, "/tools/{name}", GET=plugins.tool)
+page(app, "/tools/{name}/schema", GET=plugins.tool_schema)
 page(app, "/archivers", GET=plugins.archivers)
 page(app, "/archivers/{name}", GET=plugins.archiver)
-page(app, "/archivers/{name}/data-is-valid", GET=plugins.archiver_data_is_valid)
+page(app, "/archivers/{name}/schema", GET=plugins.archiver_schema)
+page(
+    app,
+    "/archivers/{name}/data-is-valid",
+    GET=advice.archiver_data_is_valid,
+    POST=advice.posted_archiver_data_is_valid,
+)
 page(app, "/contexts", GET=plugins.contexts)
 page(app, "/contexts/{name}", GET=plugins.context)
-page(app, "/contexts/{name}/data-is-valid", GET=plugins.context_data_is_valid)
+page(app, "/contexts/{name}/schema", GET=plugins.context_schema)
+page(
+    app,
+    "/contexts/{name}/data-is-valid",
+    GET=advice.context_data_is_valid,
+    POST=advice.posted_context_data_is_valid,
+)
 
 page(app, "/tasks", GET=tasks.list_tasks, POST=tasks.post_task)
 page(app, "/tasks/{task}", GET=tasks.get_task, DELETE=tasks.delete_task)

@@ -5,12 +5,13 @@ them, each with its number pinned.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chalicelib.domain import specs
 from chalicelib.domain.schemas import JSON, Versions, closed
 from plugins import registry
+from plugins.base import Test, Tool
 
 Schema = dict[str, JSON]
 
@@ -36,6 +37,23 @@ def any_version(versions: Versions, **sections: Schema) -> Schema:
         for number, checker in sorted(versions.checkers.items(), reverse=True)
     ]
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
+
+
+def understood(tool: Tool, test: Test) -> dict[int, Schema]:
+    """{version: schema} of the specs of a test that a tool understands."""
+    return {
+        number: _only(schema, tool.keys) if tool.keys else schema
+        for number, schema in by_version(test.spec_versions).items()
+        if not tool.max_schema or number <= tool.max_schema
+    }
+
+
+def _only(schema: Schema, names: Collection[str]) -> Schema:
+    """A schema without the members that are not named."""
+    return {
+        **schema,
+        "properties": {name: kind for name, kind in schema["properties"].items() if name in names},
+    }
 
 
 @functools.cache
