@@ -1,5 +1,6 @@
 # make run    a node on this machine, http://127.0.0.1:8000/pscheduler/, until Ctrl-C
 # make test   everything that is checked, from nothing
+# make plugin-check NAME=rtt    looks a plugin over
 # Variables of run: PORT ADDRESS STATE ENGINE=ministack|moto TLS=1 FIRST=0
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ WORKERS ?= 2
 VENV := .local/venv/bin
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 
-.PHONY: run test check format bench soak setup clean
+.PHONY: run test check format bench soak plugin-check setup clean
 .SILENT:
 
 run: setup
@@ -39,7 +40,13 @@ format: setup
 bench: setup
 	$(VENV)/python -m bench
 
+plugin-check: setup
+	$(if $(NAME),,$(error say which plugins: make plugin-check NAME=rtt))
+	$(VENV)/python -m local.plugin_check $(NAME)
+
 soak: setup
+	echo "Any input to plugins, ten thousand times each ..."
+	HYPOTHESIS_PROFILE=thorough $(VENV)/python -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py
 	$(VENV)/python -m bench.soak
 
 setup:
