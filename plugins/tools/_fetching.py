@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed
 from plugins.tools import _hosts
-from plugins.tools._phases import Stopwatch, timed
+from plugins.tools._phases import Stopwatch, timed, tls
 
 USER_AGENT = "Mozilla/5.0 (compatible; pScheduler)"
 NO_ANSWER = 400
@@ -207,7 +207,7 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
     else:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         pool = urllib3.HTTPSConnectionPool(
-            str(address), port, cert_reqs="CERT_NONE", server_hostname=host, assert_hostname=False
+            str(address), port, ssl_context=tls(), server_hostname=host, assert_hostname=False
         )
     pool.ConnectionCls = timed(pool.ConnectionCls, asking.watch, encrypted=parts.scheme == "https")
     return pool

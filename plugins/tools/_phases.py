@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import functools
 import time
 from collections.abc import Iterator, Mapping
 
@@ -31,6 +32,19 @@ class Stopwatch:
     def read(self) -> Mapping[str, dt.timedelta]:
         """The phases there were, in the order they ended."""
         return {phase: dt.timedelta(seconds=taken) for phase, taken in list(self._taken.items())}
+
+
+@functools.cache
+def tls() -> JSON:
+    """How HTTPS is spoken, nothing verified; asked for beforehand, its making is in no measurement."""
+    import ssl
+
+    import urllib3.util
+
+    # Left to make one for each connection, urllib3 loads all authorities: that takes longer than a handshake.
+    context = urllib3.util.create_urllib3_context(cert_reqs=ssl.CERT_NONE)
+    context.check_hostname = False
+    return context
 
 
 def timed(connection: type[JSON], watch: Stopwatch, encrypted: bool) -> type[JSON]:

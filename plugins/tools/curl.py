@@ -36,6 +36,7 @@ def declines(test: str, spec: Spec) -> list[str]:
 def run(job: Job) -> JSON:
     """Raises PluginFailed with the body, or what went wrong, unless the spec says ``always-succeed``."""
     spec = job.spec
+    _phases.tls()
     job.wait_for_start()
     fetched = _fetching.fetch(
         spec["url"], spec.get("headers", {}), timeout(spec).total_seconds(), spec.get("ip-version")

@@ -12,7 +12,7 @@ import trustme
 from chalicelib.domain.times import parse_duration
 from plugins.base import PluginFailed
 from plugins.tests.http import TEST
-from plugins.tools import _fetching, curl
+from plugins.tools import _fetching, _phases, curl
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.web import WebServer, serving
@@ -182,6 +182,11 @@ def test_the_handshake_is_a_phase_of_its_own() -> None:
 
     assert list(phases) == ["dns", "connect", "tls", "first-byte", "total"]
     assert parse_duration(phases["tls"]) > seconds(0)
+
+
+def test_no_authorities_are_loaded_while_time_is_measured() -> None:
+    assert _phases.tls() is _phases.tls()
+    assert _phases.tls().cert_store_stats()["x509_ca"] == 0
 
 
 def test_a_slow_answer_is_a_long_wait_for_the_first_byte(web: WebServer) -> None:
