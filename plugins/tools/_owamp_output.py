@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from plugins.base import PluginFailed
-from plugins.tools._packet_records import Record, Stamp
+from plugins.tools._packet_records import Record, Stamp, Trip
 
 _STAMP = r"([0-9]{1,20}) ([01]) ([-+.0-9e]{0,20})"
 _WAY = rf"([0-9]{{1,10}}) {_STAMP} {_STAMP} ([0-9]{{1,3}})"
@@ -26,8 +26,6 @@ _FIELDS = 8
 """Of each way."""
 _HIGHEST_TIME, _HIGHEST_TTL = 2**64 - 1, 255
 
-Trip = tuple[Record, Record]
-"""A packet on its way there and on its way back."""
 Noted = TypeVar("Noted", Record, Trip)
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from chalicelib.domain.schemas import JSON
 from plugins.base import Spec
-from plugins.tools._one_way import BUCKET_WIDTH, Packet, summary
+from plugins.tools._one_way import BUCKET_WIDTH, Packet, measures_way_back, summary
 
 _UNIX_EPOCH = 2208988800
 """Seconds from 1900 to 1970."""
@@ -67,6 +67,10 @@ class Record:
         return {name: value for name, value in members.items() if value is not None}
 
 
+Trip = tuple[Record, Record]
+"""A packet on its way there and on its way back."""
+
+
 def elapsed(begin: int, end: int) -> Decimal:
     """Seconds from one time stamp to another, negative when that is the shorter way round."""
     ticks = (end - begin + 2**63) % 2**64 - 2**63
@@ -84,3 +88,9 @@ def result(records: Sequence[Record], spec: Spec) -> dict[str, JSON]:
     counted = summary([record.packet() for record in records], spec.get("bucket-width", BUCKET_WIDTH))
     raw = {"raw-packets": [record.raw() for record in records]} if spec.get("output-raw") else {}
     return {"schema": 1, "succeeded": True, **counted, **raw}
+
+
+def one_way(trips: Sequence[Trip], spec: Spec) -> dict[str, JSON]:
+    """The result of a measurement both ways: that of the way that is asked for."""
+    way = 1 if measures_way_back(spec) else 0
+    return result([trip[way] for trip in trips], spec)

@@ -18,9 +18,8 @@ from chalicelib.domain.times import format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool
 from plugins.tools import _hosts, _one_way, _packet_records
 from plugins.tools._owamp_options import beyond_code_points, options, ports, whole
-from plugins.tools._owamp_output import Trip
 from plugins.tools._owamp_output import parse_two_way as parse
-from plugins.tools._packet_records import elapsed
+from plugins.tools._packet_records import Trip, elapsed
 
 COUNT = 100
 INTERVAL = 0.1
@@ -107,16 +106,10 @@ def run(job: Job) -> JSON:
     if done.status != 0:
         raise PluginFailed(done.stderr.strip() or f"twping ended with status {done.status}", diags)
     trips = parse(done.stdout)
-    result = round_trips(trips, spec, far) if job.test == "rtt" else one_way(trips, spec)
+    result = round_trips(trips, spec, far) if job.test == "rtt" else _packet_records.one_way(trips, spec)
     if job.test == "rtt" and spec.get("hostnames", True):
         _hosts.add_names(result["roundtrips"])
     return {**result, "diags": diags}
-
-
-def one_way(trips: Sequence[Trip], spec: Spec) -> dict[str, JSON]:
-    """The latency result of the way that is asked for."""
-    way = 1 if _one_way.measures_way_back(spec) else 0
-    return _packet_records.result([trip[way] for trip in trips], spec)
 
 
 def round_trips(trips: Sequence[Trip], spec: Spec, far: str) -> dict[str, JSON]:
