@@ -1,7 +1,7 @@
 """What the program traceroute prints -> hops (contract/tools.md section 6).
 
-The program is Butskoy's, 2.x, asked for one query a hop and for addresses instead of names. Versions
-that come with other programs (paris-traceroute) print hops in the same form.
+The program is Butskoy's, 2.x, asked for one query a hop and for addresses instead of names. What
+paris-traceroute prints has the same form.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ Hop = dict[str, JSON]
 
 _HEADER = re.compile(
     r"^traceroute to \S{1,300} \((?P<address>[0-9A-Fa-f.:]{2,45})(?:%\w+)?\)"
-    r".*?(?:, (?P<size>[1-9]\d{0,8}) byte packets|$)",
+    r".*?(?:, (?P<size>[1-9]\d{0,8}) bytes? packets|$)",
     re.MULTILINE,
 )
 _LINE = re.compile(r"^\s{0,3}(?P<ttl>[1-9]\d{0,2})\s+(?P<rest>\S.*)$")
@@ -92,22 +92,20 @@ def _hops(lines: Iterable[str]) -> Iterable[tuple[int, Hop]]:
 
 
 def _hop(text: str) -> Hop:
+    mtu = _MTU.search(text)
+    return {**answer(text), **({"mtu": int(mtu["mtu"])} if mtu else {})}
+
+
+def answer(text: str) -> Hop:
+    """``192.0.2.1  0.5 ms !H`` -> who answered, after what time, with what error; empty where nobody did."""
     first, _, rest = text.partition(" ")
     address = first.partition("%")[0]  # a link's, with the interface it is on
-    hop: Hop = {}
-    if _is_address(address):
-        hop["ip"] = address
-        hop.update(_measured(rest))
-    mtu = _MTU.search(text)
-    if mtu:
-        hop["mtu"] = int(mtu["mtu"])
-    return hop
-
-
-def _measured(text: str) -> Hop:
-    time, mark = _TIME.search(text), _ERROR.search(text)
+    if not _is_address(address):
+        return {}
+    time, mark = _TIME.search(rest), _ERROR.search(rest)
     error = ERRORS.get(mark["mark"].strip("<>")) if mark else None
     return {
+        "ip": address,
         **({"rtt": milliseconds(time["ms"])} if time else {}),
         # One without a name in the dictionary of types is left out: nothing else would be valid.
         **({"error": error} if error else {}),

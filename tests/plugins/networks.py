@@ -29,6 +29,8 @@ _ROUTE = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/co
 # Errors at any rate, and addresses that can be used at once.
 _TALK = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit"
 _HASTE = "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"
+# No name server: programs that look names up are refused at once instead of waiting.
+_NAMELESS = 'mount --bind /dev/null /etc/resolv.conf; exec "$@"'
 
 
 class Network:
@@ -72,7 +74,8 @@ class Network:
 
         class Inside(Machine):
             def execute(self, argv: Sequence[str], *more: Any, **named: Any) -> Completed:
-                return super().execute(["ip", "netns", "exec", space, *argv], *more, **named)
+                inside = ["ip", "netns", "exec", space, "sh", "-c", _NAMELESS, "sh", *argv]
+                return super().execute(inside, *more, **named)
 
         return Inside()
 
