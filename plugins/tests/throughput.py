@@ -104,8 +104,9 @@ ENTRY = closed(
         "omitted": TYPES["Boolean"],
     }
 )
-"""What was measured of one stream, or of all together, over a time; rates are by the second, times in
-seconds from the start of the measurement, ``jitter`` in milliseconds, the window in bytes."""
+"""What was measured of one stream, or of all together, over a time: bits a second, and bytes in all.
+Times are in seconds from the start of the measurement, ``jitter`` in milliseconds, ``rtt`` in
+microseconds, the window in bytes."""
 
 SUMMARY = closed({"streams": {"type": "array", "items": ENTRY}, "summary": ENTRY})
 

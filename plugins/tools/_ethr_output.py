@@ -56,6 +56,7 @@ def _entry(match: "re.Match[str]", omit: int) -> Object:
 
 
 def _rates(bits: float) -> Object:
+    """Of a second: so many bits a second are as many in all."""
     return {"throughput-bits": bits, "throughput-bytes": bits / 8}
 
 
@@ -73,4 +74,5 @@ def _block(entries: Sequence[Object]) -> Object:
 def _mean(entries: Sequence[Object], counted: Sequence[Object]) -> Object:
     """The mean over all seconds that count: one in which a stream says nothing had nothing of it."""
     times = {"start": counted[0]["summary"]["start"], "end": counted[-1]["summary"]["end"]}
-    return {**times, **_rates(sum(entry["throughput-bits"] for entry in entries) / len(counted))}
+    bits = sum(entry["throughput-bits"] for entry in entries)
+    return {**times, "throughput-bits": bits / len(counted), "throughput-bytes": bits / 8}

@@ -18,7 +18,7 @@ _KIBI = 1024
 _NUMBER = r"\d{1,18}(?:\.\d{1,9})?"
 _LINE = re.compile(
     rf"^\[ *(?P<stream>\d{{1,9}}|SUM)\] +(?P<start>{_NUMBER})- *(?P<end>{_NUMBER}) sec"
-    rf" +{_NUMBER} Bytes +(?P<bits>{_NUMBER}) bits/sec(?P<rest>.*)$"
+    rf" +(?P<bytes>{_NUMBER}) Bytes +(?P<bits>{_NUMBER}) bits/sec(?P<rest>.*)$"
 )
 _REPORT = re.compile(r"^\[ *(\d{1,9})\] Server Report:")
 _NO_NUMBER = re.compile(r"^\[.*\b(?:nan|inf)\b.* bits/sec", re.IGNORECASE | re.MULTILINE)
@@ -81,12 +81,11 @@ def _lines(output: str) -> Iterator[_Line]:
 
 
 def _entry(match: "re.Match[str]") -> Object:
-    bits = float(match["bits"])
     found: Object = {
         "start": float(match["start"]),
         "end": float(match["end"]),
-        "throughput-bits": bits,
-        "throughput-bytes": bits / 8,
+        "throughput-bits": float(match["bits"]),
+        "throughput-bytes": float(match["bytes"]),
         **_rest(match["rest"]),
     }
     return found if match["stream"] == SUM else {**found, "stream-id": match["stream"]}
