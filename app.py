@@ -11,7 +11,7 @@ from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
-from chalicelib.service import archiving, debugging, heartbeats, running
+from chalicelib.service import archiving, debugging, heartbeats, planning, running
 from chalicelib.ticks import archive, dispatch, plan, reap
 
 app = Chalice(app_name="pscheduler")
@@ -69,7 +69,7 @@ page(
 )
 
 page(app, "/tasks", GET=tasks.list_tasks, POST=tasks.post_task)
-page(app, "/tasks/{task}", GET=tasks.get_task, DELETE=tasks.delete_task)
+page(app, "/tasks/{task}", GET=tasks.get_task, POST=tasks.join_task, DELETE=tasks.delete_task)
 page(app, "/tasks/{task}/cli", GET=tasks.get_cli)
 page(app, "/tasks/{task}/runtimes", GET=tasks.get_runtimes)
 page(app, "/tasks/{task}/runs", GET=runs.list_runs, POST=runs.post_run)
@@ -121,6 +121,12 @@ def archive_tick(event: Any) -> None:
 def plan_task(event: Any) -> None:
     for message in heartbeats.taken(queues.PLAN, event):
         plan.plan_task(message["task"], dt.datetime.now(UTC))
+
+
+@app.on_sqs_message(queue=queues.PEERS.full_name, batch_size=1, name="ask_peers")
+def ask_peers(event: Any) -> None:
+    for message in queues.messages(event):
+        planning.handle(message, dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.RUNS.full_name, batch_size=1, name="run")

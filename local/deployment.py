@@ -17,7 +17,7 @@ from chalicelib.store.tables import TABLES, TIME_TO_LIVE
 HERE = Path(__file__).resolve().parent.parent / ".chalice"
 RESOURCES, POLICY = HERE / "resources.json", HERE / "policy.json"
 
-FUNCTIONS = ("APIHandler", "Plan", "Dispatch", "Reap", "Archive", "PlanTask", "Run", "Deliver")
+FUNCTIONS = ("APIHandler", "Plan", "Dispatch", "Reap", "Archive", "PlanTask", "AskPeers", "Run", "Deliver")
 """The functions as Chalice names them: the pages are one, each clock and queue is another."""
 
 _NOTHING_PUBLIC = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")

@@ -140,6 +140,20 @@ def task() -> Schema:
     return {"anyOf": choices}
 
 
+@functools.cache
+def shared_task() -> Schema:
+    """A task as its lead tells the other participants of it; more than these members as clients post it."""
+    text = {"type": "string"}
+    members = {
+        "test": any_spec(),
+        "schedule": schedule(),
+        "tool": text,
+        "participants": {"type": "array", "items": text, "minItems": 2},
+        "_key": text,
+    }
+    return {"type": "object", "properties": members, "required": ["test", "tool", "participants"]}
+
+
 def components() -> dict[str, Schema]:
     """The schemas here by the names they stand under in the OpenAPI document."""
     kinds: Mapping[str, tuple[Any, Mapping[str, Any]]] = {

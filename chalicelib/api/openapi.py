@@ -47,6 +47,7 @@ _MEANINGS = {
     409: "The time is taken, or somebody else was faster",
     413: "More than the node stores or may answer",
     422: "Well-formed, but cannot be acted on",
+    424: "Another participant did not do its part; the sentence names it",
     501: "An API level above this node's",
     503: "Something the node needs did not answer; try again",
     500: "The node made a mistake",

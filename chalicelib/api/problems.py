@@ -26,6 +26,7 @@ STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
     (errors.Blocked, 409, "blocked"),
     (errors.Conflict, 409, "conflict"),
     (errors.Unavailable, 503, "unavailable"),
+    (errors.PeerTrouble, 424, "participant"),
 )
 """The status of an error, and the name of its type, are those of the first here that it is one of."""
 
@@ -42,6 +43,7 @@ _TITLES = {
     "blocked": "A run is in the way",
     "conflict": "Somebody else was faster, or holds what is asked for",
     "unavailable": "Something the node needs did not answer",
+    "participant": "Another participant did not do its part",
     MISTAKE: "The node made a mistake",
     METHOD: "The resource lacks this method",
 }

@@ -17,7 +17,6 @@ from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import parse_timestamp
 from chalicelib.service import access, archiving, coordinating
 from chalicelib.service.cancelling import delete_run as discard
-from chalicelib.service.placing import place_at
 from chalicelib.store import deliveries, tasks
 from chalicelib.store import runs as store
 
@@ -101,7 +100,7 @@ def _listed(
             yield run
 
 
-@operation("Runs", arguments=[KEY], body=START_TIME, answer=shapes.HREF, errors=[403, 409, 422])
+@operation("Runs", arguments=[KEY], body=START_TIME, answer=shapes.HREF, errors=[403, 409, 422, 424])
 def post_run(request: Request, task: str) -> Answer:
     """Place a run at the second the body asks for."""
     found = tasks.get(identifier(task))
@@ -109,8 +108,8 @@ def post_run(request: Request, task: str) -> Answer:
     start = _start_time(_object(request), request.now)
     if not found.is_lead:
         raise Invalid("Runs of this task are placed by its first participant")
-    placed = place_at(found, start, request.now)
-    return as_json(request, href(request, found.uuid, placed.runs[0].uuid))
+    placed = coordinating.place(found, start, request.now)
+    return as_json(request, href(request, found.uuid, placed.uuid))
 
 
 def _object(request: Request) -> dict[str, JSON]:
@@ -203,7 +202,7 @@ def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
     return found
 
 
-@operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422])
+@operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422, 424])
 def put_run(request: Request, task: str, run: str) -> Answer:
     """Place a run under a given identifier, or tell one that is there what its participants have said."""
     found = tasks.get(identifier(task))
@@ -212,9 +211,9 @@ def put_run(request: Request, task: str, run: str) -> Answer:
     try:
         known = store.get(found.uuid, uuid)
     except NotFound:
-        place_at(found, _start_time(body, request.now), request.now, uuid)
+        coordinating.place(found, _start_time(body, request.now), request.now, uuid)
         return Answer("OK")
-    coordinating.update(found, known, body)
+    coordinating.update(found, known, body, request.now)
     return Answer("OK")
 
 

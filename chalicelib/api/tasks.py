@@ -7,10 +7,11 @@ from chalicelib.api import catalogue, requester, shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
 from chalicelib.api.operations import EXPANDED, KEY, document, flag, header, integer, moment, operation
 from chalicelib.domain.documents import contains, sanitized
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service import access, tasking
+from chalicelib.service import access, joining, tasking
 from chalicelib.service.cancelling import cancel_task
 from chalicelib.service.seeking import Proposal, proposals
 from chalicelib.store import tasks as store
@@ -107,15 +108,15 @@ def _as_they_are(listed: list[Task]) -> list[Task]:
     answer={"anyOf": [shapes.HREF, shapes.PROPOSAL]},
     answers={303: "With `expanded`: the task is where Location says"},
     headers={"Location": "The task's href"},
-    errors=[403, 409, 422],
+    errors=[403, 409, 422, 424],
     links=LINKS,
     examples=EXAMPLES,
 )
 def post_task(request: Request) -> Answer:
     """Take in a task, and say where it is.
 
-    Its first run is placed before the answer. A key is remembered for 24 hours; with another body it
-    is refused with 422.
+    Its first run is placed before the answer, by all its participants if all of them answer. A key is
+    remembered for 24 hours; with another body it is refused with 422.
     """
     hints = requester.hints(request)
     if request.flag("dry-run"):
@@ -138,6 +139,22 @@ def _rehearsed(task: Task, proposal: Proposal) -> dict[str, JSON]:
         "end": format_timestamp(start + task.duration) if start else None,
         **({"reason": proposal.reason.describe()} if proposal.reason else {}),
     }
+
+
+@operation(
+    "Tasks",
+    arguments=[integer("participant", "Which of the participants this node is", least=1), requester.ARGUMENT],
+    body=catalogue.shared_task,
+    errors=[403, 422],
+)
+def join_task(request: Request, task: str) -> Answer:
+    """Take part in a task that another node leads, and say where it is here."""
+    number = request.integer("participant", least=1)
+    if number is None:
+        raise Invalid("The argument participant is missing")
+    hints = requester.hints(request)
+    joined = joining.join(identifier(task), number, request.json(), hints, request.now)
+    return Answer(href(request, joined.uuid))
 
 
 @operation("Tasks", arguments=[DETAIL, KEY], answer=shapes.TASK, errors=[403], conditional=True)

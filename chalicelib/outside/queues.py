@@ -42,7 +42,9 @@ class Queue:
 PLAN = Queue("plan", "plan_task", timeout=60)
 RUNS = Queue("runs", "run", timeout=900)
 DELIVERIES = Queue("deliveries", "deliver", timeout=150)
-QUEUES = (PLAN, RUNS, DELIVERIES)
+PEERS = Queue("peers", "ask_peers", timeout=90)
+"""All that has to wait for other nodes, so that nothing else waits behind it."""
+QUEUES = (PLAN, RUNS, DELIVERIES, PEERS)
 
 
 def create_queues() -> None:

@@ -5,11 +5,13 @@ import itertools
 import logging
 from collections.abc import Callable
 
+from chalicelib.domain.errand import withdrawal
 from chalicelib.domain.errors import Conflict, NotFound, StaleRun
 from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
+from chalicelib.service import errands
 from chalicelib.service.booking import give_back
 from chalicelib.store import deliveries, runs, tasks
 
@@ -27,11 +29,19 @@ def cancel_task(task: Task, now: dt.datetime) -> None:
     """
     try:
         if task.enabled:
-            task = tasks.disable(task, now)
+            task = _disable(task, now)
     except Conflict:
         LOG.info("Task %s was cancelled by somebody else", task.uuid)
     if not sweep(task, now, AT_ONCE):
         queues.send(queues.PLAN, {"task": task.uuid})
+
+
+def _disable(task: Task, now: dt.datetime) -> Task:
+    """Disable it here and, by errands stored with that, at the others if this is the lead."""
+    told = [withdrawal(task, host, now) for host in task.others.values()] if task.is_lead else []
+    off = tasks.disable(task, now, told)
+    errands.announce([errand.uuid for errand in told])
+    return off
 
 
 def sweep(task: Task, now: dt.datetime, limit: int | None = None) -> bool:

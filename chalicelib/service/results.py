@@ -14,7 +14,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
-from chalicelib.service import heartbeats
+from chalicelib.service import collecting, heartbeats
 from chalicelib.service.booking import give_back
 from chalicelib.service.performance import LocalResult
 from chalicelib.store import recording, runs
@@ -26,33 +26,47 @@ LOG = logging.getLogger(__name__)
 def conclude(task: Task, run: Run, local: LocalResult, machine: Machine) -> None:
     """Merge and store what the tool came to, free the time left, and send the result on its way.
 
-    A run that was cancelled meanwhile stays cancelled, and nothing is stored over it.
+    Only the lead merges, once the time of all participants is over; the others keep what is theirs. A
+    run that was cancelled meanwhile stays cancelled, and nothing is stored over it.
     """
-    now = machine.now()
-    ended = run.with_documents(result=local.result)
-    if not task.is_multi_result:
-        ended = _merged(task, ended, local, machine)
-    failed = not task.is_multi_result and not _succeeded(ended.documents.result_merged)
-    over = end_when_over(run.start, run.end, now)
-    final = ended.evolve(state=State.FAILED if failed else State.FINISHED, end=over, errors=local.errors)
+    ended = run.with_documents(result=local.result).evolve(errors=local.errors)
     try:
-        record(task, final, now)
+        if task.is_multi_result or not task.is_lead:
+            state = State.FINISHED if local.succeeded or task.is_multi_result else State.FAILED
+        else:
+            ended = _merged(task, _everybody_done(task, ended, machine), local, machine)
+            state = State.FINISHED if _succeeded(ended.documents.result_merged) else State.FAILED
+        now = machine.now()
+        over = end_when_over(run.start, run.end, now)
+        record(task, ended.evolve(state=state, end=over), now)
     except StaleRun:
         LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
         return
     give_back(task, run, free_from(over, run.end))
 
 
+def _everybody_done(task: Task, run: Run, machine: Machine) -> Run:
+    """Wait until the time of the run is over at all participants, its own result kept meanwhile."""
+    if not task.others:
+        return run
+    kept = runs.change(run.evolve(state=State.CLEANUP))
+    if machine.now() < run.end:
+        machine.sleep_until(run.end)
+    return kept
+
+
 def _merged(task: Task, run: Run, local: LocalResult, machine: Machine) -> Run:
     """The run with the results of all, and what the tool makes of them together."""
-    everyone = [local.entry()]
+    collected = collecting.results(task, run, local.entry(), machine)
     try:
-        merged = registry.tools()[task.tool].merge(task.spec, everyone)
+        merged = registry.tools()[task.tool].merge(task.spec, collected.results)
     except Exception as trouble:  # a plugin's own mistake must not be the node's
         LOG.exception("The tool %s could not merge run %s", task.tool, run.uuid)
         merged = {"succeeded": False, "error": f"The results could not be merged: {trouble!r}", "diags": ""}
-    survey = None if _succeeded(merged) else [machine.clock_state()]
-    return run.with_documents(result_full=everyone, result_merged=merged, clock_survey=survey)
+    survey = None if _succeeded(merged) else collecting.clocks(task, machine)
+    errors = "\n".join(filter(None, [run.errors, *collected.troubles])) or None
+    done = run.evolve(errors=errors)
+    return done.with_documents(result_full=collected.results, result_merged=merged, clock_survey=survey)
 
 
 def _succeeded(merged: JSON) -> bool:

@@ -43,7 +43,7 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
 
     Raises StaleRun when somebody else took it.
     """
-    if run.state is not State.PENDING:
+    if run.state is not State.PENDING or run.awaiting:
         return None
     if not task.enabled:
         cancelling.cancel_run(task, run.uuid, now)
@@ -97,8 +97,9 @@ def _perform_watched(task: Task, run: Run, machine: Machine) -> None:
             machine.cancel()
             worker.join(WATCH_EVERY)
             return
-    machine.cancel()
-    worker.join(WATCH_EVERY if not done else None)
+    if worker.is_alive():
+        machine.cancel()
+        worker.join(WATCH_EVERY)
     results.conclude(task, run, done[0] if done else LocalResult.too_late(run), machine)
 
 

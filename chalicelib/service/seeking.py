@@ -67,7 +67,7 @@ def choose(task: Task, ranges: Sequence[Range]) -> dt.datetime | None:
 
 def propose(task: Task, now: dt.datetime) -> Proposal:
     """Where the next run of a task would be placed now."""
-    starts = next_starts(task, now, 1)
+    starts = next_starts(task, now, 1, have_to_agree=bool(task.others))
     if not starts:
         return Proposal(task.next_try(now))
     if task.is_anytime:

@@ -10,7 +10,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.conflicts import Occupation
 from chalicelib.domain.errors import Overtaken
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
 from chalicelib.store import idempotency
 from chalicelib.store import runs as run_store
@@ -18,7 +18,7 @@ from chalicelib.store import tasks as task_store
 from chalicelib.store.conditions import lost_means
 from chalicelib.store.idempotency import Once
 from chalicelib.store.tables import RunItem, TaskItem, TimelineItem, connection
-from chalicelib.store.timeline import Guards, entry, guard
+from chalicelib.store.timeline import Guards, entry, guard, reference
 
 MOST_RUNS = 90
 """Runs one transaction can place; it holds 100 items."""
@@ -78,6 +78,24 @@ def _commit(booking: Booking, once: Once | None, now: dt.datetime) -> None:
             transaction.save(idempotency.to_item(once), condition=idempotency.unused(now))
         if booking.time:
             _time(transaction, booking.time.occupation, booking.time.guards)
+
+
+def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
+    """Forget a run that was not to be, with its time, as if the task had never had it.
+
+    Raises Overtaken when task or run changed since.
+    """
+    booked = occupation(run, current)
+    lost = Overtaken("Something changed while the run was being taken back")
+    with lost_means(lost), TransactWrite(connection=connection()) as transaction:
+        item = run_store.reference_to(run)
+        transaction.delete(item, condition=RunItem.revision == run.revision)
+        actions = task_store.progress_actions(restored, now)
+        transaction.update(
+            task_store.reference_to(restored.uuid), actions, condition=task_store.unchanged(current)
+        )
+        if booked:
+            transaction.delete(reference(booked))
 
 
 def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:

@@ -103,6 +103,11 @@ def claim(task: str, uuid: str, start: dt.datetime) -> None:
         item.update(actions, condition=RunItem.due == _due_key(DISPATCH, uuid))
 
 
+def reference_to(run: Run) -> RunItem:
+    """The run's item with its key alone, for a transaction."""
+    return RunItem(key(run.task), run.uuid)
+
+
 def delete(run: Run) -> None:
     """Forget a run, and its documents elsewhere. Raises StaleRun when it changed since it was read."""
     with lost_means(changed(run.uuid)):

@@ -62,29 +62,11 @@ def reference_to(uuid: str) -> TaskItem:
     return TaskItem(key(uuid))
 
 
-def insert(task: Task, now: dt.datetime, errands: Sequence[Errand] = ()) -> None:
-    """Store a new task, and errands with it. Raises Conflict when there is one with its uuid."""
-    taken = Conflict(f"There is a task {task.uuid} already")
-    with lost_means(taken), TransactWrite(connection=connection()) as transaction:
-        transaction.save(to_item(task, now), condition=TaskItem.task.does_not_exist())
-        errand_store.add_within(transaction, errands)
-
-
-def enable(task: Task, now: dt.datetime, dropped: Sequence[Errand] = ()) -> Task:
-    """Let a task that was stored disabled be planned, and drop errands with that."""
-    on = task.evolve(enabled=True).replanned(now)
-    with lost_means(_changed(task)), TransactWrite(connection=connection()) as transaction:
-        actions = [TaskItem.enabled.set(True), *_planning(on, now)]
-        transaction.update(reference_to(task.uuid), actions, condition=TaskItem.task.exists())
-        errand_store.drop_within(transaction, dropped)
-    return on
-
-
 def disable(task: Task, now: dt.datetime, errands: Sequence[Errand] = ()) -> Task:
     """Make sure no more runs are placed, and store errands with that. The task itself stays until purged."""
     off = task.evolve(enabled=False, plan_at=None, plan_reason=None)
-    with lost_means(_changed(task)), TransactWrite(connection=connection()) as transaction:
-        actions = [TaskItem.enabled.set(False), *_planning(off, now)]
+    with lost_means(changed(task)), TransactWrite(connection=connection()) as transaction:
+        actions = [TaskItem.enabled.set(False), *planning_actions(off, now)]
         transaction.update(reference_to(task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
         errand_store.add_within(transaction, errands)
     return off
@@ -96,13 +78,13 @@ def lease(task: Task, until: dt.datetime, now: dt.datetime) -> Task:
     Raises Conflict unless it is as it was read, and nobody else took it.
     """
     leased = task.evolve(plan_at=until)
-    _update(leased, _planning(leased, now), unchanged(task) & (TaskItem.plan_at == task.plan_at))
+    _update(leased, planning_actions(leased, now), unchanged(task) & (TaskItem.plan_at == task.plan_at))
     return leased
 
 
 def replan(task: Task, now: dt.datetime) -> None:
     """Store when the planner is to look again, unless a run was placed or the task disabled since."""
-    _update(task, _planning(task, now), unchanged(task))
+    _update(task, planning_actions(task, now), unchanged(task))
 
 
 def count_started(task: Task) -> None:
@@ -113,16 +95,16 @@ def count_started(task: Task) -> None:
 
 def delete(task: Task) -> None:
     """Forget a task that has nothing more to run, unless it changed since."""
-    with lost_means(_changed(task)):
+    with lost_means(changed(task)):
         reference_to(task.uuid).delete(condition=TaskItem.runs == task.progress.runs)
 
 
 def _update(task: Task, actions: list[Action], condition: Condition) -> None:
-    with lost_means(_changed(task)):
+    with lost_means(changed(task)):
         reference_to(task.uuid).update(actions, condition=condition)
 
 
-def _changed(task: Task) -> Conflict:
+def changed(task: Task) -> Conflict:
     return Conflict(f"Task {task.uuid} changed meanwhile")
 
 
@@ -137,7 +119,7 @@ def progress_actions(task: Task, now: dt.datetime) -> list[Action]:
         TaskItem.runs.set(task.progress.runs),
         _set_or_remove(TaskItem.first_start, task.progress.first_start),
         _set_or_remove(TaskItem.latest, task.progress.latest),
-        *_planning(task, now),
+        *planning_actions(task, now),
     ]
 
 
@@ -145,7 +127,7 @@ def _set_or_remove(attribute: Attribute[dt.datetime], value: dt.datetime | None)
     return attribute.remove() if value is None else attribute.set(value)
 
 
-def _planning(task: Task, now: dt.datetime) -> list[Action]:
+def planning_actions(task: Task, now: dt.datetime) -> list[Action]:
     where, when = _looked_at(task, now)
     reason = TaskItem.plan_reason.set(task.plan_reason) if task.plan_reason else TaskItem.plan_reason.remove()
     return [TaskItem.plan.set(where), TaskItem.plan_at.set(when), reason]

@@ -113,11 +113,16 @@ def shorten(was: Occupation, end: dt.datetime) -> None:
 
     Needs no guard: a reader who has not seen it yet only keeps clear of more than it must.
     """
-    item = TimelineItem(*_filing(was))
+    item = reference(was)
     if end <= was.start:
         item.delete()
     else:
         item.update([TimelineItem.end.set(end)])
+
+
+def reference(occupation: Occupation) -> TimelineItem:
+    """The item of an entry with its key alone."""
+    return TimelineItem(*_filing(occupation))
 
 
 def _filing(occupation: Occupation) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.task import Task
-from chalicelib.service import cancelling, heartbeats
+from chalicelib.service import cancelling, heartbeats, planning
 from chalicelib.service.placing import place_next
 from chalicelib.store import tasks
 
@@ -32,6 +32,8 @@ def tick(now: dt.datetime, shards: Iterable[int] = range(tasks.PLAN_SHARDS)) -> 
 def plan_task(uuid: str, now: dt.datetime) -> None:
     """Place a task's runs up to the horizon; or, once it is cancelled, remove those it still has.
 
+    Where other nodes have to agree, that is left to the queue of what waits for them.
+
     Never raises for what is wrong with one task: that is logged, and tried again later.
     """
     try:
@@ -39,12 +41,22 @@ def plan_task(uuid: str, now: dt.datetime) -> None:
         if not task.enabled:
             cancelling.sweep(task, now)
             return
-        _fill(task, now)
+        if task.others and task.is_lead:
+            _delegate(task, now)
+        else:
+            _fill(task, now)
     except NotFound:
         LOG.info("Task %s is gone", uuid)
     except Exception:
         LOG.exception("Task %s could not be planned", uuid)
         _postpone(uuid, now)
+
+
+def _delegate(task: Task, now: dt.datetime) -> None:
+    try:
+        planning.delegate(task, now)
+    except Conflict as trouble:
+        LOG.info("Task %s is planned by somebody else: %s", task.uuid, trouble)
 
 
 def _fill(task: Task, now: dt.datetime) -> None:

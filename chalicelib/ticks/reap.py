@@ -7,10 +7,8 @@ from collections.abc import Callable
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.runstate import State
-from chalicelib.domain.task import Task
 from chalicelib.outside import queues
-from chalicelib.service import heartbeats, results
-from chalicelib.service.cancelling import remove
+from chalicelib.service import disagreeing, errands, heartbeats, results
 from chalicelib.service.dispatching import message
 from chalicelib.store import deliveries, runs, tasks
 
@@ -21,13 +19,15 @@ AT_ONCE = 500
 def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
     for shard in range(runs.DUE_SHARDS):
-        for task, run, _ in runs.due(runs.GIVE_UP, shard, now, AT_ONCE):
-            _alone(give_up, task, run, now)
+        for why in (runs.AGREE, runs.GIVE_UP):
+            for task, run, _ in runs.due(why, shard, now, AT_ONCE):
+                _alone(give_up, task, run, now)
         for task, run, _ in runs.due(runs.PURGE, shard, now, AT_ONCE):
             _alone(forget_run, task, run, now)
     for shard in range(tasks.PLAN_SHARDS):
         for task in tasks.expired(shard, now, AT_ONCE):
             _alone(forget_task, task, now)
+    errands.tick(now)
     heartbeats.beat("ticker", now)
 
 
@@ -43,17 +43,21 @@ def _alone(work: Callable[..., None], *what: object) -> None:
 def give_up(task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
     """Put a run that has waited too long into its final state (contract/scheduler.md section 9)."""
     task, run = tasks.get(task_uuid), runs.get(task_uuid, run_uuid)
+    why, when = runs.due_for(run)
+    if why not in (runs.AGREE, runs.GIVE_UP) or when > now:
+        return  # the index was behind
+    if why == runs.AGREE:
+        disagreeing.give_up(task, run, now)
+        return
     if task.is_multi_result and run.state is State.PENDING and now < run.end:
         # Late is better than not at all for a run that goes on for hours.
         queues.send_many(queues.RUNS, [message(task.uuid, run.uuid, run.start, now)])
         return
-    _give_up(task, run)
+    _give_up(run)
 
 
-def _give_up(task: Task, run: Run) -> None:
+def _give_up(run: Run) -> None:
     match run.state:
-        case State.SCHEDULING:
-            remove(task, run)
         case State.PENDING | State.ON_DECK:
             results.give_up(run, State.MISSED, Reason("not-started", "No runner had taken it in time"))
         case State.RUNNING:

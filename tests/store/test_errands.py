@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errand import RETRY, STRAGGLING, Errand, withdrawal
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.task import KEEP
-from chalicelib.store import errands, tasks
+from chalicelib.store import errands, sharing, tasks
 from tests.builders import NOON, at, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -78,13 +78,13 @@ def test_an_errand_is_hopeless_once_all_is_forgotten_anyway(errand: Errand) -> N
 
 def test_a_task_and_its_errands_are_stored_together_or_not_at_all(errand: Errand) -> None:
     one = task(enabled=False)
-    tasks.insert(one, NOON, [errand])
+    sharing.insert(one, NOON, [errand])
 
     with pytest.raises(Conflict):
-        tasks.insert(one, NOON, [withdrawal(one, "d", NOON)])
+        sharing.insert(one, NOON, [withdrawal(one, "d", NOON)])
 
     assert errands.length() == 1
-    on = tasks.enable(one, NOON, [errand])
+    on = sharing.enable(one.evolve(enabled=True).replanned(NOON), NOON, [errand])
     assert (errands.length(), tasks.get(one.uuid).enabled, on.plan_at) == (0, True, NOON)
     off = tasks.disable(on, NOON, [errand])
     assert (errands.length(), tasks.get(one.uuid).enabled, off.plan_at) == (1, False, None)
@@ -95,7 +95,7 @@ def test_a_task_and_its_errands_are_stored_together_or_not_at_all(errand: Errand
 
 def test_a_task_is_leased_to_one_planner() -> None:
     one = task().replanned(NOON)
-    tasks.insert(one, NOON)
+    sharing.insert(one, NOON)
 
     leased = tasks.lease(one, at(120), NOON)
 

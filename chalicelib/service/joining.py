@@ -1,0 +1,81 @@
+"""Taking part in a task that another node leads (contract/api.md, ``POST /tasks/<uuid>``)."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain import hosts
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.service import checking, tasking
+from chalicelib.store import sharing, tasks
+from plugins import registry
+
+
+def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
+    """Take part in a task as the participant of a number. Doing it again is harmless.
+
+    Raises Invalid naming the member at fault.
+    """
+    task = _prepare(uuid, number, document, hints, now)
+    try:
+        sharing.insert(task, now)
+    except Conflict as trouble:
+        if not _is_same(task):
+            raise Invalid(trouble.message) from trouble
+    return task
+
+
+def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
+    if not isinstance(document, dict):
+        raise Invalid("/: must be an object")
+    posted = {name: value for name, value in document.items() if name != "participants"}
+    test, schedule = tasking.check(posted, now)
+    participants = _participants(document.get("participants"))
+    if not 0 < number < len(participants):
+        raise Invalid(f"participant: must be 1 to {len(participants) - 1}; there are {len(participants)}")
+    checking.contexts(posted.get("contexts"), len(participants))
+    _check_tool(posted, test.name)
+    return tasking.assemble(
+        posted,
+        test,
+        schedule,
+        uuid=uuid,
+        participants=participants,
+        participant=number,
+        added=now,
+        hints=hints,
+    )
+
+
+def _participants(found: JSON) -> Sequence[str]:
+    if not isinstance(found, list) or len(found) < 2:
+        raise Invalid("/participants: must be an array of all participants, two or more")
+    for number, name in enumerate(found):
+        if not isinstance(name, str):
+            raise Invalid(f"/participants/{number}: must be the name of a host")
+        try:
+            hosts.parse(name)
+        except Invalid as trouble:
+            raise Invalid(f"/participants/{number}: {trouble}") from trouble
+    return tuple(found)
+
+
+def _check_tool(document: Mapping[str, JSON], test: str) -> None:
+    name = document.get("tool")
+    tool = registry.tools().get(name) if isinstance(name, str) else None
+    if tool is None:
+        raise Invalid(f"/tool: there is no tool {name}" if name else "/tool: the lead has to choose it")
+    reasons = tasking.reasons_against(tool, test, document["test"]["spec"])
+    if reasons:
+        raise Invalid(f"/tool: {tool.name} declines here: {'; '.join(reasons)}")
+
+
+def _is_same(task: Task) -> bool:
+    """Whether the task is here already: its lead did not hear our first answer."""
+    try:
+        known = tasks.get(task.uuid)
+    except NotFound:
+        return False
+    parts = ("participant", "participants", "key", "tool", "spec", "enabled")
+    return all(getattr(known, part) == getattr(task, part) for part in parts)

@@ -1,0 +1,212 @@
+"""Planning a task that other nodes take part in, run by run, up to the horizon.
+
+Such planning waits for others, so it has a queue of its own, and a budget. Who plans a task has it on
+lease: ``plan_at`` is moved to when somebody else should look, so that two never plan the same task and
+a planner that dies leaves it to the next. Nothing sleeps: what is to be tried again is due again.
+"""
+
+import datetime as dt
+import logging
+import random
+from collections.abc import Mapping
+
+from chalicelib.domain.errors import (
+    Blocked,
+    Conflict,
+    NotFound,
+    PeerConflict,
+    PeerForgot,
+    PeerTrouble,
+    Refused,
+)
+from chalicelib.domain.run import Reason
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
+from chalicelib.outside import queues
+from chalicelib.service import booking, errands, seeking
+from chalicelib.service.agreeing import Agreement, free_of_choice, ping
+from chalicelib.service.cancelling import cancel_task
+from chalicelib.service.peering import Budget, Companions
+from chalicelib.store import tasks
+from chalicelib.store.booking import Booking, commit
+
+LOG = logging.getLogger(__name__)
+
+IN_ALL = 45.0
+"""Seconds one message may plan; the function that handles it has twice as many."""
+ENOUGH = 12.0
+"""Seconds that must be left to begin with another run."""
+LEASE = dt.timedelta(seconds=100)
+"""How long nobody else plans a task: longer than any planner lives."""
+AGAIN = 10 * SECOND
+"""When participants that did not answer are tried again, at the next tick that is."""
+NEAR = dt.timedelta(seconds=70)
+"""A run that starts sooner than this would be over by the next try: it becomes a non-starter now."""
+TRIES = 5
+"""How often a run that somebody else's keeps out is tried (contract/scheduler.md section 1)."""
+LONGEST_PAUSE = 10
+
+
+def delegate(task: Task, now: dt.datetime) -> None:
+    """Have a task planned that is due, by whoever takes the message. Raises Conflict when it changed."""
+    if task.plan_at is not None and task.plan_at <= now:
+        _announce(tasks.lease(task, now + LEASE, now))
+
+
+def _announce(task: Task, tries: int = 0, delay: dt.timedelta = 0 * SECOND) -> None:
+    if task.plan_at is not None:
+        message = {"task": task.uuid, "lease": format_timestamp(task.plan_at), "tries": tries}
+        queues.send(queues.PEERS, message, delay)
+
+
+def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
+    """Do what a message of the queue asks for: plan a task with others, or run an errand to one."""
+    if "errand" in message:
+        errands.attempt(message["errand"], now)
+    else:
+        plan_leased(message["task"], message["lease"], message["tries"], now)
+
+
+def plan_leased(uuid: str, lease: str, tries: int, now: dt.datetime) -> None:
+    """Plan the task of a message, unless somebody else did since it was sent."""
+    try:
+        task = tasks.get(uuid)
+        if not task.enabled or task.plan_at != parse_timestamp(lease):
+            return
+        plan(tasks.lease(task, now + LEASE, now), now, Budget(IN_ALL), tries)
+    except (Conflict, NotFound) as gone:
+        LOG.info("Task %s is not to be planned any more: %s", uuid, gone)
+
+
+def on_lease(task: Task, now: dt.datetime) -> Task:
+    """A new task, on lease to whoever takes it in if it is due at once."""
+    is_due = task.plan_at is not None and task.plan_at <= now
+    return task.evolve(plan_at=now + LEASE) if is_due else task
+
+
+def plan_first(task: Task, now: dt.datetime, budget: Budget) -> Task:
+    """Place the first run of a new task, while whoever posted it waits. Raises as ``plan``."""
+    return plan(task, now, budget, most=1) if task.plan_at == now + LEASE else task
+
+
+def plan(task: Task, now: dt.datetime, budget: Budget, tries: int = 0, most: int | None = None) -> Task:
+    """Place the runs of a task on lease up to the horizon, as far as the budget goes, or so many.
+
+    Raises Conflict when it was cancelled meanwhile.
+    """
+    planner = _Planner(task, now, budget, tries)
+    planner.plan(most)
+    return planner.task
+
+
+class _Planner:
+    def __init__(self, task: Task, now: dt.datetime, budget: Budget, tries: int):
+        self.task = task
+        self._began = now - dt.timedelta(seconds=budget.spent)
+        self._budget = budget
+        self._tries = tries
+
+    def _now(self) -> dt.datetime:
+        return self._began + dt.timedelta(seconds=self._budget.spent)
+
+    def _wanted(self) -> dt.datetime | None:
+        starts = seeking.next_starts(self.task, self._now(), 1, have_to_agree=True)
+        return starts[0] if starts else None
+
+    def plan(self, most: int | None) -> None:
+        placed, wanted = 0, self._wanted()
+        while wanted is not None and placed != most and self._budget.left > ENOUGH:
+            if not self._place(wanted, is_first=placed == 0):
+                return
+            placed, wanted = placed + 1, self._wanted()
+        self._look_again()
+
+    def _place(self, wanted: dt.datetime, is_first: bool) -> bool:
+        """Deal with one run; False when planning ends here, and when to look again is stored."""
+        try:
+            self._agree(wanted, is_first)
+        except (Conflict, PeerConflict) as trouble:
+            return self._try_again(wanted, trouble)
+        except PeerForgot as trouble:
+            self._give_up(wanted, Reason("forgotten", trouble.message))
+            cancel_task(self.task, self._now())
+            return False
+        except PeerTrouble as trouble:
+            return self._wait_for_peers(wanted, trouble)
+        self._tries = 0
+        return True
+
+    def _agree(self, wanted: dt.datetime, is_first: bool) -> None:
+        companions = Companions(self.task, self._budget)
+        if is_first:
+            ping(companions)
+        start = free_of_choice(companions, wanted, self._now())
+        if start is None:
+            self._give_up(wanted, _no_time(self.task, wanted, self._now()))
+        else:
+            self.task = Agreement(companions, start, self._now()).reach().task
+
+    def _give_up(self, wanted: dt.datetime, reason: Reason) -> None:
+        now = self._now()
+        run = booking.nonstarter(self.task, wanted, now, reason)
+        after = self.task.counting([run.start], now).evolve(plan_at=self.task.plan_at)
+        commit(Booking(self.task, after, [run]), now)
+        self.task = after
+
+    def _try_again(self, wanted: dt.datetime, trouble: Conflict | PeerTrouble) -> bool:
+        """Somebody holds the time, or was faster: try again a little later, a few times."""
+        if self._tries + 1 >= TRIES:
+            blocking = trouble.run if isinstance(trouble, Blocked) else None
+            message = f"Could not be placed in {TRIES} tries. {trouble.message}"
+            self._give_up(wanted, Reason("conflict", message, blocking))
+            self._tries = 0
+            return True
+        pause = SECOND * random.randint(1, LONGEST_PAUSE)  # noqa: S311 - spreads load
+        self._store(self._now() + pause + LEASE, f"Being tried again: {trouble.message}")
+        _announce(self.task, self._tries + 1, pause)
+        return False
+
+    def _wait_for_peers(self, wanted: dt.datetime, trouble: PeerTrouble) -> bool:
+        """A participant is down, or refuses: runs that cannot wait for it become non-starters."""
+        code = "refused" if isinstance(trouble, Refused) else "unreachable"
+        soon: dt.datetime | None = wanted
+        while soon is not None and self._latest(soon) < self._now() + NEAR:
+            self._give_up(soon, Reason(code, trouble.message))
+            soon = self._wanted()
+        if soon is None:
+            self._look_again()
+        else:
+            self._store(self._now() + AGAIN, trouble.message)
+        return False
+
+    def _latest(self, wanted: dt.datetime) -> dt.datetime:
+        """When it is too late for a run: its slot, or for one that is not repeated the end of its slip."""
+        schedule = self.task.schedule
+        return wanted if schedule.repeats else (schedule.start or self.task.added) + schedule.slip
+
+    def _look_again(self) -> None:
+        """Give the lease back; what is due at once is announced, so that it need not wait for a tick."""
+        now = self._now()
+        planned = self.task.replanned(now)
+        if planned.plan_at is not None and planned.plan_at <= now:
+            self._store(now + LEASE, None)
+            _announce(self.task)
+        else:
+            self.task = planned
+            tasks.replan(planned, now)
+
+    def _store(self, plan_at: dt.datetime, reason: str | None) -> None:
+        self.task = self.task.evolve(plan_at=plan_at, plan_reason=reason)
+        tasks.replan(self.task, self._now())
+
+
+def _no_time(task: Task, wanted: dt.datetime, now: dt.datetime) -> Reason:
+    span = seeking.window(task, wanted)
+    what = f"No time in common for it between {span.lower} and the end of its slip"
+    reason = Reason("no-time", f"{what}: not all participants have any")
+    try:
+        booking.time_for(task, booking.nonstarter(task, wanted, now, reason), now)
+    except Blocked as trouble:
+        return Reason("no-time", f"{what}. {trouble.message}", trouble.run)
+    return reason

@@ -1,0 +1,117 @@
+"""Several nodes in one process: the app itself behind each, and a network between them that can be broken."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
+from chalicelib.outside import peers
+from chalicelib.outside.peers import Call, Reply
+from chalicelib.settings import Identity, acting_as, settings
+from local import gateway
+from local.front import safe_for_threads
+
+Fault = Callable[[Call], Reply | PeerTrouble | None]
+"""What happens to a call instead of being answered; None where it is answered as usual."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Heard:
+    """A call that reached a node, and what was answered."""
+
+    host: str
+    line: str
+    body: Any
+    status: int
+
+
+class Party:
+    """Nodes by the hosts they are; the keys of each begin with its host. Calls are made one by one."""
+
+    def __init__(self, *hosts: str):
+        from app import app
+
+        self.hosts = hosts
+        self._app = safe_for_threads(app)
+        self._routes = gateway.Routes(app.routes)
+        self.faults: list[Fault] = []
+        self.heard: list[Heard] = []
+
+    def acting(self, host: str) -> AbstractContextManager[None]:
+        """Be one of the nodes."""
+        return acting_as(Identity(host, host))
+
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+        return [self._one(call) for call in calls]
+
+    def _one(self, call: Call) -> Reply | PeerTrouble:
+        for fault in self.faults:
+            instead = fault(call)
+            if instead is not None:
+                return instead
+        if call.host not in self.hosts:
+            return Unreachable(call.host, "cannot be reached: Connection refused")
+        status, text = self.request(call.host, call.method, call.target, call.body, settings().hostname)
+        line = f"{call.method} {call.target.removeprefix('/pscheduler')}"
+        self.heard.append(Heard(call.host, line, call.body, status))
+        return Reply(call.host, status, text)
+
+    def request(
+        self, host: str, method: str, target: str, body: Any = None, caller: str = "127.0.0.1"
+    ) -> tuple[int, str]:
+        """(status, text) of a request to a node."""
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {"Host": host, "Content-Type": "application/json"}
+        request = gateway.Request(method, target, headers, content, caller, host, 443, "https")
+        event = gateway.event(request, self._routes)
+        assert event is not None, target
+        with self.acting(host):
+            answer = gateway.response(self._app(event, gateway.Context("api", 29)))
+        return answer.status, answer.body.decode().rstrip("\n")
+
+    def api(self, host: str, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+        """(status, JSON or text) of a request to a node."""
+        status, text = self.request(host, method, f"/pscheduler{path}", body, **more)
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, text
+
+    def lines(self, host: str) -> list[str]:
+        """Method and path of what a node was asked, without arguments and identifiers."""
+        asked = [heard.line.partition("?")[0] for heard in self.heard if heard.host == host]
+        return [" ".join(["/".join(_anonymous(part) for part in line.split("/"))]) for line in asked]
+
+
+def _anonymous(part: str) -> str:
+    return "*" if part.count("-") == 4 else part
+
+
+@contextmanager
+def gathered(*hosts: str) -> Iterator[Party]:
+    """A party whose network is the one in use."""
+    party = Party(*hosts)
+    with peers.use(party):
+        yield party
+
+
+def silent(host: str) -> Fault:
+    """A node that accepts calls and never answers."""
+    return lambda call: TimedOut(host, "did not answer in time") if call.host == host else None
+
+
+def down(host: str) -> Fault:
+    """A node that is not there."""
+    return lambda call: Unreachable(host, "cannot be reached") if call.host == host else None
+
+
+def answering(host: str, method: str, part: str, status: int, text: str = "") -> Fault:
+    """A node that answers some calls with a status of its own."""
+
+    def fault(call: Call) -> Reply | None:
+        concerns = call.host == host and call.method == method and part in call.path
+        return Reply(host, status, text) if concerns else None
+
+    return fault

@@ -1,0 +1,248 @@
+"""Tasks with several participants, from their posting to their end, at lead and others. On moto."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.run import Run
+from chalicelib.domain.runstate import State
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import UTC
+from chalicelib.service import collecting, running
+from chalicelib.store import errands, runs, tasks
+from tests.party import Party, answering, down, gathered, silent
+from tests.service.machines import FakeMachine
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+STRANGER = "198.51.100.7"
+
+
+@pytest.fixture
+def party() -> Iterator[Party]:
+    with gathered(LEAD, OTHER, THIRD) as gathered_nodes:
+        yield gathered_nodes
+
+
+def idle(*hosts: str, **changes: Any) -> dict[str, Any]:
+    spec = {"schema": 2, "duration": "PT2S", "host": list(hosts)}
+    return {"schema": 1, "test": {"type": "idle", "spec": spec}, "schedule": {}, **changes}
+
+
+def idleex(*hosts: str, **changes: Any) -> dict[str, Any]:
+    document = idle(*hosts, **changes)
+    return {**document, "test": {**document["test"], "type": "idleex"}}
+
+
+def posted(party: Party, document: dict[str, Any], lead: str = LEAD) -> str:
+    status, href = party.api(lead, "POST", "/tasks", document)
+    assert status == 200, href
+    return str(href).rpartition("/")[2]
+
+
+def task_at(party: Party, host: str, uuid: str) -> Task:
+    with party.acting(host):
+        return tasks.get(uuid)
+
+
+def runs_at(party: Party, host: str, uuid: str) -> list[Run]:
+    with party.acting(host):
+        return [runs.get(uuid, run.uuid) for run in runs.in_order(uuid)]
+
+
+def perform(party: Party, host: str, uuid: str, run: Run) -> Run:
+    with party.acting(host):
+        running.run(uuid, run.uuid, FakeMachine(run.start))
+        return runs.get(uuid, run.uuid)
+
+
+def test_a_task_is_taken_in_by_all_and_its_first_run_placed_before_the_answer(party: Party) -> None:
+    uuid = posted(party, idle(LEAD, OTHER))
+
+    (here,), (there,) = runs_at(party, LEAD, uuid), runs_at(party, OTHER, uuid)
+    assert (here.uuid, here.start) == (there.uuid, there.start)
+    assert here.state is there.state is State.PENDING
+    assert here.documents.participant_data_full == there.documents.participant_data_full == [{}, {}]
+    assert not here.awaiting
+    assert not there.awaiting
+    assert party.lines(OTHER) == [
+        "GET /api",
+        "GET /tools",
+        "POST /tasks/*",
+        "GET /tasks/*",
+        "GET /",
+        "GET /tasks/*/runtimes",
+        "PUT /tasks/*/runs/*",
+        "GET /tasks/*/runs/*",
+        "PUT /tasks/*/runs/*",
+    ]
+    assert party.lines(LEAD) == []  # it need not ask itself
+
+
+def test_both_perform_and_the_lead_merges(party: Party) -> None:
+    uuid = posted(party, idle(LEAD, OTHER))
+    (run,) = runs_at(party, LEAD, uuid)
+
+    theirs = perform(party, OTHER, uuid, run)
+    ours = perform(party, LEAD, uuid, run)
+
+    assert theirs.state is State.FINISHED
+    assert theirs.documents.result is not None
+    assert theirs.documents.result_full is None
+    assert ours.state is State.FINISHED
+    assert ours.documents.result_full == [ours.documents.result, theirs.documents.result]
+    assert ours.documents.result_merged["succeeded"] is True
+    assert ours.documents.clock_survey is None
+
+
+def test_what_a_participant_does_not_report_is_null_and_said_so(party: Party) -> None:
+    uuid = posted(party, idle(LEAD, OTHER))
+    (run,) = runs_at(party, LEAD, uuid)
+    party.faults.append(answering(OTHER, "GET", "/runs/", 404, "no such run"))
+
+    ours = perform(party, LEAD, uuid, run)
+
+    assert ours.state is State.FINISHED  # an idle's result is what the first participant slept
+    assert ours.documents.result_full == [ours.documents.result, None]
+    assert OTHER in (ours.errors or "")
+
+
+def test_the_clocks_of_all_are_surveyed_when_a_run_fails(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = posted(party, idle(LEAD, OTHER, THIRD))
+    (run,) = runs_at(party, LEAD, uuid)
+    party.faults += [down(THIRD), answering(OTHER, "GET", "/runs/", 410)]
+    monkeypatch.setattr(collecting, "RESULTS", 2.0)
+    monkeypatch.setattr("plugins.tools._idling.comments", lambda spec: 1 / 0)
+
+    ours = perform(party, LEAD, uuid, run)
+
+    assert ours.state is State.FAILED
+    assert ours.documents.result_full[1:] == [None, None]
+    own, other, third = ours.documents.clock_survey
+    assert "time" in own
+    assert "time" in other
+    assert THIRD in third["error"]
+
+
+def test_the_key_of_a_task_lets_its_lead_write_at_the_others_and_nobody_else(party: Party) -> None:
+    uuid = posted(party, idle(LEAD, OTHER))
+    lead, other = task_at(party, LEAD, uuid), task_at(party, OTHER, uuid)
+    (run,) = runs_at(party, LEAD, uuid)
+    path = f"/tasks/{uuid}/runs/{run.uuid}"
+
+    assert lead.participant_key is not None
+    assert len(lead.participant_key) >= 32
+    assert (lead.key, other.key, other.participant_key) == (None, lead.participant_key, None)
+    assert party.api(OTHER, "DELETE", path, caller=STRANGER)[0] == 403
+    assert party.api(OTHER, "DELETE", f"{path}?key=wrong", caller=STRANGER)[0] == 403
+    assert party.api(LEAD, "DELETE", f"/tasks/{uuid}", caller=STRANGER)[0] == 403
+    assert party.api(OTHER, "GET", f"{path}?key=wrong")[0] == 403
+    assert party.api(OTHER, "DELETE", f"{path}?key={lead.participant_key}", caller=STRANGER)[0] == 200
+
+
+def test_a_key_of_the_tasks_own_is_the_participants_too(party: Party) -> None:
+    uuid = posted(party, idle(LEAD, OTHER, _key="secret"))
+
+    assert task_at(party, LEAD, uuid).participant_key == "secret"
+    assert task_at(party, OTHER, uuid).key == "secret"
+    assert party.api(OTHER, "GET", f"/tasks/{uuid}?key=secret")[1]["_key"] is None
+
+
+@pytest.mark.parametrize("fault", [down(OTHER), silent(OTHER)])
+def test_a_participant_that_does_not_answer_is_named_and_nothing_stays(party: Party, fault: Any) -> None:
+    party.faults.append(fault)
+
+    status, said = party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER))
+
+    assert status == 424
+    assert OTHER in said
+    assert party.api(LEAD, "GET", "/tasks") == (200, [])
+
+
+def test_tools_are_chosen_among_those_all_will_use_and_the_lack_of_one_is_reported(party: Party) -> None:
+    offer = '[{"can-run": {"can-run": false, "reasons": ["Out of order"]}, "tool": {"name": "snooze"}}]'
+    party.faults.append(answering(OTHER, "GET", "/tools", 200, offer))
+
+    status, said = party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER))
+
+    assert status == 422
+    assert f"{LEAD} offers snooze" in said
+    assert f"{OTHER} offers nothing" in said
+    assert "snooze declines: Out of order" in said
+
+
+def test_an_old_participant_lists_the_willing_tools_only(party: Party) -> None:
+    party.faults.append(answering(OTHER, "GET", "/api", 200, "5"))
+    party.faults.append(answering(OTHER, "GET", "/tools", 200, '[{"name": "snooze"}]'))
+
+    uuid = posted(party, idle(LEAD, OTHER))
+
+    assert task_at(party, OTHER, uuid).tool == "snooze"
+
+
+@pytest.mark.parametrize("text", ["{}", "no JSON", '"6"', "true"])
+def test_what_is_not_pscheduler_is_told_from_it(party: Party, text: str) -> None:
+    party.faults.append(answering(OTHER, "GET", "/api", 200, text))
+
+    status, said = party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER))
+
+    assert status == 424
+    assert OTHER in said
+
+
+def test_one_that_refuses_the_task_undoes_it_everywhere(party: Party) -> None:
+    party.faults.append(answering(THIRD, "POST", "/tasks/", 403, "Not on a Sunday"))
+
+    status, said = party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER, THIRD))
+
+    assert status == 424
+    assert THIRD in said
+    assert "Not on a Sunday" in said
+    ((uuid,),) = ([href.rpartition("/")[2] for href in party.api(LEAD, "GET", "/tasks")[1]],)
+    assert not task_at(party, LEAD, uuid).enabled
+    with party.acting(LEAD):
+        assert errands.length() == 2
+        for errand in errands.due(now(), 10):
+            attempt(errand)
+        assert errands.length() == 1  # the third never knew of it, or did not say so
+    assert not task_at(party, OTHER, uuid).enabled
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(UTC)
+
+
+def attempt(errand: str) -> None:
+    from chalicelib.service import errands as service
+
+    service.attempt(errand, now())
+
+
+def test_deleting_at_the_lead_deletes_at_all_however_long_it_takes(party: Party) -> None:
+    uuid = posted(party, idle(LEAD, OTHER, schedule={"repeat": "PT1H"}))
+    party.faults.append(down(OTHER))
+    assert party.api(LEAD, "DELETE", f"/tasks/{uuid}")[0] == 200
+    with party.acting(LEAD):
+        (errand,) = errands.due(now(), 10)
+        attempt(errand)
+        assert "cannot be reached" in (errands.get(errand).error or "")
+        assert (errands.backlog(), errands.length()) == (0, 1)
+    assert task_at(party, OTHER, uuid).enabled
+
+    party.faults.clear()
+    with party.acting(LEAD):
+        later = errands.get(errand).next_attempt
+        assert errands.due(later, 10) == [errand]
+        from chalicelib.service import errands as service
+
+        service.attempt(errand, later)
+        assert errands.length() == 0
+
+    assert not task_at(party, OTHER, uuid).enabled
+    assert runs_at(party, OTHER, uuid) == []
+    assert runs_at(party, LEAD, uuid) == []
