@@ -8,9 +8,7 @@ section 0.
 import dataclasses
 import json
 import math
-import optparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.documents import load
 from chalicelib.domain.errors import Invalid
@@ -73,17 +71,6 @@ class Field:
         return next(flag for flag in self.flags.split() if flag.startswith("--"))
 
 
-class _Parser(optparse.OptionParser):
-    """optparse, except that it raises where it would write to stderr and leave."""
-
-    def error(self, msg: str) -> NoReturn:
-        raise Invalid(f"{self.get_usage()}\n{msg}\n")
-
-    def print_help(self, file: object = None) -> NoReturn:
-        # Help travels as the text of an error: that is where clients look for it.
-        raise Invalid(self.format_help())
-
-
 def parse_arguments(
     name: str,
     fields: Sequence[Field],
@@ -95,47 +82,16 @@ def parse_arguments(
     Raises Invalid with the complaint, or with the help text when that was asked for. The spec is
     not yet checked against its schema.
     """
+    from plugins.options import parser  # with optparse: most requests read no command line
+
     by_name = {field.name: field for field in fields if field.flags}
-    given, stray = _parser(name, by_name.values()).parse_args(list(arguments))
+    given, stray = parser(name, by_name.values()).parse_args(list(arguments))
     if stray:
         raise Invalid(f"Unexpected argument: {' '.join(stray)}")
     values = {key: value for key, value in vars(given).items() if value is not None}
     spec = amend({key: _read(by_name[key], value) for key, value in values.items()})
     version = max([1, *(by_name[key].version_needed(value) for key, value in spec.items())])
     return {"schema": version, **spec}
-
-
-def _parser(name: str, fields: Iterable[Field]) -> _Parser:
-    parser = _Parser(prog="task", usage=f"Usage: task [task-options] {name} [test-options]")
-    for field in fields:
-        flags = field.flags.split()
-        # Only a switch is turned off with a flag; --no-delay is a flag like any other.
-        opposites = _OPPOSITES.get(field.kind, ())
-        negative = [flag for flag in flags if flag.startswith(opposites)]
-        positive = [flag for flag in flags if flag not in negative]
-        parser.add_option(*positive, dest=field.name, help=field.help, **_ACTIONS[field.kind])
-        if negative:
-            help_no, action = (
-                f"Do not: {field.help}",
-                "store_true" if field.kind == "opt-out" else "store_false",
-            )
-            parser.add_option(*negative, dest=field.name, help=help_no, action=action)
-    return parser
-
-
-_ACTIONS: dict[str, dict[str, Any]] = {
-    "string": {"action": "store"},
-    "lower": {"action": "store"},
-    "si": {"action": "store"},
-    "json": {"action": "store"},
-    "int": {"action": "store", "type": "int"},
-    "float": {"action": "store", "type": "float"},
-    "list": {"action": "append"},
-    "flag": {"action": "store_true"},
-    "switch": {"action": "store_true"},
-    "opt-out": {"action": "store_false"},
-}
-_OPPOSITES: dict[str, str] = {"switch": "--no-", "opt-out": "--do-"}
 
 
 def _read(field: Field, value: JSON) -> JSON:

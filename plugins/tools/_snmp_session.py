@@ -3,7 +3,6 @@
 The library works in an event loop; each session has one of its own, in the thread of its run.
 """
 
-import asyncio
 import contextlib
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +61,7 @@ def refusals(spec: Spec) -> list[str]:
 class Session:
     """A conversation under way; see ``session``."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, spec: Spec, address: _hosts.Address):
+    def __init__(self, loop: JSON, spec: Spec, address: _hosts.Address):
         from pysnmp.hlapi.v3arch import asyncio as snmp
 
         self._loop, self._snmp, self._address = loop, snmp, address
@@ -79,6 +78,8 @@ class Session:
         return self._ask(self._snmp.set_cmd, values, limit)
 
     def _ask(self, command: JSON, objects: Sequence[tuple[JSON, ...]], limit: float) -> list[JSON]:
+        import asyncio
+
         from pyasn1.error import PyAsn1Error
 
         patience = max(0.001, min(limit, PATIENCE))
@@ -112,6 +113,8 @@ class Session:
 @contextlib.contextmanager
 def session(spec: Spec, address: _hosts.Address) -> Iterator[Session]:
     """A session with the agent at an address, as whom the spec says. Raises PluginFailed."""
+    import asyncio
+
     loop = asyncio.new_event_loop()
     try:
         opened = Session(loop, spec, address)

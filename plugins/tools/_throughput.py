@@ -4,7 +4,6 @@ Participant 0 sends, as the client of a server that participant 1 runs. A single
 server at the destination already; a loopback test runs both here.
 """
 
-import concurrent.futures
 import dataclasses
 import datetime as dt
 import math
@@ -107,9 +106,11 @@ def perform(job: Job, port: int, client: Client, server: Server) -> JSON:
 
 def _both(job: Job, client: Client, server: Server) -> JSON:
     """Both ends here, on free ports: at the usual one there may be a server already."""
+    from concurrent.futures import ThreadPoolExecutor
+
     told = {"server_port": free_port(), "data_port_start": free_port()}
     done = threading.Event()
-    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1) as aside:
         serving = aside.submit(server, job, told, done.is_set)
         try:
             measured = client(job, told)

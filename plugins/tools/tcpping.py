@@ -7,7 +7,6 @@ unless the spec has one.
 
 import datetime as dt
 import socket
-import statistics
 import time
 from collections.abc import Sequence
 
@@ -88,6 +87,8 @@ def _trip(probed: dt.timedelta | OSError) -> dict[str, JSON]:
 
 def summary(sent: int, times: Sequence[dt.timedelta]) -> dict[str, JSON]:
     """The counters and statistics of an rtt result; the deviation is the population's, as ping's is."""
+    import statistics
+
     lost = sent - len(times)
     counters = {"sent": sent, "received": len(times), "lost": lost, "loss": lost / sent}
     found: dict[str, JSON] = {**counters, "duplicates": 0, "reorders": 0}

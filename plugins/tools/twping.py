@@ -9,7 +9,6 @@ router's. See contract/tools.md section 5. What is measured is both ways at once
 
 import datetime as dt
 import math
-import statistics
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -161,6 +160,8 @@ def _shown(trip: Trip, length: int, far: str) -> dict[str, JSON]:
 
 def _statistics(seconds: Sequence[float]) -> dict[str, JSON]:
     """Nothing where no packet came back."""
+    import statistics
+
     if not seconds:
         return {}
     named = {

@@ -5,7 +5,17 @@ import sys
 
 HEAVY = frozenset(
     [
-        *("asyncio", "boto3", "botocore", "chalice", "concurrent.futures", "croniter", "cryptography"),
+        *(
+            "asyncio",
+            "optparse",
+            "statistics",
+            "boto3",
+            "botocore",
+            "chalice",
+            "concurrent.futures",
+            "croniter",
+            "cryptography",
+        ),
         *(
             "ctypes",
             "dns",
