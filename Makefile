@@ -6,7 +6,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 ADDRESS ?= 127.0.0.1
-STATE ?= .local/node-$(PORT)
+STATE ?=
 ENGINE ?= ministack
 TLS ?=
 FIRST ?= 1
@@ -19,7 +19,7 @@ export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 .SILENT:
 
 run: setup
-	exec $(VENV)/python -m local.node --port $(PORT) --address $(ADDRESS) --state $(STATE) \
+	exec $(VENV)/python -m local.node --port $(PORT) --address $(ADDRESS) $(if $(STATE),--state $(STATE)) \
 		--engine $(ENGINE) $(if $(filter-out 0 no,$(TLS)),--tls) $(if $(filter 0 no,$(FIRST)),--no-first)
 
 test: check

@@ -5,6 +5,7 @@ the shell of the operator holds.
 """
 
 import os
+import pathlib
 
 REGION = "us-east-1"
 _NO_PROXY = "127.0.0.1,localhost,::1"
@@ -27,6 +28,12 @@ def set_environment(endpoint: str | None = None) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         known = os.environ.get(name)
         os.environ[name] = f"{known},{_NO_PROXY}" if known else _NO_PROXY
+
+
+def trust(authority: pathlib.Path, serves_tls: bool) -> None:
+    """Have the authority of the nodes here trusted when they speak to each other, unless told otherwise."""
+    if serves_tls or authority.exists():
+        os.environ.setdefault("PSCHEDULER_PEER_CA", str(authority))
 
 
 def create_everything() -> None:

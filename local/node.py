@@ -20,6 +20,8 @@ from typing import IO, Any
 from local import environment, logs, ministack
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
+AUTHORITY = FOLDER / ".local/authority"
+"""What signs the certificates of all nodes here, and is trusted by them."""
 
 
 class CannotStart(Exception):
@@ -30,14 +32,23 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.node", description="A pScheduler node on this machine.")
     parser.add_argument("--port", type=int, default=8000, help="TCP port of the API (8000)")
     parser.add_argument("--address", default="127.0.0.1", help="address to serve on (127.0.0.1)")
-    parser.add_argument("--state", type=pathlib.Path, help="folder to keep everything in (.local/node-PORT)")
+    parser.add_argument(
+        "--state",
+        type=pathlib.Path,
+        help="folder to keep everything in (.local/node-PORT)",
+    )
     parser.add_argument("--engine", choices=("ministack", "moto"), default="ministack")
     parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate made on the spot")
     parser.add_argument("--no-first", action="store_true", help="post no first measurement")
     parser.add_argument("--period", type=float, default=15.0, help="seconds between ticks (15)")
     given = parser.parse_args()
-    given.state = given.state or FOLDER / ".local" / f"node-{given.port}"
+    given.state = given.state or FOLDER / ".local" / default_state(given.address, given.port)
     return given
+
+
+def default_state(address: str, port: int) -> str:
+    """The name of a node's folder: two nodes on one port have two addresses."""
+    return f"node-{port}" if address == "127.0.0.1" else f"node-{address.replace(':', '-')}-{port}"
 
 
 def main() -> int:
@@ -60,6 +71,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     check_port(given.address, given.port)
     started.enter_context(locked(given.state))
     logs.set_up(given.state / "node.log")
+    environment.trust(AUTHORITY / "authority.pem", given.tls)
     started.enter_context(engine(given))
     say("Creating tables and queues ...")
     environment.create_everything()
@@ -168,7 +180,7 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
     if given.tls:
         from local import tls
 
-        certificate = tls.certificate(given.state, given.address)
+        certificate = tls.certificate(given.state, given.address, AUTHORITY)
         say(f"  clients may trust {given.state / 'authority.pem'}")
     server = Front(app, given.address, given.port, certificate)
     try:

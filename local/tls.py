@@ -1,9 +1,11 @@
 """A certificate for a node on one machine, signed by an authority made on the spot.
 
-Both are kept in the state folder: ``authority.pem`` is what a client trusts, ``certificate.pem`` holds
-the node's key and chain.
+The authority is one for all nodes of a checkout, so that they trust each other as participants. In the
+state folder, ``authority.pem`` is what a client trusts, ``certificate.pem`` holds the node's key and chain.
 """
 
+import fcntl
+import hashlib
 import os
 import pathlib
 import socket
@@ -11,14 +13,20 @@ import socket
 import trustme
 
 
-def certificate(folder: pathlib.Path, address: str) -> pathlib.Path:
-    """The file with key and chain for an address; made when absent or made for another address."""
+def certificate(folder: pathlib.Path, address: str, shared: pathlib.Path | None = None) -> pathlib.Path:
+    """The file with key and chain for an address; made when absent, or made for something else.
+
+    ``shared`` is the folder that keeps the authority, if that is not the same.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    chain, names_file = folder / "certificate.pem", folder / "certificate.names"
+    authority = _authority(shared or folder)
+    chain, made_for = folder / "certificate.pem", folder / "certificate.names"
     names = _names(address)
-    if not chain.exists() or not names_file.exists() or names_file.read_text().split() != names:
-        _make(folder, chain, names)
-        names_file.write_text("\n".join(names) + "\n")
+    wanted = [*names, hashlib.sha256(authority.cert_pem.bytes()).hexdigest()]
+    if not chain.exists() or not made_for.exists() or made_for.read_text().split() != wanted:
+        _write_private(chain, authority.issue_cert(*names).private_key_and_cert_chain_pem.bytes())
+        (folder / "authority.pem").write_bytes(authority.cert_pem.bytes())
+        made_for.write_text("\n".join(wanted) + "\n")
     return chain
 
 
@@ -28,9 +36,19 @@ def _names(address: str) -> list[str]:
     return sorted(names)
 
 
-def _make(folder: pathlib.Path, chain: pathlib.Path, names: list[str]) -> None:
-    authority = trustme.CA()
-    issued = authority.issue_cert(*names)
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    with os.fdopen(os.open(chain, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(issued.private_key_and_cert_chain_pem.bytes())
+def _authority(folder: pathlib.Path) -> trustme.CA:
+    """The authority a folder keeps, made when absent. Two nodes starting together make one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    public, private = folder / "authority.pem", folder / "authority.key"
+    with (folder / "authority.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not private.exists():
+            made = trustme.CA()
+            public.write_bytes(made.cert_pem.bytes())
+            _write_private(private, made.private_key_pem.bytes())
+        return trustme.CA.from_pem(public.read_bytes(), private.read_bytes())
+
+
+def _write_private(path: pathlib.Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
