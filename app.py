@@ -6,7 +6,21 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib.api import advice, docs, node, openapi, plugins, results, runs, schedule, stat, tasks, upkeep
+from chalicelib.api import (
+    advice,
+    docs,
+    node,
+    openapi,
+    plugins,
+    results,
+    run_list,
+    runs,
+    schedule,
+    stat,
+    task_list,
+    tasks,
+    upkeep,
+)
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
@@ -68,11 +82,11 @@ page(
     POST=advice.posted_context_data_is_valid,
 )
 
-page(app, "/tasks", GET=tasks.list_tasks, POST=tasks.post_task)
+page(app, "/tasks", GET=task_list.list_tasks, POST=tasks.post_task)
 page(app, "/tasks/{task}", GET=tasks.get_task, POST=tasks.join_task, DELETE=tasks.delete_task)
 page(app, "/tasks/{task}/cli", GET=tasks.get_cli)
 page(app, "/tasks/{task}/runtimes", GET=tasks.get_runtimes)
-page(app, "/tasks/{task}/runs", GET=runs.list_runs, POST=runs.post_run)
+page(app, "/tasks/{task}/runs", GET=run_list.list_runs, POST=runs.post_run)
 page(app, "/tasks/{task}/runs/{run}", GET=runs.get_run, PUT=runs.put_run, DELETE=runs.delete_run)
 page(app, "/tasks/{task}/runs/{run}/result", GET=results.get_result)
 

@@ -2,12 +2,12 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from chalicelib.api import shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
-from chalicelib.api.operations import KEY, flag, integer, moment, operation
+from chalicelib.api.operations import KEY, flag, integer, operation
 from chalicelib.api.tasks import href as task_href
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
@@ -25,8 +25,6 @@ WAIT = 30
 LONGEST_WAIT = 25
 """Seconds it is kept at most: API Gateway gives up after 29."""
 LOOK_EVERY = 0.5
-
-UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
 
 START_TIME = {
     "type": "object",
@@ -62,42 +60,6 @@ def describe(request: Request, task: Task, run: Run) -> dict[str, JSON]:
 def _deliveries(task: Task, run: Run) -> list[deliveries.Delivery]:
     has_some = bool(task.archives) and run.documents.result_merged is not None
     return deliveries.of_run(run.uuid) if has_some else []
-
-
-@operation(
-    "Runs",
-    arguments=[
-        moment("start", "Runs that start then or later"),
-        moment("end", "Runs that end by then"),
-        flag("upcoming", "Runs that are not over yet"),
-        integer("limit", "At most so many", least=1),
-    ],
-    answer=shapes.array(shapes.HREF),
-)
-def list_runs(request: Request, task: str) -> Answer:
-    """A task's runs in the order of their starts."""
-    uuid = identifier(task)
-    start, end = request.moment("start"), request.moment("end")
-    limit = request.integer("limit", least=1)
-    upcoming = request.flag("upcoming")
-    hrefs = []
-    for run in _listed(uuid, start, end, request.now if upcoming else None):
-        hrefs.append(href(request, uuid, run.uuid))
-        if len(hrefs) == limit:
-            break
-    return as_json(request, hrefs)
-
-
-def _listed(
-    task: str, start: dt.datetime | None, end: dt.datetime | None, upcoming: dt.datetime | None
-) -> Iterator[Run]:
-    if start is not None and end is not None and start > end:
-        return
-    for run in store.in_order(task, start, end):
-        within = end is None or run.end <= end
-        wanted = upcoming is None or (run.end >= upcoming and run.state in UPCOMING)
-        if within and wanted and run.state is not State.SCHEDULING:
-            yield run
 
 
 @operation("Runs", arguments=[KEY], body=START_TIME, answer=shapes.HREF, errors=[403, 409, 422, 424])

@@ -1,12 +1,11 @@
 """Pages about tasks (contract/api.md, Tasks)."""
 
 import datetime as dt
-from collections.abc import Iterator
 
 from chalicelib.api import catalogue, requester, shapes
 from chalicelib.api.http import Answer, Request, as_json, identifier
-from chalicelib.api.operations import EXPANDED, KEY, document, flag, header, integer, moment, operation
-from chalicelib.domain.documents import contains, sanitized
+from chalicelib.api.operations import KEY, flag, header, integer, moment, operation
+from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -22,7 +21,7 @@ LINKS = {
     "task": ("tasks.get_task", {"task": _POSTED}),
     "cli": ("tasks.get_cli", {"task": _POSTED}),
     "runtimes": ("tasks.get_runtimes", {"task": _POSTED}),
-    "runs": ("runs.list_runs", {"task": _POSTED}),
+    "runs": ("run_list.list_runs", {"task": _POSTED}),
     "first-run": ("runs.get_run", {"task": _POSTED, "run": "first"}),
     "place": ("runs.post_run", {"task": _POSTED}),
     "cancel": ("tasks.delete_task", {"task": _POSTED}),
@@ -45,7 +44,7 @@ def href(request: Request, task: str) -> str:
     return f"{request.base}/tasks/{task}"
 
 
-def _describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
+def describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
     own = href(request, task.uuid)
     document = {**task.describe(), "href": own}
     if not detailed:
@@ -59,40 +58,6 @@ def _describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
         "next-run-href": f"{runs}/next",
     }
     return {**document, "detail": {**document["detail"], **hrefs}}
-
-
-@operation(
-    "Tasks",
-    arguments=[EXPANDED, DETAIL, document("json", "Only tasks that hold this")],
-    answer=shapes.array({"anyOf": [shapes.HREF, shapes.TASK]}),
-)
-def list_tasks(request: Request) -> Answer:
-    """All tasks, in the order they were added."""
-    wanted = request.document("json") if "json" in request.args else {}
-    # Nothing but an object is held by a task: any other document finds none.
-    found = _matching(wanted) if isinstance(wanted, dict) else iter(())
-    if not request.flag("expanded"):
-        return as_json(request, [href(request, task.uuid) for task in found])
-    whole = list(found)
-    detailed = request.flag("detail")
-    if detailed and "detail" not in wanted:
-        whole = _as_they_are(whole)
-    return as_json(request, [sanitized(_describe(request, task, detailed)) for task in whole])
-
-
-def _matching(wanted: dict[str, JSON]) -> Iterator[Task]:
-    """The tasks that hold a document. What changes about them is only read where it is asked for."""
-    fixed = {name: value for name, value in wanted.items() if name != "detail"}
-    found = (task for task in store.every() if contains(task.document, fixed))
-    if "detail" not in wanted:
-        return found
-    current = _as_they_are(list(found))
-    return (task for task in current if contains(task.detail(), wanted["detail"]))
-
-
-def _as_they_are(listed: list[Task]) -> list[Task]:
-    known = store.get_many([task.uuid for task in listed])
-    return [known[task.uuid] for task in listed if task.uuid in known]
 
 
 @operation(
@@ -161,7 +126,7 @@ def join_task(request: Request, task: str) -> Answer:
 def get_task(request: Request, task: str) -> Answer:
     """One task."""
     found = store.get(identifier(task))
-    document = _describe(request, found, request.flag("detail"))
+    document = describe(request, found, request.flag("detail"))
     required = found.key if found.is_lead else None
     return as_json(request, access.shown(document, required, request.key))
 

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
@@ -17,7 +17,9 @@ from chalicelib.domain.runstate import State
 from chalicelib.domain.task import KEEP
 from chalicelib.domain.times import UTC
 from chalicelib.outside import blobs
+from chalicelib.store import ordering
 from chalicelib.store.conditions import lost_means
+from chalicelib.store.ordering import Place
 from chalicelib.store.tables import RunItem, bare, key
 
 DUE_SHARDS = 4
@@ -61,6 +63,27 @@ def in_order(
     )
     for item in found:
         yield to_summary(item)
+
+
+def behind(
+    task: str,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    after: Place | None,
+    page_size: int | None = None,
+) -> Iterator[Run]:
+    """A task's runs by start and then uuid, as ``in_order`` has them, those behind a place."""
+    lower = start if after is None else max(start or DAWN, after[0])
+    found = RunItem.start_index.query(
+        key(task), starting(lower, end), consistent_read=True, page_size=page_size
+    )
+    return ordering.behind(map(to_summary, found), lambda run: (run.start, run.uuid), after)
+
+
+def get_many(task: str, uuids: Sequence[str]) -> dict[str, Run]:
+    """Runs of a task by uuid, whole and strongly consistent; those that are gone are left out."""
+    found = RunItem.batch_get([(key(task), uuid) for uuid in uuids], consistent_read=True)
+    return {run.uuid: run for run in map(to_run, found)}
 
 
 def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:

@@ -17,7 +17,9 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
 from chalicelib.domain.times import format_duration, format_timestamp, parse_duration, parse_timestamp
 from chalicelib.store import errands as errand_store
+from chalicelib.store import ordering
 from chalicelib.store.conditions import lost_means
+from chalicelib.store.ordering import Place
 from chalicelib.store.tables import TaskItem, bare, connection, key
 
 PLAN_SHARDS = 4
@@ -33,13 +35,15 @@ def get(uuid: str) -> Task:
         raise NotFound(f"There is no task {uuid}") from trouble
 
 
-def every() -> Iterator[Task]:
-    """All tasks in the order they were added. Their counters are those of their posting.
+def every(after: Place | None = None, page_size: int | None = None) -> Iterator[Task]:
+    """All tasks in the order they were added, or those behind a place; counters are those of their posting.
 
-    Reads the listing, which may be a moment behind and holds only what never changes.
+    Reads the listing, which may be a moment behind and holds only what never changes, ``page_size``
+    items at a time.
     """
-    for item in TaskItem.added_index.query(key()):
-        yield to_task(item)
+    behind = None if after is None else TaskItem.added >= after[0]
+    found = TaskItem.added_index.query(key(), behind, page_size=page_size)
+    return ordering.behind(map(to_task, found), lambda task: (task.added, task.uuid), after)
 
 
 def due(shard: int, now: dt.datetime, limit: int) -> list[str]:
