@@ -200,7 +200,7 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     with asking.watch.during("dns"):
         address = _hosts.resolve(host, asking.version)
-    if _is_our_keeper(address, port):
+    if is_our_keeper(address, port):
         raise PluginFailed(f"{parts.netloc} is not for tests")
     if parts.scheme == "http":
         pool: JSON = urllib3.HTTPConnectionPool(str(address), port)
@@ -213,7 +213,7 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
     return pool
 
 
-def _is_our_keeper(address: _hosts.Address, port: int) -> bool:
+def is_our_keeper(address: _hosts.Address, port: int) -> bool:
     """Whether this is where a Lambda function gets its work from: whoever asks there takes some away."""
     host, _, its_port = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").rpartition(":")
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

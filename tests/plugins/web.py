@@ -70,7 +70,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body[at : at + 1])
             time.sleep(0.05)
 
-    do_GET = do_PUT = do_POST = _answer  # noqa: N815 - names that http.server looks for
+    do_GET = do_HEAD = do_PUT = do_POST = _answer  # noqa: N815 - names that http.server looks for
 
     def log_message(self, *said: Any) -> None:
         """Say nothing."""
