@@ -133,11 +133,7 @@ def _client(url: str, access_key: str, secret_key: str) -> JSON:
 
 def _guard(url: str) -> None:
     parts = urllib.parse.urlsplit(url)
-    try:
-        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    except (KeyError, ValueError) as trouble:
-        raise PluginFailed(f"{url} is not the URL of a store") from trouble
-    if _fetching.is_our_keeper(_hosts.resolve(host), port):
+    if _fetching.is_our_keeper(_hosts.resolve(parts.hostname or ""), parts.port or _PORTS[parts.scheme]):
         raise PluginFailed(f"{parts.netloc} is not for tests")
 
 

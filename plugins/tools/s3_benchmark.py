@@ -16,7 +16,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import format_si
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Result, Spec, Tool, wrapped
-from plugins.tools import _object_store
+from plugins.tools import _fetching, _object_store
 
 DURATION = 30 * SECOND
 LARGEST = 2**40
@@ -69,8 +69,9 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    each = phase_duration(spec)
+    each, strange_url = phase_duration(spec), _fetching.refusal(spec["url"])
     rules = (
+        (strange_url is not None, str(strange_url)),
         (spec["object-size"] >= LARGEST, f"Objects of {LARGEST} bytes and more are too large"),
         (
             duration(test, spec) < 2 * each,
