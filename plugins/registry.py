@@ -39,8 +39,10 @@ from plugins.tests import (
     wifibssid,
 )
 from plugins.tools import (
+    bssidscanner,
     curl,
     curl_d2d,
+    dhclient,
     dnspy,
     dublin_traceroute,
     ethr,
@@ -58,6 +60,7 @@ from plugins.tools import (
     powstream,
     psclock,
     pysnmp,
+    s3_benchmark,
     simplestreamer,
     sleep,
     sleepbgm,
@@ -69,6 +72,7 @@ from plugins.tools import (
     tracepath,
     traceroute,
     twping,
+    umichwpa,
 )
 
 TESTS = (
@@ -97,8 +101,10 @@ TESTS = (
     wifibssid.TEST,
 )
 TOOLS = (
+    bssidscanner.TOOL,
     curl.TOOL,
     curl_d2d.TOOL,
+    dhclient.TOOL,
     dnspy.TOOL,
     dublin_traceroute.TOOL,
     ethr.TOOL,
@@ -116,6 +122,7 @@ TOOLS = (
     powstream.TOOL,
     psclock.TOOL,
     pysnmp.TOOL,
+    s3_benchmark.TOOL,
     simplestreamer.TOOL,
     sleep.TOOL,
     sleepbgm.TOOL,
@@ -127,6 +134,7 @@ TOOLS = (
     tracepath.TOOL,
     traceroute.TOOL,
     twping.TOOL,
+    umichwpa.TOOL,
 )
 ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
 CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)
