@@ -22,7 +22,7 @@ from plugins import base
 from plugins.base import Tool
 from plugins.show import HTML, render
 from tests.plugins.everything import TESTS, TOOLS, module_name
-from tests.plugins.garbage import JSON_VALUES, NUMBERS, TEXTS, captured, changed, outputs
+from tests.plugins.garbage import TEXTS, VALUES, captured, changed, outputs
 
 every_test = pytest.mark.parametrize("name", TESTS)
 
@@ -45,12 +45,19 @@ PARSERS = _parsers()
 
 @st.composite
 def specs(draw: st.DrawFn, test: base.Test) -> Any:
-    """An example of a test changed in one place, and with members added or replaced."""
-    names = st.sampled_from(["schema", *(field.name for field in test.fields)]) | st.text(max_size=5)
-    values = JSON_VALUES | st.sampled_from(TEXTS) | st.sampled_from(NUMBERS) | st.integers(0, 9)
-    example: Any = draw(st.sampled_from([{}, *test.examples]))
-    spec = draw(st.just(example) | changed(example))
-    return {**spec, **draw(st.dictionaries(names, values, max_size=4))} if isinstance(spec, dict) else spec
+    """An example of a test with members added, gone, or changed somewhere within; rarely no object."""
+    names = [*(field.name for field in test.fields), "schema", "bogus", "#a", "_a", ""]
+    spec = dict(draw(st.sampled_from([{}, *test.examples])))
+    for _ in range(draw(st.integers(0, 4))):
+        name = draw(st.sampled_from(names))
+        match draw(st.integers(0, 5)):
+            case 0:
+                spec.pop(name, None)
+            case 1 if name in spec:
+                spec[name] = draw(changed(spec[name]))
+            case _:
+                spec[name] = draw(VALUES)
+    return spec if draw(st.integers(0, 30)) else draw(VALUES)
 
 
 @every_test
