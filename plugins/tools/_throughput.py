@@ -99,7 +99,7 @@ def perform(job: Job, port: int, client: Client, server: Server) -> JSON:
     if len(job.participant_data) != 2:
         raise PluginFailed(f"There must be two participants, not {len(job.participant_data)}")
     told = job.participant_data[1]
-    if not isinstance(told, dict) or not isinstance(told.get("server_port"), int):
+    if not isinstance(told, dict) or type(told.get("server_port")) is not int:  # True is an int as well
         raise PluginFailed("Participant 1 did not tell the port of its server")
     return client(job, told) if job.participant == 0 else server(job, told, lambda: False)
 

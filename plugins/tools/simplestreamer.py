@@ -82,7 +82,7 @@ def _addresses(spec: Spec) -> tuple[str, _hosts.Address]:
 def _told_port(job: Job) -> int:
     told = job.participant_data[1] if len(job.participant_data) == 2 else None
     port = told.get("listen-port") if isinstance(told, dict) else None
-    if not isinstance(port, int) or not 0 < port < 65536:
+    if type(port) is not int or not 0 < port < 65536:  # True is an int as well
         raise PluginFailed("Participant 1 did not tell the port it listens on")
     return port
 

@@ -93,6 +93,7 @@ def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port
         (({}, {}, {}), "two participants, not 3"),
         (({}, None), "did not tell the port"),
         (({}, {"server_port": "5201"}), "did not tell the port"),
+        (({}, {"server_port": True}), "did not tell the port"),
     ],
 )
 def test_a_test_without_its_two_participants_is_a_failure(data: Any, trouble: str) -> None:
