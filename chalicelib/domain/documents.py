@@ -2,11 +2,14 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def load(text: str, what: str) -> JSON:
@@ -15,9 +18,14 @@ def load(text: str, what: str) -> JSON:
     Raises Invalid, naming ``what`` was to be read; NaN and infinities are not JSON.
     """
     try:
-        return _without_comments(json.loads(text, parse_constant=_refuse, parse_float=_finite))
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()  # half a character is nothing anybody could store
+        return _without_comments(value)
     except RecursionError as trouble:
         raise Invalid(f"{what}: nested too deeply") from trouble
+    except UnicodeEncodeError as trouble:
+        raise Invalid(f"{what}: has a surrogate without the other half of its pair") from trouble
     except ValueError as trouble:
         raise Invalid(f"{what}: not valid JSON: {trouble}") from trouble
 

@@ -16,6 +16,10 @@ FIRST_RUN_OFFSET_TOGETHER = dt.timedelta(seconds=10)
 """The same for several participants, who must agree first."""
 
 
+LATEST = dt.datetime(9998, 12, 31, tzinfo=UTC)
+"""The latest instant a schedule may name: there must be calendar left to keep a task in."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """A task's wishes, resolved to instants once, when it was posted.
@@ -115,6 +119,9 @@ def check(schedule: Schedule, now: dt.datetime) -> None:
         raise Invalid("/schedule/repeat: must be at least one second")
     if schedule.cron:
         next_cron(schedule.cron, now)
+    for name, moment in (("start", schedule.start), ("until", schedule.until)):
+        if moment is not None and moment > LATEST:
+            raise Invalid(f"/schedule/{name}: is after the year {LATEST.year}")
     if schedule.until is not None and schedule.until <= now:
         raise Invalid("/schedule/until: is in the past")
     if schedule.until is not None and schedule.start is not None and schedule.until <= schedule.start:

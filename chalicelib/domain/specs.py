@@ -56,7 +56,7 @@ TASK = _versions(
             "_key": TYPES["String"],
         },
         2: {"contexts": CONTEXTS},
-        3: {"priority": TYPES["Integer"]},
+        3: {"priority": TYPES["Int32"]},
         4: {"debug": TYPES["Boolean"]},
         5: {"keep-after-archive": TYPES["Duration"]},
     },

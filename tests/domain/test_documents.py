@@ -16,10 +16,16 @@ def test_comments_are_dropped_at_any_depth() -> None:
     assert load('{"#a": 1, "b": [{"#c": 2, "d": "#e"}]}', "body") == {"b": [{"d": "#e"}]}
 
 
-@pytest.mark.parametrize("text", ["{", "NaN", "1e400", '{"a": Infinity}', "", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["{", "NaN", "1e400", '{"a": Infinity}', "", "[" * 100_000, r'"\ud800"', r'{"\uDFFFa": 1}']
+)
 def test_what_is_no_json_is_named(text: str) -> None:
     with pytest.raises(Invalid, match=r"^body: "):
         load(text, "body")
+
+
+def test_a_character_written_as_a_pair_is_one() -> None:
+    assert load(r'"\ud83d\ude00"', "body") == "\U0001f600"
 
 
 def test_private_members_keep_their_names_and_lose_their_values() -> None:
