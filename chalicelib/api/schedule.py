@@ -30,6 +30,8 @@ LONGEST = HORIZON
 UNDER_WAY = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
 OVER = (*FINAL, State.CLEANUP)
 AHEAD = (State.PENDING, State.ON_DECK, State.NONSTART)
+MOST = 10_000
+"""The widest window: more than an answer can hold."""
 AT_LEAST = 100
 """How many of the runs that ended in one state are looked at for some that are not over in time."""
 
@@ -151,7 +153,8 @@ def monitor(request: Request) -> Answer:
 
     ``ppf`` is -1 for the past, 0 for the present and 1 for the future.
     """
-    window = request.integer("window", least=1)
+    asked = request.integer("window", least=1)
+    window = min(asked, MOST) if asked else None
     now = truncate(request.now)
     begun = list(_begun(now, window))
     past = sorted((run for run in begun if run.end < now), key=lambda run: (run.end, run.start))

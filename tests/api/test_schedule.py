@@ -216,6 +216,12 @@ def test_runs_to_come_that_will_not_be_are_no_future(api: Api) -> None:
     assert api.get("/monitor?window=5") == []
 
 
+def test_a_window_may_be_as_wide_as_one_likes(api: Api) -> None:
+    stored((State.PENDING, 500, 510))
+
+    assert len(api.get(f"/monitor?window={10**30}")) == 1
+
+
 @pytest.mark.parametrize("window", ["0", "-5", "x", "1.5", ""])
 def test_a_window_is_one_or_more(api: Api, window: str) -> None:
     assert "window" in api.get(f"/monitor?window={window}", 400)
