@@ -44,8 +44,9 @@ CERTIFICATE = (
 # fmt: off
 FIELDS = (
     Field("dest", "Host", "-d --dest", required=True, label="Destination", help="Host to shake hands with"),
-    Field("port", "IPPort", "-p --port", kind="int", label="Port", help="Port to connect to, 443 unless given"),
+    Field("port", "IPPort", "-p --port", kind="int", label="Port", help="Port to connect to; 443, or that of the protocol that TLS is started in, unless given"),
     Field("server-name", "Host", "--server-name", label="Server Name", help="Name to ask for and to expect in the certificate, where it is not the destination's"),
+    Field("starttls", {"enum": ["ftp", "imap", "pop3", "smtp"]}, "--starttls", kind="lower", label="STARTTLS", help="Protocol to start TLS in: ftp, imap, pop3 or smtp"),
     Field("timeout", "Duration", "--timeout", label="Timeout", help="Time to wait for the whole of it"),
     Field("ip-version", "ip-version", "--ip-version", kind="int", label="IP Version", help="Version of IP to use, 4 or 6"),
     Field("host", "Host", "--host", label="Host", help="Host that should run the test"),
@@ -103,6 +104,7 @@ TEST = Test(
             "host": "198.51.100.1",
             "host-node": "node.example.org:8443",
         },
+        {"schema": 1, "dest": "mail.example.org", "starttls": "smtp"},
     ),
     result_examples=(
         {

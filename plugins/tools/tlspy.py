@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, UTC, format_duration, format_timestamp, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
-from plugins.tools import _hosts
+from plugins.tools import _hosts, _starttls
 
 PORT = 443
 TIMEOUT = 10 * SECOND
@@ -49,12 +49,13 @@ def timeout(spec: Spec) -> dt.timedelta:
 def run(job: Job) -> JSON:
     """Raises PluginFailed where no handshake is made; a certificate that is none is a measurement."""
     spec, limit = job.spec, timeout(job.spec).total_seconds()
-    name, port = spec.get("server-name", spec["dest"]), spec.get("port", PORT)
     job.wait_for_start()
     deadline = time.monotonic() + limit
+    port = spec.get("port", _starttls.PORTS.get(spec.get("starttls", ""), PORT))
     try:
         address = _hosts.limited(limit, lambda: str(_hosts.resolve(spec["dest"], spec.get("ip-version"))))
-        found = result(shake((address, port), name, deadline), job.host.now())
+        peer = Peer(address, port, spec.get("server-name", spec["dest"]), spec.get("starttls"), deadline)
+        found = result(shake(peer), job.host.now())
     except TimeoutError as trouble:
         raise PluginFailed(f"No handshake in {limit:g} seconds") from trouble
     except (OSError, ValueError) as trouble:  # ValueError: no such name, no such date
@@ -70,45 +71,63 @@ def said(trouble: Exception) -> str:
     )
 
 
-def shake(where: tuple[str, int], name: str, deadline: float) -> Handshake:
-    """Connect and shake hands, verifying the certificate for a name if it can be. Raises OSError."""
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """Whom to shake hands with: the name is that to expect; ``deadline`` is of the monotonic clock."""
+
+    address: str
+    port: int
+    name: str
+    starttls: str | None
+    deadline: float
+
+    def left(self) -> float:
+        """Seconds until the deadline. Raises TimeoutError after it."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+def shake(peer: Peer) -> Handshake:
+    """Connect and shake hands, verifying the certificate for the name if it can be. Raises OSError."""
     import ssl
 
     context = ssl.create_default_context()
     try:
-        return _shake(context, where, name, deadline)
+        return _shake(context, peer)
     except ssl.SSLCertVerificationError as trouble:
         reason = trouble.verify_message
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return dataclasses.replace(_shake(context, where, name, deadline), reason=reason)
+    return dataclasses.replace(_shake(context, peer), reason=reason)
 
 
-def _shake(context: JSON, where: tuple[str, int], name: str, deadline: float) -> Handshake:
-    import ssl
-
+def _shake(context: JSON, peer: Peer) -> Handshake:
     begun = time.perf_counter()
-    with socket.create_connection(where, _left(deadline)) as bare:
+    with socket.create_connection((peer.address, peer.port), peer.left()) as bare:
         connected = time.perf_counter()
-        with context.wrap_socket(bare, server_hostname=name, do_handshake_on_connect=False) as secure:
-            secure.settimeout(_left(deadline))
+        if peer.starttls:
+            _starttls.ask(bare, peer.starttls, peer.left)
+        asked = time.perf_counter()
+        with context.wrap_socket(bare, server_hostname=peer.name, do_handshake_on_connect=False) as secure:
+            secure.settimeout(peer.left())
             secure.do_handshake()
             done = time.perf_counter()
-            # Python describes no certificate to who says that none is required.
-            context.verify_mode = ssl.CERT_REQUIRED
             return Handshake(
                 connect=dt.timedelta(seconds=connected - begun),
-                time=dt.timedelta(seconds=done - connected),
+                time=dt.timedelta(seconds=done - asked),
                 protocol=secure.version() or "",
                 cipher=secure.cipher()[0],
-                certificate=secure.getpeercert() or {},
+                certificate=_described(context, secure),
             )
 
 
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+def _described(context: JSON, secure: JSON) -> Mapping[str, JSON]:
+    import ssl
+
+    # Python describes no certificate to who says that none is required.
+    context.verify_mode = ssl.CERT_REQUIRED
+    return secure.getpeercert() or {}
 
 
 def result(found: Handshake, now: dt.datetime) -> dict[str, JSON]:

@@ -1,5 +1,6 @@
 """The tlspy tool, against TLS servers on loopback."""
 
+import contextlib
 import datetime as dt
 import socket
 import ssl
@@ -176,6 +177,100 @@ def test_garbage_in_the_place_of_a_handshake_is_a_failure() -> None:
 def test_any_name_that_a_spec_may_have_can_be_asked_for(server: WebServer, name: str) -> None:
     assert TEST.problem({"dest": "127.0.0.1", "server-name": name}) is None
     assert shake(server, **{"server-name": name})["verified"] is False
+
+
+DIALOGS = {
+    "smtp": [
+        "220-mail ready\r\n220 go on",
+        ("EHLO localhost", "250-mail\r\n250 STARTTLS"),
+        ("STARTTLS", "220 go"),
+    ],
+    "imap": ["* OK ready", ("a STARTTLS", "* NOTE\r\na OK begin")],
+    "pop3": ["+OK ready", ("STLS", "+OK begin")],
+    "ftp": ["220 ready", ("AUTH TLS", "234 begin")],
+}
+
+
+@contextlib.contextmanager
+def talking(dialog: list[Any], context: ssl.SSLContext) -> Iterator[int]:
+    """The port of a server that goes through a dialog and then speaks TLS."""
+
+    def serve(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # a client that goes away is what some of the tests are about
+            while True:
+                talk(server.accept()[0])
+
+    def talk(end: socket.socket) -> None:
+        with end, contextlib.suppress(OSError), end.makefile("rb") as lines:
+            end.sendall(f"{dialog[0]}\r\n".encode())
+            for heard, answer in dialog[1:]:
+                if lines.readline().decode().strip() != heard:
+                    return
+                end.sendall(f"{answer}\r\n".encode())
+            with context.wrap_socket(end, server_side=True) as secure:
+                secure.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield server.getsockname()[1]
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept
+
+
+@pytest.mark.parametrize("protocol", DIALOGS)
+def test_tls_is_started_within_a_protocol(protocol: str, certificate: trustme.LeafCert) -> None:
+    with talking(DIALOGS[protocol], _context(certificate)) as port:
+        spec = {"dest": "127.0.0.1", "port": port, "starttls": protocol}
+        result = tlspy.run(job(tlspy.TOOL, spec, Now()))["result"]
+
+    assert result["protocol"] == "TLSv1.3"
+    assert "localhost" in result["certificate"]["names"]
+
+
+@pytest.mark.parametrize(
+    ("dialog", "said"),
+    [
+        (["554 go away"], "answered '554 go away' to the connection"),
+        (["220 ready", ("EHLO localhost", "500 what?")], "answered '500 what\\?' to EHLO localhost"),
+        (["220 " + "x" * 5000], "does not end"),
+        (["\r\n".join(["220-more"] * 120)], "does not end"),
+    ],
+)
+def test_a_server_that_does_not_go_along_is_a_failure(
+    dialog: list[Any], said: str, certificate: trustme.LeafCert
+) -> None:
+    with talking(dialog, _context(certificate)) as port, pytest.raises(PluginFailed, match=said):
+        tlspy.run(job(tlspy.TOOL, {"dest": "127.0.0.1", "port": port, "starttls": "smtp"}, Now()))
+
+
+def test_a_server_that_breaks_off_is_a_failure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            server.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        spec = {"dest": "127.0.0.1", "port": server.getsockname()[1], "starttls": "pop3"}
+        with pytest.raises(PluginFailed, match=r"broke off|reset"):
+            tlspy.run(job(tlspy.TOOL, spec, Now()))
+
+
+@pytest.mark.parametrize(
+    ("spec", "port"),
+    [({}, 443), ({"starttls": "imap"}, 143), ({"starttls": "smtp", "port": 587}, 587)],
+)
+def test_the_port_is_the_protocols(spec: dict[str, Any], port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tlspy.Peer] = []
+
+    def refuse(peer: tlspy.Peer) -> tlspy.Handshake:
+        asked.append(peer)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(tlspy, "shake", refuse)
+    with pytest.raises(PluginFailed, match=f"port {port}: Connection refused"):
+        tlspy.run(job(tlspy.TOOL, {"dest": "127.0.0.1", **spec}, Now()))
+
+    assert asked[0].port == port
 
 
 def test_waits_for_the_start_and_plans_its_timeout(server: WebServer) -> None:
