@@ -74,6 +74,7 @@ class Test(Plugin):
     results       {schema version: schema} of the merged result
     show          (spec, result) -> blocks for a person to read
     open          whether unknown members of a spec are let through
+    early         whether who takes part is told of a spec that still lacks members
     """
 
     scheduling_class: str
@@ -87,6 +88,7 @@ class Test(Plugin):
     check: Callable[[Spec], None] | None = None
     amend: Callable[[Spec], Spec] = lambda given: given
     open: bool = False
+    early: bool = False
     examples: Sequence[Spec] = ()
     result_examples: Sequence[Result] = ()
 
@@ -97,6 +99,14 @@ class Test(Plugin):
     def spec_versions(self) -> Versions:
         newest = max(max([field.since, *field.retyped]) for field in self.fields)
         return Versions({version: self.spec_schema(version) for version in range(1, newest + 1)})
+
+    @functools.cached_property
+    def participant_versions(self) -> Versions:
+        """The form a spec must have for telling who takes part."""
+        if not self.early:
+            return self.spec_versions
+        checkers = self.spec_versions.checkers
+        return Versions({version: {**checkers[version].schema, "required": []} for version in checkers})
 
     @functools.cached_property
     def result_versions(self) -> Versions:

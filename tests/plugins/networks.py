@@ -72,10 +72,14 @@ class Network:
     def machine(self) -> Machine:
         space = self.spaces[0]
 
+        inside = ["ip", "netns", "exec", space, "sh", "-c", _NAMELESS, "sh"]
+
         class Inside(Machine):
             def execute(self, argv: Sequence[str], *more: Any, **named: Any) -> Completed:
-                inside = ["ip", "netns", "exec", space, "sh", "-c", _NAMELESS, "sh", *argv]
-                return super().execute(inside, *more, **named)
+                return super().execute([*inside, *argv], *more, **named)
+
+            def follow(self, argv: Sequence[str], *more: Any, **named: Any) -> Completed:
+                return super().follow([*inside, *argv], *more, **named)
 
         return Inside()
 

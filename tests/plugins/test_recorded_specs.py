@@ -45,7 +45,9 @@ def _answer(test: base.Test, question: str, given: Any) -> Any:
         return test.parse([str(argument) for argument in given])
     if question == "spec/is-valid":
         return {"valid": test.problem(given) is None}
-    problem = test.spec_versions.problem(given)  # who takes part is answered without the checks beyond it
+    problem = test.participant_versions.problem(
+        given
+    )  # who takes part is answered without the checks beyond it
     if problem:
         raise Invalid(problem)
     return {"participants": list(test.participants(given))}

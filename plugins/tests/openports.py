@@ -1,0 +1,138 @@
+"""openports: which TCP ports of a host or a network are open (contract/tests.md, openports)."""
+
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
+from chalicelib.domain.types import TYPES
+from plugins.base import Block, Field, Lines, Result, Rows, Spec, Table, Test
+
+NETWORK = {
+    "anyOf": [TYPES["IPCIDR"], TYPES["Host"]],
+    MESSAGE: "{value!r} is not a network, a host name or an IP address",
+}
+
+_PORT = "(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+PORTS = pattern(f"{_PORT}(?:[,-]{_PORT})*", "{value!r} is not a list of ports such as 22,80,8000-8080")
+
+DETECTED = ("name", "product", "version", "ostype", "extrainfo")
+"""What is known of a port besides its state where services were looked for."""
+
+
+def participants(spec: Spec) -> list[str | None]:
+    return [spec.get("source-node", spec.get("source"))]
+
+
+def check(spec: Spec) -> None:
+    """Raises Invalid where ranges of ports go down, or a port is there twice."""
+    seen: set[int] = set()
+    for part in spec["ports"].split(",") if "ports" in spec else ():
+        ports = _range(part)
+        twice = sorted(seen.intersection(ports))
+        if twice:
+            raise Invalid(f"/ports: {twice[0]} is there more than once")
+        seen.update(ports)
+
+
+def _range(text: str) -> range:
+    low, *high = (int(port) for port in text.split("-"))
+    if len(high) > 1:
+        raise Invalid(f"/ports: {text} is not a range of ports")
+    if high and high[0] < low:
+        raise Invalid(f"/ports: {text} goes down")
+    return range(low, (high[0] if high else low) + 1)
+
+
+def show(spec: Spec, result: Result) -> list[Block]:
+    hosts = result["result"]
+    return [_host(address, hosts[address]) for address in hosts] or [Lines(["No hosts"])]
+
+
+def _host(address: str, ports: Mapping[str, JSON]) -> Block:
+    if not ports:
+        return Rows([("Open Ports", "None")], title=address)
+    rows = [_row(port, state) for port, state in ports.items()]
+    if all(isinstance(state, str) for state in ports.values()):
+        return Table(("Port", "State"), [row[:2] for row in rows], _line, address, headed=True)
+    headings = ("Port", "State", *(name.capitalize() for name in DETECTED))
+    return Table(headings, rows, _line, address, headed=True)
+
+
+def _row(port: str, state: JSON) -> list[JSON]:
+    known = {"state": state} if isinstance(state, str) else state
+    return [port, *(known.get(name, "") for name in ("state", *DETECTED))]
+
+
+def _line(row: Sequence[JSON]) -> str:
+    return "\t".join(str(cell) for cell in row)
+
+
+# fmt: off
+FIELDS = (
+    Field("network", NETWORK, "--network", required=True, label="Network", help="Host or network to look at, such as 192.0.2.0/24"),
+    Field("ports", PORTS, "--ports", label="Ports", help="Ports to try, such as 22,80,8000-8080; the most used ones by default"),
+    Field("source", "Host", "--source", label="Source", help="Host, or address on it, to measure from"),
+    Field("source-node", "URLHostPort", "--source-node", label="Source Node", help="pScheduler node of the source, where that is another"),
+    Field("timeout", "Duration", "--timeout", label="Timeout", help="Time in which to be done"),
+    Field("services", "Boolean", label="Services", help="Find out what is behind the ports"),
+)
+# fmt: on
+
+PORT = {
+    "type": ["string", "object"],
+    "properties": dict.fromkeys(("state", *DETECTED), TYPES["String"]),
+}
+
+RESULT = closed(
+    {
+        "schema": TYPES["Cardinal"],
+        "succeeded": TYPES["Boolean"],
+        "result": {
+            "type": "object",  # address -> port -> state, or all that is known of it
+            "additionalProperties": {"type": "object", "additionalProperties": PORT},
+        },
+        "error": TYPES["String"],
+        "diags": TYPES["String"],
+    },
+    required=("succeeded", "result"),
+)
+
+TEST = Test(
+    name="openports",
+    description="Find the open TCP ports of a host or a network",
+    scheduling_class="background",
+    fields=FIELDS,
+    participants=participants,
+    check=check,
+    results={1: RESULT},
+    show=show,
+    examples=(
+        {"schema": 1, "network": "192.0.2.1"},
+        {
+            "schema": 1,
+            "network": "2001:db8::/120",
+            "ports": "22,80,8000-8080",
+            "source": "2001:db8:1::1",
+            "source-node": "[2001:db8:1::2]:8443",
+            "timeout": "PT60S",
+        },
+    ),
+    result_examples=(
+        {
+            "schema": 1,
+            "succeeded": True,
+            "result": {"192.0.2.1": {"22": "open", "80": "closed"}, "192.0.2.2": {}},
+        },
+        {
+            "succeeded": True,
+            "result": {
+                "192.0.2.1": {
+                    "22": {"state": "open", "name": "ssh", "product": "OpenSSH", "version": "9.2"},
+                    "80": "closed",
+                }
+            },
+        },
+        {"succeeded": True, "result": {}},
+        {"succeeded": False, "result": {}, "error": "www.example.org has no address"},
+    ),
+)

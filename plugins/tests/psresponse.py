@@ -1,0 +1,59 @@
+"""psresponse: how fast a pScheduler node answers (contract/tests.md, psresponse)."""
+
+from chalicelib.domain.schemas import closed
+from chalicelib.domain.types import TYPES
+from plugins.base import Block, Field, Result, Rows, Spec, Test
+
+
+def participants(spec: Spec) -> list[str | None]:
+    return [spec.get("source-node", spec.get("source"))]
+
+
+def show(spec: Spec, result: Result) -> list[Block]:
+    reason = [("Reason", result["reason"])] if "reason" in result else []
+    return [Rows([("Time", "No response" if result["time"] is None else result["time"]), *reason])]
+
+
+# fmt: off
+FIELDS = (
+    Field("source", "Host", "--source", label="Source", help="Host to measure from"),
+    Field("source-node", "Host", "--source-node", label="Source Node", help="pScheduler node of the source, where that is another"),
+    Field("dest", "Host", "--dest", required=True, label="Destination", help="pScheduler node to ask"),
+    Field("timeout", "Duration", "--timeout", label="Timeout", help="Time to wait for the answer"),
+)
+# fmt: on
+
+RESULT = closed(
+    {
+        "schema": TYPES["Cardinal"],
+        "succeeded": TYPES["Boolean"],
+        "time": {"anyOf": [TYPES["Duration"], {"type": "null"}]},  # null: it is not there
+        "reason": TYPES["String"],
+    },
+    required=("succeeded", "time"),
+)
+
+TEST = Test(
+    name="psresponse",
+    description="Measure the response time of a pScheduler node",
+    scheduling_class="background",
+    fields=FIELDS,
+    participants=participants,
+    results={1: RESULT},
+    show=show,
+    examples=(
+        {"dest": "192.0.2.1"},
+        {
+            "schema": 1,
+            "dest": "node.example.org",
+            "source": "198.51.100.1",
+            "source-node": "node.example.com",
+            "timeout": "PT5S",
+        },
+    ),
+    result_examples=(
+        {"schema": 1, "succeeded": True, "time": "PT0.0123S"},
+        {"succeeded": True, "time": None, "reason": "No answer in 10 seconds"},
+        {"succeeded": False, "time": None, "reason": "Interrupted"},
+    ),
+)
