@@ -53,6 +53,16 @@ def test_reasons_against_are_sentences(tool: Tool, test: str, spec: dict[str, An
     assert all(isinstance(reason, str) and reason.strip() for reason in reasons)
 
 
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS.values() if tool.programs], ids=label)
+def test_a_tool_whose_program_is_missing_says_so(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    test = tool.tests[0]
+
+    reasons = tool.reasons_against(test, TESTS[test].examples[0])
+
+    assert f"The program {tool.programs[0]} is missing" in reasons
+
+
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
