@@ -27,7 +27,7 @@ class Task:
 
     ``document`` is the task as posted, with the tool chosen; ``participants`` has names only, this
     node's own included. ``plan_at`` is when the planner looks at it next, None being never, and
-    ``plan_reason`` why then, unless it is that its next run comes inside the horizon.
+    ``plan_reason`` why then, or why never, where that does not follow from its schedule.
     """
 
     uuid: str

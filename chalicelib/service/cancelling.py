@@ -22,14 +22,14 @@ AT_ONCE = 100
 TRIES = 4
 
 
-def cancel_task(task: Task, now: dt.datetime) -> None:
+def cancel_task(task: Task, now: dt.datetime, reason: str | None = None) -> None:
     """Place no more runs, forget those to come, cancel the one under way. Doing it again is harmless.
 
-    A run that cannot be cancelled stays as it ended.
+    The task keeps the reason, where its planner has one. A run that cannot be cancelled stays as it ended.
     """
     try:
         if task.enabled:
-            task = _disable(task, now)
+            task = _disable(task.evolve(plan_reason=reason), now)
     except Conflict:
         LOG.info("Task %s was cancelled by somebody else", task.uuid)
     if not sweep(task, now, AT_ONCE):

@@ -129,8 +129,7 @@ class _Planner:
         except (Conflict, PeerConflict) as trouble:
             return self._try_again(wanted, trouble)
         except PeerForgot as trouble:
-            self._give_up(wanted, Reason("forgotten", trouble.message))
-            cancel_task(self.task, self._now())
+            cancel_task(self.task, self._now(), trouble.message)
             return False
         except PeerTrouble as trouble:
             return self._wait_for_peers(wanted, trouble)

@@ -68,7 +68,7 @@ def reference_to(uuid: str) -> TaskItem:
 
 def disable(task: Task, now: dt.datetime, errands: Sequence[Errand] = ()) -> Task:
     """Make sure no more runs are placed, and store errands with that. The task itself stays until purged."""
-    off = task.evolve(enabled=False, plan_at=None, plan_reason=None)
+    off = task.evolve(enabled=False, plan_at=None)
     with lost_means(changed(task)), TransactWrite(connection=connection()) as transaction:
         actions = [TaskItem.enabled.set(False), *planning_actions(off, now)]
         transaction.update(reference_to(task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
