@@ -12,13 +12,13 @@ TIMEOUT = 2.0
 INTERFACES = pathlib.Path("/sys/class/net")
 
 
-def pin(host: Host, cpu: int | None, address: str | None, dest: str) -> tuple[list[str], str]:
+def pin(host: Host, cpu: float | None, address: str | None, dest: str) -> tuple[list[str], str]:
     """The words to put before a program's, and what to say of it where they cannot be used.
 
     ``cpu`` is the processor asked for. Without one it is those next to the interface that has
     ``address``, or else leads to ``dest``, on machines where memory is nearer to some processors.
     """
-    words = ["numactl", "-C", str(cpu)] if cpu is not None else _near(host, address, dest)
+    words = ["numactl", "-C", str(int(cpu))] if cpu is not None else _near(host, address, dest)
     if not words or _works(host, [*words, "true"]):
         return words, ""
     return [], f"{' '.join(words)} does not work here: not bound to any processor\n"

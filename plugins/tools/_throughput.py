@@ -95,7 +95,7 @@ def perform(job: Job, port: int, client: Client, server: Server) -> JSON:
     if job.spec.get("loopback"):
         return _both(job, client, server)
     if job.spec.get("single-ended"):
-        return client(job, {"server_port": job.spec.get("single-ended-port", port)})
+        return client(job, {"server_port": int(job.spec.get("single-ended-port", port))})
     if len(job.participant_data) != 2:
         raise PluginFailed(f"There must be two participants, not {len(job.participant_data)}")
     told = job.participant_data[1]

@@ -2,12 +2,15 @@
 
 import concurrent.futures
 import datetime as dt
+import json
 import socket
 import threading
 import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.times import parse_duration
@@ -18,6 +21,7 @@ from plugins.tools import simplestreamer
 from plugins.tools._throughput import free_port
 from plugins.tools.simplestreamer import TOOL
 from tests.builders import seconds
+from tests.plugins.garbage import VALUES, changed
 from tests.plugins.jobs import FakeHost
 from tests.plugins.two_ends import outcome
 
@@ -225,6 +229,14 @@ def test_what_both_ends_found_is_the_result() -> None:
 )
 def test_an_end_that_has_no_result_fails_the_test(results: Any, error: str) -> None:
     assert simplestreamer.merge({}, results) == {"succeeded": False, "error": error}
+
+
+@given(st.lists(st.sampled_from(GOOD).flatmap(changed) | VALUES, max_size=3))
+def test_whatever_other_nodes_say_there_is_a_result(results: list[Any]) -> None:
+    merged = simplestreamer.merge({}, results)
+
+    assert merged["succeeded"] is True or isinstance(merged["error"], str)
+    assert json.loads(json.dumps(merged)) == merged
 
 
 def test_waits_no_longer_than_was_planned() -> None:

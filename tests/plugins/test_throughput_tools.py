@@ -1,16 +1,20 @@
 """What the throughput tools share: their ends, their times, and what is merged of both."""
 
+import copy
 import json
 import pathlib
 import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plugins.base import Completed, Job, PluginFailed
 from plugins.tools import _affinity, _merging, _throughput
 from plugins.tools._throughput import Ends
 from tests.builders import at, seconds
+from tests.plugins.garbage import VALUES, changed
 from tests.plugins.jobs import FakeHost
 from tests.plugins.two_ends import Programs
 
@@ -79,10 +83,17 @@ def test_the_first_participant_is_the_client_and_the_second_the_server() -> None
 
 
 @pytest.mark.parametrize(
-    ("spec", "port"), [({"single-ended": True}, 5201), ({"single-ended": True, "single-ended-port": 9}, 9)]
+    ("spec", "port"),
+    [
+        ({"single-ended": True}, "5201"),
+        ({"single-ended": True, "single-ended-port": 9}, "9"),
+        ({"single-ended": True, "single-ended-port": 9.0}, "9"),  # JSON may write an integer so
+    ],
 )
-def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port: int) -> None:
-    assert perform(spec, data=({},)) == ("client", {"server_port": port})
+def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port: str) -> None:
+    role, told = perform(spec, data=({},))
+
+    assert (role, str(told["server_port"])) == ("client", port)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +218,18 @@ def test_in_reverse_one_end_alone_has_the_whole_result() -> None:
     assert _merging.merge_by_sender({"reverse": True}, [GOOD])["summary"] == MEASURED["summary"]
 
 
+OTHERS = st.sampled_from([GOOD, SERVED, BROKEN]).flatmap(changed) | VALUES
+
+
+@given(st.lists(OTHERS, min_size=1, max_size=3), st.booleans())
+def test_whatever_other_nodes_say_there_is_a_result(results: list[Any], reverse: bool) -> None:
+    for merge in (_merging.merge, _merging.merge_by_sender):
+        merged = merge({"reverse": reverse}, copy.deepcopy(results))
+
+        assert isinstance(merged["diags"], str)
+        assert merged["succeeded"] is True or isinstance(merged["error"], str)
+
+
 # --- processors ------------------------------------------------------------------------------------
 
 
@@ -252,7 +275,7 @@ def test_a_program_runs_next_to_its_interface(address: str | None, answer: Any, 
 def test_a_processor_asked_for_is_used() -> None:
     host = Programs(numactl=Completed(0, "", ""))
 
-    assert _affinity.pin(host, 0, None, "192.0.2.9") == (["numactl", "-C", "0"], "")
+    assert _affinity.pin(host, 0.0, None, "192.0.2.9") == (["numactl", "-C", "0"], "")
     assert host.executed == [["numactl", "-C", "0", "true"]]
 
 
