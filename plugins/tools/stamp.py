@@ -36,6 +36,8 @@ LOOK_EVERY = dt.timedelta(seconds=0.05)
 """Between looks at whether all packets are back."""
 LINGER = dt.timedelta(seconds=0.2)
 """For duplicates of the last packets; what planning adds has room for it."""
+REPLIES_KEPT = 10
+"""For each packet sent: a reflector that floods us is not to fill our memory."""
 PATIENCE = 0.1
 """Seconds after which the listener looks whether it is still wanted."""
 
@@ -196,6 +198,8 @@ class Session:
             return
         if reply.in_ptp_time:
             self.trouble = OSError(errno.EPROTO, "The reflector's times are not those of NTP")
+            return
+        if len(self.replies) >= REPLIES_KEPT * len(self.sent):
             return
         received = Stamp(datagram.received, *_stamp_packets.decode_estimate(self._estimate))
         self.replies.append((reply.there, reply.back(received, datagram.ttl)))

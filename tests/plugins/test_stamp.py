@@ -154,6 +154,13 @@ def test_packets_are_lost_duplicated_and_reordered() -> None:
     assert result["raw-packets"][-1]["dst-ts"] == 0
 
 
+def test_a_flood_of_answers_is_not_kept() -> None:
+    with answering(lambda number, packet: [reflected(packet)] * 500) as port:
+        result = measure(port, **{"packet-count": 2})
+
+    assert result["packets-received"] + result["packets-duplicated"] <= 2 * stamp.REPLIES_KEPT
+
+
 def test_what_is_no_answer_to_a_packet_of_its_own_is_not_taken() -> None:
     def answers(number: int, packet: bytes) -> list[bytes]:
         right = bytearray(reflected(packet))
