@@ -76,8 +76,12 @@ class Request:
 
 
 def read(raw: Any) -> Request:
-    """Chalice's request as ours. Raises Invalid for a body that is no text."""
+    """Chalice's request as ours.
+
+    Raises Invalid for a body that is no text, NotFound for a path that ends in a slash.
+    """
     headers = raw.headers
+    _require_no_slash(raw)
     body = "" if headers.get("content-type", "").startswith(_FORM_TYPES) else _text(raw.raw_body)
     return Request(
         method=raw.method,
@@ -89,6 +93,12 @@ def read(raw: Any) -> Request:
         server=raw.context.get("serverAddress") or raw.context.get("domainName", ""),
         now=dt.datetime.now(UTC),
     )
+
+
+def _require_no_slash(raw: Any) -> None:
+    """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path."""
+    if raw.context["resourcePath"] != "/" and raw.context.get("path", "").endswith("/"):
+        raise NotFound("There is nothing at this path; it ends in a slash")
 
 
 def _text(body: bytes | str) -> str:

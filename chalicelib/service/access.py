@@ -46,8 +46,9 @@ def arguments(task: Task, key: str | None) -> Sequence[str]:
 
 
 def require_write(task: Task, caller: str, key: str | None) -> None:
-    """Let pass this host itself, the holder of the task's key, and whoever posted a task without one.
+    """Let pass this host itself, the holder of the task's key, and the address that posted the task.
 
+    That address is not enough for a task of several participants: they share a key, and it alone counts.
     Raises Forbidden for everybody else.
     """
     required = task.participant_key or task.key
@@ -55,6 +56,6 @@ def require_write(task: Task, caller: str, key: str | None) -> None:
         return
     if required is not None and key == required:
         return
-    if required is None and caller == task.hints.get("requester"):
+    if task.participant_key is None and caller == task.hints.get("requester"):
         return
     raise Forbidden("Only this host, the task's requester or the holder of its key may do this")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.run import Run
-from chalicelib.domain.runstate import State
+from chalicelib.domain.runstate import State, may_become
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import parse_timestamp, truncate
@@ -34,7 +34,7 @@ def update(task: Task, run: Run, body: Mapping[str, JSON], now: dt.datetime) -> 
 
     The data says that all have agreed: a run that waited for that is then sent to its runner.
 
-    Raises Invalid for a body with neither, BadTransition and StaleRun as they come.
+    Raises Invalid for a body with neither or for results before their time, StaleRun as it comes.
     """
     if "part-data-full" in body:
         return _agreed(run.with_documents(participant_data_full=_list(task, body, "part-data-full")), now)
@@ -67,5 +67,7 @@ def _results(task: Task, run: Run, body: Mapping[str, JSON]) -> Run:
     if not isinstance(succeeded, bool):
         raise Invalid("/succeeded: must be true or false")
     state = State.FINISHED if succeeded else State.FAILED
+    if not may_become(run.state, state):
+        raise Invalid(f"/result-full: a run that is {run.state.value} takes no results")
     full = _list(task, body, "result-full")
     return runs.change(run.with_documents(result_full=full).evolve(state=state))

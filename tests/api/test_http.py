@@ -102,3 +102,15 @@ def test_storage_that_does_not_answer_is_a_503_and_no_traceback(
 
     assert status == 503
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(("path", "status"), [("/pscheduler/tests/", 404), ("/pscheduler/tests", 200)])
+def test_a_slash_at_the_end_makes_another_path(api: Api, path: str, status: int) -> None:
+    from app import app
+    from local import gateway
+
+    asked = gateway.Request("GET", path, {"Host": "node.test"}, b"", "127.0.0.1", "127.0.0.1", 80, "http")
+    event = gateway.event(asked, gateway.Routes(app.routes))
+
+    assert event is not None
+    assert app(event, gateway.Context("api", 5))["statusCode"] == status

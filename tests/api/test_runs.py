@@ -264,7 +264,7 @@ def test_a_running_run_takes_the_results_of_all(api: Api, succeeded: bool, state
         ({"result-full": [{}]}, 400, "/succeeded"),
         ({"result-full": [{}], "succeeded": "yes"}, 400, "/succeeded"),
         ({"result-full": {}, "succeeded": True}, 400, "/result-full"),
-        ({"result-full": [{}], "succeeded": True}, 409, "pending cannot become finished"),
+        ({"result-full": [{}], "succeeded": True}, 400, "pending takes no results"),
     ],
 )
 def test_what_is_wrong_with_a_change_is_named(
