@@ -46,7 +46,7 @@ plugin-check: setup
 
 soak: setup
 	echo "Any input to plugins, ten thousand times each ..."
-	HYPOTHESIS_PROFILE=thorough $(VENV)/python -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py
+	HYPOTHESIS_PROFILE=thorough $(VENV)/python -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py tests/api/test_any_task.py
 	$(VENV)/python -m bench.soak
 
 setup:
