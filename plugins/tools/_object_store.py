@@ -20,8 +20,8 @@ AT_ONCE = 1000
 """Objects that one request may delete."""
 HELD = 8 * 2**20
 """Bytes of an object that are held in memory; larger ones are repetitions of them."""
-CONNECT, READ = 5, 60
-"""Seconds to wait for a connection, and for each answer."""
+PATIENCE = 60.0
+"""Seconds to wait for an answer, at the most."""
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -90,11 +90,16 @@ class Store:
 
 
 @contextlib.contextmanager
-def opened(url: str, bucket: str, access_key: str, secret_key: str) -> Iterator[Store]:
-    """A store whose bucket is there; one that had to be made goes in the end. Raises PluginFailed."""
+def opened(
+    url: str, bucket: str, access_key: str, secret_key: str, patience: float = PATIENCE
+) -> Iterator[Store]:
+    """A store whose bucket is there; one that had to be made goes in the end. Raises PluginFailed.
+
+    ``patience`` is how many seconds may pass between any two signs of life from it.
+    """
     _guard(url)
     with _told():
-        client = _client(url, access_key, secret_key)
+        client = _client(url, access_key, secret_key, min(patience, PATIENCE))
     with contextlib.closing(client):
         store = Store(client, bucket)
         made = store.make_bucket()
@@ -105,15 +110,15 @@ def opened(url: str, bucket: str, access_key: str, secret_key: str) -> Iterator[
                 store.remove_bucket()
 
 
-def _client(url: str, access_key: str, secret_key: str) -> JSON:
+def _client(url: str, access_key: str, secret_key: str, patience: float) -> JSON:
     import botocore.config
     import botocore.session
     import urllib3
 
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     settings = botocore.config.Config(
-        connect_timeout=CONNECT,
-        read_timeout=READ,
+        connect_timeout=patience,
+        read_timeout=patience,
         retries={"total_max_attempts": 1},
         signature_version="s3v4",
         s3={"addressing_style": "path", "payload_signing_enabled": False},

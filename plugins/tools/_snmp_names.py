@@ -4,7 +4,9 @@ The library brings the MIBs of SNMP itself, and reads more where PYSNMP_MIB_DIRS
 The one that network measurement is mostly about, IF-MIB (RFC 2863), is not among them and stands here.
 """
 
+import functools
 import re
+import threading
 from collections.abc import Iterable, Mapping
 
 from chalicelib.domain.schemas import JSON
@@ -58,15 +60,24 @@ def number(oid: str) -> str:
 def _look_up(mib: str | None, name: str) -> tuple[int, ...]:
     if mib in (None, "IF-MIB") and name in IF_MIB:
         return IF_MIB[name]
-    from pysnmp.smi import builder
-
-    library = builder.MibBuilder()
-    for module in [mib] if mib else COMMON_MIBS:
-        found = _in_module(library, module, name)
-        if found:
-            return found
+    with _LOADING:
+        for module in [mib] if mib else COMMON_MIBS:
+            found = _in_module(_library(), module, name)
+            if found:
+                return found
     where = f"the MIB {mib}, as far as it is known here," if mib else "the MIBs known here"
     raise PluginFailed(f"{where} has no object {name}: give its OID in numbers".capitalize())
+
+
+_LOADING = threading.Lock()
+
+
+@functools.cache
+def _library() -> JSON:
+    """The MIBs that were read so far: reading one takes longer than a measurement."""
+    from pysnmp.smi import builder
+
+    return builder.MibBuilder()
 
 
 def _in_module(library: JSON, mib: str, name: str) -> tuple[int, ...] | None:

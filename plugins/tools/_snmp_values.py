@@ -119,7 +119,6 @@ def _shortest(number: int, signed: bool) -> bytes:
 _KINDS: Mapping[str, Callable[[str], JSON]] = {
     "i": _library("Integer32", int),
     "u": _library("Unsigned32", int),
-    "3": _library("Unsigned32", int),
     "c": _library("Counter32", int),
     "C": _library("Counter64", int),
     "t": _library("TimeTicks", int),

@@ -2,6 +2,7 @@
 
 The lease there is, is given back first, and then the time is taken until there is one again; the reference
 took that of giving it back. Only some builds of the program know of a time-out, so we keep it for them.
+The program goes on in the background, renewing the lease, as it does wherever it is used.
 """
 
 import datetime as dt

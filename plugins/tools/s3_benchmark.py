@@ -84,11 +84,12 @@ def declines(test: str, spec: Spec) -> list[str]:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the store does not answer, or will not."""
-    spec = job.spec
-    with _object_store.opened(spec["url"], spec["bucket"], spec["_access-key"], spec["_secret-key"]) as store:
+    spec, limit = job.spec, duration(job.test, job.spec).total_seconds()
+    keys = spec["_access-key"], spec["_secret-key"]
+    with _object_store.opened(spec["url"], spec["bucket"], *keys, patience=limit) as store:
         job.wait_for_start()
         begun = time.monotonic()
-        loops = _loops(job, store, begun + duration(job.test, spec).total_seconds() - MARGIN)
+        loops = _loops(job, store, begun + limit - MARGIN)
         taken = dt.timedelta(seconds=time.monotonic() - begun)
     wanted = int(spec.get("iterations", 1))
     diags = "" if len(loops) == wanted else f"There was time for {len(loops)} of {wanted} loops\n"

@@ -22,11 +22,15 @@ TRAPS = "1.3.6.1.2.1.11.30.0"
 SPEC = {"dest": "127.0.0.1", "version": "2c", "_community": "private"}
 
 
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with snmp_agent.running(tmp_path_factory.mktemp("snmpd")) as number:
+        yield number
+
+
 @pytest.fixture
-def agent(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with snmp_agent.running(tmp_path_factory.mktemp("snmpd")) as port:
-        monkeypatch.setattr(_snmp_session, "PORT", port)
-        yield
+def agent(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_snmp_session, "PORT", port)
 
 
 def put(*values: tuple[str, str, str], **changes: Any) -> dict[str, Any]:
@@ -155,7 +159,7 @@ def test_a_text_that_is_no_such_value_is_a_failure(letter: str, text: str) -> No
 
 
 @given(
-    letter=st.sampled_from("iu3cCtaosxdbnFDIU"), text=st.text(max_size=30) | st.from_regex(r"-?[0-9.]{1,25}")
+    letter=st.sampled_from("iucCtaosxdbnFDIU"), text=st.text(max_size=30) | st.from_regex(r"-?[0-9.]{1,25}")
 )
 def test_any_text_makes_a_value_or_a_declared_failure(letter: str, text: str) -> None:
     with contextlib.suppress(PluginFailed):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -175,6 +176,17 @@ def test_objects_that_are_not_what_was_put_are_a_failure() -> None:
         pytest.raises(PluginFailed, match="gave 5 bytes of an object of 6"),
     ):
         store.get("key", 6)
+
+
+def test_a_store_that_says_nothing_is_a_failure_in_time() -> None:
+    with serving({}) as server:
+        server.stalls = {"/bucket"}
+        spec = {**SPEC, "url": server.url, "bucket": "bucket", "timeout": "PT0.5S"}
+        begun = time.monotonic()
+        with pytest.raises(PluginFailed, match="The store could not be used: Read timeout"):
+            s3_benchmark.run(job(s3_benchmark.TOOL, spec))
+
+    assert time.monotonic() - begun < 10
 
 
 def test_nobody_there_is_a_failure() -> None:
