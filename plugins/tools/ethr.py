@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
 from plugins.base import Host, Job, PluginFailed, Spec, Tool
-from plugins.tools import _ethr_output, _throughput
+from plugins.tools import _configured, _ethr_output, _throughput
 from plugins.tools._merging import merge
 from plugins.tools._throughput import Ends, Told, Unwanted, length, member, set_up, whole_seconds
 
@@ -31,8 +31,8 @@ KEYS = frozenset(
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    installed = shutil.which(NEW) or shutil.which(OLD)
-    return [] if installed else [f"The programs {NEW} and {OLD} are missing"]
+    missing = _configured.missing(NEW, NEW)
+    return [] if shutil.which(OLD) else missing
 
 
 def _omit(spec: Spec) -> int:
@@ -50,8 +50,10 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
-    version = {"schema": DATA_SCHEMA, "ethr_major_version": 1} if shutil.which(NEW) else {}
-    return {**version, **({"server_port": PORT} if participant == 1 else {})}
+    is_new = not _configured.missing(NEW, NEW)
+    version = {"schema": DATA_SCHEMA, "ethr_major_version": 1} if is_new else {}
+    port = {"server_port": _configured.port(NEW, "server_port", PORT)} if participant == 1 else {}
+    return {**version, **port}
 
 
 def program(data: Sequence[JSON]) -> str:
@@ -84,6 +86,10 @@ def server_argv(name: str, spec: Spec, ends: Ends, port: int) -> list[str]:
     return [name, "-no", f"-{ends.version}", "-s", *where[name]]
 
 
+def _located(argv: list[str]) -> list[str]:
+    return _configured.command(NEW, argv) if argv[0] == NEW else argv
+
+
 def run(job: Job) -> JSON:
     """Raises PluginFailed where this end could not do its part."""
     return _throughput.perform(job, PORT, _client, _server)
@@ -91,7 +97,7 @@ def run(job: Job) -> JSON:
 
 def _client(job: Job, told: Told) -> JSON:
     spec, ends = job.spec, _throughput.find_ends(job.spec)
-    command = client_argv(program(job.participant_data), spec, ends, told["server_port"])
+    command = _located(client_argv(program(job.participant_data), spec, ends, told["server_port"]))
     job.wait_for_start()
     job.sleep(CLIENT_WAIT)
     done = job.host.execute(command, (_sending(spec) + set_up(spec)).total_seconds())
@@ -107,7 +113,7 @@ def _client(job: Job, told: Told) -> JSON:
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until the client must be done: it never ends by itself, unless it cannot listen."""
     spec, ends = job.spec, _throughput.find_ends(job.spec)
-    command = server_argv(program(job.participant_data), spec, ends, told["server_port"])
+    command = _located(server_argv(program(job.participant_data), spec, ends, told["server_port"]))
     job.wait_for_start()
     end = job.host.now() + CLIENT_WAIT + _sending(spec) + set_up(spec)
     limit = (end - job.host.now() + SECOND).total_seconds()

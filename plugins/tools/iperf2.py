@@ -8,10 +8,11 @@ import datetime as dt
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
 from plugins.base import Host, Job, PluginFailed, Spec, Tool
-from plugins.tools import _iperf2_output, _throughput
+from plugins.tools import _configured, _iperf2_output, _throughput
 from plugins.tools._merging import merge
 from plugins.tools._throughput import Ends, Told, Unwanted, length, set_up, whole_seconds
 
+NAME, PROGRAM = "iperf2", "iperf"
 PORT = 5001
 CLIENT_WAIT = SECOND
 """What the client gives the server's side to get ready after the start."""
@@ -26,6 +27,10 @@ KEYS = frozenset(
 
 
 def declines(test: str, spec: Spec) -> list[str]:
+    return [*_configured.missing(NAME, PROGRAM), *refusals(spec)]
+
+
+def refusals(spec: Spec) -> list[str]:
     unlimited = "bandwidth" in spec and not spec.get("udp")
     return ["Keeps to a bandwidth with UDP only"] if unlimited else []
 
@@ -35,12 +40,12 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
-    return {"server_port": PORT} if participant == 1 else {}
+    return {"server_port": _configured.port(NAME, "server_port", PORT)} if participant == 1 else {}
 
 
 def client_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
     return [
-        *("iperf", "-e", "--format", "b", "-p", str(port), *_family(ends)),
+        *(PROGRAM, "-e", "--format", "b", "-p", str(port), *_family(ends)),
         *_throughput.options(
             [
                 ("-c", ends.dest),
@@ -61,7 +66,7 @@ def client_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
 
 
 def server_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
-    return ["iperf", "-s", "-p", str(port), *_family(ends), *(["-u"] if spec.get("udp") else [])]
+    return [PROGRAM, "-s", "-p", str(port), *_family(ends), *(["-u"] if spec.get("udp") else [])]
 
 
 def _family(ends: Ends) -> list[str]:
@@ -75,7 +80,8 @@ def run(job: Job) -> JSON:
 
 def _client(job: Job, told: Told) -> JSON:
     spec = job.spec
-    command = client_argv(spec, _throughput.find_ends(spec), told["server_port"])
+    argv = client_argv(spec, _throughput.find_ends(spec), told["server_port"])
+    command = _configured.command(NAME, argv)
     job.wait_for_start()
     job.sleep(CLIENT_WAIT)
     done = job.host.execute(command, (length(spec) + set_up(spec)).total_seconds())
@@ -92,7 +98,8 @@ def _client(job: Job, told: Told) -> JSON:
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until the client must be done: it never ends by itself, unless it cannot listen."""
     spec = job.spec
-    command = server_argv(spec, _throughput.find_ends(spec), told["server_port"])
+    argv = server_argv(spec, _throughput.find_ends(spec), told["server_port"])
+    command = _configured.command(NAME, argv)
     job.wait_for_start()
     end = job.host.now() + CLIENT_WAIT + length(spec) + set_up(spec)
     limit = (end - job.host.now() + SECOND).total_seconds()
@@ -104,12 +111,11 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
 
 
 TOOL = Tool(
-    name="iperf2",
+    name=NAME,
     description="Measure throughput with iperf 2",
     tests=("throughput",),
     max_schema=7,
     keys=KEYS,
-    programs=("iperf",),
     declines=declines,
     duration=duration,
     participant_data=participant_data,

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
 from plugins.base import Completed, Host, Job, PluginFailed, Spec, Tool
-from plugins.tools import _affinity, _iperf3_keys, _iperf3_output, _throughput
+from plugins.tools import _affinity, _configured, _iperf3_keys, _iperf3_output, _throughput
 from plugins.tools._merging import merge_by_sender
 from plugins.tools._throughput import Ends, Told, Unwanted, length, member, set_up, whole_seconds
 
+NAME = PROGRAM = "iperf3"
 PORT = 5201
 DATA_SCHEMA = 3
 CLIENT_WAIT = 3 * SECOND
@@ -32,6 +33,10 @@ KEYS = frozenset(
 
 
 def declines(test: str, spec: Spec) -> list[str]:
+    return [*_configured.missing(NAME, PROGRAM), *refusals(spec)]
+
+
+def refusals(spec: Spec) -> list[str]:
     both = "bandwidth" in spec and "fq-rate" in spec
     return ["Cannot keep to a bandwidth and an fq-rate at the same time"] if both else []
 
@@ -51,13 +56,14 @@ def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON
     if participant == 0:
         return told
     auth = _iperf3_keys.make() if "authentication" in features else None
-    return {**told, "server_port": PORT, **({"_auth": auth} if auth else {})}
+    port = _configured.port(NAME, "server_port", PORT)
+    return {**told, "server_port": port, **({"_auth": auth} if auth else {})}
 
 
 def _ask_version(host: Host) -> tuple[str, str]:
     """The version of the program and the features it names, empty where it does not say."""
     try:
-        printed = host.execute(["iperf3", "--version"], timeout=5).stdout
+        printed = host.execute(_configured.command(NAME, [PROGRAM, "--version"]), timeout=5).stdout
     except PluginFailed:
         return "", ""
     version = re.search(r"^iperf (\d{1,9}(?:\.\d{1,9})*)", printed)
@@ -67,7 +73,7 @@ def _ask_version(host: Host) -> tuple[str, str]:
 
 def client_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
     return [
-        *("iperf3", "--json", "-p", str(port), f"-{ends.version}"),
+        *(PROGRAM, "--json", "-p", str(port), f"-{ends.version}"),
         *_throughput.options(
             [
                 ("-B", ends.source),
@@ -96,7 +102,7 @@ def server_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
     """A server for one client, which must come in time."""
     patience = whole_seconds(CLIENT_WAIT + set_up(spec))
     return [
-        *("iperf3", "--json", "-p", str(port), f"-{ends.version}"),
+        *(PROGRAM, "--json", "-p", str(port), f"-{ends.version}"),
         *("-s", "-1", "--idle-timeout", str(patience), "-B", ends.dest),
     ]
 
@@ -126,7 +132,8 @@ def _client(job: Job, told: Told) -> JSON:
     auth = told.get("_auth")
     with _iperf3_keys.client_files(auth) as (arguments, env):
         padding = old_padding(job.participant_data[0], told) if auth else []
-        command = [*pinned, *client_argv(spec, ends, told["server_port"]), *padding, *arguments]
+        argv = _configured.command(NAME, client_argv(spec, ends, told["server_port"]))
+        command = [*pinned, *argv, *padding, *arguments]
         job.wait_for_start()
         job.sleep(CLIENT_WAIT)
         limit = (_sending(spec) + set_up(spec)).total_seconds()
@@ -141,7 +148,8 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     auth = told.get("_auth") if _understands_auth(client) else None
     with _iperf3_keys.server_files(auth) as arguments:
         padding = old_padding(told, client) if auth else []
-        command = [*pinned, *server_argv(spec, ends, told["server_port"]), *padding, *arguments]
+        argv = _configured.command(NAME, server_argv(spec, ends, told["server_port"]))
+        command = [*pinned, *argv, *padding, *arguments]
         job.wait_for_start()
         limit = (CLIENT_WAIT + _sending(spec) + set_up(spec)).total_seconds()
         done = job.host.execute(command, limit, until=unwanted)
@@ -165,13 +173,12 @@ def _result(command: Sequence[str], done: Completed, note: str) -> dict[str, JSO
 
 
 TOOL = Tool(
-    name="iperf3",
+    name=NAME,
     description="Measure throughput with iperf3",
     tests=("throughput",),
     preference=10,
     max_schema=7,
     keys=KEYS,
-    programs=("iperf3",),
     declines=declines,
     duration=duration,
     participant_data=participant_data,

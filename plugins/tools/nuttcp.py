@@ -10,10 +10,11 @@ import re
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
 from plugins.base import Host, Job, PluginFailed, Spec, Tool
-from plugins.tools import _affinity, _nuttcp_output, _throughput
+from plugins.tools import _affinity, _configured, _nuttcp_output, _throughput
 from plugins.tools._merging import merge
 from plugins.tools._throughput import Ends, Told, Unwanted, length, whole_seconds
 
+NAME = PROGRAM = "nuttcp"
 PORT = 5001
 DATA_PORT = 5101
 """The first of the ports for data, one a stream."""
@@ -33,19 +34,24 @@ KEYS = frozenset(
 )
 
 
+def declines(test: str, spec: Spec) -> list[str]:
+    return _configured.missing(NAME, PROGRAM)
+
+
 def duration(test: str, spec: Spec) -> dt.timedelta:
     return length(spec) + SPARE + CLIENT_WAIT
 
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
-    return {"server_port": PORT, "data_port_start": DATA_PORT} if participant == 1 else {}
+    ports = {"server_port": PORT, "data_port_start": DATA_PORT} if participant == 1 else {}
+    return {name: _configured.port(NAME, name, usual) for name, usual in ports.items()}
 
 
 def client_argv(spec: Spec, ends: Ends, told: Told, version: int) -> list[str]:
     """``version`` is the major one of the program."""
     window, tos = spec.get("window-size"), spec.get("ip-tos")
     return [
-        *("nuttcp", *_ports(told), f"-{ends.version}"),
+        *(PROGRAM, *_ports(told), f"-{ends.version}"),
         *_throughput.options(
             [
                 ("-T", whole_seconds(length(spec))),
@@ -87,7 +93,7 @@ def _rate(spec: Spec) -> list[str]:
 
 def server_argv(ends: Ends, told: Told) -> list[str]:
     """A server for one client."""
-    return ["nuttcp", "-S", "-1", "--nofork", *_ports(told), f"-{ends.version}"]
+    return [PROGRAM, "-S", "-1", "--nofork", *_ports(told), f"-{ends.version}"]
 
 
 def run(job: Job) -> JSON:
@@ -99,7 +105,7 @@ def _client(job: Job, told: Told) -> JSON:
     spec, ends = job.spec, _throughput.find_ends(job.spec)
     pinned, note = _affinity.pin(job.host, spec.get("client-cpu-affinity"), ends.source, ends.dest)
     version = _ask_version(job.host) if spec.get("udp") else KNOWS_JITTER
-    command = [*pinned, *client_argv(spec, ends, told, version)]
+    command = [*pinned, *_configured.command(NAME, client_argv(spec, ends, told, version))]
     job.wait_for_start()
     job.sleep(CLIENT_WAIT)
     done = job.host.execute(command, (length(spec) + SPARE).total_seconds())
@@ -113,7 +119,8 @@ def _client(job: Job, told: Told) -> JSON:
 
 
 def _ask_version(host: Host) -> int:
-    found = re.search(r"nuttcp-(\d{1,4})", host.execute(["nuttcp", "-V"], timeout=5).stdout)
+    done = host.execute(_configured.command(NAME, [PROGRAM, "-V"]), timeout=5)
+    found = re.search(r"nuttcp-(\d{1,4})", done.stdout)
     return int(found[1]) if found else 0
 
 
@@ -121,7 +128,7 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until its client has left; one that never comes is for the client to explain."""
     spec, ends = job.spec, _throughput.find_ends(job.spec)
     pinned, note = _affinity.pin(job.host, spec.get("server-cpu-affinity"), ends.dest, ends.dest)
-    command = [*pinned, *server_argv(ends, told)]
+    command = [*pinned, *_configured.command(NAME, server_argv(ends, told))]
     job.wait_for_start()
     end = job.host.now() + CLIENT_WAIT + length(spec) + SPARE
     limit = (end - job.host.now() + SECOND).total_seconds()
@@ -133,13 +140,13 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
 
 
 TOOL = Tool(
-    name="nuttcp",
+    name=NAME,
     description="Measure throughput with nuttcp",
     tests=("throughput",),
     preference=5,
     max_schema=7,
     keys=KEYS,
-    programs=("nuttcp",),
+    declines=declines,
     duration=duration,
     participant_data=participant_data,
     run=run,

@@ -119,7 +119,7 @@ def test_participants_tell_whether_they_have_the_new_one(
 def test_declines_where_neither_program_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
 
-    assert ethr.declines("throughput", {}) == ["The programs ethr and ethr0 are missing"]
+    assert ethr.declines("throughput", {}) == ["The program ethr is missing"]
 
 
 @pytest.mark.parametrize(
