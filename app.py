@@ -8,7 +8,9 @@ from chalice import Chalice, Rate
 
 from chalicelib.api import (
     advice,
+    availability,
     docs,
+    mass_cancel,
     node,
     openapi,
     plugins,
@@ -83,6 +85,7 @@ page(
 )
 
 page(app, "/tasks", GET=task_list.list_tasks, POST=tasks.post_task)
+page(app, "/tasks/cancel", POST=mass_cancel.cancel_tasks)
 page(app, "/tasks/{task}", GET=tasks.get_task, POST=tasks.join_task, DELETE=tasks.delete_task)
 page(app, "/tasks/{task}/cli", GET=tasks.get_cli)
 page(app, "/tasks/{task}/runtimes", GET=tasks.get_runtimes)
@@ -91,6 +94,7 @@ page(app, "/tasks/{task}/runs/{run}", GET=runs.get_run, PUT=runs.put_run, DELETE
 page(app, "/tasks/{task}/runs/{run}/result", GET=results.get_result)
 
 page(app, "/schedule", GET=schedule.schedule)
+page(app, "/schedule/availability", GET=availability.availability)
 page(app, "/monitor", GET=schedule.monitor)
 page(app, "/stat/control/pause", GET=stat.pause)
 page(app, "/stat/archiving/backlog", GET=stat.archiving_backlog)

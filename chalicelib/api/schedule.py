@@ -120,6 +120,7 @@ def _shown(request: Request, task: Task, run: Run) -> dict[str, JSON]:
         "task": {**_without_detail(task), "href": task_href(request, task.uuid)},
         "cli": list(task.cli),
         "priority": run.priority,
+        **({"reason": run.documents.reason} if run.documents.reason else {}),
     }
 
 

@@ -6,6 +6,7 @@ What stands in COMPONENTS is shown once, under its name, however often it is use
 from collections.abc import Mapping
 
 from chalicelib.api.problems import NAMES
+from chalicelib.domain.run import CODES
 from chalicelib.domain.runstate import State
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
@@ -41,6 +42,11 @@ def _plugin(**own: Schema) -> Schema:
     return shape({**common, **own}, {"href": HREF})
 
 
+def _or_gone(plugin: Schema) -> Schema:
+    """A plugin that a task outlived is but a name."""
+    return {"anyOf": [plugin, closed({"name": STRING}, ("name",))]}
+
+
 TEST = _plugin(**{"scheduling-class": STRING})
 TOOL = _plugin(tests=array(STRING), preference={"type": "integer"})
 ARCHIVER = _plugin()
@@ -64,8 +70,9 @@ DATA_SCHEMA = closed({"data": SCHEMAS_BY_VERSION}, ("data",))
 
 STATE: Schema = {"enum": [state.value for state in State]}
 REASON: Schema = {
-    **shape({"code": STRING, "message": STRING}, {"blocking-run": TYPES["UUID"]}),
-    "description": "Why a run did not start, or did not end",
+    **shape({"code": {"enum": list(CODES)}, "message": STRING}, {"blocking-run": TYPES["UUID"]}),
+    "description": "Why a run did not start, or did not end.\n\n"
+    + "".join(f"- `{code}`: {meaning}\n" for code, meaning in CODES.items()),
 }
 RANGE = shape({"lower": nullable(TIME), "upper": nullable(TIME)})
 
@@ -156,7 +163,13 @@ SCHEDULED = shape(
         "cli": array(STRING),
         "priority": {"type": ["integer", "null"]},
     },
-    {"test": TEST, "tool": TOOL, "errors": nullable(STRING), "ppf": {"enum": [-1, 0, 1]}, "reason": REASON},
+    {
+        "test": _or_gone(TEST),
+        "tool": _or_gone(TOOL),
+        "errors": nullable(STRING),
+        "ppf": {"enum": [-1, 0, 1]},
+        "reason": REASON,
+    },
 )
 
 CLOCK = shape(

@@ -10,6 +10,24 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, format_timestamp
 
+CODES = {
+    "no-time": "no time was free for it, or none that all participants have",
+    "conflict": "its time was taken by somebody faster, again and again",
+    "unreachable": "a participant did not answer",
+    "refused": "a participant would not have it",
+    "forgotten": "a participant no longer knew the task",
+    "interrupted": "the planner that was to have all participants agree stopped",
+    "not-agreed": "its lead never said that all participants agreed",
+    "late": "its second had passed before its runner was there",
+    "paused": "the node was paused",
+    "preempted": "a run of a higher priority took its place",
+    "not-started": "no runner had taken it in time",
+    "no-result": "its runner never reported",
+    "no-merge": "its results were never merged",
+    "canceled": "somebody cancelled it",
+}
+"""Every code a Reason can have, and what it says."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Reason:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chalicelib.domain.errand import withdrawal
 from chalicelib.domain.errors import Conflict, NotFound, StaleRun
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.runstate import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
@@ -20,19 +20,21 @@ LOG = logging.getLogger(__name__)
 AT_ONCE = 100
 """Runs dealt with while the client waits; the rest, later ones all, are left to the planner's queue."""
 TRIES = 4
+CANCELED = Reason("canceled", "It was cancelled")
 
 
-def cancel_task(task: Task, now: dt.datetime, reason: str | None = None) -> None:
+def cancel_task(task: Task, now: dt.datetime, reason: str | None = None, at_once: int = AT_ONCE) -> None:
     """Place no more runs, forget those to come, cancel the one under way. Doing it again is harmless.
 
-    The task keeps the reason, where its planner has one. A run that cannot be cancelled stays as it ended.
+    The task keeps the reason, where its planner has one. A run that cannot be cancelled stays as it
+    ended. Runs beyond ``at_once`` are left to the queue.
     """
     try:
         if task.enabled:
             task = _disable(task.evolve(plan_reason=reason), now)
     except Conflict:
         LOG.info("Task %s was cancelled by somebody else", task.uuid)
-    if not sweep(task, now, AT_ONCE):
+    if not sweep(task, now, at_once):
         queues.send(queues.PLAN, {"task": task.uuid})
 
 
@@ -88,7 +90,8 @@ def _cancel(task: Task, run: Run, now: dt.datetime) -> None:
     if not under_way:
         remove(task, run)
     elif run.state is not State.NONSTART and may_become(run.state, State.CANCELED):
-        runs.change(run.evolve(state=State.CANCELED))  # its time stays taken: the tool needs a while to stop
+        # Its time stays taken: the tool needs a while to stop.
+        runs.change(run.evolve(state=State.CANCELED).with_documents(reason=CANCELED.describe()))
 
 
 def _delete(task: Task, run: Run, now: dt.datetime) -> None:

@@ -155,6 +155,7 @@ def to_item(run: Run) -> RunItem:
         added=run.added,
         priority=run.priority,
         errors=run.errors,
+        reason=run.documents.reason,
         documents=None if elsewhere else content,
         documents_at=elsewhere,
         revision=run.revision,
@@ -187,7 +188,7 @@ def _due_key(reason: str, uuid: str) -> str:
 
 
 def to_summary(item: Any) -> Run:
-    """An item, of the table or of an index, without what only the table has."""
+    """An item, of the table or of an index, without what only the table has: of its documents the reason."""
     return Run(
         task=bare(item.task),
         uuid=item.run,
@@ -197,6 +198,7 @@ def to_summary(item: Any) -> Run:
         added=item.added or item.start,
         priority=None if item.priority is None else int(item.priority),
         errors=item.errors,
+        documents=Documents(reason=item.reason),
     )
 
 

@@ -130,7 +130,7 @@ class StartIndex(LocalSecondaryIndex["RunItem"]):
 
     class Meta:
         index_name = "start"
-        projection = IncludeProjection(["end", "state", "priority", "errors"])
+        projection = IncludeProjection(["end", "state", "priority", "errors", "reason"])
 
     task = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)
@@ -152,14 +152,17 @@ class StatesIndex(GlobalSecondaryIndex["RunItem"]):
 
     class Meta:
         index_name = "states"
-        projection = IncludeProjection(["end", "state", "priority", "errors"])
+        projection = IncludeProjection(["end", "state", "priority", "errors", "reason"])
 
     standing = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)
 
 
 class RunItem(Table):
-    """A run: ``documents`` is compressed JSON, or elsewhere, under ``documents_at``, when too large."""
+    """A run: ``documents`` is compressed JSON, or elsewhere, under ``documents_at``, when too large.
+
+    ``reason`` is in them too; here it is for the lists, which have no documents.
+    """
 
     class Meta:
         pass
@@ -177,6 +180,7 @@ class RunItem(Table):
     added = UTCDateTimeAttribute()
     priority = NumberAttribute(null=True)
     errors = UnicodeAttribute(null=True)
+    reason = JSONAttribute(null=True)
     documents = BinaryAttribute(null=True, legacy_encoding=False)
     documents_at = UnicodeAttribute(null=True)
     revision = NumberAttribute()

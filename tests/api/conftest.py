@@ -1,5 +1,7 @@
 """Pages through chalice's test client, on moto."""
 
+import functools
+import gzip
 import json
 import urllib.parse
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from chalice.test import Client
 from chalicelib.domain.run import Run
 from chalicelib.service import running
 from chalicelib.store import runs
+from plugins import registry
+from tests.contract import Contract
 from tests.service.machines import FakeMachine
 
 
@@ -32,8 +36,10 @@ class Api:
         answer = self.client.http.request(method, path, headers=sent, body=content)
         self.headers = answer.headers
         self.body = answer.body
+        kind = self.headers.get("Content-Type", "")
+        _contract().check(method, path, answer.status_code, kind, _unpacked(answer))
         text = answer.body.decode(errors="replace")
-        is_json = self.headers.get("Content-Type") == "application/json"
+        is_json = kind.endswith("json")
         return answer.status_code, json.loads(text) if is_json and text else text
 
     def get(self, path: str, status: int = 200) -> Any:
@@ -53,6 +59,26 @@ class Api:
         status, href = self.ask("POST", "/tasks", {**IDLE, **changes})
         assert status == 200, href
         return str(href).removeprefix("http://node.test")
+
+
+def _contract() -> Contract:
+    """The node's own document: whatever a test asks for, the answer is held against it."""
+    return _contract_with(tuple(registry.tests()), tuple(registry.tools()))
+
+
+@functools.cache
+def _contract_with(tests: tuple[str, ...], tools: tuple[str, ...]) -> Contract:
+    from chalicelib.api import catalogue, openapi
+
+    for made in (openapi.document, *vars(catalogue).values()):  # some tests add plugins of their own
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+    return Contract(openapi.document())
+
+
+def _unpacked(answer: Any) -> bytes:
+    body: bytes = answer.body
+    return gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" and body else body
 
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT2S"}}, "schedule": {}}
