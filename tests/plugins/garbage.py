@@ -1,6 +1,7 @@
 """Strategies for what a careless client, or a program of another version, might hand us."""
 
 import copy
+import functools
 import json
 import pathlib
 from typing import Any
@@ -106,6 +107,7 @@ def outputs(draw: st.DrawFn, captured: list[str]) -> str:
     return json.dumps(draw(changed(document))) if draw(st.integers(0, 3)) else draw(garbled(seed))
 
 
+@functools.cache
 def captured(module: str) -> list[str]:
     """The outputs kept for a tool's tests, in a folder whose name is part of its module's; else all."""
     files = [path for path in sorted(HERE.glob("*/**/*")) if path.suffix in (".out", ".txt", ".xml")]

@@ -30,13 +30,15 @@ Parser = Callable[..., Any]
 
 
 def _parsers() -> dict[str, Parser]:
-    """The functions that read a program's output, by their modules: those that are called ``parse``."""
+    """The functions that read what a program printed: their first parameter is ``output``, or ``line``."""
     names = [module.name for module in pkgutil.iter_modules(plugins.tools.__path__)]
-    loaded = {name: importlib.import_module(f"plugins.tools.{name}") for name in names}
+    loaded = [importlib.import_module(f"plugins.tools.{name}") for name in names]
     return {
-        name: module.parse
-        for name, module in loaded.items()
-        if inspect.isfunction(vars(module).get("parse")) and module.parse.__module__ == module.__name__
+        f"{module.__name__.rpartition('.')[2]}.{name}": function
+        for module in loaded
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == module.__name__
+        if list(inspect.signature(function).parameters)[:1] in (["output"], ["line"])
     }
 
 
@@ -119,15 +121,12 @@ def test_any_result_is_valid_or_gets_a_sentence(name: str, data: st.DataObject) 
 @pytest.mark.parametrize("name", PARSERS)
 @given(data=st.data())
 def test_any_output_is_read_or_refused(name: str, data: st.DataObject) -> None:
-    parse = PARSERS[name]
-    output, *others = typing.get_type_hints(parse)  # in the order of the parameters
-    arguments = {output: data.draw(outputs(captured(name)))}
+    parse, module = PARSERS[name], name.partition(".")[0]
+    (printed, *others), kinds = inspect.signature(parse).parameters.values(), typing.get_type_hints(parse)
+    arguments = {printed.name: data.draw(outputs(captured(module)))}
     for other in others:
-        if (
-            other != "return"
-            and inspect.signature(parse).parameters[other].default is inspect.Parameter.empty
-        ):
-            arguments[other] = data.draw(_argument(name, typing.get_type_hints(parse)[other]))
+        if other.default is inspect.Parameter.empty:
+            arguments[other.name] = data.draw(_argument(module, kinds[other.name]))
 
     try:
         parse(**arguments)
