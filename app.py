@@ -143,7 +143,7 @@ def plan_task(event: Any) -> None:
 
 @app.on_sqs_message(queue=queues.PEERS.full_name, batch_size=1, name="ask_peers")
 def ask_peers(event: Any) -> None:
-    for message in queues.messages(event):
+    for message in heartbeats.taken(queues.PEERS, event):
         planning.handle(message, dt.datetime.now(UTC))
 
 

@@ -9,7 +9,7 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from plugins.archivers import bitbucket, failer
+from plugins.archivers import bitbucket, failer, syslog, tcp, udp
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
@@ -150,7 +150,14 @@ TOOLS = (
     twping.TOOL,
     umichwpa.TOOL,
 )
-ARCHIVERS = (bitbucket.ARCHIVER, failer.ARCHIVER, http_archiver.ARCHIVER)
+ARCHIVERS = (
+    bitbucket.ARCHIVER,
+    failer.ARCHIVER,
+    http_archiver.ARCHIVER,
+    syslog.ARCHIVER,
+    tcp.ARCHIVER,
+    udp.ARCHIVER,
+)
 CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)
 
 AnyPlugin = TypeVar("AnyPlugin", bound=Plugin)

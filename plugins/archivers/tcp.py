@@ -1,0 +1,26 @@
+"""tcp: writes each result to a connection of its own (contract/archivers.md section 6)."""
+
+import socket
+
+from chalicelib.domain.schemas import closed
+from plugins.archivers import _sockets
+from plugins.base import Archiver, Outcome, Parcel
+
+
+def deliver(parcel: Parcel) -> Outcome:
+    """Connect, write the result as JSON, and close; what cannot be reached may be tried again."""
+    try:
+        with _sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
+            end.sendall(_sockets.content(parcel))
+            end.shutdown(socket.SHUT_WR)
+    except (OSError, _sockets.Unresolvable) as trouble:
+        return _sockets.failed(parcel, trouble)
+    return Outcome(True)
+
+
+ARCHIVER = Archiver(
+    name="tcp",
+    description="Send results to a TCP socket",
+    data={1: closed(_sockets.MEMBERS, required=("host", "port"))},
+    deliver=deliver,
+)

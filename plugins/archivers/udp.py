@@ -1,0 +1,43 @@
+"""udp: sends each result as a datagram (contract/archivers.md section 6)."""
+
+import socket
+
+from chalicelib.domain.schemas import closed
+from chalicelib.domain.types import TYPES
+from plugins.archivers import _sockets
+from plugins.base import Archiver, Outcome, Parcel
+
+PAYLOAD = 508
+"""Bytes that arrive in one piece wherever IPv4 does: 576, less the largest headers."""
+
+
+class TooLarge(Exception):
+    """The result does not fit the datagram."""
+
+
+def deliver(parcel: Parcel) -> Outcome:
+    """Send the result as JSON; one that is too large, or cannot be sent, may be tried again.
+
+    That it was sent does not say that anybody was there.
+    """
+    try:
+        _send(parcel)
+    except (OSError, TooLarge, _sockets.Unresolvable) as trouble:
+        return _sockets.failed(parcel, trouble)
+    return Outcome(True)
+
+
+def _send(parcel: Parcel) -> None:
+    content, most = _sockets.content(parcel), parcel.data.get("payload-size", PAYLOAD)
+    if len(content) > most:
+        raise TooLarge(f"The result has {len(content)} bytes, a datagram {most}")
+    with _sockets.opened(parcel.data, socket.SOCK_DGRAM) as end:
+        end.send(content)
+
+
+ARCHIVER = Archiver(
+    name="udp",
+    description="Send results to a UDP socket",
+    data={1: closed({**_sockets.MEMBERS, "payload-size": TYPES["Cardinal"]}, required=("host", "port"))},
+    deliver=deliver,
+)
