@@ -84,7 +84,7 @@ def _client(job: Job, told: Told) -> JSON:
     command = _configured.command(NAME, argv)
     job.wait_for_start()
     job.sleep(CLIENT_WAIT)
-    done = job.host.execute(command, (length(spec) + set_up(spec)).total_seconds())
+    done = job.host.execute(command, (duration(job.test, spec) - CLIENT_WAIT).total_seconds())
     diags = _throughput.describe(command, done)
     # A refused connection ends it with status 0, and words on stderr.
     if done.status != 0 or done.stderr.strip():

@@ -177,6 +177,7 @@ def test_measures_between_two_ends(reverse: bool, connections: bool) -> None:
 
 
 @needs("nuttcp", "-V")
+@two_ends.needs_ipv6
 def test_measures_datagrams_over_ipv6() -> None:
     spec = {"dest": "::1", "udp": True, "bandwidth": 2_000_000, **SHORT}
 

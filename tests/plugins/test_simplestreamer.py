@@ -23,7 +23,7 @@ from plugins.tools.simplestreamer import TOOL
 from tests.builders import seconds
 from tests.plugins.garbage import VALUES, changed
 from tests.plugins.jobs import FakeHost
-from tests.plugins.two_ends import outcome
+from tests.plugins.two_ends import needs_ipv6, outcome
 
 GOOD = (
     {"succeeded": True, "result": {"dawdled": "P0D", "sent": "hello"}, "error": None, "diags": ""},
@@ -59,6 +59,7 @@ def test_a_text_passes_from_one_end_to_the_other() -> None:
     assert merged["dawdled"] == "P0D"
 
 
+@needs_ipv6
 def test_the_text_tells_the_time_where_none_is_given() -> None:
     merged = stream(dest="::1", source="::1")
 
