@@ -12,10 +12,13 @@ from plugins.base import PluginFailed, Spec
 from plugins.tools import _hosts
 
 PORT = 161
-TRY = 1.0
-"""Seconds until a question that was not answered is asked again."""
-PATIENCE = 6.0
-"""Seconds until it is asked no more, as the reference's library has it: once, and five times again."""
+TRY, RETRIES = 1.0, 5
+"""Seconds until a question that was not answered is asked again, and how often, as with the reference."""
+PATIENCE = TRY * (RETRIES + 1) + 1
+"""Seconds until an answer is waited for no more."""
+
+LONGEST_TROUBLE = 300
+"""Characters of what the library says that are passed on."""
 
 _AUTH = {"MD5": "USM_AUTH_HMAC96_MD5", "SHA": "USM_AUTH_HMAC96_SHA"}
 _PRIV = {
@@ -65,9 +68,29 @@ class Session:
         from pysnmp.hlapi.v3arch import asyncio as snmp
 
         self._loop, self._snmp, self._address = loop, snmp, address
+        self._secrets = [str(value) for name, value in spec.items() if name.startswith("_") and value]
         self.engine = snmp.SnmpEngine()
-        self._credentials = _credentials(snmp, spec)
-        self._context = snmp.ContextData(contextName=str(spec.get("context", "")).encode())
+
+    def prepare(self, spec: Spec) -> None:
+        """Do before a measurement what the library would do in it. Raises PluginFailed."""
+        from pyasn1.error import PyAsn1Error
+
+        try:
+            self._credentials = _credentials(self._snmp, spec)
+            self._context = self._snmp.ContextData(contextName=str(spec.get("context", "")).encode())
+            self._loop.run_until_complete(self._configure())
+        except (PyAsn1Error, ValueError) as trouble:  # which may have secrets in what it says
+            raise PluginFailed("The community, user, context or keys cannot be used") from trouble
+
+    async def _configure(self) -> None:
+        from pysnmp.hlapi.v3arch.asyncio import lcd
+
+        snmp = self._snmp
+        over = snmp.UdpTransportTarget if self._address.version == 4 else snmp.Udp6TransportTarget
+        self._where = await over.create((str(self._address), PORT), timeout=TRY, retries=RETRIES)
+        lcd.CommandGeneratorLcdConfigurator().configure(
+            self.engine, self._credentials, self._where, self._context.contextName
+        )
 
     def get(self, oids: Sequence[str], limit: float) -> list[JSON]:
         """The library's values of objects, in their order. Raises PluginFailed."""
@@ -84,30 +107,38 @@ class Session:
 
         patience = max(0.001, min(limit, PATIENCE))
         try:
-            answer = self._loop.run_until_complete(
-                asyncio.wait_for(self._exchange(command, objects, patience), patience + TRY)
-            )
+            asking = asyncio.wait_for(self._exchange(command, objects), patience)
+            answer = self._loop.run_until_complete(asking)
         except (asyncio.TimeoutError, TimeoutError) as trouble:
             raise PluginFailed(f"No answer in {patience:g} seconds") from trouble
         except (PyAsn1Error, OSError, ValueError, OverflowError) as trouble:  # the library's are the first
-            raise PluginFailed(f"The agent could not be asked: {_first_line(trouble)}") from trouble
-        return _values(answer, objects)
+            raise PluginFailed(f"The agent could not be asked: {self._told(trouble)}") from trouble
+        return self._values(answer, objects)
 
-    async def _exchange(
-        self, command: JSON, objects: Sequence[tuple[JSON, ...]], patience: float
-    ) -> tuple[JSON, ...]:
+    async def _exchange(self, command: JSON, objects: Sequence[tuple[JSON, ...]]) -> tuple[JSON, ...]:
         snmp = self._snmp
-        over = snmp.UdpTransportTarget if self._address.version == 4 else snmp.Udp6TransportTarget
-        once = min(TRY, patience)
-        where = await over.create(
-            (str(self._address), PORT), timeout=once, retries=round(patience / once) - 1
-        )
         asked = [snmp.ObjectType(snmp.ObjectIdentity(oid), *value) for oid, *value in objects]
         # Values come with their types, and names were looked up: the library need not know any MIB.
         answer: tuple[JSON, ...] = await command(
-            self.engine, self._credentials, where, self._context, *asked, lookupMib=False
+            self.engine, self._credentials, self._where, self._context, *asked, lookupMib=False
         )
         return answer
+
+    def _values(self, answer: tuple[JSON, ...], objects: Sequence[tuple[JSON, ...]]) -> list[JSON]:
+        trouble, status, index, found = answer
+        if trouble:
+            raise PluginFailed(f"No usable answer: {self._told(trouble)}")
+        if status:
+            which = objects[int(index) - 1][0] if 0 < int(index) <= len(objects) else "the request"
+            raise PluginFailed(f"The agent answered {status.prettyPrint()} to {which}")
+        return [value for _, value in found]
+
+    def _told(self, trouble: object) -> str:
+        """What the library says of a trouble, without what is secret."""
+        text = (str(trouble).splitlines() or [type(trouble).__name__])[0]
+        for secret in self._secrets:
+            text = text.replace(secret, "...")
+        return text[:LONGEST_TROUBLE]
 
 
 @contextlib.contextmanager
@@ -119,6 +150,7 @@ def session(spec: Spec, address: _hosts.Address) -> Iterator[Session]:
     try:
         opened = Session(loop, spec, address)
         try:
+            opened.prepare(spec)
             yield opened
         finally:
             opened.engine.close_dispatcher()
@@ -138,17 +170,3 @@ def _credentials(snmp: JSON, spec: Spec) -> JSON:
         priv = getattr(snmp, _PRIV[spec["priv-protocol"].upper()])
         keys = {**keys, "privKey": spec["_priv-key"], "privProtocol": priv}
     return snmp.UsmUserData(spec["security-name"], **keys)
-
-
-def _values(answer: tuple[JSON, ...], objects: Sequence[tuple[JSON, ...]]) -> list[JSON]:
-    trouble, status, index, found = answer
-    if trouble:
-        raise PluginFailed(f"No usable answer: {_first_line(trouble)}")
-    if status:
-        which = objects[int(index) - 1][0] if 0 < int(index) <= len(objects) else "the request"
-        raise PluginFailed(f"The agent answered {status.prettyPrint()} to {which}")
-    return [value for _, value in found]
-
-
-def _first_line(trouble: object) -> str:
-    return (str(trouble).splitlines() or [type(trouble).__name__])[0]

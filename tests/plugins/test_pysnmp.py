@@ -184,7 +184,7 @@ def test_a_poll_that_fails_is_told_and_the_next_is_made() -> None:
 
 @pytest.mark.usefixtures("silence")
 def test_no_answer_is_a_failure() -> None:
-    with pytest.raises(PluginFailed, match="No usable answer: No SNMP response received"):
+    with pytest.raises(PluginFailed, match=r"No answer in 0\.1 seconds"):
         get({"oid": [SYS_DESCR]})
 
 
@@ -248,6 +248,7 @@ def test_a_user_who_may_not_ask_is_a_failure(user: dict[str, Any], monkeypatch: 
         ("SNMPv2-TC::DisplayString.0", "has no object"),
         ('ifDescr."eth0"', "is not an OID"),
         ("5.9999999999999", "could not be asked"),
+        ("1", "could not be asked"),
     ],
 )
 def test_an_oid_that_cannot_be_asked_for_is_a_failure(oid: str, complaint: str) -> None:
@@ -255,6 +256,26 @@ def test_an_oid_that_cannot_be_asked_for_is_a_failure(oid: str, complaint: str) 
         get({"oid": [oid]})
 
     assert complaint.lower() in trouble.value.message.lower()
+
+
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"version": "2c", "_community": "se\u2192cret"},
+        {"version": "2c", "_community": ""},
+        {"version": "3", "security-name": "se\u2192cret"},
+        {"version": "3", "security-name": "secret" * 50},
+    ],
+)
+def test_secrets_are_never_told_whether_they_can_be_used_or_not(members: dict[str, str]) -> None:
+    spec = {"dest": "127.0.0.1", "oid": [SYS_DESCR], "polls": 1, **members}
+
+    with pytest.raises(PluginFailed) as trouble:
+        pysnmp.run(job(pysnmp.TOOL, spec))
+
+    assert "secret" not in trouble.value.message
+    assert len(trouble.value.message) < 400
 
 
 def test_a_host_without_an_address_is_a_failure() -> None:
