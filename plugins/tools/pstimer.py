@@ -71,7 +71,9 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
         with pool, answer:
             answer.read(LONGEST_ANSWER)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-        raise PluginFailed(f"{dest} did not answer: {trouble}") from trouble
+        # The library wraps what the system said in names of its own.
+        said = getattr(trouble.__cause__, "strerror", None) or trouble
+        raise PluginFailed(f"{dest} did not answer: {said}") from trouble
     if answer.status != 200:
         raise PluginFailed(f"{dest} answered with status {answer.status}")
 

@@ -12,6 +12,8 @@ from chalicelib.domain.types import TYPES
 from plugins.base import PluginFailed
 from plugins.tools import _as_numbers
 from tests.builders import seconds
+from tests.plugins import test_dnspy
+from tests.plugins.test_dnspy import resolver as resolver
 
 RECORDS = {
     "1.2.0.9.origin.asn.cymru.com": ["64496 64499 | 9.0.2.0/24 | ZZ | registry | 2026-01-01"],
@@ -19,6 +21,12 @@ RECORDS = {
     "3.2.0.9.origin.asn.cymru.com": ["no number here"],
     "AS64496.asn.cymru.com": ["64496 | ZZ | registry | 2026-01-01 | EXAMPLE, ZZ"],
 }
+
+
+@pytest.fixture
+def zone() -> dict[tuple[str, str], list[str]]:
+    """What the name server on loopback knows."""
+    return test_dnspy.ZONE
 
 
 def ask(name: str) -> list[str]:
@@ -74,6 +82,19 @@ def test_a_name_service_that_does_not_answer_in_time_finds_nothing(monkeypatch: 
     assert found == {}
     assert time.monotonic() - begun < 20
     never.set()
+
+
+def test_the_name_servers_of_this_machine_are_asked(
+    monkeypatch: pytest.MonkeyPatch, resolver: Any, zone: dict[tuple[str, str], list[str]]
+) -> None:
+    for name, texts in RECORDS.items():
+        monkeypatch.setitem(zone, (f"{name}.", "TXT"), [f'"{text}"' for text in texts])
+    monkeypatch.setattr(_as_numbers, "make_resolver", lambda limit: resolver)
+    hops: list[dict[str, Any]] = [{"ip": "9.0.2.1"}, {"ip": "9.0.2.9"}]
+
+    _as_numbers.add_systems(hops)
+
+    assert hops == [{"ip": "9.0.2.1", "as": {"number": 64496, "owner": "EXAMPLE, ZZ"}}, {"ip": "9.0.2.9"}]
 
 
 def test_hops_without_an_address_or_a_system_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
