@@ -2,15 +2,17 @@
 
 import datetime as dt
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Checker
 from chalicelib.domain.times import SECOND, ZERO, parse_duration
+from chalicelib.domain.types import TYPES
 from plugins.base import Completed, Job, PluginFailed, Result, Spec, pick, wrapped
 from plugins.tools import _as_numbers, _hosts
 from plugins.tools._traceroute_output import Hop
 
 HOPS = 30
+_HOST = Checker(TYPES["Host"])
 
 
 def setting(spec: Spec, name: str, default: dt.timedelta = ZERO) -> dt.timedelta:
@@ -78,9 +80,17 @@ def finished(spec: Spec, paths: list[list[Hop]], diags: str) -> JSON:
     hops = [hop for path in paths for hop in path]
     if spec.get("hostnames", True):
         _hosts.add_names(hops)
+        _drop_odd_names(hops)
     if spec.get("as", True):
         _as_numbers.add_systems(hops)
     return wrapped({"schema": 1, "succeeded": True, "paths": paths}, diags)
+
+
+def _drop_odd_names(hops: Iterable[Hop]) -> None:
+    """Some routers have names in the DNS that no host may have, and that no result may hold."""
+    for hop in hops:
+        if "hostname" in hop and _HOST.problem(hop["hostname"]):
+            del hop["hostname"]
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:

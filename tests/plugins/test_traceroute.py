@@ -171,6 +171,21 @@ def test_waits_for_the_start_and_merges_what_it_measured() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"), [("router.example.org", "router.example.org"), ("ge-0_0_1.example.org", None)]
+)
+def test_hops_have_names_where_those_are_names_of_hosts(
+    monkeypatch: pytest.MonkeyPatch, name: str, shown: str | None
+) -> None:
+    monkeypatch.setattr("socket.getnameinfo", lambda *asked: (name, "0"))
+
+    result = traces.measure(
+        TOOL, {"dest": "203.0.113.2", "hostnames": True}, FakeHost(Completed(0, IPV4, ""))
+    )
+
+    assert [hop.get("hostname") for hop in result["paths"][0]] == [shown] * 3
+
+
+@pytest.mark.parametrize(
     "completed",
     [Completed(1, "", "connect: Network is unreachable\n"), Completed(0, "", ""), Completed(-15, IPV4, "")],
 )
