@@ -25,10 +25,11 @@ class Node:
     process: "subprocess.Popen[bytes]"
     port: int
     state: pathlib.Path
+    address: str = "127.0.0.1"
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}/pscheduler"
+        return f"http://{self.address}:{self.port}/pscheduler"
 
     def ask(self, method: str, path: str, body: Any = None, timeout: float = 60) -> tuple[int, Any]:
         """(status, JSON or text) of a request; ``path`` may be a whole href."""
@@ -64,18 +65,22 @@ def free_port() -> int:
         return port
 
 
-def start(state: pathlib.Path, port: int, *options: str) -> Node:
-    """Start a node and wait until it answers."""
-    command = [sys.executable, "-m", "local.node", "--port", str(port), "--state", str(state), "--no-first"]
+def start(
+    state: pathlib.Path, port: int, *options: str, address: str = "127.0.0.1", **variables: str
+) -> Node:
+    """Start a node, with these variables in its environment, and wait until it answers."""
+    where = ["--address", address, "--port", str(port), "--state", str(state)]
+    command = [sys.executable, "-m", "local.node", *where, "--no-first"]
     log = (state.parent / f"{state.name}.out").open("ab")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))
     }
+    environment |= variables
     with log:
         process = subprocess.Popen(
             [*command, *options], cwd=HERE, stdout=log, stderr=subprocess.STDOUT, env=environment
         )
-    node = Node(process, port, state)
+    node = Node(process, port, state, address)
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError):
