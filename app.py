@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, Rate
@@ -28,6 +29,7 @@ from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
 from chalicelib.service import archiving, debugging, heartbeats, planning, running
+from chalicelib.settings import acting_as, handling, served
 from chalicelib.ticks import archive, dispatch, plan, reap
 
 app = Chalice(app_name="pscheduler")
@@ -112,24 +114,30 @@ page(app, "/docs/{asset}", GET=docs.asset)
 EVERY_MINUTE = Rate(1, unit=Rate.MINUTES)
 
 
+def _at_each_node(tick: Callable[[dt.datetime], object]) -> None:
+    for identity in served():
+        with acting_as(identity):
+            tick(dt.datetime.now(UTC))
+
+
 @app.schedule(EVERY_MINUTE, name="plan")
 def plan_tick(event: Any) -> None:
-    plan.tick(dt.datetime.now(UTC))
+    _at_each_node(plan.tick)
 
 
 @app.schedule(EVERY_MINUTE, name="dispatch")
 def dispatch_tick(event: Any) -> None:
-    dispatch.tick(dt.datetime.now(UTC))
+    _at_each_node(dispatch.tick)
 
 
 @app.schedule(EVERY_MINUTE, name="reap")
 def reap_tick(event: Any) -> None:
-    reap.tick(dt.datetime.now(UTC))
+    _at_each_node(reap.tick)
 
 
 @app.schedule(EVERY_MINUTE, name="archive")
 def archive_tick(event: Any) -> None:
-    archive.tick(dt.datetime.now(UTC))
+    _at_each_node(archive.tick)
 
 
 # --- queues: one message at a time, so that a failure retries nothing else ------------------------
@@ -138,25 +146,29 @@ def archive_tick(event: Any) -> None:
 @app.on_sqs_message(queue=queues.PLAN.full_name, batch_size=1, name="plan_task")
 def plan_task(event: Any) -> None:
     for message in heartbeats.taken(queues.PLAN, event):
-        plan.plan_task(message["task"], dt.datetime.now(UTC))
+        with handling(message):
+            plan.plan_task(message["task"], dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.PEERS.full_name, batch_size=1, name="ask_peers")
 def ask_peers(event: Any) -> None:
     for message in heartbeats.taken(queues.PEERS, event):
-        planning.handle(message, dt.datetime.now(UTC))
+        with handling(message):
+            planning.handle(message, dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.RUNS.full_name, batch_size=1, name="run")
 def run(event: Any) -> None:
     for message in heartbeats.taken(queues.RUNS, event):
-        running.run(message["task"], message["run"], Machine())
+        with handling(message):
+            running.run(message["task"], message["run"], Machine())
 
 
 @app.on_sqs_message(queue=queues.DELIVERIES.full_name, batch_size=1, name="deliver")
 def deliver(event: Any) -> None:
     for message in heartbeats.taken(queues.DELIVERIES, event):
-        archiving.deliver(message["run"], message["number"], dt.datetime.now(UTC))
+        with handling(message):
+            archiving.deliver(message["run"], message["number"], dt.datetime.now(UTC))
 
 
 if os.environ.get("PSCHEDULER_ENGINE") == "moto-inprocess":

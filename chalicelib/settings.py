@@ -8,9 +8,10 @@ import dataclasses
 import functools
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Settings:
     peer_port: int = 0
     """The port of participants that are named without one; 0 for the usual one of the scheme."""
     nodes: str = ""
-    """Further nodes this deployment serves beside its own: ``<node>=<hostname>``, separated by commas."""
+    """Further nodes this deployment serves beside its own: ``<node>=<hostname>``, separated by commas.
+    Requests are told apart by the host they are addressed to."""
 
     @property
     def base_url(self) -> str:
@@ -59,6 +61,11 @@ class Settings:
     def identities(self) -> tuple[Identity, ...]:
         """The nodes this deployment serves, its own first."""
         return (_own(), *_further(self.nodes))
+
+    @property
+    def addressed(self) -> dict[str, str]:
+        """What a message carries so that it is handled as the node it is from; nothing for the first."""
+        return {} if self.node == _own().node else {"node": self.node}
 
 
 def _read(field: "dataclasses.Field[object]") -> object:
@@ -91,6 +98,41 @@ def acting_as(identity: Identity) -> Iterator[None]:
         yield
     finally:
         _acting.reset(token)
+
+
+def current() -> Identity:
+    """The node that is acting."""
+    known = settings()
+    return Identity(known.node, known.hostname)
+
+
+def served() -> tuple[Identity, ...]:
+    """The nodes a clock ticks for: all of the deployment, or the one that is acting already."""
+    acting = _acting.get()
+    return settings().identities if acting is None else (acting,)
+
+
+def addressed_by(host: str) -> AbstractContextManager[None]:
+    """Be the node of this deployment that a request is addressed to, with or without a port."""
+    nodes = settings().identities
+    found = next((each for each in nodes if _bare(each.hostname) == _bare(host)), None)
+    return nullcontext() if found is None or len(nodes) == 1 else acting_as(found)
+
+
+def handling(message: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Be the node that sent a message to itself."""
+    if "node" not in message:
+        return nullcontext()
+    name = message["node"]
+    unknown = Identity(name, name)
+    return acting_as(next((each for each in settings().identities if each.node == name), unknown))
+
+
+def _bare(host: str) -> str:
+    """A host without its port, in lower case; an IPv6 address without brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.lower() if host.count(":") > 1 else host.partition(":")[0].lower()
 
 
 def settings() -> Settings:

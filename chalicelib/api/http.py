@@ -23,6 +23,7 @@ from chalicelib.api.request import API_LEVEL as API_LEVEL
 from chalicelib.api.request import Request as Request
 from chalicelib.api.request import identifier as identifier
 from chalicelib.domain.errors import PSchedulerError
+from chalicelib.settings import addressed_by
 from chalicelib.store.conditions import TROUBLES
 
 LOG = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
         elif called is None:
             answer = _refusal(raw, allowed)
         else:
-            answer = _answer(called, raw, names)
+            with addressed_by(raw.headers.get("host", "")):
+                answer = _answer(called, raw, names)
         response = negotiation.sent(answer, raw.headers, with_body=raw.method != "HEAD")
         LOG.debug("%s %s: %d", raw.method, raw.path, answer.status)  # no query: there may be a key in it
         return _too_large(called, raw) if negotiation.is_too_large(response) else response

@@ -74,8 +74,12 @@ def forget_urls() -> None:
 def send(queue: Queue, message: dict[str, JSON], delay: dt.timedelta = dt.timedelta(0)) -> None:
     """Put a message on a queue, to be seen after a delay of at most 15 minutes."""
     seconds = min(max(0, int(delay.total_seconds())), LONGEST_DELAY)
-    body = json.dumps(message, separators=(",", ":"))
+    body = _body(message)
     client("sqs").send_message(QueueUrl=queue_url(queue.name), MessageBody=body, DelaySeconds=seconds)
+
+
+def _body(message: dict[str, JSON]) -> str:
+    return json.dumps({**message, **settings().addressed}, separators=(",", ":"))
 
 
 def send_many(queue: Queue, messages: list[tuple[dict[str, JSON], dt.timedelta]]) -> None:
@@ -87,7 +91,7 @@ def send_many(queue: Queue, messages: list[tuple[dict[str, JSON], dt.timedelta]]
         entries = [
             {
                 "Id": str(number),
-                "MessageBody": json.dumps(message, separators=(",", ":")),
+                "MessageBody": _body(message),
                 "DelaySeconds": min(max(0, int(delay.total_seconds())), LONGEST_DELAY),
             }
             for number, (message, delay) in enumerate(messages[first : first + 10])

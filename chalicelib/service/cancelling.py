@@ -3,7 +3,7 @@
 import datetime as dt
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chalicelib.domain.errand import withdrawal
 from chalicelib.domain.errors import Conflict, NotFound, StaleRun
@@ -11,7 +11,7 @@ from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.runstate import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
-from chalicelib.service import errands
+from chalicelib.service import errands, kinship
 from chalicelib.service.booking import give_back
 from chalicelib.store import deliveries, runs, tasks
 
@@ -29,6 +29,8 @@ def cancel_task(task: Task, now: dt.datetime, reason: str | None = None, at_once
     The task keeps the reason, where its planner has one. A run that cannot be cancelled stays as it
     ended. Runs beyond ``at_once`` are left to the queue.
     """
+    if task.is_lead and kinship.are_kin(task.participants):
+        _cancel_at_kin(task, now)  # first: who hears no answer asks again, as long as this one is enabled
     try:
         if task.enabled:
             task = _disable(task.evolve(plan_reason=reason), now)
@@ -38,12 +40,25 @@ def cancel_task(task: Task, now: dt.datetime, reason: str | None = None, at_once
         queues.send(queues.PLAN, {"task": task.uuid})
 
 
+def _cancel_at_kin(task: Task, now: dt.datetime) -> None:
+    for number in task.others:
+        try:
+            with kinship.as_participant(task, number):
+                cancel_task(tasks.get(task.uuid), now)
+        except NotFound:
+            LOG.info("Participant %d of task %s has it no more", number, task.uuid)
+
+
 def _disable(task: Task, now: dt.datetime) -> Task:
     """Disable it here and, by errands stored with that, at the others if this is the lead."""
-    told = [withdrawal(task, host, now) for host in task.others.values()] if task.is_lead else []
+    told = [withdrawal(task, host, now) for host in _to_be_told(task)]
     off = tasks.disable(task, now, told)
     errands.announce([errand.uuid for errand in told])
     return off
+
+
+def _to_be_told(task: Task) -> Iterable[str]:
+    return task.others.values() if task.is_lead and not kinship.are_kin(task.participants) else ()
 
 
 def sweep(task: Task, now: dt.datetime, limit: int | None = None) -> bool:

@@ -2,15 +2,18 @@
 (contract/scheduler.md section 7)."""
 
 import dataclasses
+import json
 
-from chalicelib.domain.errors import PeerTrouble, Refused
+from chalicelib.domain.errors import NotFound, PeerForgot, PeerTrouble, Refused
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.outside.machine import Machine
 from chalicelib.outside.peers import Reply
+from chalicelib.service import kinship
 from chalicelib.service.peering import Budget, Companions, Outcome
+from chalicelib.store import runs
 
 RESULTS = 15.0
 """Seconds in which the results of all others are collected."""
@@ -44,6 +47,8 @@ def results(task: Task, run: Run, own: JSON, machine: Machine) -> Collected:
 
 
 def _ask(task: Task, run: Run, found: dict[int, JSON], budget: Budget) -> dict[int, Outcome]:
+    if kinship.are_kin(task.participants):
+        return {number: _at_kin(task, run, number) for number in task.others if number not in found}
     companions = Companions(task, budget)
     wait = int(budget.left)
     args = {"wait-local": "True", "wait": str(wait)}
@@ -54,6 +59,17 @@ def _ask(task: Task, run: Run, found: dict[int, JSON], budget: Budget) -> dict[i
             if number not in found
         }
     )
+
+
+def _at_kin(task: Task, run: Run, number: int) -> Outcome:
+    """The run of a participant that is a node of this deployment, as it would have answered."""
+    host = task.participants[number]
+    try:
+        with kinship.as_participant(task, number):
+            theirs = runs.get(task.uuid, run.uuid)
+    except NotFound as trouble:
+        return PeerForgot(host, trouble.message, 404)
+    return Reply(host, 200, json.dumps({"state": theirs.state.value, "result": theirs.documents.result}))
 
 
 def _take(number: int, outcome: Outcome, found: dict[int, JSON], why: dict[int, str]) -> None:
@@ -90,7 +106,9 @@ def _document(outcome: Outcome) -> dict[str, JSON] | PeerTrouble:
 def clocks(task: Task, machine: Machine) -> list[JSON]:
     """The clocks of all participants in their order; ``{"error": ...}`` of one that does not say."""
     survey: dict[int, JSON] = {task.participant: machine.clock_state()}
-    if task.others:
+    if kinship.are_kin(task.participants):
+        survey |= dict.fromkeys(task.others, survey[task.participant])
+    elif task.others:
         asked = Companions(task, Budget(CLOCKS)).ask("GET", path="/clock")
         survey |= {number: _clock(outcome) for number, outcome in asked.items()}
     return [survey[number] for number in sorted(survey)]

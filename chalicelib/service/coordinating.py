@@ -9,6 +9,7 @@ from chalicelib.domain.runstate import State, may_become
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import parse_timestamp, truncate
+from chalicelib.service import kin, kinship
 from chalicelib.service.agreeing import Agreement
 from chalicelib.service.dispatching import is_imminent, send
 from chalicelib.service.peering import Budget, Companions
@@ -24,6 +25,8 @@ def place(task: Task, start: dt.datetime, now: dt.datetime, uuid: str | None = N
 
     Raises Conflict where the time is taken, and PeerTrouble where another participant is in the way.
     """
+    if task.is_lead and kinship.are_kin(task.participants):
+        return kin.place_at(task, truncate(start), now, uuid).runs[0]
     if task.is_lead and task.others:
         return Agreement(Companions(task, Budget(IN_ALL)), truncate(start), now, uuid).reach().runs[0]
     return place_at(task, start, now, uuid).runs[0]

@@ -6,6 +6,7 @@
 Every step is a conditional write, so a message that comes twice finds nothing left to do.
 """
 
+import contextvars
 import datetime as dt
 import logging
 import threading
@@ -14,6 +15,7 @@ from chalicelib.domain.conflicts import START_MARGIN, preempter
 from chalicelib.domain.errors import NotFound, StaleRun
 from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.runstate import State
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.outside.machine import Machine
@@ -84,11 +86,15 @@ def _perform_watched(task: Task, run: Run, machine: Machine) -> None:
     """Let the tool work while watching the clock and whether the run is cancelled."""
     done: list[LocalResult] = []
     limit = run.end + START_MARGIN + SECOND
+    here = contextvars.copy_context()  # threads do not inherit which node they work for
+
+    def emit(result: JSON) -> None:
+        here.copy().run(results.add, task, result, machine.now())
 
     def work() -> None:
-        done.append(perform(task, run, machine, lambda result: results.add(task, result, machine.now())))
+        done.append(perform(task, run, machine, emit))
 
-    worker = threading.Thread(target=work, name=f"run {run.uuid}", daemon=True)
+    worker = threading.Thread(target=here.copy().run, args=(work,), name=f"run {run.uuid}", daemon=True)
     worker.start()
     while worker.is_alive() and machine.now() < limit:
         worker.join(min(WATCH_EVERY, max(0.0, (limit - machine.now()).total_seconds())))

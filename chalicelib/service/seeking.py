@@ -10,6 +10,7 @@ from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.run import Reason
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import SECOND
+from chalicelib.service import kinship
 from chalicelib.store import timeline
 
 NO_TIME = "no-time"
@@ -67,7 +68,7 @@ def choose(task: Task, ranges: Sequence[Range]) -> dt.datetime | None:
 
 def propose(task: Task, now: dt.datetime) -> Proposal:
     """Where the next run of a task would be placed now."""
-    starts = next_starts(task, now, 1, have_to_agree=bool(task.others))
+    starts = next_starts(task, now, 1, have_to_agree=_have_to_agree(task))
     if not starts:
         return Proposal(task.next_try(now))
     if task.is_anytime:
@@ -80,6 +81,10 @@ def propose(task: Task, now: dt.datetime) -> Proposal:
     wanted = Occupation(span.lower, span.lower + task.duration, task.is_exclusive, task.priority)
     blocking = conflicts.blocker(entries, wanted, now)
     return Proposal(None, Reason(NO_TIME, taken_by(blocking), blocking.run) if blocking else None)
+
+
+def _have_to_agree(task: Task) -> bool:
+    return bool(task.others) and not kinship.are_kin(task.participants)
 
 
 def taken_by(blocking: Occupation) -> str:

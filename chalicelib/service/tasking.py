@@ -21,7 +21,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.outside import queues
-from chalicelib.service import checking, planning, recruiting, repeating
+from chalicelib.service import checking, kin, kinship, planning, recruiting, repeating
 from chalicelib.service.access import public_arguments
 from chalicelib.service.booking import Placed
 from chalicelib.service.peering import Budget
@@ -64,9 +64,12 @@ def _create(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, wish: W
     budget = Budget(recruiting.IN_ALL)
     task = prepare(document, hints, now, budget)
     new = New(wish.for_task(task, now) if wish else None)
-    if task.others:
+    if kinship.are_kin(task.participants):
+        placed = kin.place_first(task, now, new)
+    elif task.others:
         return _share(task, now, budget, new)
-    placed = place_next(task.replanned(now), now, new)
+    else:
+        placed = place_next(task.replanned(now), now, new)
     _plan_on(placed, now)
     return placed.task
 
@@ -125,6 +128,8 @@ def assemble(document: Mapping[str, JSON], test: Test, schedule: Schedule, **mor
     duration = round_up(tool.duration(test.name, spec))
     if test.scheduling_class not in ANYTIME:
         require_bookable(duration)
+        if kinship.are_kin(more["participants"]):
+            kin.require_bookable(duration, len(more["participants"]))
     return Task(
         document={**document, "schedule": document.get("schedule", {})},
         schedule=schedule,
@@ -151,8 +156,11 @@ def _participants(test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:
 
 def _choose_tool(document: Mapping[str, JSON], participants: Sequence[str], budget: Budget) -> str:
     test = document["test"]
-    others = recruiting.offers(participants[1:], test, document.get("lead-bind"), budget)
-    known = [offers(test["type"], test["spec"]), *others]
+    known = [offers(test["type"], test["spec"])]
+    if kinship.are_kin(participants):
+        known *= len(participants)  # the same machines, with the same programs
+    else:
+        known += recruiting.offers(participants[1:], test, document.get("lead-bind"), budget)
     return tool_choice.choose(participants, known, document.get("tools"))
 
 

@@ -12,6 +12,7 @@ from chalicelib.domain.conflicts import Occupation
 from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
+from chalicelib.settings import Identity, acting_as, current
 from chalicelib.store import idempotency
 from chalicelib.store import runs as run_store
 from chalicelib.store import tasks as task_store
@@ -59,25 +60,33 @@ def commit(booking: Booking, now: dt.datetime) -> None:
     Raises Overtaken when the task or the time is no longer as it was read: read and decide again;
     Repeated when a new task's idempotency key was used meanwhile.
     """
-    once = booking.new.once if booking.new else None
+    commit_at([(current(), booking)], now)
+
+
+def commit_at(bookings: Sequence[tuple[Identity, Booking]], now: dt.datetime) -> None:
+    """The same for bookings of several nodes of this deployment: all are written, or none."""
+    lost = Overtaken("Something changed while the run was being placed")
     try:
-        _commit(booking, once, now)
+        with lost_means(lost), TransactWrite(connection=connection()) as transaction:
+            for identity, booking in bookings:
+                with acting_as(identity):
+                    _write(transaction, booking, now)
     except Overtaken:
-        if once is not None:
-            idempotency.require_unused(once, now)
+        for _, booking in bookings:
+            if booking.new and booking.new.once:
+                idempotency.require_unused(booking.new.once, now)
         raise
 
 
-def _commit(booking: Booking, once: Once | None, now: dt.datetime) -> None:
-    lost = Overtaken("Something changed while the run was being placed")
-    with lost_means(lost), TransactWrite(connection=connection()) as transaction:
-        _task(transaction, booking, now)
-        for run in booking.runs:
-            transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
-        if once is not None:
-            transaction.save(idempotency.to_item(once), condition=idempotency.unused(now))
-        if booking.time:
-            _time(transaction, booking.time.occupation, booking.time.guards)
+def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:
+    _task(transaction, booking, now)
+    for run in booking.runs:
+        transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
+    if booking.new and booking.new.once:
+        once = booking.new.once
+        transaction.save(idempotency.to_item(once), condition=idempotency.unused(now))
+    if booking.time:
+        _time(transaction, booking.time.occupation, booking.time.guards)
 
 
 def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.task import Task
-from chalicelib.service import cancelling, heartbeats, planning
+from chalicelib.service import cancelling, heartbeats, kin, kinship, planning
 from chalicelib.service.placing import place_next
 from chalicelib.store import tasks
 
@@ -41,7 +41,7 @@ def plan_task(uuid: str, now: dt.datetime) -> None:
         if not task.enabled:
             cancelling.sweep(task, now)
             return
-        if task.others and task.is_lead:
+        if task.others and task.is_lead and not kinship.are_kin(task.participants):
             _delegate(task, now)
         else:
             _fill(task, now)
@@ -61,7 +61,7 @@ def _delegate(task: Task, now: dt.datetime) -> None:
 
 def _fill(task: Task, now: dt.datetime) -> None:
     while task.plan_at is not None and task.plan_at <= now:
-        placed = place_next(task, now)
+        placed = kin.place_next(task, now) if task.others else place_next(task, now)
         task = placed.task
         if not placed.runs:
             return
