@@ -76,22 +76,23 @@ def test_what_is_cancelled_already_is_not_named_again(api: Api) -> None:
     assert cancel(api, {})["canceled"] == []
 
 
-def test_others_tasks_are_refused_and_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.service import access
-
-    mine = api.post_task(schedule=LATER)
-    keyed = api.post_task(schedule=LATER, _key="sesame")
-    theirs = task(hints={"requester": "192.0.2.9"})
-    store.to_item(theirs, theirs.added).save()
-    monkeypatch.setattr(access, "is_local", lambda caller: False)
+def test_others_tasks_are_refused_and_named(api: Api) -> None:
+    mine, theirs, keyed = (
+        task(hints={"requester": "192.0.2.7"}),
+        task(hints={"requester": "192.0.2.9"}),
+        task(hints={"requester": "192.0.2.9"}, document={**task().document, "_key": "sesame"}),
+    )
+    for one in (mine, theirs, keyed):
+        store.to_item(one, one.added).save()
+    api.call_from("192.0.2.7")
 
     rehearsed = cancel(api, {}, "?dry-run&key=sesame")
     answer = cancel(api, {})
 
-    assert set(rehearsed["canceled"]) == {f"http://node.test{path}" for path in (mine, keyed)}
-    assert answer["canceled"] == [f"http://node.test{mine}"]
-    assert set(answer["refused"]) == {f"http://node.test{keyed}", f"http://node.test/tasks/{theirs.uuid}"}
-    assert set(enabled(api)) == {keyed, f"/tasks/{theirs.uuid}"}
+    assert set(rehearsed["canceled"]) == {f"http://node.test/tasks/{one.uuid}" for one in (mine, keyed)}
+    assert answer["canceled"] == [f"http://node.test/tasks/{mine.uuid}"]
+    assert set(answer["refused"]) == {f"http://node.test/tasks/{one.uuid}" for one in (theirs, keyed)}
+    assert set(enabled(api)) == {f"/tasks/{one.uuid}" for one in (theirs, keyed)}
 
 
 def test_many_are_cancelled_a_page_at_a_time(api: Api) -> None:
