@@ -1,17 +1,14 @@
 """What every test stands on: no network but loopback, no real AWS, and an emulator where one is asked for."""
 
-import ipaddress
 import os
 import pathlib
-import socket
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local import engine_moto, environment
+from local import engine_moto, environment, fence
 from local import ministack as ministack_module
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
@@ -23,54 +20,13 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 _HERE = pathlib.Path(__file__).resolve().parent.parent
-_CONNECT, _CONNECT_EX, _SENDTO = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
-_GETADDRINFO = socket.getaddrinfo
-
-
-class Blocked(OSError):
-    """A test tried to reach something that is not on this machine."""
-
-
-def _check(address: Any) -> None:
-    if not isinstance(address, tuple) or address[0] in ("", "localhost"):
-        return
-    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
-        raise Blocked(f"tests may only reach loopback, not {address}")
-
-
-def _connect(self: socket.socket, address: Any) -> None:
-    _check(address)
-    _CONNECT(self, address)
-
-
-def _connect_ex(self: socket.socket, address: Any) -> int:
-    _check(address)
-    return _CONNECT_EX(self, address)
-
-
-def _sendto(self: socket.socket, data: Any, *rest: Any) -> int:
-    _check(rest[-1])
-    return _SENDTO(self, data, *rest)
-
-
-def _getaddrinfo(host: Any, *more: Any, **named: Any) -> Any:
-    name = host.decode() if isinstance(host, bytes) else host
-    if name not in (None, "", "localhost", socket.gethostname()):
-        try:
-            ipaddress.ip_address(str(name).partition("%")[0])
-        except ValueError:
-            raise socket.gaierror(socket.EAI_NONAME, f"tests look no names up, not {name}") from None
-    return _GETADDRINFO(host, *more, **named)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    for name, guarded in (("connect", _connect), ("connect_ex", _connect_ex), ("sendto", _sendto)):
-        patch.setattr(socket.socket, name, guarded)
-    patch.setattr(socket, "getaddrinfo", _getaddrinfo)
+    fence.put_up()
     yield
-    patch.undo()
+    fence.take_down()
 
 
 @pytest.fixture

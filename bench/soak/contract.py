@@ -1,0 +1,92 @@
+"""Thousands of requests made from the OpenAPI document, and every answer held against it (schemathesis).
+
+All its phases: the document's examples, the corners of every schema, made-up requests good and bad,
+and ways along the links from a posted task to what comes of it.
+"""
+
+import copy
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from bench.soak.quiet_node import perform_one, serving
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+    "allow_header_conformance",
+)
+"""Left out is what asks for more than the document says: whether a request that follows it is taken
+depends on the tools and the time there are, and what it does not speak of is ignored, not refused."""
+
+LEFT_OUT = ("/exception", "/mtu", "/mtu-safe")
+"""The first is there to break; the others start programs that send packets to whatever host is named."""
+
+SEEDS = 3
+SLOW = ("wait", "wait-local", "wait-merged")
+"""Arguments by which a client waits for what this node, which runs nothing, will never have."""
+
+
+def contract(cases: int = 5000, seed: int | None = None) -> dict[str, Any]:
+    """Ask a node at least so many times; figures, with ``passed``."""
+    with serving() as base, tempfile.TemporaryDirectory() as folder:
+        document = _document([perform_one() for _ in range(SEEDS)])
+        where = pathlib.Path(folder) / "openapi.json"
+        where.write_text(json.dumps(document))
+        operations = sum(len(methods) for methods in document["paths"].values())
+        done = _schemathesis(where, base, max(20, cases // operations), seed)
+    found = _figures(done.stdout)
+    return {**found, "passed": done.returncode == 0 and found["cases"] >= cases}
+
+
+def _document(known: list[tuple[str, str]]) -> dict[str, Any]:
+    """The node's document, with tasks and runs that are there among the identifiers to try."""
+    from chalicelib.api.openapi import document
+
+    changed = copy.deepcopy(document())
+    changed["paths"] = {path: found for path, found in changed["paths"].items() if path not in LEFT_OUT}
+    for methods in changed["paths"].values():
+        for operation in methods.values():
+            operation["parameters"] = [
+                _seeded(parameter, known)
+                for parameter in operation["parameters"]
+                if parameter["name"] not in SLOW
+            ]
+    return changed
+
+
+def _seeded(parameter: dict[str, Any], known: list[tuple[str, str]]) -> dict[str, Any]:
+    column = {"task": 0, "run": 1}.get(parameter["name"])
+    if parameter["in"] != "path" or column is None:
+        return parameter
+    there = {"enum": [pair[column] for pair in known]}
+    return {**parameter, "schema": {"anyOf": [there, {"type": "string", "format": "uuid"}]}}
+
+
+def _schemathesis(
+    document: pathlib.Path, base: str, each: int, seed: int | None
+) -> "subprocess.CompletedProcess[str]":
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", str(document), "--url", base),
+        *("--checks", ",".join(CHECKS), "--max-examples", str(each), "--workers", "2"),
+        *("--request-timeout", "60", "--suppress-health-check", "all", "--continue-on-failure"),
+        *("--no-shrink", "--warnings", "off"),
+        *(() if seed is None else ("--seed", str(seed))),
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    print(done.stdout, flush=True)
+    return done
+
+
+def _figures(report: str) -> dict[str, Any]:
+    """How many cases schemathesis says it made."""
+    made = re.search(r"(\d+) generated", report)
+    return {"cases": int(made.group(1)) if made else 0}

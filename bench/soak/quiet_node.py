@@ -1,0 +1,57 @@
+"""A node that plans nothing and runs nothing by itself: pages alone, on MiniStack, inside a fence.
+
+What a soak makes up would otherwise be measured, with hosts that are somebody's.
+"""
+
+import contextlib
+import datetime as dt
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from local import environment, fence, ministack
+
+HERE = pathlib.Path(__file__).resolve().parent.parent.parent
+IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}}
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """Serve the pages in this process; yields the API's root."""
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        python = os.environ.get("MINISTACK_PYTHON", str(HERE / ".local/ministack-venv/bin/python"))
+        engine, _ = ministack.start(python, pathlib.Path(folder))
+        environment.set_environment(engine.endpoint)
+        environment.create_everything()
+        front = _front()
+        fence.put_up()
+        try:
+            yield f"http://127.0.0.1:{front.start()}/pscheduler"
+        finally:
+            front.stop()
+            fence.take_down()
+            engine.stop()
+
+
+def _front() -> Any:
+    # Imported here: the app reads the environment.
+    from app import app
+    from local.front import Front
+
+    return Front(app, "127.0.0.1", 0)
+
+
+def perform_one() -> tuple[str, str]:
+    """Post a task and perform its run; (task, run)."""
+    from chalicelib.domain.times import UTC
+    from chalicelib.outside.machine import Machine
+    from chalicelib.service import running, tasking
+    from chalicelib.store import runs
+
+    task = tasking.create(IDLE, {"requester": "127.0.0.1"}, dt.datetime.now(UTC))
+    run = runs.first(task.uuid)
+    assert run is not None
+    running.run(task.uuid, run, Machine())
+    return task.uuid, run
