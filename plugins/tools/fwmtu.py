@@ -21,9 +21,9 @@ LIMIT = 3.0
 """Seconds a measurement may take: with the lookup of a name before it, it stays below what is planned."""
 PATIENCE = 1.0
 """Seconds to wait for a router to complain about a packet, or for the host to answer it."""
-SILENCES = 2
-"""How many packets may be lost before the size is believed: a first one often is, while addresses are
-resolved."""
+TRIES = 2
+"""How many packets may come to nothing before their size is believed: a first one often does, while
+addresses are resolved."""
 OVERSIZE = 65507
 """Bytes of the largest datagram there is over IPv4."""
 
@@ -51,31 +51,29 @@ def path_mtu(address: _hosts.Address, port: int = PORT, limit: float = LIMIT) ->
 
 
 def _narrowed(end: socket.socket, kind: Mapping[str, int], deadline: float) -> int:
-    """What the kernel knows once packets of that size meet no complaint, silence being asked twice."""
-    silences = 0
-    while True:
-        known = end.getsockopt(kind["level"], kind["mtu"])
-        answer = _send(end, min(known - kind["headers"], OVERSIZE), deadline)
-        silences += answer is None
-        if answer is False or silences == SILENCES or time.monotonic() >= deadline:
-            return end.getsockopt(kind["level"], kind["mtu"])
+    """What the kernel knows once packets of that size have arrived, or brought nothing new twice."""
+    known, fruitless = end.getsockopt(kind["level"], kind["mtu"]), 0
+    while fruitless < TRIES and time.monotonic() < deadline:
+        if _arrives(end, min(known - kind["headers"], OVERSIZE), deadline):
+            break
+        before, known = known, end.getsockopt(kind["level"], kind["mtu"])
+        fruitless += known >= before
+    return known
 
 
-def _send(end: socket.socket, size: int, deadline: float) -> bool | None:
-    """Send so many bytes; whether somebody on the way says that they do not fit, None being silence."""
+def _arrives(end: socket.socket, size: int, deadline: float) -> bool:
+    """Send so many bytes; whether the host answers in time, be it with a refusal."""
     end.settimeout(max(0.001, min(PATIENCE, deadline - time.monotonic())))
     try:
         end.send(bytes(size))
         end.recv(1)
-    except TimeoutError:
-        return None
-    except ConnectionRefusedError:
-        return False  # by the host itself: it has arrived
+    except (TimeoutError, ConnectionRefusedError) as trouble:
+        return isinstance(trouble, ConnectionRefusedError)
     except OSError as trouble:
-        if trouble.errno == errno.EMSGSIZE:
-            return True
-        raise
-    return False
+        if trouble.errno != errno.EMSGSIZE:  # which is how routers complain, and the kernel for them
+            raise
+        return False
+    return True
 
 
 def declines(test: str, spec: Spec) -> list[str]:
