@@ -25,13 +25,20 @@ def participants(spec: Spec) -> list[str | None]:
 
 def check(spec: Spec) -> None:
     """Raises Invalid where ranges of ports go down, or a port is there twice."""
-    seen: set[int] = set()
-    for part in spec["ports"].split(",") if "ports" in spec else ():
-        ports = _range(part)
-        twice = sorted(seen.intersection(ports))
-        if twice:
-            raise Invalid(f"/ports: {twice[0]} is there more than once")
-        seen.update(ports)
+    if "ports" in spec:
+        port_numbers(spec["ports"])
+
+
+def port_numbers(ports: str) -> list[int]:
+    """``80,22-24`` -> 80, 22, 23, 24. Raises Invalid where ranges go down, or a port is there twice."""
+    listed: dict[int, None] = {}
+    for part in ports.split(","):
+        numbers = _range(part)
+        twice = next((number for number in numbers if number in listed), None)
+        if twice is not None:
+            raise Invalid(f"/ports: {twice} is there more than once")
+        listed.update(dict.fromkeys(numbers))
+    return list(listed)
 
 
 def _range(text: str) -> range:
