@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -26,10 +27,14 @@ class Node:
     port: int
     state: pathlib.Path
     address: str = "127.0.0.1"
+    tls: bool = False
 
     @property
     def base(self) -> str:
-        return f"http://{self.address}:{self.port}/pscheduler"
+        return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}/pscheduler"
+
+    def _trust(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=self.state / "authority.pem") if self.tls else None
 
     def ask(self, method: str, path: str, body: Any = None, timeout: float = 60) -> tuple[int, Any]:
         """(status, JSON or text) of a request; ``path`` may be a whole href."""
@@ -37,7 +42,7 @@ class Node:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with urllib.request.urlopen(request, timeout=timeout, context=self._trust()) as answer:
                 return answer.status, _value(answer)
         except urllib.error.HTTPError as refused:
             with refused:
@@ -47,6 +52,13 @@ class Node:
         """End it as a crash would; its MiniStack stays up."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
+
+    def freeze(self) -> None:
+        """Have it accept connections and never answer."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -80,7 +92,7 @@ def start(
         process = subprocess.Popen(
             [*command, *options], cwd=HERE, stdout=log, stderr=subprocess.STDOUT, env=environment
         )
-    node = Node(process, port, state, address)
+    node = Node(process, port, state, address, "--tls" in options)
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError):
