@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 TICKS = ("plan", "dispatch", "reap", "archive")
 """The scheduled handlers. AWS calls them every minute; here it is every PERIOD seconds."""
 PERIOD = 15.0
-AT_ONCE = {"runs": 64, "peers": 64}
+AT_ONCE = {"runs": 256, "peers": 64}
 """Messages of a queue handled at a time, where it is not eight."""
 _LONG_POLL = 1  # seconds; moto looks no more often than this, and a stop waits no longer
 _LONGEST_BACK_OFF = 10.0

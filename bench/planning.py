@@ -1,0 +1,119 @@
+"""Runs placed a second for many repeating tasks, by one planner and by several; what a placed run costs."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import time
+import uuid
+from typing import Any
+
+from bench import capacity
+from bench.node import HERE
+from local import environment
+
+TASKS = 500
+PLANNERS = (1, 4)
+REPEAT = "PT6H"
+
+_PLANNER = """
+import datetime as dt, sys
+from chalicelib.ticks import plan
+shards = [int(shard) for shard in sys.argv[1].split(",")]
+sys.stdin.readline()
+while plan.tick(dt.datetime.now(dt.timezone.utc), shards):
+    pass
+"""
+
+
+def planning(endpoint: str) -> list[dict[str, Any]]:
+    """Plan a day of so many exclusive tasks, each time in tables of their own."""
+    return [_planned(endpoint, count) for count in PLANNERS]
+
+
+def _planned(endpoint: str, planners: int) -> dict[str, Any]:
+    prefix = f"bench-{uuid.uuid4().hex[:8]}"
+    _use(endpoint, prefix)
+    _store(TASKS)
+    from chalicelib.store.tasks import PLAN_SHARDS
+
+    shares = [[str(shard) for shard in range(PLAN_SHARDS)][first::planners] for first in range(planners)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _PLANNER, ",".join(share)],
+            cwd=HERE,
+            env={**os.environ, "PYTHONPATH": f"{HERE}:{HERE / 'vendor'}"},
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        for share in shares
+    ]
+    time.sleep(2)  # all have imported what they need
+    began = time.monotonic()
+    for process in processes:
+        process.communicate("go\n")  # the first waits for its end, the others are told meanwhile
+    seconds = time.monotonic() - began
+    placed = _placed()
+    return {"planners": planners, "tasks": TASKS, "runs placed": placed, "runs/s": placed / seconds}
+
+
+def _use(endpoint: str, prefix: str) -> None:
+    from chalicelib.outside.queues import forget_urls
+    from chalicelib.settings import forget_settings
+    from chalicelib.store.tables import rebind
+
+    environment.set_environment(endpoint)
+    os.environ["PSCHEDULER_PREFIX"] = prefix
+    forget_settings()
+    forget_urls()
+    rebind()
+    environment.create_everything()
+
+
+def _store(count: int) -> None:
+    """Store tasks as if just posted, the planner having all their runs still to place."""
+    from chalicelib.store.booking import Booking, commit
+
+    now = dt.datetime.now(dt.timezone.utc)
+    for _ in range(count):
+        task = _task("idleex", now)
+        commit(Booking(None, task.replanned(now), ()), now)
+
+
+def _task(test: str, now: dt.datetime, repeat: str = REPEAT) -> Any:
+    from chalicelib.service import tasking
+
+    document = {
+        "schema": 1,
+        "test": {"type": test, "spec": {"duration": "PT1S"}},
+        "schedule": {"repeat": repeat, "slip": repeat},
+    }
+    return tasking.prepare(document, {"requester": "127.0.0.1", "server": "127.0.0.1"}, now)
+
+
+def _placed() -> int:
+    from chalicelib.store import tasks
+
+    known = [task.uuid for task in tasks.every()]
+    found = [tasks.get_many(known[first : first + 100]) for first in range(0, len(known), 100)]
+    return sum(task.progress.runs for some in found for task in some.values())
+
+
+def run_costs(endpoint: str) -> list[dict[str, Any]]:
+    """DynamoDB calls and units a placed run costs, by class; all of a task's day is placed."""
+    _use(endpoint, f"bench-{uuid.uuid4().hex[:8]}")
+    return [_cost("exclusive", "idleex", "PT30M"), _cost("background", "idle", "PT1M")]
+
+
+def _cost(name: str, test: str, repeat: str) -> dict[str, Any]:
+    from chalicelib.store import tasks
+    from chalicelib.store.booking import Booking, commit
+    from chalicelib.ticks import plan
+
+    now = dt.datetime.now(dt.timezone.utc)
+    task = _task(test, now, repeat).replanned(now)
+    commit(Booking(None, task, ()), now)
+    with capacity.counted() as cost:
+        plan.plan_task(task.uuid, now)
+    runs = tasks.get(task.uuid).progress.runs
+    return {"class": name, "runs": runs, "calls a run": cost.calls / runs, "units a run": cost.units / runs}

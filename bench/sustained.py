@@ -1,0 +1,88 @@
+"""``python -m bench.sustained``: a node under a steady rain of one-second tasks, and what became of them.
+
+The reference breaks at 2 runs a second on two cores (contract/observed.md).
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tabulate import tabulate
+
+from bench.node import post, serving
+
+TASK = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {}}
+POSTERS = 16
+SETTLE = 75.0
+"""Seconds after the last post in which every run must have come to an end, the reaper's work included."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench.sustained", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--rates", type=float, nargs="+", default=[10, 25, 50], help="runs a second")
+    given = parser.parse_args()
+    rows = []
+    for rate in given.rates:
+        print(f"{rate:g} runs a second for {given.minutes:g} minutes ...", file=sys.stderr, flush=True)
+        with serving() as (base, _):
+            rows.append({"wanted/s": rate, **sustained(base, rate, given.minutes * 60)})
+        print(f"\n{tabulate(rows, headers='keys', floatfmt='.1f')}", flush=True)
+    print(json.dumps(rows))
+    return 0
+
+
+def sustained(base: str, rate: float, seconds: float) -> dict[str, Any]:
+    """Post at a rate for some seconds; the states of all runs once they had time to end."""
+    runs, refused = rain(base, rate, seconds)
+    time.sleep(SETTLE)
+    with ThreadPoolExecutor(POSTERS) as readers:
+        states = Counter(readers.map(_state, runs))
+    shares = {state: 100 * states[state] / len(runs) for state in ("finished", "missed", "failed")}
+    others = 100 * (len(runs) - sum(states[state] for state in shares)) / len(runs)
+    return {
+        "posted/s": len(runs) / seconds,
+        "refused": refused,
+        **{f"{state} %": share for state, share in shares.items()},
+        "other %": others,
+    }
+
+
+def rain(base: str, rate: float, seconds: float) -> tuple[list[str], int]:
+    """Post tasks at a steady rate; the hrefs of their first runs, and how many were refused."""
+    runs: list[str] = []
+    refused = [0]
+    idle = threading.Semaphore(POSTERS * 4)
+
+    def one() -> None:
+        try:
+            runs.append(f"{post(base, '/tasks', TASK)}/runs/first?wait=0")
+        except (OSError, urllib.error.HTTPError):
+            refused[0] += 1
+        finally:
+            idle.release()
+
+    with ThreadPoolExecutor(POSTERS) as posters:
+        began = time.monotonic()
+        for number in range(round(rate * seconds)):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            idle.acquire()
+            posters.submit(one)
+    return runs, refused[0]
+
+
+def _state(href: str) -> str:
+    with urllib.request.urlopen(href, timeout=30) as answer:
+        state: str = json.load(answer)["state"]
+        return state
+
+
+if __name__ == "__main__":
+    sys.exit(main())
