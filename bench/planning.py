@@ -15,6 +15,8 @@ from local import environment
 TASKS = 500
 PLANNERS = (1, 4)
 REPEAT = "PT6H"
+APART = 7
+"""Seconds between the slots of one task and the next: several in every bucket, as on a busy node."""
 
 _PLANNER = """
 import datetime as dt, sys
@@ -75,20 +77,22 @@ def _store(count: int) -> None:
     from chalicelib.store.booking import Booking, commit
 
     now = dt.datetime.now(dt.timezone.utc)
-    for _ in range(count):
-        task = _task("idleex", now)
+    for number in range(count):
+        task = _task("idleex", now, start=f"PT{APART * number}S")
         commit(Booking(None, task.replanned(now), ()), now)
 
 
-def _task(test: str, now: dt.datetime, repeat: str = REPEAT) -> Any:
+def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S") -> Any:
     from chalicelib.service import tasking
+    from chalicelib.service.peering import Budget
 
     document = {
         "schema": 1,
         "test": {"type": test, "spec": {"duration": "PT1S"}},
-        "schedule": {"repeat": repeat, "slip": repeat},
+        "schedule": {"start": start, "repeat": repeat, "slip": "PT5M"},
     }
-    return tasking.prepare(document, {"requester": "127.0.0.1", "server": "127.0.0.1"}, now)
+    hints = {"requester": "127.0.0.1", "server": "127.0.0.1"}
+    return tasking.prepare(document, hints, now, Budget(1.0))
 
 
 def _placed() -> int:
