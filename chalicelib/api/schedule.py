@@ -29,6 +29,8 @@ LONGEST = HORIZON
 
 UNDER_WAY = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
 OVER = (*FINAL, State.CLEANUP)
+PAST_ALONE = (State.FINISHED, State.FAILED, State.OVERDUE, State.CLEANUP)
+"""States that a run enters at its end or after it, so that none is of the present."""
 AHEAD = (State.PENDING, State.ON_DECK, State.NONSTART)
 MOST = 10_000
 """The widest window: more than an answer can hold."""
@@ -178,7 +180,7 @@ def _begun(now: dt.datetime, window: int | None) -> Iterator[Run]:
     """The runs that have begun, or were to have: all that are not over, and the latest of the others."""
     yield from census.in_order(UNDER_WAY, end=now)
     for state in OVER:
-        limit = max(window, AT_LEAST) if window else None
+        limit = window if state in PAST_ALONE or window is None else max(window, AT_LEAST)
         yield from census.in_order([state], end=now, backwards=True, limit=limit)
 
 

@@ -123,6 +123,8 @@ def test_the_package_answers_a_page_and_a_tick_on_its_own(
         (handlers["APIHandler"], page("/status")),
         (handlers["APIHandler"], page("/openapi.json")),
         (handlers["APIHandler"], asset("swagger-ui-bundle.js")),
+        (handlers["APIHandler"], page("/schedule", format="svg")),
+        (handlers["APIHandler"], page("/schedule", format="png")),
     ]
     (tmp_path / "events.json").write_text(json.dumps(events))
 
@@ -132,12 +134,13 @@ def test_the_package_answers_a_page_and_a_tick_on_its_own(
     )
 
     assert done.returncode == 0, done.stderr
-    tests, tasks, planned, status, document, bundle = json.loads(done.stdout.splitlines()[-1])
+    tests, tasks, planned, status, document, bundle, *charts = json.loads(done.stdout.splitlines()[-1])
     assert "https://example.test/pscheduler/tests/rtt" in json.loads(tests["body"])
     assert (tasks["statusCode"], json.loads(tasks["body"]), planned) == (200, [], None)
     assert json.loads(status["body"])["services"]["scheduler"]["updates"] == 1
     assert json.loads(document["body"])["servers"] == [{"url": "https://example.test/pscheduler"}]
     assert "SwaggerUIBundle" in bundle["body"]
+    assert [(chart["statusCode"], chart["body"][:4]) for chart in charts] == [(200, "<svg"), (501, "form")]
 
 
 def test_every_function_has_the_timeout_its_queue_is_made_for(template: dict[str, Any]) -> None:
