@@ -7,7 +7,7 @@ Installed packages can add plugins through the entry-point groups ``pscheduler.t
 import functools
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from plugins.archivers import bitbucket, failer, syslog, tcp, udp
 from plugins.archivers import http as http_archiver
@@ -165,8 +165,20 @@ CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvr
 AnyPlugin = TypeVar("AnyPlugin", bound=Plugin)
 
 
+@functools.cache
+def _installed() -> Any:
+    """The entry points of all installed packages: looking through them takes milliseconds."""
+    return importlib.metadata.entry_points()
+
+
+def forget() -> None:
+    """Look anew for what is installed."""
+    for found in (_installed, tests, tools, archivers, contexts):
+        found.cache_clear()
+
+
 def _by_name(kind: str, own: Sequence[AnyPlugin]) -> Mapping[str, AnyPlugin]:
-    added = [entry.load() for entry in importlib.metadata.entry_points(group=f"pscheduler.{kind}")]
+    added = [entry.load() for entry in _installed().select(group=f"pscheduler.{kind}")]
     plugins = {plugin.name: plugin for plugin in [*added, *own]}  # our own cannot be replaced
     return dict(sorted(plugins.items()))
 

@@ -19,12 +19,6 @@ from tests.api.conftest import Api
 HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 FILE = re.compile(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILES = dict(FILE.findall((HERE / "docs" / "plugins.md").read_text()))
-LISTS = (registry.tests, registry.tools, registry.archivers, registry.contexts)
-
-
-def _forget() -> None:
-    for plugins in LISTS:
-        plugins.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +44,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture
 def _found(installed: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(installed))
-    _forget()
+    registry.forget()
     yield
-    _forget()
+    registry.forget()
 
 
 @pytest.fixture
