@@ -10,20 +10,18 @@ the AWS account of the environment; PSCHEDULER_PREFIX and PSCHEDULER_NODE say wh
 """
 
 import argparse
-import contextlib
-import pathlib
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from local import environment, ministack, node
+from local import tables
 
 KEY_BYTES = 32
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.credentials", description="Credentials of trusted proxies.")
-    parser.add_argument("--state", type=pathlib.Path, help="folder of a node on this machine")
+    tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     adding = actions.add_parser("add", help="store a credential, and print its key")
     adding.add_argument("name")
@@ -34,50 +32,21 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    given = arguments(words)
-    try:
-        with tables_of(given.state):
-            print(done(given), end="")
-    except (node.CannotStart, ministack.MiniStackTrouble) as trouble:
-        print(trouble, file=sys.stderr)
-        return 1
-    return 0
-
-
-@contextlib.contextmanager
-def tables_of(state: pathlib.Path | None) -> Iterator[None]:
-    """The tables of a node on this machine, whether it runs or not, or those of the environment."""
-    if state is None:
-        yield
-        return
-    if not state.is_dir():
-        raise node.CannotStart(f"There is no folder {state}")
-    running, found = ministack.start(node.ministack_python(), state)
-    environment.set_environment(running.endpoint)
-    environment.create_everything()
-    try:
-        yield
-    finally:
-        if not found:
-            running.stop()
+    return tables.report(arguments(words), done)
 
 
 def done(given: argparse.Namespace) -> str:
     """Do what was asked for; what to print of it."""
-    from chalicelib.domain.errors import PSchedulerError
     from chalicelib.service import credentials
 
-    try:
-        if given.action == "list":
-            return "".join(f"{name}\n" for name in credentials.known())
-        if given.action == "remove":
-            credentials.remove(given.name)
-            return ""
-        key = sys.stdin.readline().strip() if given.key_from_stdin else secrets.token_urlsafe(KEY_BYTES)
-        credentials.add(given.name, key)
-        return "" if given.key_from_stdin else f"{key}\n"
-    except PSchedulerError as trouble:
-        raise node.CannotStart(trouble.message) from trouble
+    if given.action == "list":
+        return "".join(f"{name}\n" for name in credentials.known())
+    if given.action == "remove":
+        credentials.remove(given.name)
+        return ""
+    key = sys.stdin.readline().strip() if given.key_from_stdin else secrets.token_urlsafe(KEY_BYTES)
+    credentials.add(given.name, key)
+    return "" if given.key_from_stdin else f"{key}\n"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""What an operator switches: the pause, and how much is logged.
+
+    python -m local.control --state .local/node-8000 pause PT30M    start no runs for half an hour
+    python -m local.control --state .local/node-8000 pause          ... until resumed
+    python -m local.control --state .local/node-8000 resume
+    python -m local.control debug on                                on AWS, with its credentials
+
+``--state`` as for local.credentials. Runs that come up during a pause are missed; those under way go on.
+"""
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Sequence
+
+from local import tables
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="local.control", description="Switches of a node.")
+    tables.add_state(parser)
+    actions = parser.add_subparsers(dest="action", required=True)
+    pausing = actions.add_parser("pause", help="start no runs")
+    pausing.add_argument(
+        "duration", nargs="?", help="for so long, as ISO 8601 (PT30M); until resumed if absent"
+    )
+    actions.add_parser("resume", help="start runs again")
+    actions.add_parser("debug", help="log all there is, or no more").add_argument(
+        "state", choices=("on", "off")
+    )
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    return tables.report(arguments(words), done)
+
+
+def done(given: argparse.Namespace) -> str:
+    """Do what was asked for; what to print of it. Raises Invalid for a duration that is none."""
+    from chalicelib.domain.times import UTC, parse_duration
+    from chalicelib.service import debugging, pausing
+
+    if given.action == "debug":
+        debugging.switch(given.switch == "on")
+        return f"Debugging is {given.switch}\n"
+    if given.action == "resume":
+        pausing.resume()
+        return "Runs are started again\n"
+    if given.duration is None:
+        pausing.pause(None)
+        return "No runs are started until resumed\n"
+    until = dt.datetime.now(UTC) + parse_duration(given.duration)
+    pausing.pause(until)
+    return f"No runs are started until {until.isoformat(timespec='seconds')}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
