@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.schemas import JSON
-from plugins.base import PluginFailed
+from plugins.base import PluginFailed, Spec
 from plugins.tools import _fetching, _hosts
+from plugins.tools._secrets import without_secrets
 
 REGION = "us-east-1"
 """What services other than Amazon's take for any region."""
@@ -29,8 +30,9 @@ _PORTS = {"http": 80, "https": 443}
 class Store:
     """A bucket, and whoever may use it. Its methods raise PluginFailed."""
 
-    def __init__(self, client: JSON, bucket: str):
-        self._client, self._bucket = client, bucket
+    def __init__(self, client: JSON, spec: Spec):
+        self._client, self._spec = client, spec
+        self._bucket = spec["bucket"]
         self._series = uuid.uuid4().hex
         self._count = 0
         self._content = b""
@@ -50,7 +52,7 @@ class Store:
 
     def get(self, key: str, size: int) -> None:
         body = self._do("get_object", Key=key)["Body"]
-        with _told(), contextlib.closing(body):
+        with _told(self._spec), contextlib.closing(body):
             read = sum(len(chunk) for chunk in body.iter_chunks(2**20))
         if read != size:
             raise PluginFailed(f"The store gave {read} bytes of an object of {size}")
@@ -70,7 +72,7 @@ class Store:
         from botocore.exceptions import ClientError
 
         try:
-            with _told():
+            with _told(self._spec):
                 self._client.head_bucket(Bucket=self._bucket)
             return False
         except PluginFailed as trouble:
@@ -85,23 +87,21 @@ class Store:
             self._do("delete_bucket")
 
     def _do(self, operation: str, **arguments: JSON) -> JSON:
-        with _told():
+        with _told(self._spec):
             return getattr(self._client, operation)(Bucket=self._bucket, **arguments)
 
 
 @contextlib.contextmanager
-def opened(
-    url: str, bucket: str, access_key: str, secret_key: str, patience: float = PATIENCE
-) -> Iterator[Store]:
-    """A store whose bucket is there; one that had to be made goes in the end. Raises PluginFailed.
+def opened(spec: Spec, patience: float = PATIENCE) -> Iterator[Store]:
+    """The store of a spec, its bucket there; one that had to be made goes in the end. Raises PluginFailed.
 
     ``patience`` is how many seconds may pass between any two signs of life from it.
     """
-    _guard(url)
-    with _told():
-        client = _client(url, access_key, secret_key, min(patience, PATIENCE))
+    _guard(spec["url"])
+    with _told(spec):
+        client = _client(spec, min(patience, PATIENCE))
     with contextlib.closing(client):
-        store = Store(client, bucket)
+        store = Store(client, spec)
         made = store.make_bucket()
         try:
             yield store
@@ -110,7 +110,7 @@ def opened(
                 store.remove_bucket()
 
 
-def _client(url: str, access_key: str, secret_key: str, patience: float) -> JSON:
+def _client(spec: Spec, patience: float) -> JSON:
     import botocore.config
     import botocore.session
     import urllib3
@@ -128,10 +128,10 @@ def _client(url: str, access_key: str, secret_key: str, patience: float) -> JSON
     return botocore.session.Session().create_client(
         "s3",
         region_name=REGION,
-        endpoint_url=url,
+        endpoint_url=spec["url"],
         verify=False,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
+        aws_access_key_id=spec["_access-key"],
+        aws_secret_access_key=spec["_secret-key"],
         config=settings,
     )
 
@@ -143,8 +143,8 @@ def _guard(url: str) -> None:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """What goes wrong with the store, in our words."""
+def _told(spec: Spec) -> Iterator[None]:
+    """What goes wrong with the store, in our words and without the keys."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -152,9 +152,10 @@ def _told() -> Iterator[None]:
     except ClientError as trouble:
         error = trouble.response.get("Error", {})
         said = f"{error.get('Code', '?')}: {error.get('Message', '')}".rstrip(": ")
-        raise PluginFailed(f"The store refused {trouble.operation_name}: {said}") from trouble
+        told = f"The store refused {trouble.operation_name}: {said}"
+        raise PluginFailed(without_secrets(told, spec)) from trouble
     except (BotoCoreError, OSError, ValueError) as trouble:
-        raise PluginFailed(f"The store could not be used: {trouble}") from trouble
+        raise PluginFailed(without_secrets(f"The store could not be used: {trouble}", spec)) from trouble
 
 
 class Repeated:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed, Spec
 from plugins.tools import _hosts
+from plugins.tools._secrets import without_secrets
 
 PORT = 161
 TRY, RETRIES = 1.0, 5
@@ -68,16 +69,17 @@ class Session:
         from pysnmp.hlapi.v3arch import asyncio as snmp
 
         self._loop, self._snmp, self._address = loop, snmp, address
-        self._secrets = [str(value) for name, value in spec.items() if name.startswith("_") and value]
+        self._spec = spec
         self.engine = snmp.SnmpEngine()
 
-    def prepare(self, spec: Spec) -> None:
+    def prepare(self) -> None:
         """Do before a measurement what the library would do in it. Raises PluginFailed."""
         from pyasn1.error import PyAsn1Error
 
         try:
-            self._credentials = _credentials(self._snmp, spec)
-            self._context = self._snmp.ContextData(contextName=str(spec.get("context", "")).encode())
+            self._credentials = _credentials(self._snmp, self._spec)
+            context = str(self._spec.get("context", "")).encode()
+            self._context = self._snmp.ContextData(contextName=context)
             self._loop.run_until_complete(self._configure())
         except (PyAsn1Error, ValueError) as trouble:  # which may have secrets in what it says
             raise PluginFailed("The community, user, context or keys cannot be used") from trouble
@@ -136,9 +138,7 @@ class Session:
     def _told(self, trouble: object) -> str:
         """What the library says of a trouble, without what is secret."""
         text = (str(trouble).splitlines() or [type(trouble).__name__])[0]
-        for secret in self._secrets:
-            text = text.replace(secret, "...")
-        return text[:LONGEST_TROUBLE]
+        return without_secrets(text, self._spec)[:LONGEST_TROUBLE]
 
 
 @contextlib.contextmanager
@@ -150,7 +150,7 @@ def session(spec: Spec, address: _hosts.Address) -> Iterator[Session]:
     try:
         opened = Session(loop, spec, address)
         try:
-            opened.prepare(spec)
+            opened.prepare()
             yield opened
         finally:
             opened.engine.close_dispatcher()

@@ -85,8 +85,7 @@ def declines(test: str, spec: Spec) -> list[str]:
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the store does not answer, or will not."""
     spec, limit = job.spec, duration(job.test, job.spec).total_seconds()
-    keys = spec["_access-key"], spec["_secret-key"]
-    with _object_store.opened(spec["url"], spec["bucket"], *keys, patience=limit) as store:
+    with _object_store.opened(spec, patience=limit) as store:
         job.wait_for_start()
         begun = time.monotonic()
         loops = _loops(job, store, begun + limit - MARGIN)

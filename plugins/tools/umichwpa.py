@@ -15,6 +15,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
 from plugins.tools import _interfaces
+from plugins.tools._secrets import without_secrets
 
 PROGRAM = "wpa_supplicant"
 TIMEOUT = 10 * SECOND
@@ -122,6 +123,7 @@ def run(job: Job) -> JSON:
             until=lambda: time.monotonic() > deadline or (log.exists() and is_decided(_read(log))),
         )
         logged = (_read(log) if log.exists() else "") + done.stdout + done.stderr
+    logged = without_secrets(logged, job.spec)
     return wrapped({"schema": 1, "succeeded": True, **parse(logged)}, logged)
 
 

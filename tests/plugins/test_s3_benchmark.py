@@ -29,25 +29,26 @@ SPEC = {
 }
 
 
-@pytest.fixture
-def client(ministack: MiniStack) -> Any:
-    return botocore.session.Session().create_client(
+@pytest.fixture(scope="module")
+def client(ministack: MiniStack) -> Iterator[Any]:
+    made = botocore.session.Session().create_client(
         "s3",
         endpoint_url=ministack.endpoint,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def bucket(client: Any) -> Iterator[str]:
+def bucket(client: Any) -> str:
     """A bucket with somebody else's object in it."""
     name = f"bucket-{uuid.uuid4().hex}"
     client.create_bucket(Bucket=name)
     client.put_object(Bucket=name, Key="treasure", Body=b"mine")
-    yield name
-    client.close()
+    return name
 
 
 def benchmark(ministack: MiniStack, bucket: str, host: Any = None, **changes: Any) -> dict[str, Any]:
@@ -104,7 +105,6 @@ def test_makes_a_bucket_where_there_is_none_and_takes_it_away(ministack: MiniSta
     benchmark(ministack, name)
 
     assert name not in [entry["Name"] for entry in client.list_buckets()["Buckets"]]
-    client.close()
 
 
 def test_waits_for_the_start(ministack: MiniStack, bucket: str) -> None:
@@ -172,7 +172,7 @@ def test_objects_that_are_not_what_was_put_are_a_failure() -> None:
 
     with (
         serving(answers) as server,
-        _object_store.opened(server.url, "bucket", "a", "s") as store,
+        _object_store.opened({**SPEC, "url": server.url, "bucket": "bucket"}) as store,
         pytest.raises(PluginFailed, match="gave 5 bytes of an object of 6"),
     ):
         store.get("key", 6)
@@ -187,6 +187,15 @@ def test_a_store_that_says_nothing_is_a_failure_in_time() -> None:
             s3_benchmark.run(job(s3_benchmark.TOOL, spec))
 
     assert time.monotonic() - begun < 10
+
+
+def test_keys_that_cannot_be_used_are_not_told() -> None:
+    with serving({}) as server:
+        spec = {**SPEC, "url": server.url, "bucket": "bucket", "_access-key": "not\nfor everybody"}
+        with pytest.raises(PluginFailed, match="The store could not be used") as trouble:
+            s3_benchmark.run(job(s3_benchmark.TOOL, spec))
+
+    assert "everybody" not in trouble.value.message
 
 
 def test_nobody_there_is_a_failure() -> None:
