@@ -26,7 +26,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     actions.add_parser("resume", help="start runs again")
     actions.add_parser("debug", help="log all there is, or no more").add_argument(
-        "state", choices=("on", "off")
+        "switch", choices=("on", "off")
     )
     return parser.parse_args(words)
 
