@@ -75,6 +75,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     started.enter_context(engine(given))
     say("Creating tables and queues ...")
     environment.create_everything()
+    check_tables(given.state)
     app = load_app()
     started.enter_context(front(given, app))
     started.enter_context(driven(app, given.period))
@@ -109,6 +110,18 @@ def check_port(address: str, port: int) -> None:
         ) from trouble
     except OverflowError as trouble:
         raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from trouble
+
+
+def check_tables(state: pathlib.Path) -> None:
+    """Raise CannotStart where the tables are those of another version, which could not be read."""
+    from chalicelib.store.tables import outdated
+
+    names = outdated()
+    if names:
+        raise CannotStart(
+            f"{state} was made by another version ({', '.join(names)}): choose another folder with STATE=,"
+            " or remove it"
+        )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import logging
 
+from chalicelib.api import problems
 from chalicelib.api.http import Answer, Request, as_json
 from chalicelib.api.operations import flag, operation
 from chalicelib.api.shapes import BOOLEAN
@@ -41,7 +42,8 @@ def _require_loopback(request: Request) -> None:
 def exception(request: Request) -> Answer:
     """Log a traceback on purpose, to see that it arrives. For the machine itself."""
     if not is_loopback(request.caller):
-        return Answer("This is for the machine itself", status=405, headers={"Allow": "OPTIONS"})
+        refusal = problems.problem(problems.METHOD, 405, "This is for the machine itself", request.headers)
+        return refusal.with_headers(Allow="OPTIONS")
     try:
         raise RuntimeError("This was asked for at /exception")
     except RuntimeError:

@@ -309,6 +309,27 @@ def create_tables() -> None:
             connection().client.get_waiter("table_exists").wait(TableName=table.definition()["TableName"])
 
 
+def outdated() -> list[str]:
+    """The names of tables that are there with other keys or indexes than are defined here."""
+    client = connection().client
+    wanted = [table.definition() for table in TABLES]
+    return [
+        one["TableName"]
+        for one in wanted
+        if _layout(client.describe_table(TableName=one["TableName"])["Table"]) != _layout(one)
+    ]
+
+
+def _layout(table: dict[str, Any]) -> set[tuple[str, ...]]:
+    """What a table is read by: for itself and each index the name and the attributes of the key."""
+    kinds = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+    indexes = [index for kind in kinds for index in table.get(kind) or []]
+    return {
+        (one.get("IndexName", ""), *(part["AttributeName"] for part in one["KeySchema"]))
+        for one in (table, *indexes)
+    }
+
+
 def rebind() -> None:
     """Connect anew on next use: the environment has changed."""
     connection.cache_clear()
