@@ -147,7 +147,7 @@ def archive_tick(event: Any) -> None:
 def plan_task(event: Any) -> None:
     for message in heartbeats.taken(queues.PLAN, event):
         with handling(message):
-            plan.plan_task(message["task"], dt.datetime.now(UTC))
+            plan.handle(message, dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.PEERS.full_name, batch_size=1, name="ask_peers")

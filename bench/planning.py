@@ -20,10 +20,10 @@ APART = 7
 
 _PLANNER = """
 import datetime as dt, sys
-from chalicelib.ticks import plan
+from chalicelib.ticks.plan import plan_shard
 shards = [int(shard) for shard in sys.argv[1].split(",")]
 sys.stdin.readline()
-while plan.tick(dt.datetime.now(dt.timezone.utc), shards):
+while sum(plan_shard(shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
     pass
 """
 

@@ -1,10 +1,12 @@
-"""What the node knows of itself: whether it is paused, and when its parts last worked."""
+"""What the node knows of itself: whether it is paused, when its parts last worked, who does what now."""
 
 import datetime as dt
 
 from pynamodb.exceptions import DoesNotExist
 
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.schemas import JSON
+from chalicelib.store.conditions import lost_means
 from chalicelib.store.tables import NodeItem, key
 
 
@@ -25,6 +27,19 @@ def read_many(names: tuple[str, ...]) -> dict[str, JSON]:
 def write(name: str, value: JSON, expires: dt.datetime | None = None) -> None:
     """Keep a value under a name, in place of the one before."""
     NodeItem(key(name), value=value, expires=int(expires.timestamp()) if expires else None).save()
+
+
+def acquire(name: str, now: dt.datetime, until: dt.datetime) -> bool:
+    """Take a name for oneself until an instant; False where somebody else has it."""
+    taken = Conflict(f"{name} is taken")
+    end = int(until.timestamp())
+    free = NodeItem.name.does_not_exist() | (NodeItem.expires <= int(now.timestamp()))
+    try:
+        with lost_means(taken):
+            NodeItem(key(name), value={"until": end}, expires=end).save(condition=free)
+    except Conflict:
+        return False
+    return True
 
 
 def remove(name: str) -> None:

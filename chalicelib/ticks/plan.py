@@ -1,35 +1,72 @@
-"""The plan tick: place the runs of tasks whose time has come inside the horizon."""
+"""The plan tick: have the runs of tasks placed whose time has come inside the horizon.
+
+The tasks of a node are cut into shards, so that as many planners can work side by side. The tick only
+says which shards have something due; who takes such a message has the shard on lease while planning.
+"""
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
+from chalicelib.domain.times import ZERO
+from chalicelib.outside import queues
 from chalicelib.service import cancelling, heartbeats, kin, kinship, planning
+from chalicelib.service.peering import Budget
 from chalicelib.service.placing import place_next
-from chalicelib.store import tasks
+from chalicelib.store import node, tasks
 
 LOG = logging.getLogger(__name__)
 
-AT_ONCE = 200
-"""Tasks of a shard that one tick plans; the rest keep their turn for the next."""
+AT_ONCE = 1000
+"""Tasks of a shard that one planner looks up."""
+IN_ALL = 40.0
+"""Seconds one planner works; the function it runs in has half as many more."""
+LEASE = dt.timedelta(seconds=90)
+"""How long a shard is left to its planner: longer than any lives."""
 BACK_OFF = dt.timedelta(minutes=1)
 """How long a task that could not be planned is left alone, so that it holds up no other."""
 
 
-def tick(now: dt.datetime, shards: Iterable[int] = range(tasks.PLAN_SHARDS)) -> int:
-    """Plan the tasks that are due, and tell how many there were."""
-    planned = 0
-    for shard in shards:
-        for uuid in tasks.due(shard, now, AT_ONCE):
-            planned += 1
-            plan_task(uuid, now)
+def tick(now: dt.datetime) -> int:
+    """Have every shard planned that has tasks due, and tell how many those are."""
+    due = [shard for shard in range(tasks.PLAN_SHARDS) if tasks.due(shard, now, 1)]
+    queues.send_many(queues.PLAN, [({"shard": shard}, ZERO) for shard in due])
     heartbeats.beat("scheduler", now)
+    return len(due)
+
+
+def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
+    """Do what a message of the queue asks for: plan a shard, or one task."""
+    if "shard" in message:
+        plan_shard(message["shard"], now)
+    else:
+        plan_task(message["task"], now)
+
+
+def plan_shard(shard: int, now: dt.datetime) -> int:
+    """Plan the tasks of a shard that are due, the longest waiting first; how many there were.
+
+    What cannot be done within one planner's time keeps its turn for the next tick. Does nothing where
+    another planner has the shard.
+    """
+    name = f"plan-shard-{shard}"
+    budget = Budget(IN_ALL)
+    if not node.acquire(name, now, now + LEASE):
+        return 0
+    planned = 0
+    for uuid in tasks.due(shard, now, AT_ONCE):
+        if budget.left <= 0:
+            break
+        plan_task(uuid, now + dt.timedelta(seconds=budget.spent), budget)
+        planned += 1
+    node.remove(name)
     return planned
 
 
-def plan_task(uuid: str, now: dt.datetime) -> None:
+def plan_task(uuid: str, now: dt.datetime, budget: Budget | None = None) -> None:
     """Place a task's runs up to the horizon; or, once it is cancelled, remove those it still has.
 
     Where other nodes have to agree, that is left to the queue of what waits for them.
@@ -44,7 +81,7 @@ def plan_task(uuid: str, now: dt.datetime) -> None:
         if task.others and task.is_lead and not kinship.are_kin(task.participants):
             _delegate(task, now)
         else:
-            _fill(task, now)
+            _fill(task, now, budget or Budget(IN_ALL))
     except NotFound:
         LOG.info("Task %s is gone", uuid)
     except Exception:
@@ -59,12 +96,14 @@ def _delegate(task: Task, now: dt.datetime) -> None:
         LOG.info("Task %s is planned by somebody else: %s", task.uuid, trouble)
 
 
-def _fill(task: Task, now: dt.datetime) -> None:
-    while task.plan_at is not None and task.plan_at <= now:
+def _fill(task: Task, now: dt.datetime, budget: Budget) -> None:
+    began = now - dt.timedelta(seconds=budget.spent)
+    while task.plan_at is not None and task.plan_at <= now and budget.left > 0:
         placed = kin.place_next(task, now) if task.others else place_next(task, now)
         task = placed.task
         if not placed.runs:
             return
+        now = began + dt.timedelta(seconds=budget.spent)
 
 
 def _postpone(uuid: str, now: dt.datetime) -> None:

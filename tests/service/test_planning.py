@@ -68,7 +68,8 @@ def run_errands(party: Party, at: dt.datetime | None = None) -> None:
 def tick(party: Party, at: dt.datetime, tries: int = 0) -> Task:
     """A plan tick at the lead, and what its messages ask for."""
     with party.acting(LEAD):
-        plan.tick(at)
+        for shard in range(tasks.PLAN_SHARDS):
+            plan.plan_shard(shard, at)
         for task in list(tasks.every()):
             found = tasks.get(task.uuid)
             if found.plan_at == at + planning.LEASE:
