@@ -109,7 +109,12 @@ def outputs(draw: st.DrawFn, captured: list[str]) -> str:
 
 @functools.cache
 def captured(module: str) -> list[str]:
-    """The outputs kept for a tool's tests, in a folder whose name is part of its module's; else all."""
+    """The outputs kept for a tool's tests, in a folder called like its module, or part of that; else all."""
+    stem = module.strip("_").removesuffix("_output")
     files = [path for path in sorted(HERE.glob("*/**/*")) if path.suffix in (".out", ".txt", ".xml")]
-    own = [path for path in files if path.relative_to(HERE).parts[0].replace("-", "_") in module]
-    return [path.read_text(errors="replace") for path in own or files]
+    folders = [path.relative_to(HERE).parts[0].replace("-", "_") for path in files]
+    for fits in (lambda folder: folder == stem, lambda folder: folder in module, lambda folder: True):
+        found = [path for path, folder in zip(files, folders, strict=True) if fits(folder)]
+        if found:
+            return [path.read_text(errors="replace") for path in found]
+    return []

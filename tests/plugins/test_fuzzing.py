@@ -148,7 +148,7 @@ def _argument(name: str, kind: Any) -> st.SearchStrategy[Any]:
     if typing.get_origin(kind) in (dict, Mapping):
         return st.sampled_from(_specs_of(name))
     strategies: dict[Any, st.SearchStrategy[Any]] = {
-        int: st.integers(1, 70000),
+        int: st.integers(1, 9) | st.integers(1, 70000),
         bool: st.booleans(),
         float: st.floats(0.001, 1000),
         str: st.sampled_from(["192.0.2.1", "2001:db8::1", "example.org"]),
