@@ -66,10 +66,10 @@ def run_errands(party: Party, at: dt.datetime | None = None) -> None:
 
 
 def tick(party: Party, at: dt.datetime, tries: int = 0) -> Task:
-    """A plan tick at the lead, and what its messages ask for."""
+    """The planners at the lead, and what their messages ask for."""
     with party.acting(LEAD):
-        for shard in range(tasks.PLAN_SHARDS):
-            plan.plan_shard(shard, at)
+        for uuid in [uuid for shard in range(tasks.PLAN_SHARDS) for uuid in tasks.due(shard, at, 99)]:
+            plan.plan_task(uuid, at)
         for task in list(tasks.every()):
             found = tasks.get(task.uuid)
             if found.plan_at == at + planning.LEASE:
