@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+import socket
 
 import pytest
 
@@ -12,6 +13,22 @@ from plugins.base import PluginFailed
 def needs(*argv: str) -> pytest.MarkDecorator:
     """Skip unless this command ends well here: programs may be there and lack privileges."""
     return pytest.mark.skipif(not _works(argv), reason=f"'{' '.join(argv)}' does not work here")
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as end:
+            end.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+LOOPBACKS = [
+    "127.0.0.1",
+    pytest.param("::1", marks=pytest.mark.skipif(not _has_ipv6(), reason="there is no ::1 here")),
+]
+"""This machine's addresses, the IPv6 one skipped where there is none."""
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """The tools that perform netreach: what they try in which order, and fpingreach with its program."""
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_plans_another_run_for_what_no_command_line_holds(monkeypatch: pytest.Mo
 
 
 def test_a_network_nobody_could_go_through_is_declined() -> None:
-    reasons = TOOL.reasons_against("netreach", {"network": "2001:db8::/32"})
+    reasons = dataclasses.replace(TOOL, programs=()).reasons_against("netreach", {"network": "2001:db8::/32"})
 
     assert any("century" in reason for reason in reasons)
 

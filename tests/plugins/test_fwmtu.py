@@ -16,6 +16,7 @@ from tests.builders import at, seconds
 from tests.plugins import networks
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.networks import narrow_network as narrow_network
+from tests.plugins.programs import LOOPBACKS
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what it knows of paths")
 
@@ -28,7 +29,7 @@ def listening() -> Iterator[int]:
 
 
 @linux
-@pytest.mark.parametrize("dest", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("dest", LOOPBACKS)
 def test_the_path_to_this_machine_takes_large_packets(dest: str) -> None:
     assert 1280 <= fwmtu.path_mtu(ipaddress.ip_address(dest)) <= 65536
 

@@ -1,5 +1,6 @@
 """The nmapscan tool: its arguments, what it makes of the program's output, and the program itself."""
 
+import dataclasses
 import json
 import pathlib
 import socket
@@ -83,7 +84,10 @@ def test_plans_six_seconds_an_address(spec: dict[str, Any], planned: float) -> N
 
 
 def test_a_network_nobody_could_go_through_is_declined() -> None:
-    assert any("century" in reason for reason in TOOL.reasons_against("openports", {"network": "::/0"}))
+    assert any(
+        "century" in reason
+        for reason in dataclasses.replace(TOOL, programs=()).reasons_against("openports", {"network": "::/0"})
+    )
 
 
 @pytest.mark.parametrize(("services", "reasons"), [(True, 1), (False, 0)])

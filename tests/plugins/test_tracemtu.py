@@ -17,7 +17,7 @@ from tests.builders import at, seconds
 from tests.plugins import networks
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.networks import narrow_network as narrow_network
-from tests.plugins.programs import needs
+from tests.plugins.programs import LOOPBACKS, needs
 
 FOLDER = pathlib.Path(__file__).with_name("tracemtu")
 READ = sorted(FOLDER.glob("*.json"))
@@ -102,7 +102,7 @@ def test_declines_a_port() -> None:
 
 
 @needs("traceroute", "-n", "-q", "1", "--mtu", "127.0.0.1")
-@pytest.mark.parametrize("dest", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("dest", LOOPBACKS)
 def test_measures_this_machine(dest: str) -> None:
     spec = {"dest": dest}
     machine = Machine()

@@ -16,7 +16,7 @@ from tests.builders import at, seconds
 from tests.plugins import networks, traces
 from tests.plugins.jobs import FakeHost
 from tests.plugins.networks import narrow_network as narrow_network
-from tests.plugins.programs import needs
+from tests.plugins.programs import LOOPBACKS, needs
 
 CAPTURED = traces.captured(TOOL)
 IPV4 = traces.text(TOOL, "ipv4")
@@ -201,7 +201,7 @@ def test_merges_a_failure_to_nothing() -> None:
 
 
 @works
-@pytest.mark.parametrize("dest", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("dest", LOOPBACKS)
 def test_traces_this_machine(dest: str) -> None:
     machine = Machine()
 
