@@ -84,7 +84,10 @@ def _is_stable_on_the_command_line(test: base.Test, spec: dict[str, Any]) -> Non
     arguments = test.arguments(spec)
     if test.open:
         return  # members that its version does not have are of any type
-    settled = test.arguments(test.parse(arguments))
+    try:
+        settled = test.arguments(test.parse(arguments))
+    except Invalid:
+        return  # the command line is stricter: ports from 5 to 1, a count of 1e300
     assert test.arguments(test.parse(settled)) == settled
 
 
