@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.runstate import State
-from chalicelib.domain.times import EPOCH, SECOND
+from chalicelib.domain.times import EPOCH, SECOND, UTC
 
 COLUMNS = (
     "Exclusive",
@@ -34,6 +34,7 @@ _OF_STATE = {State.NONSTART: 5, State.PREEMPTED: 6}
 _STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400]
 _MOST_TICKS = 14
 _MARGIN = dt.timedelta(minutes=5)
+_LATEST = dt.datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,7 @@ def chart(
     first = start or min([bar.start for bar in bars], default=now) - _MARGIN
     last = end or max([bar.end for bar in bars], default=now) + _MARGIN
     ordered = sorted(bars, key=lambda bar: (bar.start - bar.end, bar.start, bar.column))
+    first = min(first, _LATEST)  # there must be calendar left below it
     return Chart(title, first, max(last, first + SECOND), ordered, now)
 
 
@@ -179,10 +181,11 @@ def ticks(chart: Chart) -> Mapping[dt.datetime, str]:
     seconds = (chart.end - chart.start) / SECOND
     step = next((step for step in _STEPS if seconds / step <= _MOST_TICKS), None)
     step = step or 86400 * math.ceil(seconds / 86400 / _MOST_TICKS)
-    number = math.ceil((chart.start - EPOCH) / SECOND / step)
+    first, last = ((moment - EPOCH) / SECOND / step for moment in (chart.start, chart.end))
     marked, day = {}, None
-    while (moment := EPOCH + SECOND * step * number) <= chart.end:
+    for number in range(math.ceil(first), math.floor(last) + 1):
+        moment = EPOCH + SECOND * step * number
         form = "%H:%M:%S" if step < 60 else "%H:%M"
         marked[moment] = moment.strftime(form if moment.date() == day else f"%Y-%m-%d {form}")
-        day, number = moment.date(), number + 1
+        day = moment.date()
     return marked

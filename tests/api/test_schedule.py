@@ -128,6 +128,25 @@ def test_the_ends_of_time_are_fine(api: Api, when: str) -> None:
     assert paths(api.get(query("/schedule", end=when))) == ([one.uuid] if when > "2" else [])
 
 
+@pytest.mark.parametrize("form", ["data", "script", "svg"])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("0001-01-01", "9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("0001-01-01", "0001-01-01"),
+        ("0001-01-01", None),
+        (None, "9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59Z", None),
+    ],
+)
+def test_charts_of_all_time_are_fine(api: Api, form: str, start: str | None, end: str | None) -> None:
+    stored((State.PENDING, 10, 20))
+    bounds = {name: text for name, text in (("start", start), ("end", end)) if text}
+
+    assert api.ask("GET", query("/schedule", format=form, **bounds))[0] == 200
+
+
 def test_secrets_are_not_shown(api: Api) -> None:
     api.post_task(_key="sesame", reference={"_secret": "hush"}, schedule={"start": "PT1H"})
 
