@@ -80,4 +80,5 @@ class Histogram:
 
 def from_labels(counts: Mapping[str, int], unit: Decimal = Decimal(1)) -> Histogram | None:
     """The histogram of a JSON object: its members are values, in so many of our units each, and counts."""
-    return Histogram.of((Decimal(label) * unit, count) for label, count in counts.items())
+    # A count of 5.0 is an integer to JSON Schema, and no partner of a Decimal.
+    return Histogram.of((Decimal(label) * unit, int(count)) for label, count in counts.items())

@@ -1,3 +1,4 @@
+import json
 import statistics
 from decimal import Decimal
 
@@ -29,6 +30,13 @@ def test_buckets_of_one_value_are_one() -> None:
     assert found is not None
     assert found.buckets == ((Decimal("0.5"), 1), (Decimal(1), 5))
     assert found.size == 6
+
+
+def test_counts_may_be_written_as_fractions() -> None:
+    found = from_labels(json.loads('{"1.0": 2.0, "2.0": 5}'))
+
+    assert found is not None
+    assert found.percentile(25) == Decimal(1)
 
 
 @pytest.mark.parametrize(
