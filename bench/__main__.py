@@ -19,6 +19,7 @@ from bench import capacity, imports
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
+from bench.together import together
 from local import environment
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {"start": "PT2H"}}
@@ -36,6 +37,7 @@ def main() -> int:
         report["lateness"] = _lateness(base, given.runs)
         report["load"] = _load(base)
         report["costs"] = _costs(endpoint, given.many)
+    report["together"] = _together()
     print(json.dumps(report))
     return 0
 
@@ -87,6 +89,13 @@ def _load(base: str) -> list[dict[str, Any]]:
             say(f"{call.name}, {connections} connections ...")
             rows.append(dataclasses.asdict(load(base, call, connections)))
     show("Load; times in ms", rows)
+    return rows
+
+
+def _together() -> list[dict[str, Any]]:
+    say("Three nodes ...")
+    rows = together()
+    show("Several participants", rows)
     return rows
 
 

@@ -1,7 +1,9 @@
 """A node of its own for the benchmarks: started, used, stopped, and its folder thrown away."""
 
 import contextlib
+import dataclasses
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -9,24 +11,41 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
 
 
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A node that runs: its API's root, the emulator behind it, and its process."""
+
+    base: str
+    endpoint: str
+    pid: int
+
+
 @contextlib.contextmanager
 def serving() -> Iterator[tuple[str, str]]:
     """Serve a fresh node on MiniStack; yields (the API's root, the emulator's endpoint)."""
+    with start("127.0.0.1", free_port(), {}) as served:
+        yield served.base, served.endpoint
+
+
+@contextlib.contextmanager
+def start(address: str, port: int, variables: Mapping[str, str]) -> Iterator[Served]:
+    """Serve a fresh node on MiniStack, with these variables in its environment besides ours."""
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
-        port = free_port()
-        command = [sys.executable, "-m", "local.node", "--port", str(port), "--state", state, "--no-first"]
-        with subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL) as process:
+        where = ["--address", address, "--port", str(port), "--state", state]
+        command = [sys.executable, "-m", "local.node", *where, "--no-first"]
+        environment = {**os.environ, **variables}
+        with subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, env=environment) as process:
             try:
-                base = f"http://127.0.0.1:{port}/pscheduler"
+                base = f"http://{address}:{port}/pscheduler"
                 _wait(base, process)
-                yield base, _endpoint(pathlib.Path(state))
+                yield Served(base, _endpoint(pathlib.Path(state)), process.pid)
             finally:
                 process.terminate()
                 process.wait(30)

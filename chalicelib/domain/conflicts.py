@@ -14,7 +14,8 @@ START_MARGIN = dt.timedelta(seconds=3)
 """How long before its start a run is beyond being displaced, and the earliest a proposal may be."""
 
 EXCLUSIVE, NORMAL = "exclusive", "normal"
-ANYTIME = frozenset({"background", "background-multi"})
+MULTI_RESULT = "background-multi"
+ANYTIME = frozenset({"background", MULTI_RESULT})
 
 
 @dataclasses.dataclass(frozen=True)

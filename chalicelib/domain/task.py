@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain import repeat
-from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE
+from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, MULTI_RESULT
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, ZERO, format_duration, format_timestamp
@@ -102,7 +102,7 @@ class Task:
 
     @property
     def is_multi_result(self) -> bool:
-        return self.scheduling_class == "background-multi"
+        return self.scheduling_class == MULTI_RESULT
 
     def evolve(self, **changes: Any) -> "Task":
         return dataclasses.replace(self, **changes)

@@ -33,7 +33,7 @@ LARGEST = 16 * 2**20
 _CHUNK = 65536
 _MOST_POOLS = 200
 """Peers to which connections are kept."""
-_KEPT = 8
+_KEPT = 64
 """Connections kept to each."""
 _HEADERS = {"Accept": "application/json, text/plain", "User-Agent": "pscheduler"}
 

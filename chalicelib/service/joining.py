@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import hosts
+from chalicelib.domain.conflicts import MULTI_RESULT
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -30,11 +31,13 @@ def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], 
     if not isinstance(document, dict):
         raise Invalid("/: must be an object")
     posted = {name: value for name, value in document.items() if name != "participants"}
-    test, schedule = tasking.check(posted, now)
+    test, schedule = tasking.check(posted, now, with_archives=False)
     participants = _participants(document.get("participants"))
     if not 0 < number < len(participants):
         raise Invalid(f"participant: must be 1 to {len(participants) - 1}; there are {len(participants)}")
-    checking.contexts(posted.get("contexts"), len(participants))
+    if test.scheduling_class == MULTI_RESULT:  # of all others, the lead alone archives
+        checking.archives(posted.get("archives", []))
+    checking.contexts(_own_contexts(posted.get("contexts"), number), len(participants))
     _check_tool(posted, test.name)
     return tasking.assemble(
         posted,
@@ -46,6 +49,14 @@ def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], 
         added=now,
         hints=hints,
     )
+
+
+def _own_contexts(section: Mapping[str, JSON] | None, number: int) -> Mapping[str, JSON] | None:
+    """The contexts of this participant alone: those of the others are for the others to have."""
+    if section is None:
+        return None
+    lists = section["contexts"]
+    return {**section, "contexts": [each if at == number else [] for at, each in enumerate(lists)]}
 
 
 def _participants(found: JSON) -> Sequence[str]:

@@ -18,16 +18,19 @@ from chalicelib.domain.errors import (
     PeerForgot,
     PeerTrouble,
     Refused,
+    TimedOut,
 )
 from chalicelib.domain.run import Reason
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
 from chalicelib.outside import queues
+from chalicelib.outside.peers import network
 from chalicelib.service import booking, errands, seeking
 from chalicelib.service.agreeing import Agreement, free_of_choice, ping
 from chalicelib.service.cancelling import cancel_task
 from chalicelib.service.peering import Budget, Companions
+from chalicelib.settings import settings
 from chalicelib.store import tasks
 from chalicelib.store.booking import Booking, commit
 
@@ -43,9 +46,18 @@ AGAIN = 10 * SECOND
 """When participants that did not answer are tried again, at the next tick that is."""
 NEAR = dt.timedelta(seconds=70)
 """A run that starts sooner than this would be over by the next try: it becomes a non-starter now."""
+SILENCE = 8 * SECOND
+"""How long a process does not wait again for a participant that did not answer: many tasks may want it."""
 TRIES = 5
 """How often a run that somebody else's keeps out is tried (contract/scheduler.md section 1)."""
 LONGEST_PAUSE = 10
+
+_silent: dict[tuple[int, str, str], dt.datetime] = {}
+"""When a participant was last waited for in vain."""
+
+
+def _seen_from_here(host: str) -> tuple[int, str, str]:
+    return id(network()), settings().node, host
 
 
 def delegate(task: Task, now: dt.datetime) -> None:
@@ -139,12 +151,25 @@ class _Planner:
     def _agree(self, wanted: dt.datetime, is_first: bool) -> None:
         companions = Companions(self.task, self._budget)
         if is_first:
-            ping(companions)
+            self._ping(companions)
         start = free_of_choice(companions, wanted, self._now())
         if start is None:
             self._give_up(wanted, _no_time(self.task, wanted, self._now()))
         else:
             self.task = Agreement(companions, start, self._now()).reach().task
+
+    def _ping(self, companions: Companions) -> None:
+        """Raise PeerTrouble unless all others are up; one that was silent a moment ago is not waited for."""
+        now = self._now()
+        for host in self.task.others.values():
+            since = _silent.get(_seen_from_here(host))
+            if since is not None and dt.timedelta(0) <= now - since < SILENCE:
+                raise TimedOut(host, f"did not answer {(now - since).total_seconds():.0f} s ago")
+        try:
+            ping(companions)
+        except TimedOut as trouble:
+            _silent[_seen_from_here(trouble.host)] = now
+            raise
 
     def _give_up(self, wanted: dt.datetime, reason: Reason) -> None:
         now = self._now()

@@ -261,6 +261,45 @@ def test_a_single_run_waits_for_its_peer_as_long_as_its_slip_lasts(party: Party)
     assert states(runs_at(party, LEAD, uuid)) == [State.PENDING]
 
 
+def test_one_that_was_silent_a_moment_ago_is_not_waited_for_by_every_task(party: Party) -> None:
+    waits: list[Call] = []
+
+    def fault(call: Call) -> PeerTrouble | None:
+        if call.host != OTHER or call.path != "/":
+            return None
+        waits.append(call)
+        return TimedOut(OTHER, "did not answer")
+
+    party.faults.append(fault)
+    uuids = [posted(party, idle(LEAD, OTHER, schedule={"slip": "PT1H"})) for _ in range(4)]
+
+    assert len(waits) == 1
+    assert all(OTHER in (task_at(party, LEAD, uuid).plan_reason or "") for uuid in uuids)
+    party.faults.clear()
+    for uuid in uuids:
+        at = task_at(party, LEAD, uuid).plan_at
+        assert at is not None
+        tick(party, at)
+    assert all(states(runs_at(party, LEAD, uuid)) == [State.PENDING] for uuid in uuids)
+
+
+def test_what_only_others_need_is_not_asked_of_a_participant(party: Party) -> None:
+    archives = [{"archiver": "bitbucket", "data": {}}]
+    contexts = {"contexts": [[{"context": "changenothing", "data": {}}], []]}
+    posted(party, idle(LEAD, OTHER, schema=2, archives=archives, contexts=contexts))
+    invitation = next(heard.body for heard in party.heard if heard.line.startswith("POST"))
+    archives[0]["archiver"] = "one only the lead has"
+    contexts["contexts"][0][0]["context"] = "one only the lead has"
+    strange = {**invitation, "archives": archives, "contexts": contexts}
+
+    new = "00000000-0000-4000-8000-000000000001"
+    assert party.api(OTHER, "POST", f"/tasks/{new}?participant=1", strange)[0] == 200
+    contexts["contexts"].reverse()
+    status, said = party.api(OTHER, "POST", f"/tasks/{new[:-1]}2?participant=1", strange)
+    assert status == 400
+    assert "/contexts/contexts/1/0/context" in said
+
+
 def test_a_peer_that_forgot_the_task_ends_it(party: Party) -> None:
     party.faults.append(answering(OTHER, "GET", "/runtimes", 404))
 
