@@ -132,7 +132,7 @@ class _Planner:
             if not self._place(wanted, is_first=placed == 0):
                 return
             placed, wanted = placed + 1, self._wanted()
-        self._look_again()
+        self._look_again(has_come_on=placed > 0)
 
     def _place(self, wanted: dt.datetime, is_first: bool) -> bool:
         """Deal with one run; False when planning ends here, and when to look again is stored."""
@@ -199,7 +199,7 @@ class _Planner:
             self._give_up(soon, Reason(code, trouble.message))
             soon = self._wanted()
         if soon is None:
-            self._look_again()
+            self._look_again(has_come_on=False)
         else:
             self._store(self._now() + AGAIN, trouble.message)
         return False
@@ -209,13 +209,14 @@ class _Planner:
         schedule = self.task.schedule
         return wanted if schedule.repeats else (schedule.start or self.task.added) + schedule.slip
 
-    def _look_again(self) -> None:
-        """Give the lease back; what is due at once is announced, so that it need not wait for a tick."""
+    def _look_again(self, has_come_on: bool) -> None:
+        """Give the lease back; what is due at once, and has come on, need not wait for a tick."""
         now = self._now()
         planned = self.task.replanned(now)
         if planned.plan_at is not None and planned.plan_at <= now:
-            self._store(now + LEASE, None)
-            _announce(self.task)
+            self._store(now + (LEASE if has_come_on else AGAIN), None)
+            if has_come_on:
+                _announce(self.task)
         else:
             self.task = planned
             tasks.replan(planned, now)

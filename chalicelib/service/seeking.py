@@ -28,13 +28,13 @@ class Proposal:
 def next_starts(task: Task, now: dt.datetime, most: int, have_to_agree: bool = False) -> list[dt.datetime]:
     """The starts that come next inside the horizon, ``most`` at the most."""
     earliest = repeat.earliest_start(now, have_to_agree)
-    horizon = now + HORIZON
+    # As early as the planner looks (Task.replanned), but for what is wanted at once: with a slip of a day
+    # that would always be just out of reach.
+    latest = max(earliest, now + HORIZON - min(task.schedule.slip_for(task.duration), HORIZON))
     starts: list[dt.datetime] = []
     while len(starts) < most:
         slot = task.next_try(earliest - SECOND)
-        if slot is None or (
-            slot + task.schedule.slip_for(task.duration) > horizon and not task.is_multi_result
-        ):
+        if slot is None or (slot > latest and not task.is_multi_result):
             break
         starts.append(max(slot, earliest))
         task = task.counting(starts[-1:], now)

@@ -1,5 +1,7 @@
 """Where runs are placed, and what is stored of it. On moto."""
 
+import datetime as dt
+
 import pytest
 
 from chalicelib.domain.errors import Blocked, Conflict
@@ -38,6 +40,14 @@ def test_a_task_that_starts_beyond_the_horizon_waits_for_the_planner() -> None:
     assert [run.start for run in place_next(tasks.get(one.uuid), at(70)).runs] == [
         NOON + HORIZON + seconds(60)
     ]
+
+
+@pytest.mark.parametrize("slip", [HORIZON - seconds(1), HORIZON, HORIZON * 3])
+def test_a_run_that_may_slip_a_day_is_placed_at_once(slip: dt.timedelta) -> None:
+    (run,) = posted(exclusive_task(schedule=Schedule(slip=slip, max_runs=1)))
+    (other,) = posted(task(schedule=Schedule(slip=slip, max_runs=1)))
+
+    assert run.start == other.start == at(2)
 
 
 def test_background_runs_are_placed_in_batches_up_to_the_horizon() -> None:

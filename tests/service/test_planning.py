@@ -370,6 +370,20 @@ def occupied(party: Party, host: str) -> list[Any]:
         return timeline.read_entries(now(), now() + seconds(7200))
 
 
+@pytest.mark.parametrize("slip", ["P1D", "P3D"])
+def test_a_run_that_may_slip_a_day_is_placed_and_planned_once(party: Party, slip: str) -> None:
+    uuid = posted(party, idle(LEAD, OTHER, schedule={"slip": slip}))
+    later = posted(party, idle(LEAD, OTHER, schedule={"start": "PT30S", "slip": slip}))
+
+    assert states(runs_at(party, LEAD, uuid)) == [State.PENDING]
+    assert runs_at(party, LEAD, later) == []
+    at = task_at(party, LEAD, later).plan_at
+    assert at is not None
+    tick(party, at)
+    assert states(runs_at(party, LEAD, later)) == [State.PENDING]
+    assert task_at(party, LEAD, later).plan_at is None
+
+
 def test_a_message_that_comes_twice_plans_once(party: Party) -> None:
     party.faults.append(failing_at(5, OTHER))
     uuid = posted(party, idle(LEAD, OTHER, schedule={"repeat": "PT2H"}))
