@@ -90,12 +90,19 @@ def test_markup_that_gets_through_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         ({"duration": lambda test, spec: dt.timedelta(0)}, "its duration for idle example 0 is 0:00:00"),
         ({"duration": lambda test, spec: dt.timedelta(days=99)}, "is 99 days"),
         ({"participant_data": lambda number, spec, host: []}, "idle example 0 is no object"),
-        ({"participant_data": lambda number, spec, host: {"at": host.now()}}, "uses the host's now"),
+        ({"participant_data": lambda number, spec, host: {"at": host.now()}}, "breaks with TypeError"),
         ({"merge": lambda spec, results: {"succeeded": True}}, "it makes a success of failures of idle"),
     ],
 )
 def test_a_defect_of_a_tool_is_found(changes: dict[str, Any], said: str) -> None:
     assert any(said in line for line in findings(dataclasses.replace(TOOL, **changes)))
+
+
+def test_a_tool_may_ask_the_host_for_programs_that_are_not_there() -> None:
+    def data(number: int, spec: Any, host: Any) -> Any:
+        return {"at": host.clock_state(), "version": host.execute(["iperf3", "--version"], timeout=5).stdout}
+
+    assert list(findings(dataclasses.replace(TOOL, participant_data=data))) == []
 
 
 def test_a_tool_that_takes_every_test_is_found() -> None:
