@@ -11,6 +11,7 @@ is not taken.
 import argparse
 import contextlib
 import ipaddress
+import signal
 import sys
 import threading
 import time
@@ -87,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Cannot listen at {options.address} port {options.port}: {trouble}", file=sys.stderr)
         return 1
     print(f"Reflecting STAMP packets at {options.address} port {reflector.port} - Ctrl-C stops", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has what it starts with & ignore the first
+        signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         reflector.serve()
     return 0

@@ -54,15 +54,19 @@ def test_stops_with_its_context() -> None:
         pass
 
 
-def test_can_be_run_and_stopped() -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_can_be_run_and_stopped(how: signal.Signals) -> None:
     command = [sys.executable, "-m", "local.stamp_reflector", "--port", "0"]
     with subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         port = int(said.partition(" port ")[2].split()[0])
         answer = exchange(port, REQUEST)
-        process.send_signal(signal.SIGINT)
-        status = process.wait(timeout=20)
+        process.send_signal(how)
+        try:
+            status = process.wait(timeout=20)
+        finally:
+            process.kill()
 
     assert said.startswith("Reflecting STAMP packets at 127.0.0.1 port ")
     assert len(answer) == len(REQUEST)
