@@ -51,9 +51,7 @@ def collected(seconds: float = 30) -> collecting.Collected:
 
 
 def test_results_come_in_the_order_of_the_participants() -> None:
-    with saying(
-        there=[document("finished", "theirs")], elsewhere=[document("failed", {"error": "x"})]
-    ) as net:
+    with saying(there=[document("finished", 1)], elsewhere=[document("failed", {"error": "x"})]) as net:
         found = collected()
 
     assert found == collecting.Collected([OWN, 1, {"error": "x"}], [])
@@ -75,9 +73,8 @@ def test_a_result_that_is_late_or_a_peer_that_comes_back_is_waited_for() -> None
 
 
 def test_who_has_a_result_is_not_asked_again() -> None:
-    with saying(
-        there=[document("finished", 1)], elsewhere=[document("running"), document("finished", 2)]
-    ) as net:
+    late = [document("running"), document("finished", 2)]
+    with saying(there=[document("finished", 1)], elsewhere=late) as net:
         collected()
 
     assert [call.host for call in net.asked] == ["there", "elsewhere", "elsewhere"]
