@@ -58,8 +58,17 @@ def of_error(trouble: PSchedulerError, headers: Mapping[str, str]) -> Answer:
     """The answer to a request that failed with an error of the product's own."""
     found = ((status, name) for kind, status, name in STATUSES if isinstance(trouble, kind))
     status, name = next(found, (500, MISTAKE))
-    more: dict[str, JSON] = {"blocking-run": trouble.run} if isinstance(trouble, errors.Blocked) else {}
-    return problem(name, status, trouble.message, headers, **more)
+    return problem(name, status, trouble.message, headers, **_more(trouble))
+
+
+def _more(trouble: PSchedulerError) -> dict[str, JSON]:
+    match trouble:
+        case errors.Blocked():
+            return {"blocking-run": trouble.run}
+        case errors.PeerTrouble():
+            return {"participant": trouble.host}
+        case _:
+            return {}
 
 
 def problem(name: str, status: int, sentence: str, headers: Mapping[str, str], **more: JSON) -> Answer:

@@ -195,7 +195,7 @@ STATUS = shape(
 )
 PROBLEM = shape(
     {"type": {"enum": list(NAMES)}, "title": STRING, "status": {"type": "integer"}, "detail": STRING},
-    {"pointer": STRING, "blocking-run": TYPES["UUID"]},
+    {"pointer": STRING, "blocking-run": TYPES["UUID"], "participant": STRING},
 )
 
 COMPONENTS: dict[str, Schema] = {

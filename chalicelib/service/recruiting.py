@@ -1,8 +1,8 @@
 """Getting other nodes to take part in a task, at its lead (contract/scheduler.md section 13).
 
     levels, tools ──> tool chosen ──> stored, disabled ──> posted to the others ──> enabled
-                                           └── whatever goes wrong from here: disabled for good,
-                                               and deleted at all of them, however long that takes
+                                           └── whatever goes wrong from here: deleted here and,
+                                               however long that takes, at all of them
 
 The errands that would undo it all are stored with the task, before anything goes out, and dropped when
 it is enabled: so a crash in between leaves nothing behind.
@@ -14,7 +14,7 @@ import string
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errand import withdrawal
-from chalicelib.domain.errors import Conflict, NotFound, PeerTrouble, Refused
+from chalicelib.domain.errors import Conflict, PeerTrouble, Refused
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.tool_choice import Offer
@@ -31,7 +31,7 @@ from chalicelib.service.peering import (
     replies,
 )
 from chalicelib.service.planning import on_lease
-from chalicelib.store import sharing
+from chalicelib.store import sharing, tasks
 from chalicelib.store.idempotency import Once
 
 IN_ALL = 25.0
@@ -81,20 +81,17 @@ def recruit(task: Task, now: dt.datetime, budget: Budget, once: Once | None = No
     """Store a task and have all its participants take part in it.
 
     Raises PeerTrouble naming the host at fault, or Repeated when somebody else did what is to be done
-    ``once``; the task is then disabled, and deleted everywhere else.
+    ``once``; the task is then gone here, and deleted everywhere else.
     """
     undoing = [withdrawal(task, host, now, wait=UNDO_AFTER) for host in task.others.values()]
     new = task.evolve(enabled=False, plan_at=None)
     sharing.insert(new, now, undoing)
     try:
         _post(Companions(new, budget))
-    except PeerTrouble:
-        errands.hurry(undoing, now)
-        raise
-    try:
         return sharing.enable(on_lease(task.replanned(now), now), now, undoing, once)
-    except (Conflict, NotFound):
+    except (PeerTrouble, Conflict):
         errands.hurry(undoing, now)
+        tasks.delete(new)
         raise
 
 
