@@ -10,6 +10,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
+from chalicelib.outside.peers import Call
 from chalicelib.service import collecting, running
 from chalicelib.store import errands, runs, tasks
 from tests.party import Party, answering, down, gathered, silent
@@ -246,3 +247,52 @@ def test_deleting_at_the_lead_deletes_at_all_however_long_it_takes(party: Party)
     assert not task_at(party, OTHER, uuid).enabled
     assert runs_at(party, OTHER, uuid) == []
     assert runs_at(party, LEAD, uuid) == []
+
+
+def test_a_task_posted_again_under_its_key_is_shared_once(party: Party) -> None:
+    again = {"Idempotency-Key": "monday"}
+    party.faults.append(answering(OTHER, "POST", "/tasks/", 403))
+    assert party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER), headers=again)[0] == 424
+    party.faults.clear()
+
+    first = party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER), headers=again)
+    second = party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER), headers=again)
+
+    assert first == second
+    assert first[0] == 200
+    assert len(party.api(OTHER, "GET", "/tasks")[1]) == 1
+
+
+def test_a_rehearsal_asks_the_others_and_stores_nothing_anywhere(party: Party) -> None:
+    status, rehearsed = party.api(LEAD, "POST", "/tasks?dry-run", idle(LEAD, OTHER))
+
+    assert status == 200
+    assert rehearsed["task"]["tool"] == "snooze"
+    assert party.lines(OTHER) == ["GET /api", "GET /tools"]
+    assert party.api(LEAD, "GET", "/tasks") == party.api(OTHER, "GET", "/tasks") == (200, [])
+
+
+def test_the_participant_at_fault_is_a_member_of_its_own_in_a_problem_document(party: Party) -> None:
+    party.faults.append(down(OTHER))
+    headers = {"Accept": "application/problem+json"}
+
+    status, problem = party.api(LEAD, "POST", "/tasks", idle(LEAD, OTHER), headers=headers)
+
+    assert (status, problem["participant"]) == (424, OTHER)
+    assert OTHER in problem["detail"]
+
+
+def test_others_are_asked_from_the_address_the_task_says(party: Party) -> None:
+    seen: list[str | None] = []
+
+    def look(call: Call) -> None:
+        seen.append(call.bind)
+
+    party.faults.append(look)
+
+    uuid = posted(party, idle(LEAD, OTHER, **{"lead-bind": "127.0.0.1"}))
+    party.api(LEAD, "DELETE", f"/tasks/{uuid}")
+
+    assert set(seen) == {"127.0.0.1"}
+    with party.acting(LEAD):
+        assert [errands.get(errand).bind for errand in errands.due(now(), 9)] == ["127.0.0.1"]
