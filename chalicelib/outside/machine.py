@@ -34,6 +34,10 @@ class Machine:
         """End the wait that is going on, and every later one."""
         self._stop.set()
 
+    def anew(self) -> "Machine":
+        """Another hold on this machine, for what is still to be done after this one was cancelled."""
+        return type(self)()
+
     def now(self) -> dt.datetime:
         return dt.datetime.now(UTC)
 

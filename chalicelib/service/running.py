@@ -106,7 +106,10 @@ def _perform_watched(task: Task, run: Run, machine: Machine) -> None:
     if worker.is_alive():
         machine.cancel()
         worker.join(WATCH_EVERY)
-    results.conclude(task, run, done[0] if done else LocalResult.too_late(run), machine)
+        # Anew, since the results of the others may have to be waited for.
+        results.conclude(task, run, LocalResult.too_late(run), machine.anew())
+    else:
+        results.conclude(task, run, done[0] if done else LocalResult.too_late(run), machine)
 
 
 def _still_running(run: Run) -> bool:

@@ -19,6 +19,9 @@ class FakeMachine(Machine):
         self.asleep = asleep
         self.cancelled = threading.Event()
 
+    def anew(self) -> "FakeMachine":
+        return FakeMachine(self.moment)
+
     def now(self) -> dt.datetime:
         return self.moment
 

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import UTC
+from chalicelib.domain.times import SECOND, UTC
 from chalicelib.outside.peers import Call
 from chalicelib.service import collecting, running
 from chalicelib.store import errands, runs, tasks
@@ -128,6 +128,29 @@ def test_the_clocks_of_all_are_surveyed_when_a_run_fails(
     assert "time" in own
     assert "time" in other
     assert THIRD in third["error"]
+
+
+def test_a_lead_whose_own_tool_was_stopped_still_waits_for_the_others(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = posted(party, idle(LEAD, OTHER))
+    (run,) = runs_at(party, LEAD, uuid)
+    machine = FakeMachine(run.start)
+    monkeypatch.setattr(running, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(collecting, "RESULTS", 1.2)
+
+    def sleep_too_long() -> None:
+        machine.moment = run.end + 10 * SECOND
+        machine.cancelled.wait(10)
+
+    machine.asleep = sleep_too_long
+    with party.acting(LEAD):
+        running.run(uuid, run.uuid, machine)
+        ours = runs.get(uuid, run.uuid)
+
+    assert ours.state is State.FAILED
+    assert "took longer than" in ours.documents.result_full[0]["error"]
+    assert f"{OTHER} has no result of its own" in (ours.errors or "")
 
 
 def test_the_key_of_a_task_lets_its_lead_write_at_the_others_and_nobody_else(party: Party) -> None:
