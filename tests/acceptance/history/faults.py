@@ -1,0 +1,30 @@
+"""What goes wrong, and how often: drawn from one chance, so that a seed gives the same again."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Faults:
+    """Probabilities, each of one event."""
+
+    crash: float = 0.002
+    """Of a write before which, and of one after which, the process ends."""
+    refused: float = 0.01
+    """Of a call to another node that is not connected."""
+    unheard: float = 0.01
+    """Of one that hangs and is never acted on."""
+    unanswered: float = 0.02
+    """Of one that is acted on, and not answered."""
+    late: float = 0.02
+    """Of one that is acted on only after up to ``latest`` seconds, longer than anybody waits."""
+    latest: float = 300
+    duplicate: float = 0.1
+    """Of a message that comes twice."""
+    tick_dropped: float = 0.1
+    tick_doubled: float = 0.1
+    slow: float = 0.01
+    """Of a request to the tables that takes a second or two."""
+
+
+TROUBLE = Faults()
+NONE = Faults(**{field.name: 0 for field in dataclasses.fields(Faults)})

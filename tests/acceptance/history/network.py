@@ -1,0 +1,149 @@
+"""The network between the nodes and the queues of each, in simulated time, with all that goes wrong there."""
+
+import dataclasses
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
+from chalicelib.outside import queues
+from chalicelib.outside.peers import Call, Reply
+from chalicelib.service import planning, running
+from chalicelib.settings import settings
+from chalicelib.ticks import plan
+from tests.acceptance.history.faults import Faults
+from tests.acceptance.history.world import Fiber, SimulatedMachine, World
+from tests.party import Party
+
+PAGE = 30.0
+"""Seconds a page may take before its process is ended."""
+NEVER = 10**9
+
+
+class Weather:
+    """The faults of the day, and which nodes are off."""
+
+    def __init__(self, world: World, faults: Faults):
+        self.world, self.faults = world, faults
+        self.off: dict[str, str] = {}
+
+    def strikes(self, probability: float) -> bool:
+        return self.world.chance.random() < probability
+
+
+@dataclasses.dataclass
+class _Exchange:
+    call: Call
+    deadline: float
+    outcome: Reply | PeerTrouble | None = None
+
+
+class Network:
+    """Calls are handled by the pages of the node they are for. Whoever asks waits no longer than it says."""
+
+    def __init__(self, world: World, weather: Weather, party: Party):
+        self._world, self._weather, self._party = world, weather, party
+
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+        world, caller = self._world, self._world.current
+        assert caller is not None
+        open_ = [_Exchange(call, world.now + call.timeout) for call in calls]
+        for exchange in open_:
+            self._send(exchange, settings().hostname, lambda: world.wake(caller))
+        for exchange in open_:
+            while exchange.outcome is None and world.now < exchange.deadline:
+                world.sleep(exchange.deadline - world.now)
+        # What comes later is not heard: whoever asks has gone on.
+        return [each.outcome or TimedOut(each.call.host, "did not answer in time") for each in open_]
+
+    def _send(self, exchange: _Exchange, caller: str, heard: Callable[[], None]) -> None:
+        world, faults, draw = self._world, self._weather.faults, self._world.chance
+        host, way = exchange.call.host, draw.uniform(0.005, 0.2)
+
+        def answer(outcome: Reply | PeerTrouble) -> None:
+            def arrive() -> None:
+                exchange.outcome = outcome
+                heard()
+
+            world.at(world.now + way, arrive)
+
+        if self._weather.strikes(faults.refused) or self._weather.off.get(host) == "refuses":
+            return answer(Unreachable(host, "cannot be reached: Connection refused"))
+        if self._weather.strikes(faults.unheard) or self._weather.off.get(host) == "hangs":
+            return None
+        silent = self._weather.strikes(faults.unanswered)
+        late = draw.uniform(0, faults.latest) if self._weather.strikes(faults.late) else 0
+        world.at(world.now + way + late, lambda: self._arrive(exchange.call, caller, silent, answer))
+        return None
+
+    def _arrive(
+        self, call: Call, caller: str, silent: bool, answer: Callable[[Reply | PeerTrouble], None]
+    ) -> None:
+        if call.host in self._weather.off:
+            return
+        answers: list[Reply] = []
+
+        def handle() -> None:
+            status, text = self._party.request(call.host, call.method, call.target, call.body, caller)
+            answers.append(Reply(call.host, status, text))
+
+        page = self._world.start(handle, call.host, PAGE)
+        broken = Reply(
+            call.host, 502, "Internal server error"
+        )  # what API Gateway says of a process that ended
+        page.then.append(lambda: None if silent else answer(answers[0] if answers else broken))
+
+
+class Queues:
+    """The queues: a message comes at least once, perhaps late, and again when its handler ended badly."""
+
+    def __init__(self, world: World, weather: Weather, write: Callable[[], None]):
+        self._world, self._weather, self._write = world, weather, write
+        self.broken: list[BaseException] = []
+
+    def send(
+        self, queue: queues.Queue, message: dict[str, Any], delay: dt.timedelta = dt.timedelta(0)
+    ) -> None:
+        self.send_many(queue, [(message, delay)])
+
+    def send_many(self, queue: queues.Queue, messages: list[tuple[dict[str, Any], dt.timedelta]]) -> None:
+        if not messages:
+            return
+        node = settings().node
+        self._write()
+        for message, delay in messages:
+            seconds = min(max(0, int(delay.total_seconds())), queues.LONGEST_DELAY)
+            self._deliver(node, queue, json.dumps(message), seconds + self._world.chance.uniform(0.02, 1))
+            if self._weather.strikes(self._weather.faults.duplicate):
+                again = self._world.chance.choice([0.1, 1, 300]) * self._world.chance.random()
+                self._deliver(node, queue, json.dumps(message), seconds + again)
+        self._write()
+
+    def _deliver(self, node: str, queue: queues.Queue, text: str, after: float) -> None:
+        self._world.at(self._world.now + after, lambda: self._receive(node, queue, text))
+
+    def _receive(self, node: str, queue: queues.Queue, text: str) -> None:
+        if node in self._weather.off:
+            return self._deliver(node, queue, text, 10)
+        handler = self._world.start(lambda: self._handle(queue, json.loads(text)), node, queue.timeout)
+        handler.then.append(lambda: self._over(handler, queue, text))
+        return None
+
+    def _handle(self, queue: queues.Queue, message: dict[str, Any]) -> None:
+        now = self._world.moment()
+        match queue.name:
+            case "plan":
+                plan.handle(message, now)
+            case "peers":
+                planning.handle(message, now)
+            case "runs":
+                machine = SimulatedMachine(self._world, message["run"])
+                running.run(message["task"], message["run"], machine)
+
+    def _over(self, handler: Fiber, queue: queues.Queue, text: str) -> None:
+        if handler.failure is None:
+            return
+        if isinstance(handler.failure, Exception):
+            self.broken.append(handler.failure)
+        self._deliver(handler.node, queue, text, self._world.chance.uniform(5, queue.visibility / 4))

@@ -1,0 +1,242 @@
+"""Many nodes in one process in simulated time, given work and trouble, and the history of what they did.
+
+A stretch with faults is followed by one without, in which all that has a deadline comes to its end.
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from chalicelib.domain.errors import PSchedulerError
+from chalicelib.outside import peers, queues
+from chalicelib.service import heartbeats, pausing
+from chalicelib.settings import Identity, acting_as
+from chalicelib.store.tables import TABLES
+from chalicelib.ticks import dispatch, plan, reap
+from tests.acceptance.history import faults as weathers
+from tests.acceptance.history import work
+from tests.acceptance.history.faults import TROUBLE, Faults
+from tests.acceptance.history.network import PAGE, Network, Queues, Weather
+from tests.acceptance.history.tables import SLOWEST, Change, Tables
+from tests.acceptance.history.work import Order, Performance
+from tests.acceptance.history.world import Crash, World, standing_in
+from tests.party import Party
+
+CLIENT = "198.51.100.9"
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
+TICKS: dict[str, tuple[Callable[..., Any], float]] = {
+    "plan": (plan.tick, 300),
+    "dispatch": (dispatch.tick, 60),
+    "reap": (reap.tick, 300),
+}
+"""The clocks, with the seconds they may take (.chalice/config.json)."""
+QUIET = 40 * 60.0
+"""Seconds without faults at the end: an errand to whom it says nothing takes 12 minutes and a few tries."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    nodes: int = 4
+    tasks: int = 10
+    posting: float = 20 * 60
+    trouble: float = 40 * 60
+
+
+@dataclasses.dataclass
+class History:
+    """What was done and seen. ``posted`` has an order by the task it became, ``cancelled`` when that was."""
+
+    seed: int
+    changes: list[Change] = dataclasses.field(default_factory=list)
+    performances: list[Performance] = dataclasses.field(default_factory=list)
+    posted: dict[str, Order] = dataclasses.field(default_factory=dict)
+    refused: list[str] = dataclasses.field(default_factory=list)
+    cancelled: dict[str, float] = dataclasses.field(default_factory=dict)
+    broken: list[str] = dataclasses.field(default_factory=list)
+    conditions: set[str] = dataclasses.field(default_factory=set)
+    over_at: float = 0
+
+
+class Simulation:
+    def __init__(self, seed: int, scale: Scale, faults: Faults, without: str | None):
+        self.world = World(seed)
+        self.scale = scale
+        self.weather = Weather(self.world, faults)
+        self.hosts = [f"192.0.2.{number + 1}" for number in range(scale.nodes)]
+        self.party = Party(*self.hosts)
+        self.history = History(seed)
+        draw = self.world.chance
+        definitions = [table.definition() for table in TABLES]
+        self.tables = Tables(definitions, lambda: self.world.now, lambda: draw.uniform(0, SLOWEST))
+        self.tables.without = without
+        self.queues = Queues(self.world, self.weather, self._write_of_a_queue)
+
+    # --- the store, as every process reaches it
+
+    def store(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        slow = self.weather.strikes(self.weather.faults.slow)
+        self.world.sleep(self.world.chance.uniform(0.002, 2 if slow else 0.03))
+        if operation not in WRITES:
+            return self.tables.call(operation, request)
+        self._maybe_crash()
+        answer = self.tables.call(operation, request)
+        self._maybe_crash()
+        return answer
+
+    def _write_of_a_queue(self) -> None:
+        self.world.sleep(self.world.chance.uniform(0.002, 0.03))
+        self._maybe_crash()
+
+    def _maybe_crash(self) -> None:
+        if self.weather.strikes(self.weather.faults.crash):
+            assert self.world.current is not None
+            self.world.current.killed = True
+            raise Crash
+
+    # --- the clocks
+
+    def tick(self, node: str, name: str) -> None:
+        work_, limit = TICKS[name]
+        times = 0 if self.weather.strikes(self.weather.faults.tick_dropped) else 1
+        times += self.weather.strikes(self.weather.faults.tick_doubled)
+        late = self.world.chance.uniform(0, 5)
+        for _ in range(times):
+            if node not in self.weather.off:
+                self._later(late, node, lambda: work_(self.world.moment()), limit)
+        self.world.at(self.world.now + 60, lambda: self.tick(node, name))
+
+    def _later(self, after: float, node: str, what: Callable[[], Any], limit: float) -> None:
+        self.world.at(self.world.now + after, lambda: self._start(node, what, limit))
+
+    def _start(self, node: str, what: Callable[[], Any], limit: float) -> None:
+        fiber = self.world.start(what, node, limit)
+
+        def note() -> None:
+            if isinstance(fiber.failure, Exception):
+                self.history.broken.append(f"{node}: {fiber.failure!r}")
+
+        fiber.then.append(note)
+
+    # --- the clients
+
+    def order(self, order: Order) -> None:
+        """Post a task as a client does, and perhaps cancel it later."""
+        if order.lead in self.weather.off:
+            return
+        answers: list[tuple[int, str]] = []
+
+        def post() -> None:
+            answers.append(
+                self.party.request(order.lead, "POST", "/pscheduler/tasks", order.document, CLIENT)
+            )
+
+        def answered() -> None:
+            if answers and answers[0][0] == 200:
+                uuid = json.loads(answers[0][1]).rpartition("/")[2]
+                self.history.posted[uuid] = order
+                if order.cancelled is not None:
+                    self.world.at(order.cancelled, lambda: self.cancel(uuid, order))
+            elif answers:
+                self.history.refused.append(f"{answers[0][0]} {answers[0][1]}")
+
+        self.world.start(post, order.lead, PAGE).then.append(answered)
+
+    def cancel(self, uuid: str, order: Order) -> None:
+        """Cancel a task, again until that was answered."""
+        answers: list[int] = []
+        target = f"/pscheduler/tasks/{uuid}?key={work.KEY}"
+
+        def delete() -> None:
+            answers.append(self.party.request(order.lead, "DELETE", target, None, CLIENT)[0])
+
+        def answered() -> None:
+            if answers == [200]:
+                self.history.cancelled[uuid] = self.world.now
+            else:
+                self.world.at(self.world.now + 20, lambda: self.cancel(uuid, order))
+
+        if order.lead in self.weather.off:
+            self.world.at(self.world.now + 20, lambda: self.cancel(uuid, order))
+        else:
+            self.world.start(delete, order.lead, PAGE).then.append(answered)
+
+    # --- trouble with whole nodes
+
+    def vanish(self, node: str) -> None:
+        """A node is gone for minutes, with all that was under way there."""
+        draw = self.world.chance
+        self.weather.off[node] = draw.choice(["refuses", "hangs"])
+        for fiber in self.world.fibers:
+            if fiber.node == node and not fiber.over:
+                fiber.kill()
+        self.world.at(self.world.now + draw.uniform(30, 400), lambda: self.weather.off.pop(node, None))
+
+    def pause(self, node: str) -> None:
+        until = self.world.moment() + 60 * work.SECOND * self.world.chance.randint(1, 4)
+        self._start(node, lambda: pausing.pause(until), PAGE)
+
+    # --- all of it
+
+    def run(self) -> History:
+        draw, world, scale = self.world.chance, self.world, self.scale
+        for order in work.orders(draw, self.hosts, scale.tasks, scale.posting):
+            world.at(order.at, lambda order=order: self.order(order))  # type: ignore[misc]
+        for node in self.hosts:
+            for name in TICKS:
+                world.at(draw.uniform(0, 60), lambda node=node, name=name: self.tick(node, name))  # type: ignore[misc]
+            if self.weather.faults != weathers.NONE:
+                world.at(draw.uniform(60, scale.trouble), lambda node=node: self.vanish(node))  # type: ignore[misc]
+                world.at(draw.uniform(60, scale.trouble), lambda node=node: self.pause(node))  # type: ignore[misc]
+        world.run_until(scale.trouble)
+        self.weather.faults = weathers.NONE
+        self.weather.off.clear()
+        world.run_until(scale.trouble + QUIET)
+        self.history.over_at = world.now
+        self.history.changes = list(self.tables.changes)
+        self.history.conditions = set(self.tables.conditions)
+        self.history.broken += [repr(broken) for broken in self.queues.broken]
+        world.end()
+        return self.history
+
+
+class _Broken(logging.Handler):
+    """Notes what the product logs as broken: it carries on, but nothing should break."""
+
+    def __init__(self, notes: list[str]):
+        super().__init__(logging.ERROR)
+        self._notes = notes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trouble = record.exc_info[1] if record.exc_info else None
+        if not isinstance(trouble, PSchedulerError):
+            self._notes.append(f"{record.getMessage()}: {trouble!r}")
+
+
+@contextlib.contextmanager
+def _in_place(simulation: Simulation) -> Iterator[None]:
+    """The simulated network, queues, tables and tool in the place of the real ones."""
+    network = Network(simulation.world, simulation.weather, simulation.party)
+    handler = _Broken(simulation.history.broken)
+    logging.getLogger("chalicelib").addHandler(handler)
+    heartbeats._noted.clear()
+    with pytest.MonkeyPatch.context() as patch, peers.use(network), standing_in(simulation.world):
+        patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
+        patch.setattr(queues, "send", simulation.queues.send)
+        patch.setattr(queues, "send_many", simulation.queues.send_many)
+        with work.plugged_in(work.tool(simulation.world, simulation.history.performances)):
+            yield
+    logging.getLogger("chalicelib").removeHandler(handler)
+
+
+def simulate(seed: int, scale: Scale, faults: Faults = TROUBLE, without: str | None = None) -> History:
+    """The history of one simulation; of the same arguments, the same history."""
+    with acting_as(Identity("nobody", "nobody")):
+        simulation = Simulation(seed, scale, faults, without)
+        with _in_place(simulation):
+            return simulation.run()

@@ -1,0 +1,221 @@
+"""Simulated time: a clock, a heap of what comes when, and threads of which one runs at a time.
+
+A *fiber* is a thread that has the baton or waits for it. It gives the baton back where it sleeps, so a
+day passes in seconds, and in the same order each time. ``standing_in`` puts this clock and these threads
+in the place of the real ones that the product reads.
+"""
+
+import contextlib
+import datetime as dt
+import heapq
+import itertools
+import random
+import threading
+import types
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Cancelled
+from chalicelib.outside.machine import Machine
+from chalicelib.settings import Identity, acting_as
+
+BEGINNING = dt.datetime(2030, 1, 7, 12, 0, tzinfo=dt.timezone.utc)
+_CLOCKS = ("peering", "placing")
+_PAGES = ("runs", "results")
+
+
+class Crash(BaseException):
+    """The process ends here and now. No handler of errors may catch it."""
+
+
+class Fiber:
+    """A thread of the simulation. ``node`` is whom it works for; past ``limit`` it is ended."""
+
+    def __init__(self, world: "World", work: Callable[[], Any], node: str, limit: float | None):
+        self.world, self.node, self._work = world, node, work
+        self.deadline = None if limit is None else world.now + limit
+        self.children: list[Fiber] = []
+        self.then: list[Callable[[], None]] = []
+        self.turn = 0
+        self.killed = self.over = False
+        self.failure: BaseException | None = None
+        self._go = threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._go.acquire()
+        try:
+            self.check()
+            with acting_as(Identity(self.node, self.node)):
+                self._work()
+        except BaseException as failure:
+            self.failure = failure
+        self.over = True
+        if isinstance(self.failure, Crash):
+            for child in self.children:
+                child.kill()
+        for follow in self.then:
+            follow()
+        self.world.baton.release()
+
+    def resume(self) -> None:
+        """Called by the world alone: the fiber runs until it waits again."""
+        self.world.current = self
+        self._go.release()
+        self.world.baton.acquire()
+        self.world.current = None
+
+    def pause(self) -> None:
+        """Called by the fiber itself: it waits until it is resumed."""
+        self.world.baton.release()
+        self._go.acquire()
+        self.check()
+
+    def check(self) -> None:
+        if self.deadline is not None and self.world.now > self.deadline:
+            self.killed = True
+        if self.killed:
+            raise Crash
+
+    def kill(self) -> None:
+        self.killed = True
+        self.world.wake(self)
+
+
+class World:
+    """The clock, in seconds from the beginning, and what is to come."""
+
+    def __init__(self, seed: int):
+        self.chance = random.Random(seed)
+        self.now = 0.0
+        self.current: Fiber | None = None
+        self.baton = threading.Semaphore(0)
+        self.fibers: list[Fiber] = []
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = itertools.count()
+
+    def moment(self) -> dt.datetime:
+        return BEGINNING + dt.timedelta(seconds=self.now)
+
+    def at(self, when: float, happens: Callable[[], None]) -> None:
+        heapq.heappush(self._heap, (max(when, self.now), next(self._count), happens))
+
+    def start(self, work: Callable[[], Any], node: str, limit: float | None = None) -> Fiber:
+        """A fiber that begins now."""
+        fiber = Fiber(self, work, node, limit)
+        self.fibers.append(fiber)
+        self.wake(fiber)
+        return fiber
+
+    def wake(self, fiber: Fiber, after: float = 0) -> None:
+        """Have a fiber resumed, unless something else resumes it before."""
+        turn = fiber.turn
+
+        def resume() -> None:
+            if not fiber.over and fiber.turn == turn:
+                fiber.turn += 1
+                fiber.resume()
+
+        self.at(self.now + after, resume)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the current fiber wait, or until it is woken."""
+        fiber = self.current
+        assert fiber is not None
+        fiber.check()
+        self.wake(fiber, seconds)
+        fiber.pause()
+
+    def run_until(self, end: float) -> None:
+        while self._heap and self._heap[0][0] <= end:
+            self.now, _, happens = heapq.heappop(self._heap)
+            happens()
+            if len(self.fibers) > 1000:
+                self.fibers = [fiber for fiber in self.fibers if not fiber.over]
+        self.now = end
+
+    def end(self) -> None:
+        """End all that still waits, so that no thread stays."""
+        for fiber in self.fibers:
+            if not fiber.over:
+                fiber.kill()
+        self.run_until(self.now)
+
+
+class SimulatedMachine(Machine):
+    """The machine of one run, in simulated time."""
+
+    def __init__(self, world: World, run: str):
+        super().__init__()
+        self.run = run
+        self._world = world
+        self._waiting: list[Fiber] = []
+
+    def anew(self) -> "SimulatedMachine":
+        return SimulatedMachine(self._world, self.run)
+
+    def now(self) -> dt.datetime:
+        return self._world.moment()
+
+    def cancel(self) -> None:
+        super().cancel()
+        for fiber in self._waiting:
+            self._world.wake(fiber)
+
+    def sleep_until(self, moment: dt.datetime) -> None:
+        fiber = self._world.current
+        assert fiber is not None
+        self._waiting.append(fiber)
+        while (left := (moment - self.now()).total_seconds()) > 0 and not self._stop.is_set():
+            self._world.sleep(left)
+        self._waiting.remove(fiber)
+        if self._stop.is_set():
+            raise Cancelled("The run was cancelled")
+
+
+def _thread(world: World) -> type:
+    class Thread:
+        """What the product uses of threading.Thread."""
+
+        def __init__(self, target: Callable[..., Any], args: tuple[Any, ...] = (), **named: Any):
+            self._work = lambda: target(*args)
+
+        def start(self) -> None:
+            parent = world.current
+            assert parent is not None
+            self._fiber = world.start(self._work, parent.node)
+            self._fiber.then.append(lambda: world.wake(parent))
+            parent.children.append(self._fiber)
+
+        def is_alive(self) -> bool:
+            return not self._fiber.over
+
+        def join(self, timeout: float) -> None:
+            if self.is_alive():
+                world.sleep(timeout)
+
+    return Thread
+
+
+@contextlib.contextmanager
+def standing_in(world: World) -> Iterator[None]:
+    """Let the product read this clock, start these threads, and draw from this chance."""
+    now = types.SimpleNamespace(now=lambda zone: world.moment())
+    clock = types.SimpleNamespace(monotonic=lambda: world.now, sleep=world.sleep)
+    drawn = random.Random(world.chance.random())
+    before = random.getstate()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in _CLOCKS:
+            patch.setattr(f"chalicelib.service.{module}.time", clock)
+        for module in _PAGES:
+            patch.setattr(f"chalicelib.api.{module}.time", clock)
+        patch.setattr("chalicelib.api.request.dt", types.SimpleNamespace(datetime=now))
+        patch.setattr("chalicelib.service.running.threading", types.SimpleNamespace(Thread=_thread(world)))
+        patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=drawn.getrandbits(128), version=4))
+        random.seed(drawn.random())
+        yield
+    random.setstate(before)
