@@ -43,12 +43,15 @@ class Components:
 
     def _whole(self, schema: JSON) -> JSON:
         if isinstance(schema, Mapping):
-            return {
-                word: _ecma(value) if word == "pattern" and isinstance(value, str) else self.export(value)
-                for word, value in schema.items()
-                if word != MESSAGE
-            }
+            return {word: self._keyword(word, value) for word, value in schema.items() if word != MESSAGE}
         return [self.export(one) for one in schema] if isinstance(schema, list | tuple) else schema
+
+    def _keyword(self, word: str, value: JSON) -> JSON:
+        if word == "pattern" and isinstance(value, str):
+            return _ecma(value)
+        if word == "patternProperties" and isinstance(value, Mapping):
+            return {_ecma(pattern): self.export(schema) for pattern, schema in value.items()}
+        return self.export(value)
 
 
 def _ecma(pattern: str) -> str:
