@@ -15,7 +15,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench import capacity, imports
+from bench import capacity, imports, planning
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
@@ -31,12 +31,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Figures of a node on MiniStack.")
     parser.add_argument("--many", type=int, default=MANY, help="tasks and runs stored for the second costs")
     parser.add_argument("--runs", type=int, default=20, help="runs whose lateness is measured")
+    parser.add_argument("--tasks", type=int, default=planning.TASKS, help="repeating tasks to plan")
     given = parser.parse_args()
     report: dict[str, Any] = {"imports": _imports()}
     with serving() as (base, endpoint):
         report["lateness"] = _lateness(base, given.runs)
         report["load"] = _load(base)
         report["costs"] = _costs(endpoint, given.many)
+        report["run costs"] = _run_costs(endpoint)
+        report["planning"] = _planning(endpoint, given.tasks)
     report["together"] = _together()
     print(json.dumps(report))
     return 0
@@ -96,6 +99,20 @@ def _together() -> list[dict[str, Any]]:
     say("Three nodes ...")
     rows = together()
     show("Several participants", rows)
+    return rows
+
+
+def _run_costs(endpoint: str) -> list[dict[str, Any]]:
+    say("Placing the runs of a day ...")
+    rows = planning.run_costs(endpoint)
+    show("DynamoDB calls and capacity units a placed run, by class", rows)
+    return rows
+
+
+def _planning(endpoint: str, tasks: int) -> list[dict[str, Any]]:
+    say(f"Planning {tasks} repeating tasks ...")
+    rows = planning.planning(endpoint, tasks)
+    show("Runs placed a second, exclusive ones of repeating tasks", rows)
     return rows
 
 

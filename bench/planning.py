@@ -1,5 +1,6 @@
 """Runs placed a second for many repeating tasks, by one planner and by several; what a placed run costs."""
 
+import contextlib
 import datetime as dt
 import os
 import subprocess
@@ -22,41 +23,43 @@ _PLANNER = """
 import datetime as dt, sys
 from chalicelib.ticks.plan import plan_shard
 shards = [int(shard) for shard in sys.argv[1].split(",")]
-sys.stdin.readline()
+sys.stdin.read()
 while sum(plan_shard(shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
     pass
 """
 
 
-def planning(endpoint: str) -> list[dict[str, Any]]:
+def planning(endpoint: str, tasks: int) -> list[dict[str, Any]]:
     """Plan a day of so many exclusive tasks, each time in tables of their own."""
-    return [_planned(endpoint, count) for count in PLANNERS]
+    return [_planned(endpoint, tasks, count) for count in PLANNERS]
 
 
-def _planned(endpoint: str, planners: int) -> dict[str, Any]:
+def _planned(endpoint: str, tasks: int, planners: int) -> dict[str, Any]:
     prefix = f"bench-{uuid.uuid4().hex[:8]}"
     _use(endpoint, prefix)
-    _store(TASKS)
+    _store(tasks)
     from chalicelib.store.tasks import PLAN_SHARDS
 
-    shares = [[str(shard) for shard in range(PLAN_SHARDS)][first::planners] for first in range(planners)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", _PLANNER, ",".join(share)],
-            cwd=HERE,
-            env={**os.environ, "PYTHONPATH": f"{HERE}:{HERE / 'vendor'}"},
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-        for share in shares
-    ]
-    time.sleep(2)  # all have imported what they need
-    began = time.monotonic()
-    for process in processes:
-        process.communicate("go\n")  # the first waits for its end, the others are told meanwhile
-    seconds = time.monotonic() - began
+    shards = [str(shard) for shard in range(PLAN_SHARDS)]
+    with contextlib.ExitStack() as running:
+        processes = [running.enter_context(_planner(shards[first::planners])) for first in range(planners)]
+        time.sleep(2)  # all have imported what they need
+        began = time.monotonic()
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()  # what they wait for
+        for process in processes:
+            process.wait()
+        seconds = time.monotonic() - began
     placed = _placed()
-    return {"planners": planners, "tasks": TASKS, "runs placed": placed, "runs/s": placed / seconds}
+    return {"planners": planners, "tasks": tasks, "runs placed": placed, "runs/s": placed / seconds}
+
+
+def _planner(shards: list[str]) -> "subprocess.Popen[bytes]":
+    """A process that plans some shards as soon as its input ends."""
+    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE / 'vendor'}"}
+    command = [sys.executable, "-c", _PLANNER, ",".join(shards)]
+    return subprocess.Popen(command, cwd=HERE, env=environment, stdin=subprocess.PIPE)
 
 
 def _use(endpoint: str, prefix: str) -> None:
