@@ -17,9 +17,9 @@ from chalicelib.service.booking import Placed, new_run, nonstarter, time_for, wr
 from chalicelib.store import tasks, timeline
 from chalicelib.store.booking import MOST_RUNS, New
 
-TRIES = 12
-LONGEST_PAUSE = 0.05
-"""Seconds between tries, at most, for each try so far; one transaction takes a few milliseconds."""
+TRIES = 20
+PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between tries, at most: for each try so far, and for any. A transaction takes milliseconds."""
 
 
 def place_next(task: Task, now: dt.datetime, new: New | None = None) -> Placed:
@@ -58,7 +58,7 @@ def persistently(attempt: Callable[[Task], Placed], task: Task, new: New | None 
         try:
             return attempt(task)
         except Overtaken:
-            time.sleep(random.uniform(0, LONGEST_PAUSE * tries))  # noqa: S311 - spreads load
+            time.sleep(random.uniform(0, min(PAUSE * tries, LONGEST_PAUSE)))  # noqa: S311 - spreads load
             task = task if new else tasks.get(task.uuid)
     return attempt(task)
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import urllib.parse
+import uuid
 from typing import Any
 
 import pytest
@@ -115,6 +116,7 @@ def test_every_task_that_stays_is_visited_once_while_others_come_and_go(
     made = stored(data.draw(st.integers(0, 12), "tasks"))
     staying = {one.uuid for one in made}
     visited: list[str] = []
+    numbers = itertools.count()  # identifiers decide between equal times: made up, no two runs were alike
 
     here: str | None = f"/tasks?limit={data.draw(st.integers(1, 4), 'limit')}"
     while here is not None:
@@ -125,7 +127,8 @@ def test_every_task_that_stays_is_visited_once_while_others_come_and_go(
             store.delete(gone)
             staying.discard(gone.uuid)
         if data.draw(st.booleans(), "add one"):
-            late = task(added=at(data.draw(st.integers(0, 12), "when")))
+            name = str(uuid.UUID(int=next(numbers)))
+            late = task(uuid=name, added=at(data.draw(st.integers(0, 12), "when")))
             store.to_item(late, NOON).save()
 
     assert len(visited) == len(set(visited))
