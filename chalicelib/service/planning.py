@@ -8,6 +8,7 @@ a planner that dies leaves it to the next. Nothing sleeps: what is to be tried a
 import datetime as dt
 import logging
 import random
+import weakref
 from collections.abc import Mapping
 
 from chalicelib.domain.errors import (
@@ -25,7 +26,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
 from chalicelib.outside import queues
-from chalicelib.outside.peers import network
+from chalicelib.outside.peers import Network, network
 from chalicelib.service import booking, errands, seeking
 from chalicelib.service.agreeing import Agreement, free_of_choice, ping
 from chalicelib.service.cancelling import cancel_task
@@ -52,12 +53,10 @@ TRIES = 5
 """How often a run that somebody else's keeps out is tried (contract/scheduler.md section 1)."""
 LONGEST_PAUSE = 10
 
-_silent: dict[tuple[int, str, str], dt.datetime] = {}
-"""When a participant was last waited for in vain."""
-
-
-def _seen_from_here(host: str) -> tuple[int, str, str]:
-    return id(network()), settings().node, host
+_silent: "weakref.WeakKeyDictionary[Network, dict[tuple[str, str], dt.datetime]]" = (
+    weakref.WeakKeyDictionary()
+)
+"""When a node last waited for another in vain, by the network it went through."""
 
 
 def delegate(task: Task, now: dt.datetime) -> None:
@@ -160,15 +159,16 @@ class _Planner:
 
     def _ping(self, companions: Companions) -> None:
         """Raise PeerTrouble unless all others are up; one that was silent a moment ago is not waited for."""
-        now = self._now()
+        now, here = self._now(), settings().node
+        silent = _silent.setdefault(network(), {})
         for host in self.task.others.values():
-            since = _silent.get(_seen_from_here(host))
+            since = silent.get((here, host))
             if since is not None and dt.timedelta(0) <= now - since < SILENCE:
                 raise TimedOut(host, f"did not answer {(now - since).total_seconds():.0f} s ago")
         try:
             ping(companions)
         except TimedOut as trouble:
-            _silent[_seen_from_here(trouble.host)] = now
+            silent[here, trouble.host] = now
             raise
 
     def _give_up(self, wanted: dt.datetime, reason: Reason) -> None:
