@@ -66,8 +66,17 @@ class Life:
 
     @property
     def documents(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(zlib.decompress(self.last["documents"]))
-        return found
+        return _documents(self.last)
+
+    def was_told_by(self, instant: float) -> bool:
+        """Whether it had everybody's data by then."""
+        written = (item for when, item in self.written if when <= instant)
+        return any(_documents(item)["participant_data_full"] for item in written)
+
+
+def _documents(item: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(zlib.decompress(item["documents"]))
+    return found
 
 
 class Case:
@@ -81,6 +90,9 @@ class Case:
         self.ghosts: list[str] = []
         for change in history.changes:
             self._sort(change)
+        self._by_task: dict[tuple[str, str], list[Life]] = defaultdict(list)
+        for life in self.lives.values():
+            self._by_task[life.node, life.task].append(life)
 
     def _sort(self, change: Change) -> None:
         item = change.new or change.old
@@ -106,7 +118,7 @@ class Case:
                 self.errands[item["errand"]] = item
 
     def of(self, node: str, task: str) -> list[Life]:
-        return [life for life in self.lives.values() if (life.node, life.task) == (node, task)]
+        return self._by_task[node, task]
 
 
 def violations(history: History) -> list[str]:
@@ -247,15 +259,18 @@ def _errands(case: Case) -> Iterator[str]:
 
 
 def _agreed(case: Case) -> Iterator[str]:
-    """Whoever began had the run of every participant booked before, and the lead's knew of that."""
+    """Whoever began had the run of every participant booked before, and a lead had told them all."""
     for life in case.lives.values():
         began = next((when for when, state in life.states if state == "running"), None)
         if began is None:
             continue
-        for host in json.loads(case.tasks[life.node, life.task]["body"])["participants"]:
+        lead, *others = json.loads(case.tasks[life.node, life.task]["body"])["participants"]
+        for host in (lead, *others):
             theirs = case.lives.get((host, life.run))
             if theirs is None or theirs.written[0][0] > began:
                 yield f"{life.name} began at {began:.3f} before {host} had it"
+            elif life.node == lead and not theirs.was_told_by(began):
+                yield f"{life.name} began at {began:.3f} before {host} knew that all agreed"
 
 
 def _performed_once(case: Case) -> Iterator[str]:

@@ -15,7 +15,7 @@ from botocore.client import BaseClient
 
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.outside import peers, queues
-from chalicelib.service import heartbeats, pausing
+from chalicelib.service import debugging, heartbeats, pausing
 from chalicelib.settings import Identity, acting_as
 from chalicelib.store.tables import TABLES
 from chalicelib.ticks import dispatch, plan, reap
@@ -224,8 +224,9 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
     network = Network(simulation.world, simulation.weather, simulation.party)
     handler = _Broken(simulation.history.broken)
     logging.getLogger("chalicelib").addHandler(handler)
-    heartbeats._noted.clear()
     with pytest.MonkeyPatch.context() as patch, peers.use(network), standing_in(simulation.world):
+        patch.setattr(heartbeats, "_noted", {})
+        patch.setattr(debugging, "_looked", [])
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)

@@ -23,7 +23,7 @@ from chalicelib.outside.machine import Machine
 from chalicelib.settings import Identity, acting_as
 
 BEGINNING = dt.datetime(2030, 1, 7, 12, 0, tzinfo=dt.timezone.utc)
-_CLOCKS = ("peering", "placing")
+_CLOCKS = ("debugging", "peering", "placing")
 _PAGES = ("runs", "results")
 
 
