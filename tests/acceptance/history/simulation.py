@@ -23,7 +23,7 @@ from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
 from tests.acceptance.history.faults import TROUBLE, Faults
 from tests.acceptance.history.network import PAGE, Network, Queues, Weather
-from tests.acceptance.history.tables import SLOWEST, Change, Tables
+from tests.acceptance.history.tables import SLOWEST, Called, Change, Tables
 from tests.acceptance.history.work import Order, Performance
 from tests.acceptance.history.world import Crash, World, standing_in
 from tests.party import Party
@@ -237,7 +237,17 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
 
 def simulate(seed: int, scale: Scale, faults: Faults = TROUBLE, without: str | None = None) -> History:
     """The history of one simulation; of the same arguments, the same history."""
-    with acting_as(Identity("nobody", "nobody")):
-        simulation = Simulation(seed, scale, faults, without)
-        with _in_place(simulation):
-            return simulation.run()
+    return _play(Simulation(seed, scale, faults, without))
+
+
+def recorded(seed: int, scale: Scale) -> list[Called]:
+    """All that the tables were asked in one simulation, and what they answered."""
+    simulation = Simulation(seed, scale, TROUBLE, None)
+    simulation.tables.calls = calls = []
+    _play(simulation)
+    return calls
+
+
+def _play(simulation: Simulation) -> History:
+    with acting_as(Identity("nobody", "nobody")), _in_place(simulation):
+        return simulation.run()

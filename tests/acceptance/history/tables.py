@@ -1,7 +1,8 @@
 """The tables of all nodes, in memory: what DynamoDB promises of conditions, transactions and indexes.
 
 Tables are as ``store/tables.py`` defines them. An index is behind by up to a second, as it may be on
-AWS. Every change is kept, with what was there before. ``without`` names a condition that is left out.
+AWS. Every change is kept, with what was there before. ``without`` names a condition that is left out;
+``calls``, where it is a list, gets every request with its answer.
 """
 
 import dataclasses
@@ -15,6 +16,8 @@ from botocore.exceptions import ClientError
 
 Item = dict[str, dict[str, Any]]
 Key = tuple[Any, ...]
+Called = tuple[str, dict[str, Any], dict[str, Any] | None]
+"""A request's operation, its members, and the answer; None where a condition did not hold."""
 SLOWEST = 1.0
 """Seconds an index may be behind."""
 
@@ -109,8 +112,10 @@ class Tables:
         self.changes: list[Change] = []
         self.conditions: set[str] = set()
         self.without: str | None = None
+        self.calls: list[Called] | None = None
         self.items: dict[str, dict[Key, Item]] = {}
         self._keys: dict[str, dict[str | None, list[str]]] = {}
+        self._shown: dict[tuple[str, str], set[str]] = {}
         self._filed: dict[tuple[str, str | None, Any], dict[Key, None]] = defaultdict(dict)
         self._recent: dict[str, list[tuple[float, Key, Item | None]]] = {}
         for definition in definitions:
@@ -123,10 +128,22 @@ class Tables:
         for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
             for index in definition.get(kind) or ():
                 self._keys[name][index["IndexName"]] = _key_names(index)
+                further = index["Projection"].get("NonKeyAttributes", [])
+                self._shown[name, index["IndexName"]] = {
+                    *_key_names(definition),
+                    *_key_names(index),
+                    *further,
+                }
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = getattr(self, f"_{operation}")(request)
-        return answer
+        answer: dict[str, Any] | None = None
+        try:
+            answer = getattr(self, f"_{operation}")(request)
+            assert answer is not None
+            return answer
+        finally:
+            if self.calls is not None:
+                self.calls.append((operation, request, answer))
 
     def _key(self, table: str, item: Item) -> Key:
         return tuple(plain(item[name]) for name in self._keys[table][None])
@@ -226,6 +243,9 @@ class Tables:
         found.sort(key=lambda item: ([plain(item[name]) for name in names[1:]], self._key(table, item)))
         if request.get("ScanIndexForward") is False:
             found.reverse()
+        if index is not None:
+            shown = self._shown[table, index]
+            found = [{name: item[name] for name in item if name in shown} for item in found]
         rest = {} if request.get("Select") == "COUNT" else {"Items": found}
         return {"Count": len(found), "ScannedCount": len(found), **rest}
 

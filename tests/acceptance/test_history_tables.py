@@ -1,0 +1,44 @@
+"""The tables that histories are played on, against MiniStack: the same questions, the same answers."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.store.tables import connection
+from tests.acceptance.history.simulation import Scale, recorded
+
+pytestmark = pytest.mark.usefixtures("ministack_engine")
+
+BUSY = Scale(nodes=2, tasks=12, posting=60, trouble=180)
+
+REFUSED = ("ConditionalCheckFailedException", "TransactionCanceledException")
+
+
+def asked(operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
+    """MiniStack's answer; None where a condition did not hold."""
+    try:
+        answer: dict[str, Any] = connection().client._make_api_call(operation, request)
+        return answer
+    except ClientError as trouble:
+        if trouble.response["Error"]["Code"] not in REFUSED:
+            raise
+        return None
+
+
+def test_a_history_played_again_on_ministack_gets_the_same_answers() -> None:
+    calls = [call for call in recorded(3, BUSY) if call[0] != "Query" or call[1].get("ConsistentRead")]
+
+    refused = 0
+    for operation, request, expected in calls:
+        answer = asked(operation, request)
+        assert (answer is None) == (expected is None), (operation, request)
+        refused += answer is None
+        if operation in ("GetItem", "Query"):
+            assert answer is not None
+            assert expected is not None
+            assert answer.get("Item") == expected.get("Item"), request
+            assert answer.get("Items") == expected.get("Items"), request
+
+    assert refused > 0
+    assert len(calls) > 200
