@@ -12,14 +12,16 @@ Guards are read before entries. The other way round, a booking made between the 
 the guard and not in the entries, and the condition would hold over time already taken.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
 
 from chalicelib.domain.conflicts import Occupation
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.times import EPOCH, format_duration
+from chalicelib.store.conditions import lost_means
 from chalicelib.store.tables import TimelineItem, key
 
 BUCKET = dt.timedelta(minutes=15)
@@ -111,13 +113,15 @@ def guard(bucket: str, occupation: Occupation) -> TimelineItem:
 def shorten(was: Occupation, end: dt.datetime) -> None:
     """Give back the time of a run after its new end; one that then takes none is forgotten.
 
-    Needs no guard: a reader who has not seen it yet only keeps clear of more than it must.
+    Needs no guard: a reader who has not seen it yet only keeps clear of more than it must. What was
+    given back before, or more of it, stays so.
     """
     item = reference(was)
     if end <= was.start:
         item.delete()
-    else:
-        item.update([TimelineItem.end.set(end)])
+        return
+    with contextlib.suppress(Conflict), lost_means(Conflict("It takes up less already")):
+        item.update([TimelineItem.end.set(end)], condition=TimelineItem.end > end)
 
 
 def reference(occupation: Occupation) -> TimelineItem:

@@ -134,6 +134,21 @@ def test_a_run_that_ends_early_gives_back_its_time(owner: Task) -> None:
     assert timeline.read_entries(at(0), at(60)) == []
 
 
+def test_time_given_back_is_never_taken_again(owner: Task) -> None:
+    one = run(owner, 10)
+    commit(booking(owner, one), NOON)
+    booked = occupation(one, owner)
+    assert booked is not None
+
+    timeline.shorten(booked, at(11))
+    timeline.shorten(booked, at(12))
+    assert [entry.end for entry in timeline.read_entries(at(0), at(60))] == [at(11)]
+    timeline.shorten(booked, at(10))
+    timeline.shorten(booked, at(11))
+
+    assert timeline.read_entries(at(0), at(60)) == []
+
+
 def test_runs_that_take_up_no_time_are_written_in_batches() -> None:
     one = task(schedule=Schedule(repeat=seconds(60)))
     many = [run(one, 60 * number) for number in range(90)]
