@@ -31,8 +31,13 @@ GUARDED = {
     "Transact Update timeline": "nobody else booked the time meanwhile",
     "PutItem Put runs": "nobody else changed the run meanwhile",
     "Transact Update tasks": "nobody else placed a run of the task meanwhile",
+    "DeleteItem Delete runs": "a run that is forgotten did not begin meanwhile",
+    "UpdateItem Update errands": "an errand that is explained is still to be done",
 }
-"""Conditions that nothing else stands in for, and what each of them says."""
+"""Conditions that nothing else stands in for, and what each of them says.
+
+One of the others left out shows in no history here: another condition then held, or it only saves work.
+"""
 
 MISTAKES: dict[str, tuple[str, Any]] = {
     "a run is booked whatever is in its way": ("domain.conflicts.blocker", lambda *_: None),
