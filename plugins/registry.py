@@ -9,7 +9,7 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from plugins.archivers import bitbucket, failer, syslog, tcp, udp
+from plugins.archivers import bitbucket, failer, postgresql, rabbitmq, syslog, tcp, udp
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
@@ -156,6 +156,8 @@ ARCHIVERS = (
     bitbucket.ARCHIVER,
     failer.ARCHIVER,
     http_archiver.ARCHIVER,
+    postgresql.ARCHIVER,
+    rabbitmq.ARCHIVER,
     syslog.ARCHIVER,
     tcp.ARCHIVER,
     udp.ARCHIVER,

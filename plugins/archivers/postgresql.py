@@ -1,0 +1,158 @@
+"""postgresql: inserts results into a column of a table (contract/archivers.md section 6).
+
+Every result has a connection of its own, so ``connection-expires`` is taken and has nothing to say.
+"""
+
+import json
+import re
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import closed, pattern
+from chalicelib.domain.types import TYPES
+from plugins.base import Archiver, Outcome, Parcel, retry_after
+
+if TYPE_CHECKING:
+    import ssl
+
+TIMEOUT = 30
+"""Seconds to connect, and for each answer, where the DSN has no connect_timeout."""
+
+_IDENTIFIER = pattern(
+    r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "{value!r} is not a name of at most 63 letters, digits, _ and $"
+)
+_SETTING = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))\s*")
+_NAMES = {"dbname": "database", "user": "user", "password": "password", "host": "host", "port": "port"}
+_ALSO = {"application_name", "connect_timeout", "sslmode"}
+_LOOSE, _STRICT = ("require", "prefer"), ("verify-ca", "verify-full")
+
+
+def deliver(parcel: Parcel) -> Outcome:
+    """Insert the result as JSON text.
+
+    A DSN that cannot be read fails for good, all else as the retry policy says.
+    """
+    import pg8000.dbapi
+
+    try:
+        where = parse_dsn(parcel.data["_dsn"])
+    except Invalid as trouble:
+        return Outcome(False, trouble.message)
+    try:
+        _insert(parcel, where)
+    except (pg8000.dbapi.Error, OSError) as trouble:
+        again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
+        return Outcome(False, f"{type(trouble).__name__}: {_said(trouble)}", again)
+    return Outcome(True)
+
+
+def _insert(parcel: Parcel, where: dict[str, Any]) -> None:
+    import pg8000.dbapi
+
+    # Their types let nothing but plain names through; unquoted, as PostgreSQL takes them in any case.
+    table, column = parcel.data["table"], parcel.data["column"]
+    connection = pg8000.dbapi.connect(**where)
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"INSERT INTO {table} ({column}) VALUES (%s)", (json.dumps(parcel.result),))  # noqa: S608
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def _said(trouble: Exception) -> str:
+    # The server's own errors come as a dictionary of its protocol: M is the message.
+    first = trouble.args[0] if trouble.args else trouble
+    return str(first.get("M", first) if isinstance(first, dict) else first)
+
+
+def parse_dsn(text: str) -> dict[str, Any]:
+    """A libpq connection string, of settings or as a URI -> arguments of pg8000's connect.
+
+    Raises Invalid, which never shows the text: it may hold a password.
+    """
+    given = _from_uri(text) if re.match(r"postgres(ql)?://", text) else _from_settings(text)
+    strange = sorted(set(given) - set(_NAMES) - _ALSO)
+    if strange:
+        raise Invalid(f"_dsn: does not know {', '.join(strange)}")
+    found: dict[str, Any] = {_NAMES[name]: value for name, value in given.items() if name in _NAMES}
+    found["user"] = found.get("user") or "postgres"
+    found["port"] = _number("port", given.get("port") or "5432")
+    found["timeout"] = _number("connect_timeout", given.get("connect_timeout") or str(TIMEOUT)) or None
+    if found.get("host", "").startswith("/"):
+        found["unix_sock"] = f"{found.pop('host')}/.s.PGSQL.{found['port']}"
+    if "application_name" in given:
+        found["application_name"] = given["application_name"]
+    return {**found, "ssl_context": _tls(given.get("sslmode", "prefer"))}
+
+
+def _from_settings(text: str) -> dict[str, str]:
+    given, at = {}, 0
+    while at < len(text):
+        found = _SETTING.match(text, at)
+        if not found or found.end() == at:
+            raise Invalid("_dsn: is not a list of settings such as host=db dbname=results")
+        name, quoted, plain = found.groups()
+        given[name] = re.sub(r"\\(.)", r"\1", plain if quoted is None else quoted)
+        at = found.end()
+    return given
+
+
+def _from_uri(text: str) -> dict[str, str]:
+    try:
+        url = urllib.parse.urlsplit(text)
+        parts = {
+            "host": url.hostname,
+            "port": str(url.port) if url.port else None,
+            "user": url.username,
+            "password": url.password,
+            "dbname": url.path[1:],
+        }
+    except ValueError as trouble:
+        raise Invalid("_dsn: is not a URI such as postgresql://user@host/database") from trouble
+    given = {name: urllib.parse.unquote(value) for name, value in parts.items() if value}
+    return {**given, **dict(urllib.parse.parse_qsl(url.query))}
+
+
+def _number(name: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise Invalid(f"_dsn: {name} is no number")
+    return int(text)
+
+
+def _tls(mode: str) -> "ssl.SSLContext | bool | None":
+    """What pg8000 is to do about TLS: None tries it, True insists on it, False leaves it."""
+    if mode in ("disable", "allow"):
+        return False
+    if mode == "prefer":
+        return None
+    if mode not in (*_LOOSE, *_STRICT):
+        raise Invalid(f"_dsn: there is no sslmode {mode}")
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname = mode == "verify-full"
+    if mode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+ARCHIVER = Archiver(
+    name="postgresql",
+    description="Send results to a column in PostgreSQL",
+    data={
+        1: closed(
+            {
+                "schema": TYPES["Cardinal"],
+                "_dsn": TYPES["String"],
+                "table": _IDENTIFIER,
+                "column": _IDENTIFIER,
+                "connection-expires": TYPES["Duration"],
+                "retry-policy": TYPES["RetryPolicy"],
+            },
+            required=("_dsn", "table", "column"),
+        )
+    },
+    deliver=deliver,
+)
