@@ -29,7 +29,7 @@ class Contract:
 
     def check(self, method: str, path: str, status: int, kind: str, body: bytes) -> None:
         """Raise Broken for a status, a media type or a body the document does not speak of."""
-        found = self._routes.find(path.partition("?")[0].removesuffix("/") or "/")
+        found = self._routes.find(path.partition("?")[0])
         if found is None or method == "OPTIONS":
             return
         route, where = found[0], f"{method} {path} -> {status}"
