@@ -25,7 +25,7 @@ PAGE = 100
 """Things on a page whose size the client leaves to us."""
 LOOKED_AT = 1000
 """Things looked at for one page, at least; where few are wanted a page may hold less than its limit."""
-_CHUNK = 100
+_CHUNK = 250
 
 ARGUMENTS: tuple[Argument, ...] = (
     integer("limit", "At most so many; the Link leads on", least=1),
@@ -52,8 +52,8 @@ class Cut:
 
     @property
     def first_read(self) -> int:
-        """How many things to read at first."""
-        return min(_CHUNK, (self.limit or _CHUNK) + 1)
+        """How many things to read at once: a few more tell that there is a next page, and where ties end."""
+        return min(_CHUNK, (self.limit or _CHUNK) + 4)
 
 
 def cut(request: Request, name: str) -> Cut:
