@@ -26,7 +26,17 @@ HEAVY = frozenset(
             "jsonschema",
             "logging.handlers",
         ),
-        *("multiprocessing", "pyasn1", "pynamodb", "pysnmp", "referencing", "requests", "s3transfer"),
+        *(
+            "multiprocessing",
+            "pyasn1",
+            "pg8000",
+            "pika",
+            "pynamodb",
+            "pysnmp",
+            "referencing",
+            "requests",
+            "s3transfer",
+        ),
         *("ssl", "subprocess", "unittest", "urllib.request", "urllib3"),
         *("xml.dom", "xml.etree", "xml.sax", "yaml"),
     ]
