@@ -9,7 +9,7 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from plugins.archivers import bitbucket, failer, postgresql, rabbitmq, syslog, tcp, udp
+from plugins.archivers import bitbucket, failer, postgresql, rabbitmq, snmptrap, syslog, tcp, udp
 from plugins.archivers import http as http_archiver
 from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
@@ -158,6 +158,7 @@ ARCHIVERS = (
     http_archiver.ARCHIVER,
     postgresql.ARCHIVER,
     rabbitmq.ARCHIVER,
+    snmptrap.ARCHIVER,
     syslog.ARCHIVER,
     tcp.ARCHIVER,
     udp.ARCHIVER,

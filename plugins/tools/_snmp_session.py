@@ -77,7 +77,7 @@ class Session:
         from pyasn1.error import PyAsn1Error
 
         try:
-            self._credentials = _credentials(self._snmp, self._spec)
+            self._credentials = credentials(self._snmp, self._spec)
             context = str(self._spec.get("context", "")).encode()
             self._context = self._snmp.ContextData(contextName=context)
             self._loop.run_until_complete(self._configure())
@@ -159,7 +159,8 @@ def session(spec: Spec, address: _hosts.Address) -> Iterator[Session]:
         loop.close()
 
 
-def _credentials(snmp: JSON, spec: Spec) -> JSON:
+def credentials(snmp: JSON, spec: Spec) -> JSON:
+    """Who asks, in the library's form; the spec has what its version and level need."""
     if spec["version"] != "3":
         return snmp.CommunityData(spec["_community"], mpModel=0 if spec["version"] == "1" else 1)
     keys: Mapping[str, JSON] = {}
