@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 from chalicelib.domain import conflicts
+from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Blocked
 from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.runstate import State
@@ -63,23 +64,28 @@ def nonstarter(task: Task, desired: dt.datetime, now: dt.datetime, reason: Reaso
     )
 
 
-def time_for(task: Task, run: Run, now: dt.datetime) -> Time | None:
-    """The time a run takes up, free as it was read; None for one that takes up none.
+def time_for(task: Task, run: Run, now: dt.datetime) -> list[Time]:
+    """The time a run takes up, free as it was read; nothing for one that takes up none.
 
     Raises Blocked, naming the run in the way.
     """
     wanted = occupation(run, task)
     if wanted is None:
-        return None
-    guards = timeline.read_guards(run.start, run.end)  # before the entries: see store/timeline.py
-    blocking = conflicts.blocker(timeline.read_entries(run.start, run.end), wanted, now)
+        return []
+    seen = timeline.snapshot([Range(run.start, run.end)])
+    require_free(seen.entries, wanted, now)
+    return [Time(wanted, seen.guards)]
+
+
+def require_free(entries: Sequence[Occupation], wanted: Occupation, now: dt.datetime) -> None:
+    """Raise Blocked, naming the run in the way, unless the time may be taken."""
+    blocking = conflicts.blocker(entries, wanted, now)
     if blocking:
         raise Blocked(seeking.taken_by(blocking), blocking.run)
-    return Time(wanted, guards)
 
 
 def write(
-    task: Task, now: dt.datetime, runs: Sequence[Run], new: New | None = None, taken: Time | None = None
+    task: Task, now: dt.datetime, runs: Sequence[Run], new: New | None = None, taken: Sequence[Time] = ()
 ) -> Placed:
     """Write runs and the task with them, and send those that start soon. Raises Overtaken."""
     after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)

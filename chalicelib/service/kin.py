@@ -159,7 +159,8 @@ def _write(family: Family, placed: dict[int, list[Run]], now: dt.datetime, new: 
         runs = placed.get(number, [])
         with as_participant(family[0], number):
             later = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
-            taken = booking.time_for(task, runs[0], now) if runs and runs[0].state is State.PENDING else None
+            pending = (run for run in runs if run.state is State.PENDING)
+            taken = [time for run in pending for time in booking.time_for(task, run, now)]
             mine = new if number == 0 or new is None else New()
             bookings.append((current(), Booking(None if new else task, later, runs, taken, mine)))
         after = later if number == 0 else after

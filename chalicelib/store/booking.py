@@ -44,13 +44,14 @@ class New:
 class Booking:
     """Runs to be placed, and the task as it will then be.
 
-    ``before`` is the task as read, None when it is new; ``time`` is there for a run that takes up some.
+    ``before`` is the task as read, None when it is new; ``times`` are those of the runs that take up some,
+    all of them read together.
     """
 
     before: Task | None
     after: Task
     runs: Sequence[Run]
-    time: Time | None = None
+    times: Sequence[Time] = ()
     new: New | None = None
 
 
@@ -85,8 +86,7 @@ def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> No
     if booking.new and booking.new.once:
         once = booking.new.once
         transaction.save(idempotency.to_item(once), condition=idempotency.unused(now))
-    if booking.time:
-        _time(transaction, booking.time.occupation, booking.time.guards)
+    _times(transaction, booking.times)
 
 
 def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
@@ -118,14 +118,20 @@ def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> Non
     )
 
 
-def _time(transaction: TransactWrite, occupation: Occupation, guards: Guards) -> None:
-    transaction.save(entry(occupation))  # its key has the run's in it, and that is not there yet
-    for bucket, (exclusives, normals) in guards.counts.items():
-        counter = TimelineItem.exclusives if occupation.exclusive else TimelineItem.normals
+def _times(transaction: TransactWrite, times: Sequence[Time]) -> None:
+    touched: dict[str, list[Time]] = {}  # a transaction takes an item once: runs of a bucket move it together
+    for time in times:
+        transaction.save(entry(time.occupation))  # its key has the run's in it, and that is not there yet
+        for bucket in time.guards.counts:
+            touched.setdefault(bucket, []).append(time)
+    for bucket, those in touched.items():
+        last = max((time.occupation for time in those), key=lambda occupation: occupation.end)
+        counter = TimelineItem.exclusives if last.exclusive else TimelineItem.normals
+        moved = guard(bucket, last)
         transaction.update(
-            guard(bucket, occupation),
-            [counter.add(1), TimelineItem.expires.set(guard(bucket, occupation).expires)],
-            condition=_as_read(occupation, exclusives, normals),
+            moved,
+            [counter.add(len(those)), TimelineItem.expires.set(moved.expires)],
+            condition=_as_read(last, *those[0].guards.counts[bucket]),
         )
 
 

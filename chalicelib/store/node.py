@@ -1,6 +1,8 @@
 """What the node knows of itself: whether it is paused, when its parts last worked, who does what now."""
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 
 from pynamodb.exceptions import DoesNotExist
 
@@ -40,6 +42,24 @@ def acquire(name: str, now: dt.datetime, until: dt.datetime) -> bool:
     except Conflict:
         return False
     return True
+
+
+@contextlib.contextmanager
+def lease(name: str, now: dt.datetime, until: dt.datetime) -> Iterator[bool]:
+    """Have a name for oneself meanwhile, at most until an instant; yields False where another has it."""
+    mine = acquire(name, now, until)
+    try:
+        yield mine
+    finally:
+        if mine:
+            _release(name, until)
+
+
+def _release(name: str, until: dt.datetime) -> None:
+    # Whoever came after the end of the lease has one with another end.
+    own = NodeItem.expires == int(until.timestamp())
+    with contextlib.suppress(Conflict), lost_means(Conflict(f"{name} is somebody else's")):
+        NodeItem(key(name)).delete(condition=own)
 
 
 def remove(name: str) -> None:

@@ -16,9 +16,9 @@ import contextlib
 import dataclasses
 import datetime as dt
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.times import EPOCH, format_duration
 from chalicelib.store.conditions import lost_means
@@ -40,7 +40,19 @@ Counts = tuple[int, int]
 class Guards:
     """The guards of the buckets a run touches, as they were read."""
 
-    counts: dict[str, Counts]
+    counts: Mapping[str, Counts]
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """Stretches of time as they were read: what is taken in them, and whether that is still so."""
+
+    entries: Sequence[Occupation]
+    guards: Guards
+
+    def guards_of(self, start: dt.datetime, end: dt.datetime) -> Guards:
+        """The guards of a part."""
+        return Guards({name: self.guards.counts[name] for name in _buckets(start, end)})
 
 
 def require_bookable(duration: dt.timedelta) -> None:
@@ -52,9 +64,32 @@ def require_bookable(duration: dt.timedelta) -> None:
         )
 
 
-def read_guards(start: dt.datetime, end: dt.datetime) -> Guards:
-    """The guards of a stretch of time, strongly consistent; read them before the entries."""
-    names = _buckets(start, end)
+def snapshot(spans: Sequence[Range]) -> Snapshot:
+    """Stretches of time, one after another, strongly consistent."""
+    guards = _read_guards(spans)  # before the entries: see above
+    entries = {entry.run: entry for span in _joined(spans) for entry in read_entries(span.lower, span.upper)}
+    return Snapshot(list(entries.values()), guards)
+
+
+def _joined(spans: Sequence[Range]) -> Iterable[Range]:
+    """The same, those as one that are so near each other that a query for the later reads the earlier."""
+    current = spans[0]
+    for span in spans[1:]:
+        if span.lower - SHORT <= current.upper:
+            current = Range(current.lower, max(current.upper, span.upper))
+        else:
+            yield current
+            current = span
+    yield current
+
+
+def buckets_in(duration: dt.timedelta) -> int:
+    """How many buckets a stretch of such a length can touch."""
+    return math.ceil(duration / BUCKET) + 1
+
+
+def _read_guards(spans: Sequence[Range]) -> Guards:
+    names = dict.fromkeys(name for span in spans for name in _buckets(span.lower, span.upper))
     found = TimelineItem.batch_get([(name, "guard") for name in names], consistent_read=True)
     counts = {item.bucket: (int(item.exclusives or 0), int(item.normals or 0)) for item in found}
     return Guards({name: counts.get(name, (0, 0)) for name in names})

@@ -6,7 +6,8 @@ says which shards have something due; who takes such a message has the shard on 
 
 import datetime as dt
 import logging
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.schemas import JSON
@@ -21,7 +22,7 @@ from chalicelib.store import node, tasks
 LOG = logging.getLogger(__name__)
 
 AT_ONCE = 1000
-"""Tasks of a shard that one planner looks up."""
+"""Tasks of a shard that one planner looks up, the longest waiting."""
 IN_ALL = 40.0
 """Seconds one planner works; the function it runs in has half as many more."""
 LEASE = dt.timedelta(seconds=90)
@@ -47,23 +48,26 @@ def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
 
 
 def plan_shard(shard: int, now: dt.datetime) -> int:
-    """Plan the tasks of a shard that are due, the longest waiting first; how many there were.
+    """Plan the tasks of a shard that are due; how many there were.
 
     What cannot be done within one planner's time keeps its turn for the next tick. Does nothing where
     another planner has the shard.
     """
-    name = f"plan-shard-{shard}"
     budget = Budget(IN_ALL)
-    if not node.acquire(name, now, now + LEASE):
-        return 0
     planned = 0
-    for uuid in tasks.due(shard, now, AT_ONCE):
-        if budget.left <= 0:
-            break
-        plan_task(uuid, now + dt.timedelta(seconds=budget.spent), budget)
-        planned += 1
-    node.remove(name)
+    with node.lease(f"plan-shard-{shard}", now, now + LEASE) as is_mine:
+        for uuid in _in_an_order_of_its_own(tasks.due(shard, now, AT_ONCE)) if is_mine else ():
+            if budget.left <= 0:
+                break
+            plan_task(uuid, now + dt.timedelta(seconds=budget.spent), budget)
+            planned += 1
     return planned
+
+
+def _in_an_order_of_its_own(due: Sequence[str]) -> Sequence[str]:
+    """Tasks that wait the longest, shuffled: planners side by side that went through the same slots in the
+    same order would want the same time all along, and one would overtake the other."""
+    return random.sample(due, len(due))
 
 
 def plan_task(uuid: str, now: dt.datetime, budget: Budget | None = None) -> None:

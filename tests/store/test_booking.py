@@ -1,7 +1,10 @@
 """The transaction that places runs: all of it or nothing, and only over what was read. On moto."""
 
+import datetime as dt
+
 import pytest
 
+from chalicelib.domain.conflicts import Range
 from chalicelib.domain.errors import Invalid, NotFound, Overtaken
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run, occupation
@@ -14,12 +17,16 @@ from tests.builders import NOON, at, exclusive_task, run, seconds, task
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
 
+def guards_of(start: dt.datetime, end: dt.datetime) -> Guards:
+    return timeline.snapshot([Range(start, end)]).guards
+
+
 def booking(owner: Task, one: Run, guards: Guards | None = None) -> Booking:
-    guards = guards or timeline.read_guards(one.start, one.end)
+    guards = guards or guards_of(one.start, one.end)
     after = owner.counting([one.start], NOON)
     taken = occupation(one, owner)
     assert taken is not None
-    return Booking(owner, after, [one], Time(taken, guards))
+    return Booking(owner, after, [one], [Time(taken, guards)])
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def test_a_booking_writes_the_run_its_time_and_the_task(owner: Task) -> None:
 
 
 def test_a_guard_that_moved_stops_the_booking_and_nothing_is_written(owner: Task) -> None:
-    as_read = timeline.read_guards(at(10), at(13))
+    as_read = guards_of(at(10), at(13))
     other = exclusive_task()
     commit(Booking(None, other, ()), NOON)
     commit(booking(other, run(other, 20)), NOON)
@@ -68,7 +75,7 @@ def test_who_must_know_of_whom(first: str, second: str, stopped: bool) -> None:
     earlier, later = exclusive_task(scheduling_class=first), exclusive_task(scheduling_class=second)
     for one in (earlier, later):
         commit(Booking(None, one, ()), NOON)
-    as_read = timeline.read_guards(at(10), at(13))
+    as_read = guards_of(at(10), at(13))
     commit(booking(earlier, run(earlier, 20)), NOON)
 
     def book() -> None:
