@@ -114,14 +114,8 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until the client must be done: it never ends by itself, unless it cannot listen."""
     spec, ends = job.spec, _throughput.find_ends(job.spec)
     command = _located(server_argv(program(job.participant_data), spec, ends, told["server_port"]))
-    job.wait_for_start()
-    end = job.host.now() + CLIENT_WAIT + _sending(spec) + set_up(spec)
-    limit = (end - job.host.now() + SECOND).total_seconds()
-    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
-    diags = _throughput.describe(command, done)
-    if not done.stopped:
-        raise PluginFailed(_throughput.complaint(command, done), diags)
-    return _throughput.result({}, diags)
+    done = _throughput.serve(job, command, CLIENT_WAIT + _sending(spec) + set_up(spec), unwanted)
+    return _throughput.served(command, done, failed=not done.stopped)
 
 
 TOOL = Tool(

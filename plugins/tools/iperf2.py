@@ -100,14 +100,8 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     spec = job.spec
     argv = server_argv(spec, _throughput.find_ends(spec), told["server_port"])
     command = _configured.command(NAME, argv)
-    job.wait_for_start()
-    end = job.host.now() + CLIENT_WAIT + length(spec) + set_up(spec)
-    limit = (end - job.host.now() + SECOND).total_seconds()
-    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
-    diags = _throughput.describe(command, done)
-    if not done.stopped:
-        raise PluginFailed(_throughput.complaint(command, done), diags)
-    return _throughput.result({}, diags)
+    done = _throughput.serve(job, command, CLIENT_WAIT + length(spec) + set_up(spec), unwanted)
+    return _throughput.served(command, done, failed=not done.stopped)
 
 
 TOOL = Tool(
