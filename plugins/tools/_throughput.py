@@ -151,6 +151,14 @@ def result(measured: Mapping[str, JSON], diags: str) -> dict[str, JSON]:
     return {"schema": 1, "succeeded": True, "diags": diags, **measured}
 
 
+def read(parse: Callable[[str], Mapping[str, JSON]], printed: str, diags: str) -> dict[str, JSON]:
+    """What a program printed, as a local result. Raises PluginFailed with the diags where ``parse`` does."""
+    try:
+        return result(parse(printed), diags)
+    except PluginFailed as trouble:
+        raise PluginFailed(trouble.message, diags) from trouble
+
+
 def describe(command: Sequence[str], done: Completed) -> str:
     """What was run, and all that it said."""
     return f"{' '.join(command)}\n\n{done.stdout}{done.stderr}"

@@ -5,6 +5,7 @@ one of them has nothing newer. The output, read in ``_ethr_output.py``, is alike
 """
 
 import datetime as dt
+import functools
 import shutil
 from collections.abc import Sequence
 
@@ -104,10 +105,8 @@ def _client(job: Job, told: Told) -> JSON:
     diags = _throughput.describe(command, done)
     if done.status != 0:
         raise PluginFailed(_throughput.complaint(command, done), diags)
-    try:
-        return _throughput.result(_ethr_output.parse(done.stdout, _omit(spec)), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    parse = functools.partial(_ethr_output.parse, omit=_omit(spec))
+    return _throughput.read(parse, done.stdout, diags)
 
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:

@@ -89,10 +89,7 @@ def _client(job: Job, told: Told) -> JSON:
     # A refused connection ends it with status 0, and words on stderr.
     if done.status != 0 or done.stderr.strip():
         raise PluginFailed(_throughput.complaint(command, done), diags)
-    try:
-        return _throughput.result(_iperf2_output.parse(done.stdout), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    return _throughput.read(_iperf2_output.parse, done.stdout, diags)
 
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:

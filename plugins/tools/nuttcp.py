@@ -112,10 +112,7 @@ def _client(job: Job, told: Told) -> JSON:
     diags = note + _throughput.describe(command, done)
     if done.status != 0:
         raise PluginFailed(_throughput.complaint(command, done), diags)
-    try:
-        return _throughput.result(_nuttcp_output.parse(done.stdout), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    return _throughput.read(_nuttcp_output.parse, done.stdout, diags)
 
 
 def _ask_version(host: Host) -> int:

@@ -172,6 +172,18 @@ def test_a_server_that_failed_says_why() -> None:
     assert trouble.value.diags == "note\niperf -s\n\nbind failed\n"
 
 
+def test_output_that_cannot_be_read_is_a_failure_with_all_of_it() -> None:
+    def parse(printed: str) -> dict[str, Any]:
+        if not printed:
+            raise PluginFailed("no figures")
+        return {"summary": printed}
+
+    assert _throughput.read(parse, "fast", "said") == _throughput.result({"summary": "fast"}, "said")
+    with pytest.raises(PluginFailed, match="no figures") as trouble:
+        _throughput.read(parse, "", "said")
+    assert trouble.value.diags == "said"
+
+
 def test_what_a_program_complains_of_is_its_first_line_of_errors() -> None:
     command = ["iperf"]
 
