@@ -65,8 +65,8 @@ def _look_up(mib: str | None, name: str) -> tuple[int, ...]:
             found = _in_module(_library(), module, name)
             if found:
                 return found
-    where = f"the MIB {mib}, as far as it is known here," if mib else "the MIBs known here"
-    raise PluginFailed(f"{where} has no object {name}: give its OID in numbers".capitalize())
+    where = f"The MIB {mib}, as far as it is known here," if mib else "The MIBs known here"
+    raise PluginFailed(f"{where} has no object {name}: give its OID in numbers")
 
 
 _LOADING = threading.Lock()

@@ -126,14 +126,37 @@ def free_port() -> int:
     return found
 
 
-def until(job: Job, moment: dt.datetime, unwanted: Unwanted) -> Unwanted:
-    """When to end a server that never ends by itself."""
-    return lambda: unwanted() or job.host.now() >= moment
+def serve(job: Job, command: Sequence[str], time: dt.timedelta, unwanted: Unwanted) -> Completed:
+    """Run a server from the start on, until it is not needed, its time is up, or it ends by itself."""
+    job.wait_for_start()
+    end = job.host.now() + time
+    # Being over the limit is a failure, so it has to be behind the end.
+    limit = (time + SECOND).total_seconds()
+    return job.host.execute(command, limit, until=lambda: unwanted() or job.host.now() >= end)
+
+
+def served(command: Sequence[str], done: Completed, *, failed: bool, note: str = "") -> dict[str, JSON]:
+    """The local result of a server, which leaves the figures to its client.
+
+    ``note`` goes before what it said. Raises PluginFailed, with all of that, where it has failed.
+    """
+    diags = note + describe(command, done)
+    if failed:
+        raise PluginFailed(complaint(command, done), diags)
+    return result({}, diags)
 
 
 def result(measured: Mapping[str, JSON], diags: str) -> dict[str, JSON]:
     """A local result in the flat form: the test's own."""
     return {"schema": 1, "succeeded": True, "diags": diags, **measured}
+
+
+def read(parse: Callable[[str], Mapping[str, JSON]], printed: str, diags: str) -> dict[str, JSON]:
+    """What a program printed, as a local result. Raises PluginFailed with the diags where ``parse`` does."""
+    try:
+        return result(parse(printed), diags)
+    except PluginFailed as trouble:
+        raise PluginFailed(trouble.message, diags) from trouble
 
 
 def describe(command: Sequence[str], done: Completed) -> str:

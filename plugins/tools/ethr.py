@@ -5,6 +5,7 @@ one of them has nothing newer. The output, read in ``_ethr_output.py``, is alike
 """
 
 import datetime as dt
+import functools
 import shutil
 from collections.abc import Sequence
 
@@ -104,24 +105,16 @@ def _client(job: Job, told: Told) -> JSON:
     diags = _throughput.describe(command, done)
     if done.status != 0:
         raise PluginFailed(_throughput.complaint(command, done), diags)
-    try:
-        return _throughput.result(_ethr_output.parse(done.stdout, _omit(spec)), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    parse = functools.partial(_ethr_output.parse, omit=_omit(spec))
+    return _throughput.read(parse, done.stdout, diags)
 
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until the client must be done: it never ends by itself, unless it cannot listen."""
     spec, ends = job.spec, _throughput.find_ends(job.spec)
     command = _located(server_argv(program(job.participant_data), spec, ends, told["server_port"]))
-    job.wait_for_start()
-    end = job.host.now() + CLIENT_WAIT + _sending(spec) + set_up(spec)
-    limit = (end - job.host.now() + SECOND).total_seconds()
-    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
-    diags = _throughput.describe(command, done)
-    if not done.stopped:
-        raise PluginFailed(_throughput.complaint(command, done), diags)
-    return _throughput.result({}, diags)
+    done = _throughput.serve(job, command, CLIENT_WAIT + _sending(spec) + set_up(spec), unwanted)
+    return _throughput.served(command, done, failed=not done.stopped)
 
 
 TOOL = Tool(

@@ -89,10 +89,7 @@ def _client(job: Job, told: Told) -> JSON:
     # A refused connection ends it with status 0, and words on stderr.
     if done.status != 0 or done.stderr.strip():
         raise PluginFailed(_throughput.complaint(command, done), diags)
-    try:
-        return _throughput.result(_iperf2_output.parse(done.stdout), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    return _throughput.read(_iperf2_output.parse, done.stdout, diags)
 
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
@@ -100,14 +97,8 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     spec = job.spec
     argv = server_argv(spec, _throughput.find_ends(spec), told["server_port"])
     command = _configured.command(NAME, argv)
-    job.wait_for_start()
-    end = job.host.now() + CLIENT_WAIT + length(spec) + set_up(spec)
-    limit = (end - job.host.now() + SECOND).total_seconds()
-    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
-    diags = _throughput.describe(command, done)
-    if not done.stopped:
-        raise PluginFailed(_throughput.complaint(command, done), diags)
-    return _throughput.result({}, diags)
+    done = _throughput.serve(job, command, CLIENT_WAIT + length(spec) + set_up(spec), unwanted)
+    return _throughput.served(command, done, failed=not done.stopped)
 
 
 TOOL = Tool(

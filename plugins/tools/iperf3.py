@@ -166,10 +166,7 @@ def _result(command: Sequence[str], done: Completed, note: str) -> dict[str, JSO
     diags = f"{note}{' '.join(command)}\n\n{printed}{done.stderr}"
     if "{" not in done.stdout:
         raise PluginFailed(_throughput.complaint(command, done), diags)
-    try:
-        return _throughput.result(_iperf3_output.parse(done.stdout), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    return _throughput.read(_iperf3_output.parse, done.stdout, diags)
 
 
 TOOL = Tool(

@@ -112,10 +112,7 @@ def _client(job: Job, told: Told) -> JSON:
     diags = note + _throughput.describe(command, done)
     if done.status != 0:
         raise PluginFailed(_throughput.complaint(command, done), diags)
-    try:
-        return _throughput.result(_nuttcp_output.parse(done.stdout), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    return _throughput.read(_nuttcp_output.parse, done.stdout, diags)
 
 
 def _ask_version(host: Host) -> int:
@@ -129,14 +126,8 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     spec, ends = job.spec, _throughput.find_ends(job.spec)
     pinned, note = _affinity.pin(job.host, spec.get("server-cpu-affinity"), ends.dest, ends.dest)
     command = [*pinned, *_configured.command(NAME, server_argv(ends, told))]
-    job.wait_for_start()
-    end = job.host.now() + CLIENT_WAIT + length(spec) + SPARE
-    limit = (end - job.host.now() + SECOND).total_seconds()
-    done = job.host.execute(command, limit, until=_throughput.until(job, end, unwanted))
-    diags = note + _throughput.describe(command, done)
-    if not done.stopped and done.status != 0:
-        raise PluginFailed(_throughput.complaint(command, done), diags)
-    return _throughput.result({}, diags)
+    done = _throughput.serve(job, command, CLIENT_WAIT + length(spec) + SPARE, unwanted)
+    return _throughput.served(command, done, failed=not done.stopped and done.status != 0, note=note)
 
 
 TOOL = Tool(

@@ -24,6 +24,12 @@ ROUTERS, ROUTERS_IPV6 = ("192.0.2.2", "198.51.100.2"), ("2001:db8:1::2", "2001:d
 MTUS = (1500, 1400, 1300)
 NARROWEST = min(MTUS)
 
+by_each_version = pytest.mark.parametrize(
+    ("dest", "routers"),
+    [pytest.param(FAR, ROUTERS, id="IPv4"), pytest.param(FAR_IPV6, ROUTERS_IPV6, id="IPv6")],
+)
+"""The far end and the routers on the way to it, by each version of IP."""
+
 _LINKS = (("192.0.2", "2001:db8:1:"), ("198.51.100", "2001:db8:2:"), ("203.0.113", "2001:db8:3:"))
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _ROUTE = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"

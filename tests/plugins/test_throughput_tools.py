@@ -128,6 +128,62 @@ def test_loopback_tells_of_the_server_where_that_is_why_the_client_failed() -> N
         )
 
 
+class Serving(FakeHost):
+    """A host whose program never ends by itself: it runs, second by second, until it is to stop."""
+
+    def execute(self, argv: Any, timeout: float, *more: Any, **named: Any) -> Completed:
+        limit = self.time + seconds(timeout)
+        while not named["until"]():
+            self.time += seconds(1)
+            assert self.time < limit, "a program over its limit has failed"
+        return Completed(-15, "", "", stopped=True)
+
+
+@pytest.mark.parametrize(
+    ("needed", "end"),
+    [
+        (60, 12),  # its ten seconds are up
+        (5, 5),
+        (1, 2),  # not needed any longer before the start
+    ],
+)
+def test_a_server_runs_from_the_start_on_until_its_time_is_up_or_nobody_needs_it(
+    needed: float, end: float
+) -> None:
+    host = Serving()
+    own = Job("throughput", {}, host, at(2), seconds(20), 1)
+
+    done = _throughput.serve(own, ["iperf", "-s"], seconds(10), lambda: host.time >= at(needed))
+
+    assert done.stopped
+    assert (host.slept_until, host.time) == ([at(2)], at(end))
+
+
+def test_a_server_has_no_figures_but_what_it_said() -> None:
+    local = _throughput.served(["iperf", "-s"], Completed(0, "out\n", "err\n"), failed=False, note="note\n")
+
+    assert local == {"schema": 1, "succeeded": True, "diags": "note\niperf -s\n\nout\nerr\n"}
+
+
+def test_a_server_that_failed_says_why() -> None:
+    with pytest.raises(PluginFailed, match="bind failed") as trouble:
+        _throughput.served(["iperf", "-s"], Completed(0, "", "bind failed\n"), failed=True, note="note\n")
+
+    assert trouble.value.diags == "note\niperf -s\n\nbind failed\n"
+
+
+def test_output_that_cannot_be_read_is_a_failure_with_all_of_it() -> None:
+    def parse(printed: str) -> dict[str, Any]:
+        if not printed:
+            raise PluginFailed("no figures")
+        return {"summary": printed}
+
+    assert _throughput.read(parse, "fast", "said") == _throughput.result({"summary": "fast"}, "said")
+    with pytest.raises(PluginFailed, match="no figures") as trouble:
+        _throughput.read(parse, "", "said")
+    assert trouble.value.diags == "said"
+
+
 def test_what_a_program_complains_of_is_its_first_line_of_errors() -> None:
     command = ["iperf"]
 

@@ -44,7 +44,7 @@ def test_output_without_hops_is_a_failure(output: str) -> None:
         parse(output)
 
 
-@given(traces.outputs([line for path in READ for line in path.read_text().splitlines()]))
+@given(traces.outputs(READ))
 @example(" 1:  fe80::1%eth0   ٣ms pmtu 0")
 @example(" 1?: [LOCALHOST] pmtu 1500\n 255:  1.2.3.999  1ms reached")
 def test_any_output_is_read_or_refused(output: str) -> None:
@@ -146,11 +146,7 @@ def test_traces_this_machine() -> None:
 
 
 @works
-@pytest.mark.parametrize(
-    ("dest", "routers"),
-    [(networks.FAR, networks.ROUTERS), (networks.FAR_IPV6, networks.ROUTERS_IPV6)],
-    ids=["IPv4", "IPv6"],
-)
+@networks.by_each_version
 def test_finds_the_routers_on_the_way_and_their_mtus(
     narrow_network: networks.Network, dest: str, routers: tuple[str, str]
 ) -> None:

@@ -77,7 +77,7 @@ def test_output_without_hops_is_a_failure(output: str) -> None:
         parse(output)
 
 
-@given(traces.outputs([line for path in CAPTURED for line in path.read_text().splitlines()]))
+@given(traces.outputs(CAPTURED))
 @example("traceroute to a (1.2.3.4), 30 hops max\n 1  fe80::1%eth0  1 ms")
 @example("traceroute to a (1.2.3.4), 30 hops max\n 999  1.2.3.999  ٣ ms")
 def test_any_output_is_read_or_refused(output: str) -> None:
@@ -213,11 +213,7 @@ def test_traces_this_machine(dest: str) -> None:
 
 
 @works
-@pytest.mark.parametrize(
-    ("dest", "routers"),
-    [(networks.FAR, networks.ROUTERS), (networks.FAR_IPV6, networks.ROUTERS_IPV6)],
-    ids=["IPv4", "IPv6"],
-)
+@networks.by_each_version
 @pytest.mark.parametrize("probe", ["udp", "icmp", "tcp"])
 def test_finds_the_routers_on_the_way(
     narrow_network: networks.Network, probe: str, dest: str, routers: tuple[str, str]

@@ -23,8 +23,9 @@ def text(tool: Tool, name: str) -> str:
     return pathlib.Path(__file__).with_name(tool.name).joinpath(f"{name}.out").read_text()
 
 
-def outputs(lines: Sequence[str]) -> st.SearchStrategy[str]:
-    """Texts made of such lines, some with noise in them."""
+def outputs(files: Sequence[pathlib.Path]) -> st.SearchStrategy[str]:
+    """Texts made of the lines of these files, some with noise in them."""
+    lines = [line for path in files for line in path.read_text().splitlines()]
     line = st.sampled_from(lines)
     noisy = st.builds(_garbled, line, st.integers(0, 80), st.text(max_size=8))
     return st.lists(line | noisy | st.text(max_size=60), max_size=12).map("\n".join)
