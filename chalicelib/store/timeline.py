@@ -28,8 +28,11 @@ BUCKET = dt.timedelta(minutes=15)
 """A transaction holds 100 items; with one guard a bucket this lets a run take a whole day."""
 LONGEST = dt.timedelta(days=1)
 """The longest run that can be booked."""
-SHORT = dt.timedelta(hours=1)
-"""Runs up to this long are filed by day; a reader need look no further back for them."""
+SHORT = dt.timedelta(minutes=10)
+"""Runs up to this long are filed by day; a reader need look no further back for them. Most tests that need
+time for themselves take less, and what is read of a busy calendar grows with it."""
+NEAR = dt.timedelta(minutes=30)
+"""Between stretches no further apart, reading what lies there costs less than another query."""
 KEEP_ENTRIES = dt.timedelta(days=2)
 
 Counts = tuple[int, int]
@@ -72,10 +75,10 @@ def snapshot(spans: Sequence[Range]) -> Snapshot:
 
 
 def _joined(spans: Sequence[Range]) -> Iterable[Range]:
-    """The same, those as one that are so near each other that a query for the later reads the earlier."""
+    """The same, those that are near each other as one."""
     current = spans[0]
     for span in spans[1:]:
-        if span.lower - SHORT <= current.upper:
+        if span.lower - current.upper <= NEAR:
             current = Range(current.lower, max(current.upper, span.upper))
         else:
             yield current
