@@ -4,6 +4,7 @@ The model (``tests/domain/calendar_model.py``) is told what each planner was tol
 the same as the store: which time is taken, by whom, and where there is still room.
 """
 
+import dataclasses
 import datetime as dt
 import itertools
 import os
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.domain.errors import Blocked, Overtaken
+from chalicelib.domain.run import occupation
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
@@ -107,13 +109,21 @@ class Play:
         self.now += chance.randint(1, 30)
         for run in list(self.model.runs):
             if run.end <= self.now:
-                reap.forget_run(self.owners[run.name].uuid, run.name, at(self.now))
+                self._forget(run)
                 self.model.runs.remove(run)
             elif run.start <= self.now and chance.random() < 0.5:
                 self._end(run)
             elif run.start > self.now and chance.random() < 0.2:
                 cancel_run(self.owners[run.name], run.name, at(self.now))
                 self.model.runs.remove(run)
+
+    def _forget(self, run: Taken) -> None:
+        task = self.owners[run.name]
+        booked = occupation(runs.get(task.uuid, run.name), task)
+        assert booked is not None
+        reap.forget_run(task.uuid, run.name, at(self.now))
+        filed = dataclasses.replace(booked, end=booked.start + task.duration)
+        timeline.reference(filed).delete()  # as DynamoDB does once it has expired; the emulator reads on
 
     def _end(self, run: Taken) -> None:
         task = self.owners[run.name]
