@@ -64,9 +64,10 @@ class Run:
     """One run.
 
     ``awaiting`` while its participants are still agreeing on it: it is not started then.
-    ``dispatched`` once it was sent to its runner; ``purge_at`` when it is to be forgotten, if not at
-    the usual time; ``documents_at`` where its documents are when too
-    large for a table; ``revision`` counts its changes: one is written only over what it was made from.
+    ``dispatched`` once it was sent to its runner; ``leased_until`` when somebody else may carry on with one
+    that is running, if before it is given up; ``purge_at`` when it is to be forgotten, if not at the usual
+    time; ``documents_at`` where its documents are when too large for a table; ``revision`` counts its
+    changes: one is written only over what it was made from.
     """
 
     task: str
@@ -81,12 +82,21 @@ class Run:
     documents_at: str | None = None
     awaiting: bool = False
     dispatched: bool = False
+    leased_until: dt.datetime | None = None
     purge_at: dt.datetime | None = None
     revision: int = 0
 
     @property
     def duration(self) -> dt.timedelta:
         return self.end - self.start
+
+    def is_abandoned(self, now: dt.datetime) -> bool:
+        """Whether its runner is gone, or has handed it over, while there is still something to measure."""
+        return (
+            self.state is State.RUNNING
+            and self.leased_until is not None
+            and self.leased_until <= now < self.end
+        )
 
     def evolve(self, **changes: Any) -> "Run":
         """The run with these members changed. Raises BadTransition for a state it may not take."""

@@ -43,15 +43,16 @@ class Machine:
 
     def sleep_until(self, moment: dt.datetime) -> None:
         """Wait until the clock of this machine shows a moment; one that has passed is no wait."""
-        self._check()
+        self.check()
         while (left := (moment - self.now()).total_seconds()) > 0:
             if left <= FINE:
                 time.sleep(left)
             elif self._stop.wait(min(left - FINE / 2, LOOK_EVERY)):
                 break
-        self._check()
+        self.check()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise Cancelled once the run is cancelled."""
         if self._stop.is_set():
             raise Cancelled("The run was cancelled")
 

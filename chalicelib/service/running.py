@@ -4,12 +4,16 @@
        └──> missed | preempted, and nothing is run
 
 Every step is a conditional write, so a message that comes twice finds nothing left to do.
+
+A run that streams its results for hours is its runner's on lease. Who dies lets the lease run out, and the
+reaper sends the run to another runner; who has not so long to live, as on Lambda, hands it over before.
 """
 
 import contextvars
 import datetime as dt
 import logging
 import threading
+from collections.abc import Callable
 
 from chalicelib.domain.conflicts import START_MARGIN, preempter
 from chalicelib.domain.errors import NotFound, StaleRun
@@ -18,14 +22,19 @@ from chalicelib.domain.runstate import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
+from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
 from chalicelib.service import cancelling, pausing, results
+from chalicelib.service.dispatching import message
 from chalicelib.service.performance import LocalResult, perform
+from chalicelib.settings import settings
 from chalicelib.store import runs, tasks, timeline
 
 LOG = logging.getLogger(__name__)
 WATCH_EVERY = 3.0
 """Seconds between looks at whether a running run was cancelled."""
+LEASE = 90 * SECOND
+"""How long a run that streams is left to a runner that does not say it is still at work."""
 
 
 def run(task_uuid: str, run_uuid: str, machine: Machine) -> None:
@@ -41,22 +50,28 @@ def run(task_uuid: str, run_uuid: str, machine: Machine) -> None:
 
 
 def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
-    """Take a pending run for oneself; None when it is not to be run, for a reason now stored.
+    """Take a run for oneself, pending or abandoned; None when it is not to be run, for a reason now stored.
 
     Raises StaleRun when somebody else took it.
     """
-    if run.state is not State.PENDING or run.awaiting:
+    carried_on = run.is_abandoned(now)
+    if run.awaiting or not (run.state is State.PENDING or carried_on):
         return None
     if not task.enabled:
         cancelling.cancel_run(task, run.uuid, now)
         return None
-    hindrance = _hindrance(task, run, now)
+    hindrance = None if carried_on else _hindrance(task, run, now)
     if hindrance is not None:
         results.give_up(run, *hindrance)
         return None
-    begun = runs.change(run.evolve(state=State.RUNNING))
-    tasks.count_started(task)
+    begun = runs.change(run.evolve(state=State.RUNNING, leased_until=_lease(task, now)))
+    if not carried_on:
+        tasks.count_started(task)
     return begun
+
+
+def _lease(task: Task, now: dt.datetime) -> dt.datetime | None:
+    return now + LEASE if task.is_multi_result else None
 
 
 def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] | None:
@@ -83,37 +98,79 @@ def _preempter(task: Task, run: Run) -> str | None:
 
 
 def _perform_watched(task: Task, run: Run, machine: Machine) -> None:
-    """Let the tool work while watching the clock and whether the run is cancelled."""
+    """Let the tool work while watching the clock and whether the run is still its runner's."""
     done: list[LocalResult] = []
     limit = run.end + START_MARGIN + SECOND
+    until = min(limit, _end_of_life(task, machine.now()) or limit)
+    worker = _started(task, run, machine, done.append)
+    while worker.is_alive() and machine.now() < until:
+        worker.join(min(WATCH_EVERY, max(0.0, (until - machine.now()).total_seconds())))
+        held = _held(task, run, machine.now()) if worker.is_alive() else run
+        if held is None:
+            LOG.info("Run %s was cancelled, or taken over", run.uuid)
+            _stop(worker, machine)
+            return
+        run = held
+    if not worker.is_alive():
+        results.conclude(task, run, done[0] if done else LocalResult.too_late(run), machine)
+        return
+    _stop(worker, machine)
+    if machine.now() < limit:
+        _hand_over(run, machine.now())
+    else:
+        # Anew, since the results of the others may have to be waited for.
+        results.conclude(task, run, LocalResult.too_late(run), machine.anew())
+
+
+def _started(task: Task, run: Run, machine: Machine, done: Callable[[LocalResult], None]) -> threading.Thread:
+    """The tool at work in a thread of its own."""
     here = contextvars.copy_context()  # threads do not inherit which node they work for
 
     def emit(result: JSON) -> None:
+        machine.check()  # what is stopped, and goes on all the same, is not heard any more
         here.copy().run(results.add, task, result, machine.now())
 
     def work() -> None:
-        done.append(perform(task, run, machine, emit))
+        done(perform(task, run, machine, emit))
 
     worker = threading.Thread(target=here.copy().run, args=(work,), name=f"run {run.uuid}", daemon=True)
     worker.start()
-    while worker.is_alive() and machine.now() < limit:
-        worker.join(min(WATCH_EVERY, max(0.0, (limit - machine.now()).total_seconds())))
-        if worker.is_alive() and not _still_running(run):
-            LOG.info("Run %s was cancelled", run.uuid)
-            machine.cancel()
-            worker.join(WATCH_EVERY)
-            return
-    if worker.is_alive():
-        machine.cancel()
-        worker.join(WATCH_EVERY)
-        # Anew, since the results of the others may have to be waited for.
-        results.conclude(task, run, LocalResult.too_late(run), machine.anew())
-    else:
-        results.conclude(task, run, done[0] if done else LocalResult.too_late(run), machine)
+    return worker
 
 
-def _still_running(run: Run) -> bool:
+def _stop(worker: threading.Thread, machine: Machine) -> None:
+    machine.cancel()
+    worker.join(WATCH_EVERY)
+
+
+def _held(task: Task, run: Run, now: dt.datetime) -> Run | None:
+    """The run as it is now, its lease renewed in time; None where it is no longer this runner's."""
     try:
-        return runs.get(run.task, run.uuid).state is State.RUNNING
-    except NotFound:
-        return False
+        stored = runs.get(run.task, run.uuid)
+        if stored.state is not State.RUNNING:
+            return None
+        if not task.is_multi_result:
+            return run
+        if stored.leased_until is None or stored.leased_until != run.leased_until:
+            return None
+        soon = stored.leased_until - now < LEASE / 2
+        return runs.change(stored.evolve(leased_until=_lease(task, now))) if soon else stored
+    except (NotFound, StaleRun):
+        return None
+
+
+def _end_of_life(task: Task, now: dt.datetime) -> dt.datetime | None:
+    """When a runner that begins now must be gone, its run done or not; None where it may stay as long as it
+    takes. Runs that stream nothing were declined when they take longer (service/tasking.py)."""
+    longest = settings().longest_run
+    return now + longest * SECOND if longest and task.is_multi_result else None
+
+
+def _hand_over(run: Run, now: dt.datetime) -> None:
+    """Leave the rest of a run to another runner, which the reaper sends for should the message be lost."""
+    try:
+        free = runs.change(run.evolve(leased_until=now))
+    except StaleRun:
+        LOG.info("Run %s was cancelled, or taken over", run.uuid)
+        return
+    queues.send_many(queues.RUNS, [message(free.task, free.uuid, free.start, now)])

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain import tool_choice
-from chalicelib.domain.conflicts import ANYTIME
+from chalicelib.domain.conflicts import ANYTIME, MULTI_RESULT
 from chalicelib.domain.errors import Repeated, TooLarge
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
@@ -174,6 +174,7 @@ def reasons_against(tool: Tool, test: str, spec: Mapping[str, JSON]) -> list[str
     """Why a tool will not perform a test on this node; where it runs may not give it the time."""
     reasons = tool.reasons_against(test, spec)
     longest = dt.timedelta(seconds=settings().longest_run)
-    if not reasons and longest and tool.duration(test, spec) > longest:
+    in_parts = tool.resumes and registry.tests()[test].scheduling_class == MULTI_RESULT
+    if not reasons and longest and not in_parts and tool.duration(test, spec) > longest:
         return [f"Would take longer than the {format_duration(longest)} a run can have on this node"]
     return reasons

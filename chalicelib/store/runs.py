@@ -176,7 +176,7 @@ def due_for(run: Run) -> tuple[str, dt.datetime]:
         case State.PENDING | State.ON_DECK:
             return (GIVE_UP, run.start + STRAGGLE) if run.dispatched else (DISPATCH, run.start)
         case State.RUNNING:
-            return GIVE_UP, run.end + STRAGGLE
+            return GIVE_UP, run.leased_until or run.end + STRAGGLE
         case State.CLEANUP:
             return GIVE_UP, run.end + COLLECTING
         case _:
@@ -210,6 +210,7 @@ def to_run(item: Any) -> Run:
         documents_at=item.documents_at,
         awaiting=f"#{AGREE}#" in (item.due or ""),
         dispatched=not any(f"#{why}#" in (item.due or "") for why in (AGREE, DISPATCH)),
+        leased_until=item.due_at if item.state == State.RUNNING.value else None,
         purge_at=item.due_at if f"#{PURGE}#" in (item.due or "") else None,
         revision=int(item.revision),
     )

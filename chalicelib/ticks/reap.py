@@ -49,8 +49,8 @@ def give_up(task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
     if why == runs.AGREE:
         disagreeing.give_up(task, run, now)
         return
-    if task.is_multi_result and run.state is State.PENDING and now < run.end:
-        # Late is better than not at all for a run that goes on for hours.
+    if run.is_abandoned(now) or (task.is_multi_result and run.state is State.PENDING and now < run.end):
+        # Late, or in parts, is better than not at all for a run that goes on for hours.
         queues.send_many(queues.RUNS, [message(task.uuid, run.uuid, run.start, now)])
         return
     _give_up(run)

@@ -112,5 +112,6 @@ TOOL = Tool(
     declines=declines,
     duration=duration,
     run=run,
+    resumes=True,
     merge=_one_way.merge,
 )

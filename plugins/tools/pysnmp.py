@@ -147,4 +147,5 @@ TOOL = Tool(
     declines=declines,
     duration=duration,
     run=run,
+    resumes=True,
 )

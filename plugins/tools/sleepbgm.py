@@ -59,5 +59,6 @@ TOOL = Tool(
     declines=declines,
     duration=duration,
     run=run,
+    resumes=True,
     merge=merge,
 )

@@ -1,13 +1,12 @@
 """A machine whose clock only moves when somebody sleeps."""
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.outside.machine import Machine
-from plugins.base import Cancelled, Completed
+from plugins.base import Completed
 
 
 class FakeMachine(Machine):
@@ -17,7 +16,6 @@ class FakeMachine(Machine):
         super().__init__()
         self.moment = now
         self.asleep = asleep
-        self.cancelled = threading.Event()
 
     def anew(self) -> "FakeMachine":
         return FakeMachine(self.moment)
@@ -27,15 +25,15 @@ class FakeMachine(Machine):
 
     def sleep_until(self, moment: dt.datetime) -> None:
         self.asleep()
-        if self.cancelled.is_set():
-            raise Cancelled("The run was cancelled")
+        self.check()
         self.moment = max(self.moment, moment)
 
     def execute(self, argv: Sequence[str], timeout: float, *more: Any, **named: Any) -> Completed:
         raise AssertionError("no test of a service starts a program")
 
+    def wait_until_cancelled(self) -> None:
+        """For a tool that hangs: in real time, ten seconds at the most."""
+        self._stop.wait(10)
+
     def clock_state(self) -> dict[str, JSON]:
         return {"time": self.moment.isoformat(), "synchronized": False, "source": "unknown"}
-
-    def cancel(self) -> None:
-        self.cancelled.set()

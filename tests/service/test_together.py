@@ -141,7 +141,7 @@ def test_a_lead_whose_own_tool_was_stopped_still_waits_for_the_others(
 
     def sleep_too_long() -> None:
         machine.moment = run.end + 10 * SECOND
-        machine.cancelled.wait(10)
+        machine.wait_until_cancelled()
 
     machine.asleep = sleep_too_long
     with party.acting(LEAD):

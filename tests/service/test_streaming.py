@@ -1,0 +1,205 @@
+"""Runs that stream their results for hours: restarted after a crash, handed over, stopped. On moto."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.run import Run
+from chalicelib.domain.runstate import State
+from chalicelib.domain.task import Task
+from chalicelib.outside import queues
+from chalicelib.service import cancelling, running, tasking
+from chalicelib.service.placing import place_next
+from chalicelib.service.running import LEASE
+from chalicelib.settings import forget_settings
+from chalicelib.store import runs, tasks
+from chalicelib.store.booking import New
+from chalicelib.ticks import reap
+from plugins import registry
+from tests.builders import NOON, at, seconds, task
+from tests.service.machines import FakeMachine
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+LENGTH = 600
+SECOND = seconds(1)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is put on the queue of runs."""
+    found: list[dict[str, Any]] = []
+
+    def send_many(queue: queues.Queue, messages: list[tuple[dict[str, Any], dt.timedelta]]) -> None:
+        found.extend(message for message, _ in messages if queue is queues.RUNS)
+
+    monkeypatch.setattr(queues, "send_many", send_many)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "WATCH_EVERY", 0.05)
+
+
+@pytest.fixture
+def on_lambda(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """As on Lambda: a runner lives for four minutes."""
+    monkeypatch.setenv("PSCHEDULER_LONGEST_RUN", "240")
+    forget_settings()
+    yield
+    monkeypatch.undo()
+    forget_settings()
+
+
+def streaming() -> tuple[Task, Run]:
+    """A task that streams a result a minute for ten minutes, from second two on, and its run."""
+    document = {
+        "schema": 1,
+        "test": {"type": "idlebgm", "spec": {"duration": f"PT{LENGTH}S", "interval": "PT1M"}},
+        "tool": "sleepbgm",
+        "schedule": {},
+    }
+    one = task(
+        document=document,
+        scheduling_class="background-multi",
+        duration=seconds(LENGTH),
+        schedule=Schedule(max_runs=1),
+    )
+    return one, place_next(one.replanned(NOON), NOON, New()).runs[0]
+
+
+def streamed(owner: Task) -> list[dt.datetime]:
+    """When the results that are stored were emitted."""
+    return [
+        run.start
+        for run in runs.in_order(owner.uuid)
+        if run.state is State.FINISHED and run.duration == SECOND * 0
+    ]
+
+
+def stuck(moment: dt.datetime, until: dt.datetime) -> FakeMachine:
+    """A machine that hangs once its clock has come to an instant, and wakes up at another."""
+    machine = FakeMachine(moment)
+
+    def sleep() -> None:
+        if machine.moment >= until - seconds(60):
+            machine.moment = until
+            machine.wait_until_cancelled()
+
+    machine.asleep = sleep
+    return machine
+
+
+def minutes(*numbers: int) -> list[dt.datetime]:
+    return [at(2 + 60 * number) for number in numbers]
+
+
+def test_every_result_is_a_run_and_the_run_itself_ends_without_one() -> None:
+    owner, run = streaming()
+
+    running.run(owner.uuid, run.uuid, FakeMachine(NOON))
+
+    assert streamed(owner) == minutes(*range(1, 11))
+    ended = runs.get(owner.uuid, run.uuid)
+    assert (ended.state, ended.documents.result_merged) == (State.FINISHED, None)
+    assert tasks.get(owner.uuid).progress.runs == 11
+
+
+def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[dict[str, Any]]) -> None:
+    owner, run = streaming()
+    sent.clear()
+    running.begin(owner, run, at(1))
+
+    reap.tick(at(1) + LEASE - SECOND)
+    running.run(owner.uuid, run.uuid, FakeMachine(at(1) + LEASE - SECOND))
+    assert (sent, streamed(owner)) == ([], [])  # it may be at work still
+
+    reap.tick(at(1) + LEASE)
+    assert sent == [{"task": owner.uuid, "run": run.uuid}]
+    running.run(owner.uuid, run.uuid, FakeMachine(at(200)))
+
+    assert streamed(owner) == minutes(*range(4, 11))
+    assert runs.get(owner.uuid, run.uuid).state is State.FINISHED
+    assert tasks.get(owner.uuid).runs_started == 1
+
+
+def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, run = streaming()
+    begun = running.begin(owner, run, at(1))
+    assert begun is not None
+
+    assert running._held(owner, begun, at(1) + LEASE / 2) == begun
+    renewed = running._held(owner, begun, at(1) + LEASE * 0.6)
+    assert renewed is not None
+    assert renewed.leased_until == at(1) + LEASE * 1.6
+    assert not runs.get(owner.uuid, run.uuid).is_abandoned(at(1) + LEASE)
+
+
+@pytest.mark.usefixtures("on_lambda")
+def test_who_has_not_so_long_to_live_hands_over(sent: list[dict[str, Any]]) -> None:
+    owner, run = streaming()
+    sent.clear()
+    now = NOON
+
+    while runs.get(owner.uuid, run.uuid).state is not State.FINISHED:
+        over = now + seconds(240)
+        machine = stuck(now, over) if over < run.end else FakeMachine(now)
+        running.run(owner.uuid, run.uuid, machine)
+        now = over
+
+    assert sent == [{"task": owner.uuid, "run": run.uuid}] * 2
+    assert streamed(owner) == minutes(*range(1, 11))
+    assert tasks.get(owner.uuid).runs_started == 1
+
+
+def test_whose_run_was_taken_over_stops_and_stores_nothing(sent: list[dict[str, Any]]) -> None:
+    owner, run = streaming()
+    machine = FakeMachine(NOON)
+
+    def be_overtaken() -> None:
+        if machine.moment >= at(62):
+            abandoned = runs.get(owner.uuid, run.uuid)
+            runs.change(abandoned.evolve(leased_until=at(62 + 1000)))
+            machine.wait_until_cancelled()
+
+    machine.asleep = be_overtaken
+    running.run(owner.uuid, run.uuid, machine)
+
+    assert streamed(owner) == minutes(1)
+    assert runs.get(owner.uuid, run.uuid).state is State.RUNNING
+
+
+def test_an_abandoned_run_of_a_cancelled_task_is_not_carried_on(sent: list[dict[str, Any]]) -> None:
+    owner, run = streaming()
+    running.begin(owner, run, at(1))
+    cancelling.cancel_task(tasks.get(owner.uuid), at(30))
+
+    reap.tick(at(200))
+    running.run(owner.uuid, run.uuid, FakeMachine(at(200)))
+
+    assert runs.get(owner.uuid, run.uuid).state is State.CANCELED
+    assert streamed(owner) == []
+
+
+def test_nobody_carries_on_with_what_is_over(sent: list[dict[str, Any]]) -> None:
+    owner, run = streaming()
+    running.begin(owner, run, at(1))
+
+    reap.tick(run.end)
+    running.run(owner.uuid, run.uuid, FakeMachine(run.end))
+
+    ended = runs.get(owner.uuid, run.uuid)
+    assert ended.state is State.OVERDUE
+    assert ended.documents.reason["code"] == "no-result"
+
+
+@pytest.mark.usefixtures("on_lambda")
+def test_only_what_can_be_carried_on_may_take_longer_than_a_runner_lives() -> None:
+    spec = {"duration": "PT1H", "interval": "PT1M"}
+
+    assert tasking.reasons_against(registry.tools()["sleepbgm"], "idlebgm", spec) == []
+    (reason,) = tasking.reasons_against(registry.tools()["sleep"], "idle", {"duration": "PT1H"})
+    assert reason.startswith("Would take longer than the PT4M")
