@@ -19,6 +19,7 @@ from bench import capacity, imports, planning
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
+from bench.sick import sick
 from bench.together import together
 from local import environment
 
@@ -41,6 +42,7 @@ def main() -> int:
         report["run costs"] = _run_costs(endpoint)
         report["planning"] = _planning(endpoint, given.tasks)
     report["together"] = _together()
+    report["sick"] = _sick()
     print(json.dumps(report))
     return 0
 
@@ -96,9 +98,16 @@ def _load(base: str) -> list[dict[str, Any]]:
 
 
 def _together() -> list[dict[str, Any]]:
-    say("Three nodes ...")
+    say("Two nodes ...")
     rows = together()
     show("Several participants", rows)
+    return rows
+
+
+def _sick() -> list[dict[str, Any]]:
+    say("Five nodes, one of them sick now and then ...")
+    rows = sick()
+    show("Beside a participant that accepts connections and never answers", rows)
     return rows
 
 

@@ -15,7 +15,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import truncate
 from chalicelib.service import seeking
 from chalicelib.service.booking import Placed, new_run, nonstarter, require_free, time_for, write
-from chalicelib.store import tasks, timeline
+from chalicelib.store import runs, tasks, timeline
 from chalicelib.store.booking import MOST_RUNS, New, Time
 
 MOST_TOGETHER = 8
@@ -51,11 +51,19 @@ def place_next(task: Task, now: dt.datetime, new: New | None = None) -> Placed:
 
 
 def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Placed:
-    """Place a run of a task at exactly this second. Raises Blocked, naming the run in the way."""
+    """Place a run of a task at exactly this second; asked for twice at a time by its uuid, it is placed once.
+
+    Raises Blocked, naming the run in the way.
+    """
+    overtaken = False
 
     def attempt(task: Task) -> Placed:
+        nonlocal overtaken
         if not task.enabled:
             raise Conflict(f"Task {task.uuid} was cancelled")
+        if overtaken and run is not None and (there := runs.get_many(task.uuid, [run])):
+            return Placed(task, list(there.values()))
+        overtaken = True  # should this be tried again
         wanted = new_run(task, truncate(start), now, run)
         return write(task, now, [wanted], taken=time_for(task, wanted, now))
 
@@ -89,7 +97,7 @@ def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, n
     """Place runs for slots, as long as those are the next ones: where a run lies can move what follows."""
     windows = [seeking.window(task, slot) for slot in slots]
     seen = timeline.snapshot(windows)
-    entries, taken, runs, after = list(seen.entries), [], [], task
+    entries, taken, placed, after = list(seen.entries), [], [], task
     for slot, span in zip(slots, windows, strict=True):
         if seeking.next_starts(after, now, 1) != [slot]:
             break
@@ -98,9 +106,9 @@ def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, n
         if wanted:
             entries.append(wanted)
             taken.append(Time(wanted, seen.guards_of(run.start, run.end)))
-        runs.append(run)
+        placed.append(run)
         after = after.counting([run.start], now)
-    return write(task, now, runs, new, taken)
+    return write(task, now, placed, new, taken)
 
 
 def _fitted(

@@ -14,7 +14,8 @@ import pytest
 
 from chalicelib.store import runs
 from tests.acceptance.history import faults
-from tests.acceptance.history.judge import Case, violations
+from tests.acceptance.history.case import Case
+from tests.acceptance.history.judge import violations
 from tests.acceptance.history.simulation import History, Scale, simulate
 
 SEEDS = int(os.environ.get("HISTORY_SEEDS", "4"))

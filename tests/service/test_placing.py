@@ -9,13 +9,17 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import HORIZON, Task
+from chalicelib.service import placing
 from chalicelib.service.placing import place_at, place_next
 from chalicelib.service.seeking import proposals
 from chalicelib.store import runs, tasks
-from chalicelib.store.booking import New
+from chalicelib.store.booking import New, Time
 from tests.builders import NOON, at, exclusive_task, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
+
+
+RUN = "00000000-0000-4000-8000-000000000001"
 
 
 def posted(one: Task) -> list[Run]:
@@ -114,6 +118,25 @@ def test_a_run_asked_for_in_the_way_of_another_is_refused_by_name() -> None:
         place_at(tasks.get(owner.uuid), at(120), NOON)
 
     assert refused.value.run == there.uuid
+
+
+def test_a_run_asked_for_twice_at_a_time_is_placed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = exclusive_task(schedule=Schedule(start=at(3600), max_runs=1))
+    posted(owner)
+    time_for = placing.time_for
+
+    def and_somebody_else_asks(task: Task, run: Run, now: dt.datetime) -> list[Time]:
+        monkeypatch.setattr(placing, "time_for", time_for)
+        taken = time_for(task, run, now)
+        place_at(task, at(120), NOON, RUN)
+        return taken
+
+    monkeypatch.setattr(placing, "time_for", and_somebody_else_asks)
+
+    (run,) = place_at(tasks.get(owner.uuid), at(120), NOON, RUN).runs
+
+    assert runs.get(owner.uuid, RUN) == run
+    assert tasks.get(owner.uuid).progress.runs == 2
 
 
 def test_a_cancelled_task_gets_no_run() -> None:

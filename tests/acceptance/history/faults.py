@@ -18,6 +18,8 @@ class Faults:
     late: float = 0.02
     """Of one that is acted on only after up to ``latest`` seconds, longer than anybody waits."""
     latest: float = 300
+    doubled: float = 0.01
+    """Of one that arrives twice, as where something on the way sends it again."""
     duplicate: float = 0.1
     """Of a message that comes twice."""
     tick_dropped: float = 0.1

@@ -1,19 +1,19 @@
 """The judge of a history. It knows the contract's rules by itself, and nothing of the planner.
 
-All it goes by is what was written, item by item, in the order of writing, what the tool noted, and what
-clients were answered. Every ``_`` function says, in sentences, what is wrong in one respect.
+All it goes by is what was written, item by item, in the order of writing, what tool and archiver noted,
+and what clients were answered. Every ``_`` function says, in sentences, what is wrong in one respect;
+``duties.py`` has those of what is to be done once, and in the end.
 """
 
-import dataclasses
 import itertools
 import json
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from tests.acceptance.history import duties
+from tests.acceptance.history.case import FINAL, Case
 from tests.acceptance.history.simulation import History
-from tests.acceptance.history.tables import Change
 from tests.acceptance.history.work import Performance
 
 NEXT = {
@@ -27,98 +27,9 @@ NEXT = {
     "nonstart": "canceled",
 }
 """The ways between the states of a run (contract/scheduler.md section 2)."""
-FINAL = {"finished", "failed", "missed", "nonstart", "preempted", "canceled", "overdue"}
 UNSUCCESSFUL = FINAL - {"finished", "failed"}
 MARGIN = 3
 """Seconds before its start in which a run cannot be displaced any more."""
-
-
-@dataclasses.dataclass
-class Life:
-    """One run at one node: what was written of it, by when; ``gone`` is how it was deleted, if it was."""
-
-    node: str
-    task: str
-    run: str
-    written: list[tuple[float, dict[str, Any]]] = dataclasses.field(default_factory=list)
-    gone: str | None = None
-
-    @property
-    def name(self) -> str:
-        return f"run {self.run[:8]} of {self.task[:8]} at {self.node}"
-
-    @property
-    def last(self) -> dict[str, Any]:
-        return self.written[-1][1]
-
-    @property
-    def state(self) -> str:
-        return str(self.last["state"])
-
-    @property
-    def states(self) -> list[tuple[float, str]]:
-        """Its states by when they were entered."""
-        found: list[tuple[float, str]] = []
-        for when, item in self.written:
-            if not found or found[-1][1] != item["state"]:
-                found.append((when, item["state"]))
-        return found
-
-    @property
-    def documents(self) -> dict[str, Any]:
-        return _documents(self.last)
-
-    def was_told_by(self, instant: float) -> bool:
-        """Whether it had everybody's data by then."""
-        written = (item for when, item in self.written if when <= instant)
-        return any(_documents(item)["participant_data_full"] for item in written)
-
-
-def _documents(item: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(zlib.decompress(item["documents"]))
-    return found
-
-
-class Case:
-    """A history, sorted by runs and tasks."""
-
-    def __init__(self, history: History):
-        self.history = history
-        self.lives: dict[tuple[str, str], Life] = {}
-        self.tasks: dict[tuple[str, str], dict[str, Any]] = {}
-        self.errands: dict[str, dict[str, Any]] = {}
-        self.ghosts: list[str] = []
-        for change in history.changes:
-            self._sort(change)
-        self._by_task: dict[tuple[str, str], list[Life]] = defaultdict(list)
-        for life in self.lives.values():
-            self._by_task[life.node, life.task].append(life)
-
-    def _sort(self, change: Change) -> None:
-        item = change.new or change.old
-        if item is None:
-            return  # what was gone was deleted again
-        if change.old is None and change.how.partition(" ")[2].startswith("Update ") and "entry" not in item:
-            self.ghosts.append(f"{change.how} made half an item of what was gone: {item}")
-            return
-        match change.table.partition("-")[2]:
-            case "runs":
-                node, task = item["task"].split("#")
-                life = self.lives.setdefault((node, item["run"]), Life(node, task, item["run"]))
-                if change.new is None:
-                    life.gone = change.how
-                else:
-                    life.written.append((change.at, change.new))
-                    life.gone = None
-            case "tasks":
-                self.tasks[tuple(item["task"].split("#"))] = item  # type: ignore[index]
-            case "errands" if change.new is None:
-                self.errands.pop(item["errand"], None)
-            case "errands":
-                self.errands[item["errand"]] = item
-
-    def of(self, node: str, task: str) -> list[Life]:
-        return self._by_task[node, task]
 
 
 def violations(history: History) -> list[str]:
@@ -136,6 +47,7 @@ def violations(history: History) -> list[str]:
         _agreed,
         _performed_once,
         _explained,
+        *duties.RULES,
     )
     return [f"{rule.__name__.strip('_')}: {said}" for rule in rules for said in rule(case)]
 
@@ -176,8 +88,8 @@ def _conflict(new: dict[str, Any], other: dict[str, Any], now: float) -> bool:
 def _conflicts_performed(case: Case) -> Iterator[str]:
     """No tool worked while another did that it cannot share the node with, but by its priority."""
     by_node = defaultdict(list)
-    for done in case.history.performances:
-        if done.scheduling_class != "background":
+    for done in case.history.notes.performances:
+        if not done.scheduling_class.startswith("background"):
             by_node[done.node].append(done)
     for one, other in itertools.chain(*(itertools.combinations(each, 2) for each in by_node.values())):
         exclusive = "exclusive" in (one.scheduling_class, other.scheduling_class)
@@ -227,7 +139,7 @@ def _expected(case: Case) -> Iterator[str]:
         if item is None:
             yield f"task {task[:8]} was taken in by {order.lead} and is not there"
             continue
-        kept = [life for life in case.of(order.lead, task) if life.gone is None]
+        kept = [life for life in case.of(order.lead, task) if life.gone is None and not life.is_streamed]
         if order.cancelled is None:
             if not item["enabled"]:
                 yield f"task {task[:8]} at {order.lead} was cancelled by nobody: {item.get('plan_reason')}"
@@ -245,7 +157,7 @@ def _left_at_peers(case: Case) -> Iterator[str]:
         if item["enabled"] and (at_lead is None or not at_lead["enabled"]):
             yield f"task {task[:8]} is alive at {node}, not at its lead {lead}"
         for life in case.of(node, task):
-            if life.gone is None and life.state not in ("nonstart", "canceled"):
+            if life.gone is None and not life.is_streamed and life.state not in ("nonstart", "canceled"):
                 theirs = case.lives.get((lead, life.run))
                 gone = theirs is None or theirs.gone is not None or theirs.state == "nonstart"
                 began = any(state == "running" for _, state in life.states)
@@ -275,8 +187,8 @@ def _agreed(case: Case) -> Iterator[str]:
 
 def _performed_once(case: Case) -> Iterator[str]:
     seen = set()
-    for done in case.history.performances:
-        if (done.node, done.run) in seen:
+    for done in case.history.notes.performances:
+        if (done.node, done.run) in seen and done.scheduling_class != "background-multi":
             yield f"the tool began run {done.run[:8]} at {done.node} twice"
         seen.add((done.node, done.run))
         task = case.tasks[done.node, case.lives[done.node, done.run].task]

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
 from chalicelib.outside import queues
 from chalicelib.outside.peers import Call, Reply
-from chalicelib.service import planning, running
+from chalicelib.service import archiving, planning, running
 from chalicelib.settings import settings
 from chalicelib.ticks import plan
 from tests.acceptance.history.faults import Faults
@@ -74,7 +74,9 @@ class Network:
             return None
         silent = self._weather.strikes(faults.unanswered)
         late = draw.uniform(0, faults.latest) if self._weather.strikes(faults.late) else 0
-        world.at(world.now + way + late, lambda: self._arrive(exchange.call, caller, silent, answer))
+        for _ in range(1 + self._weather.strikes(faults.doubled)):
+            then = world.now + way + late + draw.uniform(0, 0.1)
+            world.at(then, lambda: self._arrive(exchange.call, caller, silent, answer))
         return None
 
     def _arrive(
@@ -101,6 +103,8 @@ class Queues:
     def __init__(self, world: World, weather: Weather, write: Callable[[], None]):
         self._world, self._weather, self._write = world, weather, write
         self.broken: list[BaseException] = []
+        self.sent: list[tuple[str, str, dict[str, Any]]] = []
+        """Whoever sent what, by node and queue."""
 
     def send(
         self, queue: queues.Queue, message: dict[str, Any], delay: dt.timedelta = dt.timedelta(0)
@@ -113,6 +117,7 @@ class Queues:
         node = settings().node
         self._write()
         for message, delay in messages:
+            self.sent.append((node, queue.name, message))
             seconds = min(max(0, int(delay.total_seconds())), queues.LONGEST_DELAY)
             self._deliver(node, queue, json.dumps(message), seconds + self._world.chance.uniform(0.02, 1))
             if self._weather.strikes(self._weather.faults.duplicate):
@@ -137,6 +142,8 @@ class Queues:
                 plan.handle(message, now)
             case "peers":
                 planning.handle(message, now)
+            case "deliveries":
+                archiving.deliver(message["run"], message["number"], now)
             case "runs":
                 machine = SimulatedMachine(self._world, message["run"])
                 running.run(message["task"], message["run"], machine)

@@ -16,15 +16,15 @@ from botocore.client import BaseClient
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.outside import peers, queues
 from chalicelib.service import debugging, heartbeats, pausing
-from chalicelib.settings import Identity, acting_as
+from chalicelib.settings import Identity, acting_as, forget_settings
 from chalicelib.store.tables import TABLES
-from chalicelib.ticks import dispatch, plan, reap
+from chalicelib.ticks import archive, dispatch, plan, reap
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
 from tests.acceptance.history.faults import TROUBLE, Faults
 from tests.acceptance.history.network import PAGE, Network, Queues, Weather
 from tests.acceptance.history.tables import SLOWEST, Called, Change, Tables
-from tests.acceptance.history.work import Order, Performance
+from tests.acceptance.history.work import Order
 from tests.acceptance.history.world import Crash, World, standing_in
 from tests.party import Party
 
@@ -34,10 +34,13 @@ TICKS: dict[str, tuple[Callable[..., Any], float]] = {
     "plan": (plan.tick, 300),
     "dispatch": (dispatch.tick, 60),
     "reap": (reap.tick, 300),
+    "archive": (archive.tick, 60),
 }
 """The clocks, with the seconds they may take (.chalice/config.json)."""
 QUIET = 40 * 60.0
 """Seconds without faults at the end: an errand to whom it says nothing takes 12 minutes and a few tries."""
+LIFE = 240
+"""Seconds a runner lives, as if on Lambda: what takes longer is handed over."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +53,16 @@ class Scale:
 
 @dataclasses.dataclass
 class History:
-    """What was done and seen. ``posted`` has an order by the task it became, ``cancelled`` when that was."""
+    """What was done and seen. ``posted`` has an order by the task it became, ``cancelled`` when that was.
+
+    ``calm_at`` is when the faults end.
+    """
 
     seed: int
+    calm_at: float = 0
     changes: list[Change] = dataclasses.field(default_factory=list)
-    performances: list[Performance] = dataclasses.field(default_factory=list)
+    notes: work.Notes = dataclasses.field(default_factory=work.Notes)
+    sent: list[tuple[str, str, dict[str, Any]]] = dataclasses.field(default_factory=list)
     posted: dict[str, Order] = dataclasses.field(default_factory=dict)
     refused: list[str] = dataclasses.field(default_factory=list)
     cancelled: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -197,7 +205,8 @@ class Simulation:
         self.weather.faults = weathers.NONE
         self.weather.off.clear()
         world.run_until(scale.trouble + QUIET)
-        self.history.over_at = world.now
+        self.history.calm_at, self.history.over_at = scale.trouble, world.now
+        self.history.sent = list(self.queues.sent)
         self.history.changes = list(self.tables.changes)
         self.history.conditions = set(self.tables.conditions)
         self.history.broken += [repr(broken) for broken in self.queues.broken]
@@ -225,13 +234,16 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
     handler = _Broken(simulation.history.broken)
     logging.getLogger("chalicelib").addHandler(handler)
     with pytest.MonkeyPatch.context() as patch, peers.use(network), standing_in(simulation.world):
+        patch.setenv("PSCHEDULER_LONGEST_RUN", str(LIFE))
+        forget_settings()
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debugging, "_looked", [])
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)
-        with work.plugged_in(work.tool(simulation.world, simulation.history.performances)):
+        with work.plugged_in(simulation.world, simulation.history.notes):
             yield
+    forget_settings()
     logging.getLogger("chalicelib").removeHandler(handler)
 
 

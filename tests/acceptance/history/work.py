@@ -1,4 +1,4 @@
-"""What the nodes are given to do: tests of each scheduling class, one tool that notes what it did, tasks."""
+"""What nodes are given to do: tests of each scheduling class, a tool and an archiver that note it, tasks."""
 
 import contextlib
 import dataclasses
@@ -11,11 +11,13 @@ import pytest
 from chalicelib.domain.times import SECOND, parse_duration
 from chalicelib.settings import current
 from plugins import registry
-from plugins.base import Job, PluginFailed, Test, Tool, wrapped
+from plugins.base import Archiver, Job, Outcome, Parcel, PluginFailed, Test, Tool, wrapped
 from plugins.tests import idle
 from tests.acceptance.history.world import BEGINNING, SimulatedMachine, World
 
-CLASSES = ("exclusive", "normal", "background")
+CLASSES = ("exclusive", "normal", "background", "background-multi")
+STEP = 10
+"""Seconds between the results of a tool that streams them."""
 KEY = "secret"
 
 
@@ -34,6 +36,16 @@ class Performance:
     told: list[int]
 
 
+@dataclasses.dataclass
+class Notes:
+    """What tool and archiver did: ``emitted`` are the (node, run, number) of results that streamed and were
+    taken, ``archived`` the (node, run) that were delivered."""
+
+    performances: list[Performance] = dataclasses.field(default_factory=list)
+    emitted: list[tuple[str, str, int]] = dataclasses.field(default_factory=list)
+    archived: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+
+
 @dataclasses.dataclass(frozen=True)
 class Order:
     """A task to be posted: what, at which node, when, and when it is cancelled, if ever."""
@@ -49,35 +61,47 @@ class Order:
         return int(self.document["schedule"].get("max-runs", 1))
 
 
-def tool(world: World, seen: list[Performance]) -> Tool:
+def _tool(world: World, notes: Notes) -> Tool:
     """A tool that idles, sometimes for too long, sometimes to fail, and notes that it did."""
 
     def run(job: Job) -> Any:
         job.wait_for_start()
         start = (job.start - BEGINNING).total_seconds()
-        end = start + job.duration.total_seconds()
         assert isinstance(job.host, SimulatedMachine)
         noted = Performance(
             current().node,
             job.host.run,
             job.test.partition("-")[2],
             start,
-            end,
+            start + job.duration.total_seconds(),
             world.now,
             world.now,
             [told["number"] for told in job.participant_data],
         )
-        seen.append(noted)
-        mood = world.chance.random()
-        factor = 3 if mood < 0.03 else 1 if mood < 0.8 else mood / 2
-        noted.ended = world.now + factor * parse_duration(job.spec["duration"]).total_seconds()
+        notes.performances.append(noted)
         try:
-            job.sleep(factor * parse_duration(job.spec["duration"]))
-            if mood > 0.95:
-                raise PluginFailed("It came to nothing")
+            (_stream if noted.scheduling_class == "background-multi" else _idle)(job, noted)
             return wrapped({"time-slept": job.spec["duration"]})
         finally:
             noted.ended = world.now
+
+    def _idle(job: Job, noted: Performance) -> None:
+        mood = world.chance.random()
+        factor = 3 if mood < 0.03 else 1 if mood < 0.8 else mood / 2
+        noted.ended = world.now + factor * parse_duration(job.spec["duration"]).total_seconds()
+        job.sleep(factor * parse_duration(job.spec["duration"]))
+        if mood > 0.95:
+            raise PluginFailed("It came to nothing")
+
+    def _stream(job: Job, noted: Performance) -> None:
+        begun, length = job.host.now(), parse_duration(job.spec["duration"])
+        noted.ended = noted.end
+        for number in range(1, length // (STEP * SECOND) + 1):
+            due = job.start + number * STEP * SECOND
+            if due >= begun:
+                job.host.sleep_until(due)
+                job.emit({"run": noted.run, "number": number, "succeeded": True})
+                notes.emitted.append((noted.node, noted.run, number))
 
     return Tool(
         name="noting",
@@ -87,6 +111,22 @@ def tool(world: World, seen: list[Performance]) -> Tool:
         participant_data=lambda number, spec, host: {"number": number},
         run=run,
         merge=lambda spec, results: {"succeeded": all(results)},
+        resumes=True,
+    )
+
+
+def _archiver(world: World, notes: Notes) -> Archiver:
+    """An archiver that often has to be asked again."""
+
+    def deliver(parcel: Parcel) -> Outcome:
+        world.sleep(world.chance.uniform(0.1, 5))
+        if world.chance.random() < 0.3:
+            return Outcome(False, "Not now", 10 * SECOND)
+        notes.archived.append((current().node, parcel.result["id"]))
+        return Outcome(True)
+
+    return Archiver(
+        name="noting", description="Note what comes", data={1: {"type": "object"}}, deliver=deliver
     )
 
 
@@ -97,12 +137,14 @@ def _test(scheduling_class: str) -> Test:
 
 
 @contextlib.contextmanager
-def plugged_in(used: Tool) -> Iterator[None]:
-    """Let the nodes know the tests and the tool."""
+def plugged_in(world: World, notes: Notes) -> Iterator[None]:
+    """Let the nodes know the tests, the tool, and the archiver."""
+    used, archiver = _tool(world, notes), _archiver(world, notes)
     with pytest.MonkeyPatch.context() as patch:
         for name in CLASSES:
             patch.setitem(cast(dict[str, Test], registry.tests()), f"idle-{name}", _test(name))
         patch.setitem(cast(dict[str, Tool], registry.tools()), used.name, used)
+        patch.setitem(cast(dict[str, Archiver], registry.archivers()), archiver.name, archiver)
         yield
 
 
@@ -116,21 +158,25 @@ def orders(chance: random.Random, nodes: Sequence[str], each: int, within: float
 def _order(chance: random.Random, lead: str, nodes: Sequence[str], name: str, within: float) -> Order:
     others = [node for node in nodes if node != lead]
     hosts = [lead, *chance.sample(others, min(len(others), chance.choice([0, 0, 1, 1, 2])))]
+    scheduling_class = chance.choice(CLASSES)
+    streams = scheduling_class == "background-multi"
     spec = {
         "schema": 2,
-        "duration": f"PT{chance.randint(3, 40)}S",
+        "duration": f"PT{chance.randint(60, 1800) if streams else chance.randint(3, 40)}S",
         "host": hosts,
         "starting-comment": name,
     }
     document: dict[str, Any] = {
         "schema": 3,
-        "test": {"type": f"idle-{chance.choice(CLASSES)}", "spec": spec},
-        "schedule": _schedule(chance),
+        "test": {"type": f"idle-{scheduling_class}", "spec": spec},
+        "schedule": {} if streams else _schedule(chance),
         "_key": KEY,
     }
     priority = chance.choice([None, None, -1, 1, 2])
     if priority is not None:
         document["priority"] = priority
+    if chance.random() < 0.3:
+        document["archives"] = [{"schema": 2, "archiver": "noting", "data": {}, "runs": "all"}]
     # Many at a time, since they are to get into each other's way.
     posted = chance.randrange(0, int(within), 300) + chance.uniform(0, 3)
     soon = chance.choice([10, 120, within])

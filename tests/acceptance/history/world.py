@@ -37,7 +37,8 @@ class Fiber:
     def __init__(self, world: "World", work: Callable[[], Any], node: str, limit: float | None):
         self.world, self.node, self._work = world, node, work
         self.deadline = None if limit is None else world.now + limit
-        self.children: list[Fiber] = []
+        self.process: list[Fiber] = []
+        """Those that end with it: its own threads, and who started it."""
         self.then: list[Callable[[], None]] = []
         self.turn = 0
         self.killed = self.over = False
@@ -56,8 +57,9 @@ class Fiber:
             self.failure = failure
         self.over = True
         if isinstance(self.failure, Crash):
-            for child in self.children:
-                child.kill()
+            for other in self.process:
+                if not other.over:
+                    other.kill()
         for follow in self.then:
             follow()
         self.world.baton.release()
@@ -189,7 +191,8 @@ def _thread(world: World) -> type:
             assert parent is not None
             self._fiber = world.start(self._work, parent.node)
             self._fiber.then.append(lambda: world.wake(parent))
-            parent.children.append(self._fiber)
+            parent.process.append(self._fiber)
+            self._fiber.process.append(parent)
 
         def is_alive(self) -> bool:
             return not self._fiber.over

@@ -1,0 +1,137 @@
+"""Five nodes, one of which accepts connections and never answers: what that costs the tasks of the others.
+
+Healthy and sick minutes take turns, so that what else the machine does falls on both alike. The sick node
+is well, and works as before; a proxy before it keeps silent.
+"""
+
+import contextlib
+import json
+import selectors
+import socket
+import statistics
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+from bench.load import percentile
+from bench.node import free_port, post, start
+
+LEAD, *WELL, SICK = (f"127.0.0.{number}" for number in range(1, 6))
+BEHIND = "127.0.0.15"
+"""Where the sick node really is."""
+ROUNDS, SAMPLES, STUCK = 5, 12, 20
+LATER = 30
+"""Seconds after which the tasks of the sick node are to be planned: a healthy minute has gone by then."""
+RUNS = 4
+
+
+class Proxy:
+    """Hands connections on to a node, or while ``silent`` takes them, and what they say, and does nothing."""
+
+    def __init__(self, listening: tuple[str, int], node: tuple[str, int]):
+        self.silent = False
+        self._node = node
+        self._selector = selectors.DefaultSelector()
+        self._server = socket.create_server(listening, backlog=256)
+        self._others: dict[socket.socket, socket.socket] = {}
+        self._selector.register(self._server, selectors.EVENT_READ)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._server:
+                    self._accept()
+                elif isinstance(key.fileobj, socket.socket):
+                    self._pass_on(key.fileobj)
+
+    def _accept(self) -> None:
+        ours, _ = self._server.accept()
+        theirs = socket.create_connection(self._node)
+        for one, other in ((ours, theirs), (theirs, ours)):
+            self._others[one] = other
+            self._selector.register(one, selectors.EVENT_READ)
+
+    def _pass_on(self, one: socket.socket) -> None:
+        try:
+            content = one.recv(65536)
+        except OSError:
+            content = b""
+        if content and self.silent:
+            return
+        if content:
+            with contextlib.suppress(OSError):
+                self._others[one].sendall(content)
+            return
+        for each in (one, self._others.pop(one)):
+            self._others.pop(each, None)
+            self._selector.unregister(each)
+            each.close()
+
+
+def sick() -> list[dict[str, Any]]:
+    """Rows: how long tasks of the healthy take to be planned, while the fifth is well and while it is not."""
+    port = free_port()
+    variables = {"PSCHEDULER_PEER_SCHEME": "http", "PSCHEDULER_PEER_PORT": str(port)}
+    with contextlib.ExitStack() as nodes:
+        lead = nodes.enter_context(start(LEAD, port, variables))
+        for address in WELL:
+            nodes.enter_context(start(address, port, variables))
+        nodes.enter_context(start(BEHIND, port, {**variables, "PSCHEDULER_HOSTNAME": SICK}))
+        proxy = Proxy((SICK, port), (BEHIND, port))
+        _planned(lead.base)  # warms everything up
+        well: list[float] = []
+        ill: list[float] = []
+        for _ in range(ROUNDS):
+            due = time.monotonic() + LATER
+            for _ in range(STUCK):
+                post(lead.base, "/tasks", _task([LEAD, SICK], start=f"PT{LATER}S", slip="P1D"))
+            well += [_planned(lead.base) for _ in range(SAMPLES)]
+            with _silent(proxy, due):
+                ill += [_planned(lead.base) for _ in range(SAMPLES)]
+    slower = statistics.median(ill) / statistics.median(well) - 1
+    return [
+        _row(f"{RUNS} runs of {1 + len(WELL)} participants planned, all well", well),
+        _row(f"the same beside {STUCK} tasks of one that never answers", ill),
+        {"what": "slower by, %", "figure": 100 * slower},
+    ]
+
+
+@contextlib.contextmanager
+def _silent(proxy: Proxy, due: float) -> Iterator[None]:
+    """A node that does not answer from now on; entered when its tasks have become due."""
+    proxy.silent = True
+    time.sleep(max(0.0, due + 2 - time.monotonic()))
+    try:
+        yield
+    finally:
+        proxy.silent = False
+        time.sleep(15)  # its tasks are planned now, which is nothing to be measured
+
+
+def _task(hosts: list[str], **schedule: Any) -> dict[str, Any]:
+    spec = {"schema": 2, "duration": "PT1S", "host": hosts}
+    return {"schema": 1, "test": {"type": "idle", "spec": spec}, "schedule": schedule}
+
+
+def _planned(base: str) -> float:
+    """Milliseconds from posting a repeating task of those who are well until its runs of a day are agreed."""
+    began = time.perf_counter()
+    task = post(base, "/tasks", _task([LEAD, *WELL], start="PT1H", repeat=f"PT{24 // RUNS}H"))
+    while _detail(task)["runs"] < RUNS:
+        time.sleep(0.02)
+    took = (time.perf_counter() - began) * 1000
+    urllib.request.urlopen(urllib.request.Request(task, method="DELETE"), timeout=30).close()
+    return took
+
+
+def _detail(task: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{task}?detail=1", timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)["detail"]
+        return found
+
+
+def _row(what: str, times: list[float]) -> dict[str, Any]:
+    return {"what": what, "p50 ms": percentile(times, 50), "p95 ms": percentile(times, 95)}

@@ -1,0 +1,126 @@
+"""A history sorted for its judge: what was written of every run, task and errand, in the order of writing."""
+
+import dataclasses
+import datetime as dt
+import json
+import zlib
+from collections import defaultdict
+from typing import Any
+
+from tests.acceptance.history.simulation import History
+from tests.acceptance.history.tables import Change
+from tests.acceptance.history.world import BEGINNING
+
+FINAL = {"finished", "failed", "missed", "nonstart", "preempted", "canceled", "overdue"}
+
+
+def instant(text: str) -> float:
+    """A time as it is stored, in seconds from the beginning."""
+    return (dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") - BEGINNING).total_seconds()
+
+
+@dataclasses.dataclass
+class Life:
+    """One run at one node: what was written of it, by when; ``gone`` is how it was deleted, if it was."""
+
+    node: str
+    task: str
+    run: str
+    written: list[tuple[float, dict[str, Any]]] = dataclasses.field(default_factory=list)
+    gone: str | None = None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it is a result that a tool streamed, kept as a run of no length."""
+        return bool(self.last["start"] == self.last["end"])
+
+    @property
+    def name(self) -> str:
+        return f"run {self.run[:8]} of {self.task[:8]} at {self.node}"
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return self.written[-1][1]
+
+    @property
+    def state(self) -> str:
+        return str(self.last["state"])
+
+    @property
+    def start(self) -> float:
+        return instant(self.last["start"])
+
+    @property
+    def planned_end(self) -> float:
+        """Its end as it was placed; it may have been over before."""
+        return instant(self.written[0][1]["end"])
+
+    @property
+    def states(self) -> list[tuple[float, str]]:
+        """Its states by when they were entered."""
+        found: list[tuple[float, str]] = []
+        for when, item in self.written:
+            if not found or found[-1][1] != item["state"]:
+                found.append((when, item["state"]))
+        return found
+
+    @property
+    def documents(self) -> dict[str, Any]:
+        return documents(self.last)
+
+    def was_told_by(self, instant: float) -> bool:
+        """Whether it had everybody's data by then."""
+        written = (item for when, item in self.written if when <= instant)
+        return any(documents(item)["participant_data_full"] for item in written)
+
+
+def documents(item: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(zlib.decompress(item["documents"]))
+    return found
+
+
+class Case:
+    """A history, sorted by runs and tasks."""
+
+    def __init__(self, history: History):
+        self.history = history
+        self.lives: dict[tuple[str, str], Life] = {}
+        self.tasks: dict[tuple[str, str], dict[str, Any]] = {}
+        self.errands: dict[str, dict[str, Any]] = {}
+        self.ghosts: list[str] = []
+        for change in history.changes:
+            self._sort(change)
+        self._by_task: dict[tuple[str, str], list[Life]] = defaultdict(list)
+        for life in self.lives.values():
+            self._by_task[life.node, life.task].append(life)
+
+    def _sort(self, change: Change) -> None:
+        item = change.new or change.old
+        if item is None:
+            return  # what was gone was deleted again
+        if change.old is None and change.how.partition(" ")[2].startswith("Update ") and "entry" not in item:
+            self.ghosts.append(f"{change.how} made half an item of what was gone: {item}")
+            return
+        match change.table.partition("-")[2]:
+            case "runs":
+                node, task = item["task"].split("#")
+                life = self.lives.setdefault((node, item["run"]), Life(node, task, item["run"]))
+                if change.new is None:
+                    life.gone = change.how
+                else:
+                    life.written.append((change.at, change.new))
+                    life.gone = None
+            case "tasks":
+                self.tasks[tuple(item["task"].split("#"))] = item  # type: ignore[index]
+            case "errands" if change.new is None:
+                self.errands.pop(item["errand"], None)
+            case "errands":
+                self.errands[item["errand"]] = item
+
+    def streams(self, life: Life) -> bool:
+        """Whether it is the run of a tool that streams its results, and none of those."""
+        body = json.loads(self.tasks[life.node, life.task]["body"])
+        return bool(body["class"] == "background-multi") and not life.is_streamed
+
+    def of(self, node: str, task: str) -> list[Life]:
+        return self._by_task[node, task]

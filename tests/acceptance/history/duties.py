@@ -1,0 +1,114 @@
+"""Rules of a history for what is to be done once, by one alone, and in the end: see ``judge.py``."""
+
+import itertools
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from tests.acceptance.history.case import FINAL, Case, instant
+from tests.acceptance.history.work import STEP
+from tests.acceptance.history.world import BEGINNING
+
+LATE = 5 * 60
+"""Seconds after which what is due has been looked at, where nothing is wrong."""
+RESUMED = 5 * 60
+"""Seconds within which what streams is carried on: a lease, a tick or two, and what comes twice."""
+
+
+def _final_is_final(case: Case) -> Iterator[str]:
+    """What has come to its end, and been explained, is not undone as if it had never been."""
+    for life in case.lives.values():
+        if life.gone == "Transact Delete runs" and life.state in FINAL:
+            yield f"{life.name} was {life.state} and then undone"
+
+
+def _given_back(case: Case) -> Iterator[str]:
+    """Time that was given back is not taken again, and what is forgotten leaves nothing in the calendar."""
+    for change in case.history.changes:
+        if not change.table.endswith("-timeline") or change.new is None or change.new["entry"] == "guard":
+            continue
+        if "start" not in change.new:
+            yield f"{change.how} left half an entry: {change.new}"
+        elif change.old is not None and change.new["end"] > change.old["end"]:
+            yield f"{change.how} took time again that {change.new['run'][:8]} had given back"
+
+
+def _done_by_one(case: Case) -> Iterator[str]:
+    """No two planners have a shard at a time, and a run is sent to a runner once, but for what streams."""
+    for change in case.history.changes:
+        overtaken = change.table.endswith("-node") and change.old and change.new
+        if not overtaken or "#plan-shard-" not in change.new["name"]:
+            continue
+        if change.old["expires"] > BEGINNING.timestamp() + change.at:
+            yield f"{change.new['name']} was taken from its planner at {change.at:.3f}"
+    sent = Counter((node, message["run"]) for node, queue, message in case.history.sent if queue == "runs")
+    for place, times in sent.items():
+        if times > 1 and not (place in case.lives and case.streams(case.lives[place])):
+            yield f"run {place[1][:8]} was sent {times} times by {place[0]}"
+
+
+def _at_rest(case: Case) -> Iterator[str]:
+    """In the end the planner has nothing before it that it should have looked at, or need not look at."""
+    for (node, task), item in case.tasks.items():
+        waits = "#purge#" not in item["plan"]
+        if waits and not item["enabled"]:
+            yield f"task {task[:8]} at {node} was cancelled, and is to be planned"
+        if waits and instant(item["plan_at"]) < case.history.over_at - LATE:
+            yield f"task {task[:8]} at {node} was to be planned at {item['plan_at']}"
+
+
+def _streamed(case: Case) -> Iterator[str]:
+    """Each result that a tool was told is kept is there once, and none twice."""
+    rows = [life for life in case.lives.values() if life.is_streamed]
+    kept = Counter((life.node, *_place(life.documents["result_merged"])) for life in rows)
+    for place in (place for place, times in kept.items() if times > 1):
+        yield f"the result {place} is there more than once"
+    for place in set(case.history.notes.emitted) - set(kept):
+        yield f"the result {place} is lost"
+    by_run = defaultdict(list)
+    for done in case.history.notes.performances:
+        if done.scheduling_class == "background-multi":
+            by_run[done.node, done.run].append(done)
+    for those in by_run.values():
+        for one, other in itertools.pairwise(sorted(those, key=lambda done: done.began)):
+            if other.began < one.ended:
+                yield f"{one} and {other} streamed at the same time"
+
+
+def _place(result: dict[str, Any]) -> tuple[str, int]:
+    return result["run"], int(result["number"])
+
+
+def _carried_on(case: Case) -> Iterator[str]:
+    """What streams is at it to its end once there are no faults any more, whatever happened before."""
+    for life in case.lives.values():
+        kept = life.gone is None and case.tasks[life.node, life.task]["enabled"]
+        if not kept or not case.streams(life) or life.planned_end < case.history.calm_at + RESUMED:
+            continue
+        if life.documents.get("reason"):  # missed while paused, or never agreed on
+            continue
+        last = max(
+            (
+                number
+                for node, run, number in case.history.notes.emitted
+                if run == life.run and node == life.node
+            ),
+            default=0,
+        )
+        if life.state != "finished" or last != (life.planned_end - life.start - 1) // STEP:
+            yield f"{life.name} is {life.state}, and streamed {last} results"
+
+
+def _archived(case: Case) -> Iterator[str]:
+    """All that was to be delivered was, but for what was forgotten meanwhile."""
+    delivered = set(case.history.notes.archived)
+    for (node, run), life in case.lives.items():
+        body = json.loads(case.tasks[node, life.task]["body"])
+        archives = body["document"].get("archives") and (body["participant"] == 0 or life.is_streamed)
+        ended = life.state in ("finished", "failed") and life.documents.get("result_merged")
+        if archives and ended and life.gone is None and (node, run) not in delivered:
+            yield f"{life.name} was never archived"
+
+
+RULES = (_final_is_final, _given_back, _done_by_one, _at_rest, _streamed, _carried_on, _archived)
