@@ -28,7 +28,7 @@ from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
-from chalicelib.service import archiving, debugging, heartbeats, planning, running
+from chalicelib.service import archiving, debugging, dispatching, heartbeats, planning, running
 from chalicelib.settings import acting_as, handling, served
 from chalicelib.ticks import archive, dispatch, plan, reap
 
@@ -161,7 +161,7 @@ def ask_peers(event: Any) -> None:
 def run(event: Any) -> None:
     for message in heartbeats.taken(queues.RUNS, event):
         with handling(message):
-            running.run(message["task"], message["run"], Machine())
+            running.run(message["task"], message["run"], Machine(), dispatching.handed_over(message))
 
 
 @app.on_sqs_message(queue=queues.DELIVERIES.full_name, batch_size=1, name="deliver")

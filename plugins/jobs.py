@@ -65,6 +65,13 @@ class Job:
     participant_data: Sequence[JSON] = ()
     emit: Callable[[JSON], None] = lambda result: None
     """Hand over one result of a test that streams them; each becomes a run of its own."""
+    since: dt.datetime | None = None
+    """Where another runner had the run before and handed it over: the results up to here are stored."""
+
+    @property
+    def begins(self) -> dt.datetime:
+        """The instant after which results that stream are this job's to emit."""
+        return self.since or self.host.now()
 
     def wait_for_start(self) -> None:
         self.host.sleep_until(self.start)

@@ -1,11 +1,12 @@
 """Sending runs to their runner, a little before they start."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import format_timestamp, parse_timestamp
 from chalicelib.outside import queues
 
 AHEAD = dt.timedelta(seconds=120)
@@ -33,3 +34,13 @@ def send(runs: Iterable[Run], now: dt.datetime) -> None:
     """
     marked = (run for run in runs if run.dispatched and run.state is State.PENDING)
     queues.send_many(queues.RUNS, [message(run.task, run.uuid, run.start, now) for run in marked])
+
+
+def hand_over(run: Run, came_to: dt.datetime) -> None:
+    """Send a run that streams its results to another runner, and say how far the last one came."""
+    queues.send(queues.RUNS, {"task": run.task, "run": run.uuid, "since": format_timestamp(came_to)})
+
+
+def handed_over(message: Mapping[str, JSON]) -> dt.datetime | None:
+    """How far the runner before came, where a message hands a run over."""
+    return parse_timestamp(message["since"]) if "since" in message else None

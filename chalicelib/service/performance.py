@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime as dt
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,10 +45,12 @@ class LocalResult:
         return cls(errors=f"The tool took longer than the {format_duration(run.duration)} planned for it")
 
 
-def perform(task: Task, run: Run, machine: Machine, emit: Callable[[JSON], None]) -> LocalResult:
+def perform(
+    task: Task, run: Run, machine: Machine, emit: Callable[[JSON], None], since: dt.datetime | None = None
+) -> LocalResult:
     """Run the task's tool. Never raises: a failed measurement is a result.
 
-    ``emit`` takes the results of a tool that streams them.
+    ``emit`` takes the results of a tool that streams them; those up to ``since`` are there already.
     """
     tool = registry.tools()[task.tool]
     job = Job(
@@ -58,6 +61,7 @@ def perform(task: Task, run: Run, machine: Machine, emit: Callable[[JSON], None]
         duration=run.duration,
         participant=task.participant,
         participant_data=run.documents.participant_data_full or (),
+        since=since,
     )
     try:
         with contextlib.ExitStack() as environment:

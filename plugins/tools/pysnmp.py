@@ -100,11 +100,13 @@ def _stream(job: Job, session: _snmp_session.Session, oids: list[str]) -> list[J
 def _due(job: Job) -> Iterator[int]:
     """The numbers of the polls, each when its time has come. Raises PluginFailed when time is up before.
 
-    A run that begins late, because it was started again, has the polls that are left.
+    A run that was handed over has those that are left; one that was started again late, that of the period
+    it begins in, too.
     """
-    period, begun = _period(job.spec) * SECOND, job.host.now()
+    period = _period(job.spec) * SECOND
+    first = job.since or job.host.now() - period
     for number in range(_polls(job.spec)):
-        if period and job.start + (number + 1) * period <= begun:
+        if period and job.start + number * period <= first:
             continue
         job.host.sleep_until(job.start + number * period)
         if _left(job) <= 0:

@@ -31,10 +31,10 @@ def run(job: Job) -> JSON:
     """
     whole, step = parse_duration(job.spec["duration"]), interval(job.spec)
     job.wait_for_start()
-    begun = job.host.now()
+    begun = job.begins
     slept = ZERO
     for number in range(1, whole // step + 1):
-        if job.start + number * step < begun:
+        if job.start + number * step <= begun:
             continue
         job.host.sleep_until(job.start + number * step)
         slept += step

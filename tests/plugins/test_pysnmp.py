@@ -169,6 +169,18 @@ def test_a_run_started_again_has_the_polls_that_are_left() -> None:
     assert [each["data"][0][0]["seq_num"] for each in emitted] == [2, 3]
 
 
+@pytest.mark.usefixtures("agent")
+def test_a_run_handed_over_has_the_polls_that_nobody_made() -> None:
+    spec = {**SPEC, "oid": [SYS_UP_TIME], "polls": 4, "period": 5}
+    emitted: list[dict[str, Any]] = []
+    host = FakeHost()
+    host.time = at(13)
+
+    pysnmp.run(job(pysnmp.TOOL, spec, host, test="snmpgetbgm", emit=emitted.append, since=at(3)))
+
+    assert [each["data"][0][0]["seq_num"] for each in emitted] == [1, 2, 3]
+
+
 @pytest.mark.usefixtures("silence")
 def test_a_poll_that_fails_is_told_and_the_next_is_made() -> None:
     spec = {**SPEC, "oid": [SYS_UP_TIME], "polls": 2, "period": 5}

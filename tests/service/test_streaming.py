@@ -10,9 +10,9 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.outside import queues
-from chalicelib.service import cancelling, running, tasking
+from chalicelib.service import cancelling, dispatching, running, tasking, watching
 from chalicelib.service.placing import place_next
-from chalicelib.service.running import LEASE
+from chalicelib.service.watching import LEASE
 from chalicelib.settings import forget_settings
 from chalicelib.store import runs, tasks
 from chalicelib.store.booking import New
@@ -36,12 +36,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         found.extend(message for message, _ in messages if queue is queues.RUNS)
 
     monkeypatch.setattr(queues, "send_many", send_many)
+    monkeypatch.setattr(queues, "send", lambda queue, message: send_many(queue, [(message, SECOND)]))
     return found
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(watching, "WATCH_EVERY", 0.05)
 
 
 @pytest.fixture
@@ -131,8 +132,8 @@ def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = running.begin(owner, run, at(1))
     assert begun is not None
 
-    assert running._held(owner, begun, at(1) + LEASE / 2) == begun
-    renewed = running._held(owner, begun, at(1) + LEASE * 0.6)
+    assert watching._held(owner, begun, at(1) + LEASE / 2) == begun
+    renewed = watching._held(owner, begun, at(1) + LEASE * 0.6)
     assert renewed is not None
     assert renewed.leased_until == at(1) + LEASE * 1.6
     assert not runs.get(owner.uuid, run.uuid).is_abandoned(at(1) + LEASE)
@@ -141,17 +142,18 @@ def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("on_lambda")
 def test_who_has_not_so_long_to_live_hands_over(sent: list[dict[str, Any]]) -> None:
     owner, run = streaming()
-    sent.clear()
+    message: dict[str, Any] = {}
     now = NOON
 
     while runs.get(owner.uuid, run.uuid).state is not State.FINISHED:
+        sent.clear()
         over = now + seconds(240)
         machine = stuck(now, over) if over < run.end else FakeMachine(now)
-        running.run(owner.uuid, run.uuid, machine)
-        now = over
+        running.run(owner.uuid, run.uuid, machine, dispatching.handed_over(message))
+        message, now = sent[-1] if sent else {}, over + 10 * SECOND
 
-    assert sent == [{"task": owner.uuid, "run": run.uuid}] * 2
-    assert streamed(owner) == minutes(*range(1, 11))
+    # What was due while nobody had the run came late, but it came.
+    assert streamed(owner) == [*minutes(1, 2, 3), at(250), *minutes(*range(5, 11))]
     assert tasks.get(owner.uuid).runs_started == 1
 
 

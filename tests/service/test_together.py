@@ -11,7 +11,7 @@ from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, UTC
 from chalicelib.outside.peers import Call
-from chalicelib.service import collecting, running
+from chalicelib.service import collecting, running, watching
 from chalicelib.store import errands, runs, tasks
 from tests.party import Party, answering, down, gathered, silent
 from tests.service.machines import FakeMachine
@@ -136,7 +136,7 @@ def test_a_lead_whose_own_tool_was_stopped_still_waits_for_the_others(
     uuid = posted(party, idle(LEAD, OTHER))
     (run,) = runs_at(party, LEAD, uuid)
     machine = FakeMachine(run.start)
-    monkeypatch.setattr(running, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(watching, "WATCH_EVERY", 0.05)
     monkeypatch.setattr(collecting, "RESULTS", 1.2)
 
     def sleep_too_long() -> None:

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.acceptance.history.case import FINAL, Case, instant
@@ -66,14 +66,19 @@ def _streamed(case: Case) -> Iterator[str]:
         yield f"the result {place} is there more than once"
     for place in set(case.history.notes.emitted) - set(kept):
         yield f"the result {place} is lost"
+    done = case.history.notes.performances
+    for one, other in _neighbours(each for each in done if each.scheduling_class == "background-multi"):
+        if other.began < one.ended:
+            yield f"{one} and {other} streamed at the same time"
+
+
+def _neighbours(done: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """What was done of the same run, each with what was begun next."""
     by_run = defaultdict(list)
-    for done in case.history.notes.performances:
-        if done.scheduling_class == "background-multi":
-            by_run[done.node, done.run].append(done)
+    for each in done:
+        by_run[each.node, each.run].append(each)
     for those in by_run.values():
-        for one, other in itertools.pairwise(sorted(those, key=lambda done: done.began)):
-            if other.began < one.ended:
-                yield f"{one} and {other} streamed at the same time"
+        yield from itertools.pairwise(sorted(those, key=lambda each: each.began))
 
 
 def _place(result: dict[str, Any]) -> tuple[str, int]:
@@ -101,8 +106,12 @@ def _carried_on(case: Case) -> Iterator[str]:
 
 
 def _archived(case: Case) -> Iterator[str]:
-    """All that was to be delivered was, but for what was forgotten meanwhile."""
-    delivered = set(case.history.notes.archived)
+    """All that was to be delivered was, but for what was forgotten; and never by two at a time."""
+    attempts = case.history.notes.attempts
+    delivered = {(attempt.node, attempt.run) for attempt in attempts if attempt.archived}
+    for one, other in _neighbours(attempts):
+        if other.began < one.ended:
+            yield f"{one} and {other} were made at the same time"
     for (node, run), life in case.lives.items():
         body = json.loads(case.tasks[node, life.task]["body"])
         archives = body["document"].get("archives") and (body["participant"] == 0 or life.is_streamed)

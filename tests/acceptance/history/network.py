@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
 from chalicelib.outside import queues
 from chalicelib.outside.peers import Call, Reply
-from chalicelib.service import archiving, planning, running
+from chalicelib.service import archiving, dispatching, planning, running
 from chalicelib.settings import settings
 from chalicelib.ticks import plan
 from tests.acceptance.history.faults import Faults
@@ -74,9 +74,11 @@ class Network:
             return None
         silent = self._weather.strikes(faults.unanswered)
         late = draw.uniform(0, faults.latest) if self._weather.strikes(faults.late) else 0
-        for _ in range(1 + self._weather.strikes(faults.doubled)):
-            then = world.now + way + late + draw.uniform(0, 0.1)
-            world.at(then, lambda: self._arrive(exchange.call, caller, silent, answer))
+        times = [late]
+        if self._weather.strikes(faults.doubled):
+            times.append(late + draw.choice([0.1, 60]) * draw.random())
+        for after in times:
+            world.at(world.now + way + after, lambda: self._arrive(exchange.call, caller, silent, answer))
         return None
 
     def _arrive(
@@ -146,7 +148,7 @@ class Queues:
                 archiving.deliver(message["run"], message["number"], now)
             case "runs":
                 machine = SimulatedMachine(self._world, message["run"])
-                running.run(message["task"], message["run"], machine)
+                running.run(message["task"], message["run"], machine, dispatching.handed_over(message))
 
     def _over(self, handler: Fiber, queue: queues.Queue, text: str) -> None:
         if handler.failure is None:

@@ -37,13 +37,24 @@ class Performance:
 
 
 @dataclasses.dataclass
+class Attempt:
+    """One attempt to archive a run, from when to when, and whether it was archived."""
+
+    node: str
+    run: str
+    began: float
+    ended: float
+    archived: bool = False
+
+
+@dataclasses.dataclass
 class Notes:
     """What tool and archiver did: ``emitted`` are the (node, run, number) of results that streamed and were
-    taken, ``archived`` the (node, run) that were delivered."""
+    taken."""
 
     performances: list[Performance] = dataclasses.field(default_factory=list)
     emitted: list[tuple[str, str, int]] = dataclasses.field(default_factory=list)
-    archived: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    attempts: list[Attempt] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +105,11 @@ def _tool(world: World, notes: Notes) -> Tool:
             raise PluginFailed("It came to nothing")
 
     def _stream(job: Job, noted: Performance) -> None:
-        begun, length = job.host.now(), parse_duration(job.spec["duration"])
+        begun, length = job.begins, parse_duration(job.spec["duration"])
         noted.ended = noted.end
         for number in range(1, length // (STEP * SECOND) + 1):
             due = job.start + number * STEP * SECOND
-            if due >= begun:
+            if due > begun:
                 job.host.sleep_until(due)
                 job.emit({"run": noted.run, "number": number, "succeeded": True})
                 notes.emitted.append((noted.node, noted.run, number))
@@ -119,11 +130,14 @@ def _archiver(world: World, notes: Notes) -> Archiver:
     """An archiver that often has to be asked again."""
 
     def deliver(parcel: Parcel) -> Outcome:
-        world.sleep(world.chance.uniform(0.1, 5))
-        if world.chance.random() < 0.3:
-            return Outcome(False, "Not now", 10 * SECOND)
-        notes.archived.append((current().node, parcel.result["id"]))
-        return Outcome(True)
+        attempt = Attempt(current().node, parcel.result["id"], world.now, world.now)
+        notes.attempts.append(attempt)
+        try:
+            world.sleep(world.chance.uniform(0.1, 5))
+        finally:
+            attempt.ended = world.now
+        attempt.archived = world.chance.random() > 0.3
+        return Outcome(True) if attempt.archived else Outcome(False, "Not now", 10 * SECOND)
 
     return Archiver(
         name="noting", description="Note what comes", data={1: {"type": "object"}}, deliver=deliver
@@ -179,8 +193,8 @@ def _order(chance: random.Random, lead: str, nodes: Sequence[str], name: str, wi
         document["archives"] = [{"schema": 2, "archiver": "noting", "data": {}, "runs": "all"}]
     # Many at a time, since they are to get into each other's way.
     posted = chance.randrange(0, int(within), 300) + chance.uniform(0, 3)
-    soon = chance.choice([10, 120, within])
-    cancelled = posted + chance.uniform(0, soon) if chance.random() < 0.2 else None
+    soon = chance.choice([3, 10, 120, within])
+    cancelled = posted + chance.uniform(0, soon) if chance.random() < 0.25 else None
     return Order(document, lead, posted, cancelled)
 
 

@@ -217,7 +217,7 @@ def standing_in(world: World) -> Iterator[None]:
         for module in _PAGES:
             patch.setattr(f"chalicelib.api.{module}.time", clock)
         patch.setattr("chalicelib.api.request.dt", types.SimpleNamespace(datetime=now))
-        patch.setattr("chalicelib.service.running.threading", types.SimpleNamespace(Thread=_thread(world)))
+        patch.setattr("chalicelib.service.watching.threading", types.SimpleNamespace(Thread=_thread(world)))
         patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=drawn.getrandbits(128), version=4))
         random.seed(drawn.random())
         yield
