@@ -25,11 +25,13 @@ LOG = logging.getLogger(__name__)
 def run(task_uuid: str, run_uuid: str, machine: Machine, since: dt.datetime | None = None) -> None:
     """Do a run's whole work, if it is still to be done, and store what came of it.
 
-    ``since`` says how far the runner came that had it before and handed it over.
+    ``since`` says how far the runner came that had it before and handed it over. A message that says so and
+    is late, the run having gone on from there, is none for anybody.
     """
     try:
         task, found = tasks.get(task_uuid), runs.get(task_uuid, run_uuid)
-        begun = begin(task, found, machine.now())
+        handed_over = since is None or since == found.leased_until
+        begun = begin(task, found, machine.now()) if handed_over else None
     except (NotFound, StaleRun) as gone:
         LOG.info("Nothing to run: %s", gone)
         return

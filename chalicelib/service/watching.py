@@ -52,7 +52,7 @@ def perform_watched(task: Task, run: Run, machine: Machine, since: dt.datetime |
         return
     tool.stop()
     if machine.now() < limit:
-        _hand_over(run, tool, machine.now())
+        _hand_over(run, tool)
     else:
         # Anew, since the results of the others may have to be waited for.
         results.conclude(task, run, LocalResult.too_late(run), machine.anew())
@@ -115,7 +115,7 @@ def _end_of_life(task: Task, now: dt.datetime) -> dt.datetime | None:
     return now + longest * SECOND if longest and task.is_multi_result else None
 
 
-def _hand_over(run: Run, tool: _ToolAtWork, now: dt.datetime) -> None:
+def _hand_over(run: Run, tool: _ToolAtWork) -> None:
     """Leave the rest of a run to another runner.
 
     The reaper sends for one should the message be lost, or the tool not have stopped before the lease runs
@@ -124,7 +124,7 @@ def _hand_over(run: Run, tool: _ToolAtWork, now: dt.datetime) -> None:
     if tool.is_alive():
         return
     try:
-        runs.change(run.evolve(leased_until=now))
+        runs.change(run.evolve(leased_until=tool.came_to))
     except StaleRun:
         LOG.info("Run %s was cancelled, or taken over", run.uuid)
         return

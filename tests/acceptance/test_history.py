@@ -8,6 +8,7 @@ What a seed breaks, it breaks again: the failure names it. With HISTORY_SOAK=1 a
 import os
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -31,13 +32,22 @@ SOAK = bool(os.environ.get("HISTORY_SOAK"))
 GUARDED = {
     "Transact Update timeline": "nobody else booked the time meanwhile",
     "PutItem Put runs": "nobody else changed the run meanwhile",
-    "Transact Update tasks": "nobody else placed a run of the task meanwhile",
+    "UpdateItem Update runs": "a run is sent to its runner once",
+    "PutItem Put deliveries": "nobody else attempts the delivery",
+    "PutItem Put node": "nobody else plans the shard",
+    "Transact Update tasks": "nobody else placed a run of the task meanwhile, or cancelled it",
+    "UpdateItem Update tasks": "a task that is to be planned later was not cancelled meanwhile",
+    "Transact Put runs": "a run that is asked for twice is there once",
+    "Transact Put tasks": "a task that is posted twice is there once",
+    "Transact Delete runs": "a run that is taken back did not come to its end meanwhile",
     "DeleteItem Delete runs": "a run that is forgotten did not begin meanwhile",
     "UpdateItem Update errands": "an errand that is explained is still to be done",
 }
-"""Conditions that nothing else stands in for, and what each of them says.
+"""The conditions of writes, and what each of them says.
 
-One of the others left out shows in no history here: another condition then held, or it only saves work.
+Not among them, since no history of an hour gets so far: that a task which is forgotten after two days was
+not given a run in that instant, that a shard's lease is given back by nobody who outlived it, and that time
+given back twice stays so, which tests/store/test_booking.py sees to.
 """
 
 MISTAKES: dict[str, tuple[str, Any]] = {
@@ -53,6 +63,9 @@ MISTAKES: dict[str, tuple[str, Any]] = {
     ),
     "nobody gives up what waits too long": ("ticks.reap.give_up", lambda *_: None),
     "an errand is done however it was answered": ("domain.errand.Errand.is_done", lambda *_: True),
+    "what its runner left is carried on by nobody": ("domain.run.Run.is_abandoned", lambda *_: False),
+    "a runner at work does not say so": ("service.watching._held", lambda _, run, __: run),
+    "an attempt that never reports is not made again": ("domain.delivery.PATIENCE", timedelta(days=1)),
     "what was given up is forgotten": (
         "ticks.reap.results.give_up",
         lambda run, *_: runs.delete(run),
@@ -68,7 +81,7 @@ def some(known: Mapping[str, Any], most: int) -> list[str]:
 
 def found_out(without: str | None = None) -> bool:
     """Whether some history breaks a rule."""
-    plays = ((scale, seed) for seed in range(TRIES) for scale in (ALONE, CROWD))
+    plays = ((scale, seed) for seed in range(TRIES) for scale in (ALONE, CROWD, SCALE))
     return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
 

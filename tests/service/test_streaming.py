@@ -157,6 +157,18 @@ def test_who_has_not_so_long_to_live_hands_over(sent: list[dict[str, Any]]) -> N
     assert tasks.get(owner.uuid).runs_started == 1
 
 
+def test_who_is_told_too_late_that_a_run_was_handed_over_leaves_it_alone() -> None:
+    owner, run = streaming()
+    begun = running.begin(owner, run, at(1))
+    assert begun is not None
+    runs.change(begun.evolve(leased_until=at(250)))
+
+    running.run(owner.uuid, run.uuid, FakeMachine(at(260)), since=at(130))
+
+    assert streamed(owner) == []
+    assert runs.get(owner.uuid, run.uuid).is_abandoned(at(260))
+
+
 def test_whose_run_was_taken_over_stops_and_stores_nothing(sent: list[dict[str, Any]]) -> None:
     owner, run = streaming()
     machine = FakeMachine(NOON)
