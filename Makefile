@@ -51,7 +51,7 @@ soak: setup
 	HISTORY_SOAK=1 HISTORY_SEEDS=100 $(VENV)/python -m pytest -q -n $(WORKERS) tests/acceptance/test_history.py
 	HISTORY_SEEDS=1 HISTORY_NODES=20 HISTORY_TASKS=200 $(VENV)/python -m pytest -q tests/acceptance/test_history.py -k whatever
 	echo "Booking, alone and by sixteen planners, against a brute-force model: 100,000 steps each ..."
-	MODEL_STEPS=100000 $(VENV)/python -m pytest -q -n $(WORKERS) -o timeout=3600 \
+	MODEL_STEPS=100000 $(VENV)/python -m pytest -q -n $(WORKERS) -o timeout=7200 \
 		tests/domain/test_conflicts_against_a_model.py tests/acceptance/test_timeline_against_a_model.py
 	$(VENV)/python -m bench.soak
 

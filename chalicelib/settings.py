@@ -37,7 +37,7 @@ class Settings:
     bucket: str = "pscheduler-results"
     """Where results too large for a table go."""
     longest_run: int = 0
-    """Seconds a tool may take, all in all; 0 where nothing limits it. On Lambda 840."""
+    """Seconds a runner may take, all in all; 0 where nothing limits it. On Lambda 840."""
     origins: tuple[str, ...] = ()
     """Origins whose pages may use the API from a browser, separated by commas; * for all."""
     verify_tls: bool = True

@@ -87,22 +87,15 @@ def _place(result: dict[str, Any]) -> tuple[str, int]:
 
 def _carried_on(case: Case) -> Iterator[str]:
     """What streams is at it to its end once there are no faults any more, whatever happened before."""
-    for life in case.lives.values():
+    last = {(node, run): number for node, run, number in case.history.notes.emitted}  # each in their order
+    for place, life in case.lives.items():
         kept = life.gone is None and case.tasks[life.node, life.task]["enabled"]
         if not kept or not case.streams(life) or life.planned_end < case.history.calm_at + RESUMED:
             continue
         if life.documents.get("reason"):  # missed while paused, or never agreed on
             continue
-        last = max(
-            (
-                number
-                for node, run, number in case.history.notes.emitted
-                if run == life.run and node == life.node
-            ),
-            default=0,
-        )
-        if life.state != "finished" or last != (life.planned_end - life.start - 1) // STEP:
-            yield f"{life.name} is {life.state}, and streamed {last} results"
+        if life.state != "finished" or last.get(place) != (life.planned_end - life.start - 1) // STEP:
+            yield f"{life.name} is {life.state}, and streamed up to {last.get(place)}"
 
 
 def _archived(case: Case) -> Iterator[str]:
