@@ -5,6 +5,7 @@
 What a seed breaks, it breaks again: the failure names it. With HISTORY_SOAK=1 all mistakes are planted.
 """
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -88,7 +89,7 @@ def found_out(without: str | None = None) -> bool:
 def states(history: History) -> Counter[str]:
     """How many runs, at all nodes, ended how."""
     lives = Case(history).lives.values()
-    return Counter("forgotten" if life.gone else life.state for life in lives)
+    return Counter(life.state if life.is_kept else "forgotten" for life in lives)
 
 
 @pytest.mark.timeout(3600)
@@ -99,6 +100,15 @@ def test_nothing_is_lost_done_twice_or_left_unsaid_whatever_goes_wrong(seed: int
     assert violations(history) == []
     assert states(history)["finished"] > SCALE.nodes
     assert states(history)["missed"] > 0
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
+def test_nodes_of_one_deployment_keep_the_same_rules(seed: int) -> None:
+    history = simulate(seed, dataclasses.replace(SCALE, kin=True))
+
+    assert violations(history) == []
+    assert states(history)["finished"] > SCALE.nodes
 
 
 def test_without_trouble_every_run_that_has_time_is_performed() -> None:

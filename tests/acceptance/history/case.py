@@ -7,7 +7,7 @@ import zlib
 from collections import defaultdict
 from typing import Any
 
-from tests.acceptance.history.simulation import History
+from tests.acceptance.history.simulation import KEPT, History
 from tests.acceptance.history.tables import Change
 from tests.acceptance.history.world import BEGINNING
 
@@ -28,6 +28,13 @@ class Life:
     run: str
     written: list[tuple[float, dict[str, Any]]] = dataclasses.field(default_factory=list)
     gone: str | None = None
+    gone_at: float = 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is there, or came to its end and was forgotten when it was old."""
+        old = self.gone_at >= instant(self.last["end"]) + KEPT.total_seconds()
+        return self.gone is None or (old and self.state in FINAL)
 
     @property
     def is_streamed(self) -> bool:
@@ -106,7 +113,7 @@ class Case:
                 node, task = item["task"].split("#")
                 life = self.lives.setdefault((node, item["run"]), Life(node, task, item["run"]))
                 if change.new is None:
-                    life.gone = change.how
+                    life.gone, life.gone_at = change.how, change.at
                 else:
                     life.written.append((change.at, change.new))
                     life.gone = None

@@ -89,7 +89,7 @@ def _carried_on(case: Case) -> Iterator[str]:
     """What streams is at it to its end once there are no faults any more, whatever happened before."""
     last = {(node, run): number for node, run, number in case.history.notes.emitted}  # each in their order
     for place, life in case.lives.items():
-        kept = life.gone is None and case.tasks[life.node, life.task]["enabled"]
+        kept = life.is_kept and case.tasks[life.node, life.task]["enabled"]
         if not kept or not case.streams(life) or life.planned_end < case.history.calm_at + RESUMED:
             continue
         if life.documents.get("reason"):  # missed while paused, or never agreed on
@@ -109,7 +109,7 @@ def _archived(case: Case) -> Iterator[str]:
         body = json.loads(case.tasks[node, life.task]["body"])
         archives = body["document"].get("archives") and (body["participant"] == 0 or life.is_streamed)
         ended = life.state in ("finished", "failed") and life.documents.get("result_merged")
-        if archives and ended and life.gone is None and (node, run) not in delivered:
+        if archives and ended and life.is_kept and (node, run) not in delivered:
             yield f"{life.name} was never archived"
 
 

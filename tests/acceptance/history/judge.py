@@ -116,7 +116,7 @@ def _states(case: Case) -> Iterator[str]:
         ended = [state for _, state in life.states if state in FINAL]
         if life.gone is not None and life.state in ("running", "cleanup"):
             yield f"{life.name} was forgotten while it was {life.state}"
-        if life.gone is None and len(ended) != 1:
+        if life.is_kept and len(ended) != 1:
             yield f"{life.name} has {len(ended)} final states: {life.states}"
 
 
@@ -139,11 +139,12 @@ def _expected(case: Case) -> Iterator[str]:
         if item is None:
             yield f"task {task[:8]} was taken in by {order.lead} and is not there"
             continue
-        kept = [life for life in case.of(order.lead, task) if life.gone is None and not life.is_streamed]
+        kept = [life for life in case.of(order.lead, task) if life.is_kept and not life.is_streamed]
+        most = order.expected + (task in case.history.by_hand)
         if order.cancelled is None:
             if not item["enabled"]:
                 yield f"task {task[:8]} at {order.lead} was cancelled by nobody: {item.get('plan_reason')}"
-            elif len(kept) != order.expected:
+            elif not order.expected <= len(kept) <= most:
                 yield f"task {task[:8]} at {order.lead} has {len(kept)} of {order.expected} runs"
 
 
@@ -157,9 +158,9 @@ def _left_at_peers(case: Case) -> Iterator[str]:
         if item["enabled"] and (at_lead is None or not at_lead["enabled"]):
             yield f"task {task[:8]} is alive at {node}, not at its lead {lead}"
         for life in case.of(node, task):
-            if life.gone is None and not life.is_streamed and life.state not in ("nonstart", "canceled"):
+            if life.is_kept and not life.is_streamed and life.state not in ("nonstart", "canceled"):
                 theirs = case.lives.get((lead, life.run))
-                gone = theirs is None or theirs.gone is not None or theirs.state == "nonstart"
+                gone = theirs is None or not theirs.is_kept or theirs.state == "nonstart"
                 began = any(state == "running" for _, state in life.states)
                 if gone and not began and not (at_lead and not at_lead["enabled"]):
                     yield f"{life.name} is {life.state}; its lead gave it up"
@@ -200,7 +201,7 @@ def _performed_once(case: Case) -> Iterator[str]:
 def _explained(case: Case) -> Iterator[str]:
     """Whatever did not end by itself says why, with a code and a sentence."""
     for life in case.lives.values():
-        if life.gone is None and life.state in UNSUCCESSFUL:
+        if life.is_kept and life.state in UNSUCCESSFUL:
             reason = life.documents.get("reason") or {}
             if not (reason.get("code") and len(reason.get("message") or "") > 10):
                 yield f"{life.name} is {life.state} and does not say why: {reason}"

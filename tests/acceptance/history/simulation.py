@@ -39,23 +39,28 @@ TICKS: dict[str, tuple[Callable[..., Any], float]] = {
 """The clocks, with the seconds they may take (.chalice/config.json)."""
 QUIET = 40 * 60.0
 """Seconds without faults at the end: an errand to whom it says nothing takes 12 minutes and a few tries."""
+KEPT = 20 * 60 * work.SECOND
+"""After this long what is over is forgotten."""
 LIFE = 240
 """Seconds a runner lives, as if on Lambda: what takes longer is handed over."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
+    """How many nodes, tasks each, seconds of posting, of trouble; ``kin`` where one deployment serves all."""
+
     nodes: int = 4
     tasks: int = 10
     posting: float = 20 * 60
     trouble: float = 40 * 60
+    kin: bool = False
 
 
 @dataclasses.dataclass
 class History:
     """What was done and seen. ``posted`` has an order by the task it became, ``cancelled`` when that was.
 
-    ``calm_at`` is when the faults end.
+    ``by_hand`` are the tasks of which a client may have placed a run; ``calm_at`` is when the faults end.
     """
 
     seed: int
@@ -66,6 +71,7 @@ class History:
     posted: dict[str, Order] = dataclasses.field(default_factory=dict)
     refused: list[str] = dataclasses.field(default_factory=list)
     cancelled: dict[str, float] = dataclasses.field(default_factory=dict)
+    by_hand: set[str] = dataclasses.field(default_factory=set)
     broken: list[str] = dataclasses.field(default_factory=list)
     conditions: set[str] = dataclasses.field(default_factory=set)
     over_at: float = 0
@@ -150,10 +156,29 @@ class Simulation:
                 self.history.posted[uuid] = order
                 if order.cancelled is not None:
                     self.world.at(order.cancelled, lambda: self.cancel(uuid, order))
+                if order.by_hand is not None:
+                    self.world.at(order.by_hand, lambda: self.place(uuid, order))
             elif answers:
                 self.history.refused.append(f"{answers[0][0]} {answers[0][1]}")
 
         self.world.start(post, order.lead, PAGE).then.append(answered)
+
+    def place(self, uuid: str, order: Order) -> None:
+        """Ask for a run of a task, as a client does."""
+        if order.lead in self.weather.off:
+            return
+        start = self.world.moment() + work.SECOND * self.world.chance.randint(5, 60)
+        target = f"/pscheduler/tasks/{uuid}/runs?key={work.KEY}"
+
+        def post() -> None:
+            status, _ = self.party.request(
+                order.lead, "POST", target, {"start-time": start.isoformat()}, CLIENT
+            )
+            if status != 200:
+                self.history.by_hand.discard(uuid)
+
+        self.history.by_hand.add(uuid)  # perhaps: not every answer is heard
+        self.world.start(post, order.lead, PAGE)
 
     def cancel(self, uuid: str, order: Order) -> None:
         """Cancel a task, again until that was answered."""
@@ -235,6 +260,10 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
     logging.getLogger("chalicelib").addHandler(handler)
     with pytest.MonkeyPatch.context() as patch, peers.use(network), standing_in(simulation.world):
         patch.setenv("PSCHEDULER_LONGEST_RUN", str(LIFE))
+        for module in ("domain.task", "store.runs"):
+            patch.setattr(f"chalicelib.{module}.KEEP", KEPT)
+        if simulation.scale.kin:
+            patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))
         forget_settings()
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debugging, "_looked", [])

@@ -59,12 +59,14 @@ class Notes:
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """A task to be posted: what, at which node, when, and when it is cancelled, if ever."""
+    """A task to be posted: what, at which node, when, and when it is cancelled, or a run of it asked for, if
+    ever."""
 
     document: dict[str, Any]
     lead: str
     at: float
     cancelled: float | None
+    by_hand: float | None = None
 
     @property
     def expected(self) -> int:
@@ -195,7 +197,8 @@ def _order(chance: random.Random, lead: str, nodes: Sequence[str], name: str, wi
     posted = chance.randrange(0, int(within), 300) + chance.uniform(0, 3)
     soon = chance.choice([3, 10, 120, within])
     cancelled = posted + chance.uniform(0, soon) if chance.random() < 0.25 else None
-    return Order(document, lead, posted, cancelled)
+    by_hand = posted + chance.uniform(0, 2400) if chance.random() < 0.2 else None
+    return Order(document, lead, posted, cancelled, by_hand)
 
 
 def _schedule(chance: random.Random) -> dict[str, Any]:
