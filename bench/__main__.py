@@ -30,20 +30,16 @@ FEW, MANY = 100, 10_000
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Figures of a node on MiniStack.")
+    parser.add_argument("figures", nargs="*", help=f"which ones, if not all: {', '.join(FIGURES)}")
     parser.add_argument("--many", type=int, default=MANY, help="tasks and runs stored for the second costs")
-    parser.add_argument("--runs", type=int, default=20, help="runs whose lateness is measured")
+    parser.add_argument("--runs", type=int, default=200, help="runs whose lateness is measured")
     parser.add_argument("--tasks", type=int, default=planning.TASKS, help="repeating tasks to plan")
     given = parser.parse_args()
-    report: dict[str, Any] = {"imports": _imports()}
-    with serving() as (base, endpoint):
-        report["lateness"] = _lateness(base, given.runs)
-        report["load"] = _load(base)
-        report["costs"] = _costs(endpoint, given.many)
-        report["run costs"] = _run_costs(endpoint)
-        report["planning"] = _planning(endpoint, given.tasks)
-    report["together"] = _together()
-    report["sick"] = _sick()
-    print(json.dumps(report))
+    wanted = given.figures or list(FIGURES)
+    unknown = [name for name in wanted if name not in FIGURES]
+    if unknown:
+        parser.error(f"there are no figures called {', '.join(unknown)}")
+    print(json.dumps({name: FIGURES[name](given) for name in wanted}))
     return 0
 
 
@@ -55,7 +51,7 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
     print(f"\n{title}\n{tabulate(rows, headers='keys', floatfmt='.1f')}", flush=True)
 
 
-def _imports() -> list[dict[str, Any]]:
+def _imports(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Importing ...")
     rows = [{"import": what, "ms": time} for what, time in imports.imports().items()]
     rows.append({"import": "the registry's share of import app", "ms": imports.registry_share()})
@@ -63,23 +59,34 @@ def _imports() -> list[dict[str, Any]]:
     return rows
 
 
-def _lateness(base: str, runs: int) -> list[float]:
-    say(f"Starting {runs} runs ...")
-    late = sorted(lateness(base, runs))
+def _lateness(given: argparse.Namespace) -> list[float]:
+    say(f"Starting {given.runs} runs ...")
+    with serving() as (base, _):
+        late = sorted(lateness(base, given.runs))
     row = {
         "runs": len(late),
         "p50 ms": percentile(late, 50),
-        "p95 ms": percentile(late, 95),
+        "p99 ms": percentile(late, 99),
         "max ms": late[-1],
     }
     show("Start lateness", [row])
     return late
 
 
-def _load(base: str) -> list[dict[str, Any]]:
-    task = post(base, "/tasks", IDLE)
-    path = urllib.parse.urlsplit(task).path.removeprefix("/pscheduler")
-    calls = [
+def _load(_: argparse.Namespace) -> list[dict[str, Any]]:
+    rows = []
+    with serving() as (base, _endpoint):
+        for call in _calls(base):
+            for connections in (1, 4):
+                say(f"{call.name}, {connections} connections ...")
+                rows.append(dataclasses.asdict(load(base, call, connections)))
+    show("Load; times in ms", rows)
+    return rows
+
+
+def _calls(base: str) -> list[Call]:
+    path = urllib.parse.urlsplit(post(base, "/tasks", IDLE)).path.removeprefix("/pscheduler")
+    return [
         Call("GET /", "GET", _always("/")),
         Call("GET /tests", "GET", _always("/tests")),
         Call("GET spec/is-valid", "GET", _always(f"/tests/rtt/spec/is-valid?spec={SPEC}")),
@@ -88,39 +95,34 @@ def _load(base: str) -> list[dict[str, Any]]:
         Call("GET runtimes", "GET", _always(f"{path}/runtimes")),
         Call("POST runs", "POST", _always(f"{path}/runs"), _run_body),
     ]
-    rows = []
-    for call in calls:
-        for connections in (1, 4):
-            say(f"{call.name}, {connections} connections ...")
-            rows.append(dataclasses.asdict(load(base, call, connections)))
-    show("Load; times in ms", rows)
-    return rows
 
 
-def _together() -> list[dict[str, Any]]:
+def _together(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Two nodes ...")
     rows = together()
     show("Several participants", rows)
     return rows
 
 
-def _sick() -> list[dict[str, Any]]:
+def _sick(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Five nodes, one of them sick now and then ...")
     rows = sick()
     show("Beside a participant that accepts connections and never answers", rows)
     return rows
 
 
-def _run_costs(endpoint: str) -> list[dict[str, Any]]:
+def _run_costs(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Placing the runs of a day ...")
-    rows = planning.run_costs(endpoint)
+    with serving() as (_base, endpoint):
+        rows = planning.run_costs(endpoint)
     show("DynamoDB calls and capacity units a placed run, by class", rows)
     return rows
 
 
-def _planning(endpoint: str, tasks: int) -> list[dict[str, Any]]:
-    say(f"Planning {tasks} repeating tasks ...")
-    rows = planning.planning(endpoint, tasks)
+def _planning(given: argparse.Namespace) -> list[dict[str, Any]]:
+    say(f"Planning {given.tasks} repeating tasks ...")
+    with serving() as (_, endpoint):
+        rows = planning.planning(endpoint, given.tasks)
     show("Runs placed a second, exclusive ones of repeating tasks", rows)
     return rows
 
@@ -134,7 +136,14 @@ def _run_body() -> dict[str, str]:
     return {"start-time": start.isoformat(timespec="seconds")}
 
 
-def _costs(endpoint: str, many: int) -> list[dict[str, Any]]:
+def _costs(given: argparse.Namespace) -> list[dict[str, Any]]:
+    with serving() as (_, endpoint):
+        rows = _costs_of_requests(endpoint, given.many)
+    show("DynamoDB calls and capacity units a request, by tasks and runs stored", rows)
+    return rows
+
+
+def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
     """The costs of requests, asked in this process of tables of their own."""
     environment.set_environment(endpoint)
     os.environ["PSCHEDULER_PREFIX"] = "bench"
@@ -161,7 +170,7 @@ def _costs(endpoint: str, many: int) -> list[dict[str, Any]]:
         few = capacity.costs(client, calls)
         capacity.fill(model, many - FEW, say)
         lots = capacity.costs(client, {**calls, "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive())})
-    rows = [
+    return [
         {
             "request": name,
             f"calls at {FEW}": few[name].calls,
@@ -171,8 +180,6 @@ def _costs(endpoint: str, many: int) -> list[dict[str, Any]]:
         }
         for name in calls
     ]
-    show("DynamoDB calls and capacity units a request, by tasks and runs stored", rows)
-    return rows
 
 
 def _exclusive() -> dict[str, Any]:
@@ -181,6 +188,18 @@ def _exclusive() -> dict[str, Any]:
         "test": {"type": "idleex", "spec": {"duration": "PT1S"}},
         "schedule": {"start": "PT5H", "slip": "PT1H"},
     }
+
+
+FIGURES = {
+    "imports": _imports,
+    "lateness": _lateness,
+    "load": _load,
+    "costs": _costs,
+    "run-costs": _run_costs,
+    "planning": _planning,
+    "together": _together,
+    "sick": _sick,
+}
 
 
 if __name__ == "__main__":
