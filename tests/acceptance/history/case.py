@@ -87,12 +87,13 @@ def documents(item: dict[str, Any]) -> dict[str, Any]:
 
 
 class Case:
-    """A history, sorted by runs and tasks."""
+    """A history, sorted by runs and tasks; ``forgotten`` are the tasks that are no longer there."""
 
     def __init__(self, history: History):
         self.history = history
         self.lives: dict[tuple[str, str], Life] = {}
         self.tasks: dict[tuple[str, str], dict[str, Any]] = {}
+        self.forgotten: set[tuple[str, str]] = set()
         self.errands: dict[str, dict[str, Any]] = {}
         self.ghosts: list[str] = []
         for change in history.changes:
@@ -118,7 +119,9 @@ class Case:
                     life.written.append((change.at, change.new))
                     life.gone = None
             case "tasks":
-                self.tasks[tuple(item["task"].split("#"))] = item  # type: ignore[index]
+                node, task = item["task"].split("#")
+                self.tasks[node, task] = item
+                (self.forgotten.add if change.new is None else self.forgotten.discard)((node, task))
             case "errands" if change.new is None:
                 self.errands.pop(item["errand"], None)
             case "errands":

@@ -155,7 +155,8 @@ def _left_at_peers(case: Case) -> Iterator[str]:
         if node == lead:
             continue
         at_lead = case.tasks.get((lead, task))
-        if item["enabled"] and (at_lead is None or not at_lead["enabled"]):
+        there = item["enabled"] and (node, task) not in case.forgotten
+        if there and (at_lead is None or not at_lead["enabled"]):
             yield f"task {task[:8]} is alive at {node}, not at its lead {lead}"
         for life in case.of(node, task):
             if life.is_kept and not life.is_streamed and life.state not in ("nonstart", "canceled"):
