@@ -26,7 +26,8 @@ def give_up(task: Task, run: Run, now: dt.datetime) -> None:
     """
     if task.is_lead:
         errands.begin([withdrawal(task, host, now, run.uuid) for host in task.others.values()])
-        if not task.schedule.repeats and task.enabled and _planned_anew(task, run, now):
+        only = not task.schedule.repeats and task.progress.runs == 1
+        if only and task.enabled and _planned_anew(task, run, now):
             return
     results.give_up(run, State.NONSTART, INTERRUPTED if task.is_lead else NOT_TOLD)
     give_back(task, run, run.start)

@@ -12,8 +12,8 @@ from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.outside.peers import Call, Reply
+from chalicelib.service import coordinating, planning, running
 from chalicelib.service import errands as errand_service
-from chalicelib.service import planning, running
 from chalicelib.store import errands, runs, tasks, timeline
 from chalicelib.ticks import dispatch, plan, reap
 from plugins import registry
@@ -363,6 +363,22 @@ def crashing_after(calls: int) -> Callable[[Call], None]:
             raise Crash
 
     return fault
+
+
+def test_a_crash_over_a_further_run_takes_nothing_from_the_first(party: Party) -> None:
+    uuid = posted(party, idle(LEAD, OTHER))
+    (first,) = runs_at(party, LEAD, uuid)
+    party.faults.append(crashing_after(2))
+    with party.acting(LEAD), pytest.raises(Crash):
+        coordinating.place(tasks.get(uuid), first.start + seconds(60), now())
+    party.faults.clear()
+
+    with party.acting(LEAD):
+        reap.tick(first.start + seconds(60))
+        task = tasks.get(uuid)
+
+    assert (task.progress.runs, task.plan_at) == (2, None)
+    assert [run.state for run in runs_at(party, LEAD, uuid)][1] is State.NONSTART
 
 
 def occupied(party: Party, host: str) -> list[Any]:

@@ -21,12 +21,14 @@ def instant(text: str) -> float:
 
 @dataclasses.dataclass
 class Life:
-    """One run at one node: what was written of it, by when; ``gone`` is how it was deleted, if it was."""
+    """One run at one node: what was written of it, by when; ``placed`` is how often it was, and not
+    undone, ``gone`` how it was deleted, if it was."""
 
     node: str
     task: str
     run: str
     written: list[tuple[float, dict[str, Any]]] = dataclasses.field(default_factory=list)
+    placed: int = 0
     gone: str | None = None
     gone_at: float = 0
 
@@ -114,8 +116,10 @@ class Case:
                 node, task = item["task"].split("#")
                 life = self.lives.setdefault((node, item["run"]), Life(node, task, item["run"]))
                 if change.new is None:
+                    life.placed -= change.how == "Transact Delete runs"
                     life.gone, life.gone_at = change.how, change.at
                 else:
+                    life.placed += change.old is None
                     life.written.append((change.at, change.new))
                     life.gone = None
             case "tasks":

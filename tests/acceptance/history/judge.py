@@ -124,9 +124,9 @@ def _counts(case: Case) -> Iterator[str]:
     """A task counts what was placed of it, be it forgotten since, but not what was undone."""
     for (node, task), item in case.tasks.items():
         lives = case.of(node, task)
-        placed = [life for life in lives if life.gone != "Transact Delete runs"]
-        if item["runs"] != len(placed):
-            yield f"task {task[:8]} at {node} counts {item['runs']:g} runs; {len(placed)} were placed"
+        placed = sum(life.placed for life in lives)
+        if item["runs"] != placed:
+            yield f"task {task[:8]} at {node} counts {item['runs']:g} runs; {placed} were placed"
         begun = [life for life in lives if any(state == "running" for _, state in life.states)]
         if item["runs_started"] > len(begun):
             yield f"task {task[:8]} at {node} counts {item['runs_started']:g} started; {len(begun)} were"
