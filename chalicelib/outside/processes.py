@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -157,7 +159,7 @@ def _start(
 ) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(  # noqa: S603 - argv is a list, no shell reads it
-            list(argv),
+            [*_dying_with_us(argv[0], env.get("PATH")), *argv],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -167,6 +169,27 @@ def _start(
         )
     except (OSError, ValueError) as trouble:  # ValueError: a NUL in an argument
         raise PluginFailed(f"The program {argv[0]} cannot be started: {trouble}") from trouble
+
+
+def _dying_with_us(program: str, path: str | None) -> Sequence[str]:
+    """What to put before a program so that it is asked to end should this process be killed.
+
+    Nobody else would end it, and some never end by themselves. A program that is missing is left to whoever
+    starts it to say so.
+    """
+    prefix = _death_signal()
+    return prefix if prefix and shutil.which(program, path=path) else ()
+
+
+@functools.cache
+def _death_signal() -> Sequence[str]:
+    """util-linux's setpriv, where it is there and new enough."""
+    prefix = ("setpriv", "--pdeathsig", "TERM")
+    try:
+        found = subprocess.run([*prefix, "true"], capture_output=True, timeout=5, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return prefix if found.returncode == 0 else ()
 
 
 def _environment(own: Mapping[str, str], scratch: str) -> dict[str, str]:

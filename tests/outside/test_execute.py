@@ -1,7 +1,16 @@
 """Running a program that needs an environment, or somebody to end it, with real processes."""
 
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
 import threading
+import time
 
+import pytest
+
+from chalicelib.outside import processes
 from chalicelib.outside.machine import Machine
 
 PATIENCE = 20.0
@@ -35,3 +44,23 @@ def test_a_program_that_ends_by_itself_was_not_stopped() -> None:
     done = Machine().execute(shell("exit 3"), PATIENCE, until=lambda: False)
 
     assert (done.status, done.stopped) == (3, False)
+
+
+@pytest.mark.skipif(not processes._death_signal(), reason="this system has no setpriv that can do it")
+def test_a_program_does_not_outlive_whoever_runs_it(tmp_path: pathlib.Path) -> None:
+    noted = tmp_path / "pid"
+    script = f"echo $$ > {noted}.new; mv {noted}.new {noted}; exec sleep 60"
+    code = f"from chalicelib.outside.machine import Machine; Machine().execute(['sh', '-c', {script!r}], 60)"
+    with subprocess.Popen([sys.executable, "-c", code]) as runner:
+        until = time.monotonic() + PATIENCE
+        while not noted.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        pid = int(noted.read_text())
+        runner.kill()
+
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < until:
+            os.kill(pid, 0)
+            time.sleep(0.02)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
