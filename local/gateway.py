@@ -6,6 +6,7 @@ proxies in between is dropped.
 
 import base64
 import dataclasses
+import re
 import time
 import urllib.parse
 import uuid
@@ -16,6 +17,7 @@ STAGE = "pscheduler"
 LARGEST_ANSWER = 6 * 1024 * 1024
 """Bytes a Lambda may answer."""
 NO_BODY = (204, 304)
+_SLASHES = re.compile("/{2,}")
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "forwarded")
 
 
@@ -85,7 +87,12 @@ def _captured(wanted: list[str], segments: list[str]) -> dict[str, str] | None:
 
 
 def without_stage(path: str) -> str | None:
-    """The path behind the stage, without a trailing slash; None outside the stage."""
+    """The path behind the stage, without a trailing slash; None outside the stage.
+
+    Slashes in a row count as one, as they do at the web server of other nodes: a lead asks
+    participants for ``/pscheduler//api`` and ``/pscheduler//tools``.
+    """
+    path = _SLASHES.sub("/", path)
     if path != f"/{STAGE}" and not path.startswith(f"/{STAGE}/"):
         return None
     return path.removeprefix(f"/{STAGE}").removesuffix("/") or "/"

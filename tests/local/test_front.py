@@ -105,6 +105,15 @@ def test_the_stage_is_stripped(connection: http.client.HTTPConnection, path: str
     assert context["path"] == path.partition("?")[0]
 
 
+@pytest.mark.parametrize("path", ["/pscheduler//echo/a%2Fb", "/pscheduler//echo///a%2Fb/"])
+def test_slashes_in_a_row_count_as_one(connection: http.client.HTTPConnection, path: str) -> None:
+    # A lead of the reference server asks /pscheduler//api and /pscheduler//tools before it posts a task.
+    status, body = ask(connection, "GET", path)
+
+    assert status == 200
+    assert json.loads(body)["context"]["resourcePath"] == "/echo/{word}"
+
+
 @pytest.mark.parametrize("path", ["/", "/tests", "/pschedulerx", "/pscheduler/unknown", "/pscheduler/echo//"])
 def test_what_is_no_route_is_a_404_of_one_line(connection: http.client.HTTPConnection, path: str) -> None:
     assert ask(connection, "GET", path) == (404, b"Not found.\n")
