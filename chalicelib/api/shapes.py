@@ -174,7 +174,7 @@ SCHEDULED = shape(
 
 CLOCK = shape(
     {"time": TIME, "synchronized": BOOLEAN, "source": STRING},
-    {"reference": STRING, "offset": {"type": "number"}, "error": STRING},
+    {"reference": STRING, "offset": {"type": "number"}},
 )
 _SERVICE = shape(
     {
