@@ -97,8 +97,14 @@ def on_lease(task: Task, now: dt.datetime) -> Task:
 
 
 def plan_first(task: Task, now: dt.datetime, budget: Budget) -> Task:
-    """Place the first run of a new task, while whoever posted it waits. Raises as ``plan``."""
-    return plan(task, now, budget, most=1) if task.plan_at == now + LEASE else task
+    """Place the first run of a new task, while whoever posted it waits. Raises as ``plan``.
+
+    ``now`` is when it was posted. The budget has been running since: taking the others in may have used up
+    most of the seconds a first run is placed ahead, and the run would be late by the time all agreed.
+    """
+    if task.plan_at != now + LEASE:
+        return task
+    return plan(task, now + dt.timedelta(seconds=budget.spent), budget, most=1)
 
 
 def plan(task: Task, now: dt.datetime, budget: Budget, tries: int = 0, most: int | None = None) -> Task:

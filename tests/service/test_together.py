@@ -12,6 +12,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, UTC
 from chalicelib.outside.peers import Call
 from chalicelib.service import collecting, running, watching
+from chalicelib.service.peering import Budget
 from chalicelib.store import errands, runs, tasks
 from tests.party import Party, answering, down, gathered, silent
 from tests.service.machines import FakeMachine
@@ -81,6 +82,28 @@ def test_a_task_is_taken_in_by_all_and_its_first_run_placed_before_the_answer(pa
         "PUT /tasks/*/runs/*",
     ]
     assert party.lines(LEAD) == []  # it need not ask itself
+
+
+def test_the_first_run_is_as_far_ahead_however_long_it_took_to_take_the_others_in(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A reference server under load takes seconds for each request: with its first ones gone since the
+    # posting, the run would be sent to its runner late, or lie in the past.
+    slowness = 0.0
+
+    def taking_long(call: Call) -> None:
+        nonlocal slowness
+        slowness += 5.0 if call.method == "POST" else 0.0
+
+    party.faults.append(taking_long)
+    spent = Budget.spent.fget
+    assert spent is not None
+    monkeypatch.setattr(Budget, "spent", property(lambda budget: spent(budget) + slowness))
+
+    uuid = posted(party, idle(LEAD, OTHER))
+
+    (run,) = runs_at(party, LEAD, uuid)
+    assert run.start - task_at(party, LEAD, uuid).added > (5 + 9) * SECOND
 
 
 def test_both_perform_and_the_lead_merges(party: Party) -> None:
