@@ -51,7 +51,11 @@ class Proxy:
 
     def _accept(self) -> None:
         ours, _ = self._server.accept()
-        theirs = socket.create_connection(self._node)
+        try:
+            theirs = socket.create_connection(self._node)
+        except OSError:  # the node has been stopped
+            ours.close()
+            return
         for one, other in ((ours, theirs), (theirs, ours)):
             self._others[one] = other
             self._selector.register(one, selectors.EVENT_READ)
