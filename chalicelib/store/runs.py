@@ -202,6 +202,12 @@ def to_summary(item: Any) -> Run:
     )
 
 
+def _lease(item: Any) -> dt.datetime | None:
+    """The end of a running run's lease; where it has none, it is due when it is given up."""
+    leased = item.state == State.RUNNING.value and item.due_at != item.end + STRAGGLE
+    return item.due_at if leased else None
+
+
 def to_run(item: Any) -> Run:
     """A whole item as a run."""
     content = blobs.get(item.documents_at) if item.documents_at else item.documents
@@ -210,7 +216,7 @@ def to_run(item: Any) -> Run:
         documents_at=item.documents_at,
         awaiting=f"#{AGREE}#" in (item.due or ""),
         dispatched=not any(f"#{why}#" in (item.due or "") for why in (AGREE, DISPATCH)),
-        leased_until=item.due_at if item.state == State.RUNNING.value else None,
+        leased_until=_lease(item),
         purge_at=item.due_at if f"#{PURGE}#" in (item.due or "") else None,
         revision=int(item.revision),
     )
