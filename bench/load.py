@@ -75,3 +75,8 @@ def percentile(values: list[float], percent: float) -> float:
     if not values:
         return math.nan
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
+
+
+def spread(what: str, times: list[float]) -> dict[str, Any]:
+    """A row of a table that says how long something took, in milliseconds."""
+    return {"what": what, "p50 ms": percentile(times, 50), "p95 ms": percentile(times, 95)}

@@ -67,6 +67,23 @@ def post(base: str, path: str, body: Any) -> str:
         return href
 
 
+def peering(port: int) -> dict[str, str]:
+    """The variables of nodes that share this port on addresses of their own, and speak HTTP to each other."""
+    return {"PSCHEDULER_PEER_SCHEME": "http", "PSCHEDULER_PEER_PORT": str(port)}
+
+
+def detail(task: str) -> dict[str, Any]:
+    """What a task, given by its href, says of itself."""
+    with urllib.request.urlopen(f"{task}?detail=1", timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)["detail"]
+        return found
+
+
+def delete(task: str) -> None:
+    """Cancel a task, given by its href."""
+    urllib.request.urlopen(urllib.request.Request(task, method="DELETE"), timeout=30).close()
+
+
 def _wait(base: str, process: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:

@@ -5,18 +5,16 @@ is well, and works as before; a proxy before it keeps silent.
 """
 
 import contextlib
-import json
 import selectors
 import socket
 import statistics
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-from bench.load import percentile
-from bench.node import free_port, post, start
+from bench.load import spread
+from bench.node import delete, detail, free_port, peering, post, start
 
 LEAD, *WELL, SICK = (f"127.0.0.{number}" for number in range(1, 6))
 BEHIND = "127.0.0.15"
@@ -80,7 +78,7 @@ class Proxy:
 def sick() -> list[dict[str, Any]]:
     """Rows: how long tasks of the healthy take to be planned, while the fifth is well and while it is not."""
     port = free_port()
-    variables = {"PSCHEDULER_PEER_SCHEME": "http", "PSCHEDULER_PEER_PORT": str(port)}
+    variables = peering(port)
     with contextlib.ExitStack() as nodes:
         lead = nodes.enter_context(start(LEAD, port, variables))
         for address in WELL:
@@ -100,8 +98,8 @@ def sick() -> list[dict[str, Any]]:
                 _require_tried(stuck)
     slower = statistics.median(ill) / statistics.median(well) - 1
     return [
-        _row(f"{RUNS} runs of {1 + len(WELL)} participants planned, all well", well),
-        _row(f"the same beside {STUCK} tasks of one that never answers", ill),
+        spread(f"{RUNS} runs of {1 + len(WELL)} participants planned, all well", well),
+        spread(f"the same beside {STUCK} tasks of one that never answers", ill),
         {"what": "slower by, %", "figure": 100 * slower},
     ]
 
@@ -115,7 +113,7 @@ def _for_a_spell(base: str) -> list[float]:
 
 def _require_tried(stuck: list[str]) -> None:
     """The figure would be worth nothing if nobody had waited for the sick node meanwhile."""
-    waiting = [task for task in stuck if "answer" in (_detail(task)["next-planning-reason"] or "")]
+    waiting = [task for task in stuck if "answer" in (detail(task)["next-planning-reason"] or "")]
     if len(waiting) < len(stuck):
         raise SystemExit(f"Only {len(waiting)} of {len(stuck)} tasks of the sick node were waiting for it")
 
@@ -141,18 +139,8 @@ def _planned(base: str) -> float:
     """Milliseconds from posting a repeating task of those who are well until its runs of a day are agreed."""
     began = time.perf_counter()
     task = post(base, "/tasks", _task([LEAD, *WELL], start="PT1H", repeat=f"PT{24 // RUNS}H"))
-    while _detail(task)["runs"] < RUNS:
+    while detail(task)["runs"] < RUNS:
         time.sleep(0.02)
     took = (time.perf_counter() - began) * 1000
-    urllib.request.urlopen(urllib.request.Request(task, method="DELETE"), timeout=30).close()
+    delete(task)
     return took
-
-
-def _detail(task: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{task}?detail=1", timeout=30) as answer:
-        found: dict[str, Any] = json.load(answer)["detail"]
-        return found
-
-
-def _row(what: str, times: list[float]) -> dict[str, Any]:
-    return {"what": what, "p50 ms": percentile(times, 50), "p95 ms": percentile(times, 95)}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Range
 from chalicelib.domain.errors import Blocked, Invalid, NotFound, Overtaken
-from chalicelib.domain.run import Reason, Run
+from chalicelib.domain.run import Run
 from chalicelib.domain.runstate import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration
@@ -19,7 +19,7 @@ from chalicelib.service import booking, cancelling, heartbeats, seeking
 from chalicelib.service.booking import Placed
 from chalicelib.service.dispatching import is_imminent, send
 from chalicelib.service.kinship import as_participant
-from chalicelib.service.placing import persistently
+from chalicelib.service.placing import persistently, without_time
 from chalicelib.settings import current
 from chalicelib.store import tasks, timeline
 from chalicelib.store.booking import MOST_RUNS, Booking, New, commit_at
@@ -106,9 +106,7 @@ def _book_in_window(family: Family, desired: dt.datetime, now: dt.datetime, new:
     except Blocked as trouble:
         if start is not None:
             raise Overtaken("The time chosen was taken meanwhile") from trouble
-        message = f"No time for it between {desired} and the end of its slip. {trouble.message}"
-        run = booking.nonstarter(family[0], desired, now, Reason(seeking.NO_TIME, message, trouble.run))
-        return _write(family, {0: [run]}, now, new)
+        return _write(family, {0: [without_time(family[0], desired, now, trouble)]}, now, new)
 
 
 def _free(family: Family, span: Range, now: dt.datetime) -> list[Range]:

@@ -120,7 +120,7 @@ def _fitted(
         if wanted:
             require_free(entries, wanted, now)
     except Blocked as trouble:
-        return _without_time(task, run.start, now, trouble), None
+        return without_time(task, run.start, now, trouble), None
     return run, wanted
 
 
@@ -135,9 +135,10 @@ def _book_after_searching(task: Task, slot: dt.datetime, now: dt.datetime, new: 
     except Blocked as trouble:
         if start is not None:
             raise Overtaken("The time chosen was taken meanwhile") from trouble
-        return write(task, now, [_without_time(task, slot, now, trouble)], new)
+        return write(task, now, [without_time(task, slot, now, trouble)], new)
 
 
-def _without_time(task: Task, slot: dt.datetime, now: dt.datetime, trouble: Blocked) -> Run:
+def without_time(task: Task, slot: dt.datetime, now: dt.datetime, trouble: Blocked) -> Run:
+    """The non-starter for a slot whose window has no time left, naming the run in the way."""
     message = f"No time for it between {slot} and the end of its slip. {trouble.message}"
     return nonstarter(task, slot, now, Reason(seeking.NO_TIME, message, trouble.run))

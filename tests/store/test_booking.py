@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from chalicelib.domain.conflicts import Range
+from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Invalid, NotFound, Overtaken
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run, occupation
@@ -127,12 +127,17 @@ def test_a_run_too_long_to_be_booked_is_refused() -> None:
         timeline.require_bookable(seconds(86_401))
 
 
-def test_a_run_that_ends_early_gives_back_its_time(owner: Task) -> None:
+@pytest.fixture
+def booked(owner: Task) -> Occupation:
+    """The time of a run from second ten on."""
     one = run(owner, 10)
     commit(booking(owner, one), NOON)
-    booked = occupation(one, owner)
-    assert booked is not None
+    taken = occupation(one, owner)
+    assert taken is not None
+    return taken
 
+
+def test_a_run_that_ends_early_gives_back_its_time(booked: Occupation) -> None:
     timeline.shorten(booked, at(11))
 
     assert timeline.read_entries(at(11), at(20)) == []
@@ -141,12 +146,7 @@ def test_a_run_that_ends_early_gives_back_its_time(owner: Task) -> None:
     assert timeline.read_entries(at(0), at(60)) == []
 
 
-def test_time_given_back_is_never_taken_again(owner: Task) -> None:
-    one = run(owner, 10)
-    commit(booking(owner, one), NOON)
-    booked = occupation(one, owner)
-    assert booked is not None
-
+def test_time_given_back_is_never_taken_again(booked: Occupation) -> None:
     timeline.shorten(booked, at(11))
     timeline.shorten(booked, at(12))
     assert [entry.end for entry in timeline.read_entries(at(0), at(60))] == [at(11)]
