@@ -28,9 +28,9 @@ from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
 from chalicelib.outside import queues
 from chalicelib.outside.machine import Machine
-from chalicelib.service import archiving, debugging, dispatching, heartbeats, planning, running
+from chalicelib.service import archiving, debugging, dispatching, heartbeats, running
 from chalicelib.settings import acting_as, handling, served
-from chalicelib.ticks import archive, dispatch, plan, reap
+from chalicelib.ticks import archive, dispatch, peers, plan, reap
 
 app = Chalice(app_name="pscheduler")
 app.api.binary_types = []  # what is binary is decided answer by answer: chalicelib/api/answer.py
@@ -154,7 +154,7 @@ def plan_task(event: Any) -> None:
 def ask_peers(event: Any) -> None:
     for message in heartbeats.taken(queues.PEERS, event):
         with handling(message):
-            planning.handle(message, dt.datetime.now(UTC))
+            peers.handle(message, dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.RUNS.full_name, batch_size=1, name="run")

@@ -1,15 +1,18 @@
 """Several nodes in one process: the app itself behind each, and a network between them that can be broken."""
 
 import dataclasses
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
-from chalicelib.outside import peers
+from chalicelib.outside import peers, queues
+from chalicelib.outside.aws import client
 from chalicelib.outside.peers import Call, Reply
-from chalicelib.settings import Identity, acting_as, settings
+from chalicelib.settings import Identity, acting_as, handling, settings
+from chalicelib.ticks import peers as ticks
 from local import gateway
 from local.front import safe_for_threads
 
@@ -78,6 +81,16 @@ class Party:
             return status, json.loads(text)
         except ValueError:
             return status, text
+
+    def work(self, at: dt.datetime) -> None:
+        """Do what the nodes have put on the queue of what waits for others, as if it were then."""
+        where = {"QueueUrl": queues.queue_url(queues.PEERS.name)}
+        while taken := client("sqs").receive_message(**where, MaxNumberOfMessages=10).get("Messages"):
+            for message in taken:
+                asked = json.loads(message["Body"])
+                with handling(asked):
+                    ticks.handle(asked, at)
+                client("sqs").delete_message(**where, ReceiptHandle=message["ReceiptHandle"])
 
     def lines(self, host: str) -> list[str]:
         """Method and path of what a node was asked, without arguments and identifiers."""

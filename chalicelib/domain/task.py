@@ -104,6 +104,10 @@ class Task:
     def is_multi_result(self) -> bool:
         return self.scheduling_class == MULTI_RESULT
 
+    def is_due(self, now: dt.datetime) -> bool:
+        """Whether the planner has to look at it by now."""
+        return self.plan_at is not None and self.plan_at <= now
+
     def evolve(self, **changes: Any) -> "Task":
         return dataclasses.replace(self, **changes)
 

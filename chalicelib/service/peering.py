@@ -117,7 +117,3 @@ def ask_tools(
     answers = network().ask(list(calls.values()))
     found = replies({number: settled(answer) for number, answer in enumerate(answers)})
     return {reply.host: reply.json() for reply in found.values()}
-
-
-def _tools_query(test: Mapping[str, JSON], level: int) -> dict[str, str]:
-    return {"test": json.dumps(test, separators=(",", ":")), "api": str(level)}

@@ -5,11 +5,11 @@ lease: ``plan_at`` is moved to when somebody else should look, so that two never
 a planner that dies leaves it to the next. Nothing sleeps: what is to be tried again is due again.
 """
 
+import contextlib
 import datetime as dt
 import logging
 import random
-import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 from chalicelib.domain.errors import (
     Blocked,
@@ -19,19 +19,15 @@ from chalicelib.domain.errors import (
     PeerForgot,
     PeerTrouble,
     Refused,
-    TimedOut,
 )
 from chalicelib.domain.run import Reason
-from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
 from chalicelib.outside import queues
-from chalicelib.outside.peers import Network, network
-from chalicelib.service import booking, errands, seeking
+from chalicelib.service import booking, seeking
 from chalicelib.service.agreeing import Agreement, free_of_choice, ping
 from chalicelib.service.cancelling import cancel_task
 from chalicelib.service.peering import Budget, Companions
-from chalicelib.settings import settings
 from chalicelib.store import tasks
 from chalicelib.store.booking import Booking, commit
 
@@ -44,25 +40,28 @@ ENOUGH = 12.0
 LEASE = dt.timedelta(seconds=100)
 """How long nobody else plans a task: longer than any planner lives."""
 AGAIN = 10 * SECOND
-"""When participants that did not answer are tried again, at the next tick that is."""
+"""How long after they were asked participants that did not answer are asked again: at the next tick."""
 NEAR = dt.timedelta(seconds=70)
 """A run that starts sooner than this would be over by the next try: it becomes a non-starter now."""
-SILENCE = 8 * SECOND
-"""How long a process does not wait again for a participant that did not answer: many tasks may want it."""
 TRIES = 5
 """How often a run that somebody else's keeps out is tried (contract/scheduler.md section 1)."""
 LONGEST_PAUSE = 10
 
-_silent: "weakref.WeakKeyDictionary[Network, dict[tuple[str, str], dt.datetime]]" = (
-    weakref.WeakKeyDictionary()
-)
-"""When a node last waited for another in vain, by the network it went through."""
-
 
 def delegate(task: Task, now: dt.datetime) -> None:
-    """Have a task planned that is due, by whoever takes the message. Raises Conflict when it changed."""
-    if task.plan_at is not None and task.plan_at <= now:
-        _announce(tasks.lease(task, now + LEASE, now))
+    """Have a task planned that is due, by whoever takes the message, unless it changed meanwhile."""
+    if task.is_due(now):
+        with _unless_changed(task.uuid):
+            _announce(tasks.lease(task, now + LEASE, now))
+
+
+@contextlib.contextmanager
+def _unless_changed(uuid: str) -> Iterator[None]:
+    """What is done to a task, and given up without a word when it is somebody else's turn by now."""
+    try:
+        yield
+    except (Conflict, NotFound) as gone:
+        LOG.info("Task %s is not to be planned any more: %s", uuid, gone)
 
 
 def _announce(task: Task, tries: int = 0, delay: dt.timedelta = 0 * SECOND) -> None:
@@ -71,29 +70,17 @@ def _announce(task: Task, tries: int = 0, delay: dt.timedelta = 0 * SECOND) -> N
         queues.send(queues.PEERS, message, delay)
 
 
-def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
-    """Do what a message of the queue asks for: plan a task with others, or run an errand to one."""
-    if "errand" in message:
-        errands.attempt(message["errand"], now)
-    else:
-        plan_leased(message["task"], message["lease"], message["tries"], now)
-
-
 def plan_leased(uuid: str, lease: str, tries: int, now: dt.datetime) -> None:
     """Plan the task of a message, unless somebody else did since it was sent."""
-    try:
+    with _unless_changed(uuid):
         task = tasks.get(uuid)
-        if not task.enabled or task.plan_at != parse_timestamp(lease):
-            return
-        plan(tasks.lease(task, now + LEASE, now), now, Budget(IN_ALL), tries)
-    except (Conflict, NotFound) as gone:
-        LOG.info("Task %s is not to be planned any more: %s", uuid, gone)
+        if task.enabled and task.plan_at == parse_timestamp(lease):
+            plan(tasks.lease(task, now + LEASE, now), now, Budget(IN_ALL), tries)
 
 
 def on_lease(task: Task, now: dt.datetime) -> Task:
     """A new task, on lease to whoever takes it in if it is due at once."""
-    is_due = task.plan_at is not None and task.plan_at <= now
-    return task.evolve(plan_at=now + LEASE) if is_due else task
+    return task.evolve(plan_at=now + LEASE) if task.is_due(now) else task
 
 
 def plan_first(task: Task, now: dt.datetime, budget: Budget) -> Task:
@@ -117,6 +104,12 @@ def plan(task: Task, now: dt.datetime, budget: Budget, tries: int = 0, most: int
     return planner.task
 
 
+def wait(task: Task, trouble: PeerTrouble, now: dt.datetime, budget: Budget) -> None:
+    """Have a task that is due wait for participants that were asked in vain since the budget began."""
+    with _unless_changed(task.uuid):
+        _Planner(task, now, budget, tries=0).wait_for_peers(trouble)
+
+
 class _Planner:
     def __init__(self, task: Task, now: dt.datetime, budget: Budget, tries: int):
         self.task = task
@@ -127,16 +120,16 @@ class _Planner:
     def _now(self) -> dt.datetime:
         return self._began + dt.timedelta(seconds=self._budget.spent)
 
-    def _wanted(self) -> dt.datetime | None:
-        starts = seeking.next_starts(self.task, self._now(), 1, have_to_agree=True)
+    def _wanted(self, at: dt.datetime) -> dt.datetime | None:
+        starts = seeking.next_starts(self.task, at, 1, have_to_agree=True)
         return starts[0] if starts else None
 
     def plan(self, most: int | None) -> None:
-        placed, wanted = 0, self._wanted()
+        placed, wanted = 0, self._wanted(self._now())
         while wanted is not None and placed != most and self._budget.left > ENOUGH:
             if not self._place(wanted, is_first=placed == 0):
                 return
-            placed, wanted = placed + 1, self._wanted()
+            placed, wanted = placed + 1, self._wanted(self._now())
         self._look_again(has_come_on=placed > 0)
 
     def _place(self, wanted: dt.datetime, is_first: bool) -> bool:
@@ -149,33 +142,20 @@ class _Planner:
             cancel_task(self.task, self._now(), trouble.message)
             return False
         except PeerTrouble as trouble:
-            return self._wait_for_peers(wanted, trouble)
+            self.wait_for_peers(trouble)
+            return False
         self._tries = 0
         return True
 
     def _agree(self, wanted: dt.datetime, is_first: bool) -> None:
         companions = Companions(self.task, self._budget)
         if is_first:
-            self._ping(companions)
+            ping(companions)
         start = free_of_choice(companions, wanted, self._now())
         if start is None:
             self._give_up(wanted, _no_time(self.task, wanted, self._now()))
         else:
             self.task = Agreement(companions, start, self._now()).reach().task
-
-    def _ping(self, companions: Companions) -> None:
-        """Raise PeerTrouble unless all others are up; one that was silent a moment ago is not waited for."""
-        now, here = self._now(), settings().node
-        silent = _silent.setdefault(network(), {})
-        for host in self.task.others.values():
-            since = silent.get((here, host))
-            if since is not None and dt.timedelta(0) <= now - since < SILENCE:
-                raise TimedOut(host, f"did not answer {(now - since).total_seconds():.0f} s ago")
-        try:
-            ping(companions)
-        except TimedOut as trouble:
-            silent[here, trouble.host] = now
-            raise
 
     def _give_up(self, wanted: dt.datetime, reason: Reason) -> None:
         now = self._now()
@@ -197,18 +177,21 @@ class _Planner:
         _announce(self.task, self._tries + 1, pause)
         return False
 
-    def _wait_for_peers(self, wanted: dt.datetime, trouble: PeerTrouble) -> bool:
-        """A participant is down, or refuses: runs that cannot wait for it become non-starters."""
+    def wait_for_peers(self, trouble: PeerTrouble) -> None:
+        """A participant is down, or refuses: runs that cannot wait for it become non-starters.
+
+        So do those whose time has come while it was waited for.
+        """
         code = "refused" if isinstance(trouble, Refused) else "unreachable"
-        soon: dt.datetime | None = wanted
+        soon = self._wanted(self._began)
         while soon is not None and self._latest(soon) < self._now() + NEAR:
             self._give_up(soon, Reason(code, trouble.message))
-            soon = self._wanted()
+            soon = self._wanted(self._began)
         if soon is None:
             self._look_again(has_come_on=False)
         else:
-            self._store(self._now() + AGAIN, trouble.message)
-        return False
+            waiting = self.task.evolve(plan_reason=trouble.message)
+            self.task = tasks.lease(waiting, self._began + AGAIN, self._now())
 
     def _latest(self, wanted: dt.datetime) -> dt.datetime:
         """When it is too late for a run: its slot, or for one that is not repeated the end of its slip."""

@@ -7,14 +7,14 @@ says which shards have something due; who takes such a message has the shard on 
 import datetime as dt
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO
 from chalicelib.outside import queues
-from chalicelib.service import cancelling, heartbeats, kin, kinship, planning
+from chalicelib.service import asking, cancelling, heartbeats, kin, kinship, planning
 from chalicelib.service.peering import Budget
 from chalicelib.service.placing import place_next
 from chalicelib.store import node, tasks
@@ -55,12 +55,14 @@ def plan_shard(shard: int, now: dt.datetime) -> int:
     """
     budget = Budget(IN_ALL)
     planned = 0
+    wanting: list[Task] = []
     with node.lease(f"plan-shard-{shard}", now, now + LEASE) as is_mine:
         for uuid in _in_an_order_of_its_own(tasks.due(shard, now, AT_ONCE)) if is_mine else ():
             if budget.left <= 0:
                 break
-            plan_task(uuid, now + dt.timedelta(seconds=budget.spent), budget)
+            plan_task(uuid, now + dt.timedelta(seconds=budget.spent), budget, wanting.append)
             planned += 1
+        asking.delegate(shard, wanting, now + dt.timedelta(seconds=budget.spent))
     return planned
 
 
@@ -70,10 +72,13 @@ def _in_an_order_of_its_own(due: Sequence[str]) -> Sequence[str]:
     return random.sample(due, len(due))
 
 
-def plan_task(uuid: str, now: dt.datetime, budget: Budget | None = None) -> None:
+def plan_task(
+    uuid: str, now: dt.datetime, budget: Budget | None = None, leave: Callable[[Task], None] | None = None
+) -> None:
     """Place a task's runs up to the horizon; or, once it is cancelled, remove those it still has.
 
-    Where other nodes have to agree, that is left to the queue of what waits for them.
+    Where other nodes have to agree, that is left to the queue of what waits for them, and to ``leave``
+    where that is given.
 
     Never raises for what is wrong with one task: that is logged, and tried again later.
     """
@@ -83,7 +88,7 @@ def plan_task(uuid: str, now: dt.datetime, budget: Budget | None = None) -> None
             cancelling.sweep(task, now)
             return
         if task.others and task.is_lead and not kinship.are_kin(task.participants):
-            _delegate(task, now)
+            leave(task) if leave else planning.delegate(task, now)
         else:
             _fill(task, now, budget or Budget(IN_ALL))
     except NotFound:
@@ -93,16 +98,9 @@ def plan_task(uuid: str, now: dt.datetime, budget: Budget | None = None) -> None
         _postpone(uuid, now)
 
 
-def _delegate(task: Task, now: dt.datetime) -> None:
-    try:
-        planning.delegate(task, now)
-    except Conflict as trouble:
-        LOG.info("Task %s is planned by somebody else: %s", task.uuid, trouble)
-
-
 def _fill(task: Task, now: dt.datetime, budget: Budget) -> None:
     began = now - dt.timedelta(seconds=budget.spent)
-    while task.plan_at is not None and task.plan_at <= now and budget.left > 0:
+    while task.is_due(now) and budget.left > 0:
         placed = kin.place_next(task, now) if task.others else place_next(task, now)
         task = placed.task
         if not placed.runs:

@@ -65,16 +65,13 @@ def run_errands(party: Party, at: dt.datetime | None = None) -> None:
             errand_service.attempt(uuid, at or now())
 
 
-def tick(party: Party, at: dt.datetime, tries: int = 0) -> Task:
-    """The planners at the lead, and what their messages ask for."""
+def tick(party: Party, at: dt.datetime) -> Task:
+    """The planners at the lead, and what their messages ask for; the task that was added last."""
     with party.acting(LEAD):
-        for uuid in [uuid for shard in range(tasks.PLAN_SHARDS) for uuid in tasks.due(shard, at, 99)]:
-            plan.plan_task(uuid, at)
-        for task in list(tasks.every()):
-            found = tasks.get(task.uuid)
-            if found.plan_at == at + planning.LEASE:
-                planning.plan_leased(found.uuid, format_timestamp(found.plan_at), tries, at)
-        return tasks.get(found.uuid)
+        for shard in range(tasks.PLAN_SHARDS):
+            plan.plan_shard(shard, at)
+        party.work(at)
+        return tasks.get(list(tasks.every())[-1].uuid)
 
 
 def again(party: Party, uuid: str, tries: int, at: dt.datetime) -> Task:
@@ -259,28 +256,6 @@ def test_a_single_run_waits_for_its_peer_as_long_as_its_slip_lasts(party: Party)
     party.faults.clear()
     tick(party, task.plan_at)
     assert states(runs_at(party, LEAD, uuid)) == [State.PENDING]
-
-
-def test_one_that_was_silent_a_moment_ago_is_not_waited_for_by_every_task(party: Party) -> None:
-    waits: list[Call] = []
-
-    def fault(call: Call) -> PeerTrouble | None:
-        if call.host != OTHER or call.path != "/":
-            return None
-        waits.append(call)
-        return TimedOut(OTHER, "did not answer")
-
-    party.faults.append(fault)
-    uuids = [posted(party, idle(LEAD, OTHER, schedule={"slip": "PT1H"})) for _ in range(4)]
-
-    assert len(waits) == 1
-    assert all(OTHER in (task_at(party, LEAD, uuid).plan_reason or "") for uuid in uuids)
-    party.faults.clear()
-    for uuid in uuids:
-        at = task_at(party, LEAD, uuid).plan_at
-        assert at is not None
-        tick(party, at)
-    assert all(states(runs_at(party, LEAD, uuid)) == [State.PENDING] for uuid in uuids)
 
 
 def test_what_only_others_need_is_not_asked_of_a_participant(party: Party) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
 from chalicelib.outside import queues
 from chalicelib.outside.peers import Call, Reply
-from chalicelib.service import archiving, dispatching, planning, running
+from chalicelib.service import archiving, dispatching, running
 from chalicelib.settings import settings
-from chalicelib.ticks import plan
+from chalicelib.ticks import peers, plan
 from tests.acceptance.history.faults import Faults
 from tests.acceptance.history.world import Fiber, SimulatedMachine, World
 from tests.party import Party
@@ -143,7 +143,7 @@ class Queues:
             case "plan":
                 plan.handle(message, now)
             case "peers":
-                planning.handle(message, now)
+                peers.handle(message, now)
             case "deliveries":
                 archiving.deliver(message["run"], message["number"], now)
             case "runs":
