@@ -1,7 +1,8 @@
 """Five nodes, one of which accepts connections and never answers: what that costs the tasks of the others.
 
-Healthy and sick spells take turns, so that what else the machine does falls on both alike. The sick node
-is well, and works as before; a proxy before it keeps silent.
+Healthy and sick spells take turns, and a sick one is held against those before and after it, so that what
+else the machine does falls on both alike. The sick node is well, and works as before; a proxy before it keeps
+silent.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from bench.load import spread
@@ -19,11 +21,11 @@ from bench.node import delete, detail, free_port, peering, post, start
 LEAD, *WELL, SICK = (f"127.0.0.{number}" for number in range(1, 6))
 BEHIND = "127.0.0.15"
 """Where the sick node really is."""
-ROUNDS, STUCK = 5, 20
+ROUNDS, STUCK = 6, 20
 SPELL = 20.0
 """Seconds a turn lasts, more than from one look of the planner to the next."""
-LATER = 30
-"""Seconds after which the tasks of the sick node are to be planned: a healthy turn has gone by then."""
+LATER = 10
+"""Seconds after which the tasks of the sick node are to be planned: all have been posted by then."""
 RUNS = 4
 
 
@@ -85,23 +87,33 @@ def sick() -> list[dict[str, Any]]:
             nodes.enter_context(start(address, port, variables))
         nodes.enter_context(start(BEHIND, port, {**variables, "PSCHEDULER_HOSTNAME": SICK}))
         proxy = Proxy((SICK, port), (BEHIND, port))
-        _planned(lead.base)  # warms everything up
-        well: list[float] = []
-        ill: list[float] = []
+        _for_a_spell(lead.base)  # warms everything up
+        well, ill = [_for_a_spell(lead.base)], []
         for _ in range(ROUNDS):
-            due = time.monotonic() + LATER
-            task = _task([LEAD, SICK], start=f"PT{LATER}S", slip="P1D")
-            stuck = [post(lead.base, "/tasks", task) for _ in range(STUCK)]
-            well += _for_a_spell(lead.base)
-            with _silent(proxy, due):
-                ill += _for_a_spell(lead.base)
-                _require_tried(stuck)
-    slower = statistics.median(ill) / statistics.median(well) - 1
+            with _sick(proxy, lead.base):
+                ill.append(_for_a_spell(lead.base))
+            well.append(_for_a_spell(lead.base))
+    slower = _slower(well, ill)
+    noise = _slower(well[::2], well[1::2])
     return [
-        spread(f"{RUNS} runs of {1 + len(WELL)} participants planned, all well", well),
-        spread(f"the same beside {STUCK} tasks of one that never answers", ill),
-        {"what": "slower by, %", "figure": 100 * slower},
+        spread(f"{RUNS} runs of {1 + len(WELL)} participants planned, all well", list(chain(*well))),
+        spread(f"the same beside {STUCK} tasks of one that never answers", list(chain(*ill))),
+        {"what": f"slower by, %, median of {ROUNDS} rounds", "figure": statistics.median(slower)},
+        {"what": "in each round", "figure": _shown(slower)},
+        {"what": "and healthy spells against each other", "figure": _shown(noise)},
     ]
+
+
+def _slower(around: list[list[float]], spells: list[list[float]]) -> list[float]:
+    """By how many per cent each spell was slower than those before and after it."""
+    return [
+        100 * (statistics.median(times) / statistics.median(before + after) - 1)
+        for before, times, after in zip(around, spells, around[1:], strict=False)
+    ]
+
+
+def _shown(percents: list[float]) -> str:
+    return ", ".join(f"{each:+.1f}" for each in percents)
 
 
 def _for_a_spell(base: str) -> list[float]:
@@ -119,12 +131,15 @@ def _require_tried(stuck: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def _silent(proxy: Proxy, due: float) -> Iterator[None]:
-    """A node that does not answer from now on; entered when its tasks have become due."""
+def _sick(proxy: Proxy, base: str) -> Iterator[None]:
+    """A node that does not answer any more, while tasks it takes part in want to be planned."""
+    task = _task([LEAD, SICK], start=f"PT{LATER}S", slip="P1D")
+    stuck = [post(base, "/tasks", task) for _ in range(STUCK)]
     proxy.silent = True
-    time.sleep(max(0.0, due + 2 - time.monotonic()))
+    time.sleep(LATER)
     try:
         yield
+        _require_tried(stuck)
     finally:
         proxy.silent = False
         time.sleep(15)  # its tasks are planned now, which is nothing to be measured
