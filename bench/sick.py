@@ -21,9 +21,9 @@ from bench.node import delete, detail, free_port, peering, post, start
 LEAD, *WELL, SICK = (f"127.0.0.{number}" for number in range(1, 6))
 BEHIND = "127.0.0.15"
 """Where the sick node really is."""
-ROUNDS, STUCK = 6, 20
-SPELL = 20.0
-"""Seconds a turn lasts, more than from one look of the planner to the next."""
+ROUNDS, STUCK = 5, 20
+SPELL = 30.0
+"""Seconds a turn lasts: the planner has looked by then, and waited for an answer."""
 LATER = 10
 """Seconds after which the tasks of the sick node are to be planned: all have been posted by then."""
 RUNS = 4

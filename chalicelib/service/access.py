@@ -52,10 +52,11 @@ def require_write(task: Task, caller: str, key: str | None) -> None:
     Raises Forbidden for everybody else.
     """
     required = task.participant_key or task.key
-    if is_local(caller):
+    is_shared = task.participant_key is not None
+    by_key = required is not None and key == required
+    by_requester = not is_shared and caller == task.hints.get("requester")
+    if is_local(caller) or by_key or by_requester:
         return
-    if required is not None and key == required:
-        return
-    if task.participant_key is None and caller == task.hints.get("requester"):
-        return
-    raise Forbidden("Only this host, the task's requester or the holder of its key may do this")
+    requester = [] if is_shared else ["the task's requester"]
+    holder = [] if required is None else ["the holder of the task's key"]
+    raise Forbidden(f"Only {' or '.join(['this host', *requester, *holder])} may do this")

@@ -117,6 +117,22 @@ def test_a_tasks_key_lets_others_write_too(api: Api, caller: str, key: str, stat
     assert api.ask("DELETE", query(task, key=key))[0] == status
 
 
+@pytest.mark.parametrize(
+    ("secret", "who"),
+    [
+        ({}, "this host or the task's requester may"),
+        ({"_key": "sesame"}, "this host or the task's requester or the holder of the task's key may"),
+    ],
+)
+def test_whoever_may_not_is_told_who_may(api: Api, secret: dict[str, str], who: str) -> None:
+    api.call_from(STRANGER)
+    task = api.post_task(schedule=LATER, **secret)
+
+    api.call_from(OTHER)
+
+    assert who in api.ask("DELETE", task)[1]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_runs_are_guarded_as_their_task_is(api: Api, method: str) -> None:
     task = api.post_task(schedule=LATER)

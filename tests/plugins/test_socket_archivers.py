@@ -25,14 +25,6 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-@pytest.fixture
-def receiver() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
-        end.bind(("127.0.0.1", 0))
-        end.settimeout(5)
-        yield end
-
-
 def parcel(port: int, result: Any = RESULT, attempts: int = 0, **data: Any) -> Parcel:
     return Parcel({"host": "127.0.0.1", "port": port, **data}, result, attempts)
 
