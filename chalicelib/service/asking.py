@@ -5,6 +5,7 @@ those of one sick peer would keep all workers busy, and the tasks of others woul
 """
 
 import datetime as dt
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
@@ -16,6 +17,8 @@ from chalicelib.service import planning
 from chalicelib.service.agreeing import ping
 from chalicelib.service.peering import Budget, Companions
 from chalicelib.store import node, tasks
+
+LOG = logging.getLogger(__name__)
 
 
 def delegate(shard: int, wanting: Sequence[Task], now: dt.datetime) -> None:
@@ -54,10 +57,16 @@ def _ask(wanting: Sequence[Task], now: dt.datetime, budget: Budget) -> None:
     except PeerTrouble as trouble:
         silent = trouble
     for task in wanting:
-        at = now + dt.timedelta(seconds=budget.spent)
         if budget.left <= 0:  # the rest stay due
             return
-        if silent:
-            planning.wait(task, silent, at, budget)
-        else:
-            planning.delegate(task, at)
+        try:
+            _go_on(task, silent, now + dt.timedelta(seconds=budget.spent), budget)
+        except Exception:  # what is wrong with one task holds up no other
+            LOG.exception("Task %s could not be planned", task.uuid)
+
+
+def _go_on(task: Task, silent: PeerTrouble | None, now: dt.datetime, budget: Budget) -> None:
+    if silent:
+        planning.wait(task, silent, now, budget)
+    else:
+        planning.delegate(task, now)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -163,6 +164,32 @@ def test_one_that_is_cancelled_while_the_answer_is_out_stays_so(party: Party) ->
     assert (cancelled.enabled, cancelled.plan_at) == (False, None)
     later = [task_at(party, LEAD, task.uuid).plan_at for task in others]
     assert all(moment is not None and moment > at for moment in later)
+
+
+@pytest.mark.parametrize(("step", "is_up"), [("wait", False), ("delegate", True)])
+def test_what_is_wrong_with_one_of_them_holds_up_no_other(
+    party: Party, monkeypatch: pytest.MonkeyPatch, step: str, is_up: bool
+) -> None:
+    broken, *others = found = waiting(party, Silence(OTHER), 3)
+    at = due(found)
+    message = {"shard": SHARD, "tasks": [task.uuid for task in found]}
+    real = getattr(planning, step)
+
+    def go_on_or_break(task: Task, *more: Any) -> None:
+        if task.uuid == broken.uuid:
+            raise ZeroDivisionError
+        real(task, *more)
+
+    monkeypatch.setattr(planning, step, go_on_or_break)
+    if is_up:
+        party.faults.clear()
+
+    with party.acting(LEAD):
+        asking.ask(message, at)
+
+    after = {task.uuid: task_at(party, LEAD, task.uuid).plan_at for task in found}
+    assert after[broken.uuid] == broken.plan_at
+    assert all((after[task.uuid] or at) > at for task in others)
 
 
 def test_runs_that_cannot_wait_become_non_starters_that_say_why(party: Party) -> None:
