@@ -5,6 +5,7 @@ the lookup behind in its thread.
 """
 
 import contextlib
+import dataclasses
 import functools
 import ipaddress
 import queue
@@ -80,13 +81,33 @@ def resolve(host: str, version: int | None = None) -> Address:
     return min(wanted, key=lambda address: address.version)
 
 
-def resolve_pair(source: str, dest: str, version: int | None = None) -> tuple[Address, Address]:
-    """Addresses of two hosts that can talk to each other, IPv6 where both have it. Raises PluginFailed."""
+@dataclasses.dataclass(frozen=True)
+class Ends:
+    """The addresses to measure between; ``source`` is None where the system is to choose."""
+
+    source: str | None
+    dest: str
+    version: int
+
+
+def ends(source: str | None, dest: str, version: int | None = None) -> Ends:
+    """The addresses of two hosts that can talk to each other, IPv6 where both have it; or of one alone.
+
+    Raises PluginFailed where there are none.
+    """
+    if source is None:
+        alone = resolve(dest, version)
+        return Ends(None, str(alone), alone.version)
+    near, far = _pair(source, dest, version)
+    return Ends(str(near), str(far), far.version)
+
+
+def _pair(source: str, dest: str, version: int | None) -> tuple[Address, Address]:
     sources, dests = _addresses(source), _addresses(dest)
     for number in [version] if version else [6, 4]:
-        ends = [next((a for a in found if a.version == number), None) for found in (sources, dests)]
-        if ends[0] and ends[1]:
-            return ends[0], ends[1]
+        near, far = (next((a for a in found if a.version == number), None) for found in (sources, dests))
+        if near and far:
+            return near, far
     kind = f"IPv{version}" if version else "the same version of IP"
     raise PluginFailed(f"{source} and {dest} have no addresses of {kind}")
 

@@ -82,11 +82,8 @@ def ends(spec: Spec) -> tuple[str | None, str]:
     With ``flip`` it is the destination that measures. Raises PluginFailed where there are none.
     """
     near, far = (spec["dest"], spec["source"]) if spec.get("flip") else (spec.get("source"), spec["dest"])
-    version = spec.get("ip-version")
-    if near is None:
-        return None, str(_hosts.resolve(far, version))
-    addresses = _hosts.resolve_pair(near, far, version)
-    return str(addresses[0]), str(addresses[1])
+    found = _hosts.ends(near, far, spec.get("ip-version"))
+    return found.source, found.dest
 
 
 def measures_way_back(spec: Spec) -> bool:

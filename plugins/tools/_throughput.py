@@ -4,7 +4,6 @@ Participant 0 sends, as the client of a server that participant 1 runs. A single
 server at the destination already; a loopback test runs both here.
 """
 
-import dataclasses
 import datetime as dt
 import math
 import socket
@@ -15,6 +14,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.base import Completed, Job, PluginFailed, Spec
 from plugins.tools import _hosts
+from plugins.tools._hosts import Ends
 
 LENGTH = 10 * SECOND
 LINK_RTT = SECOND / 5
@@ -27,24 +27,10 @@ Client = Callable[[Job, Told], JSON]
 Server = Callable[[Job, Told, Unwanted], JSON]
 
 
-@dataclasses.dataclass(frozen=True)
-class Ends:
-    """The addresses to measure between; ``source`` is None where the system is to choose."""
-
-    source: str | None
-    dest: str
-    version: int
-
-
 def find_ends(spec: Spec) -> Ends:
     """The addresses, the same at both participants. Raises PluginFailed where there are none."""
-    version = spec.get("ip-version")
     near = spec.get("local-address", spec.get("source"))
-    if near is None:
-        alone = _hosts.resolve(spec["dest"], version)
-        return Ends(None, str(alone), alone.version)
-    source, dest = _hosts.resolve_pair(near, spec["dest"], version)
-    return Ends(str(source), str(dest), dest.version)
+    return _hosts.ends(near, spec["dest"], spec.get("ip-version"))
 
 
 def member(spec: Spec, name: str, default: dt.timedelta) -> dt.timedelta:

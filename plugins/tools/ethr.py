@@ -13,8 +13,9 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
 from plugins.base import Host, Job, PluginFailed, Spec, Tool
 from plugins.tools import _configured, _ethr_output, _throughput
+from plugins.tools._hosts import Ends
 from plugins.tools._merging import merge
-from plugins.tools._throughput import Ends, Told, Unwanted, length, member, set_up, whole_seconds
+from plugins.tools._throughput import Told, Unwanted, length, member, set_up, whole_seconds
 
 PORT = 5201
 DATA_SCHEMA = 4

@@ -9,8 +9,9 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
 from plugins.base import Host, Job, PluginFailed, Spec, Tool
 from plugins.tools import _configured, _iperf2_output, _throughput
+from plugins.tools._hosts import Ends
 from plugins.tools._merging import merge
-from plugins.tools._throughput import Ends, Told, Unwanted, length, set_up, whole_seconds
+from plugins.tools._throughput import Told, Unwanted, length, set_up, whole_seconds
 
 NAME, PROGRAM = "iperf2", "iperf"
 PORT = 5001

@@ -11,8 +11,9 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
 from plugins.base import Completed, Host, Job, PluginFailed, Spec, Tool
 from plugins.tools import _affinity, _configured, _iperf3_keys, _iperf3_output, _throughput
+from plugins.tools._hosts import Ends
 from plugins.tools._merging import merge_by_sender
-from plugins.tools._throughput import Ends, Told, Unwanted, length, member, set_up, whole_seconds
+from plugins.tools._throughput import Told, Unwanted, length, member, set_up, whole_seconds
 
 NAME = PROGRAM = "iperf3"
 PORT = 5201

@@ -85,13 +85,9 @@ def _seconds(duration: dt.timedelta) -> str:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not measure; a host that is silent is a measurement."""
-    spec, version = job.spec, job.spec.get("ip-version")
-    if "source" in spec:
-        source, dest = _hosts.resolve_pair(spec["source"], spec["dest"], version)
-        command = argv(spec, str(dest), dest.version, str(source))
-    else:
-        dest = _hosts.resolve(spec["dest"], version)
-        command = argv(spec, str(dest), dest.version)
+    spec = job.spec
+    ends = _hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"))
+    command = argv(spec, ends.dest, ends.version, ends.source)
     job.wait_for_start()
     done = job.host.execute(command, timeout=longest(spec).total_seconds())
     diags = f"{' '.join(command)}\n\n{done.stdout}{done.stderr}"

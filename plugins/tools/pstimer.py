@@ -53,14 +53,14 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
     import urllib3
 
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    near, far = _ends(dest, source)
+    ends = _hosts.ends(source, dest)
     pool = urllib3.HTTPSConnectionPool(
-        far,
+        ends.dest,
         port,
         cert_reqs="CERT_NONE",
         assert_hostname=False,
         server_hostname=dest,
-        source_address=(near, 0) if near else None,
+        source_address=(ends.source, 0) if ends.source else None,
         headers={"Host": f"[{dest}]" if ":" in dest else dest},
     )
     try:
@@ -76,13 +76,6 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
         raise PluginFailed(f"{dest} did not answer: {said}") from trouble
     if answer.status != 200:
         raise PluginFailed(f"{dest} answered with status {answer.status}")
-
-
-def _ends(dest: str, source: str | None) -> tuple[str | None, str]:
-    if source is None:
-        return None, str(_hosts.resolve(dest))
-    near, far = _hosts.resolve_pair(source, dest)
-    return str(near), str(far)
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:

@@ -61,22 +61,19 @@ def run(job: Job) -> JSON:
     chance = random.random()  # noqa: S311 - guards nothing
     if chance < job.spec.get("fail", 0):
         raise PluginFailed("Failed on purpose", f"{chance} is below {job.spec['fail']}")
-    source, dest = _addresses(job.spec)
-    where = (str(dest), _told_port(job))
+    ends = _find_ends(job.spec)
+    where = (ends.dest, _told_port(job))
     # What was planned for may be less than the spec allows.
     deadline = job.start + min(_time(job.spec, "timeout", TIMEOUT), job.duration)
     if job.participant == 0:
-        return _send(job, source, where, deadline)
+        return _send(job, ends.source, where, deadline)
     return _receive(job, where, deadline)
 
 
-def _addresses(spec: Spec) -> tuple[str, _hosts.Address]:
-    """Where to send from, empty where the system is to choose, and to; the same at both ends."""
+def _find_ends(spec: Spec) -> _hosts.Ends:
+    """Where to send from and to, the same at both participants."""
     version = spec.get("ip-version") if version_of(spec) >= KNOWS_IP_VERSION else None
-    if "source" not in spec:
-        return "", _hosts.resolve(spec["dest"], version)
-    source, dest = _hosts.resolve_pair(spec["source"], spec["dest"], version)
-    return str(source), dest
+    return _hosts.ends(spec.get("source"), spec["dest"], version)
 
 
 def _told_port(job: Job) -> int:
@@ -91,7 +88,7 @@ def _socket(where: Where) -> socket.socket:
     return socket.socket(socket.AF_INET6 if ":" in where[0] else socket.AF_INET, socket.SOCK_STREAM)
 
 
-def _send(job: Job, source: str, where: Where, deadline: dt.datetime) -> JSON:
+def _send(job: Job, source: str | None, where: Where, deadline: dt.datetime) -> JSON:
     job.wait_for_start()
     dawdled = random.random() * _time(job.spec, "dawdle", ZERO)  # noqa: S311 - guards nothing
     job.sleep(dawdled)
@@ -109,7 +106,7 @@ def _send(job: Job, source: str, where: Where, deadline: dt.datetime) -> JSON:
     return wrapped(sent, "\n".join(tries))
 
 
-def _try(source: str, where: Where, material: bytes, left: dt.timedelta) -> str | None:
+def _try(source: str | None, where: Where, material: bytes, left: dt.timedelta) -> str | None:
     """Connect and send; why it did not work, None when it did."""
     try:
         with _socket(where) as end:

@@ -40,28 +40,20 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 def run(job: Job) -> JSON:
     """Make a connection a second, from the start on. Raises PluginFailed where a host has no address."""
     spec = job.spec
-    source, dest = _ends(spec)
+    ends = _hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"))
     job.wait_for_start()
     begun = job.host.now()
     probes = []
     for number in range(spec.get("count", COUNT)):
         job.host.sleep_until(begun + number * INTERVAL)
-        probes.append(probe(dest, spec.get("port", PORT), source))
-    trips = [{"seq": seq, "ip": dest, **_trip(probed)} for seq, probed in enumerate(probes, start=1)]
+        probes.append(probe(ends.dest, spec.get("port", PORT), ends.source))
+    trips = [{"seq": seq, "ip": ends.dest, **_trip(probed)} for seq, probed in enumerate(probes, start=1)]
     if spec.get("hostnames", True):
         _hosts.add_names(trips)
     diags = "".join(f"{seq}: {probed}\n" for seq, probed in enumerate(probes, start=1))
     times = [probed for probed in probes if isinstance(probed, dt.timedelta)]
     result = {"schema": 1, "succeeded": True, "roundtrips": trips, **summary(len(trips), times)}
     return wrapped(result, diags)
-
-
-def _ends(spec: Spec) -> tuple[str | None, str]:
-    version = spec.get("ip-version")
-    if "source" not in spec:
-        return None, str(_hosts.resolve(spec["dest"], version))
-    source, dest = _hosts.resolve_pair(spec["source"], spec["dest"], version)
-    return str(source), str(dest)
 
 
 def probe(dest: str, port: int, source: str | None = None) -> dt.timedelta | OSError:

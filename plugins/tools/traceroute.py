@@ -83,13 +83,9 @@ def parse(output: str) -> list[Hop]:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not trace; a path that ends nowhere is a measurement."""
-    spec, version = job.spec, job.spec.get("ip-version")
-    if "source" in spec:
-        source, dest = _hosts.resolve_pair(spec["source"], spec["dest"], version)
-        command = argv(spec, str(dest), dest.version, str(source))
-    else:
-        dest = _hosts.resolve(spec["dest"], version)
-        command = argv(spec, str(dest), dest.version)
+    spec = job.spec
+    ends = _hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"))
+    command = argv(spec, ends.dest, ends.version, ends.source)
     return _tracing.measure(job, command, longest(spec), parse)
 
 

@@ -9,7 +9,7 @@ import pytest
 from plugins.base import Completed, PluginFailed
 from plugins.tests.throughput import TEST
 from plugins.tools import _nuttcp_output, _throughput, nuttcp
-from plugins.tools._throughput import Ends
+from plugins.tools._hosts import Ends
 from tests.builders import at, seconds
 from tests.plugins import two_ends
 from tests.plugins.programs import needs

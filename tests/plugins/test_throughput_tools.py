@@ -7,7 +7,7 @@ import pytest
 
 from plugins.base import Completed, Job, PluginFailed
 from plugins.tools import _throughput
-from plugins.tools._throughput import Ends
+from plugins.tools._hosts import Ends
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost
 
