@@ -21,7 +21,9 @@ from bench.node import delete, detail, free_port, peering, post, start
 LEAD, *WELL, SICK = (f"127.0.0.{number}" for number in range(1, 6))
 BEHIND = "127.0.0.15"
 """Where the sick node really is."""
-ROUNDS, STUCK = 5, 20
+ROUNDS = 5
+STUCK = 100
+"""Tasks of the sick node: more than a node has workers for what waits for others."""
 SPELL = 30.0
 """Seconds a turn lasts: the planner has looked by then, and waited for an answer."""
 LATER = 10
