@@ -79,5 +79,9 @@ def percentile(values: list[float], percent: float) -> float:
 
 def spread(what: str, times: list[float]) -> dict[str, Any]:
     """A row of a table that says how long something took, in milliseconds."""
-    middle, most = percentile(times, 50), percentile(times, 95)
-    return {"what": what, "p50 ms": middle, "p95 ms": most, "longest ms": max(times)}
+    return {
+        "what": what,
+        "p50 ms": percentile(times, 50),
+        "p95 ms": percentile(times, 95),
+        "longest ms": max(times),
+    }

@@ -16,6 +16,9 @@ from chalicelib.ticks import peers as ticks
 from local import gateway
 from local.front import safe_for_threads
 
+LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+"""The nodes of most parties."""
+
 Fault = Callable[[Call], Reply | PeerTrouble | None]
 """What happens to a call instead of being answered; None where it is answered as usual."""
 

@@ -202,7 +202,7 @@ class _Planner:
         """Give the lease back; what is due at once, and has come on, need not wait for a tick."""
         now = self._now()
         planned = self.task.replanned(now)
-        if planned.plan_at is not None and planned.plan_at <= now:
+        if planned.is_due(now):
             self._store(now + (LEASE if has_come_on else AGAIN), None)
             if has_come_on:
                 _announce(self.task)

@@ -146,8 +146,7 @@ def assemble(document: Mapping[str, JSON], test: Test, schedule: Schedule, **mor
 
 def _plan_on(placed: Placed, now: dt.datetime) -> None:
     # A repeating task has more runs inside the horizon: the planner need not wait for its next tick.
-    plan_at = placed.task.plan_at
-    if plan_at is not None and plan_at <= now:
+    if placed.task.is_due(now):
         queues.send(queues.PLAN, {"task": placed.task.uuid})
 
 

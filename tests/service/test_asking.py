@@ -1,7 +1,7 @@
 """Tasks that want the same participants, asked for once. On moto."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,20 +13,14 @@ from chalicelib.outside.peers import Call
 from chalicelib.service import asking, planning
 from chalicelib.service.cancelling import cancel_task
 from chalicelib.store import tasks
-from chalicelib.ticks import plan
 from tests.builders import seconds
-from tests.party import Party, gathered
-from tests.service.test_together import LEAD, OTHER, THIRD, idle, now, posted, runs_at, task_at
+from tests.party import LEAD, OTHER, THIRD, Party
+from tests.service.test_planning import tick
+from tests.service.test_together import idle, now, posted, runs_at, task_at
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
 SHARD = 1
-
-
-@pytest.fixture
-def party() -> Iterator[Party]:
-    with gathered(LEAD, OTHER, THIRD) as gathered_nodes:
-        yield gathered_nodes
 
 
 class Silence:
@@ -89,10 +83,7 @@ def test_all_of_them_are_planned_at_the_tick_after_it_has_come_back(party: Party
     party.faults.clear()
     at = due(found)
 
-    with party.acting(LEAD):
-        for shard in range(tasks.PLAN_SHARDS):
-            plan.plan_shard(shard, at)
-    party.work(at)
+    tick(party, at)
 
     assert [states(party, task) for task in found] == [[State.PENDING]] * 4
     assert [task_at(party, LEAD, task.uuid).plan_reason for task in found] == [None] * 4
@@ -102,10 +93,7 @@ def test_planners_of_all_shards_wait_for_a_silent_participant_once_each(party: P
     silence = Silence(OTHER)
     at = due(waiting(party, silence, 12))
 
-    with party.acting(LEAD):
-        for shard in range(tasks.PLAN_SHARDS):
-            plan.plan_shard(shard, at)
-    party.work(at)
+    tick(party, at)
 
     assert 1 <= silence.waits <= tasks.PLAN_SHARDS
 

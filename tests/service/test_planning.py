@@ -1,7 +1,7 @@
 """Planning tasks with several participants: conflicts, peers in trouble, crashes. On moto."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -19,17 +19,11 @@ from chalicelib.ticks import dispatch, plan, reap
 from plugins import registry
 from plugins.base import Tool
 from tests.builders import seconds
-from tests.party import Party, answering, down, gathered
+from tests.party import LEAD, OTHER, THIRD, Party, answering, down
 from tests.service.machines import FakeMachine
-from tests.service.test_together import LEAD, OTHER, STRANGER, THIRD, idle, now, posted, runs_at, task_at
+from tests.service.test_together import STRANGER, idle, now, posted, runs_at, task_at
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
-
-
-@pytest.fixture
-def party() -> Iterator[Party]:
-    with gathered(LEAD, OTHER, THIRD) as gathered_nodes:
-        yield gathered_nodes
 
 
 def stream(*hosts: str, **changes: Any) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Tasks with several participants, from their posting to their end, at lead and others. On moto."""
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,19 +13,12 @@ from chalicelib.outside.peers import Call
 from chalicelib.service import collecting, running, watching
 from chalicelib.service.peering import Budget
 from chalicelib.store import errands, runs, tasks
-from tests.party import Party, answering, down, gathered, silent
+from tests.party import LEAD, OTHER, THIRD, Party, answering, down, silent
 from tests.service.machines import FakeMachine
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
-LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 STRANGER = "198.51.100.7"
-
-
-@pytest.fixture
-def party() -> Iterator[Party]:
-    with gathered(LEAD, OTHER, THIRD) as gathered_nodes:
-        yield gathered_nodes
 
 
 def idle(*hosts: str, **changes: Any) -> dict[str, Any]:
