@@ -3,17 +3,17 @@
 import functools
 import json
 import threading
-import urllib.parse
 from collections.abc import Mapping
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.support import egress, sayings, urls
 
-NO_ANSWER = 400
-"""The status that stands for an answer that never came."""
 TIMEOUT = "PT30S"
+LONGEST = 60.0
+"""Seconds that a time-out may be; one that is longer counts as this."""
 LONGEST_BODY = 65536
 """Bytes read of an answer; the connection of a longer one is not used again."""
 SHOWN = 1000
@@ -26,7 +26,7 @@ V1 = {
     "bind": TYPES["Host"],
     "retry-policy": TYPES["RetryPolicy"],
 }
-V2 = {**V1, "_headers": {"type": "object", "additionalProperties": TYPES["String"]}}
+V2 = {**V1, "_headers": urls.HEADERS}
 V3 = {**V2, "verify-ssl": TYPES["Boolean"]}
 V4 = {**V3, "timeout": TYPES["Duration"]}
 
@@ -36,25 +36,20 @@ _MAKING = threading.Lock()
 def deliver(parcel: Parcel) -> Outcome:
     """Send the result as JSON; any answer of the 200s keeps it, all else is a failure that may be retried.
 
-    A URL that is not for the web fails for good.
+    A URL that is not for the web, or leads where tasks must not reach, fails for good.
     """
     data = parcel.data
-    scheme = urllib.parse.urlsplit(data["_url"]).scheme if _can_be_split(data["_url"]) else ""
-    if scheme not in ("http", "https"):
-        return Outcome(False, "The URL is neither http nor https")
-    status, body = send(data, json.dumps(parcel.result).encode())
+    trouble = urls.problem(data["_url"])
+    if trouble:
+        return Outcome(False, f"/_url: {trouble}")
+    again = retry_after(data.get("retry-policy", ()), parcel.attempts)
+    try:
+        status, body = send(data, json.dumps(parcel.result).encode())
+    except NoAnswer as nothing:
+        return Outcome(False, f"{_operation(data)} failed: {nothing}", again)
     if 200 <= status < 300:
         return Outcome(True)
-    error = f"{_operation(data)} failed with status {status}: {body[:SHOWN]}"
-    return Outcome(False, error, retry_after(data.get("retry-policy", ()), parcel.attempts))
-
-
-def _can_be_split(url: str) -> bool:
-    try:
-        urllib.parse.urlsplit(url)
-    except ValueError:
-        return False
-    return True
+    return Outcome(False, f"{_operation(data)} failed with status {status}: {body[:SHOWN]}", again)
 
 
 def _operation(data: Mapping[str, JSON]) -> str:
@@ -62,27 +57,42 @@ def _operation(data: Mapping[str, JSON]) -> str:
     return operation.upper()
 
 
+class NoAnswer(Exception):
+    """Nobody answered; says why."""
+
+
 def send(data: Mapping[str, JSON], content: bytes) -> tuple[int, str]:
-    """Make the request that the settings describe: status and body, 400 and the trouble without any."""
+    """Make the request that the settings describe: status and body of the answer.
+
+    Raises NoAnswer where none came, or none in time, and egress.Refused.
+    """
     import urllib3
 
-    seconds = parse_duration(data.get("timeout", TIMEOUT)).total_seconds()
+    seconds = patience(data)
     try:
-        response = pools(data.get("verify-ssl", False), data.get("bind")).request(
-            _operation(data),
-            data["_url"],
-            body=content,
-            headers=headers(data),
-            timeout=urllib3.Timeout(total=max(0.001, seconds)),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        body = response.read(LONGEST_BODY)
-        response.release_conn() if len(body) < LONGEST_BODY else response.close()
+        with egress.ending(seconds):
+            response = pools(data.get("verify-ssl", False), data.get("bind")).request(
+                _operation(data),
+                data["_url"],
+                body=content,
+                headers=headers(data),
+                timeout=urllib3.Timeout(total=seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            body = response.read(LONGEST_BODY)
+            response.release_conn() if len(body) < LONGEST_BODY else response.close()
+    except egress.Unresolvable as trouble:
+        raise NoAnswer(trouble.message) from trouble
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-        return NO_ANSWER, str(trouble)
+        raise NoAnswer(sayings.said(trouble)) from trouble
     return response.status, body.decode(errors="replace")
+
+
+def patience(data: Mapping[str, JSON]) -> float:
+    """Seconds that the whole exchange may take: a worker waits meanwhile, so there is a longest."""
+    return min(LONGEST, max(0.001, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
 
 
 def headers(data: Mapping[str, JSON]) -> dict[str, str]:
@@ -105,9 +115,11 @@ def _pools(verify: bool, bind: str | None) -> JSON:
     if not verify:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     source: dict[str, JSON] = {"source_address": (bind, 0)} if bind else {}
-    return urllib3.PoolManager(
+    manager = urllib3.PoolManager(
         num_pools=20, maxsize=4, cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE", **source
     )
+    manager.pool_classes_by_scheme = egress.pool_classes()
+    return manager
 
 
 ARCHIVER = Archiver(

@@ -11,6 +11,7 @@ from chalicelib.domain.types import TYPES
 from plugins.base import Archiver, Outcome, Parcel, PluginFailed
 from plugins.tests import _snmp
 from plugins.tools import _hosts, _snmp_names, _snmp_session
+from plugins.support import egress
 from plugins.tools._secrets import without_secrets
 
 PORT = 162
@@ -59,7 +60,9 @@ def deliver(parcel: Parcel, port: int = PORT) -> Outcome:
     if reasons:
         return Outcome(False, "; ".join(reasons))
     try:
-        _send(spec, variables(spec), _hosts.resolve(spec["dest"]), port)
+        address = _hosts.resolve(spec["dest"])
+        egress.check(address, port)  # the library makes its own sockets, and looks an address up no more
+        _send(spec, variables(spec), address, port)
     except (PluginFailed, PyAsn1Error, OSError, ValueError, OverflowError) as trouble:
         said = without_secrets(str(trouble) or type(trouble).__name__, spec)
         return Outcome(False, said[: _snmp_session.LONGEST_TROUBLE])

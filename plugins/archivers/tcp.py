@@ -5,15 +5,16 @@ import socket
 from chalicelib.domain.schemas import closed
 from plugins.archivers import _sockets
 from plugins.base import Archiver, Outcome, Parcel
+from plugins.support import egress
 
 
 def deliver(parcel: Parcel) -> Outcome:
     """Connect, write the result as JSON, and close; what cannot be reached may be tried again."""
     try:
-        with _sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
+        with egress.ending(_sockets.TIMEOUT), _sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
             end.sendall(_sockets.content(parcel))
             end.shutdown(socket.SHUT_WR)
-    except (OSError, _sockets.Unresolvable) as trouble:
+    except (OSError, egress.Unresolvable, egress.Refused) as trouble:
         return _sockets.failed(parcel, trouble)
     return Outcome(True)
 

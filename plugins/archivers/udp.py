@@ -6,6 +6,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.archivers import _sockets
 from plugins.base import Archiver, Outcome, Parcel
+from plugins.support import egress
 
 PAYLOAD = 508
 """Bytes that arrive in one piece wherever IPv4 does: 576, less the largest headers."""
@@ -22,7 +23,7 @@ def deliver(parcel: Parcel) -> Outcome:
     """
     try:
         _send(parcel)
-    except (OSError, TooLarge, _sockets.Unresolvable) as trouble:
+    except (OSError, TooLarge, egress.Unresolvable, egress.Refused) as trouble:
         return _sockets.failed(parcel, trouble)
     return Outcome(True)
 

@@ -8,7 +8,6 @@ hold for that as well.
 import codecs
 import dataclasses
 import datetime as dt
-import ipaddress
 import os
 import pathlib
 import stat
@@ -18,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed
+from plugins.support import egress
 from plugins.tools import _hosts
 from plugins.tools._phases import Stopwatch, timed, tls
 
@@ -200,8 +200,7 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     with asking.watch.during("dns"):
         address = _hosts.resolve(host, asking.version)
-    if is_our_keeper(address, port):
-        raise PluginFailed(f"{parts.netloc} is not for tests")
+    egress.check(address, port)
     if parts.scheme == "http":
         pool: JSON = urllib3.HTTPConnectionPool(str(address), port)
     else:
@@ -209,16 +208,8 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
         pool = urllib3.HTTPSConnectionPool(
             str(address), port, ssl_context=tls(), server_hostname=host, assert_hostname=False
         )
-    pool.ConnectionCls = timed(pool.ConnectionCls, asking.watch, encrypted=parts.scheme == "https")
+    pool.ConnectionCls = timed(egress.guarded(pool.ConnectionCls), asking.watch, encrypted=parts.scheme == "https")
     return pool
-
-
-def is_our_keeper(address: _hosts.Address, port: int) -> bool:
-    """Whether this is where a Lambda function gets its work from: whoever asks there takes some away."""
-    host, _, its_port = os.environ.get("AWS_LAMBDA_RUNTIME_API", "").rpartition(":")
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    found = mapped or address
-    return str(port) == its_port and (found.is_loopback or found.is_unspecified or str(found) == host)
 
 
 def _headers(parts: urllib.parse.SplitResult, given: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed
+from plugins.support import egress
 
 LOOKUP_LIMIT = 2.0
 """Seconds a lookup may take."""
@@ -69,11 +70,18 @@ def _result(ends: "queue.SimpleQueue[_End[Answer]]", seconds: float) -> Answer:
     return answer  # type: ignore[return-value]
 
 
-def resolve(host: str, version: int | None = None) -> Address:
-    """The address of a host, an IPv4 one where it has both kinds and no version is asked for.
+def resolve(host: str, version: int | None = None, port: int | None = None) -> Address:
+    """The address of a host to measure to, an IPv4 one where it has both kinds and no version is asked for.
 
-    Raises PluginFailed where there is none, or none in time.
+    Raises PluginFailed where there is none, or none in time, and where tasks must not reach it or its ``port``.
     """
+    found = own_address(host, version)
+    egress.check(found, port, egress.Purpose.PROBE)
+    return found
+
+
+def own_address(host: str, version: int | None = None) -> Address:
+    """The same of a host that is measured from: nothing is sent there. Raises PluginFailed."""
     found = _addresses(host)
     wanted = [address for address in found if version in (None, address.version)]
     if not wanted:
@@ -90,15 +98,16 @@ class Ends:
     version: int
 
 
-def ends(source: str | None, dest: str, version: int | None = None) -> Ends:
+def ends(source: str | None, dest: str, version: int | None = None, port: int | None = None) -> Ends:
     """The addresses of two hosts that can talk to each other, IPv6 where both have it; or of one alone.
 
-    Raises PluginFailed where there are none.
+    Raises PluginFailed where there are none, and where tasks must not reach the destination or its ``port``.
     """
     if source is None:
-        alone = resolve(dest, version)
+        alone = resolve(dest, version, port)
         return Ends(None, str(alone), alone.version)
     near, far = _pair(source, dest, version)
+    egress.check(far, port, egress.Purpose.PROBE)
     return Ends(str(near), str(far), far.version)
 
 

@@ -82,7 +82,8 @@ def ends(spec: Spec) -> tuple[str | None, str]:
     With ``flip`` it is the destination that measures. Raises PluginFailed where there are none.
     """
     near, far = (spec["dest"], spec["source"]) if spec.get("flip") else (spec.get("source"), spec["dest"])
-    found = _hosts.ends(near, far, spec.get("ip-version"))
+    port = int(spec["ctrl-port"]) if "ctrl-port" in spec else None
+    found = _hosts.ends(near, far, spec.get("ip-version"), port)
     return found.source, found.dest
 
 

@@ -14,6 +14,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.base import Job, PluginFailed, Result, Spec, pick, wrapped
 from plugins.tests.netreach import Network, gateway, hosts, network
+from plugins.support import egress
 from plugins.tools import _hosts
 
 TIMEOUT = 3 * SECOND
@@ -91,7 +92,7 @@ def batches(addresses: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def source(spec: Spec) -> str | None:
     """The address to measure from, where the spec names a host. Raises PluginFailed where there is none."""
-    return str(_hosts.resolve(spec["host"], network(spec).version)) if "host" in spec else None
+    return str(_hosts.own_address(spec["host"], network(spec).version)) if "host" in spec else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +137,7 @@ def search(job: Job, commands: Iterable[Sequence[str]], program: Program) -> JSO
     Raises PluginFailed where a command failed, or did not end in time with nothing heard: whether the
     rest would have answered is not known then.
     """
+    egress.check_network(network(job.spec))
     first = gateway(job.spec)
     found = _Search(str(first) if first else None)
     job.wait_for_start()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed, Spec
+from plugins.support import egress
 from plugins.tools import _hosts
 from plugins.tools._secrets import without_secrets
 
@@ -146,6 +147,7 @@ def session(spec: Spec, address: _hosts.Address) -> Iterator[Session]:
     """A session with the agent at an address, as whom the spec says. Raises PluginFailed."""
     import asyncio
 
+    egress.check(address, PORT)  # the library makes its own sockets, and looks an address up no more
     loop = asyncio.new_event_loop()
     try:
         opened = Session(loop, spec, address)

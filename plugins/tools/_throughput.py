@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.base import Completed, Job, PluginFailed, Spec
+from plugins.support import egress
 from plugins.tools import _hosts
 from plugins.tools._hosts import Ends
 
@@ -81,13 +82,21 @@ def perform(job: Job, port: int, client: Client, server: Server) -> JSON:
     if job.spec.get("loopback"):
         return _both(job, client, server)
     if job.spec.get("single-ended"):
-        return client(job, {"server_port": int(job.spec.get("single-ended-port", port))})
+        return _checked(client, job, {"server_port": int(job.spec.get("single-ended-port", port))})
     if len(job.participant_data) != 2:
         raise PluginFailed(f"There must be two participants, not {len(job.participant_data)}")
     told = job.participant_data[1]
     if not isinstance(told, dict) or type(told.get("server_port")) is not int:  # True is an int as well
         raise PluginFailed("Participant 1 did not tell the port of its server")
-    return client(job, told) if job.participant == 0 else server(job, told, lambda: False)
+    return _checked(client, job, told) if job.participant == 0 else server(job, told, lambda: False)
+
+
+def _checked(client: Client, job: Job, told: Told) -> JSON:
+    """Be the client of a server whose ports tasks may reach: the other end has chosen them. Raises Refused."""
+    for name in ("server_port", "data_port_start"):
+        if type(told.get(name)) is int:
+            egress.check(find_ends(job.spec).dest, told[name])
+    return client(job, told)
 
 
 def _both(job: Job, client: Client, server: Server) -> JSON:

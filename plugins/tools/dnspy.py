@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.support import egress
 from plugins.tools import _hosts
 
 PORT = 53
@@ -25,7 +26,10 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 def run(job: Job) -> JSON:
     """Raises PluginFailed where there is no answer, and says of which kind the lack is."""
     server = job.spec.get("nameserver")
-    resolver = make_resolver(timeout(job.spec), str(_hosts.resolve(server)) if server else None)
+    address = str(_hosts.resolve(server)) if server else None
+    if address:  # the library makes its own sockets, and looks an address up no more
+        egress.check(address, PORT)
+    resolver = make_resolver(timeout(job.spec), address)
     job.wait_for_start()
     return wrapped({"schema": 1, "succeeded": True, **ask(resolver, job.spec["query"], job.spec["record"])})
 

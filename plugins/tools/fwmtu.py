@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.support import egress
 from plugins.tools import _hosts
 
 PORT = 1060
@@ -44,7 +45,7 @@ def path_mtu(address: _hosts.Address, port: int = PORT, limit: float = LIMIT) ->
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as end:
             end.setsockopt(kind["level"], kind["discover"], _DO_NOT_FRAGMENT)
-            end.connect((str(address), port))
+            egress.connect(end, (str(address), port), egress.Purpose.PROBE)
             return _narrowed(end, kind, time.monotonic() + limit)
     except OSError as trouble:
         raise PluginFailed(f"{address} cannot be sent to: {trouble.strerror or trouble}") from trouble

@@ -3,14 +3,17 @@
 import datetime as dt
 import re
 import time
+import urllib.parse
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import parse_si
 from chalicelib.domain.times import format_duration
 from plugins.base import Job, PluginFailed, Result, Spec, Tool, wrapped
+from plugins.support import egress
 from plugins.tools import _copying
 
 PROGRAM = "globus-url-copy"
+_PORTS = {"gsiftp": 2811, "ftp": 21, "http": 80, "https": 443, "sshftp": 22}
 
 _PROGRESS = re.compile(
     r"([0-9]{1,30}) bytes\s+([0-9]{1,30}(?:\.[0-9]{1,9})?) ([KMGTP]?)B/sec avg", re.IGNORECASE | re.ASCII
@@ -49,9 +52,19 @@ def parse(output: str) -> dict[str, JSON]:
     return {"bytes-sent": int(size), "throughput": 8 * parse_si(rate + prefix)}
 
 
+def _check(spec: Spec) -> None:
+    """Raise where an end must not be reached. The program looks names up again itself: its servers' certificates
+    are for names, so it cannot be handed the address that was checked."""
+    for end in ("source", "dest"):
+        parts = urllib.parse.urlsplit(_copying.as_url(spec[end]))
+        if parts.hostname and parts.scheme != "file":
+            egress.places(parts.hostname, parts.port or _PORTS.get(parts.scheme, 0))
+
+
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not copy all of it in time."""
     command = argv(job.spec)
+    _check(job.spec)
     job.wait_for_start()
     begun = time.monotonic()
     try:

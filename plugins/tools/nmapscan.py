@@ -7,6 +7,7 @@ import re
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.support import egress
 from plugins.tools import _hosts
 from plugins.tools._reaching import address
 
@@ -78,7 +79,8 @@ def _ports(line: str) -> dict[str, str]:
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not look, or was not done in time."""
     net = target(job.spec)
-    source = str(_hosts.resolve(job.spec["source"], net.version)) if "source" in job.spec else None
+    source = str(_hosts.own_address(job.spec["source"], net.version)) if "source" in job.spec else None
+    egress.check_network(net)
     command = argv(job.spec, net, source)
     job.wait_for_start()
     limit = duration("openports", job.spec).total_seconds()

@@ -11,6 +11,7 @@ from chalicelib.domain.schemas import JSON, Checker
 from chalicelib.domain.times import SECOND, format_duration, parse_duration, parse_timestamp
 from chalicelib.domain.types import TYPES
 from plugins.base import Job, PluginFailed, Result, Spec, Tool, pick, wrapped
+from plugins.support import egress
 from plugins.tools import _hosts
 
 TIMEOUT = 5 * SECOND
@@ -63,8 +64,11 @@ def fetch_clock(host: str, limit: float, verify: bool = False) -> dict[str, JSON
     url = f"https://{host}/pscheduler/clock"
     try:
         with urllib3.PoolManager(cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE") as pools:
+            pools.pool_classes_by_scheme = egress.pool_classes(egress.Purpose.NODE)
             waits = urllib3.Timeout(total=limit)
-            response = pools.request("GET", url, timeout=waits, retries=False, preload_content=False)
+            response = pools.request(
+                "GET", url, timeout=waits, retries=False, redirect=False, preload_content=False
+            )
             with response:
                 status, body = response.status, response.read(LONGEST_ANSWER)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:

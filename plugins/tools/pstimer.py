@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Result, Spec, Tool
+from plugins.support import egress
 from plugins.tools import _hosts
 
 PATH = "/pscheduler/"
@@ -54,7 +55,7 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
 
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     ends = _hosts.ends(source, dest)
-    pool = urllib3.HTTPSConnectionPool(
+    pool = egress.pool_classes(egress.Purpose.NODE)["https"](
         ends.dest,
         port,
         cert_reqs="CERT_NONE",

@@ -13,6 +13,7 @@ from typing import TypeVar
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, format_duration, format_timestamp, parse_duration
 from plugins.base import Host, Job, PluginFailed, Result, Spec, Tool, version_of, wrapped
+from plugins.support import egress
 from plugins.tools import _hosts
 
 TIMEOUT = 5 * SECOND
@@ -113,7 +114,7 @@ def _try(source: str | None, where: Where, material: bytes, left: dt.timedelta) 
             end.settimeout(max(PATIENCE, left / SECOND))
             if source:
                 end.bind((source, 0))
-            end.connect(where)
+            egress.connect(end, where)
             end.sendall(material)
     except OSError as trouble:
         return str(trouble)

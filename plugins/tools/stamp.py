@@ -23,6 +23,7 @@ from decimal import Decimal
 
 from chalicelib.domain.schemas import JSON
 from plugins.base import Job, PluginFailed, Spec, Tool
+from plugins.support import egress
 from plugins.tools import _one_way, _packet_records, _stamp_packets, _stamp_sockets
 from plugins.tools._packet_records import Record, Stamp, Trip, elapsed, from_unix
 
@@ -103,7 +104,7 @@ def _connected(spec: Spec, near: str | None, far: str, port: int) -> Iterator[so
     with end:
         try:
             _bind(end, near or "", spec.get("data-ports"))
-            end.connect((far, port))
+            egress.connect(end, (far, port))
         except OSError as trouble:
             raise PluginFailed(f"{far} port {port}: {trouble.strerror or trouble}") from trouble
         yield end

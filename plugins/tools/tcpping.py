@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, format_duration
 from plugins.base import Job, Spec, Tool, wrapped
+from plugins.support import egress
 from plugins.tools import _hosts
 from plugins.tools.ping import merge as merge_rtt
 
@@ -40,7 +41,9 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 def run(job: Job) -> JSON:
     """Make a connection a second, from the start on. Raises PluginFailed where a host has no address."""
     spec = job.spec
-    ends = _hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"))
+    ends = _hosts.ends(
+        spec.get("source"), spec["dest"], spec.get("ip-version"), spec.get("port", PORT)
+    )
     job.wait_for_start()
     begun = job.host.now()
     probes = []
@@ -65,7 +68,7 @@ def probe(dest: str, port: int, source: str | None = None) -> dt.timedelta | OSE
             if source:
                 end.bind((source, 0))
             begun = time.perf_counter()
-            end.connect((dest, port))
+            egress.connect(end, (dest, port))
             return dt.timedelta(seconds=time.perf_counter() - begun)
     except OSError as trouble:
         return trouble

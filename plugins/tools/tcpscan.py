@@ -8,19 +8,22 @@ taken for one that is not there. Which ports are the most used it does not know.
 import datetime as dt
 import itertools
 import math
-import socket
 from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
 from plugins.tests.openports import port_numbers
+from plugins.support import egress
 from plugins.tools.nmapscan import Network, given_network, target
 
 PARALLEL = 64
 """How many connections are tried at once."""
 PATIENCE = 1.0
 """Seconds to wait for a connection."""
+
+REFUSED = "refused"
+"""In place of the state of a port that tasks must not reach."""
 
 Ends = tuple[str, int]
 """An address and a port."""
@@ -58,7 +61,12 @@ def run(job: Job) -> JSON:
             if job.host.now() >= deadline:
                 raise PluginFailed(f"Not done in time, with {len(states)} connections tried")
             states.update(zip(batch, pool.map(state, batch), strict=True))
-    return wrapped({"schema": 1, "succeeded": True, "result": by_host(states)}, f"{len(states)} tried\n")
+    refused = [ends for ends, found in states.items() if found == REFUSED]
+    if refused and len(refused) == len(states):
+        egress.check(*refused[0])  # raises, and says why
+    states.update(dict.fromkeys(refused, "filtered"))
+    diags = f"{len(states) - len(refused)} tried, {len(refused)} left out: tasks may not reach them\n"
+    return wrapped({"schema": 1, "succeeded": True, "result": by_host(states)}, diags)
 
 
 def _every(net: Network, ports: list[int]) -> Iterator[Ends]:
@@ -66,10 +74,12 @@ def _every(net: Network, ports: list[int]) -> Iterator[Ends]:
 
 
 def state(ends: Ends) -> str:
-    """What a port says to a connection: open, closed or filtered."""
+    """What a port says to a connection: open, closed or filtered; REFUSED where it must not be tried."""
     try:
-        with socket.create_connection(ends, timeout=PATIENCE):
+        with egress.create_connection(*ends, timeout=PATIENCE):
             return "open"
+    except egress.Refused:
+        return REFUSED
     except ConnectionRefusedError:
         return "closed"
     except OSError:

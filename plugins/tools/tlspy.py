@@ -6,13 +6,13 @@ part of the result, and the handshake that is measured is a second one that veri
 
 import dataclasses
 import datetime as dt
-import socket
 import time
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, UTC, format_duration, format_timestamp, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.support import egress
 from plugins.tools import _hosts, _starttls
 
 PORT = 443
@@ -104,7 +104,7 @@ def shake(peer: Peer) -> Handshake:
 
 def _shake(context: JSON, peer: Peer) -> Handshake:
     begun = time.perf_counter()
-    with socket.create_connection((peer.address, peer.port), peer.left()) as bare:
+    with egress.create_connection(peer.address, peer.port, peer.left()) as bare:
         connected = time.perf_counter()
         if peer.starttls:
             _starttls.ask(bare, peer.starttls, peer.left)

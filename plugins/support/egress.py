@@ -1,0 +1,279 @@
+"""Every connection that plugins make goes through here, and is refused where a task must not reach.
+
+The rule stands in ``chalicelib/domain/egress.py``. It is asked of the very address that is connected to, after
+the name was looked up, and that address is connected to without looking up again: what a name server says
+next, and where a server redirects to, changes nothing. A library that makes its own sockets is handed an
+address that was checked in place of the name.
+"""
+
+import contextlib
+import functools
+import ipaddress
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from chalicelib.domain import egress
+from chalicelib.domain.egress import Purpose as Purpose
+from chalicelib.domain.egress import Rules
+from chalicelib.domain.egress_rules import rules_of
+from chalicelib.domain.errors import PluginFailed
+
+LOOKUP_LIMIT = 5.0
+"""Seconds that looking up a name may take."""
+
+Place = tuple[socket.AddressFamily, Any]
+"""A family of addresses, and an address as sockets take it."""
+
+
+class Refused(PluginFailed):
+    """An address that tasks must not reach; trying again will not help."""
+
+
+class Unresolvable(PluginFailed):
+    """A name without an address of the version asked for, or without one in time."""
+
+
+def _of_environment() -> Rules:
+    return rules_of(os.environ)
+
+
+_source: list[Callable[[], Rules]] = [_of_environment]
+
+
+def configure(source: Callable[[], Rules]) -> None:
+    """Ask ``source`` for the rules from now on; it knows the machine's addresses, which plugins do not."""
+    _source[:] = [source]
+
+
+def rules() -> Rules:
+    """The rules in force."""
+    return _source[0]()
+
+
+def check(address: str | egress.Address, port: int | None, purpose: Purpose = Purpose.CONVERSATION) -> None:
+    """Raise Refused for what must not be reached. ``address`` is one, not a name."""
+    reason = egress.refusal(rules(), ipaddress.ip_address(address), port, purpose)
+    if reason:
+        where = str(address) if port is None else f"{address} port {port}"
+        raise Refused(f"{where} may not be reached by tasks: {reason}")
+
+
+def check_network(network: egress.Network) -> None:
+    """Raise Refused for a network of which a part must not be probed."""
+    reason = egress.refusal_of_network(rules(), network)
+    if reason:
+        raise Refused(f"{network} may not be probed by tasks: {reason}")
+
+
+def places(
+    host: str,
+    port: int,
+    family: int = socket.AF_UNSPEC,
+    kind: int = socket.SOCK_STREAM,
+    purpose: Purpose = Purpose.CONVERSATION,
+) -> list[Place]:
+    """Where a host is, those places left out that must not be reached.
+
+    Raises Unresolvable where it is nowhere, Refused where none is left.
+    """
+    found = [(where[0], where[4]) for where in _looked_up(host, port, family, kind)]
+    allowed, refused = [], None
+    for place in found:
+        try:
+            check(place[1][0], port, purpose)
+            allowed.append(place)
+        except Refused as trouble:
+            refused = refused or trouble
+    if not allowed and refused:
+        raise refused
+    if not allowed:
+        raise Unresolvable(f"{host} has no address")
+    return allowed
+
+
+def _looked_up(host: str, port: int, family: int, kind: int) -> list[Any]:
+    from plugins.tools import _hosts  # which needs this module itself
+
+    try:
+        name = host.encode("idna").decode() if not host.isascii() else host
+        look = functools.partial(socket.getaddrinfo, name, port, family, kind)
+        return list(_hosts.limited(LOOKUP_LIMIT, look))
+    except TimeoutError as trouble:
+        raise Unresolvable(f"{host} was not found in {LOOKUP_LIMIT:g} seconds") from trouble
+    except (OSError, UnicodeError) as trouble:
+        reason = getattr(trouble, "strerror", None) or trouble
+        raise Unresolvable(f"{host} has no such address: {reason}") from trouble
+
+
+def address_of(host: str, port: int, purpose: Purpose = Purpose.CONVERSATION) -> str:
+    """The first address of a host that may be reached, for a library that is to connect by itself.
+
+    Raises as ``places``.
+    """
+    return str(places(host, port, purpose=purpose)[0][1][0])
+
+
+def own_place(host: str, family: int, kind: int = socket.SOCK_STREAM) -> Any:
+    """An address of this machine to connect from. Raises Unresolvable."""
+    return _looked_up(host, 0, family, kind)[0][4]
+
+
+def connect(end: socket.socket, address: Any, purpose: Purpose = Purpose.CONVERSATION) -> None:
+    """Connect a socket of TCP or UDP to an address, which is no name. Raises Refused, or OSError."""
+    check(address[0], address[1], purpose)
+    _watch(end)
+    end.connect(address)
+
+
+def create_connection(
+    host: str,
+    port: int,
+    timeout: float | None = None,
+    source: tuple[str, int] | None = None,
+    options: Any = (),
+    purpose: Purpose = Purpose.CONVERSATION,
+) -> socket.socket:
+    """A TCP connection to a host, whose addresses are tried one after the other for so many seconds in all.
+
+    Raises Unresolvable or Refused, or the OSError of the last address.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    trouble: OSError = OSError("no address")
+    for family, address in places(host, port, purpose=purpose):
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError("timed out")
+        end = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            for option in options or ():
+                end.setsockopt(*option)
+            end.settimeout(left)
+            if source:
+                end.bind(source)
+            connect(end, address, purpose)
+            end.settimeout(timeout)
+            return end
+        except OSError as failed:
+            end.close()
+            trouble = failed
+        except BaseException:
+            end.close()
+            raise
+    raise trouble
+
+
+def guarded(connection: Any, purpose: Purpose = Purpose.CONVERSATION) -> Any:
+    """A kind of urllib3's connections, also botocore's, that is made through here."""
+    return _guarded(connection, purpose)
+
+
+@functools.cache
+def _guarded(connection: Any, purpose: Purpose) -> Any:
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+    class Guarded(connection):  # type: ignore[misc]
+        def _new_conn(self) -> socket.socket:
+            limit = self.timeout if isinstance(self.timeout, int | float) else None
+            try:
+                return create_connection(
+                    self._dns_host.strip("[]"), self.port, limit, self.source_address, self.socket_options, purpose
+                )
+            except TimeoutError as trouble:
+                raise ConnectTimeoutError(self, "no connection in time") from trouble
+            except OSError as trouble:
+                raise NewConnectionError(self, trouble.strerror or str(trouble)) from trouble
+
+        def request(self, *given: Any, **named: Any) -> Any:
+            if self.sock is not None:  # kept from an earlier exchange
+                _watch(self.sock)
+            return super().request(*given, **named)
+
+    return Guarded
+
+
+def pool_classes(purpose: Purpose = Purpose.CONVERSATION) -> dict[str, Any]:
+    """For ``pool_classes_by_scheme`` of a PoolManager of urllib3."""
+    import urllib3
+
+    return {
+        "http": guarded_pool(urllib3.HTTPConnectionPool, purpose),
+        "https": guarded_pool(urllib3.HTTPSConnectionPool, purpose),
+    }
+
+
+@functools.cache
+def guarded_pool(pool: Any, purpose: Purpose = Purpose.CONVERSATION) -> Any:
+    """A kind of urllib3's pools whose connections are made through here."""
+    return type(f"Guarded{pool.__name__}", (pool,), {"ConnectionCls": guarded(pool.ConnectionCls, purpose)})
+
+
+class _End:
+    """The sockets of an exchange, held a second time so that a timer can cut them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: list[socket.socket] = []
+        self.is_over = False
+
+    def hold(self, end: socket.socket) -> None:
+        with self._lock:
+            held = socket.socket(fileno=os.dup(end.fileno()))
+            self._held.append(held)
+            if self.is_over:
+                _shut(held)
+
+    def cut(self) -> None:
+        with self._lock:
+            self.is_over = True
+            for held in self._held:
+                _shut(held)
+
+    def let_go(self) -> None:
+        with self._lock:
+            for held in self._held:
+                held.close()
+            self._held.clear()
+
+
+def _shut(held: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        held.shutdown(socket.SHUT_RDWR)
+
+
+_current = threading.local()
+
+
+def _watch(end: socket.socket) -> None:
+    found: _End | None = getattr(_current, "end", None)
+    if found is not None:
+        found.hold(end)
+
+
+@contextlib.contextmanager
+def ending(seconds: float) -> Iterator[None]:
+    """Within, what this thread connects through here is cut after so many seconds, however slowly it drips.
+
+    A time-out of a socket bounds one wait; this bounds them all. Raises TimeoutError in place of what the
+    cut brought about.
+    """
+    found = _End()
+    timer = threading.Timer(seconds, found.cut)
+    timer.daemon = True
+    before, _current.end = getattr(_current, "end", None), found
+    timer.start()
+    try:
+        yield
+        if found.is_over:
+            raise TimeoutError(f"No end in {seconds:g} seconds")
+    except Exception as trouble:
+        if found.is_over and not isinstance(trouble, TimeoutError):
+            raise TimeoutError(f"No end in {seconds:g} seconds") from trouble
+        raise
+    finally:
+        _current.end = before
+        timer.cancel()
+        found.let_go()
