@@ -26,11 +26,14 @@ from chalicelib.api import (
 )
 from chalicelib.api.http import page
 from chalicelib.domain.times import UTC
-from chalicelib.outside import queues
+from chalicelib.outside import egress, queues
 from chalicelib.outside.machine import Machine
 from chalicelib.service import archiving, debugging, dispatching, heartbeats, running
 from chalicelib.settings import acting_as, handling, served
 from chalicelib.ticks import archive, dispatch, peers, plan, reap
+from plugins.support import egress as guard
+
+guard.configure(egress.rules)  # what the plugins' connections are held against
 
 app = Chalice(app_name="pscheduler")
 app.api.binary_types = []  # what is binary is decided answer by answer: chalicelib/api/answer.py

@@ -76,6 +76,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     say("Creating tables and queues ...")
     environment.create_everything()
     check_tables(given.state)
+    os.environ["PSCHEDULER_LISTENS"] = listens(given)
     app = load_app()
     started.enter_context(front(given, app))
     started.enter_context(driven(app, given.period))
@@ -90,6 +91,11 @@ def say(line: str) -> None:
     """A line to the operator, at once."""
     with contextlib.suppress(BrokenPipeError):
         print(line, flush=True)
+
+
+def listens(given: argparse.Namespace) -> str:
+    """Where the API is, as the guard of outgoing connections wants it."""
+    return f"[{given.address}]:{given.port}" if ":" in given.address else f"{given.address}:{given.port}"
 
 
 def base(given: argparse.Namespace) -> str:

@@ -15,6 +15,8 @@ from plugins.base import Archiver, Outcome, Parcel, PluginFailed
 
 AGAIN = dt.timedelta(seconds=10)
 HALF = 0.5
+LONGEST = 60.0
+"""Seconds that a delay may be, as with the time-outs of others: a worker waits meanwhile."""
 
 V1 = {
     "schema": TYPES["Cardinal"],
@@ -37,7 +39,7 @@ def deliver(
     archiver process that dies.
     """
     if "delay" in parcel.data:
-        sleep(parse_duration(parcel.data["delay"]).total_seconds())
+        sleep(min(LONGEST, parse_duration(parcel.data["delay"]).total_seconds()))
     if chance() >= parcel.data.get("fail", HALF):
         return Outcome(True)
     if parcel.data.get("badly"):

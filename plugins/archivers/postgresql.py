@@ -3,6 +3,7 @@
 Every result has a connection of its own, so ``connection-expires`` is taken and has nothing to say.
 """
 
+import contextlib
 import json
 import re
 import urllib.parse
@@ -12,12 +13,16 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.support import egress, sayings
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
 TIMEOUT = 30
 """Seconds to connect, and for each answer, where the DSN has no connect_timeout."""
+LONGEST = 60
+"""Seconds that a delivery may take, whatever the DSN says: a worker waits meanwhile."""
 
 _IDENTIFIER = pattern(
     r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "{value!r} is not a name of at most 63 letters, digits, _ and $"
@@ -41,9 +46,11 @@ def deliver(parcel: Parcel) -> Outcome:
         return Outcome(False, trouble.message)
     try:
         _insert(parcel, where)
-    except (pg8000.dbapi.Error, OSError) as trouble:
+    except egress.Refused as trouble:
+        return Outcome(False, trouble.message)
+    except (pg8000.dbapi.Error, egress.Unresolvable, OSError) as trouble:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
-        return Outcome(False, f"{type(trouble).__name__}: {_said(trouble)}", again)
+        return Outcome(False, _said(trouble), again)
     return Outcome(True)
 
 
@@ -52,19 +59,34 @@ def _insert(parcel: Parcel, where: dict[str, Any]) -> None:
 
     # Their types let nothing but plain names through; unquoted, as PostgreSQL takes them in any case.
     table, column = parcel.data["table"], parcel.data["column"]
-    connection = pg8000.dbapi.connect(**where)
-    try:
-        cursor = connection.cursor()
-        cursor.execute(f"INSERT INTO {table} ({column}) VALUES (%s)", (json.dumps(parcel.result),))  # noqa: S608
-        connection.commit()
-    finally:
-        connection.close()
+    with egress.ending(LONGEST), _line(where) as end:
+        connection = pg8000.dbapi.connect(**where, sock=end)
+        try:
+            cursor = connection.cursor()
+            cursor.execute(
+                f"INSERT INTO {table} ({column}) VALUES (%s)",  # noqa: S608
+                (json.dumps(parcel.result),),
+            )
+            connection.commit()
+        finally:
+            with contextlib.suppress(OSError, pg8000.dbapi.Error):  # of a line that is cut already
+                connection.close()
+
+
+def _line(where: dict[str, Any]) -> contextlib.AbstractContextManager["socket.socket | None"]:
+    """A connection to the server; none for the socket of a server here, which the library opens itself."""
+    if "unix_sock" in where:
+        egress.check("127.0.0.1", None)  # a socket of this machine is this machine
+        return contextlib.nullcontext()
+    return egress.create_connection(where.get("host") or "localhost", where["port"], where["timeout"])
 
 
 def _said(trouble: Exception) -> str:
     # The server's own errors come as a dictionary of its protocol: M is the message.
     first = trouble.args[0] if trouble.args else trouble
-    return str(first.get("M", first) if isinstance(first, dict) else first)
+    if isinstance(first, dict):
+        return str(first.get("M", "the server refused, and did not say why"))
+    return sayings.said(trouble)
 
 
 def parse_dsn(text: str) -> dict[str, Any]:
@@ -79,7 +101,8 @@ def parse_dsn(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {_NAMES[name]: value for name, value in given.items() if name in _NAMES}
     found["user"] = found.get("user") or "postgres"
     found["port"] = _number("port", given.get("port") or "5432")
-    found["timeout"] = _number("connect_timeout", given.get("connect_timeout") or str(TIMEOUT)) or None
+    wanted = _number("connect_timeout", given.get("connect_timeout") or str(TIMEOUT))
+    found["timeout"] = min(wanted or LONGEST, LONGEST)  # 0 is to wait for ever
     if found.get("host", "").startswith("/"):
         found["unix_sock"] = f"{found.pop('host')}/.s.PGSQL.{found['port']}"
     if "application_name" in given:

@@ -4,16 +4,23 @@ Every result has a connection of its own, so ``connection-expires`` is taken and
 """
 
 import json
-import socket
+import logging
+from collections.abc import Mapping
 
 from chalicelib.domain import transforms
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schemas import closed, pattern
+from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.support import egress, sayings
 
 TIMEOUT = "PT10S"
+LONGEST = 60.0
+"""Seconds that a time-out may be; one that is longer counts as this."""
+SPEECHLESS = logging.getLogger("pika")
+"""It would log each failure with its URL's host and a traceback: what there is to say is in the outcome."""
+SPEECHLESS.setLevel(logging.CRITICAL + 1)
 
 V1 = {
     "schema": TYPES["Cardinal"],
@@ -42,9 +49,11 @@ def deliver(parcel: Parcel) -> Outcome:
         _publish(parcel, routing_key(parcel))
     except Invalid as trouble:
         return Outcome(False, f"routing-key: {trouble.message}")
-    except (AMQPError, AMQPConnectorException, OSError, ValueError) as trouble:
+    except egress.Refused as trouble:
+        return Outcome(False, trouble.message)
+    except (AMQPError, AMQPConnectorException, egress.Unresolvable, OSError, ValueError) as trouble:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
-        return Outcome(False, f"{type(trouble).__name__}: {_said(trouble)}", again)
+        return Outcome(False, _said(trouble), again)
     return Outcome(True)
 
 
@@ -60,30 +69,63 @@ def routing_key(parcel: Parcel) -> str:
 def _publish(parcel: Parcel, key: str) -> None:
     import pika
 
-    seconds = parse_duration(parcel.data.get("timeout", TIMEOUT)).total_seconds()
-    where = pika.URLParameters(parcel.data["_url"])
-    where.socket_timeout = where.stack_timeout = where.blocked_connection_timeout = max(seconds, 0.1)
+    seconds = patience(parcel.data)
+    with egress.ending(seconds):
+        connection = pika.BlockingConnection(parameters(parcel.data["_url"], seconds))
+        egress.watch(connection._impl._transport._sock)  # which the library does not show otherwise
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()  # with this, publishing waits for the broker and raises what it says
+            channel.basic_publish(
+                parcel.data.get("exchange", ""),
+                key,
+                json.dumps(parcel.result).encode(),
+                pika.BasicProperties(content_type="application/json", delivery_mode=2),
+                mandatory=True,
+            )
+        finally:
+            if connection.is_open:
+                connection.close()
+
+
+def patience(data: Mapping[str, JSON]) -> float:
+    """Seconds that the whole exchange may take: a worker waits meanwhile, so there is a longest."""
+    return min(LONGEST, max(0.1, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
+
+
+def parameters(url: str, seconds: float) -> JSON:
+    """Where and as whom to connect. The library is handed an address that was checked, not the name.
+
+    Raises egress.Unresolvable and egress.Refused, and ValueError for a URL that cannot be read.
+    """
+    import pika
+
+    where = pika.URLParameters(url)
+    name, where.host = where.host, egress.address_of(where.host, where.port)
+    if where.ssl_options is not None:
+        where.ssl_options.server_hostname = where.ssl_options.server_hostname or name
+    where.socket_timeout = where.stack_timeout = where.blocked_connection_timeout = seconds
     where.connection_attempts = 1
-    connection = pika.BlockingConnection(where)
-    try:
-        channel = connection.channel()
-        channel.confirm_delivery()  # with this, publishing waits for the broker and raises what it says
-        channel.basic_publish(
-            parcel.data.get("exchange", ""),
-            key,
-            json.dumps(parcel.result).encode(),
-            pika.BasicProperties(content_type="application/json", delivery_mode=2),
-            mandatory=True,
-        )
-    finally:
-        if connection.is_open:
-            connection.close()
+    return where
+
+
+_SAID = {
+    "UnroutableError": "the broker has no queue for it",
+    "NackError": "the broker did not take it",
+    "ProbableAuthenticationError": "the broker refused the user and the password",
+    "ProbableAccessDeniedError": "the broker refused the virtual host",
+}
 
 
 def _said(trouble: Exception) -> str:
     # pika's errors often hold what was wrong as another error, and say nothing themselves.
     inner = trouble.args[0] if trouble.args and isinstance(trouble.args[0], Exception) else trouble
-    return "no answer in time" if isinstance(inner, socket.timeout) else str(inner) or "no reason given"
+    known = _SAID.get(type(inner).__name__) or getattr(inner, "reply_text", None)
+    if known:
+        return str(known)
+    if isinstance(trouble, ValueError):
+        return "/_url: is not a URL such as amqp://user:password@host/vhost"
+    return sayings.said(trouble)
 
 
 ARCHIVER = Archiver(

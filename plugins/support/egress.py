@@ -125,7 +125,7 @@ def own_place(host: str, family: int, kind: int = socket.SOCK_STREAM) -> Any:
 def connect(end: socket.socket, address: Any, purpose: Purpose = Purpose.CONVERSATION) -> None:
     """Connect a socket of TCP or UDP to an address, which is no name. Raises Refused, or OSError."""
     check(address[0], address[1], purpose)
-    _watch(end)
+    watch(end)
     end.connect(address)
 
 
@@ -189,7 +189,7 @@ def _guarded(connection: Any, purpose: Purpose) -> Any:
 
         def request(self, *given: Any, **named: Any) -> Any:
             if self.sock is not None:  # kept from an earlier exchange
-                _watch(self.sock)
+                watch(self.sock)
             return super().request(*given, **named)
 
     return Guarded
@@ -247,7 +247,8 @@ def _shut(held: socket.socket) -> None:
 _current = threading.local()
 
 
-def _watch(end: socket.socket) -> None:
+def watch(end: socket.socket) -> None:
+    """Have a socket that was made elsewhere be cut at the end this thread has set, if any; see ``ending``."""
     found: _End | None = getattr(_current, "end", None)
     if found is not None:
         found.hold(end)
