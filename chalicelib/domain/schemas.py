@@ -59,6 +59,15 @@ class Checker:
         return f"{path}: {_sentence(trouble)}"
 
 
+class _Hidden:
+    """Stands where a private value would be shown."""
+
+    def __repr__(self) -> str:
+        return "the value"
+
+    __str__ = __repr__
+
+
 def _sentence(trouble: JSON) -> str:
     # The best match may be one alternative of a type: the type's own complaint, further out, says more.
     own, step = None, trouble
@@ -66,7 +75,40 @@ def _sentence(trouble: JSON) -> str:
         if isinstance(step.schema, dict) and step.absolute_path == trouble.absolute_path:
             own = step.schema.get(MESSAGE, own)
         step = step.parent
-    return own.format(value=trouble.instance) if own else str(trouble.message)
+    if not _shows_private(trouble):
+        return own.format(value=trouble.instance) if own else str(trouble.message)
+    if own:
+        return str(own.format(value=_Hidden()))
+    return _UNSHOWN.get(trouble.validator, "{0} is not valid").format("the value", trouble.validator_value)
+
+
+_UNSHOWN = {
+    "type": "{0} must be of type {1}",
+    "enum": "{0} is not one of {1}",
+    "pattern": "{0} has not the form it must have",
+    "minimum": "{0} is less than {1}",
+    "maximum": "{0} is more than {1}",
+    "minLength": "{0} is too short",
+    "maxLength": "{0} is too long",
+    "additionalProperties": "has members that it cannot have",
+    "required": "lacks one of {1}",
+    "propertyNames": "has a member whose name is not valid",
+}
+"""What is said in place of the library's sentences, which show the value, by keyword."""
+
+
+def _shows_private(trouble: JSON) -> bool:
+    """Whether what is wrong is a private member, in one, or an object shown with one in it."""
+    if any(isinstance(step, str) and step[:1] == "_" for step in trouble.absolute_path):
+        return trouble.validator != "pattern" or "propertyNames" not in trouble.absolute_schema_path
+    shown = trouble.validator not in ("required", "additionalProperties")
+    return shown and _has_private(trouble.instance)
+
+
+def _has_private(value: JSON) -> bool:
+    if isinstance(value, Mapping):
+        return any(name[:1] == "_" or _has_private(item) for name, item in value.items())
+    return isinstance(value, list) and any(map(_has_private, value))
 
 
 def version_of(document: Mapping[str, JSON]) -> int:

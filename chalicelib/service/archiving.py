@@ -1,13 +1,16 @@
 """Delivering results to archives (contract/archivers.md)."""
 
+import dataclasses
 import datetime as dt
 import logging
+import traceback
 from collections.abc import Mapping
 
 from chalicelib.domain import transforms
 from chalicelib.domain.delivery import PATIENCE, Delivery
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
+from chalicelib.domain.redaction import Redactor
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -45,7 +48,8 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
         if "transform" in delivery.spec:
             result = transforms.apply(delivery.spec["transform"], result)
     except PSchedulerError as trouble:
-        _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": trouble.message})
+        said = Redactor(delivery.spec).text(trouble.message)
+        _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": said})
         return
     if result is None:
         _end(delivery, now, {"return-code": 0, "stdout": {}, "stderr": NOTHING_TO_SEND}, archived=True)
@@ -56,13 +60,22 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
 
 
 def _send(delivery: Delivery, result: JSON) -> Outcome:
+    """How it went, without what is private in the archive's settings: anybody may read it."""
+    outcome = _sent(delivery, result)
+    if outcome.error is None:
+        return outcome
+    return dataclasses.replace(outcome, error=Redactor(delivery.spec).text(outcome.error))
+
+
+def _sent(delivery: Delivery, result: JSON) -> Outcome:
     parcel = Parcel(delivery.spec["data"], result, delivery.attempts - 1)
     try:
         return registry.archivers()[delivery.archiver].deliver(parcel)
     except PSchedulerError as trouble:
         return Outcome(False, trouble.message)
     except Exception as trouble:  # a plugin's own mistake must not be the node's
-        LOG.exception("The archiver %s broke on run %s", delivery.archiver, delivery.run)
+        told = Redactor(delivery.spec).text(traceback.format_exc())
+        LOG.error("The archiver %s broke on run %s\n%s", delivery.archiver, delivery.run, told)  # noqa: TRY400
         return Outcome(False, f"The archiver broke: {trouble!r}")
 
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.errors import PluginFailed
+from chalicelib.domain.redaction import Redactor
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -72,10 +73,13 @@ def perform(
                 environment.enter_context(plugin.enter(context["data"]))
             return _measure(tool, dataclasses.replace(job, emit=announce))
     except PluginFailed as trouble:  # a context's: the tool never began
-        return LocalResult(errors=trouble.message, diags=trouble.diags)
+        hide = Redactor(task.spec, task.document.get("contexts")).text
+        return LocalResult(errors=hide(trouble.message), diags=hide(trouble.diags))
     except Exception as trouble:  # a plugin's own mistake must not be the node's
-        LOG.exception("The tool %s broke on run %s", tool.name, run.uuid)
-        return LocalResult(errors=f"The tool broke: {trouble!r}", diags=traceback.format_exc())
+        hide = Redactor(task.spec, task.document.get("contexts")).text
+        told = hide(traceback.format_exc())
+        LOG.error("The tool %s broke on run %s\n%s", tool.name, run.uuid, told)  # noqa: TRY400
+        return LocalResult(errors=hide(f"The tool broke: {trouble!r}"), diags=told)
 
 
 @contextlib.contextmanager
@@ -92,7 +96,13 @@ def _measure(tool: Tool, job: Job) -> LocalResult:
     try:
         return LocalResult(result=tool.run(job))
     except PluginFailed as trouble:
-        failure = {"succeeded": False, "result": None, "error": trouble.message, "diags": trouble.diags}
+        hide = Redactor(job.spec).text
+        failure = {
+            "succeeded": False,
+            "result": None,
+            "error": hide(trouble.message),
+            "diags": hide(trouble.diags),
+        }
         return LocalResult(result=failure)
 
 

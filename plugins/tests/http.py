@@ -4,6 +4,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
 from plugins.base import Block, Field, Preformatted, Result, Rows, Spec, Test
+from plugins.support import urls
 
 HEADERS: dict[str, JSON] = {
     "type": "object",
@@ -12,7 +13,7 @@ HEADERS: dict[str, JSON] = {
         "pattern": r"^[!#$%&'*+\-.^`|~0-9A-Za-z]+\Z",
         MESSAGE: "{value!r} is not the name of a header",
     },
-    "additionalProperties": TYPES["String"],
+    "additionalProperties": urls.VALUES,
 }
 
 

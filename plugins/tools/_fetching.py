@@ -15,9 +15,10 @@ import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 
+from chalicelib.domain.redaction import without_credentials
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed
-from plugins.support import egress
+from plugins.support import egress, sayings
 from plugins.tools import _hosts
 from plugins.tools._phases import Stopwatch, timed, tls
 
@@ -45,10 +46,16 @@ class Fetched:
     encoding: str = "utf-8"
     time: dt.timedelta = dt.timedelta(0)
     phases: Mapping[str, dt.timedelta] = dataclasses.field(default_factory=dict)
+    answered: bool = True
 
     @property
     def succeeded(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def summary(self) -> str:
+        """The status there was, in words; a status that stands for none is not invented."""
+        return f"Status {self.status}" if self.answered else "No answer"
 
     @property
     def text(self) -> str | None:
@@ -111,11 +118,17 @@ def fetch(
     try:
         fetched = _hosts.limited(limit, lambda: _follow(url, headers, asking))
     except TimeoutError:
-        fetched = Fetched(NO_ANSWER, f"No answer in {limit:g} seconds".encode())
-    except (PluginFailed, OSError, ValueError) as trouble:
-        fetched = Fetched(NO_ANSWER, str(trouble).encode())
+        fetched = _unanswered(f"No answer in {limit:g} seconds")
+    except (OSError, ValueError) as trouble:
+        fetched = _unanswered(sayings.said(trouble))
+    except PluginFailed as trouble:
+        fetched = _unanswered(trouble.message)
     taken = dt.timedelta(seconds=time.monotonic() - begun)
     return dataclasses.replace(fetched, time=taken, phases=watch.read())
+
+
+def _unanswered(why: str) -> Fetched:
+    return Fetched(NO_ANSWER, why.encode(), answered=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +155,7 @@ def _follow(url: str, headers: Mapping[str, str], asking: _Asking) -> Fetched:
             return answer
         onward = urllib.parse.urljoin(url, target)
         if refusal(onward) or is_file(onward):  # a server has no say over this machine's files
-            raise PluginFailed(f"Redirected to {onward}, which is not fetched")
+            raise PluginFailed(f"Redirected to {without_credentials(onward)}, which is not fetched")
         if urllib.parse.urlsplit(onward)[:2] != urllib.parse.urlsplit(url)[:2]:
             sent = {name: value for name, value in sent.items() if name.lower() not in _CREDENTIALS}
         url = onward
@@ -154,8 +167,11 @@ def _read_file(url: str, asking: _Asking) -> Fetched:
     trouble = _file_refusal(parts)  # it may have changed since the tool was chosen
     if trouble:
         raise PluginFailed(trouble)
-    with open(urllib.parse.unquote(parts.path), "rb") as file:
-        return Fetched(200, _taken(file.read, asking, asking.save) if asking.save else file.read(KEPT))
+    try:
+        with open(urllib.parse.unquote(parts.path), "rb") as file:
+            return Fetched(200, _taken(file.read, asking, asking.save) if asking.save else file.read(KEPT))
+    except OSError as failed:
+        raise PluginFailed(f"{parts.path} cannot be read: {failed.strerror or failed}") from failed
 
 
 def _get(url: str, headers: Mapping[str, str], asking: _Asking) -> tuple[Fetched, str | None]:
@@ -174,7 +190,8 @@ def _get(url: str, headers: Mapping[str, str], asking: _Asking) -> tuple[Fetched
                 body = _taken(response.read1, asking, save)
                 return Fetched(response.status, body, _encoding(response)), None
         except urllib3.exceptions.HTTPError as trouble:
-            raise PluginFailed(f"{url} could not be fetched: {trouble}") from trouble
+            shown = without_credentials(url)
+            raise PluginFailed(f"{shown} could not be fetched: {sayings.said(trouble)}") from trouble
 
 
 def _ask(pool: JSON, parts: urllib.parse.SplitResult, headers: Mapping[str, str], limit: float) -> JSON:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.schemas import JSON
 from plugins.base import PluginFailed, Spec
-from plugins.support import egress
+from plugins.support import egress, sayings
 from plugins.tools._secrets import without_secrets
 
 REGION = "us-east-1"
@@ -160,7 +160,11 @@ def _told(spec: Spec) -> Iterator[None]:
         told = f"The store refused {trouble.operation_name}: {said}"
         raise PluginFailed(without_secrets(told, spec)) from trouble
     except (BotoCoreError, OSError, ValueError) as trouble:
-        raise PluginFailed(without_secrets(f"The store could not be used: {trouble}", spec)) from trouble
+        inner = trouble.kwargs.get("error") if isinstance(trouble, BotoCoreError) else None
+        if isinstance(inner, egress.Refused):
+            raise inner from trouble
+        said = sayings.said(inner) if isinstance(inner, Exception) else sayings.said(trouble)
+        raise PluginFailed(without_secrets(f"The store could not be used: {said}", spec)) from trouble
 
 
 class Repeated:

@@ -46,8 +46,8 @@ def run(job: Job) -> JSON:
         fetched = dataclasses.replace(fetched, status=NOT_TEXT, body=trouble.encode(), encoding="utf-8")
     if not fetched.succeeded and not spec.get("always-succeed"):
         body = fetched.body.decode(errors="replace")[:LONGEST_ERROR]
-        raise PluginFailed(body or f"Status {fetched.status}", f"Status {fetched.status}\n")
-    return wrapped(result(spec, fetched), f"Status {fetched.status}\n")
+        raise PluginFailed(body or fetched.summary, f"{fetched.summary}\n")
+    return wrapped(result(spec, fetched), f"{fetched.summary}\n")
 
 
 def result(spec: Spec, fetched: Fetched) -> dict[str, JSON]:

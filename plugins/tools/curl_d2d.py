@@ -62,7 +62,7 @@ def _copied(url: str, file: BinaryIO, limit: float) -> Result:
     fetched = _fetching.fetch(url, {}, limit, save=file.write)
     if not fetched.succeeded:
         error = fetched.body.decode(errors="replace")[:LONGEST_ERROR]
-        raise PluginFailed(error or f"Status {fetched.status}", f"Status {fetched.status}\n")
+        raise PluginFailed(error or fetched.summary, f"{fetched.summary}\n")
     size, seconds = file.tell(), max(fetched.time.total_seconds(), 1e-6)
     time = format_duration(fetched.time)
     return {

@@ -11,7 +11,7 @@ from chalicelib.domain.schemas import JSON, Checker
 from chalicelib.domain.times import SECOND, format_duration, parse_duration, parse_timestamp
 from chalicelib.domain.types import TYPES
 from plugins.base import Job, PluginFailed, Result, Spec, Tool, pick, wrapped
-from plugins.support import egress
+from plugins.support import egress, sayings
 from plugins.tools import _hosts
 
 TIMEOUT = 5 * SECOND
@@ -72,7 +72,7 @@ def fetch_clock(host: str, limit: float, verify: bool = False) -> dict[str, JSON
             with response:
                 status, body = response.status, response.read(LONGEST_ANSWER)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-        raise PluginFailed(f"{url} could not be fetched: {trouble}") from trouble
+        raise PluginFailed(f"{url} could not be fetched: {sayings.said(trouble)}") from trouble
     if status != 200:
         raise PluginFailed(f"{url} answered with status {status}", body.decode(errors="replace"))
     try:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Result, Spec, Tool
-from plugins.support import egress
+from plugins.support import egress, sayings
 from plugins.tools import _hosts
 
 PATH = "/pscheduler/"
@@ -72,9 +72,7 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
         with pool, answer:
             answer.read(LONGEST_ANSWER)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-        # The library wraps what the system said in names of its own.
-        said = getattr(trouble.__cause__, "strerror", None) or trouble
-        raise PluginFailed(f"{dest} did not answer: {said}") from trouble
+        raise PluginFailed(f"{dest} did not answer: {sayings.said(trouble)}") from trouble
     if answer.status != 200:
         raise PluginFailed(f"{dest} answered with status {answer.status}")
 
