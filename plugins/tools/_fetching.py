@@ -116,7 +116,7 @@ def fetch(
     begun, watch = time.monotonic(), Stopwatch()
     asking = _Asking(begun + limit, version, watch, save)
     try:
-        fetched = _hosts.limited(limit, lambda: _follow(url, headers, asking))
+        fetched = _hosts.limited(limit, lambda: _ended(limit, lambda: _follow(url, headers, asking)))
     except TimeoutError:
         fetched = _unanswered(f"No answer in {limit:g} seconds")
     except (OSError, ValueError) as trouble:
@@ -129,6 +129,12 @@ def fetch(
 
 def _unanswered(why: str) -> Fetched:
     return Fetched(NO_ANSWER, why.encode(), answered=False)
+
+
+def _ended(limit: float, work: Callable[[], Fetched]) -> Fetched:
+    # Whoever waits gives up in time; this has the thread that is left behind come to an end as well.
+    with egress.ending(limit):
+        return work()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,10 +174,11 @@ def _read_file(url: str, asking: _Asking) -> Fetched:
     if trouble:
         raise PluginFailed(trouble)
     try:
-        with open(urllib.parse.unquote(parts.path), "rb") as file:
-            return Fetched(200, _taken(file.read, asking, asking.save) if asking.save else file.read(KEPT))
+        file = open(urllib.parse.unquote(parts.path), "rb")  # noqa: SIM115 - closed below
     except OSError as failed:
         raise PluginFailed(f"{parts.path} cannot be read: {failed.strerror or failed}") from failed
+    with file:
+        return Fetched(200, _taken(file.read, asking, asking.save) if asking.save else file.read(KEPT))
 
 
 def _get(url: str, headers: Mapping[str, str], asking: _Asking) -> tuple[Fetched, str | None]:

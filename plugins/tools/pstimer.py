@@ -66,11 +66,12 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
     )
     try:
         waits = urllib3.Timeout(total=limit)
-        answer = pool.request(
-            "GET", PATH, timeout=waits, retries=False, redirect=False, preload_content=False
-        )
-        with pool, answer:
-            answer.read(LONGEST_ANSWER)
+        with egress.ending(limit), pool:
+            answer = pool.request(
+                "GET", PATH, timeout=waits, retries=False, redirect=False, preload_content=False
+            )
+            with answer:
+                answer.read(LONGEST_ANSWER)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
         raise PluginFailed(f"{dest} did not answer: {sayings.said(trouble)}") from trouble
     if answer.status != 200:

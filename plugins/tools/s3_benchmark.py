@@ -16,6 +16,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import format_si
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.base import Job, PluginFailed, Result, Spec, Tool, wrapped
+from plugins.support import egress
 from plugins.tools import _fetching, _object_store
 
 DURATION = 30 * SECOND
@@ -88,7 +89,11 @@ def run(job: Job) -> JSON:
     with _object_store.opened(spec, patience=limit) as store:
         job.wait_for_start()
         begun = time.monotonic()
-        loops = _loops(job, store, begun + limit - MARGIN)
+        try:
+            with egress.ending(limit):
+                loops = _loops(job, store, begun + limit - MARGIN)
+        except TimeoutError as trouble:
+            raise PluginFailed("The store was too slow for the time that was planned") from trouble
         taken = dt.timedelta(seconds=time.monotonic() - begun)
     wanted = int(spec.get("iterations", 1))
     diags = "" if len(loops) == wanted else f"There was time for {len(loops)} of {wanted} loops\n"
