@@ -173,6 +173,7 @@ def failure_of(tool: Any, one: Any) -> str:
 
 
 MAKERS = ("create_connection", "getaddrinfo", "HTTPConnectionPool", "HTTPSConnectionPool", "PoolManager", "urlopen")
+LIBRARIES = ("BlockingConnection", "create_client", "Resolver", "SnmpEngine", "create_datagram_endpoint")
 
 
 def _said(source: str) -> set[str]:
@@ -186,7 +187,7 @@ def _said(source: str) -> set[str]:
             continue
         if name in ("connect", "connect_ex", "sendto", "sendmsg"):
             found.add(f"{owner}.{name}")
-        elif (owner, name) == ("socket", "socket") or name in (*MAKERS, "create_datagram_endpoint"):
+        elif (owner, name) == ("socket", "socket") or name in (*MAKERS, *LIBRARIES):
             found.add(f"{owner}.{name}")
     return found
 
@@ -195,12 +196,17 @@ ALLOWED = {
     "archivers/_sockets.py": {"socket.socket"},
     "archivers/http.py": {"urllib3.PoolManager"},
     "archivers/postgresql.py": {"pg8000.dbapi.connect"},
+    "archivers/rabbitmq.py": {"pika.BlockingConnection"},
+    "archivers/snmptrap.py": {"snmp.SnmpEngine"},
     "archivers/syslog.py": {"socket.socket", "end.connect"},
     "contexts/linuxvrf.py": {"socket.socket"},
     "tools/_fetching.py": {"urllib3.HTTPConnectionPool", "urllib3.HTTPSConnectionPool", "pool.urlopen"},
     "tools/_hosts.py": {"socket.getaddrinfo"},
+    "tools/_object_store.py": {"botocore.session.Session().create_client"},
     "tools/_phases.py": {"super().connect"},
     "tools/_stamp_sockets.py": {"socket.socket"},
+    "tools/_snmp_session.py": {"snmp.SnmpEngine"},
+    "tools/dnspy.py": {"dns.resolver.Resolver"},
     "tools/fwmtu.py": {"socket.socket"},
     "tools/psclock.py": {"urllib3.PoolManager"},
     "tools/simplestreamer.py": {"socket.socket"},
