@@ -17,6 +17,8 @@ import urllib.error
 import urllib.request
 import uuid
 
+SERVICES = "dynamodb,sqs,s3"
+"""What a node uses. The others - functions, containers, state machines - would run code for whoever asks."""
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach loopback
@@ -126,6 +128,7 @@ def _environment(folder: pathlib.Path, port: int, mark: str) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "LOG_LEVEL": "WARNING",
+        "SERVICES": SERVICES,
         "MINISTACK_EDITION": mark,  # comes back in its health answer
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder.resolve() / "ministack"),

@@ -222,14 +222,29 @@ class Tool(Plugin):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Archiver(Plugin):
-    """A place to send results: ``data`` {schema version: schema} of its settings, ``deliver`` does it."""
+    """A place to send results: ``data`` {schema version: schema} of its settings, ``deliver`` does it.
+
+    ``check`` is a rule no schema can hold: raises Invalid, naming the member and not its value.
+    """
 
     data: Mapping[int, dict[str, JSON]]
     deliver: Callable[[Parcel], Outcome]
+    check: Callable[[Mapping[str, JSON]], None] | None = None
 
     @functools.cached_property
     def data_versions(self) -> Versions:
         return Versions(self.data)
+
+    def problem(self, data: JSON) -> str | None:
+        """What is wrong with settings, as a sentence; None when they are valid."""
+        trouble = self.data_versions.problem(data)
+        if trouble or not self.check:
+            return trouble
+        try:
+            self.check(data)
+        except Invalid as invalid:
+            return invalid.message
+        return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -65,14 +65,14 @@ def posted_spec_is_valid(request: Request, name: str) -> Answer:
 def archiver_data_is_valid(request: Request, name: str) -> Answer:
     """Whether an archiver's settings are valid, and if not, why."""
     plugin = known("archiver", registry.archivers(), name)
-    return _verdict(request, plugin.data_versions.problem, _argument(request, "data"))
+    return _verdict(request, plugin.problem, _argument(request, "data"))
 
 
 @operation("Plugins", body=shapes.ANY, answer=shapes.VERDICT)
 def posted_archiver_data_is_valid(request: Request, name: str) -> Answer:
     """Whether an archiver's settings in the body are valid, and if not, why."""
     plugin = known("archiver", registry.archivers(), name)
-    return _verdict(request, plugin.data_versions.problem, request.json)
+    return _verdict(request, plugin.problem, request.json)
 
 
 @operation("Plugins", arguments=[DATA], answer=shapes.VERDICT)

@@ -62,7 +62,7 @@ def archives(archives: Sequence[Mapping[str, JSON]]) -> None:
         archiver = registry.archivers().get(archive["archiver"])
         if archiver is None:
             raise Invalid(f"{where}/archiver: there is no archiver {archive['archiver']}")
-        trouble = archiver.data_versions.problem(archive["data"])
+        trouble = archiver.problem(archive["data"])
         if trouble:
             raise Invalid(f"{where}/data{trouble}")
         if "transform" in archive:

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Mapping
 
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
@@ -39,9 +40,10 @@ def deliver(parcel: Parcel) -> Outcome:
     A URL that is not for the web, or leads where tasks must not reach, fails for good.
     """
     data = parcel.data
-    trouble = urls.problem(data["_url"])
-    if trouble:
-        return Outcome(False, f"/_url: {trouble}")
+    try:
+        check(data)  # what was stored by an older version was not
+    except Invalid as trouble:
+        return Outcome(False, trouble.message)
     again = retry_after(data.get("retry-policy", ()), parcel.attempts)
     try:
         status, body = send(data, json.dumps(parcel.result).encode())
@@ -122,6 +124,13 @@ def _pools(verify: bool, bind: str | None) -> JSON:
     return manager
 
 
+def check(data: Mapping[str, JSON]) -> None:
+    """Raise Invalid for a URL that nothing can be sent to, never showing it."""
+    trouble = urls.problem(data["_url"])
+    if trouble:
+        raise Invalid(f"/_url: {trouble}")
+
+
 ARCHIVER = Archiver(
     name="http",
     description="Send results to a web server",
@@ -133,4 +142,5 @@ ARCHIVER = Archiver(
         },
     },
     deliver=deliver,
+    check=check,
 )

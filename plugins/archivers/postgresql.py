@@ -7,10 +7,11 @@ import contextlib
 import json
 import re
 import urllib.parse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schemas import closed, pattern
+from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.base import Archiver, Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
@@ -161,6 +162,14 @@ def _tls(mode: str) -> "ssl.SSLContext | bool | None":
     return context
 
 
+def check(data: Mapping[str, JSON]) -> None:
+    """Raise Invalid for a DSN that cannot be read, never showing it."""
+    try:
+        parse_dsn(data["_dsn"])
+    except Invalid as trouble:
+        raise Invalid(f"/{trouble.message}") from trouble
+
+
 ARCHIVER = Archiver(
     name="postgresql",
     description="Send results to a column in PostgreSQL",
@@ -178,4 +187,5 @@ ARCHIVER = Archiver(
         )
     },
     deliver=deliver,
+    check=check,
 )

@@ -5,6 +5,7 @@ Every result has a connection of its own, so ``connection-expires`` is taken and
 
 import json
 import logging
+import urllib.parse
 from collections.abc import Mapping
 
 from chalicelib.domain import transforms
@@ -88,6 +89,17 @@ def _publish(parcel: Parcel, key: str) -> None:
                 connection.close()
 
 
+def check(data: Mapping[str, JSON]) -> None:
+    """Raise Invalid for a URL that cannot be read, never showing it."""
+    try:
+        parts = urllib.parse.urlsplit(data["_url"])
+        readable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        readable = False
+    if not readable:
+        raise Invalid("/_url: must be a URL such as amqps://user:password@host/vhost")
+
+
 def patience(data: Mapping[str, JSON]) -> float:
     """Seconds that the whole exchange may take: a worker waits meanwhile, so there is a longest."""
     return min(LONGEST, max(0.1, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
@@ -137,4 +149,5 @@ ARCHIVER = Archiver(
         3: closed(V3, required=("schema", "_url")),
     },
     deliver=deliver,
+    check=check,
 )
