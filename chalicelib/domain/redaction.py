@@ -105,8 +105,9 @@ def _decoded(pieces: Iterable[str]) -> Iterator[str]:
     """User and password of HTTP's basic authentication, and the like."""
     for piece in pieces:
         if len(piece) >= 8 and re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", piece):
+            bare = piece.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
             try:
-                text = base64.b64decode(piece, altchars=b"-_" if set(piece) & {"-", "_"} else None, validate=True).decode()
+                text = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
             except ValueError:
                 continue
             if text.isprintable():

@@ -96,9 +96,8 @@ def parse_dsn(text: str) -> dict[str, Any]:
     Raises Invalid, which never shows the text: it may hold a password.
     """
     given = _from_uri(text) if re.match(r"postgres(ql)?://", text) else _from_settings(text)
-    strange = sorted(set(given) - set(_NAMES) - _ALSO)
-    if strange:
-        raise Invalid(f"_dsn: does not know {', '.join(strange)}")
+    if not set(given) <= {*_NAMES, *_ALSO}:
+        raise Invalid(f"_dsn: has a setting that is none of {', '.join(sorted({*_NAMES, *_ALSO}))}")
     found: dict[str, Any] = {_NAMES[name]: value for name, value in given.items() if name in _NAMES}
     found["user"] = found.get("user") or "postgres"
     found["port"] = _number("port", given.get("port") or "5432")
@@ -152,7 +151,7 @@ def _tls(mode: str) -> "ssl.SSLContext | bool | None":
     if mode == "prefer":
         return None
     if mode not in (*_LOOSE, *_STRICT):
-        raise Invalid(f"_dsn: there is no sslmode {mode}")
+        raise Invalid(f"_dsn: sslmode is none of disable, allow, prefer, {', '.join((*_LOOSE[:1], *_STRICT))}")
     import ssl
 
     context = ssl.create_default_context()

@@ -9,6 +9,7 @@ address that was checked in place of the name.
 import contextlib
 import functools
 import ipaddress
+import logging
 import os
 import socket
 import threading
@@ -199,6 +200,8 @@ def pool_classes(purpose: Purpose = Purpose.CONVERSATION) -> dict[str, Any]:
     """For ``pool_classes_by_scheme`` of a PoolManager of urllib3."""
     import urllib3
 
+    # It would log URLs with all that is in them, and what headers it could not read.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     return {
         "http": guarded_pool(urllib3.HTTPConnectionPool, purpose),
         "https": guarded_pool(urllib3.HTTPSConnectionPool, purpose),
