@@ -5,6 +5,8 @@ import pathlib
 import socket
 from typing import Any
 
+import botocore.config
+import botocore.exceptions
 import botocore.session
 import pytest
 
@@ -29,6 +31,22 @@ def test_it_listens_on_loopback_only_and_is_found_again(tmp_path: pathlib.Path) 
     assert again == running
     assert refused != 0
     assert not running.answers()
+
+
+@pytest.mark.parametrize("service", ["lambda", "secretsmanager", "stepfunctions"])
+def test_it_serves_only_what_a_node_uses(ministack: ministack.MiniStack, service: str) -> None:
+    settings = botocore.config.Config(retries={"total_max_attempts": 1})
+    ask = {
+        "lambda": "list_functions",
+        "secretsmanager": "list_secrets",
+        "stepfunctions": "list_state_machines",
+    }
+    client = botocore.session.get_session().create_client(
+        service, endpoint_url=ministack.endpoint, config=settings, region_name="us-east-1"
+    )
+
+    with pytest.raises(botocore.exceptions.ClientError):
+        getattr(client, ask[service])()
 
 
 def test_a_clean_stop_keeps_the_state_and_the_port(tmp_path: pathlib.Path) -> None:

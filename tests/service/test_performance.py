@@ -95,3 +95,25 @@ def test_a_context_that_cannot_be_made_fails_the_run_and_undoes_those_before(ent
 
     assert "changefail" in str(ended.errors)
     assert entered == []
+
+
+def test_what_is_private_in_a_spec_is_in_nothing_that_a_failed_tool_says(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = {"duration": "PT2S", "_key": "kanarienvogel77"}
+    owner = task(document={**task().document, "test": {"type": "idle", "spec": spec}})
+    for trouble in (PluginFailed("no kanarienvogel77", "kanarienvogel77"), ZeroDivisionError("kanarienvogel77")):
+
+        def broken(job: Job, trouble: Exception = trouble) -> None:
+            raise trouble
+
+        tool = dataclasses.replace(registry.tools()["snooze"], run=broken)
+        monkeypatch.setattr(registry, "tools", lambda tool=tool: {"snooze": tool})
+
+        found = perform(owner, run(owner), FakeMachine(NOON), lambda result: None)
+
+        monkeypatch.undo()
+        assert "..." in str(found)
+        assert "kanarienvogel77" not in str(found)
+    assert "ZeroDivisionError" in caplog.text
+    assert "kanarienvogel77" not in caplog.text
