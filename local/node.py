@@ -77,6 +77,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     environment.create_everything()
     check_tables(given.state)
     os.environ["PSCHEDULER_LISTENS"] = listens(given)
+    check_egress()
     app = load_app()
     started.enter_context(front(given, app))
     started.enter_context(driven(app, given.period))
@@ -116,6 +117,17 @@ def check_port(address: str, port: int) -> None:
         ) from trouble
     except OverflowError as trouble:
         raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from trouble
+
+
+def check_egress() -> None:
+    """Raise CannotStart for a setting of outgoing connections that cannot be read."""
+    from chalicelib.domain.errors import Invalid
+    from chalicelib.outside.egress import rules
+
+    try:
+        rules()
+    except Invalid as trouble:
+        raise CannotStart(trouble.message) from trouble
 
 
 def check_tables(state: pathlib.Path) -> None:

@@ -83,7 +83,11 @@ def forms(address: Address) -> list[Address]:
 
 _96 = {
     int(ipaddress.IPv6Address(prefix)) >> 32
-    for prefix in ("::ffff:0:0", "::ffff:0:0:0", "64:ff9b::")  # mapped; translated (RFC 2765); NAT64 (RFC 6052)
+    for prefix in (
+        "::ffff:0:0",
+        "::ffff:0:0:0",
+        "64:ff9b::",
+    )  # mapped; translated (RFC 2765); NAT64 (RFC 6052)
 }
 _LOCAL_NAT64 = int(ipaddress.IPv6Address("64:ff9b:1::")) >> 80
 
@@ -108,7 +112,6 @@ def _embedded(bits: int) -> Iterator[Address]:
         )
         # Which of them it is only the network knows; one that begins with 0 is none of them.
         yield from (ipaddress.IPv4Address(each) for each in laid_out if each >> 24)
-
 
 
 def refusal(
@@ -167,10 +170,8 @@ def refusal_of_network(rules: Rules, network: Network) -> str | None:
 
 
 def _covers(outer: Network, inner: Network) -> bool:
-    same = outer.version == inner.version
-    return same and outer.network_address <= inner.network_address <= outer.broadcast_address and (
-        outer.prefixlen <= inner.prefixlen
-    )
+    same = outer.version == inner.version and outer.prefixlen <= inner.prefixlen
+    return same and inner.network_address in outer
 
 
 def _within(address: Address, networks: Iterable[Network]) -> bool:

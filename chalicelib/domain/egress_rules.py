@@ -1,11 +1,14 @@
 """The rules of ``egress.py`` as the environment of a process has them.
 
-| variable | what it says |
-|---|---|
-| PSCHEDULER_EGRESS | which of ``loopback``, ``private`` and networks such as 10.1.0.0/16 may be reached, separated by commas; ``none`` for none. Unset, it is the first two on one machine, and none on Lambda |
-| PSCHEDULER_LISTENS | where the node's own API listens: ``address:port``, separated by commas |
-| AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_* | the engine |
-| AWS_LAMBDA_RUNTIME_API, AWS_CONTAINER_CREDENTIALS_FULL_URI, ECS_CONTAINER_METADATA_URI* | what a function or a container gets its work and its credentials from |
+``PSCHEDULER_EGRESS``
+    Which of ``loopback``, ``private`` and networks such as 10.1.0.0/16 may be reached, separated by commas;
+    ``none`` for none. Unset, it is the first two on one machine, and none on Lambda.
+``PSCHEDULER_LISTENS``
+    Where the node's own API listens: ``address:port``, separated by commas.
+``AWS_ENDPOINT_URL``, ``AWS_ENDPOINT_URL_...``
+    The engine.
+``AWS_LAMBDA_RUNTIME_API``, ``AWS_CONTAINER_CREDENTIALS_FULL_URI``, ``ECS_CONTAINER_METADATA_URI...``
+    What a function or a container gets its work and its credentials from.
 """
 
 import ipaddress
@@ -46,7 +49,9 @@ def rules_of(
 
 def _setting(environment: Mapping[str, str]) -> tuple[set[str], tuple[Network, ...]]:
     usual = "none" if "AWS_LAMBDA_FUNCTION_NAME" in environment else "loopback,private"
-    entries = [part.strip() for part in environment.get("PSCHEDULER_EGRESS", usual).split(",") if part.strip()]
+    entries = [
+        part.strip() for part in environment.get("PSCHEDULER_EGRESS", usual).split(",") if part.strip()
+    ]
     words = {entry for entry in entries if entry in ("loopback", "private", "none")}
     return words, tuple(_network(entry) for entry in entries if entry not in words)
 
@@ -56,7 +61,7 @@ def _network(entry: str) -> Network:
         return ipaddress.ip_network(entry)
     except ValueError as trouble:
         raise Invalid(
-            f"PSCHEDULER_EGRESS: {entry!r} is neither loopback, private, none nor a network such as 10.1.0.0/16"
+            f"PSCHEDULER_EGRESS: {entry!r} is not loopback, private, none or a network such as 10.1.0.0/16"
         ) from trouble
 
 

@@ -22,12 +22,13 @@ _WHOLE_WORDS = 8
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _SETTING = re.compile(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)")
 _BREAKS = re.compile(r"[\s,;:/@?&=#\[\]'\"]+")
-_WORDS = frozenset(
-    "http https amqp amqps postgres postgresql basic bearer token digest negotiate user username password"
-    " passwd host hostaddr port dbname database sslmode disable allow prefer require verify-ca verify-full"
-    " connect_timeout application_name application json text plain html xml charset utf-8 true false null none"
-    " localhost 127.0.0.1 www com org net key api".split()
-)
+_HARMLESS = """
+    http https amqp amqps postgres postgresql basic bearer token digest negotiate user username password passwd
+    host hostaddr port dbname database sslmode disable allow prefer require verify-ca verify-full
+    connect_timeout application_name application json text plain html xml charset utf-8 true false null none
+    localhost 127.0.0.1 www com org net key api
+"""
+_WORDS = frozenset(_HARMLESS.split())
 """What stands in many private members and gives nothing away."""
 
 
@@ -62,7 +63,7 @@ def without_credentials(url: str) -> str:
     start, query, _ = url.partition("?")
     scheme, slashes, rest = start.partition("://")
     authority, slash, path = rest.partition("/")
-    user, at, host = authority.rpartition("@")
+    _, at, host = authority.rpartition("@")
     place = f"{HIDDEN}@{host}" if at else authority
     return f"{scheme}{slashes}{place}{slash}{path}" + (f"?{HIDDEN}" if query else "")
 

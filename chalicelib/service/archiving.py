@@ -75,7 +75,7 @@ def _sent(delivery: Delivery, result: JSON) -> Outcome:
         return Outcome(False, trouble.message)
     except Exception as trouble:  # a plugin's own mistake must not be the node's
         told = Redactor(delivery.spec).text(traceback.format_exc())
-        LOG.error("The archiver %s broke on run %s\n%s", delivery.archiver, delivery.run, told)  # noqa: TRY400
+        LOG.error("The archiver %s broke on run %s\n%s", delivery.archiver, delivery.run, told)
         return Outcome(False, f"The archiver broke: {trouble!r}")
 
 

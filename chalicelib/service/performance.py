@@ -78,7 +78,7 @@ def perform(
     except Exception as trouble:  # a plugin's own mistake must not be the node's
         hide = Redactor(task.spec, task.document.get("contexts")).text
         told = hide(traceback.format_exc())
-        LOG.error("The tool %s broke on run %s\n%s", tool.name, run.uuid, told)  # noqa: TRY400
+        LOG.error("The tool %s broke on run %s\n%s", tool.name, run.uuid, told)
         return LocalResult(errors=hide(f"The tool broke: {trouble!r}"), diags=told)
 
 

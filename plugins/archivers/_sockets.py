@@ -49,4 +49,6 @@ def failed(parcel: Parcel, trouble: Exception) -> Outcome:
     """The outcome of a delivery that failed, to be tried again as the retry policy says."""
     if isinstance(trouble, egress.Unresolvable | egress.Refused):
         return Outcome(False, trouble.message)
-    return Outcome(False, sayings.said(trouble), retry_after(parcel.data.get("retry-policy", ()), parcel.attempts))
+    return Outcome(
+        False, sayings.said(trouble), retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
+    )

@@ -151,7 +151,9 @@ def _tls(mode: str) -> "ssl.SSLContext | bool | None":
     if mode == "prefer":
         return None
     if mode not in (*_LOOSE, *_STRICT):
-        raise Invalid(f"_dsn: sslmode is none of disable, allow, prefer, {', '.join((*_LOOSE[:1], *_STRICT))}")
+        raise Invalid(
+            f"_dsn: sslmode is none of disable, allow, prefer, {', '.join((*_LOOSE[:1], *_STRICT))}"
+        )
     import ssl
 
     context = ssl.create_default_context()

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, integer
 from chalicelib.domain.types import TYPES
 from plugins.base import Archiver, Outcome, Parcel, PluginFailed
+from plugins.support import egress
 from plugins.tests import _snmp
 from plugins.tools import _hosts, _snmp_names, _snmp_session
-from plugins.support import egress
 from plugins.tools._secrets import without_secrets
 
 PORT = 162

@@ -1,20 +1,19 @@
 """Every connection that plugins make goes through here, and is refused where a task must not reach.
 
-The rule stands in ``chalicelib/domain/egress.py``. It is asked of the very address that is connected to, after
-the name was looked up, and that address is connected to without looking up again: what a name server says
-next, and where a server redirects to, changes nothing. A library that makes its own sockets is handed an
-address that was checked in place of the name.
+The rule stands in ``chalicelib/domain/egress.py``. It is asked of the very address that is connected to,
+after the name was looked up, and that address is connected to without looking up again: what a name server
+says next, and where a server redirects to, changes nothing. A library that makes its own sockets is handed
+an address that was checked in place of the name.
 """
 
-import contextlib
+import dataclasses
 import functools
 import ipaddress
 import logging
 import os
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain import egress
@@ -22,6 +21,8 @@ from chalicelib.domain.egress import Purpose as Purpose
 from chalicelib.domain.egress import Rules
 from chalicelib.domain.egress_rules import rules_of
 from chalicelib.domain.errors import PluginFailed
+from plugins.support.deadline import ending as ending
+from plugins.support.deadline import watch as watch
 
 LOOKUP_LIMIT = 5.0
 """Seconds that looking up a name may take."""
@@ -130,41 +131,54 @@ def connect(end: socket.socket, address: Any, purpose: Purpose = Purpose.CONVERS
     end.connect(address)
 
 
+@dataclasses.dataclass(frozen=True)
+class How:
+    """From where a connection is made, with which options of sockets, and what for."""
+
+    source: tuple[str, int] | None = None
+    options: Any = ()
+    purpose: Purpose = Purpose.CONVERSATION
+
+
+_PLAINLY = How()
+
+
 def create_connection(
-    host: str,
-    port: int,
-    timeout: float | None = None,
-    source: tuple[str, int] | None = None,
-    options: Any = (),
-    purpose: Purpose = Purpose.CONVERSATION,
+    host: str, port: int, timeout: float | None = None, how: How = _PLAINLY
 ) -> socket.socket:
     """A TCP connection to a host, whose addresses are tried one after the other for so many seconds in all.
 
     Raises Unresolvable or Refused, or the OSError of the last address.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    trouble: OSError = OSError("no address")
-    for family, address in places(host, port, purpose=purpose):
+    trouble = OSError("no address")
+    for family, address in places(host, port, purpose=how.purpose):
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError("timed out")
-        end = socket.socket(family, socket.SOCK_STREAM)
         try:
-            for option in options or ():
-                end.setsockopt(*option)
-            end.settimeout(left)
-            if source:
-                end.bind(source)
-            connect(end, address, purpose)
+            end = _connected(family, address, left, how)
+        except OSError as failed:
+            trouble = failed
+        else:
             end.settimeout(timeout)
             return end
-        except OSError as failed:
-            end.close()
-            trouble = failed
-        except BaseException:
-            end.close()
-            raise
     raise trouble
+
+
+def _connected(family: int, address: Any, seconds: float | None, how: How) -> socket.socket:
+    end = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        for option in how.options or ():
+            end.setsockopt(*option)
+        end.settimeout(seconds)
+        if how.source:
+            end.bind(how.source)
+        connect(end, address, how.purpose)
+    except BaseException:
+        end.close()
+        raise
+    return end
 
 
 def guarded(connection: Any, purpose: Purpose = Purpose.CONVERSATION) -> Any:
@@ -176,13 +190,12 @@ def guarded(connection: Any, purpose: Purpose = Purpose.CONVERSATION) -> Any:
 def _guarded(connection: Any, purpose: Purpose) -> Any:
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-    class Guarded(connection):  # type: ignore[misc]
+    class Guarded(connection):
         def _new_conn(self) -> socket.socket:
             limit = self.timeout if isinstance(self.timeout, int | float) else None
+            how = How(self.source_address, self.socket_options, purpose)
             try:
-                return create_connection(
-                    self._dns_host.strip("[]"), self.port, limit, self.source_address, self.socket_options, purpose
-                )
+                return create_connection(self._dns_host.strip("[]"), self.port, limit, how)
             except TimeoutError as trouble:
                 raise ConnectTimeoutError(self, "no connection in time") from trouble
             except OSError as trouble:
@@ -212,72 +225,3 @@ def pool_classes(purpose: Purpose = Purpose.CONVERSATION) -> dict[str, Any]:
 def guarded_pool(pool: Any, purpose: Purpose = Purpose.CONVERSATION) -> Any:
     """A kind of urllib3's pools whose connections are made through here."""
     return type(f"Guarded{pool.__name__}", (pool,), {"ConnectionCls": guarded(pool.ConnectionCls, purpose)})
-
-
-class _End:
-    """The sockets of an exchange, held a second time so that a timer can cut them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: list[socket.socket] = []
-        self.is_over = False
-
-    def hold(self, end: socket.socket) -> None:
-        with self._lock:
-            held = socket.socket(fileno=os.dup(end.fileno()))
-            self._held.append(held)
-            if self.is_over:
-                _shut(held)
-
-    def cut(self) -> None:
-        with self._lock:
-            self.is_over = True
-            for held in self._held:
-                _shut(held)
-
-    def let_go(self) -> None:
-        with self._lock:
-            for held in self._held:
-                held.close()
-            self._held.clear()
-
-
-def _shut(held: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        held.shutdown(socket.SHUT_RDWR)
-
-
-_current = threading.local()
-
-
-def watch(end: socket.socket) -> None:
-    """Have a socket that was made elsewhere be cut at the end this thread has set, if any; see ``ending``."""
-    found: _End | None = getattr(_current, "end", None)
-    if found is not None:
-        found.hold(end)
-
-
-@contextlib.contextmanager
-def ending(seconds: float) -> Iterator[None]:
-    """Within, what this thread connects through here is cut after so many seconds, however slowly it drips.
-
-    A time-out of a socket bounds one wait; this bounds them all. Raises TimeoutError in place of what the
-    cut brought about.
-    """
-    found = _End()
-    timer = threading.Timer(seconds, found.cut)
-    timer.daemon = True
-    before, _current.end = getattr(_current, "end", None), found
-    timer.start()
-    try:
-        yield
-        if found.is_over:
-            raise TimeoutError(f"No end in {seconds:g} seconds")
-    except Exception as trouble:
-        if found.is_over and not isinstance(trouble, TimeoutError):
-            raise TimeoutError(f"No end in {seconds:g} seconds") from trouble
-        raise
-    finally:
-        _current.end = before
-        timer.cancel()
-        found.let_go()

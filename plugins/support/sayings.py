@@ -30,7 +30,11 @@ def _inwards(trouble: BaseException) -> Iterator[BaseException]:
         held = [each for each in getattr(found, "args", ()) if isinstance(each, BaseException)]
         reason = getattr(found, "reason", None)
         found = (
-            reason if isinstance(reason, BaseException) else held[0] if held else found.__cause__ or found.__context__
+            reason
+            if isinstance(reason, BaseException)
+            else held[0]
+            if held
+            else found.__cause__ or found.__context__
         )
 
 

@@ -15,7 +15,7 @@ NAMES: dict[str, JSON] = {
 }
 VALUES: dict[str, JSON] = {
     "type": "string",
-    "pattern": r"^[\t\x20-\x7e\xa0-\xff]*\Z",  # field-content (RFC 9110 section 5.5), less what HTTP/1.1 cannot hold
+    "pattern": r"^[\t\x20-\x7e\xa0-\xff]*\Z",  # field-content (RFC 9110 section 5.5)
     MESSAGE: "must be text of ISO 8859-1 without line breaks and control characters, as headers are",
 }
 HEADERS: dict[str, JSON] = {"type": "object", "propertyNames": NAMES, "additionalProperties": VALUES}

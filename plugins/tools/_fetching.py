@@ -232,7 +232,9 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
         pool = urllib3.HTTPSConnectionPool(
             str(address), port, ssl_context=tls(), server_hostname=host, assert_hostname=False
         )
-    pool.ConnectionCls = timed(egress.guarded(pool.ConnectionCls), asking.watch, encrypted=parts.scheme == "https")
+    pool.ConnectionCls = timed(
+        egress.guarded(pool.ConnectionCls), asking.watch, encrypted=parts.scheme == "https"
+    )
     return pool
 
 

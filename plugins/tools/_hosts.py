@@ -73,7 +73,8 @@ def _result(ends: "queue.SimpleQueue[_End[Answer]]", seconds: float) -> Answer:
 def resolve(host: str, version: int | None = None, port: int | None = None) -> Address:
     """The address of a host to measure to, an IPv4 one where it has both kinds and no version is asked for.
 
-    Raises PluginFailed where there is none, or none in time, and where tasks must not reach it or its ``port``.
+    Raises PluginFailed where there is none, or none in time, and where tasks must not reach it or its
+    ``port``.
     """
     found = own_address(host, version)
     egress.check(found, port, egress.Purpose.PROBE)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.base import Job, PluginFailed, Result, Spec, pick, wrapped
-from plugins.tests.netreach import Network, gateway, hosts, network
 from plugins.support import egress
+from plugins.tests.netreach import Network, gateway, hosts, network
 from plugins.tools import _hosts
 
 TIMEOUT = 3 * SECOND

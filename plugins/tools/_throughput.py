@@ -92,7 +92,7 @@ def perform(job: Job, port: int, client: Client, server: Server) -> JSON:
 
 
 def _checked(client: Client, job: Job, told: Told) -> JSON:
-    """Be the client of a server whose ports tasks may reach: the other end has chosen them. Raises Refused."""
+    """Be the client of a server whose ports, which the other end chose, tasks may reach. Raises Refused."""
     for name in ("server_port", "data_port_start"):
         if type(told.get(name)) is int:
             egress.check(find_ends(job.spec).dest, told[name])

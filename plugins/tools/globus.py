@@ -53,8 +53,11 @@ def parse(output: str) -> dict[str, JSON]:
 
 
 def _check(spec: Spec) -> None:
-    """Raise where an end must not be reached. The program looks names up again itself: its servers' certificates
-    are for names, so it cannot be handed the address that was checked."""
+    """Raise where an end must not be reached.
+
+    The program looks names up again itself: its servers' certificates are for names, so it cannot be handed
+    the address that was checked.
+    """
     for end in ("source", "dest"):
         parts = urllib.parse.urlsplit(_copying.as_url(spec[end]))
         if parts.hostname and parts.scheme != "file":

@@ -63,7 +63,10 @@ def fetch_clock(host: str, limit: float, verify: bool = False) -> dict[str, JSON
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     url = f"https://{host}/pscheduler/clock"
     try:
-        with egress.ending(limit), urllib3.PoolManager(cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE") as pools:
+        with (
+            egress.ending(limit),
+            urllib3.PoolManager(cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE") as pools,
+        ):
             pools.pool_classes_by_scheme = egress.pool_classes(egress.Purpose.NODE)
             waits = urllib3.Timeout(total=limit)
             response = pools.request(

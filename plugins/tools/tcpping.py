@@ -41,9 +41,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 def run(job: Job) -> JSON:
     """Make a connection a second, from the start on. Raises PluginFailed where a host has no address."""
     spec = job.spec
-    ends = _hosts.ends(
-        spec.get("source"), spec["dest"], spec.get("ip-version"), spec.get("port", PORT)
-    )
+    ends = _hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"), spec.get("port", PORT))
     job.wait_for_start()
     begun = job.host.now()
     probes = []

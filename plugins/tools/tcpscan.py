@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.base import Job, PluginFailed, Spec, Tool, wrapped
-from plugins.tests.openports import port_numbers
 from plugins.support import egress
+from plugins.tests.openports import port_numbers
 from plugins.tools.nmapscan import Network, given_network, target
 
 PARALLEL = 64

@@ -12,7 +12,15 @@ from chalicelib.domain.errors import Invalid
 
 ONE_MACHINE = rules_of({})
 LAMBDA = rules_of({"AWS_LAMBDA_FUNCTION_NAME": "run"})
-NEVER = ("169.254.169.254", "169.254.170.2", "100.100.100.200", "0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.1.1")
+NEVER = (
+    "169.254.169.254",
+    "169.254.170.2",
+    "100.100.100.200",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "169.254.1.1",
+)
 
 
 def address(text: str) -> Address:
@@ -37,20 +45,34 @@ def embeddings(inner: ipaddress.IPv4Address) -> list[Address]:
 
 @pytest.mark.parametrize(
     "text",
-    [*NEVER, "fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "::", "ff02::1", "fe80::1", "fe80::1%eth0", "240.0.0.1"],
+    [
+        *NEVER,
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "168.63.129.16",
+        "::",
+        "ff02::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "240.0.0.1",
+    ],
 )
 @pytest.mark.parametrize("rules", [ONE_MACHINE, LAMBDA])
 def test_some_addresses_are_refused_whatever_is_set(text: str, rules: Rules) -> None:
     assert refusal(rules, address(text), 80)
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1", "127.9.9.9", "::1", "10.1.2.3", "192.168.1.1", "172.31.0.1", "fd12::1"])
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1", "127.9.9.9", "::1", "10.1.2.3", "192.168.1.1", "172.31.0.1", "fd12::1"]
+)
 def test_loopback_and_private_networks_are_open_on_one_machine_and_shut_on_lambda(text: str) -> None:
     assert refusal(ONE_MACHINE, address(text), 80) is None
     assert "PSCHEDULER_EGRESS" in (refusal(LAMBDA, address(text), 80) or "")
 
 
-@pytest.mark.parametrize("text", ["192.0.2.1", "8.8.8.8", "2001:db8::1", "172.32.0.1", "64:ff9b::808:808", "2002:808:808::1"])
+@pytest.mark.parametrize(
+    "text", ["192.0.2.1", "8.8.8.8", "2001:db8::1", "172.32.0.1", "64:ff9b::808:808", "2002:808:808::1"]
+)
 def test_others_are_open_everywhere(text: str) -> None:
     assert (refusal(ONE_MACHINE, address(text), 80), refusal(LAMBDA, address(text), 80)) == (None, None)
 
@@ -58,7 +80,6 @@ def test_others_are_open_everywhere(text: str) -> None:
 @given(st.sampled_from(NEVER).map(ipaddress.IPv4Address) | st.ip_addresses(v=4, network="127.0.0.0/8"))
 def test_an_address_in_another_is_refused_as_by_itself(inner: ipaddress.IPv4Address) -> None:
     open_by_itself = refusal(LAMBDA, inner, 80) is None
-
 
     for outer in embeddings(inner):
         assert (refusal(LAMBDA, outer, 80) is None) == open_by_itself, outer
@@ -71,7 +92,9 @@ def test_every_embedded_address_is_found(inner: ipaddress.IPv4Address) -> None:
 
 
 @given(st.ip_addresses(), st.integers(1, 65535), st.sampled_from(Purpose))
-def test_every_address_is_judged_and_what_is_set_only_ever_shuts(one: Address, port: int, purpose: Purpose) -> None:
+def test_every_address_is_judged_and_what_is_set_only_ever_shuts(
+    one: Address, port: int, purpose: Purpose
+) -> None:
     if refusal(ONE_MACHINE, one, port, purpose):
         assert refusal(LAMBDA, one, port, purpose) or purpose is Purpose.PEER
 
@@ -110,7 +133,11 @@ def test_an_engine_elsewhere_is_found_by_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("listens", "shut", "still_open"),
-    [("127.0.0.2:8000", "127.0.0.2", "127.0.0.1"), ("0.0.0.0:8000", "192.0.2.7", "192.0.2.8"), ("[::1]:8000", "::1", "127.0.0.1")],
+    [
+        ("127.0.0.2:8000", "127.0.0.2", "127.0.0.1"),
+        ("0.0.0.0:8000", "192.0.2.7", "192.0.2.8"),
+        ("[::1]:8000", "::1", "127.0.0.1"),
+    ],
 )
 def test_the_api_is_where_it_listens(listens: str, shut: str, still_open: str) -> None:
     rules = rules_of({"PSCHEDULER_LISTENS": listens}, own=["192.0.2.7"])
@@ -144,7 +171,9 @@ def test_peers_may_be_private_anywhere_and_metadata_nowhere() -> None:
     ],
 )
 @pytest.mark.parametrize("platform", [{}, {"AWS_LAMBDA_FUNCTION_NAME": "run"}])
-def test_the_setting_says_what_is_open(setting: str, reached: str, refused: str, platform: dict[str, str]) -> None:
+def test_the_setting_says_what_is_open(
+    setting: str, reached: str, refused: str, platform: dict[str, str]
+) -> None:
     rules = rules_of({**platform, "PSCHEDULER_EGRESS": setting})
 
     assert refusal(rules, address(reached), 80) is None

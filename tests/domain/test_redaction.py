@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from chalicelib.domain.redaction import Redactor, without_credentials
 from chalicelib.domain.schemas import Checker, Versions, closed, pattern
 
-SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=10, max_size=30).filter(str.isalnum)
+SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=10, max_size=30).filter(
+    str.isalnum
+)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,11 @@ SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1
         ({"_community": "s3cr3t"}, "community s3cr3t refused", "community ... refused"),
         ({"_headers": {"Authorization": "Bearer abc.def"}}, "no abc.def here", "no ... here"),
         ({"_headers": {"Authorization": "Bearer abcdefgh"}}, "Bearer abcdefgh: who?", "...: who?"),
-        ({"_headers": {"X": "Basic dXNlcm5hOnBhc3MxMjM="}}, "pass123 is wrong for userna", "... is wrong for ..."),
+        (
+            {"_headers": {"X": "Basic dXNlcm5hOnBhc3MxMjM="}},
+            "pass123 is wrong for userna",
+            "... is wrong for ...",
+        ),
         ({"_url": "amqp://joe:p%40ss@db/vh0st"}, "joe may not p@ss at vh0st", "... may not ... at ..."),
         ({"_dsn": "host=db.example user=joe password='it is'"}, "db.example: joe: it is", "...: ...: ..."),
         ({"_url": "http://h/?key=K3Y"}, "asked K3Y", "asked ..."),
@@ -51,13 +57,21 @@ def test_a_secret_is_hidden_wherever_it_stands(secret: str, sentence: str) -> No
         secret.encode().hex(),
         base64.b64encode(secret.encode()).decode(),
     )
-    for data in ({"_a": secret}, {"_url": f"https://user:{secret}@host/path"}, {"_h": {"X": f"Bearer {secret}"}}):
+    for data in (
+        {"_a": secret},
+        {"_url": f"https://user:{secret}@host/path"},
+        {"_h": {"X": f"Bearer {secret}"}},
+    ):
         for form in written:
             assert secret not in Redactor(data).text(sentence.format(form, form))
             assert form.strip("'\"=") not in Redactor(data).text(sentence.format(form, form))
 
 
-@given(st.recursive(st.text(max_size=20) | st.integers(), lambda more: st.lists(more) | st.dictionaries(st.text(), more)))
+@given(
+    st.recursive(
+        st.text(max_size=20) | st.integers(), lambda more: st.lists(more) | st.dictionaries(st.text(), more)
+    )
+)
 def test_any_data_can_be_redacted(data: object) -> None:
     redactor = Redactor({"_x": data}, data)
 

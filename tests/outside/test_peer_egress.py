@@ -49,7 +49,8 @@ def test_the_engine_is_no_peer(plain: Http, monkeypatch: pytest.MonkeyPatch, hos
 
 
 @pytest.mark.parametrize(
-    "host", ["169.254.169.254", "[::ffff:169.254.169.254]:80", "0.0.0.0:80", "[fe80::1]:80", "[fd00:ec2::254]:80"]
+    "host",
+    ["169.254.169.254", "[::ffff:169.254.169.254]:80", "0.0.0.0:80", "[fe80::1]:80", "[fd00:ec2::254]:80"],
 )
 def test_metadata_and_link_local_addresses_are_no_peers(plain: Http, host: str) -> None:
     answer = ask(plain, host)
@@ -58,9 +59,13 @@ def test_metadata_and_link_local_addresses_are_no_peers(plain: Http, host: str) 
     assert "no place for a peer" in answer.message
 
 
-def test_a_name_that_leads_elsewhere_later_is_looked_up_once(plain: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_leads_elsewhere_later_is_looked_up_once(
+    plain: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, answers = socket.getaddrinfo, ["127.0.0.1", "169.254.169.254"]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: real(answers.pop(0), *more, **named))
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *more, **named: real(answers.pop(0), *more, **named)
+    )
 
     with serving() as port:
         first = ask(plain, f"rebinding.example:{port}")
@@ -74,7 +79,9 @@ def test_a_name_that_leads_elsewhere_later_is_looked_up_once(plain: Http, monkey
     assert "169.254.169.254" in second.message
 
 
-def test_the_nodes_own_api_and_loopback_are_peers_whatever_is_set(plain: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nodes_own_api_and_loopback_are_peers_whatever_is_set(
+    plain: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PSCHEDULER_EGRESS", "none")
     with serving() as port:
         monkeypatch.setenv("PSCHEDULER_LISTENS", f"127.0.0.1:{port}")

@@ -26,9 +26,13 @@ def settings(port: int) -> dict[str, list[dict[str, Any]]]:
     base = {"table": "t", "column": "c"}
     return {
         "http": [
-            {"schema": 2, "_url": f"http://u:{CANARY}@127.0.0.1:{port}/?k={CANARY}", "_headers": {"A": CANARY}},
-            {"schema": 2, "_url": f"gopher://{CANARY}/", "_headers": {"A": CANARY + "\n–"}},
-            {"schema": 2, "_url": f"http://127.0.0.1:{port}/", "_headers": {"A": f"{CANARY}–"}},
+            {
+                "schema": 2,
+                "_url": f"http://u:{CANARY}@127.0.0.1:{port}/?k={CANARY}",
+                "_headers": {"A": CANARY},
+            },
+            {"schema": 2, "_url": f"gopher://{CANARY}/", "_headers": {"A": CANARY + "\n€"}},
+            {"schema": 2, "_url": f"http://127.0.0.1:{port}/", "_headers": {"A": f"{CANARY}€"}},
             {"schema": 2, "_url": f"http://{CANARY}.invalid/{CANARY}"},
             {"schema": 2, "_url": f"http://[{CANARY}/"},
         ],
@@ -107,9 +111,7 @@ def test_every_archiver_with_private_settings_is_tried() -> None:
 
 @pytest.mark.parametrize("answer", [echo, silence])
 @pytest.mark.parametrize("name", list(settings(1)))
-def test_a_failing_sink_gives_nothing_away(
-    name: str, answer: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failing_sink_gives_nothing_away(name: str, answer: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with sink(answer) as port:
         for data in settings(port)[name]:
@@ -138,7 +140,9 @@ def test_nobody_there_gives_nothing_away(name: str, caplog: pytest.LogCaptureFix
 def test_settings_that_are_not_valid_are_complained_of_without_them(name: str) -> None:
     for data in settings(9)[name]:
         for wrong in ({**data, "schema": 99}, {**data, "nonsense": 1}, {**data, "_url": {"a": CANARY}}, data):
-            assert CANARY not in (ARCHIVERS[name].problem(wrong) or "").replace(f"for 'trap-oid' {CANARY}", "")
+            assert CANARY not in (ARCHIVERS[name].problem(wrong) or "").replace(
+                f"for 'trap-oid' {CANARY}", ""
+            )
 
 
 def test_an_archiver_that_breaks_gives_nothing_away(

@@ -102,7 +102,10 @@ def test_what_is_private_in_a_spec_is_in_nothing_that_a_failed_tool_says(
 ) -> None:
     spec = {"duration": "PT2S", "_key": "kanarienvogel77"}
     owner = task(document={**task().document, "test": {"type": "idle", "spec": spec}})
-    for trouble in (PluginFailed("no kanarienvogel77", "kanarienvogel77"), ZeroDivisionError("kanarienvogel77")):
+    for trouble in (
+        PluginFailed("no kanarienvogel77", "kanarienvogel77"),
+        ZeroDivisionError("kanarienvogel77"),
+    ):
 
         def broken(job: Job, trouble: Exception = trouble) -> None:
             raise trouble
