@@ -23,8 +23,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _SETTING = re.compile(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)")
 _BREAKS = re.compile(r"[\s,;:/@?&=#\[\]'\"]+")
 _HARMLESS = """
-    http https amqp amqps postgres postgresql basic bearer token digest negotiate user username password passwd
-    host hostaddr port dbname database sslmode disable allow prefer require verify-ca verify-full
+    http https amqp amqps postgres postgresql basic bearer token digest negotiate user username password
+    passwd host hostaddr port dbname database sslmode disable allow prefer require verify-ca verify-full
     connect_timeout application_name application json text plain html xml charset utf-8 true false null none
     localhost 127.0.0.1 www com org net key api
 """

@@ -56,7 +56,7 @@ def test_options_are_left_away_where_there_is_nothing_to_say() -> None:
 
 
 def perform(spec: dict[str, Any], participant: int = 0, data: Any = ({}, {"server_port": 1})) -> Any:
-    own = Job("throughput", spec, FakeHost(), at(0), seconds(10), participant, data)
+    own = Job("throughput", {"dest": "127.0.0.1", **spec}, FakeHost(), at(0), seconds(10), participant, data)
     return _throughput.perform(
         own,
         5201,
