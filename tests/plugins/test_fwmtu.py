@@ -1,5 +1,6 @@
 """The fwmtu tool, against the kernel of this machine."""
 
+import errno
 import ipaddress
 import socket
 import sys
@@ -45,7 +46,12 @@ def test_a_host_that_does_not_answer_is_waited_for_a_while(listening: int) -> No
 
 
 @linux
-def test_an_address_nothing_can_be_sent_to_is_a_failure() -> None:
+def test_an_address_nothing_can_be_sent_to_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*given: Any) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(fwmtu.egress, "connect", unreachable)
+
     with pytest.raises(PluginFailed, match=r"cannot be sent to"):
         fwmtu.path_mtu(ipaddress.ip_address("192.0.2.1"))
 
