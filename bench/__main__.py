@@ -151,7 +151,7 @@ def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
     from chalice.test import Client
 
     from app import app
-    from chalicelib.store import tasks
+    from chalicelib.store import task_table
 
     with Client(app) as client:
         href = client.http.post("/tasks", body=json.dumps(IDLE).encode()).json_body
@@ -165,7 +165,7 @@ def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
             "POST /tasks": ("POST", "/tasks", IDLE),
             "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive()),
         }
-        model = tasks.get(path.rsplit("/", 1)[-1])
+        model = task_table.get(path.rsplit("/", 1)[-1])
         capacity.fill(model, FEW, say)
         few = capacity.costs(client, calls)
         capacity.fill(model, many - FEW, say)

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chalicelib.outside.queues import QUEUES, Queue
-from chalicelib.store.tables import TABLES, TIME_TO_LIVE
+from chalicelib.infrastructure.queues import QUEUES, Queue
+from chalicelib.store.models import TABLES, TIME_TO_LIVE
 
 HERE = Path(__file__).resolve().parent.parent / ".chalice"
 RESOURCES, POLICY = HERE / "resources.json", HERE / "policy.json"

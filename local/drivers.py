@@ -31,7 +31,7 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class Queue(Protocol):
-    """What is read of a queue: see chalicelib.outside.queues."""
+    """What is read of a queue: see chalicelib.infrastructure.queues."""
 
     @property
     def name(self) -> str: ...

@@ -114,7 +114,7 @@ def check_port(address: str, port: int) -> None:
 
 def check_tables(state: pathlib.Path) -> None:
     """Raise CannotStart where the tables are those of another version, which could not be read."""
-    from chalicelib.store.tables import outdated
+    from chalicelib.store.models import outdated
 
     names = outdated()
     if names:

@@ -66,10 +66,10 @@ def ministack_engine(
 
 def forget() -> None:
     """Drop what the product remembers of its environment."""
-    from chalicelib.outside.aws import forget_clients
-    from chalicelib.outside.queues import forget_urls
+    from chalicelib.infrastructure.aws import forget_clients
+    from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.settings import forget_settings
-    from chalicelib.store.tables import rebind
+    from chalicelib.store.models import rebind
 
     forget_settings()
     forget_clients()

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
-from chalicelib.outside import peers, queues
-from chalicelib.outside.aws import client
-from chalicelib.outside.peers import Call, Reply
+from chalicelib.infrastructure import peer_http, queues
+from chalicelib.infrastructure.aws import client
+from chalicelib.infrastructure.peer_http import Call, Reply
+from chalicelib.service.coordination import peer_messages as ticks
 from chalicelib.settings import Identity, acting_as, handling, settings
-from chalicelib.ticks import peers as ticks
 from local import gateway
 from local.front import safe_for_threads
 
@@ -109,7 +109,7 @@ def _anonymous(part: str) -> str:
 def gathered(*hosts: str) -> Iterator[Party]:
     """A party whose network is the one in use."""
     party = Party(*hosts)
-    with peers.use(party):
+    with peer_http.use(party):
         yield party
 
 

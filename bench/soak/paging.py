@@ -62,26 +62,26 @@ def _task(added: dt.datetime) -> Any:
 def _store(count: int) -> list[str]:
     """Store tasks, oldest first, a few in the same instant; their uuids in the order of the list."""
     from chalicelib.domain.times import UTC
-    from chalicelib.store import tasks
+    from chalicelib.store import task_table
 
     begin = dt.datetime.now(UTC) - dt.timedelta(hours=1)
     made = [_task(begin + dt.timedelta(milliseconds=100 * (number // 3))) for number in range(count)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda task: tasks.to_item(task, begin).save(), made))
+        list(pool.map(lambda task: task_table.to_item(task, begin).save(), made))
     return [task.uuid for task in sorted(made, key=lambda task: (task.added, task.uuid))]
 
 
 def _unrest(going: list[str], stop: threading.Event) -> None:
     """Delete tasks all over the list, and add others all over it."""
     from chalicelib.domain.times import UTC
-    from chalicelib.store import tasks
+    from chalicelib.store import task_table
 
     for number, gone in enumerate(going):
         if stop.is_set():
             return
-        tasks.reference_to(gone).delete()
+        task_table.reference_to(gone).delete()
         late = _task(dt.datetime.now(UTC) - dt.timedelta(seconds=15 * number))
-        tasks.to_item(late, late.added).save()
+        task_table.to_item(late, late.added).save()
 
 
 def _read(first: str) -> tuple[list[str], list[float]]:

@@ -46,12 +46,13 @@ def _front() -> Any:
 def perform_one() -> tuple[str, str]:
     """Post a task and perform its run; (task, run)."""
     from chalicelib.domain.times import UTC
-    from chalicelib.outside.machine import Machine
-    from chalicelib.service import running, tasking
-    from chalicelib.store import runs
+    from chalicelib.infrastructure.machine import Machine
+    from chalicelib.service.execution import runner
+    from chalicelib.service.tasks import create
+    from chalicelib.store import run_table
 
-    task = tasking.create(IDLE, {"requester": "127.0.0.1"}, dt.datetime.now(UTC))
-    run = runs.first(task.uuid)
+    task = create.create(IDLE, {"requester": "127.0.0.1"}, dt.datetime.now(UTC))
+    run = run_table.first(task.uuid)
     assert run is not None
-    running.run(task.uuid, run, Machine())
+    runner.run(task.uuid, run, Machine())
     return task.uuid, run

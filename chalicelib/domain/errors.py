@@ -23,7 +23,7 @@ PSchedulerError
 └── PluginFailed        a plugin could not do its work
     └── Cancelled       the run was cancelled while its tool worked
 
-Only ``api/problems.py`` knows their HTTP numbers. No client is answered with a PluginFailed:
+Only ``api/http/problems.py`` knows their HTTP numbers. No client is answered with a PluginFailed:
 a failed measurement is a result.
 """
 

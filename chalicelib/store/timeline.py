@@ -22,7 +22,7 @@ from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.times import EPOCH, format_duration
 from chalicelib.store.conditions import lost_means
-from chalicelib.store.tables import TimelineItem, key
+from chalicelib.store.models import TimelineItem, key
 
 BUCKET = dt.timedelta(minutes=15)
 """A transaction holds 100 items; with one guard a bucket this lets a run take a whole day."""

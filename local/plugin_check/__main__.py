@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from local.plugin_check import of_all, of_tests, of_tools
 from local.plugin_check.of_all import Check
 from plugins import registry
-from plugins.base import Archiver, Context, Plugin, Test, Tool
+from plugins.sdk.base import Archiver, Context, Plugin, Test, Tool
 
 CHECKS: dict[type[Plugin], Sequence[Check]] = {
     Test: of_tests.CHECKS,

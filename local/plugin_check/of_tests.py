@@ -5,8 +5,8 @@ from typing import Any
 
 from chalicelib.domain.errors import Invalid
 from local.plugin_check.of_all import Check, sound
-from plugins.base import Test, version_of
-from plugins.show import HTML, TEXT, Block, render
+from plugins.sdk.base import Test, version_of
+from plugins.sdk.show import HTML, TEXT, Block, render
 
 HOSTILE = "<script>alert(1)</script>"
 

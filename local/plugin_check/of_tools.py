@@ -10,7 +10,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import EPOCH, format_timestamp
 from local.plugin_check.of_all import Check
 from plugins import registry
-from plugins.base import PluginFailed, Test, Tool
+from plugins.sdk.base import PluginFailed, Test, Tool
 
 LONGEST = dt.timedelta(days=8)
 """More than this for a run of an example is taken for a mistake in units."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
 
 NO_ANSWER = 400
 """The status that stands for an answer that never came."""

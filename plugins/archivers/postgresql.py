@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import closed, pattern
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
 
 if TYPE_CHECKING:
     import ssl

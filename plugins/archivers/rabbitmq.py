@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import closed, pattern
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
 
 TIMEOUT = "PT10S"
 

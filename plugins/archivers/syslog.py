@@ -6,7 +6,7 @@ import socket
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel
+from plugins.sdk.base import Archiver, Outcome, Parcel
 
 SOCKET = pathlib.Path("/dev/log")
 IDENT, FACILITY, PRIORITY = "pScheduler", "user", "info"

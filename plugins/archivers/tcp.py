@@ -3,24 +3,24 @@
 import socket
 
 from chalicelib.domain.schemas import closed
-from plugins.archivers import _sockets
-from plugins.base import Archiver, Outcome, Parcel
+from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.support import sockets
 
 
 def deliver(parcel: Parcel) -> Outcome:
     """Connect, write the result as JSON, and close; what cannot be reached may be tried again."""
     try:
-        with _sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
-            end.sendall(_sockets.content(parcel))
+        with sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
+            end.sendall(sockets.content(parcel))
             end.shutdown(socket.SHUT_WR)
-    except (OSError, _sockets.Unresolvable) as trouble:
-        return _sockets.failed(parcel, trouble)
+    except (OSError, sockets.Unresolvable) as trouble:
+        return sockets.failed(parcel, trouble)
     return Outcome(True)
 
 
 ARCHIVER = Archiver(
     name="tcp",
     description="Send results to a TCP socket",
-    data={1: closed(_sockets.MEMBERS, required=("host", "port"))},
+    data={1: closed(sockets.MEMBERS, required=("host", "port"))},
     deliver=deliver,
 )

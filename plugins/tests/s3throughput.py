@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Lines, Result, Rows, Spec, Test
+from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.store import runs
+from chalicelib.store import run_table
 from tests.acceptance.history import faults
 from tests.acceptance.history.case import Case
 from tests.acceptance.history.judge import violations
@@ -53,23 +53,23 @@ given back twice stays so, which tests/store/test_booking.py sees to.
 
 MISTAKES: dict[str, tuple[str, Any]] = {
     "a run is booked whatever is in its way": ("domain.conflicts.blocker", lambda *_: None),
-    "a run starts whatever took its place": ("service.running.preempter", lambda *_: None),
-    "a cancelled task is cancelled here alone": ("service.cancelling._to_be_told", lambda _: ()),
-    "what is undone stays at the others": ("service.agreeing.errands.begin", lambda _: None),
-    "the reaper undoes it here alone": ("service.disagreeing.errands.begin", lambda _: None),
-    "nobody is told that all agreed": ("service.agreeing.Agreement._tell", lambda *_: None),
+    "a run starts whatever took its place": ("service.execution.runner.preempter", lambda *_: None),
+    "a cancelled task is cancelled here alone": ("service.scheduling.cancellation._to_be_told", lambda _: ()),
+    "what is undone stays at the others": ("service.coordination.agreement.outbox.begin", lambda _: None),
+    "the reaper undoes it here alone": ("service.execution.expiry.outbox.begin", lambda _: None),
+    "nobody is told that all agreed": ("service.coordination.agreement.Agreement._tell", lambda *_: None),
     "a run that others know of is published first": (
-        "service.agreeing.Agreement._book_elsewhere",
+        "service.coordination.agreement.Agreement._book_elsewhere",
         lambda _: None,
     ),
-    "nobody gives up what waits too long": ("ticks.reap.give_up", lambda *_: None),
-    "an errand is done however it was answered": ("domain.errand.Errand.is_done", lambda *_: True),
+    "nobody gives up what waits too long": ("service.execution.reaper.give_up", lambda *_: None),
+    "an errand is done however it was answered": ("domain.outbox_request.Errand.is_done", lambda *_: True),
     "what its runner left is carried on by nobody": ("domain.run.Run.is_abandoned", lambda *_: False),
-    "a runner at work does not say so": ("service.watching._held", lambda _, run, __: run),
+    "a runner at work does not say so": ("service.execution.supervisor._held", lambda _, run, __: run),
     "an attempt that never reports is not made again": ("domain.delivery.PATIENCE", timedelta(days=1)),
     "what was given up is forgotten": (
-        "ticks.reap.results.give_up",
-        lambda run, *_: runs.delete(run),
+        "service.execution.reaper.results.give_up",
+        lambda run, *_: run_table.delete(run),
     ),
 }
 """Mistakes in the product by what they come to: what is replaced under ``chalicelib``, and by what."""

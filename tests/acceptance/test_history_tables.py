@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.store.tables import connection
+from chalicelib.store.models import connection
 from tests.acceptance.history.simulation import Scale, recorded
 
 pytestmark = pytest.mark.usefixtures("ministack_engine")

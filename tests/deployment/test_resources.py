@@ -2,8 +2,8 @@
 
 import json
 
-from chalicelib.outside.queues import QUEUES
-from chalicelib.store.tables import TABLES, TIME_TO_LIVE
+from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.store.models import TABLES, TIME_TO_LIVE
 from local import deployment
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.domain.delivery import PATIENCE, deliveries_for
-from chalicelib.domain.runstate import State
+from chalicelib.domain.run_states import State
 from tests.builders import NOON, at, seconds
 
 BITBUCKET = {"archiver": "bitbucket", "data": {}}

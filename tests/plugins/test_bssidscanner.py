@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Cancelled, Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Cancelled, Completed, PluginFailed
 from plugins.tests.wifibssid import TEST
-from plugins.tools import bssidscanner
+from plugins.tools.link import bssidscanner
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

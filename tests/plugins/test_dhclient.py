@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.base import Cancelled, Completed, PluginFailed
+from plugins.sdk.base import Cancelled, Completed, PluginFailed
 from plugins.tests.dhcp import TEST
-from plugins.tools import dhclient
+from plugins.tools.link import dhclient
 from tests.builders import at, seconds
 from tests.plugins import wires
 from tests.plugins.jobs import FakeHost, job
@@ -111,7 +111,7 @@ def test_the_time_a_run_needs(spec: dict[str, str], wanted: float) -> None:
 
 
 def test_a_program_of_its_name_is_run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.outside.machine import Machine
+    from chalicelib.infrastructure.machine import Machine
 
     program = tmp_path / "dhclient"
     program.write_text(f'#!/bin/sh\n[ "$1" = -r ] && exit 1\ncat "{CAPTURED}/lease.out" >&2\n')

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.fields import Field, format_arguments, parse_arguments
+from plugins.sdk.fields import Field, format_arguments, parse_arguments
 
 
 def _read_pair(text: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import rabbitmq
-from plugins.base import Parcel
+from plugins.sdk.base import Parcel
 
 URL = "amqp://guest:secret@127.0.0.1:5672/"
 RETRY = {"retry-policy": [{"attempts": 2, "wait": "PT1M"}]}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins import base
-from plugins.show import HTML, TEXT, render
+from plugins.sdk import base
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import snmpget, snmpgetbgm, snmpset
 
 GETS = pytest.mark.parametrize("test", [snmpget.TEST, snmpgetbgm.TEST], ids=lambda test: test.name)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, Job, PluginFailed, Spec, Tool
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, Job, PluginFailed, Spec, Tool
 from plugins.tests.throughput import TEST
 from tests.builders import seconds
 from tests.plugins.jobs import FakeHost, job

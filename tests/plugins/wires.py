@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed
 
 SERVER = "198.51.100.1"
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
-from chalicelib.outside import queues
-from chalicelib.outside.peers import Call, Reply
-from chalicelib.service import archiving, dispatching, running
+from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.peer_http import Call, Reply
+from chalicelib.service.archiving import attempt
+from chalicelib.service.coordination import peer_messages, shard_planner
+from chalicelib.service.execution import runner
+from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
-from chalicelib.ticks import peers, plan
 from tests.acceptance.history.faults import Faults
 from tests.acceptance.history.world import Fiber, SimulatedMachine, World
 from tests.party import Party
@@ -141,14 +143,14 @@ class Queues:
         now = self._world.moment()
         match queue.name:
             case "plan":
-                plan.handle(message, now)
+                shard_planner.handle(message, now)
             case "peers":
-                peers.handle(message, now)
+                peer_messages.handle(message, now)
             case "deliveries":
-                archiving.deliver(message["run"], message["number"], now)
+                attempt.deliver(message["run"], message["number"], now)
             case "runs":
                 machine = SimulatedMachine(self._world, message["run"])
-                running.run(message["task"], message["run"], machine, dispatching.handed_over(message))
+                runner.run(message["task"], message["run"], machine, dispatch.handed_over(message))
 
     def _over(self, handler: Fiber, queue: queues.Queue, text: str) -> None:
         if handler.failure is None:

@@ -14,11 +14,15 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.domain.errors import PSchedulerError
-from chalicelib.outside import peers, queues
-from chalicelib.service import debugging, heartbeats, pausing
+from chalicelib.infrastructure import peer_http, queues
+from chalicelib.service.archiving import announce
+from chalicelib.service.coordination import shard_planner
+from chalicelib.service.execution import reaper
+from chalicelib.service.node import debug, heartbeats
+from chalicelib.service.node import pause as pausing
+from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.settings import Identity, acting_as, forget_settings
-from chalicelib.store.tables import TABLES
-from chalicelib.ticks import archive, dispatch, plan, reap
+from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
 from tests.acceptance.history.faults import TROUBLE, Faults
@@ -31,10 +35,10 @@ from tests.party import Party
 CLIENT = "198.51.100.9"
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 TICKS: dict[str, tuple[Callable[..., Any], float]] = {
-    "plan": (plan.tick, 300),
-    "dispatch": (dispatch.tick, 60),
-    "reap": (reap.tick, 300),
-    "archive": (archive.tick, 60),
+    "plan": (shard_planner.tick, 300),
+    "dispatch": (dispatch_tick.tick, 60),
+    "reap": (reaper.tick, 300),
+    "archive": (announce.tick, 60),
 }
 """The clocks, with the seconds they may take (.chalice/config.json)."""
 QUIET = 40 * 60.0
@@ -254,15 +258,15 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
     network = Network(simulation.world, simulation.weather, simulation.party)
     handler = _Broken(simulation.history.broken)
     logging.getLogger("chalicelib").addHandler(handler)
-    with pytest.MonkeyPatch.context() as patch, peers.use(network), standing_in(simulation.world):
+    with pytest.MonkeyPatch.context() as patch, peer_http.use(network), standing_in(simulation.world):
         patch.setenv("PSCHEDULER_LONGEST_RUN", str(LIFE))
-        for module in ("domain.task", "store.runs"):
+        for module in ("domain.task", "store.run_table"):
             patch.setattr(f"chalicelib.{module}.KEEP", KEPT)
         if simulation.scale.kin:
             patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))
         forget_settings()
         patch.setattr(heartbeats, "_noted", {})
-        patch.setattr(debugging, "_looked", [])
+        patch.setattr(debug, "_looked", [])
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)
