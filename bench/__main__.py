@@ -19,8 +19,8 @@ from bench import capacity, imports, planning
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
-from bench.sick import sick
 from bench.together import together
+from bench.unresponsive import unresponsive
 from local import environment
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {"start": "PT2H"}}
@@ -106,7 +106,7 @@ def _together(_: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _sick(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Five nodes, one of them sick now and then ...")
-    rows = sick()
+    rows = unresponsive()
     show("Beside a participant that accepts connections and never answers", rows)
     return rows
 

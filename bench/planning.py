@@ -86,7 +86,7 @@ def _store(count: int) -> None:
 
 
 def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S") -> Any:
-    from chalicelib.service.peers.client import Budget
+    from chalicelib.service.peers.client import Deadline
     from chalicelib.service.tasks import create
 
     document = {
@@ -95,7 +95,7 @@ def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S"
         "schedule": {"start": start, "repeat": repeat, "slip": "PT5M"},
     }
     hints = {"requester": "127.0.0.1", "server": "127.0.0.1"}
-    return create.prepare(document, hints, now, Budget(1.0))
+    return create.prepare(document, hints, now, Deadline(1.0))
 
 
 def _placed() -> int:

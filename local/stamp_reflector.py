@@ -66,7 +66,7 @@ class Reflector:
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        trouble: BaseException | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
@@ -84,8 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         reflector = Reflector(options.address, options.port)
-    except (OSError, OverflowError, ValueError) as trouble:
-        print(f"Cannot listen at {options.address} port {options.port}: {trouble}", file=sys.stderr)
+    except (OSError, OverflowError, ValueError) as error:
+        print(f"Cannot listen at {options.address} port {options.port}: {error}", file=sys.stderr)
         return 1
     print(f"Reflecting STAMP packets at {options.address} port {reflector.port} - Ctrl-C stops", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell has what it starts with & ignore the first

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local import engine_moto, environment, fence
+from local import block_network, engine_moto, environment
 from local import ministack as ministack_module
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
@@ -24,9 +24,9 @@ _HERE = pathlib.Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
-    fence.put_up()
+    block_network.put_up()
     yield
-    fence.take_down()
+    block_network.take_down()
 
 
 @pytest.fixture

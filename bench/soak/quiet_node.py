@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from local import environment, fence, ministack
+from local import block_network, environment, ministack
 
 HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}}
@@ -26,21 +26,21 @@ def serving() -> Iterator[str]:
         environment.set_environment(engine.endpoint)
         environment.create_everything()
         front = _front()
-        fence.put_up()
+        block_network.put_up()
         try:
             yield f"http://127.0.0.1:{front.start()}/pscheduler"
         finally:
             front.stop()
-            fence.take_down()
+            block_network.take_down()
             engine.stop()
 
 
 def _front() -> Any:
     # Imported here: the app reads the environment.
     from app import app
-    from local.front import Front
+    from local.http_server import HttpServer
 
-    return Front(app, "127.0.0.1", 0)
+    return HttpServer(app, "127.0.0.1", 0)
 
 
 def perform_one() -> tuple[str, str]:

@@ -96,7 +96,7 @@ class Unavailable(PSchedulerError):
     """Something the node needs did not answer."""
 
 
-class PeerTrouble(PSchedulerError):
+class PeerError(PSchedulerError):
     """Another participant did not do its part; ``host`` names it, and so does the message."""
 
     def __init__(self, host: str, message: str):
@@ -104,15 +104,15 @@ class PeerTrouble(PSchedulerError):
         self.host = host
 
 
-class Unreachable(PeerTrouble):
+class Unreachable(PeerError):
     """There is no connection to it, or none that can be trusted."""
 
 
-class TimedOut(PeerTrouble):
+class TimedOut(PeerError):
     """Its answer did not come, or not all of it, in time."""
 
 
-class Refused(PeerTrouble):
+class Refused(PeerError):
     """It answered with a refusal."""
 
     def __init__(self, host: str, message: str, status: int):

@@ -1,4 +1,4 @@
-"""Errands: requests to other nodes that are made again until they have been heard.
+"""Outbox requests: requests to other nodes that are made again until they have been heard.
 
 The reference calls its own the HTTP queue (contract/scheduler.md section 9).
 """
@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 
-from chalicelib.domain.task import KEEP, Task
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import ZERO
 
 RETRY = dt.timedelta(minutes=5)
@@ -19,7 +19,7 @@ GONE = (404, 410)
 
 
 @dataclasses.dataclass(frozen=True)
-class Errand:
+class OutboxRequest:
     """One request; ``host`` as participants are named, ``path`` below /pscheduler."""
 
     uuid: str
@@ -33,7 +33,7 @@ class Errand:
     attempts: int = 0
     error: str | None = None
 
-    def begun(self, now: dt.datetime) -> "Errand":
+    def begun(self, now: dt.datetime) -> "OutboxRequest":
         """An attempt is under way; should it never report, there is another."""
         return dataclasses.replace(self, attempts=self.attempts + 1, next_attempt=now + RETRY)
 
@@ -43,15 +43,15 @@ class Errand:
 
     def is_hopeless(self, now: dt.datetime) -> bool:
         """Whether all it is about has been forgotten everywhere by now."""
-        return now >= self.added + KEEP
+        return now >= self.added + KEEP_AFTER_LAST_RUN
 
 
 def withdrawal(
     task: Task, host: str, now: dt.datetime, run: str | None = None, wait: dt.timedelta = ZERO
-) -> Errand:
-    """The errand that deletes a task, or one run of it, at another node, after a wait."""
+) -> OutboxRequest:
+    """The outbox request that deletes a task, or one run of it, at another node, after a wait."""
     key = task.participant_key
-    return Errand(
+    return OutboxRequest(
         uuid=str(uuid.uuid4()),
         method="DELETE",
         host=host,

@@ -102,8 +102,8 @@ def next_cron(expression: str, after: dt.datetime) -> dt.datetime:
 
     try:
         found = croniter.croniter(expression, after, max_years_between_matches=8).get_next(dt.datetime)
-    except (croniter.CroniterError, ValueError, KeyError) as trouble:
-        raise Invalid(f"{expression!r} names no time to come: {trouble}") from trouble
+    except (croniter.CroniterError, ValueError, KeyError) as error:
+        raise Invalid(f"{expression!r} names no time to come: {error}") from error
     moment: dt.datetime = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return moment
 

@@ -52,21 +52,21 @@ class Checker:
         """What is wrong with the instance, as ``/path/to/member: sentence``; None when valid."""
         import jsonschema.exceptions
 
-        trouble = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))
-        if trouble is None:
+        error = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))
+        if error is None:
             return None
-        path = "/" + "/".join(str(step) for step in trouble.absolute_path)
-        return f"{path}: {_sentence(trouble)}"
+        path = "/" + "/".join(str(step) for step in error.absolute_path)
+        return f"{path}: {_sentence(error)}"
 
 
-def _sentence(trouble: JSON) -> str:
+def _sentence(error: JSON) -> str:
     # The best match may be one alternative of a type: the type's own complaint, further out, says more.
-    own, step = None, trouble
+    own, step = None, error
     while step is not None:
-        if isinstance(step.schema, dict) and step.absolute_path == trouble.absolute_path:
+        if isinstance(step.schema, dict) and step.absolute_path == error.absolute_path:
             own = step.schema.get(MESSAGE, own)
         step = step.parent
-    return own.format(value=trouble.instance) if own else str(trouble.message)
+    return own.format(value=error.instance) if own else str(error.message)
 
 
 def version_of(document: Mapping[str, JSON]) -> int:
@@ -89,8 +89,8 @@ class Versions:
             return "/: must be an object"
         try:
             version = version_of(document)
-        except Invalid as trouble:
-            return trouble.message
+        except Invalid as error:
+            return error.message
         if version not in self.checkers:
             return f"/schema: version {version} is not supported (highest is {max(self.checkers)})"
         return self.checkers[version].problem(document)

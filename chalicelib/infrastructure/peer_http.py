@@ -21,14 +21,14 @@ import urllib3
 import urllib3.exceptions
 
 from chalicelib.domain import hosts
-from chalicelib.domain.errors import Invalid, PeerTrouble, Refused, TimedOut, Unreachable
+from chalicelib.domain.errors import Invalid, PeerError, Refused, TimedOut, Unreachable
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure import lines
 from chalicelib.settings import settings
 
 LOG = logging.getLogger(__name__)
 
-LARGEST = 16 * 2**20
+LARGEST_REPLY = 16 * 2**20
 """Bytes read of an answer."""
 _CHUNK = 65536
 _MOST_POOLS = 200
@@ -72,14 +72,14 @@ class Reply:
         """Raises Refused when it is no JSON."""
         try:
             return json.loads(self.text)
-        except ValueError as trouble:
-            raise Refused(self.host, "answered with something that is no JSON", self.status) from trouble
+        except ValueError as error:
+            raise Refused(self.host, "answered with something that is no JSON", self.status) from error
 
 
 class Network(Protocol):
     """How other nodes are reached."""
 
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         """Make calls side by side; what came of each, in their order. Raises nothing for a peer's fault."""
         ...
 
@@ -114,7 +114,7 @@ class Http:
         self._pools: dict[Where, urllib3.HTTPConnectionPool] = {}
         self._making = threading.Lock()
 
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         began = time.monotonic()
         exchanges = [_Exchange(self, call) for call in calls]
         for exchange in exchanges:
@@ -178,24 +178,24 @@ class _Exchange(threading.Thread):
         super().__init__(name=f"ask {call.host}", daemon=True)
         self.call = call
         self._network = network
-        self._outcome: Reply | PeerTrouble | None = None
+        self._outcome: Reply | PeerError | None = None
         self._line = lines.Line()
 
     def run(self) -> None:
         lines.use(self._line)
         try:
             self._outcome = self._exchange()
-        except PeerTrouble as trouble:
-            self._outcome = trouble
-        except Invalid as trouble:
-            self._outcome = Unreachable(self.call.host, trouble.message)
-        except Exception as trouble:  # whatever it is, somebody waits for an outcome
+        except PeerError as error:
+            self._outcome = error
+        except Invalid as error:
+            self._outcome = Unreachable(self.call.host, error.message)
+        except Exception as error:  # whatever it is, somebody waits for an outcome
             LOG.exception("A call to %s broke", self.call.host)
-            self._outcome = Unreachable(self.call.host, f"cannot be asked: {trouble!r}")
+            self._outcome = Unreachable(self.call.host, f"cannot be asked: {error!r}")
         finally:
             self._line.let_go()
 
-    def outcome_by(self, deadline: float) -> Reply | PeerTrouble:
+    def outcome_by(self, deadline: float) -> Reply | PeerError:
         """What came of it by an instant of time.monotonic()."""
         self.join(max(0.0, deadline - time.monotonic()))
         if self._outcome is None:
@@ -207,10 +207,10 @@ class _Exchange(threading.Thread):
         call = self.call
         try:
             return self._once()
-        except urllib3.exceptions.TimeoutError as trouble:
-            raise TimedOut(call.host, f"did not answer within {call.timeout:.3g} seconds") from trouble
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-            raise Unreachable(call.host, f"cannot be reached: {_why(trouble)}") from trouble
+        except urllib3.exceptions.TimeoutError as error:
+            raise TimedOut(call.host, f"did not answer within {call.timeout:.3g} seconds") from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise Unreachable(call.host, f"cannot be reached: {_why(error)}") from error
 
     def _once(self) -> Reply:
         call = self.call
@@ -246,19 +246,19 @@ def _text(answer: urllib3.BaseHTTPResponse) -> str:
     content = bytearray()
     while chunk := answer.read(_CHUNK):
         content += chunk
-        if len(content) > LARGEST:
+        if len(content) > LARGEST_REPLY:
             answer.close()
-            raise ValueError(f"its answer has more than {LARGEST} bytes")
+            raise ValueError(f"its answer has more than {LARGEST_REPLY} bytes")
     return content.decode(errors="replace").rstrip("\n")
 
 
-def _why(trouble: BaseException) -> str:
+def _why(error: BaseException) -> str:
     """The innermost sentence of an error: the outer ones show objects by their addresses."""
-    while isinstance(trouble, urllib3.exceptions.MaxRetryError) and trouble.reason is not None:
-        trouble = trouble.reason
-    inner = trouble.__cause__ or trouble.__context__
-    if isinstance(inner, OSError) and not isinstance(trouble, OSError):
-        trouble = inner
-    if isinstance(trouble, OSError) and trouble.strerror:
-        return trouble.strerror
-    return str(trouble)
+    while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        error = error.reason
+    inner = error.__cause__ or error.__context__
+    if isinstance(inner, OSError) and not isinstance(error, OSError):
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)

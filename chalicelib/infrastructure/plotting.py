@@ -17,8 +17,8 @@ def draw(chart: Chart, kind: str) -> bytes:
     """The chart as a file, ``kind`` being png or svg. Raises Unsupported where there is no matplotlib."""
     try:
         from matplotlib.figure import Figure  # half a second, and few ask for pictures
-    except ImportError as trouble:
-        raise Unsupported(f"format: this node does not draw {kind}; svg it does") from trouble
+    except ImportError as error:
+        raise Unsupported(f"format: this node does not draw {kind}; svg it does") from error
     with _DRAWING:
         figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI)
         _plot(figure.add_axes((0.165, 0.025, 0.815, 0.885)), chart)

@@ -133,8 +133,8 @@ class _TimeUp(_Overrun):
 def _failing_as(name: str, stderr: bytearray) -> Iterator[None]:
     try:
         yield
-    except _Overrun as trouble:
-        raise PluginFailed(f"The program {name} {trouble}", stderr.decode(errors="replace")) from trouble
+    except _Overrun as error:
+        raise PluginFailed(f"The program {name} {error}", stderr.decode(errors="replace")) from error
 
 
 @contextlib.contextmanager
@@ -167,8 +167,8 @@ def _start(
             env=env,
             start_new_session=True,
         )
-    except (OSError, ValueError) as trouble:  # ValueError: a NUL in an argument
-        raise PluginFailed(f"The program {argv[0]} cannot be started: {trouble}") from trouble
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+        raise PluginFailed(f"The program {argv[0]} cannot be started: {error}") from error
 
 
 def _dying_with_us(program: str, path: str | None) -> Sequence[str]:

@@ -11,8 +11,8 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.task import KEEP
-from chalicelib.store.conditions import lost_means
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
+from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, bare, key
 
 SHARDS = 4
@@ -27,8 +27,8 @@ def get(run: str, number: int) -> Delivery:
     """One delivery, strongly consistent. Raises NotFound."""
     try:
         return to_delivery(DeliveryItem.get(key(run), number, consistent_read=True))
-    except DoesNotExist as trouble:
-        raise NotFound(f"There is no delivery {number} of run {run}") from trouble
+    except DoesNotExist as error:
+        raise NotFound(f"There is no delivery {number} of run {run}") from error
 
 
 def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[str, int]]:
@@ -56,7 +56,7 @@ def change(delivery: Delivery) -> Delivery:
     """Write a changed delivery over the one it was made from. Raises Conflict when that changed."""
     written = dataclasses.replace(delivery, revision=delivery.revision + 1)
     changed = Conflict(f"Delivery {delivery.number} of run {delivery.run} changed meanwhile")
-    with lost_means(changed):
+    with on_condition_failed(changed):
         to_item(written).save(condition=DeliveryItem.revision == delivery.revision)
     return written
 
@@ -83,7 +83,7 @@ def to_item(delivery: Delivery) -> DeliveryItem:
         archiving=key(str(int(delivery.run[:8], 16) % SHARDS)) if waiting else None,
         next_attempt=delivery.next_attempt,
         revision=delivery.revision,
-        expires=math.ceil((delivery.added + KEEP * 2).timestamp()),
+        expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
         added=delivery.added,
     )
 

@@ -13,12 +13,12 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.errors import Repeated
 from chalicelib.store.models import NodeItem, key
 
-KEEP = dt.timedelta(hours=24)
+KEEP_KEYS = dt.timedelta(hours=24)
 """How long a key is remembered."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Once:
+class IdempotencyRecord:
     """A task to be stored once; ``name`` and ``fingerprint`` are digests of a client's key and body."""
 
     name: str
@@ -27,7 +27,7 @@ class Once:
     until: dt.datetime
 
 
-def find(name: str, now: dt.datetime) -> Once | None:
+def find(name: str, now: dt.datetime) -> IdempotencyRecord | None:
     """What was done under a key, strongly consistent; None for one not used in the last 24 hours."""
     try:
         item = NodeItem.get(_key(name), consistent_read=True)
@@ -36,20 +36,22 @@ def find(name: str, now: dt.datetime) -> Once | None:
     until = dt.datetime.fromtimestamp(int(item.expires or 0), now.tzinfo)
     if until <= now:
         return None
-    return Once(name, item.value["fingerprint"], item.value["task"], until)
+    return IdempotencyRecord(name, item.value["fingerprint"], item.value["task"], until)
 
 
-def require_unused(once: Once, now: dt.datetime) -> None:
+def require_unused(idempotency_record: IdempotencyRecord, now: dt.datetime) -> None:
     """Raise Repeated, with the task there is, when somebody used the key already."""
-    found = find(once.name, now)
+    found = find(idempotency_record.name, now)
     if found is not None:
         raise Repeated("The idempotency key was used already", found.task, found.fingerprint)
 
 
-def to_item(once: Once) -> NodeItem:
+def to_item(idempotency_record: IdempotencyRecord) -> NodeItem:
     """The item that remembers it."""
-    value = {"fingerprint": once.fingerprint, "task": once.task}
-    return NodeItem(_key(once.name), value=value, expires=int(once.until.timestamp()))
+    value = {"fingerprint": idempotency_record.fingerprint, "task": idempotency_record.task}
+    return NodeItem(
+        _key(idempotency_record.name), value=value, expires=int(idempotency_record.until.timestamp())
+    )
 
 
 def unused(now: dt.datetime) -> Condition:

@@ -97,7 +97,7 @@ class AddedIndex(GlobalSecondaryIndex["TaskItem"]):
         index_name = "added"
         projection = IncludeProjection(["body", "enabled"])
 
-    listing = UnicodeAttribute(hash_key=True)
+    node_key = UnicodeAttribute(hash_key=True)
     added = UTCDateTimeAttribute(range_key=True)
 
 
@@ -114,7 +114,7 @@ class TaskItem(Table):
     task = UnicodeAttribute(hash_key=True)
     body = JSONAttribute()
     added = UTCDateTimeAttribute()
-    listing = UnicodeAttribute()
+    node_key = UnicodeAttribute()
     enabled = BooleanAttribute()
     runs = NumberAttribute()
     runs_started = NumberAttribute()
@@ -154,7 +154,7 @@ class StatesIndex(GlobalSecondaryIndex["RunItem"]):
         index_name = "states"
         projection = IncludeProjection(["end", "state", "priority", "errors", "reason"])
 
-    standing = UnicodeAttribute(hash_key=True)
+    state_key = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)
 
 
@@ -186,7 +186,7 @@ class RunItem(Table):
     revision = NumberAttribute()
     due = UnicodeAttribute(null=True)
     due_at = UTCDateTimeAttribute(null=True)
-    standing = UnicodeAttribute()
+    state_key = UnicodeAttribute()
     expires = NumberAttribute(null=True)
 
 
@@ -251,8 +251,8 @@ class DeliveryItem(Table):
     expires = NumberAttribute(null=True)
 
 
-class ErrandIndex(GlobalSecondaryIndex["ErrandItem"]):
-    """Errands to be attempted, by when; those never attempted apart from the others."""
+class OutboxIndex(GlobalSecondaryIndex["OutboxItem"]):
+    """Outbox requests to be attempted, by when; those never attempted apart from the others."""
 
     class Meta:
         index_name = "due"
@@ -262,16 +262,16 @@ class ErrandIndex(GlobalSecondaryIndex["ErrandItem"]):
     due_at = UTCDateTimeAttribute(range_key=True)
 
 
-class ErrandItem(Table):
+class OutboxItem(Table):
     """A request to another node that is made again until it has been heard."""
 
     class Meta:
         pass
 
-    short_name = "errands"
-    due_index = ErrandIndex()
+    short_name = "outbox"
+    due_index = OutboxIndex()
 
-    errand = UnicodeAttribute(hash_key=True)
+    outbox_request = UnicodeAttribute(hash_key=True)
     method = UnicodeAttribute()
     host = UnicodeAttribute()
     path = UnicodeAttribute()
@@ -298,7 +298,7 @@ class NodeItem(Table):
     expires = NumberAttribute(null=True)
 
 
-TABLES: tuple[type[Table], ...] = (TaskItem, RunItem, TimelineItem, DeliveryItem, ErrandItem, NodeItem)
+TABLES: tuple[type[Table], ...] = (TaskItem, RunItem, TimelineItem, DeliveryItem, OutboxItem, NodeItem)
 
 
 def create_tables() -> None:

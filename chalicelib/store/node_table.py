@@ -8,7 +8,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.schemas import JSON
-from chalicelib.store.conditions import lost_means
+from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import NodeItem, key
 
 
@@ -37,7 +37,7 @@ def acquire(name: str, now: dt.datetime, until: dt.datetime) -> bool:
     end = int(until.timestamp())
     free = NodeItem.name.does_not_exist() | (NodeItem.expires <= int(now.timestamp()))
     try:
-        with lost_means(taken):
+        with on_condition_failed(taken):
             NodeItem(key(name), value={"until": end}, expires=end).save(condition=free)
     except Conflict:
         return False
@@ -58,7 +58,7 @@ def lease(name: str, now: dt.datetime, until: dt.datetime) -> Iterator[bool]:
 def _release(name: str, until: dt.datetime) -> None:
     # Whoever came after the end of the lease has one with another end.
     own = NodeItem.expires == int(until.timestamp())
-    with contextlib.suppress(Conflict), lost_means(Conflict(f"{name} is somebody else's")):
+    with contextlib.suppress(Conflict), on_condition_failed(Conflict(f"{name} is somebody else's")):
         NodeItem(key(name)).delete(condition=own)
 
 

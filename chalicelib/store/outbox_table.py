@@ -1,4 +1,4 @@
-"""Errands in the store: requests to other nodes that outlive whoever first made them."""
+"""Outbox requests in the store: requests to other nodes that outlive whoever first made them."""
 
 import datetime as dt
 import math
@@ -10,110 +10,112 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.outbox_request import Errand
-from chalicelib.domain.task import KEEP
-from chalicelib.store.conditions import lost_means
-from chalicelib.store.models import ErrandItem, bare, key
+from chalicelib.domain.outbox_request import OutboxRequest
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
+from chalicelib.store.conditions import on_condition_failed
+from chalicelib.store.models import OutboxItem, bare, key
 
 FRESH, TRIED = "fresh", "tried"
-"""Where an errand waits, by whether it was ever attempted; /stat/http-queue counts them apart."""
+"""Where an outbox request waits, by whether it was ever attempted; /stat/http-queue counts them apart."""
 
 
-def get(uuid: str) -> Errand:
-    """One errand, strongly consistent. Raises NotFound."""
+def get(uuid: str) -> OutboxRequest:
+    """One outbox request, strongly consistent. Raises NotFound."""
     try:
-        return to_errand(ErrandItem.get(key(uuid), consistent_read=True))
-    except DoesNotExist as trouble:
-        raise NotFound(f"There is no errand {uuid}") from trouble
+        return to_outbox_request(OutboxItem.get(key(uuid), consistent_read=True))
+    except DoesNotExist as error:
+        raise NotFound(f"There is no outbox request {uuid}") from error
 
 
 def due(now: dt.datetime, limit: int) -> list[str]:
-    """The uuids of errands to be attempted by now, those that failed before last."""
+    """The uuids of outbox requests to be attempted by now, those that failed before last."""
     found: list[str] = []
     for where in (FRESH, TRIED):
-        index = ErrandItem.due_index.query(key(where), ErrandItem.due_at <= now, limit=limit - len(found))
-        found += [bare(item.errand) for item in index] if len(found) < limit else []
+        index = OutboxItem.due_index.query(key(where), OutboxItem.due_at <= now, limit=limit - len(found))
+        found += [bare(item.outbox_request) for item in index] if len(found) < limit else []
     return found
 
 
 def backlog() -> int:
-    """How many errands were never attempted."""
-    return int(ErrandItem.due_index.count(key(FRESH)))
+    """How many outbox requests were never attempted."""
+    return int(OutboxItem.due_index.count(key(FRESH)))
 
 
 def length() -> int:
-    """How many errands there are."""
-    return backlog() + int(ErrandItem.due_index.count(key(TRIED)))
+    """How many outbox requests there are."""
+    return backlog() + int(OutboxItem.due_index.count(key(TRIED)))
 
 
-def add(errands: Sequence[Errand]) -> None:
-    """Keep errands."""
-    with ErrandItem.batch_write() as batch:
-        for errand in errands:
-            batch.save(to_item(errand))
+def add(outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Keep outbox requests."""
+    with OutboxItem.batch_write() as batch:
+        for outbox_request in outbox_requests:
+            batch.save(to_item(outbox_request))
 
 
-def add_within(transaction: TransactWrite, errands: Sequence[Errand]) -> None:
-    """Keep errands if all else in a transaction is written, and not otherwise."""
-    for errand in errands:
-        transaction.save(to_item(errand))
+def add_within(transaction: TransactWrite, outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Keep outbox requests if all else in a transaction is written, and not otherwise."""
+    for outbox_request in outbox_requests:
+        transaction.save(to_item(outbox_request))
 
 
-def drop_within(transaction: TransactWrite, errands: Sequence[Errand]) -> None:
-    """Forget errands if all else in a transaction is written, and not otherwise."""
-    for errand in errands:
-        transaction.delete(ErrandItem(key(errand.uuid)))
+def drop_within(transaction: TransactWrite, outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Forget outbox requests if all else in a transaction is written, and not otherwise."""
+    for outbox_request in outbox_requests:
+        transaction.delete(OutboxItem(key(outbox_request.uuid)))
 
 
-def claim(errand: Errand, now: dt.datetime) -> Errand:
-    """Take an errand for an attempt. Raises Conflict when somebody else did."""
-    begun = errand.begun(now)
+def claim(outbox_request: OutboxRequest, now: dt.datetime) -> OutboxRequest:
+    """Take an outbox request for an attempt. Raises Conflict when somebody else did."""
+    begun = outbox_request.begun(now)
     actions: list[Action] = [
-        ErrandItem.attempts.set(begun.attempts),
-        ErrandItem.due.set(key(TRIED)),
-        ErrandItem.due_at.set(begun.next_attempt),
+        OutboxItem.attempts.set(begun.attempts),
+        OutboxItem.due.set(key(TRIED)),
+        OutboxItem.due_at.set(begun.next_attempt),
     ]
-    taken = Conflict(f"Errand {errand.uuid} was taken by somebody else")
-    with lost_means(taken):
-        ErrandItem(key(errand.uuid)).update(actions, condition=ErrandItem.attempts == errand.attempts)
+    taken = Conflict(f"Outbox request {outbox_request.uuid} was taken by somebody else")
+    with on_condition_failed(taken):
+        OutboxItem(key(outbox_request.uuid)).update(
+            actions, condition=OutboxItem.attempts == outbox_request.attempts
+        )
     return begun
 
 
-def explain(errand: Errand, error: str) -> None:
+def explain(outbox_request: OutboxRequest, error: str) -> None:
     """Note why an attempt failed; the next one is due anyway."""
-    with lost_means(Conflict(f"Errand {errand.uuid} is over")):
-        ErrandItem(key(errand.uuid)).update(
-            [ErrandItem.error.set(error)], condition=ErrandItem.errand.exists()
+    with on_condition_failed(Conflict(f"Outbox request {outbox_request.uuid} is over")):
+        OutboxItem(key(outbox_request.uuid)).update(
+            [OutboxItem.error.set(error)], condition=OutboxItem.outbox_request.exists()
         )
 
 
-def delete(errands: Sequence[Errand]) -> None:
-    """Forget errands."""
-    with ErrandItem.batch_write() as batch:
-        for errand in errands:
-            batch.delete(ErrandItem(key(errand.uuid)))
+def delete(outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Forget outbox requests."""
+    with OutboxItem.batch_write() as batch:
+        for outbox_request in outbox_requests:
+            batch.delete(OutboxItem(key(outbox_request.uuid)))
 
 
-def to_item(errand: Errand) -> ErrandItem:
-    return ErrandItem(
-        key(errand.uuid),
-        method=errand.method,
-        host=errand.host,
-        path=errand.path,
-        args=dict(errand.args),
-        bind=errand.bind,
-        added=errand.added,
-        attempts=errand.attempts,
-        error=errand.error,
-        due=key(TRIED if errand.attempts else FRESH),
-        due_at=errand.next_attempt,
-        expires=math.ceil((errand.added + KEEP * 2).timestamp()),
+def to_item(outbox_request: OutboxRequest) -> OutboxItem:
+    return OutboxItem(
+        key(outbox_request.uuid),
+        method=outbox_request.method,
+        host=outbox_request.host,
+        path=outbox_request.path,
+        args=dict(outbox_request.args),
+        bind=outbox_request.bind,
+        added=outbox_request.added,
+        attempts=outbox_request.attempts,
+        error=outbox_request.error,
+        due=key(TRIED if outbox_request.attempts else FRESH),
+        due_at=outbox_request.next_attempt,
+        expires=math.ceil((outbox_request.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
     )
 
 
-def to_errand(item: Any) -> Errand:
-    return Errand(
-        uuid=bare(item.errand),
+def to_outbox_request(item: Any) -> OutboxRequest:
+    return OutboxRequest(
+        uuid=bare(item.outbox_request),
         method=item.method,
         host=item.host,
         path=item.path,

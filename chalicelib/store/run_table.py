@@ -14,18 +14,18 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.errors import NotFound, StaleRun
 from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.task import KEEP
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
 from chalicelib.store import ordering
-from chalicelib.store.conditions import lost_means
+from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import RunItem, bare, key
 from chalicelib.store.ordering import Place
 
 DUE_SHARDS = 4
-STRAGGLE = dt.timedelta(seconds=30)
+GRACE = dt.timedelta(seconds=30)
 """How late a run may be before it is given up: missed, or overdue."""
-LARGEST = 300_000
+LARGEST_ITEM = 300_000
 """Bytes of compressed documents an item holds; an item may have 400 KB, keys and indexes included."""
 
 AGREE, DISPATCH, GIVE_UP, PURGE = "agree", "dispatch", "give-up", "purge"
@@ -37,15 +37,15 @@ BEING_TOLD = dt.timedelta(minutes=10)
 COLLECTING = dt.timedelta(seconds=60)
 """How late the results of the other participants may be merged."""
 
-DAWN, DOOM = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
+EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 
 
 def get(task: str, uuid: str) -> Run:
     """One run, strongly consistent. Raises NotFound."""
     try:
         return to_run(RunItem.get(key(task), uuid, consistent_read=True))
-    except DoesNotExist as trouble:
-        raise NotFound(f"There is no run {uuid} of task {task}") from trouble
+    except DoesNotExist as error:
+        raise NotFound(f"There is no run {uuid} of task {task}") from error
 
 
 def first(task: str, not_before: dt.datetime | None = None) -> str | None:
@@ -73,7 +73,7 @@ def behind(
     page_size: int | None = None,
 ) -> Iterator[Run]:
     """A task's runs by start and then uuid, as ``in_order`` has them, those behind a place."""
-    lower = start if after is None else max(start or DAWN, after[0])
+    lower = start if after is None else max(start or EARLIEST_START, after[0])
     found = RunItem.start_index.query(
         key(task), starting(lower, end), consistent_read=True, page_size=page_size
     )
@@ -88,9 +88,9 @@ def get_many(task: str, uuids: Sequence[str]) -> dict[str, Run]:
 
 def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
     """The condition on an index that a run starts within bounds, both included; none may."""
-    lower, upper = max(start or DAWN, DAWN), min(end or DOOM, DOOM)
+    lower, upper = max(start or EARLIEST_START, EARLIEST_START), min(end or LATEST_START, LATEST_START)
     # Bounds the wrong way round hold nothing, but DynamoDB calls them a mistake.
-    return RunItem.start.between(lower, upper) if lower <= upper else RunItem.start < DAWN
+    return RunItem.start.between(lower, upper) if lower <= upper else RunItem.start < EARLIEST_START
 
 
 def due(why: str, shard: int, until: dt.datetime, limit: int) -> list[tuple[str, str, dt.datetime]]:
@@ -105,7 +105,7 @@ def change(run: Run) -> Run:
     Raises StaleRun when somebody else was faster.
     """
     written = run.evolve(revision=run.revision + 1)
-    with lost_means(changed(run.uuid)):
+    with on_condition_failed(changed(run.uuid)):
         to_item(written).save(condition=RunItem.revision == run.revision)
     return written
 
@@ -119,10 +119,10 @@ def claim(task: str, uuid: str, start: dt.datetime) -> None:
     item = RunItem(key(task), uuid)
     actions: list[Action] = [
         RunItem.due.set(_due_key(GIVE_UP, uuid)),
-        RunItem.due_at.set(start + STRAGGLE),
+        RunItem.due_at.set(start + GRACE),
         RunItem.revision.add(1),
     ]
-    with lost_means(changed(uuid)):
+    with on_condition_failed(changed(uuid)):
         item.update(actions, condition=RunItem.due == _due_key(DISPATCH, uuid))
 
 
@@ -133,7 +133,7 @@ def reference_to(run: Run) -> RunItem:
 
 def delete(run: Run) -> None:
     """Forget a run, and its documents elsewhere. Raises StaleRun when it changed since it was read."""
-    with lost_means(changed(run.uuid)):
+    with on_condition_failed(changed(run.uuid)):
         RunItem(key(run.task), run.uuid).delete(condition=RunItem.revision == run.revision)
     if run.documents_at:
         blobs.delete(run.documents_at)
@@ -143,7 +143,7 @@ def to_item(run: Run) -> RunItem:
     """The whole item of a run; documents too large for it go to the bucket first."""
     reason, due_at = due_for(run)
     content = zlib.compress(json.dumps(vars(run.documents), separators=(",", ":")).encode())
-    elsewhere = f"{key(run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST else None
+    elsewhere = f"{key(run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST_ITEM else None
     if elsewhere:
         blobs.put(elsewhere, content)
     return RunItem(
@@ -161,8 +161,8 @@ def to_item(run: Run) -> RunItem:
         revision=run.revision,
         due=_due_key(reason, run.uuid),
         due_at=due_at,
-        standing=key(run.state.value),
-        expires=math.ceil((run.end + KEEP * 2).timestamp()),
+        state_key=key(run.state.value),
+        expires=math.ceil((run.end + KEEP_AFTER_LAST_RUN * 2).timestamp()),
     )
 
 
@@ -174,13 +174,13 @@ def due_for(run: Run) -> tuple[str, dt.datetime]:
         case State.PENDING if run.awaiting:
             return AGREE, min(run.start, run.added + BEING_TOLD)
         case State.PENDING | State.ON_DECK:
-            return (GIVE_UP, run.start + STRAGGLE) if run.dispatched else (DISPATCH, run.start)
+            return (GIVE_UP, run.start + GRACE) if run.dispatched else (DISPATCH, run.start)
         case State.RUNNING:
-            return GIVE_UP, run.leased_until or run.end + STRAGGLE
+            return GIVE_UP, run.leased_until or run.end + GRACE
         case State.CLEANUP:
             return GIVE_UP, run.end + COLLECTING
         case _:
-            return PURGE, run.purge_at or run.end + KEEP
+            return PURGE, run.purge_at or run.end + KEEP_AFTER_LAST_RUN
 
 
 def _due_key(reason: str, uuid: str) -> str:
@@ -204,7 +204,7 @@ def to_summary(item: Any) -> Run:
 
 def _lease(item: Any) -> dt.datetime | None:
     """The end of a running run's lease; where it has none, it is due when it is given up."""
-    leased = item.state == State.RUNNING.value and item.due_at != item.end + STRAGGLE
+    leased = item.state == State.RUNNING.value and item.due_at != item.end + GRACE
     return item.due_at if leased else None
 
 

@@ -11,14 +11,14 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.outbox_request import Errand
+from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
 from chalicelib.domain.times import format_duration, format_timestamp, parse_duration, parse_timestamp
 from chalicelib.store import ordering
-from chalicelib.store import outbox_table as errand_store
-from chalicelib.store.conditions import lost_means
+from chalicelib.store import outbox_table as outbox_table
+from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TaskItem, bare, connection, key
 from chalicelib.store.ordering import Place
 
@@ -31,8 +31,8 @@ def get(uuid: str) -> Task:
     """One task, strongly consistent. Raises NotFound."""
     try:
         return to_task(TaskItem.get(key(uuid), consistent_read=True))
-    except DoesNotExist as trouble:
-        raise NotFound(f"There is no task {uuid}") from trouble
+    except DoesNotExist as error:
+        raise NotFound(f"There is no task {uuid}") from error
 
 
 def every(after: Place | None = None, page_size: int | None = None) -> Iterator[Task]:
@@ -66,13 +66,13 @@ def reference_to(uuid: str) -> TaskItem:
     return TaskItem(key(uuid))
 
 
-def disable(task: Task, now: dt.datetime, errands: Sequence[Errand] = ()) -> Task:
-    """Make sure no more runs are placed, and store errands with that. The task itself stays until purged."""
+def disable(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxRequest] = ()) -> Task:
+    """Place no more runs, and store outbox requests with that. The task itself stays until purged."""
     off = task.evolve(enabled=False, plan_at=None)
-    with lost_means(changed(task)), TransactWrite(connection=connection()) as transaction:
+    with on_condition_failed(changed(task)), TransactWrite(connection=connection()) as transaction:
         actions = [TaskItem.enabled.set(False), *planning_actions(off, now)]
         transaction.update(reference_to(task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
-        errand_store.add_within(transaction, errands)
+        outbox_table.add_within(transaction, outbox_requests)
     return off
 
 
@@ -99,12 +99,12 @@ def count_started(task: Task) -> None:
 
 def delete(task: Task) -> None:
     """Forget a task that has nothing more to run, unless it changed since."""
-    with lost_means(changed(task)):
+    with on_condition_failed(changed(task)):
         reference_to(task.uuid).delete(condition=TaskItem.runs == task.progress.runs)
 
 
 def _update(task: Task, actions: list[Action], condition: Condition) -> None:
-    with lost_means(changed(task)):
+    with on_condition_failed(changed(task)):
         reference_to(task.uuid).update(actions, condition=condition)
 
 
@@ -152,7 +152,7 @@ def to_item(task: Task, now: dt.datetime) -> TaskItem:
         key(task.uuid),
         body=_body(task),
         added=task.added,
-        listing=key(),
+        node_key=key(),
         enabled=task.enabled,
         runs=task.progress.runs,
         runs_started=task.runs_started,

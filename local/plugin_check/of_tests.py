@@ -68,8 +68,8 @@ def its_command_line(test: Test) -> Iterator[str]:
         arguments = test.arguments(spec)
         try:
             again = test.parse(arguments)
-        except Invalid as trouble:
-            yield f"the arguments made of spec example {number} are refused: {trouble.message}"
+        except Invalid as error:
+            yield f"the arguments made of spec example {number} are refused: {error.message}"
             continue
         if {**again, "schema": None} != {**spec, "schema": None}:
             yield f"the arguments made of spec example {number} make another: {again}"

@@ -80,8 +80,8 @@ def send(data: Mapping[str, JSON], content: bytes) -> tuple[int, str]:
         )
         body = response.read(LONGEST_BODY)
         response.release_conn() if len(body) < LONGEST_BODY else response.close()
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-        return NO_ANSWER, str(trouble)
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        return NO_ANSWER, str(error)
     return response.status, body.decode(errors="replace")
 
 

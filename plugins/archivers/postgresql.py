@@ -37,13 +37,13 @@ def deliver(parcel: Parcel) -> Outcome:
 
     try:
         where = parse_dsn(parcel.data["_dsn"])
-    except Invalid as trouble:
-        return Outcome(False, trouble.message)
+    except Invalid as error:
+        return Outcome(False, error.message)
     try:
         _insert(parcel, where)
-    except (pg8000.dbapi.Error, OSError) as trouble:
+    except (pg8000.dbapi.Error, OSError) as error:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
-        return Outcome(False, f"{type(trouble).__name__}: {_said(trouble)}", again)
+        return Outcome(False, f"{type(error).__name__}: {_said(error)}", again)
     return Outcome(True)
 
 
@@ -61,9 +61,9 @@ def _insert(parcel: Parcel, where: dict[str, Any]) -> None:
         connection.close()
 
 
-def _said(trouble: Exception) -> str:
+def _said(error: Exception) -> str:
     # The server's own errors come as a dictionary of its protocol: M is the message.
-    first = trouble.args[0] if trouble.args else trouble
+    first = error.args[0] if error.args else error
     return str(first.get("M", first) if isinstance(first, dict) else first)
 
 
@@ -109,8 +109,8 @@ def _from_uri(text: str) -> dict[str, str]:
             "password": url.password,
             "dbname": url.path[1:],
         }
-    except ValueError as trouble:
-        raise Invalid("_dsn: is not a URI such as postgresql://user@host/database") from trouble
+    except ValueError as error:
+        raise Invalid("_dsn: is not a URI such as postgresql://user@host/database") from error
     given = {name: urllib.parse.unquote(value) for name, value in parts.items() if value}
     return {**given, **dict(urllib.parse.parse_qsl(url.query))}
 

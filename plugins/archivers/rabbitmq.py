@@ -40,11 +40,11 @@ def deliver(parcel: Parcel) -> Outcome:
 
     try:
         _publish(parcel, routing_key(parcel))
-    except Invalid as trouble:
-        return Outcome(False, f"routing-key: {trouble.message}")
-    except (AMQPError, AMQPConnectorException, OSError, ValueError) as trouble:
+    except Invalid as error:
+        return Outcome(False, f"routing-key: {error.message}")
+    except (AMQPError, AMQPConnectorException, OSError, ValueError) as error:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
-        return Outcome(False, f"{type(trouble).__name__}: {_said(trouble)}", again)
+        return Outcome(False, f"{type(error).__name__}: {_said(error)}", again)
     return Outcome(True)
 
 
@@ -80,9 +80,9 @@ def _publish(parcel: Parcel, key: str) -> None:
             connection.close()
 
 
-def _said(trouble: Exception) -> str:
+def _said(error: Exception) -> str:
     # pika's errors often hold what was wrong as another error, and say nothing themselves.
-    inner = trouble.args[0] if trouble.args and isinstance(trouble.args[0], Exception) else trouble
+    inner = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
     return "no answer in time" if isinstance(inner, socket.timeout) else str(inner) or "no reason given"
 
 

@@ -60,8 +60,8 @@ def deliver(parcel: Parcel, port: int = PORT) -> Outcome:
         return Outcome(False, "; ".join(reasons))
     try:
         _send(spec, variables(spec), hosts.resolve(spec["dest"]), port)
-    except (PluginFailed, PyAsn1Error, OSError, ValueError, OverflowError) as trouble:
-        said = without_secrets(str(trouble) or type(trouble).__name__, spec)
+    except (PluginFailed, PyAsn1Error, OSError, ValueError, OverflowError) as error:
+        said = without_secrets(str(error) or type(error).__name__, spec)
         return Outcome(False, said[: snmp_session.LONGEST_TROUBLE])
     return Outcome(True)
 

@@ -13,8 +13,8 @@ def deliver(parcel: Parcel) -> Outcome:
         with sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
             end.sendall(sockets.content(parcel))
             end.shutdown(socket.SHUT_WR)
-    except (OSError, sockets.Unresolvable) as trouble:
-        return sockets.failed(parcel, trouble)
+    except (OSError, sockets.Unresolvable) as error:
+        return sockets.failed(parcel, error)
     return Outcome(True)
 
 

@@ -22,8 +22,8 @@ def deliver(parcel: Parcel) -> Outcome:
     """
     try:
         _send(parcel)
-    except (OSError, TooLarge, sockets.Unresolvable) as trouble:
-        return sockets.failed(parcel, trouble)
+    except (OSError, TooLarge, sockets.Unresolvable) as error:
+        return sockets.failed(parcel, error)
     return Outcome(True)
 
 

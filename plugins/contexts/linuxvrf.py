@@ -43,8 +43,8 @@ def driver(name: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         try:
             fcntl.ioctl(any_socket, _ETHTOOL, request)
-        except OSError as trouble:
-            if trouble.errno != errno.EOPNOTSUPP:
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
                 raise
     return info.tobytes()[_DRIVER].partition(b"\0")[0].decode(errors="replace")
 

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.schemas import Versions as Versions
 from chalicelib.domain.schemas import version_of as version_of
-from chalicelib.domain.times import LONGEST, ZERO
+from chalicelib.domain.times import LONGEST_DURATION, ZERO
 from plugins.sdk.fields import Field, Spec, format_arguments, parse_arguments
 from plugins.sdk.jobs import Cancelled as Cancelled
 from plugins.sdk.jobs import Completed as Completed
@@ -122,9 +122,9 @@ class Test(Plugin):
 
     def problem(self, spec: JSON) -> str | None:
         """What is wrong with a spec, as a sentence; None when it is valid."""
-        trouble = self.spec_versions.problem(spec)
-        if trouble or not self.check:
-            return trouble
+        error = self.spec_versions.problem(spec)
+        if error or not self.check:
+            return error
         try:
             self.check(spec)
         except Invalid as invalid:
@@ -211,13 +211,13 @@ class Tool(Plugin):
                 *(f"The program {name} is missing" for name in self.programs if not shutil.which(name)),
                 *self.declines(test, spec),
             ] or self._reasons_of_length(test, spec)
-        except Invalid as trouble:  # a duration that its type lets through, but nobody can reckon with
-            return [trouble.message]
+        except Invalid as error:  # a duration that its type lets through, but nobody can reckon with
+            return [error.message]
         except OverflowError:
             return [_TOO_LONG]
 
     def _reasons_of_length(self, test: str, spec: Spec) -> list[str]:
-        return [_TOO_LONG] if self.duration(test, spec) > LONGEST else []
+        return [_TOO_LONG] if self.duration(test, spec) > LONGEST_DURATION else []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -109,10 +109,8 @@ def _read(field: Field, value: JSON) -> JSON:
 def _read_si(field: Field, text: str) -> int | float:
     try:
         return parse_si(text)
-    except (Invalid, OverflowError, ValueError) as trouble:  # the latter two: too long to convert
-        raise Invalid(
-            f"{field.option}: {text[:40]!r} is not a number with an optional SI suffix"
-        ) from trouble
+    except (Invalid, OverflowError, ValueError) as error:  # the latter two: too long to convert
+        raise Invalid(f"{field.option}: {text[:40]!r} is not a number with an optional SI suffix") from error
 
 
 def format_arguments(fields: Sequence[Field], spec: Spec) -> list[str]:

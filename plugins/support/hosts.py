@@ -52,8 +52,8 @@ def _begin(work: Callable[[], Answer]) -> "queue.SimpleQueue[_End[Answer]]":
     def attempt() -> None:
         try:
             ends.put((work(), None))
-        except BaseException as trouble:  # it is raised where it is waited for
-            ends.put((None, trouble))
+        except BaseException as error:  # it is raised where it is waited for
+            ends.put((None, error))
 
     threading.Thread(target=attempt, daemon=True).start()
     return ends
@@ -61,11 +61,11 @@ def _begin(work: Callable[[], Answer]) -> "queue.SimpleQueue[_End[Answer]]":
 
 def _result(ends: "queue.SimpleQueue[_End[Answer]]", seconds: float) -> Answer:
     try:
-        answer, trouble = ends.get(timeout=max(0.0, seconds))
+        answer, error = ends.get(timeout=max(0.0, seconds))
     except queue.Empty:
         raise TimeoutError(f"Not done in {seconds:g} seconds") from None
-    if trouble is not None:
-        raise trouble
+    if error is not None:
+        raise error
     return answer  # type: ignore[return-value]
 
 
@@ -119,10 +119,10 @@ def _addresses(host: str) -> list[Address]:
         pass  # a name
     try:
         found = limited(LOOKUP_LIMIT, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
-    except TimeoutError as trouble:
-        raise PluginFailed(f"{host} was not found in {LOOKUP_LIMIT:g} seconds") from trouble
-    except (OSError, UnicodeError) as trouble:
-        raise PluginFailed(f"{host} was not found: {trouble}") from trouble
+    except TimeoutError as error:
+        raise PluginFailed(f"{host} was not found in {LOOKUP_LIMIT:g} seconds") from error
+    except (OSError, UnicodeError) as error:
+        raise PluginFailed(f"{host} was not found: {error}") from error
     return [ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found]
 
 

@@ -43,9 +43,7 @@ def refused_as(what: str) -> Iterator[None]:
     """Turn what the system refuses into a PluginFailed that says why."""
     try:
         yield
-    except PermissionError as trouble:
-        raise PluginFailed(f"{what}: the node's user lacks the privileges", str(trouble)) from trouble
-    except (AttributeError, OSError) as trouble:  # AttributeError: no such function here
-        raise PluginFailed(
-            f"{what}: {getattr(trouble, 'strerror', '') or trouble}", str(trouble)
-        ) from trouble
+    except PermissionError as error:
+        raise PluginFailed(f"{what}: the node's user lacks the privileges", str(error)) from error
+    except (AttributeError, OSError) as error:  # AttributeError: no such function here
+        raise PluginFailed(f"{what}: {getattr(error, 'strerror', '') or error}", str(error)) from error

@@ -36,9 +36,9 @@ def _result_of(chosen: int, results: Sequence[JSON]) -> Result:
     diags = "\n\n".join(
         f"Participant {number}:\n{_text(result, 'diags')}" for number, result in enumerate(results)
     )
-    trouble = _failure(chosen, results)
-    if trouble is not None:
-        return {"succeeded": False, "error": trouble, "diags": diags}
+    error = _failure(chosen, results)
+    if error is not None:
+        return {"succeeded": False, "error": error, "diags": diags}
     found = results[chosen]
     measured = {name: found[name] for name in MEASURED if name in found}
     return {"schema": 1, "succeeded": True, **measured, "diags": diags}

@@ -44,8 +44,8 @@ def opened(data: Mapping[str, JSON], kind: socket.SocketKind) -> socket.socket:
 def _addresses(host: str, port: int, family: int, kind: int) -> list[JSON]:
     try:
         return list(socket.getaddrinfo(host, port, family, kind))
-    except (OSError, UnicodeError) as trouble:
-        raise Unresolvable(f"{host} has no such address: {trouble}") from trouble
+    except (OSError, UnicodeError) as error:
+        raise Unresolvable(f"{host} has no such address: {error}") from error
 
 
 def content(parcel: Parcel) -> bytes:
@@ -53,9 +53,9 @@ def content(parcel: Parcel) -> bytes:
     return json.dumps(parcel.result).encode()
 
 
-def failed(parcel: Parcel, trouble: Exception) -> Outcome:
+def failed(parcel: Parcel, error: Exception) -> Outcome:
     """The outcome of a delivery that failed, to be tried again as the retry policy says."""
-    if isinstance(trouble, Unresolvable):
-        return Outcome(False, str(trouble))
+    if isinstance(error, Unresolvable):
+        return Outcome(False, str(error))
     again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
-    return Outcome(False, f"{type(trouble).__name__}: {trouble}", again)
+    return Outcome(False, f"{type(error).__name__}: {error}", again)

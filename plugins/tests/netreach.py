@@ -54,8 +54,8 @@ def network(spec: Spec) -> Network:
     """Raises Invalid where bits beyond the prefix are set."""
     try:
         return ipaddress.ip_network(spec["network"])
-    except ValueError as trouble:
-        raise Invalid(f"/network: {trouble}") from trouble
+    except ValueError as error:
+        raise Invalid(f"/network: {error}") from error
 
 
 def hosts(net: Network) -> int:

@@ -23,8 +23,8 @@ from tests.acceptance.history.simulation import History, Scale, simulate
 SEEDS = int(os.environ.get("HISTORY_SEEDS", "4"))
 FIRST_SEED = int(os.environ.get("HISTORY_FIRST_SEED", "1"))
 SCALE = Scale(int(os.environ.get("HISTORY_NODES", "4")), int(os.environ.get("HISTORY_TASKS", "10")))
-CROWD = Scale(nodes=2, tasks=30, posting=5 * 60, trouble=15 * 60)
-ALONE = Scale(nodes=1, tasks=60, posting=2 * 60, trouble=15 * 60)
+CROWD = Scale(nodes=2, tasks=30, posting=5 * 60, error=15 * 60)
+ALONE = Scale(nodes=1, tasks=60, posting=2 * 60, error=15 * 60)
 """So much at a time that planners meet, of several nodes and of one."""
 TRIES = 10
 """Seeds in which a planted mistake has to be found."""
@@ -42,7 +42,7 @@ GUARDED = {
     "Transact Put tasks": "a task that is posted twice is there once",
     "Transact Delete runs": "a run that is taken back did not come to its end meanwhile",
     "DeleteItem Delete runs": "a run that is forgotten did not begin meanwhile",
-    "UpdateItem Update errands": "an errand that is explained is still to be done",
+    "UpdateItem Update outbox": "an outbox request that is explained is still to be done",
 }
 """The conditions of writes, and what each of them says.
 
@@ -63,10 +63,13 @@ MISTAKES: dict[str, tuple[str, Any]] = {
         lambda _: None,
     ),
     "nobody gives up what waits too long": ("service.execution.reaper.give_up", lambda *_: None),
-    "an errand is done however it was answered": ("domain.outbox_request.Errand.is_done", lambda *_: True),
+    "an outbox request is done however it was answered": (
+        "domain.outbox_request.OutboxRequest.is_done",
+        lambda *_: True,
+    ),
     "what its runner left is carried on by nobody": ("domain.run.Run.is_abandoned", lambda *_: False),
     "a runner at work does not say so": ("service.execution.supervisor._held", lambda _, run, __: run),
-    "an attempt that never reports is not made again": ("domain.delivery.PATIENCE", timedelta(days=1)),
+    "an attempt that never reports is not made again": ("domain.delivery.ATTEMPT_TIMEOUT", timedelta(days=1)),
     "what was given up is forgotten": (
         "service.execution.reaper.results.give_up",
         lambda run, *_: run_table.delete(run),
@@ -105,7 +108,7 @@ def test_nothing_is_lost_done_twice_or_left_unsaid_whatever_goes_wrong(seed: int
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
 def test_nodes_of_one_deployment_keep_the_same_rules(seed: int) -> None:
-    history = simulate(seed, dataclasses.replace(SCALE, kin=True))
+    history = simulate(seed, dataclasses.replace(SCALE, cohosted=True))
 
     assert violations(history) == []
     assert states(history)["finished"] > SCALE.nodes

@@ -37,8 +37,8 @@ def together(work: Callable[[int], None], threads: int = THREADS) -> None:
         try:
             gate.wait()
             work(number)
-        except BaseException as trouble:
-            failures.append(trouble)
+        except BaseException as error:
+            failures.append(error)
 
     workers = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
     for worker in workers:

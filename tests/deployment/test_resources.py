@@ -34,7 +34,7 @@ def test_messages_that_keep_failing_are_put_aside() -> None:
 
     for queue in QUEUES:
         redrive = resources[f"{queue.name.title()}Queue"]["Properties"]["RedrivePolicy"]
-        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["AsideQueue", "Arn"]}
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 
 def test_the_policy_names_every_resource_and_no_wildcard_of_all() -> None:

@@ -255,7 +255,7 @@ def test_nobody_there_is_said_in_a_sentence(plain: Http) -> None:
 
 
 def test_an_answer_without_end_is_cut_off(plain: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.infrastructure.peer_http.LARGEST", 1000)
+    monkeypatch.setattr("chalicelib.infrastructure.peer_http.LARGEST_REPLY", 1000)
     with raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 200_000) as port:
         (answer,) = plain.ask([Call("GET", f"127.0.0.1:{port}", "/", timeout=5)])
 

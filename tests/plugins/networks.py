@@ -110,8 +110,8 @@ def narrow_network() -> Iterator[Network]:
     network = Network(f"psched-{os.getpid()}")
     try:
         network.build()
-    except (OSError, PluginFailed, subprocess.SubprocessError) as trouble:
+    except (OSError, PluginFailed, subprocess.SubprocessError) as error:
         network.remove()
-        pytest.skip(f"network namespaces cannot be made here: {trouble}")
+        pytest.skip(f"network namespaces cannot be made here: {error}")
     yield network
     network.remove()

@@ -73,7 +73,7 @@ def test_each_owner_is_asked_for_once() -> None:
 
 
 def test_a_name_service_that_does_not_answer_in_time_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(as_numbers, "LIMIT", seconds(0.05))
+    monkeypatch.setattr(as_numbers, "LOOKUP_TIMEOUT", seconds(0.05))
     never = threading.Event()
     begun = time.monotonic()
 

@@ -82,14 +82,12 @@ def test_hears_what_any_of_the_scans_heard() -> None:
     assert len(scan(Changing())["ssid_list"]) == 2
 
 
-@pytest.mark.parametrize(
-    ("trouble", "ends"), [(PluginFailed("It is busy"), False), (Cancelled("Over"), True)]
-)
-def test_a_later_scan_may_fail_but_not_be_cancelled(trouble: PluginFailed, ends: bool) -> None:
+@pytest.mark.parametrize(("error", "ends"), [(PluginFailed("It is busy"), False), (Cancelled("Over"), True)])
+def test_a_later_scan_may_fail_but_not_be_cancelled(error: PluginFailed, ends: bool) -> None:
     class Failing(FakeHost):
         def execute(self, argv: Any, *more: Any, **named: Any) -> Completed:
             if self.executed:
-                raise trouble
+                raise error
             return super().execute(argv, *more, **named)
 
     host = Failing(Completed(0, CELLS, ""))

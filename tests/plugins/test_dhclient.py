@@ -73,10 +73,10 @@ def test_takes_any_interface_where_none_is_named() -> None:
     assert result["ip_address"] == "198.51.100.54"
 
 
-@pytest.mark.parametrize("trouble", [PluginFailed("It took too long"), Cancelled("The run was cancelled")])
-def test_a_program_that_takes_too_long_is_a_failure(trouble: PluginFailed) -> None:
-    with pytest.raises(type(trouble)):
-        lease(FakeHost(trouble))
+@pytest.mark.parametrize("error", [PluginFailed("It took too long"), Cancelled("The run was cancelled")])
+def test_a_program_that_takes_too_long_is_a_failure(error: PluginFailed) -> None:
+    with pytest.raises(type(error)):
+        lease(FakeHost(error))
 
 
 @pytest.mark.usefixtures("as_root")

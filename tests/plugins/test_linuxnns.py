@@ -36,8 +36,8 @@ def namespace() -> Iterator[str]:
         _ip("netns", "add", name)
         _ip("-n", name, "link", "set", "lo", "up")
         _ip("-n", name, "address", "add", f"{INSIDE}/32", "dev", "lo")
-    except subprocess.CalledProcessError as trouble:
-        pytest.skip(f"this machine makes no network namespaces: {trouble.stderr.decode()}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"this machine makes no network namespaces: {error.stderr.decode()}")
     yield name
     _ip("netns", "delete", name)
 

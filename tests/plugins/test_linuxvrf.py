@@ -41,8 +41,8 @@ def binding() -> None:
     try:
         with device_binding.bound(socket.if_nametoindex("lo")):
             pass
-    except (OSError, AttributeError) as trouble:
-        pytest.skip(f"this machine does not bind sockets by control group: {trouble}")
+    except (OSError, AttributeError) as error:
+        pytest.skip(f"this machine does not bind sockets by control group: {error}")
 
 
 def _ip(*arguments: str) -> None:
@@ -56,8 +56,8 @@ def vrf() -> Iterator[str]:
         pytest.skip("making a VRF needs the program ip, and root")
     try:
         _ip("link", "add", name, "type", "vrf", "table", "177")
-    except subprocess.CalledProcessError as trouble:
-        pytest.skip(f"the kernel has no VRFs: {trouble.stderr.decode().strip()}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"the kernel has no VRFs: {error.stderr.decode().strip()}")
     _ip("link", "set", name, "up")
     _ip("address", "add", f"{INSIDE}/32", "dev", name)
     yield name

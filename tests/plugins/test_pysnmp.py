@@ -243,10 +243,10 @@ def test_asks_as_a_user(user: dict[str, Any]) -> None:
 def test_a_user_who_may_not_ask_is_a_failure(user: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snmp_session, "PATIENCE", 1.0)
 
-    with pytest.raises(PluginFailed) as trouble:
+    with pytest.raises(PluginFailed) as error:
         get_as(user)
 
-    assert "key" not in trouble.value.message
+    assert "key" not in error.value.message
 
 
 @pytest.mark.usefixtures("silence")
@@ -264,10 +264,10 @@ def test_a_user_who_may_not_ask_is_a_failure(user: dict[str, Any], monkeypatch: 
     ],
 )
 def test_an_oid_that_cannot_be_asked_for_is_a_failure(oid: str, complaint: str) -> None:
-    with pytest.raises(PluginFailed) as trouble:
+    with pytest.raises(PluginFailed) as error:
         get({"oid": [oid]})
 
-    assert complaint in trouble.value.message
+    assert complaint in error.value.message
 
 
 @pytest.mark.usefixtures("silence")
@@ -283,11 +283,11 @@ def test_an_oid_that_cannot_be_asked_for_is_a_failure(oid: str, complaint: str) 
 def test_secrets_are_never_told_whether_they_can_be_used_or_not(members: dict[str, str]) -> None:
     spec = {"dest": "127.0.0.1", "oid": [SYS_DESCR], "polls": 1, **members}
 
-    with pytest.raises(PluginFailed) as trouble:
+    with pytest.raises(PluginFailed) as error:
         pysnmp.run(job(pysnmp.TOOL, spec))
 
-    assert "secret" not in trouble.value.message
-    assert len(trouble.value.message) < 400
+    assert "secret" not in error.value.message
+    assert len(error.value.message) < 400
 
 
 def test_a_host_without_an_address_is_a_failure() -> None:

@@ -192,10 +192,10 @@ def test_a_store_that_says_nothing_is_a_failure_in_time() -> None:
 def test_keys_that_cannot_be_used_are_not_told() -> None:
     with serving({}) as server:
         spec = {**SPEC, "url": server.url, "bucket": "bucket", "_access-key": "not\nfor everybody"}
-        with pytest.raises(PluginFailed, match="The store could not be used") as trouble:
+        with pytest.raises(PluginFailed, match="The store could not be used") as error:
             s3_benchmark.run(job(s3_benchmark.TOOL, spec))
 
-    assert "everybody" not in trouble.value.message
+    assert "everybody" not in error.value.message
 
 
 def test_nobody_there_is_a_failure() -> None:

@@ -177,10 +177,10 @@ def test_a_value_without_its_parts_is_refused(argument: str) -> None:
     ],
 )
 def test_snmpset_says_what_does_not_fit(arguments: list[str], complaint: str) -> None:
-    with pytest.raises(Invalid) as trouble:
+    with pytest.raises(Invalid) as error:
         snmpset.TEST.parse(arguments)
 
-    assert complaint in trouble.value.message
+    assert complaint in error.value.message
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ def test_measures_to_a_reflector(reflector: Reflector) -> None:
 def test_measures_over_ipv6() -> None:
     try:
         reflector = Reflector("::1", 0)
-    except OSError as trouble:
-        pytest.skip(f"no IPv6 here: {trouble}")
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
     with reflector:
         result = measure(reflector.port, dest="::1", source="::1", **{"ip-version": 6, "ip-tos": 184})
 

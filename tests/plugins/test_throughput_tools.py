@@ -85,7 +85,7 @@ def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port
 
 
 @pytest.mark.parametrize(
-    ("data", "trouble"),
+    ("data", "error"),
     [
         ((), "two participants, not 0"),
         (({},), "two participants, not 1"),
@@ -95,8 +95,8 @@ def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port
         (({}, {"server_port": True}), "did not tell the port"),
     ],
 )
-def test_a_test_without_its_two_participants_is_a_failure(data: Any, trouble: str) -> None:
-    with pytest.raises(PluginFailed, match=trouble):
+def test_a_test_without_its_two_participants_is_a_failure(data: Any, error: str) -> None:
+    with pytest.raises(PluginFailed, match=error):
         perform({}, data=data)
 
 
@@ -166,10 +166,10 @@ def test_a_server_has_no_figures_but_what_it_said() -> None:
 
 
 def test_a_server_that_failed_says_why() -> None:
-    with pytest.raises(PluginFailed, match="bind failed") as trouble:
+    with pytest.raises(PluginFailed, match="bind failed") as error:
         two_ended.served(["iperf", "-s"], Completed(0, "", "bind failed\n"), failed=True, note="note\n")
 
-    assert trouble.value.diags == "note\niperf -s\n\nbind failed\n"
+    assert error.value.diags == "note\niperf -s\n\nbind failed\n"
 
 
 def test_output_that_cannot_be_read_is_a_failure_with_all_of_it() -> None:
@@ -179,9 +179,9 @@ def test_output_that_cannot_be_read_is_a_failure_with_all_of_it() -> None:
         return {"summary": printed}
 
     assert two_ended.read(parse, "fast", "said") == two_ended.result({"summary": "fast"}, "said")
-    with pytest.raises(PluginFailed, match="no figures") as trouble:
+    with pytest.raises(PluginFailed, match="no figures") as error:
         two_ended.read(parse, "", "said")
-    assert trouble.value.diags == "said"
+    assert error.value.diags == "said"
 
 
 def test_what_a_program_complains_of_is_its_first_line_of_errors() -> None:

@@ -91,8 +91,8 @@ def outcome(tool: Tool, own: Job) -> dict[str, Any]:
     """What a tool comes to, as the runner would store it."""
     try:
         local: dict[str, Any] = tool.run(own)
-    except PluginFailed as trouble:
-        return {"succeeded": False, "result": None, "error": trouble.message, "diags": trouble.diags}
+    except PluginFailed as error:
+        return {"succeeded": False, "result": None, "error": error.message, "diags": error.diags}
     return local
 
 

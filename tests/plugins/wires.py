@@ -80,7 +80,7 @@ def wire(*programs: str) -> Iterator[Wire]:
     try:
         made.build()
         yield made
-    except subprocess.SubprocessError as trouble:
-        pytest.skip(f"network namespaces cannot be made here: {trouble}")
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"network namespaces cannot be made here: {error}")
     finally:
         made.remove()

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.errors import BadTransition, NotFound, StaleRun
 from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.task import KEEP, Task
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.infrastructure import blobs
 from chalicelib.store import run_table
 from chalicelib.store.models import RunItem, key
@@ -140,8 +140,8 @@ def test_a_result_just_small_enough_stays_in_the_table(owner: Task) -> None:
         ({"state": State.PENDING, "dispatched": True}, run_table.GIVE_UP, 30),
         ({"state": State.RUNNING, "dispatched": True}, run_table.GIVE_UP, 33),
         ({"state": State.CLEANUP, "dispatched": True}, run_table.GIVE_UP, 63),
-        ({"state": State.FINISHED}, run_table.PURGE, 3 + KEEP.total_seconds()),
-        ({"state": State.NONSTART}, run_table.PURGE, 3 + KEEP.total_seconds()),
+        ({"state": State.FINISHED}, run_table.PURGE, 3 + KEEP_AFTER_LAST_RUN.total_seconds()),
+        ({"state": State.NONSTART}, run_table.PURGE, 3 + KEEP_AFTER_LAST_RUN.total_seconds()),
         ({"state": State.FINISHED, "purge_at": at(50)}, run_table.PURGE, 50),
     ],
 )

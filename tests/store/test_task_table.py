@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.repeat import Progress, Schedule
-from chalicelib.domain.task import HORIZON, KEEP, Task
+from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
 from chalicelib.store import task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NOON, at, seconds, task
@@ -74,7 +74,9 @@ def test_a_task_with_nothing_to_plan_is_with_the_reaper_until_it_may_be_forgotte
     shards = range(task_table.PLAN_SHARDS)
     assert due_everywhere(NOON + HORIZON) == []
     assert task_table.get(one.uuid).plan_at is None
-    assert [uuid for shard in shards for uuid in task_table.expired(shard, NOON + KEEP, 10)] == [one.uuid]
+    assert [
+        uuid for shard in shards for uuid in task_table.expired(shard, NOON + KEEP_AFTER_LAST_RUN, 10)
+    ] == [one.uuid]
 
 
 def test_a_disabled_task_is_planned_no_more() -> None:

@@ -102,8 +102,8 @@ def _read(cursor: str, name: str) -> Place:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = _place(json.loads(base64.b64decode(padded, altchars=b"-_", validate=True)), name)
-    except (ValueError, binascii.Error, RecursionError) as trouble:
-        raise Invalid("cursor: is none that a Link of this list gave") from trouble
+    except (ValueError, binascii.Error, RecursionError) as error:
+        raise Invalid("cursor: is none that a Link of this list gave") from error
     return place
 
 

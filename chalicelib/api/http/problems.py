@@ -26,7 +26,7 @@ STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
     (errors.Blocked, 409, "blocked"),
     (errors.Conflict, 409, "conflict"),
     (errors.Unavailable, 503, "unavailable"),
-    (errors.PeerTrouble, 424, "participant"),
+    (errors.PeerError, 424, "participant"),
 )
 """The status of an error, and the name of its type, are those of the first here that it is one of."""
 
@@ -54,19 +54,19 @@ NAMES = tuple(f"{TYPE_PREFIX}{name}" for name in _TITLES)
 _POINTER = re.compile(r"^(/[^\s:]*): ")
 
 
-def of_error(trouble: PSchedulerError, headers: Mapping[str, str]) -> Answer:
+def of_error(error: PSchedulerError, headers: Mapping[str, str]) -> Answer:
     """The answer to a request that failed with an error of the product's own."""
-    found = ((status, name) for kind, status, name in STATUSES if isinstance(trouble, kind))
+    found = ((status, name) for kind, status, name in STATUSES if isinstance(error, kind))
     status, name = next(found, (500, MISTAKE))
-    return problem(name, status, trouble.message, headers, **_more(trouble))
+    return problem(name, status, error.message, headers, **_more(error))
 
 
-def _more(trouble: PSchedulerError) -> dict[str, JSON]:
-    match trouble:
+def _more(error: PSchedulerError) -> dict[str, JSON]:
+    match error:
         case errors.Blocked():
-            return {"blocking-run": trouble.run}
-        case errors.PeerTrouble():
-            return {"participant": trouble.host}
+            return {"blocking-run": error.run}
+        case errors.PeerError():
+            return {"participant": error.host}
         case _:
             return {}
 

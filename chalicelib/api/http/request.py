@@ -39,8 +39,8 @@ class Request:
             return None
         try:
             value = int(text)
-        except ValueError as trouble:
-            raise Invalid(f"{name}: {text[:40]!r} is not an integer") from trouble
+        except ValueError as error:
+            raise Invalid(f"{name}: {text[:40]!r} is not an integer") from error
         if least is not None and value < least:
             raise Invalid(f"{name}: must be {least} or more")
         return value
@@ -49,8 +49,8 @@ class Request:
         """An instant, None when absent. Raises Invalid."""
         try:
             return parse_timestamp(self.args[name]) if name in self.args else None
-        except Invalid as trouble:
-            raise Invalid(f"{name}: {trouble}") from trouble
+        except Invalid as error:
+            raise Invalid(f"{name}: {error}") from error
 
     def document(self, name: str) -> JSON:
         """A JSON argument that must be there. Raises Invalid."""
@@ -104,8 +104,8 @@ def _require_no_slash(raw: Any) -> None:
 def _text(body: bytes | str) -> str:
     try:
         return body.decode() if isinstance(body, bytes) else body
-    except UnicodeDecodeError as trouble:
-        raise Invalid("The body is not UTF-8 text") from trouble
+    except UnicodeDecodeError as error:
+        raise Invalid("The body is not UTF-8 text") from error
 
 
 def _base(raw: Any) -> str:

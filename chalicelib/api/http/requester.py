@@ -35,5 +35,5 @@ def _parts(text: str) -> tuple[str, str, str]:
         raise Invalid(f"{HEADER}: must be an address, a name and a key, with semicolons between them")
     try:
         return str(ipaddress.ip_address(parts[0].partition("%")[0])), parts[1], parts[2]
-    except ValueError as trouble:
-        raise Invalid(f"{HEADER}: {parts[0]!r} is not an IP address") from trouble
+    except ValueError as error:
+        raise Invalid(f"{HEADER}: {parts[0]!r} is not an IP address") from error

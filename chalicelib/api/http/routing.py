@@ -25,7 +25,7 @@ from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.settings import addressed_by
-from chalicelib.store.conditions import TROUBLES
+from chalicelib.store.conditions import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 
@@ -76,9 +76,9 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
         asked = request.read(raw)
         asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
         answer = called(asked, **{name: urllib.parse.unquote(text) for name, text in names.items()})
-    except PSchedulerError as trouble:
-        return problems.of_error(trouble, raw.headers)
-    except TROUBLES:
+    except PSchedulerError as error:
+        return problems.of_error(error, raw.headers)
+    except STORE_ERRORS:
         LOG.exception("The store did not answer")
         sentence = "The node's storage did not answer; try again"
         return problems.problem("unavailable", 503, sentence, raw.headers)

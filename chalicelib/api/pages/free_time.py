@@ -13,7 +13,7 @@ from chalicelib.domain.task import HORIZON
 from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.store import timeline
 
-LONGEST = dt.timedelta(days=31)
+WIDEST_WINDOW = dt.timedelta(days=31)
 
 FREE = response_schemas.shape(
     {
@@ -58,13 +58,13 @@ def availability(request: Request) -> Answer:
 
 def _span(request: Request) -> Range:
     start = request.moment("start") or request.now
-    if abs(start - request.now) > LONGEST:
-        raise Invalid(f"start: must be within {format_duration(LONGEST)} of now")
+    if abs(start - request.now) > WIDEST_WINDOW:
+        raise Invalid(f"start: must be within {format_duration(WIDEST_WINDOW)} of now")
     end = request.moment("end") or start + HORIZON
     if end <= start:
         raise Invalid("end: must be after the start")
-    if end - start > LONGEST:
-        raise Invalid(f"end: must be within {format_duration(LONGEST)} of the start")
+    if end - start > WIDEST_WINDOW:
+        raise Invalid(f"end: must be within {format_duration(WIDEST_WINDOW)} of the start")
     return Range(start, end)
 
 

@@ -101,8 +101,8 @@ def _verdict(request: Request, check: Callable[[JSON], str | None], given: Calla
     """What a check says of what is given; what is no JSON is not valid either."""
     try:
         problem = check(given())
-    except Invalid as trouble:
-        problem = trouble.message
+    except Invalid as error:
+        problem = error.message
     return as_json(request, {"valid": False, "error": problem} if problem else {"valid": True})
 
 

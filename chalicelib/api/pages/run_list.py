@@ -72,8 +72,8 @@ def _state(request: Request) -> State | None:
     text = request.args.get("state")
     try:
         return None if text is None else State(text)
-    except ValueError as trouble:
-        raise Invalid(f"state: must be one of {', '.join(state.value for state in State)}") from trouble
+    except ValueError as error:
+        raise Invalid(f"state: must be one of {', '.join(state.value for state in State)}") from error
 
 
 def _expanded(request: Request, uuid: str, listed: Sequence[Run]) -> Sequence[JSON]:

@@ -24,7 +24,7 @@ from plugins.sdk.base import Plugin
 
 FORMATS = ("json", "png", "svg", "data", "script")
 
-LONGEST = HORIZON
+WIDEST_WINDOW = HORIZON
 """How long a run is looked for past its start, unless it still runs."""
 
 UNDER_WAY = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
@@ -32,7 +32,7 @@ OVER = (*FINAL, State.CLEANUP)
 PAST_ALONE = (State.FINISHED, State.FAILED, State.OVERDUE, State.CLEANUP)
 """States that a run enters at its end or after it, so that none is of the present."""
 AHEAD = (State.PENDING, State.ON_DECK, State.NONSTART)
-MOST = 10_000
+MOST_RUNS = 10_000
 """The widest window: more than an answer can hold."""
 AT_LEAST = 100
 """How many of the runs that ended in one state are looked at for some that are not over in time."""
@@ -78,7 +78,7 @@ def _listed(request: Request, start: dt.datetime | None, end: dt.datetime | None
         return run_table.in_order(_task_argument(request), end=end)
     # A run is filed under its start; what began earlier and reaches into the range is looked for too.
     others = [state for state in State if state is not State.RUNNING]
-    since = start - LONGEST if start and start > EPOCH else None
+    since = start - WIDEST_WINDOW if start and start > EPOCH else None
     earlier = run_counts.in_order(others, since, end)
     return sorted([*run_counts.in_order([State.RUNNING], end=end), *earlier], key=lambda run: run.start)
 
@@ -86,8 +86,8 @@ def _listed(request: Request, start: dt.datetime | None, end: dt.datetime | None
 def _task_argument(request: Request) -> str:
     try:
         return identifier(request.args["task"])
-    except NotFound as trouble:
-        raise Invalid("task: is no identifier") from trouble
+    except NotFound as error:
+        raise Invalid("task: is no identifier") from error
 
 
 def _overlaps(run: Run, start: dt.datetime | None, end: dt.datetime | None) -> bool:
@@ -157,7 +157,7 @@ def monitor(request: Request) -> Answer:
     ``ppf`` is -1 for the past, 0 for the present and 1 for the future.
     """
     asked = request.integer("window", least=1)
-    window = min(asked, MOST) if asked else None
+    window = min(asked, MOST_RUNS) if asked else None
     now = truncate(request.now)
     begun = list(_begun(now, window))
     past = sorted((run for run in begun if run.end < now), key=lambda run: (run.end, run.start))

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.task import HORIZON, KEEP, Task
+from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import parse_timestamp
 from chalicelib.service.archiving import attempt
 from chalicelib.service.coordination import updates
@@ -100,7 +100,7 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     start = parse_timestamp(text)
     if start > now + HORIZON:
         raise Invalid("/start-time: is beyond the schedule horizon")
-    if start < now - KEEP:
+    if start < now - KEEP_AFTER_LAST_RUN:
         raise Invalid("/start-time: is so long ago that such a run would be forgotten already")
     return start
 

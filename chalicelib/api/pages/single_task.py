@@ -86,7 +86,7 @@ def post_task(request: Request) -> Answer:
     """
     hints = requester.hints(request)
     if request.flag("dry-run"):
-        return as_json(request, _rehearsed(*create.rehearse(request.json(), hints, request.now)))
+        return as_json(request, _describe_dry_run(*create.dry_run(request.json(), hints, request.now)))
     task = create.create(request.json(), hints, request.now, request.headers.get("idempotency-key"))
     own = href(request, task.uuid)
     if not request.flag("expanded"):
@@ -96,7 +96,7 @@ def post_task(request: Request) -> Answer:
     return as_json(request, own, status=303, headers={"Location": where})
 
 
-def _rehearsed(task: Task, proposal: Proposal) -> dict[str, JSON]:
+def _describe_dry_run(task: Task, proposal: Proposal) -> dict[str, JSON]:
     """A task as it would be, and when its first run would start."""
     start = proposal.start
     return {

@@ -93,5 +93,5 @@ def _bound(request: Request, name: str) -> dt.datetime | None:
             step = parse_duration(text[1:])
             return request.now - step if text[0] == "-" else request.now + step
         return parse_timestamp(text)
-    except Invalid as trouble:
-        raise Invalid(f"{name}: {trouble}, nor a duration from now such as -PT1H") from trouble
+    except Invalid as error:
+        raise Invalid(f"{name}: {error}, nor a duration from now such as -PT1H") from error

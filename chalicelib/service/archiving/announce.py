@@ -6,7 +6,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats
 from chalicelib.store import delivery_table
 
-AT_ONCE = 1000
+DELIVERIES_PER_SHARD = 1000
 
 
 def tick(now: dt.datetime) -> int:
@@ -14,7 +14,11 @@ def tick(now: dt.datetime) -> int:
 
     Announcing one twice does no harm: whoever takes it first moves its next attempt.
     """
-    due = [each for shard in range(delivery_table.SHARDS) for each in delivery_table.due(shard, now, AT_ONCE)]
+    due = [
+        each
+        for shard in range(delivery_table.SHARDS)
+        for each in delivery_table.due(shard, now, DELIVERIES_PER_SHARD)
+    ]
     messages = [({"run": run, "number": number}, dt.timedelta(0)) for run, number in due]
     queues.send_many(queues.DELIVERIES, messages)
     heartbeats.beat("archiver", now)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from chalicelib.domain import transforms
-from chalicelib.domain.delivery import PATIENCE, Delivery
+from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, Delivery
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
 from chalicelib.domain.run import Run
@@ -44,8 +44,8 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
         result = document(delivery, task, run)
         if "transform" in delivery.spec:
             result = transforms.apply(delivery.spec["transform"], result)
-    except PSchedulerError as trouble:
-        _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": trouble.message})
+    except PSchedulerError as error:
+        _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": error.message})
         return
     if result is None:
         _end(delivery, now, {"return-code": 0, "stdout": {}, "stderr": NOTHING_TO_SEND}, archived=True)
@@ -59,11 +59,11 @@ def _send(delivery: Delivery, result: JSON) -> Outcome:
     parcel = Parcel(delivery.spec["data"], result, delivery.attempts - 1)
     try:
         return registry.archivers()[delivery.archiver].deliver(parcel)
-    except PSchedulerError as trouble:
-        return Outcome(False, trouble.message)
-    except Exception as trouble:  # a plugin's own mistake must not be the node's
+    except PSchedulerError as error:
+        return Outcome(False, error.message)
+    except Exception as error:  # a plugin's own mistake must not be the node's
         LOG.exception("The archiver %s broke on run %s", delivery.archiver, delivery.run)
-        return Outcome(False, f"The archiver broke: {trouble!r}")
+        return Outcome(False, f"The archiver broke: {error!r}")
 
 
 def _end(
@@ -74,7 +74,7 @@ def _end(
     retry: dt.timedelta | None = None,
 ) -> None:
     ended = delivery_table.change(delivery.ended(now, diag, archived, retry))
-    if ended.next_attempt is not None and ended.next_attempt - now < PATIENCE:
+    if ended.next_attempt is not None and ended.next_attempt - now < ATTEMPT_TIMEOUT:
         message = {"run": delivery.run, "number": delivery.number}
         queues.send(queues.DELIVERIES, message, ended.next_attempt - now)
     if ended.completed:

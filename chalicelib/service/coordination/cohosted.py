@@ -63,8 +63,8 @@ def place_next(task: Task, now: dt.datetime) -> Placed:
     """
     try:
         return _place_next(_stored(task), now, None)
-    except NotFound as trouble:
-        cancellation.cancel_task(task, now, trouble.message)
+    except NotFound as error:
+        cancellation.cancel_task(task, now, error.message)
         return Placed(task)
 
 
@@ -104,10 +104,10 @@ def _book_in_window(family: Family, desired: dt.datetime, now: dt.datetime, new:
     start = slots.choose(family[0], _free(family, slots.window(family[0], desired), now))
     try:
         return _book(family, [start or desired], now, new)
-    except Blocked as trouble:
+    except Blocked as error:
         if start is not None:
-            raise Overtaken("The time chosen was taken meanwhile") from trouble
-        return _write(family, {0: [without_time(family[0], desired, now, trouble)]}, now, new)
+            raise Overtaken("The time chosen was taken meanwhile") from error
+        return _write(family, {0: [without_time(family[0], desired, now, error)]}, now, new)
 
 
 def _free(family: Family, span: Range, now: dt.datetime) -> list[Range]:

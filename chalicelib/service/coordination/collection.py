@@ -4,7 +4,7 @@
 import dataclasses
 import json
 
-from chalicelib.domain.errors import NotFound, PeerForgot, PeerTrouble, Refused
+from chalicelib.domain.errors import NotFound, PeerError, PeerForgot, Refused
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -12,7 +12,7 @@ from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.node import cohosting
-from chalicelib.service.peers.client import Budget, Companions, Outcome
+from chalicelib.service.peers.client import Deadline, Outcome, PeerGroup
 from chalicelib.store import run_table
 
 RESULTS = 15.0
@@ -29,46 +29,46 @@ class Collected:
     """Local results in the order of the participants, None for one that has none; and why there is none."""
 
     results: list[JSON]
-    troubles: list[str]
+    errors: list[str]
 
 
 def results(task: Task, run: Run, own: JSON, machine: Machine) -> Collected:
     """The local results of all participants, this node's own among them."""
-    budget = Budget(RESULTS)
+    deadline = Deadline(RESULTS)
     found: dict[int, JSON] = {task.participant: own}
     why: dict[int, str] = {}
-    while len(found) < len(task.participants) and budget.left > 1:
-        for number, outcome in _ask(task, run, found, budget).items():
+    while len(found) < len(task.participants) and deadline.left > 1:
+        for number, outcome in _ask(task, run, found, deadline).items():
             _take(number, outcome, found, why)
-        if len(found) < len(task.participants) and budget.left > 1:
+        if len(found) < len(task.participants) and deadline.left > 1:
             machine.sleep_until(machine.now() + SECOND)
     numbers = range(len(task.participants))
     return Collected([found.get(number) for number in numbers], [why[n] for n in numbers if n in why])
 
 
-def _ask(task: Task, run: Run, found: dict[int, JSON], budget: Budget) -> dict[int, Outcome]:
-    if cohosting.are_kin(task.participants):
-        return {number: _at_kin(task, run, number) for number in task.others if number not in found}
-    companions = Companions(task, budget)
-    wait = int(budget.left)
+def _ask(task: Task, run: Run, found: dict[int, JSON], deadline: Deadline) -> dict[int, Outcome]:
+    if cohosting.are_cohosted(task.participants):
+        return {number: _at_cohosted(task, run, number) for number in task.others if number not in found}
+    peer_group = PeerGroup(task, deadline)
+    wait = int(deadline.left)
     args = {"wait-local": "True", "wait": str(wait)}
-    return companions.send(
+    return peer_group.send(
         {
-            number: companions.call(number, "GET", f"/runs/{run.uuid}", args=args, timeout=wait + MARGIN)
+            number: peer_group.call(number, "GET", f"/runs/{run.uuid}", args=args, timeout=wait + MARGIN)
             for number in task.others
             if number not in found
         }
     )
 
 
-def _at_kin(task: Task, run: Run, number: int) -> Outcome:
+def _at_cohosted(task: Task, run: Run, number: int) -> Outcome:
     """The run of a participant that is a node of this deployment, as it would have answered."""
     host = task.participants[number]
     try:
         with cohosting.as_participant(task, number):
             theirs = run_table.get(task.uuid, run.uuid)
-    except NotFound as trouble:
-        return PeerForgot(host, trouble.message, 404)
+    except NotFound as error:
+        return PeerForgot(host, error.message, 404)
     return Reply(host, 200, json.dumps({"state": theirs.state.value, "result": theirs.documents.result}))
 
 
@@ -76,7 +76,7 @@ def _take(number: int, outcome: Outcome, found: dict[int, JSON], why: dict[int, 
     """Sort in one answer. What is not there may still come, but for a refusal or a run that is over."""
     why.pop(number, None)
     document = _document(outcome)
-    if isinstance(document, PeerTrouble):
+    if isinstance(document, PeerError):
         why[number] = document.message
         if isinstance(document, Refused):
             found[number] = None
@@ -91,13 +91,13 @@ def _take(number: int, outcome: Outcome, found: dict[int, JSON], why: dict[int, 
         found[number] = None
 
 
-def _document(outcome: Outcome) -> dict[str, JSON] | PeerTrouble:
-    if isinstance(outcome, PeerTrouble):
+def _document(outcome: Outcome) -> dict[str, JSON] | PeerError:
+    if isinstance(outcome, PeerError):
         return outcome
     try:
         document = outcome.json()
-    except Refused as trouble:
-        return trouble
+    except Refused as error:
+        return error
     if isinstance(document, dict):
         return document
     return Refused(outcome.host, "does not show its run in the usual form", outcome.status)
@@ -106,10 +106,10 @@ def _document(outcome: Outcome) -> dict[str, JSON] | PeerTrouble:
 def clocks(task: Task, machine: Machine) -> list[JSON]:
     """The clocks of all participants in their order; ``{"error": ...}`` of one that does not say."""
     survey: dict[int, JSON] = {task.participant: machine.clock_state()}
-    if cohosting.are_kin(task.participants):
+    if cohosting.are_cohosted(task.participants):
         survey |= dict.fromkeys(task.others, survey[task.participant])
     elif task.others:
-        asked = Companions(task, Budget(CLOCKS)).ask("GET", path="/clock")
+        asked = PeerGroup(task, Deadline(CLOCKS)).ask("GET", path="/clock")
         survey |= {number: _clock(outcome) for number, outcome in asked.items()}
     return [survey[number] for number in sorted(survey)]
 
@@ -118,6 +118,6 @@ def _clock(outcome: Outcome) -> JSON:
     try:
         if isinstance(outcome, Reply):
             return outcome.json()
-    except Refused as trouble:
-        return {"error": trouble.message}
+    except Refused as error:
+        return {"error": error.message}
     return {"error": outcome.status if isinstance(outcome, Refused) else outcome.message}

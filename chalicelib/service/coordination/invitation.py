@@ -1,11 +1,11 @@
-"""Getting other nodes to take part in a task, at its lead (contract/scheduler.md section 13).
+"""Invite other nodes to take part in a task, at its lead (contract/scheduler.md section 13).
 
     levels, tools ──> tool chosen ──> stored, disabled ──> posted to the others ──> enabled
                                            └── whatever goes wrong from here: deleted here and,
                                                however long that takes, at all of them
 
-The errands that would undo it all are stored with the task, before anything goes out, and dropped when
-it is enabled: so a crash in between leaves nothing behind.
+The outbox requests that would undo it all are stored with the task, before anything goes out, and dropped
+when it is enabled: so a crash in between leaves nothing behind.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ import secrets
 import string
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain.errors import Conflict, PeerTrouble, Refused
+from chalicelib.domain.errors import Conflict, PeerError, Refused
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -25,14 +25,14 @@ from chalicelib.service.peers.client import (
     QUESTION,
     TASK,
     TOOLS,
-    Budget,
-    Companions,
+    Deadline,
+    PeerGroup,
     ask_hosts,
     ask_tools,
     replies,
 )
 from chalicelib.store import task_table
-from chalicelib.store.idempotency_records import Once
+from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.transactions import sharing
 
 IN_ALL = 25.0
@@ -48,13 +48,13 @@ def new_key() -> str:
 
 
 def offers(
-    hosts: Sequence[str], test: Mapping[str, JSON], bind: str | None, budget: Budget
+    hosts: Sequence[str], test: Mapping[str, JSON], bind: str | None, deadline: Deadline
 ) -> list[list[Offer]]:
     """What each host says of its tools for a test. Raises PeerTrouble, which names the host at fault."""
     if not hosts:
         return []
-    levels = {reply.host: _level(reply) for reply in ask_hosts(hosts, "/api", bind, budget.most(QUESTION))}
-    lists = ask_tools(levels, {"spec": test["spec"], "type": test["type"]}, bind, budget.most(TOOLS))
+    levels = {reply.host: _level(reply) for reply in ask_hosts(hosts, "/api", bind, deadline.most(QUESTION))}
+    lists = ask_tools(levels, {"spec": test["spec"], "type": test["type"]}, bind, deadline.most(TOOLS))
     return [_offers(host, levels[host], lists[host]) for host in hosts]
 
 
@@ -70,15 +70,17 @@ def _offers(host: str, level: int, tools: JSON) -> list[Offer]:
         if level < 6:  # such a node lists the willing ones only
             return [Offer(tool["name"]) for tool in tools]
         return [Offer(entry["tool"]["name"], _reasons(entry["can-run"])) for entry in tools]
-    except (KeyError, TypeError) as trouble:
-        raise Refused(host, "does not say in the usual form what tools it has", 200) from trouble
+    except (KeyError, TypeError) as error:
+        raise Refused(host, "does not say in the usual form what tools it has", 200) from error
 
 
 def _reasons(verdict: Mapping[str, JSON]) -> list[str]:
     return [] if verdict["can-run"] else list(verdict.get("reasons") or ["It does not say why"])
 
 
-def recruit(task: Task, now: dt.datetime, budget: Budget, once: Once | None = None) -> Task:
+def invite(
+    task: Task, now: dt.datetime, deadline: Deadline, idempotency_record: IdempotencyRecord | None = None
+) -> Task:
     """Store a task and have all its participants take part in it.
 
     Raises PeerTrouble naming the host at fault, or Repeated when somebody else did what is to be done
@@ -88,22 +90,22 @@ def recruit(task: Task, now: dt.datetime, budget: Budget, once: Once | None = No
     new = task.evolve(enabled=False, plan_at=None)
     sharing.insert(new, now, undoing)
     try:
-        _post(Companions(new, budget))
-        return sharing.enable(on_lease(task.replanned(now), now), now, undoing, once)
-    except (PeerTrouble, Conflict):
+        _post(PeerGroup(new, deadline))
+        return sharing.enable(on_lease(task.replanned(now), now), now, undoing, idempotency_record)
+    except (PeerError, Conflict):
         outbox.hurry(undoing, now)
         task_table.delete(new)
         raise
 
 
-def _post(companions: Companions) -> None:
-    told = invitation(companions.task)
+def _post(peer_group: PeerGroup) -> None:
+    told = invitation(peer_group.task)
     calls = {
-        number: companions.call(number, "POST", args={"participant": str(number)}, body=told, timeout=TASK)
-        for number in companions.task.others
+        number: peer_group.call(number, "POST", args={"participant": str(number)}, body=told, timeout=TASK)
+        for number in peer_group.task.others
     }
-    replies(companions.send(calls))
-    replies(companions.ask("GET", args={"detail": "True"}))
+    replies(peer_group.send(calls))
+    replies(peer_group.ask("GET", args={"detail": "True"}))
 
 
 def invitation(task: Task) -> dict[str, JSON]:

@@ -1,4 +1,4 @@
-"""What waits for other nodes: planning with them, asking whether they are up, running errands to them."""
+"""What waits for other nodes: planning with them, asking whether they are up, sending outbox requests."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from chalicelib.service.peers import outbox
 
 def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
     """Do what a message of the queue asks for."""
-    if "errand" in message:
-        outbox.attempt(message["errand"], now)
+    if "outbox_request" in message:
+        outbox.attempt(message["outbox_request"], now)
     elif "tasks" in message:
         probe.ask(message, now)
     else:

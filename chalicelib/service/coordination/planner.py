@@ -16,8 +16,8 @@ from chalicelib.domain.errors import (
     Conflict,
     NotFound,
     PeerConflict,
+    PeerError,
     PeerForgot,
-    PeerTrouble,
     Refused,
 )
 from chalicelib.domain.run import Reason
@@ -25,7 +25,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination.agreement import Agreement, free_of_choice, ping
-from chalicelib.service.peers.client import Budget, Companions
+from chalicelib.service.peers.client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.service.scheduling.cancellation import cancel_task
 from chalicelib.store import task_table
@@ -75,7 +75,7 @@ def plan_leased(uuid: str, lease: str, tries: int, now: dt.datetime) -> None:
     with _unless_changed(uuid):
         task = task_table.get(uuid)
         if task.enabled and task.plan_at == parse_timestamp(lease):
-            plan(task_table.lease(task, now + LEASE, now), now, Budget(IN_ALL), tries)
+            plan(task_table.lease(task, now + LEASE, now), now, Deadline(IN_ALL), tries)
 
 
 def on_lease(task: Task, now: dt.datetime) -> Task:
@@ -83,7 +83,7 @@ def on_lease(task: Task, now: dt.datetime) -> Task:
     return task.evolve(plan_at=now + LEASE) if task.is_due(now) else task
 
 
-def plan_first(task: Task, now: dt.datetime, budget: Budget) -> Task:
+def plan_first(task: Task, now: dt.datetime, deadline: Deadline) -> Task:
     """Place the first run of a new task, while whoever posted it waits. Raises as ``plan``.
 
     ``now`` is when it was posted. The budget has been running since: taking the others in may have used up
@@ -91,34 +91,34 @@ def plan_first(task: Task, now: dt.datetime, budget: Budget) -> Task:
     """
     if task.plan_at != now + LEASE:
         return task
-    return plan(task, now + dt.timedelta(seconds=budget.spent), budget, most=1)
+    return plan(task, now + dt.timedelta(seconds=deadline.spent), deadline, most=1)
 
 
-def plan(task: Task, now: dt.datetime, budget: Budget, tries: int = 0, most: int | None = None) -> Task:
+def plan(task: Task, now: dt.datetime, deadline: Deadline, tries: int = 0, most: int | None = None) -> Task:
     """Place the runs of a task on lease up to the horizon, as far as the budget goes, or so many.
 
     Raises Conflict when it was cancelled meanwhile.
     """
-    planner = _Planner(task, now, budget, tries)
+    planner = _Planner(task, now, deadline, tries)
     planner.plan(most)
     return planner.task
 
 
-def wait(task: Task, trouble: PeerTrouble, now: dt.datetime, budget: Budget) -> None:
+def wait(task: Task, error: PeerError, now: dt.datetime, deadline: Deadline) -> None:
     """Have a task that is due wait for participants that were asked in vain since the budget began."""
     with _unless_changed(task.uuid):
-        _Planner(task, now, budget, tries=0).wait_for_peers(trouble)
+        _Planner(task, now, deadline, tries=0).wait_for_peers(error)
 
 
 class _Planner:
-    def __init__(self, task: Task, now: dt.datetime, budget: Budget, tries: int):
+    def __init__(self, task: Task, now: dt.datetime, deadline: Deadline, tries: int):
         self.task = task
-        self._began = now - dt.timedelta(seconds=budget.spent)
-        self._budget = budget
+        self._began = now - dt.timedelta(seconds=deadline.spent)
+        self._deadline = deadline
         self._tries = tries
 
     def _now(self) -> dt.datetime:
-        return self._began + dt.timedelta(seconds=self._budget.spent)
+        return self._began + dt.timedelta(seconds=self._deadline.spent)
 
     def _wanted(self, at: dt.datetime) -> dt.datetime | None:
         starts = slots.next_starts(self.task, at, 1, have_to_agree=True)
@@ -126,7 +126,7 @@ class _Planner:
 
     def plan(self, most: int | None) -> None:
         placed, wanted = 0, self._wanted(self._now())
-        while wanted is not None and placed != most and self._budget.left > ENOUGH:
+        while wanted is not None and placed != most and self._deadline.left > ENOUGH:
             if not self._place(wanted, is_first=placed == 0):
                 return
             placed, wanted = placed + 1, self._wanted(self._now())
@@ -136,26 +136,26 @@ class _Planner:
         """Deal with one run; False when planning ends here, and when to look again is stored."""
         try:
             self._agree(wanted, is_first)
-        except (Conflict, PeerConflict) as trouble:
-            return self._try_again(wanted, trouble)
-        except PeerForgot as trouble:
-            cancel_task(self.task, self._now(), trouble.message)
+        except (Conflict, PeerConflict) as error:
+            return self._try_again(wanted, error)
+        except PeerForgot as error:
+            cancel_task(self.task, self._now(), error.message)
             return False
-        except PeerTrouble as trouble:
-            self.wait_for_peers(trouble)
+        except PeerError as error:
+            self.wait_for_peers(error)
             return False
         self._tries = 0
         return True
 
     def _agree(self, wanted: dt.datetime, is_first: bool) -> None:
-        companions = Companions(self.task, self._budget)
+        peer_group = PeerGroup(self.task, self._deadline)
         if is_first:
-            ping(companions)
-        start = free_of_choice(companions, wanted, self._now())
+            ping(peer_group)
+        start = free_of_choice(peer_group, wanted, self._now())
         if start is None:
             self._give_up(wanted, _no_time(self.task, wanted, self._now()))
         else:
-            self.task = Agreement(companions, start, self._now()).reach().task
+            self.task = Agreement(peer_group, start, self._now()).reach().task
 
     def _give_up(self, wanted: dt.datetime, reason: Reason) -> None:
         now = self._now()
@@ -164,33 +164,33 @@ class _Planner:
         commit(Booking(self.task, after, [run]), now)
         self.task = after
 
-    def _try_again(self, wanted: dt.datetime, trouble: Conflict | PeerTrouble) -> bool:
+    def _try_again(self, wanted: dt.datetime, error: Conflict | PeerError) -> bool:
         """Somebody holds the time, or was faster: try again a little later, a few times."""
         if self._tries + 1 >= TRIES:
-            blocking = trouble.run if isinstance(trouble, Blocked) else None
-            message = f"Could not be placed in {TRIES} tries. {trouble.message}"
+            blocking = error.run if isinstance(error, Blocked) else None
+            message = f"Could not be placed in {TRIES} tries. {error.message}"
             self._give_up(wanted, Reason("conflict", message, blocking))
             self._tries = 0
             return True
         pause = SECOND * random.randint(1, LONGEST_PAUSE)  # noqa: S311 - spreads load
-        self._store(self._now() + pause + LEASE, f"Being tried again: {trouble.message}")
+        self._store(self._now() + pause + LEASE, f"Being tried again: {error.message}")
         _announce(self.task, self._tries + 1, pause)
         return False
 
-    def wait_for_peers(self, trouble: PeerTrouble) -> None:
+    def wait_for_peers(self, error: PeerError) -> None:
         """A participant is down, or refuses: runs that cannot wait for it become non-starters.
 
         So do those whose time has come while it was waited for.
         """
-        code = "refused" if isinstance(trouble, Refused) else "unreachable"
+        code = "refused" if isinstance(error, Refused) else "unreachable"
         soon = self._wanted(self._began)
         while soon is not None and self._latest(soon) < self._now() + NEAR:
-            self._give_up(soon, Reason(code, trouble.message))
+            self._give_up(soon, Reason(code, error.message))
             soon = self._wanted(self._began)
         if soon is None:
             self._look_again(has_come_on=False)
         else:
-            waiting = self.task.evolve(plan_reason=trouble.message)
+            waiting = self.task.evolve(plan_reason=error.message)
             self.task = task_table.lease(waiting, self._began + AGAIN, self._now())
 
     def _latest(self, wanted: dt.datetime) -> dt.datetime:
@@ -221,6 +221,6 @@ def _no_time(task: Task, wanted: dt.datetime, now: dt.datetime) -> Reason:
     reason = Reason("no-time", f"{what}: not all participants have any")
     try:
         reservation.time_for(task, reservation.nonstarter(task, wanted, now, reason), now)
-    except Blocked as trouble:
-        return Reason("no-time", f"{what}. {trouble.message}", trouble.run)
+    except Blocked as error:
+        return Reason("no-time", f"{what}. {error.message}", error.run)
     return reason

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from chalicelib.domain.errors import PeerTrouble
+from chalicelib.domain.errors import PeerError
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import planner
 from chalicelib.service.coordination.agreement import ping
-from chalicelib.service.peers.client import Budget, Companions
+from chalicelib.service.peers.client import Deadline, PeerGroup
 from chalicelib.store import node_table, task_table
 
 LOG = logging.getLogger(__name__)
@@ -47,26 +47,26 @@ def ask(message: Mapping[str, JSON], now: dt.datetime) -> None:
     name = f"ask for {message['shard']}: {_wanted(wanting[0])}"
     with node_table.lease(name, now, now + planner.LEASE) as is_mine:
         if is_mine:
-            _ask(wanting, now, Budget(planner.IN_ALL))
+            _ask(wanting, now, Deadline(planner.IN_ALL))
 
 
-def _ask(wanting: Sequence[Task], now: dt.datetime, budget: Budget) -> None:
-    silent: PeerTrouble | None = None
+def _ask(wanting: Sequence[Task], now: dt.datetime, deadline: Deadline) -> None:
+    silent: PeerError | None = None
     try:
-        ping(Companions(wanting[0], budget))
-    except PeerTrouble as trouble:
-        silent = trouble
+        ping(PeerGroup(wanting[0], deadline))
+    except PeerError as error:
+        silent = error
     for task in wanting:
-        if budget.left <= 0:  # the rest stay due
+        if deadline.left <= 0:  # the rest stay due
             return
         try:
-            _go_on(task, silent, now + dt.timedelta(seconds=budget.spent), budget)
+            _go_on(task, silent, now + dt.timedelta(seconds=deadline.spent), deadline)
         except Exception:  # what is wrong with one task holds up no other
             LOG.exception("Task %s could not be planned", task.uuid)
 
 
-def _go_on(task: Task, silent: PeerTrouble | None, now: dt.datetime, budget: Budget) -> None:
+def _go_on(task: Task, silent: PeerError | None, now: dt.datetime, deadline: Deadline) -> None:
     if silent:
-        planner.wait(task, silent, now, budget)
+        planner.wait(task, silent, now, deadline)
     else:
         planner.delegate(task, now)

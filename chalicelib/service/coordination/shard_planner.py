@@ -16,16 +16,16 @@ from chalicelib.domain.times import ZERO
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import cohosted, planner, probe
 from chalicelib.service.node import cohosting, heartbeats
-from chalicelib.service.peers.client import Budget
+from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling import cancellation
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import node_table, task_table
 
 LOG = logging.getLogger(__name__)
 
-AT_ONCE = 1000
+TASKS_PER_SHARD = 1000
 """Tasks of a shard that one planner looks up, the longest waiting."""
-IN_ALL = 40.0
+SECONDS_PER_SHARD = 40.0
 """Seconds one planner works; the function it runs in has half as many more."""
 LEASE = dt.timedelta(seconds=90)
 """How long a shard is left to its planner: longer than any lives."""
@@ -55,16 +55,16 @@ def plan_shard(shard: int, now: dt.datetime) -> int:
     What cannot be done within one planner's time keeps its turn for the next tick. Does nothing where
     another planner has the shard.
     """
-    budget = Budget(IN_ALL)
+    deadline = Deadline(SECONDS_PER_SHARD)
     planned = 0
     wanting: list[Task] = []
     with node_table.lease(f"plan-shard-{shard}", now, now + LEASE) as is_mine:
-        for uuid in _in_an_order_of_its_own(task_table.due(shard, now, AT_ONCE)) if is_mine else ():
-            if budget.left <= 0:
+        for uuid in _in_an_order_of_its_own(task_table.due(shard, now, TASKS_PER_SHARD)) if is_mine else ():
+            if deadline.left <= 0:
                 break
-            plan_task(uuid, now + dt.timedelta(seconds=budget.spent), budget, wanting.append)
+            plan_task(uuid, now + dt.timedelta(seconds=deadline.spent), deadline, wanting.append)
             planned += 1
-        probe.delegate(shard, wanting, now + dt.timedelta(seconds=budget.spent))
+        probe.delegate(shard, wanting, now + dt.timedelta(seconds=deadline.spent))
     return planned
 
 
@@ -75,7 +75,7 @@ def _in_an_order_of_its_own(due: Sequence[str]) -> Sequence[str]:
 
 
 def plan_task(
-    uuid: str, now: dt.datetime, budget: Budget | None = None, leave: Callable[[Task], None] | None = None
+    uuid: str, now: dt.datetime, deadline: Deadline | None = None, leave: Callable[[Task], None] | None = None
 ) -> None:
     """Place a task's runs up to the horizon; or, once it is cancelled, remove those it still has.
 
@@ -89,10 +89,10 @@ def plan_task(
         if not task.enabled:
             cancellation.sweep(task, now)
             return
-        if task.others and task.is_lead and not cohosting.are_kin(task.participants):
+        if task.others and task.is_lead and not cohosting.are_cohosted(task.participants):
             leave(task) if leave else planner.delegate(task, now)
         else:
-            _fill(task, now, budget or Budget(IN_ALL))
+            _fill(task, now, deadline or Deadline(SECONDS_PER_SHARD))
     except NotFound:
         LOG.info("Task %s is gone", uuid)
     except Exception:
@@ -100,14 +100,14 @@ def plan_task(
         _postpone(uuid, now)
 
 
-def _fill(task: Task, now: dt.datetime, budget: Budget) -> None:
-    began = now - dt.timedelta(seconds=budget.spent)
-    while task.is_due(now) and budget.left > 0:
+def _fill(task: Task, now: dt.datetime, deadline: Deadline) -> None:
+    began = now - dt.timedelta(seconds=deadline.spent)
+    while task.is_due(now) and deadline.left > 0:
         placed = cohosted.place_next(task, now) if task.others else place_next(task, now)
         task = placed.task
         if not placed.runs:
             return
-        now = began + dt.timedelta(seconds=budget.spent)
+        now = began + dt.timedelta(seconds=deadline.spent)
 
 
 def _postpone(uuid: str, now: dt.datetime) -> None:

@@ -12,7 +12,7 @@ from chalicelib.domain.times import parse_timestamp, truncate
 from chalicelib.service.coordination import cohosted
 from chalicelib.service.coordination.agreement import Agreement
 from chalicelib.service.node import cohosting
-from chalicelib.service.peers.client import Budget, Companions
+from chalicelib.service.peers.client import Deadline, PeerGroup
 from chalicelib.service.scheduling.dispatch import is_imminent, send
 from chalicelib.service.scheduling.placement import place_at
 from chalicelib.store import run_table
@@ -26,10 +26,10 @@ def place(task: Task, start: dt.datetime, now: dt.datetime, uuid: str | None = N
 
     Raises Conflict where the time is taken, and PeerTrouble where another participant is in the way.
     """
-    if task.is_lead and cohosting.are_kin(task.participants):
+    if task.is_lead and cohosting.are_cohosted(task.participants):
         return cohosted.place_at(task, truncate(start), now, uuid).runs[0]
     if task.is_lead and task.others:
-        return Agreement(Companions(task, Budget(IN_ALL)), truncate(start), now, uuid).reach().runs[0]
+        return Agreement(PeerGroup(task, Deadline(IN_ALL)), truncate(start), now, uuid).reach().runs[0]
     return place_at(task, start, now, uuid).runs[0]
 
 

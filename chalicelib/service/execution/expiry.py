@@ -38,7 +38,7 @@ def _planned_anew(task: Task, run: Run, now: dt.datetime) -> bool:
     restored = task.evolve(progress=Progress()).replanned(now)
     try:
         retract(task, restored, run, now)
-    except Conflict as trouble:
-        LOG.info("Run %s cannot be taken back: %s", run.uuid, trouble)
+    except Conflict as error:
+        LOG.info("Run %s cannot be taken back: %s", run.uuid, error)
         return False
     return True

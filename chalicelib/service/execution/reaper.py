@@ -15,19 +15,19 @@ from chalicelib.service.scheduling.dispatch import message
 from chalicelib.store import delivery_table, run_table, task_table
 
 LOG = logging.getLogger(__name__)
-AT_ONCE = 500
+ITEMS_PER_SHARD = 500
 
 
 def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
     for shard in range(run_table.DUE_SHARDS):
         for why in (run_table.AGREE, run_table.GIVE_UP):
-            for task, run, _ in run_table.due(why, shard, now, AT_ONCE):
+            for task, run, _ in run_table.due(why, shard, now, ITEMS_PER_SHARD):
                 _alone(give_up, task, run, now)
-        for task, run, _ in run_table.due(run_table.PURGE, shard, now, AT_ONCE):
+        for task, run, _ in run_table.due(run_table.PURGE, shard, now, ITEMS_PER_SHARD):
             _alone(forget_run, task, run, now)
     for shard in range(task_table.PLAN_SHARDS):
-        for task in task_table.expired(shard, now, AT_ONCE):
+        for task in task_table.expired(shard, now, ITEMS_PER_SHARD):
             _alone(forget_task, task, now)
     outbox.tick(now)
     heartbeats.beat("ticker", now)

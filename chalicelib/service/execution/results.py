@@ -62,11 +62,11 @@ def _merged(task: Task, run: Run, local: LocalResult, machine: Machine) -> Run:
     collected = collection.results(task, run, local.entry(), machine)
     try:
         merged = registry.tools()[task.tool].merge(task.spec, collected.results)
-    except Exception as trouble:  # a plugin's own mistake must not be the node's
+    except Exception as error:  # a plugin's own mistake must not be the node's
         LOG.exception("The tool %s could not merge run %s", task.tool, run.uuid)
-        merged = {"succeeded": False, "error": f"The results could not be merged: {trouble!r}", "diags": ""}
+        merged = {"succeeded": False, "error": f"The results could not be merged: {error!r}", "diags": ""}
     survey = None if _succeeded(merged) else collection.clocks(task, machine)
-    errors = "\n".join(filter(None, [run.errors, *collected.troubles])) or None
+    errors = "\n".join(filter(None, [run.errors, *collected.errors])) or None
     done = run.evolve(errors=errors)
     return done.with_documents(result_full=collected.results, result_merged=merged, clock_survey=survey)
 

@@ -71,11 +71,11 @@ def perform(
                 plugin = registry.contexts()[context["context"]]
                 environment.enter_context(plugin.enter(context["data"]))
             return _measure(tool, dataclasses.replace(job, emit=announce))
-    except PluginFailed as trouble:  # a context's: the tool never began
-        return LocalResult(errors=trouble.message, diags=trouble.diags)
-    except Exception as trouble:  # a plugin's own mistake must not be the node's
+    except PluginFailed as error:  # a context's: the tool never began
+        return LocalResult(errors=error.message, diags=error.diags)
+    except Exception as error:  # a plugin's own mistake must not be the node's
         LOG.exception("The tool %s broke on run %s", tool.name, run.uuid)
-        return LocalResult(errors=f"The tool broke: {trouble!r}", diags=traceback.format_exc())
+        return LocalResult(errors=f"The tool broke: {error!r}", diags=traceback.format_exc())
 
 
 @contextlib.contextmanager
@@ -91,8 +91,8 @@ def _outside(emit: Callable[[JSON], None]) -> Iterator[Callable[[JSON], None]]:
 def _measure(tool: Tool, job: Job) -> LocalResult:
     try:
         return LocalResult(result=tool.run(job))
-    except PluginFailed as trouble:
-        failure = {"succeeded": False, "result": None, "error": trouble.message, "diags": trouble.diags}
+    except PluginFailed as error:
+        failure = {"succeeded": False, "result": None, "error": error.message, "diags": error.diags}
         return LocalResult(result=failure)
 
 

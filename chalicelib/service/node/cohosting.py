@@ -9,7 +9,7 @@ from chalicelib.domain.task import Task
 from chalicelib.settings import Identity, acting_as, current, settings
 
 
-def are_kin(participants: Sequence[str]) -> bool:
+def are_cohosted(participants: Sequence[str]) -> bool:
     """Whether all participants are different nodes of this deployment, the first being the one that acts."""
     found = [identity(name) for name in participants[1:]]
     known = [one.node for one in found if one is not None]

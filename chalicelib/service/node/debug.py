@@ -4,7 +4,7 @@ import logging
 import time
 
 from chalicelib.store import node_table
-from chalicelib.store.conditions import TROUBLES
+from chalicelib.store.conditions import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def follow() -> None:
     _looked[:] = [now]
     try:
         _set(is_on())
-    except TROUBLES:
+    except STORE_ERRORS:
         LOG.warning("Whether to debug cannot be read", exc_info=True)
 
 

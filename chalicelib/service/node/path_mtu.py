@@ -26,12 +26,12 @@ def verdict(dest: str) -> Verdict:
         if is_local(str(address)):
             return True, f"{dest} is this host"
         return _traced(address) if shutil.which("traceroute") else _guessed(address)
-    except PluginFailed as trouble:
-        return False, f"The MTU to {dest!r} cannot be measured: {trouble.message}"
+    except PluginFailed as error:
+        return False, f"The MTU to {dest!r} cannot be measured: {error.message}"
 
 
 def _traced(address: Address) -> Verdict:
-    limit = SHORT_OF_GATEWAY if settings().longest_run else tracemtu.LIMIT
+    limit = SHORT_OF_GATEWAY if settings().longest_run else tracemtu.TRACE_TIMEOUT
     done = Machine().execute(tracemtu.argv(str(address), address.version), limit)
     if done.status != 0:
         raise PluginFailed(done.stderr.strip() or f"traceroute ended with status {done.status}")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.errors import PeerConflict, PeerForgot, PeerTrouble, Refused
+from chalicelib.domain.errors import PeerConflict, PeerError, PeerForgot, Refused
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.peer_http import Call, Reply, network
@@ -21,10 +21,10 @@ TOOLS, TASK = 15.0, 15.0
 SHOWN = 500
 """Characters of a refusal that are passed on."""
 
-Outcome = Reply | PeerTrouble
+Outcome = Reply | PeerError
 
 
-class Budget:
+class Deadline:
     """What is left of the seconds that a whole conversation may take."""
 
     def __init__(self, seconds: float):
@@ -44,12 +44,12 @@ class Budget:
         return max(0.5, min(seconds, self.left))
 
 
-class Companions:
+class PeerGroup:
     """The other participants of a task, as asked by this node within a budget."""
 
-    def __init__(self, task: Task, budget: Budget):
+    def __init__(self, task: Task, deadline: Deadline):
         self.task = task
-        self.budget = budget
+        self.deadline = deadline
 
     def call(self, number: int, method: str, what: str = "", **more: Any) -> Call:
         """A request to one of them: about the task, ``what`` following its path, or at another ``path``.
@@ -57,7 +57,7 @@ class Companions:
         ``args``, ``body`` and ``timeout`` as a Call has them; nothing takes longer than the budget.
         """
         path = more.pop("path", f"/tasks/{self.task.uuid}{what}")
-        timeout = self.budget.most(more.pop("timeout", QUESTION))
+        timeout = self.deadline.most(more.pop("timeout", QUESTION))
         host = self.task.participants[number]
         return Call(method, host, path, timeout=timeout, bind=self.task.lead_bind, **more)
 
@@ -78,7 +78,7 @@ class Companions:
 
 def settled(answer: Outcome) -> Outcome:
     """An answer, a refusal turned into the trouble it is."""
-    if isinstance(answer, PeerTrouble) or answer.status == 200:
+    if isinstance(answer, PeerError) or answer.status == 200:
         return answer
     kinds: dict[int, type[Refused]] = {409: PeerConflict, 404: PeerForgot, 410: PeerForgot}
     said = " ".join(answer.text[:SHOWN].split())
@@ -86,15 +86,15 @@ def settled(answer: Outcome) -> Outcome:
     return kinds.get(answer.status, Refused)(answer.host, message, answer.status)
 
 
-def troubles(outcomes: Mapping[int, Outcome]) -> list[PeerTrouble]:
+def errors(outcomes: Mapping[int, Outcome]) -> list[PeerError]:
     """What went wrong, in the order of the participants."""
-    return [found for found in outcomes.values() if isinstance(found, PeerTrouble)]
+    return [found for found in outcomes.values() if isinstance(found, PeerError)]
 
 
 def replies(outcomes: Mapping[int, Outcome]) -> dict[int, Reply]:
     """All the answers. Raises the first trouble there was instead."""
-    for trouble in troubles(outcomes):
-        raise trouble
+    for error in errors(outcomes):
+        raise error
     return {number: found for number, found in outcomes.items() if isinstance(found, Reply)}
 
 

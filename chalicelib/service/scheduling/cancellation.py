@@ -18,20 +18,24 @@ from chalicelib.store import delivery_table, run_table, task_table
 
 LOG = logging.getLogger(__name__)
 
-AT_ONCE = 100
+RUNS_PER_TRANSACTION = 100
 """Runs dealt with while the client waits; the rest, later ones all, are left to the planner's queue."""
 TRIES = 4
 CANCELED = Reason("canceled", "It was cancelled")
 
 
-def cancel_task(task: Task, now: dt.datetime, reason: str | None = None, at_once: int = AT_ONCE) -> None:
+def cancel_task(
+    task: Task, now: dt.datetime, reason: str | None = None, at_once: int = RUNS_PER_TRANSACTION
+) -> None:
     """Place no more runs, forget those to come, cancel the one under way. Doing it again is harmless.
 
     The task keeps the reason, where its planner has one. A run that cannot be cancelled stays as it
     ended. Runs beyond ``at_once`` are left to the queue.
     """
-    if task.is_lead and cohosting.are_kin(task.participants):
-        _cancel_at_kin(task, now)  # first: who hears no answer asks again, as long as this one is enabled
+    if task.is_lead and cohosting.are_cohosted(task.participants):
+        _cancel_at_cohosted(
+            task, now
+        )  # first: who hears no answer asks again, as long as this one is enabled
     try:
         if task.enabled:
             task = _disable(task.evolve(plan_reason=reason), now)
@@ -41,7 +45,7 @@ def cancel_task(task: Task, now: dt.datetime, reason: str | None = None, at_once
         queues.send(queues.PLAN, {"task": task.uuid})
 
 
-def _cancel_at_kin(task: Task, now: dt.datetime) -> None:
+def _cancel_at_cohosted(task: Task, now: dt.datetime) -> None:
     for number in task.others:
         try:
             with cohosting.as_participant(task, number):
@@ -51,15 +55,15 @@ def _cancel_at_kin(task: Task, now: dt.datetime) -> None:
 
 
 def _disable(task: Task, now: dt.datetime) -> Task:
-    """Disable it here and, by errands stored with that, at the others if this is the lead."""
+    """Disable it here and, by outbox requests stored with that, at the others if this is the lead."""
     told = [withdrawal(task, host, now) for host in _to_be_told(task)]
     off = task_table.disable(task, now, told)
-    outbox.announce([errand.uuid for errand in told])
+    outbox.announce([outbox_request.uuid for outbox_request in told])
     return off
 
 
 def _to_be_told(task: Task) -> Iterable[str]:
-    return task.others.values() if task.is_lead and not cohosting.are_kin(task.participants) else ()
+    return task.others.values() if task.is_lead and not cohosting.are_cohosted(task.participants) else ()
 
 
 def sweep(task: Task, now: dt.datetime, limit: int | None = None) -> bool:

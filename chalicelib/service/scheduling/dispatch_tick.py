@@ -10,7 +10,7 @@ from chalicelib.service.scheduling.dispatch import AHEAD, message
 from chalicelib.store import run_table
 
 LOG = logging.getLogger(__name__)
-AT_ONCE = 1000
+RUNS_PER_SHARD = 1000
 
 
 def tick(now: dt.datetime) -> int:
@@ -21,7 +21,7 @@ def tick(now: dt.datetime) -> int:
 
 
 def _dispatch(shard: int, now: dt.datetime) -> int:
-    due = run_table.due(run_table.DISPATCH, shard, now + AHEAD, AT_ONCE)
+    due = run_table.due(run_table.DISPATCH, shard, now + AHEAD, RUNS_PER_SHARD)
     claimed = [(task, run, start) for task, run, start in due if _claim(task, run, start)]
     queues.send_many(queues.RUNS, [message(task, run, start, now) for task, run, start in claimed])
     return len(claimed)

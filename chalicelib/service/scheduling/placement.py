@@ -126,8 +126,8 @@ def _fitted(
     try:
         if wanted:
             require_free(entries, wanted, now)
-    except Blocked as trouble:
-        return without_time(task, run.start, now, trouble), None
+    except Blocked as error:
+        return without_time(task, run.start, now, error), None
     return run, wanted
 
 
@@ -139,13 +139,13 @@ def _book_after_searching(task: Task, slot: dt.datetime, now: dt.datetime, new: 
     wanted = new_run(task, start or slot, now)
     try:
         return write(task, now, [wanted], new, time_for(task, wanted, now))
-    except Blocked as trouble:
+    except Blocked as error:
         if start is not None:
-            raise Overtaken("The time chosen was taken meanwhile") from trouble
-        return write(task, now, [without_time(task, slot, now, trouble)], new)
+            raise Overtaken("The time chosen was taken meanwhile") from error
+        return write(task, now, [without_time(task, slot, now, error)], new)
 
 
-def without_time(task: Task, slot: dt.datetime, now: dt.datetime, trouble: Blocked) -> Run:
+def without_time(task: Task, slot: dt.datetime, now: dt.datetime, error: Blocked) -> Run:
     """The non-starter for a slot whose window has no time left, naming the run in the way."""
-    message = f"No time for it between {slot} and the end of its slip. {trouble.message}"
-    return nonstarter(task, slot, now, Reason(seeking.NO_TIME, message, trouble.run))
+    message = f"No time for it between {slot} and the end of its slip. {error.message}"
+    return nonstarter(task, slot, now, Reason(seeking.NO_TIME, message, error.run))

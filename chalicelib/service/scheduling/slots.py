@@ -84,7 +84,7 @@ def propose(task: Task, now: dt.datetime) -> Proposal:
 
 
 def _have_to_agree(task: Task) -> bool:
-    return bool(task.others) and not cohosting.are_kin(task.participants)
+    return bool(task.others) and not cohosting.are_cohosted(task.participants)
 
 
 def taken_by(blocking: Occupation) -> str:

@@ -23,13 +23,13 @@ from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import cohosted, invitation, planner
 from chalicelib.service.node import cohosting
-from chalicelib.service.peers.client import Budget
+from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.service.scheduling.slots import Proposal, propose
 from chalicelib.service.tasks import idempotency, validation
 from chalicelib.service.tasks.access import public_arguments
-from chalicelib.service.tasks.idempotency import Wish
+from chalicelib.service.tasks.idempotency import IdempotencyKey
 from chalicelib.settings import settings
 from chalicelib.store.timeline import require_bookable
 from chalicelib.store.transactions.booking import New
@@ -53,52 +53,54 @@ def create(
     naming the member at fault, Unprocessable when no tool will do or the key was for another task, or
     PeerTrouble naming the participant that will not take part.
     """
-    wish = idempotency.wish(idempotency_key, document) if idempotency_key is not None else None
-    if wish is None:
+    request_key = idempotency.request_key(idempotency_key, document) if idempotency_key is not None else None
+    if request_key is None:
         return _create(document, hints, now, None)
     try:
-        return idempotency.earlier(wish, now) or _create(document, hints, now, wish)
-    except Repeated as trouble:
-        return idempotency.resolved(wish, trouble)
+        return idempotency.earlier(request_key, now) or _create(document, hints, now, request_key)
+    except Repeated as error:
+        return idempotency.resolved(request_key, error)
 
 
-def _create(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, wish: Wish | None) -> Task:
-    budget = Budget(invitation.IN_ALL)
-    task = prepare(document, hints, now, budget)
-    new = New(wish.for_task(task, now) if wish else None)
-    if cohosting.are_kin(task.participants):
+def _create(
+    document: JSON, hints: Mapping[str, JSON], now: dt.datetime, request_key: IdempotencyKey | None
+) -> Task:
+    deadline = Deadline(invitation.IN_ALL)
+    task = prepare(document, hints, now, deadline)
+    new = New(request_key.for_task(task, now) if request_key else None)
+    if cohosting.are_cohosted(task.participants):
         placed = cohosted.place_first(task, now, new)
     elif task.others:
-        return _share(task, now, budget, new)
+        return _share(task, now, deadline, new)
     else:
         placed = place_next(task.replanned(now), now, new)
     _plan_on(placed, now)
     return placed.task
 
 
-def _share(task: Task, now: dt.datetime, budget: Budget, new: New) -> Task:
-    ours = invitation.recruit(task, now, budget, new.once)
+def _share(task: Task, now: dt.datetime, deadline: Deadline, new: New) -> Task:
+    ours = invitation.invite(task, now, deadline, new.idempotency_record)
     try:
-        return planner.plan_first(ours, now, budget)
+        return planner.plan_first(ours, now, deadline)
     except Exception:  # the task is taken in: what is wrong with its first run is for the planner
         LOG.exception("The first run of task %s is left to the planner", ours.uuid)
         return ours
 
 
-def rehearse(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> tuple[Task, Proposal]:
+def dry_run(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> tuple[Task, Proposal]:
     """What ``create`` would make of a task, and when its first run would be; nothing is stored."""
-    budget = Budget(invitation.IN_ALL)
-    task = prepare(document, hints, now, budget).replanned(now)
+    deadline = Deadline(invitation.IN_ALL)
+    task = prepare(document, hints, now, deadline).replanned(now)
     return task, propose(task, now)
 
 
-def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, budget: Budget) -> Task:
+def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadline: Deadline) -> Task:
     """A posted task, checked and with its tool chosen; nothing is stored."""
     test, schedule = check(document, now)
     participants = _participants(test, document["test"]["spec"])
     validation.contexts(document.get("contexts"), len(participants))
     validation.lead_bind(document)
-    tool = _choose_tool(document, participants, budget)
+    tool = _choose_tool(document, participants, deadline)
     is_shared = len(participants) > 1
     return assemble(
         {**document, "tool": tool},
@@ -131,7 +133,7 @@ def assemble(document: Mapping[str, JSON], test: Test, schedule: Schedule, **mor
     duration = round_up(tool.duration(test.name, spec))
     if test.scheduling_class not in ANYTIME:
         require_bookable(duration)
-        if cohosting.are_kin(more["participants"]):
+        if cohosting.are_cohosted(more["participants"]):
             cohosted.require_bookable(duration, len(more["participants"]))
     return Task(
         document={**document, "schedule": document.get("schedule", {})},
@@ -156,13 +158,13 @@ def _participants(test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:
     return tuple(name or settings().hostname for name in test.participants(spec))
 
 
-def _choose_tool(document: Mapping[str, JSON], participants: Sequence[str], budget: Budget) -> str:
+def _choose_tool(document: Mapping[str, JSON], participants: Sequence[str], deadline: Deadline) -> str:
     test = document["test"]
     known = [offers(test["type"], test["spec"])]
-    if cohosting.are_kin(participants):
+    if cohosting.are_cohosted(participants):
         known *= len(participants)  # the same machines, with the same programs
     else:
-        known += invitation.offers(participants[1:], test, document.get("lead-bind"), budget)
+        known += invitation.offers(participants[1:], test, document.get("lead-bind"), deadline)
     return tool_choice.choose(participants, known, document.get("tools"))
 
 

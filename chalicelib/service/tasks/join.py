@@ -22,9 +22,9 @@ def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now:
     task = _prepare(uuid, number, document, hints, now)
     try:
         sharing.insert(task, now)
-    except Conflict as trouble:
+    except Conflict as error:
         if not _is_same(task):
-            raise Invalid(trouble.message) from trouble
+            raise Invalid(error.message) from error
     return task
 
 
@@ -68,8 +68,8 @@ def _participants(found: JSON) -> Sequence[str]:
             raise Invalid(f"/participants/{number}: must be the name of a host")
         try:
             hosts.parse(name)
-        except Invalid as trouble:
-            raise Invalid(f"/participants/{number}: {trouble}") from trouble
+        except Invalid as error:
+            raise Invalid(f"/participants/{number}: {error}") from error
     return tuple(found)
 
 

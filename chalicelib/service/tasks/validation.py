@@ -20,9 +20,9 @@ def test_of(section: Mapping[str, JSON]) -> Test:
     test = registry.tests().get(section["type"])
     if test is None:
         raise Invalid(f"/test/type: there is no test {section['type']}")
-    trouble = test.problem(section["spec"])
-    if trouble:
-        raise Invalid(f"/test/spec{trouble}")
+    error = test.problem(section["spec"])
+    if error:
+        raise Invalid(f"/test/spec{error}")
     return test
 
 
@@ -45,15 +45,15 @@ def schedule_of(section: Mapping[str, JSON], now: dt.datetime) -> Schedule:
 def _moment(section: Mapping[str, JSON], name: str, now: dt.datetime) -> dt.datetime | None:
     try:
         return parse_absolute_or_relative(section[name], now) if name in section else None
-    except Invalid as trouble:
-        raise Invalid(f"/schedule/{name}: {trouble}") from trouble
+    except Invalid as error:
+        raise Invalid(f"/schedule/{name}: {error}") from error
 
 
 def _duration(section: Mapping[str, JSON], name: str) -> dt.timedelta | None:
     try:
         return parse_duration(section[name]) if name in section else None
-    except Invalid as trouble:
-        raise Invalid(f"/schedule/{name}: {trouble}") from trouble
+    except Invalid as error:
+        raise Invalid(f"/schedule/{name}: {error}") from error
 
 
 def archives(archives: Sequence[Mapping[str, JSON]]) -> None:
@@ -62,9 +62,9 @@ def archives(archives: Sequence[Mapping[str, JSON]]) -> None:
         archiver = registry.archivers().get(archive["archiver"])
         if archiver is None:
             raise Invalid(f"{where}/archiver: there is no archiver {archive['archiver']}")
-        trouble = archiver.data_versions.problem(archive["data"])
-        if trouble:
-            raise Invalid(f"{where}/data{trouble}")
+        error = archiver.data_versions.problem(archive["data"])
+        if error:
+            raise Invalid(f"{where}/data{error}")
         if "transform" in archive:
             _check_transform(archive["transform"], f"{where}/transform")
 
@@ -72,8 +72,8 @@ def archives(archives: Sequence[Mapping[str, JSON]]) -> None:
 def _check_transform(transform: Mapping[str, JSON], where: str) -> None:
     try:
         transforms.compiled(transform)
-    except Invalid as trouble:
-        raise Invalid(f"{where}{trouble}") from trouble
+    except Invalid as error:
+        raise Invalid(f"{where}{error}") from error
 
 
 def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:
@@ -91,9 +91,9 @@ def _check_context(context: Mapping[str, JSON], where: str) -> None:
     plugin = registry.contexts().get(context["context"])
     if plugin is None:
         raise Invalid(f"{where}/context: there is no context {context['context']}")
-    trouble = plugin.data_versions.problem(context["data"])
-    if trouble:
-        raise Invalid(f"{where}/data{trouble}")
+    error = plugin.data_versions.problem(context["data"])
+    if error:
+        raise Invalid(f"{where}/data{error}")
 
 
 def lead_bind(document: Mapping[str, JSON]) -> None:

@@ -16,8 +16,8 @@ from chalicelib.settings import Identity, acting_as, current
 from chalicelib.store import idempotency_records
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
-from chalicelib.store.conditions import lost_means
-from chalicelib.store.idempotency_records import Once
+from chalicelib.store.conditions import on_condition_failed
+from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.models import RunItem, TaskItem, TimelineItem, connection
 from chalicelib.store.timeline import Guards, entry, guard, reference
 
@@ -37,7 +37,7 @@ class Time:
 class New:
     """That a task is not stored yet; ``once`` is there where a client wants it stored once only."""
 
-    once: Once | None = None
+    idempotency_record: IdempotencyRecord | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +68,14 @@ def commit_at(bookings: Sequence[tuple[Identity, Booking]], now: dt.datetime) ->
     """The same for bookings of several nodes of this deployment: all are written, or none."""
     lost = Overtaken("Something changed while the run was being placed")
     try:
-        with lost_means(lost), TransactWrite(connection=connection()) as transaction:
+        with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
             for identity, booking in bookings:
                 with acting_as(identity):
                     _write(transaction, booking, now)
     except Overtaken:
         for _, booking in bookings:
-            if booking.new and booking.new.once:
-                idempotency_records.require_unused(booking.new.once, now)
+            if booking.new and booking.new.idempotency_record:
+                idempotency_records.require_unused(booking.new.idempotency_record, now)
         raise
 
 
@@ -83,9 +83,11 @@ def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> No
     _task(transaction, booking, now)
     for run in booking.runs:
         transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
-    if booking.new and booking.new.once:
-        once = booking.new.once
-        transaction.save(idempotency_records.to_item(once), condition=idempotency_records.unused(now))
+    if booking.new and booking.new.idempotency_record:
+        idempotency_record = booking.new.idempotency_record
+        transaction.save(
+            idempotency_records.to_item(idempotency_record), condition=idempotency_records.unused(now)
+        )
     _times(transaction, booking.times)
 
 
@@ -96,7 +98,7 @@ def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
     """
     booked = occupation(run, current)
     lost = Overtaken("Something changed while the run was being taken back")
-    with lost_means(lost), TransactWrite(connection=connection()) as transaction:
+    with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
         item = run_store.reference_to(run)
         transaction.delete(item, condition=RunItem.revision == run.revision)
         actions = task_store.progress_actions(restored, now)

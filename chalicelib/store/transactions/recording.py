@@ -8,7 +8,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.run import Run
 from chalicelib.store import delivery_table, run_table, task_table
-from chalicelib.store.conditions import lost_means
+from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, RunItem, TaskItem, connection
 
 
@@ -20,7 +20,10 @@ def finish(run: Run, due: Sequence[Delivery]) -> Run:
     if not due:
         return run_table.change(run)
     written = run.evolve(revision=run.revision + 1)
-    with lost_means(run_table.changed(run.uuid)), TransactWrite(connection=connection()) as transaction:
+    with (
+        on_condition_failed(run_table.changed(run.uuid)),
+        TransactWrite(connection=connection()) as transaction,
+    ):
         transaction.save(run_table.to_item(written), condition=RunItem.revision == run.revision)
         _deliveries(transaction, due)
     return written
@@ -32,7 +35,10 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
     Raises StaleRun when the task is gone.
     """
     counted: list[Action] = [TaskItem.runs.add(1)]
-    with lost_means(run_table.changed(run.uuid)), TransactWrite(connection=connection()) as transaction:
+    with (
+        on_condition_failed(run_table.changed(run.uuid)),
+        TransactWrite(connection=connection()) as transaction,
+    ):
         transaction.save(run_table.to_item(run), condition=RunItem.run.does_not_exist())
         transaction.update(task_table.reference_to(run.task), counted, condition=TaskItem.task.exists())
         _deliveries(transaction, due)

@@ -41,8 +41,8 @@ def run(job: Job) -> JSON:
                 lambda: fetch_clock(dest, limit),
             ],
         )
-    except TimeoutError as trouble:
-        raise PluginFailed(f"The clocks did not answer in {limit:g} seconds") from trouble
+    except TimeoutError as error:
+        raise PluginFailed(f"The clocks did not answer in {limit:g} seconds") from error
     result = {"local": local, "remote": remote, "difference": difference(local, remote)}
     return wrapped({"schema": 1, "succeeded": True, **result})
 
@@ -67,14 +67,14 @@ def fetch_clock(host: str, limit: float, verify: bool = False) -> dict[str, JSON
             response = pools.request("GET", url, timeout=waits, retries=False, preload_content=False)
             with response:
                 status, body = response.status, response.read(LONGEST_ANSWER)
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-        raise PluginFailed(f"{url} could not be fetched: {trouble}") from trouble
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise PluginFailed(f"{url} could not be fetched: {error}") from error
     if status != 200:
         raise PluginFailed(f"{url} answered with status {status}", body.decode(errors="replace"))
     try:
         return known(json.loads(body))
-    except ValueError as trouble:
-        raise PluginFailed(f"{url} did not answer with JSON: {trouble}") from trouble
+    except ValueError as error:
+        raise PluginFailed(f"{url} did not answer with JSON: {error}") from error
 
 
 def known(state: JSON) -> dict[str, JSON]:

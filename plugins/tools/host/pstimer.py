@@ -40,8 +40,8 @@ def measure(dest: str, limit: float, source: str | None = None, port: int = PORT
         hosts.limited(limit, lambda: ask(dest, limit, source, port))
     except TimeoutError:
         return {"time": None, "reason": f"No answer in {limit:g} seconds"}
-    except PluginFailed as trouble:
-        return {"time": None, "reason": trouble.message}
+    except PluginFailed as error:
+        return {"time": None, "reason": error.message}
     return {"time": format_duration(dt.timedelta(seconds=time.perf_counter() - begun))}
 
 
@@ -70,10 +70,10 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
         )
         with pool, answer:
             answer.read(LONGEST_ANSWER)
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         # The library wraps what the system said in names of its own.
-        said = getattr(trouble.__cause__, "strerror", None) or trouble
-        raise PluginFailed(f"{dest} did not answer: {said}") from trouble
+        said = getattr(error.__cause__, "strerror", None) or error
+        raise PluginFailed(f"{dest} did not answer: {said}") from error
     if answer.status != 200:
         raise PluginFailed(f"{dest} answered with status {answer.status}")
 

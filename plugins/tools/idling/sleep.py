@@ -7,14 +7,14 @@ from plugins.sdk.base import Spec, Tool
 from plugins.tools.idling import idle
 
 SHORTEST = dt.timedelta(seconds=15)
-LONGEST = dt.timedelta(hours=1)
+LONGEST_IDLE = dt.timedelta(hours=1)
 
 
 def declines(test: str, spec: Spec) -> list[str]:
     duration = parse_duration(spec["duration"])
     if duration < SHORTEST:
         return ["Only sleeps 15 seconds or more"]
-    return ["Only sleeps up to an hour"] if duration > LONGEST else []
+    return ["Only sleeps up to an hour"] if duration > LONGEST_IDLE else []
 
 
 TOOL = Tool(

@@ -6,11 +6,11 @@ from chalicelib.domain.times import parse_duration
 from plugins.sdk.base import Spec, Tool
 from plugins.tools.idling import idle
 
-LONGEST = dt.timedelta(seconds=60)
+LONGEST_IDLE = dt.timedelta(seconds=60)
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    return ["Only sleeps up to 60 seconds"] if parse_duration(spec["duration"]) > LONGEST else []
+    return ["Only sleeps up to 60 seconds"] if parse_duration(spec["duration"]) > LONGEST_IDLE else []
 
 
 TOOL = Tool(

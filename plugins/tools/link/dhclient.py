@@ -48,8 +48,8 @@ def parse(output: str) -> str:
     bound = _BOUND.findall(output)
     if bound:
         return str(bound[-1])
-    trouble = _TROUBLE.search(output)
-    raise PluginFailed(trouble[0] if trouble else "There was no lease", output)
+    error = _TROUBLE.search(output)
+    raise PluginFailed(error[0] if error else "There was no lease", output)
 
 
 def run(job: Job) -> JSON:
@@ -71,8 +71,8 @@ def _release(job: Job) -> str:
         done = job.host.execute(argv(job.spec, ["-r"]), timeout=RELEASING.total_seconds())
     except Cancelled:
         raise
-    except PluginFailed as trouble:
-        return f"{trouble.message}\n{trouble.diags}\n"
+    except PluginFailed as error:
+        return f"{error.message}\n{error.diags}\n"
     return f"{done.stdout}{done.stderr}\n"
 
 

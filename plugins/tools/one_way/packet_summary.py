@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import LONGEST
+from chalicelib.domain.times import LONGEST_DURATION
 from plugins.sdk.base import Result, Spec
 from plugins.support import hosts
 
@@ -107,7 +107,7 @@ def plain(number: Decimal) -> str:
 
 def planned(seconds: Decimal | int) -> dt.timedelta:
     """A time to plan for. Raises Invalid for one beyond a century."""
-    if seconds > int(LONGEST.total_seconds()):
+    if seconds > int(LONGEST_DURATION.total_seconds()):
         raise Invalid("So many packets at this interval take longer than a century")
     return dt.timedelta(seconds=float(seconds))
 

@@ -98,8 +98,8 @@ def _measured(job: Job, path: pathlib.Path) -> Result:
         return packet_records.result(parse(done.stdout), job.spec)
     except Cancelled:
         raise
-    except PluginFailed as trouble:
-        return {"succeeded": False, "error": f"A session could not be read: {trouble.message}"}
+    except PluginFailed as error:
+        return {"succeeded": False, "error": f"A session could not be read: {error.message}"}
 
 
 TOOL = Tool(

@@ -80,8 +80,8 @@ def run(job: Job) -> JSON:
             _send(job, session)
             _wait(job, session)
     trips = session.trips(_timeout(spec))
-    if session.trouble is not None and not session.replies:
-        raise PluginFailed(f"{far} port {port}: {session.trouble.strerror or session.trouble}")
+    if session.error is not None and not session.replies:
+        raise PluginFailed(f"{far} port {port}: {session.error.strerror or session.error}")
     diags = f"{len(session.sent)} packets to {far} port {port}, {len(session.replies)} replies\n"
     return {**packet_records.one_way(trips, spec), "diags": diags}
 
@@ -98,14 +98,14 @@ def _connected(spec: Spec, near: str | None, far: str, port: int) -> Iterator[so
     tos = int(spec["ip-tos"]) if "ip-tos" in spec else None
     try:
         end = stamp_sockets.open_socket(version, tos)
-    except OSError as trouble:
-        raise PluginFailed(f"No socket for IPv{version}: {trouble.strerror or trouble}") from trouble
+    except OSError as error:
+        raise PluginFailed(f"No socket for IPv{version}: {error.strerror or error}") from error
     with end:
         try:
             _bind(end, near or "", spec.get("data-ports"))
             end.connect((far, port))
-        except OSError as trouble:
-            raise PluginFailed(f"{far} port {port}: {trouble.strerror or trouble}") from trouble
+        except OSError as error:
+            raise PluginFailed(f"{far} port {port}: {error.strerror or error}") from error
         yield end
 
 
@@ -114,8 +114,8 @@ def _bind(end: socket.socket, address: str, ports: Mapping[str, JSON] | None) ->
     for port in candidates:
         try:
             end.bind((address, port))
-        except OSError as trouble:
-            if trouble.errno != errno.EADDRINUSE:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
                 raise
         else:
             return
@@ -151,7 +151,7 @@ class Session:
         self.sent: dict[int, int] = {}
         self.replies: list[Trip] = []
         self._answered: set[int] = set()
-        self.trouble: OSError | None = None
+        self.error: OSError | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -164,8 +164,8 @@ class Session:
             packet = stamp_packets.request(number, self.sent[number], self._estimate, self._padding)
             try:
                 self._end.send(packet)
-            except OSError as trouble:
-                self.trouble = trouble
+            except OSError as error:
+                self.error = error
             else:
                 return
 
@@ -185,8 +185,8 @@ class Session:
                 datagram = stamp_sockets.receive(self._end)
             except TimeoutError:
                 continue
-            except OSError as trouble:
-                self.trouble = trouble
+            except OSError as error:
+                self.error = error
                 self._over.wait(PATIENCE / 100)  # never round and round on a socket that is broken
             else:
                 self._take(datagram)
@@ -197,7 +197,7 @@ class Session:
         if reply is None or self.sent.get(reply.there.seq) != reply.there.sent.time:
             return
         if reply.in_ptp_time:
-            self.trouble = OSError(errno.EPROTO, "The reflector's times are not those of NTP")
+            self.error = OSError(errno.EPROTO, "The reflector's times are not those of NTP")
             return
         if len(self.replies) >= REPLIES_KEPT * len(self.sent):
             return

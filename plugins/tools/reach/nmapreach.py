@@ -11,20 +11,20 @@ from plugins.sdk.base import Job, Spec, Tool
 from plugins.tests.netreach import network
 from plugins.tools.reach import sweep
 
-LIMIT = 64
+MOST_HOSTS = 64
 """How many hosts are tried where the spec does not say."""
 _UP = re.compile(r"^Host: (?P<address>\S{1,60}) .*\bStatus: Up$")
 _MS = dt.timedelta(milliseconds=1)
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:
-    runs = math.ceil(sweep.count(spec, LIMIT) / parallel(spec))
+    runs = math.ceil(sweep.count(spec, MOST_HOSTS) / parallel(spec))
     return runs * (sweep.timeout(spec) + SECOND / 2) + SECOND
 
 
 def parallel(spec: Spec) -> int:
     """How many addresses are tried at once: those up to the limit, unless the spec says."""
-    return int(spec.get("parallel", spec.get("limit", LIMIT)))
+    return int(spec.get("parallel", spec.get("limit", MOST_HOSTS)))
 
 
 def argv(addresses: Iterable[str], version: int, timeout: dt.timedelta) -> list[str]:
@@ -48,7 +48,7 @@ def run(job: Job) -> JSON:
 
 def _commands(spec: Spec) -> Iterator[list[str]]:
     version, timeout = network(spec).version, sweep.timeout(spec)
-    for batch in sweep.batches(sweep.targets(spec, LIMIT), parallel(spec)):
+    for batch in sweep.batches(sweep.targets(spec, MOST_HOSTS), parallel(spec)):
         yield argv(batch, version, timeout)
 
 

@@ -157,8 +157,8 @@ def _try(job: Job, command: Sequence[str], program: Program, found: _Search) -> 
     if done.status < 0 and not found.up:
         raise PluginFailed(f"{command[0]} had not ended in time, without an answer so far", found.diags)
     if done.status > program.highest:
-        trouble = done.stderr.strip() or f"{command[0]} ended with status {done.status}"
-        raise PluginFailed(trouble, found.diags)
+        error = done.stderr.strip() or f"{command[0]} ended with status {done.status}"
+        raise PluginFailed(error, found.diags)
 
 
 def address(text: str) -> str | None:

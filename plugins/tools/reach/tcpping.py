@@ -67,8 +67,8 @@ def probe(dest: str, port: int, source: str | None = None) -> dt.timedelta | OSE
             begun = time.perf_counter()
             end.connect((dest, port))
             return dt.timedelta(seconds=time.perf_counter() - begun)
-    except OSError as trouble:
-        return trouble
+    except OSError as error:
+        return error
 
 
 def _trip(probed: dt.timedelta | OSError) -> dict[str, JSON]:

@@ -19,7 +19,7 @@ from plugins.tools.reach.nmapscan import Network, given_network, target
 
 PARALLEL = 64
 """How many connections are tried at once."""
-PATIENCE = 1.0
+CONNECT_TIMEOUT = 1.0
 """Seconds to wait for a connection."""
 
 Ends = tuple[str, int]
@@ -40,7 +40,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
         return parse_duration(spec["timeout"])
     net = given_network(spec)
     tries = (net.num_addresses if net else 1) * len(port_numbers(spec.get("ports", "0")))
-    return (math.ceil(tries / PARALLEL) * PATIENCE + 4) * SECOND
+    return (math.ceil(tries / PARALLEL) * CONNECT_TIMEOUT + 4) * SECOND
 
 
 def run(job: Job) -> JSON:
@@ -68,7 +68,7 @@ def _every(net: Network, ports: list[int]) -> Iterator[Ends]:
 def state(ends: Ends) -> str:
     """What a port says to a connection: open, closed or filtered."""
     try:
-        with socket.create_connection(ends, timeout=PATIENCE):
+        with socket.create_connection(ends, timeout=CONNECT_TIMEOUT):
             return "open"
     except ConnectionRefusedError:
         return "closed"

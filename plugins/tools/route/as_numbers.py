@@ -14,7 +14,7 @@ from plugins.support import hosts
 from plugins.tools.web.dnspy import ask, make_resolver
 
 ZONE = "asn.cymru.com"
-LIMIT = 2 * SECOND
+LOOKUP_TIMEOUT = 2 * SECOND
 """How long all questions of a kind may take together."""
 
 Ask = Callable[[str], list[str]]
@@ -32,7 +32,7 @@ def add_systems(hops: Iterable[dict[str, JSON]]) -> None:
 
 def _ask() -> Ask:
     try:
-        resolver = make_resolver(LIMIT)
+        resolver = make_resolver(LOOKUP_TIMEOUT)
     except PluginFailed:
         return lambda name: []  # this machine has no name servers
     return lambda name: ask(resolver, name, "txt")["record"]
@@ -56,7 +56,7 @@ def find(addresses: Iterable[str], ask: Ask) -> dict[str, dict[str, JSON]]:
 
 
 def _answers(questions: Mapping[JSON, Callable[[], list[str]]]) -> dict[JSON, list[str]]:
-    return hosts.found(LIMIT.total_seconds(), questions, nothing=(PluginFailed,))
+    return hosts.found(LOOKUP_TIMEOUT.total_seconds(), questions, nothing=(PluginFailed,))
 
 
 def origin_name(address: str) -> str | None:

@@ -73,8 +73,8 @@ def parse(output: str) -> list[list[Hop]]:
     try:
         flows = json.loads(output)["flows"]
         return [path(_hops(flows[flow])) for flow in sorted(flows, key=int)]
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as trouble:
-        raise PluginFailed("dublin-traceroute wrote no trace", output) from trouble
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+        raise PluginFailed("dublin-traceroute wrote no trace", output) from error
 
 
 def _hops(probes: Iterable[JSON]) -> dict[int, Hop]:

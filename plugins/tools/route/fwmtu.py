@@ -17,9 +17,9 @@ from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
 from plugins.support import hosts
 
 PORT = 1060
-LIMIT = 3.0
+SEARCH_TIMEOUT = 3.0
 """Seconds a measurement may take: with the lookup of a name before it, it stays below what is planned."""
-PATIENCE = 1.0
+PROBE_TIMEOUT = 1.0
 """Seconds to wait for a router to complain about a packet, or for the host to answer it."""
 TRIES = 2
 """How many packets may come to nothing before their size is believed: a first one often does, while
@@ -33,7 +33,7 @@ _IPV6 = {"level": socket.IPPROTO_IPV6, "discover": 23, "mtu": 24, "headers": 40 
 _DO_NOT_FRAGMENT = 2  # IP_PMTUDISC_DO
 
 
-def path_mtu(address: hosts.Address, port: int = PORT, limit: float = LIMIT) -> int:
+def path_mtu(address: hosts.Address, port: int = PORT, limit: float = SEARCH_TIMEOUT) -> int:
     """The size in bytes of the largest packet that reaches an address in one piece, in at most ``limit`` s.
 
     Packets are made smaller as routers ask for it, until one meets no complaint. A router that drops
@@ -46,8 +46,8 @@ def path_mtu(address: hosts.Address, port: int = PORT, limit: float = LIMIT) -> 
             end.setsockopt(kind["level"], kind["discover"], _DO_NOT_FRAGMENT)
             end.connect((str(address), port))
             return _narrowed(end, kind, time.monotonic() + limit)
-    except OSError as trouble:
-        raise PluginFailed(f"{address} cannot be sent to: {trouble.strerror or trouble}") from trouble
+    except OSError as error:
+        raise PluginFailed(f"{address} cannot be sent to: {error.strerror or error}") from error
 
 
 def _narrowed(end: socket.socket, kind: Mapping[str, int], deadline: float) -> int:
@@ -63,14 +63,14 @@ def _narrowed(end: socket.socket, kind: Mapping[str, int], deadline: float) -> i
 
 def _arrives(end: socket.socket, size: int, deadline: float) -> bool:
     """Send so many bytes; whether the host answers in time, be it with a refusal."""
-    end.settimeout(max(0.001, min(PATIENCE, deadline - time.monotonic())))
+    end.settimeout(max(0.001, min(PROBE_TIMEOUT, deadline - time.monotonic())))
     try:
         end.send(bytes(size))
         end.recv(1)
-    except (TimeoutError, ConnectionRefusedError) as trouble:
-        return isinstance(trouble, ConnectionRefusedError)
-    except OSError as trouble:
-        if trouble.errno != errno.EMSGSIZE:  # which is how routers complain, and the kernel for them
+    except (TimeoutError, ConnectionRefusedError) as error:
+        return isinstance(error, ConnectionRefusedError)
+    except OSError as error:
+        if error.errno != errno.EMSGSIZE:  # which is how routers complain, and the kernel for them
             raise
         return False
     return True

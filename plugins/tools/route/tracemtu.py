@@ -11,7 +11,7 @@ from plugins.tools.route.traceroute_output import read
 HOPS = 30
 WAIT = 2
 """Seconds to wait for each hop."""
-LIMIT = HOPS * WAIT + 2.0
+TRACE_TIMEOUT = HOPS * WAIT + 2.0
 """Seconds the program may take."""
 
 
@@ -44,7 +44,7 @@ def run(job: Job) -> JSON:
     address = hosts.resolve(job.spec["dest"], job.spec.get("ip-version"))
     command = argv(str(address), address.version)
     job.wait_for_start()
-    done = job.host.execute(command, timeout=LIMIT)
+    done = job.host.execute(command, timeout=TRACE_TIMEOUT)
     diags = f"{' '.join(command)}\n\n{done.stdout}{done.stderr}"
     if done.status != 0:
         raise PluginFailed(done.stderr.strip() or f"traceroute ended with status {done.status}", diags)

@@ -15,7 +15,7 @@ MOST_HOPS = 255
 SHORTEST = 28
 """Bytes of the headers of IPv4 and UDP: no packet is shorter."""
 PLANNED = 93 * SECOND
-LONGEST = 94 * SECOND
+LONGEST_TRACE = 94 * SECOND
 """How long the program may take: it waits three seconds for each of thirty hops."""
 
 _LINE = re.compile(r"^ {0,3}(?P<ttl>[1-9]\d{0,2})\??:\s+(?P<rest>\S.*)$")
@@ -95,7 +95,7 @@ def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not trace; a path that ends nowhere is a measurement."""
     dest = hosts.resolve(job.spec["dest"], job.spec.get("ip-version"))
     command = argv(job.spec, str(dest), dest.version, known_options(job.spec, job.host))
-    return _tracing.measure(job, command, LONGEST, parse)
+    return _tracing.measure(job, command, LONGEST_TRACE, parse)
 
 
 TOOL = Tool(

@@ -82,19 +82,19 @@ def _stream(job: Job, session: snmp_session.Session, oids: list[str]) -> list[JS
 
     Only the last is kept, because there may be days of them and each is stored when it is emitted.
     """
-    last, trouble = None, PluginFailed("There was nothing left to poll")
+    last, error = None, PluginFailed("There was nothing left to poll")
     for number in _due(job):
         begun = time.monotonic()
         try:
             last = _poll(job, session, oids, number, last)
         except PluginFailed as failed:
-            trouble = failed
+            error = failed
             failure = {**_result([], begun), "succeeded": False, "error": failed.message}
             job.emit(failure)
         else:
             job.emit(_result([[entry] for entry in last.entries], begun))
     if last is None:
-        raise trouble
+        raise error
     return [[entry] for entry in last.entries]
 
 

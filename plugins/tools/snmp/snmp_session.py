@@ -81,8 +81,8 @@ class Session:
             context = str(self._spec.get("context", "")).encode()
             self._context = self._snmp.ContextData(contextName=context)
             self._loop.run_until_complete(self._configure())
-        except (PyAsn1Error, ValueError) as trouble:  # which may have secrets in what it says
-            raise PluginFailed("The community, user, context or keys cannot be used") from trouble
+        except (PyAsn1Error, ValueError) as error:  # which may have secrets in what it says
+            raise PluginFailed("The community, user, context or keys cannot be used") from error
 
     async def _configure(self) -> None:
         from pysnmp.hlapi.v3arch.asyncio import lcd
@@ -111,10 +111,10 @@ class Session:
         try:
             asking = asyncio.wait_for(self._exchange(command, objects), patience)
             answer = self._loop.run_until_complete(asking)
-        except (asyncio.TimeoutError, TimeoutError) as trouble:
-            raise PluginFailed(f"No answer in {patience:g} seconds") from trouble
-        except (PyAsn1Error, OSError, ValueError, OverflowError) as trouble:  # the library's are the first
-            raise PluginFailed(f"The agent could not be asked: {self._told(trouble)}") from trouble
+        except (asyncio.TimeoutError, TimeoutError) as error:
+            raise PluginFailed(f"No answer in {patience:g} seconds") from error
+        except (PyAsn1Error, OSError, ValueError, OverflowError) as error:  # the library's are the first
+            raise PluginFailed(f"The agent could not be asked: {self._told(error)}") from error
         return self._values(answer, objects)
 
     async def _exchange(self, command: JSON, objects: Sequence[tuple[JSON, ...]]) -> tuple[JSON, ...]:
@@ -127,17 +127,17 @@ class Session:
         return answer
 
     def _values(self, answer: tuple[JSON, ...], objects: Sequence[tuple[JSON, ...]]) -> list[JSON]:
-        trouble, status, index, found = answer
-        if trouble:
-            raise PluginFailed(f"No usable answer: {self._told(trouble)}")
+        error, status, index, found = answer
+        if error:
+            raise PluginFailed(f"No usable answer: {self._told(error)}")
         if status:
             which = objects[int(index) - 1][0] if 0 < int(index) <= len(objects) else "the request"
             raise PluginFailed(f"The agent answered {status.prettyPrint()} to {which}")
         return [value for _, value in found]
 
-    def _told(self, trouble: object) -> str:
+    def _told(self, error: object) -> str:
         """What the library says of a trouble, without what is secret."""
-        text = (str(trouble).splitlines() or [type(trouble).__name__])[0]
+        text = (str(error).splitlines() or [type(error).__name__])[0]
         return without_secrets(text, self._spec)[:LONGEST_TROUBLE]
 
 

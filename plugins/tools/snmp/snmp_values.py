@@ -66,8 +66,8 @@ def to_set(letter: str, text: str) -> JSON:
 
     try:
         return _KINDS[letter](text)
-    except (PyAsn1Error, ValueError, OverflowError, struct.error) as trouble:
-        raise PluginFailed(f"{text!r} is not a value of type {letter}") from trouble
+    except (PyAsn1Error, ValueError, OverflowError, struct.error) as error:
+        raise PluginFailed(f"{text!r} is not a value of type {letter}") from error
 
 
 def is_settable(letter: str) -> bool:

@@ -42,8 +42,8 @@ def _read(output: str) -> Object:
     beginnings = [match.start() for match in _BEGINNING.finditer(output)] or [output.find("{")]
     try:
         document = load(output[beginnings[-1] : output.rfind("}") + 1], "iperf3's output")
-    except Invalid as trouble:
-        raise PluginFailed(trouble.message) from trouble
+    except Invalid as error:
+        raise PluginFailed(error.message) from error
     if not isinstance(document, dict):
         raise PluginFailed("iperf3's output: not an object")
     if "error" in document:

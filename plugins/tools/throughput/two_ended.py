@@ -96,8 +96,8 @@ def _both(job: Job, client: Client, server: Server) -> JSON:
 
     told = {"server_port": free_port(), "data_port_start": free_port()}
     done = threading.Event()
-    with ThreadPoolExecutor(1) as aside:
-        serving = aside.submit(server, job, told, done.is_set)
+    with ThreadPoolExecutor(1) as server_thread:
+        serving = server_thread.submit(server, job, told, done.is_set)
         try:
             measured = client(job, told)
         finally:
@@ -141,8 +141,8 @@ def read(parse: Callable[[str], Mapping[str, JSON]], printed: str, diags: str) -
     """What a program printed, as a local result. Raises PluginFailed with the diags where ``parse`` does."""
     try:
         return result(parse(printed), diags)
-    except PluginFailed as trouble:
-        raise PluginFailed(trouble.message, diags) from trouble
+    except PluginFailed as error:
+        raise PluginFailed(error.message, diags) from error
 
 
 def describe(command: Sequence[str], done: Completed) -> str:

@@ -54,8 +54,8 @@ def _opened(dest: str) -> Iterator[BinaryIO]:
         )
         with os.fdopen(number, "wb") as file:
             yield file
-    except OSError as trouble:
-        raise PluginFailed(f"{dest} cannot be written: {trouble.strerror}") from trouble
+    except OSError as error:
+        raise PluginFailed(f"{dest} cannot be written: {error.strerror}") from error
 
 
 def _copied(url: str, file: BinaryIO, limit: float) -> Result:

@@ -18,7 +18,7 @@ from plugins.tools.web import fetch
 REGION = "us-east-1"
 """What services other than Amazon's take for any region."""
 PREFIX = "pscheduler-"
-AT_ONCE = 1000
+KEYS_PER_DELETE = 1000
 """Objects that one request may delete."""
 HELD = 8 * 2**20
 """Bytes of an object that are held in memory; larger ones are repetitions of them."""
@@ -63,8 +63,8 @@ class Store:
 
     def discard(self, keys: Sequence[str]) -> None:
         """Delete many objects quickly, as far as the store lets us."""
-        for at in range(0, len(keys), AT_ONCE):
-            objects = [{"Key": key} for key in keys[at : at + AT_ONCE]]
+        for at in range(0, len(keys), KEYS_PER_DELETE):
+            objects = [{"Key": key} for key in keys[at : at + KEYS_PER_DELETE]]
             with contextlib.suppress(PluginFailed):
                 self._do("delete_objects", Delete={"Objects": objects, "Quiet": True})
 
@@ -76,8 +76,8 @@ class Store:
             with _told(self._spec):
                 self._client.head_bucket(Bucket=self._bucket)
             return False
-        except PluginFailed as trouble:
-            cause = trouble.__cause__
+        except PluginFailed as error:
+            cause = error.__cause__
             if not isinstance(cause, ClientError) or cause.response["Error"]["Code"] != "404":
                 raise
         self._do("create_bucket")
@@ -150,13 +150,13 @@ def _told(spec: Spec) -> Iterator[None]:
 
     try:
         yield
-    except ClientError as trouble:
-        error = trouble.response.get("Error", {})
-        said = f"{error.get('Code', '?')}: {error.get('Message', '')}".rstrip(": ")
-        told = f"The store refused {trouble.operation_name}: {said}"
-        raise PluginFailed(without_secrets(told, spec)) from trouble
-    except (BotoCoreError, OSError, ValueError) as trouble:
-        raise PluginFailed(without_secrets(f"The store could not be used: {trouble}", spec)) from trouble
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        said = f"{answer.get('Code', '?')}: {answer.get('Message', '')}".rstrip(": ")
+        told = f"The store refused {error.operation_name}: {said}"
+        raise PluginFailed(without_secrets(told, spec)) from error
+    except (BotoCoreError, OSError, ValueError) as error:
+        raise PluginFailed(without_secrets(f"The store could not be used: {error}", spec)) from error
 
 
 class Repeated:

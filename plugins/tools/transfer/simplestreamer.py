@@ -95,11 +95,11 @@ def _send(job: Job, source: str | None, where: Where, deadline: dt.datetime) -> 
     given = job.spec.get("test-material", f"Data sent at {format_timestamp(job.host.now())}")
     material = given.encode(errors="replace")
     tries: list[str] = []
-    while trouble := _try(source, where, material, deadline - job.host.now()):
-        tries.append(f"Try {len(tries) + 1} failed: {trouble}")
+    while error := _try(source, where, material, deadline - job.host.now()):
+        tries.append(f"Try {len(tries) + 1} failed: {error}")
         left = deadline - job.host.now()
         if left <= ZERO:
-            raise PluginFailed(f"Could not send: {trouble}", "\n".join(tries))
+            raise PluginFailed(f"Could not send: {error}", "\n".join(tries))
         job.sleep(max(left * PAUSE, SHORTEST_PAUSE))
     tries.append(f"Try {len(tries) + 1} succeeded")
     sent = {"dawdled": format_duration(dawdled), "sent": material.decode()}
@@ -115,8 +115,8 @@ def _try(source: str | None, where: Where, material: bytes, left: dt.timedelta) 
                 end.bind((source, 0))
             end.connect(where)
             end.sendall(material)
-    except OSError as trouble:
-        return str(trouble)
+    except OSError as error:
+        return str(error)
     return None
 
 
@@ -127,14 +127,14 @@ def _receive(job: Job, where: Where, deadline: dt.datetime) -> JSON:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             end.bind(where)
             end.listen(1)
-        except OSError as trouble:
-            raise PluginFailed(f"Could not listen: {trouble}", diags) from trouble
+        except OSError as error:
+            raise PluginFailed(f"Could not listen: {error}", diags) from error
         job.wait_for_start()
         begun = job.host.now()
         try:
             received = _take(job, end, deadline)
-        except OSError as trouble:
-            raise PluginFailed(f"Could not receive: {trouble}", diags) from trouble
+        except OSError as error:
+            raise PluginFailed(f"Could not receive: {error}", diags) from error
     elapsed = format_duration(job.host.now() - begun)
     return wrapped({"received": received.decode(errors="replace"), "elapsed-time": elapsed}, diags)
 

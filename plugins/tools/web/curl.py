@@ -24,9 +24,9 @@ def timeout(spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    trouble = fetch.refusal(spec["url"])
-    if trouble:
-        return [trouble]
+    error = fetch.refusal(spec["url"])
+    if error:
+        return [error]
     about_content = [name for name in ("keep-content", "parse") if name in spec]
     if about_content and fetch.is_file(spec["url"]):
         return [f"Does not do {name} with files" for name in about_content]
@@ -42,8 +42,8 @@ def run(job: Job) -> JSON:
         spec["url"], spec.get("headers", {}), timeout(spec).total_seconds(), spec.get("ip-version")
     )
     if "keep-content" in spec and fetched.text is None:
-        trouble = f"The content is no text in {fetched.encoding}"
-        fetched = dataclasses.replace(fetched, status=NOT_TEXT, body=trouble.encode(), encoding="utf-8")
+        error = f"The content is no text in {fetched.encoding}"
+        fetched = dataclasses.replace(fetched, status=NOT_TEXT, body=error.encode(), encoding="utf-8")
     if not fetched.succeeded and not spec.get("always-succeed"):
         body = fetched.body.decode(errors="replace")[:LONGEST_ERROR]
         raise PluginFailed(body or f"Status {fetched.status}", f"Status {fetched.status}\n")

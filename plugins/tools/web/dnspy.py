@@ -37,8 +37,8 @@ def make_resolver(limit: dt.timedelta, server: str | None = None, port: int = PO
 
     try:
         resolver = dns.resolver.Resolver(configure=server is None)
-    except dns.exception.DNSException as trouble:
-        raise PluginFailed(f"This machine has no name servers: {trouble}") from trouble
+    except dns.exception.DNSException as error:
+        raise PluginFailed(f"This machine has no name servers: {error}") from error
     if server is not None:
         resolver.nameservers, resolver.port = [server], port
     resolver.lifetime = limit.total_seconds()
@@ -54,16 +54,16 @@ def ask(resolver: JSON, query: str, record: str) -> dict[str, JSON]:
     begun = time.perf_counter()
     try:
         answer = resolver.resolve(_name(query, record), record, search=False)
-    except dns.resolver.NXDOMAIN as trouble:
-        raise PluginFailed(f"The domain {query} does not exist", str(trouble)) from trouble
-    except dns.resolver.NoAnswer as trouble:
-        raise PluginFailed(f"{query} has no {record} record", str(trouble)) from trouble
-    except dns.exception.Timeout as trouble:
-        raise PluginFailed(f"No answer in {resolver.lifetime:g} seconds", str(trouble)) from trouble
-    except dns.resolver.NoNameservers as trouble:
-        raise PluginFailed("No name server could answer, SERVFAIL or the like", str(trouble)) from trouble
-    except (dns.exception.DNSException, OSError, ValueError) as trouble:
-        raise PluginFailed(f"The question could not be asked: {trouble}") from trouble
+    except dns.resolver.NXDOMAIN as error:
+        raise PluginFailed(f"The domain {query} does not exist", str(error)) from error
+    except dns.resolver.NoAnswer as error:
+        raise PluginFailed(f"{query} has no {record} record", str(error)) from error
+    except dns.exception.Timeout as error:
+        raise PluginFailed(f"No answer in {resolver.lifetime:g} seconds", str(error)) from error
+    except dns.resolver.NoNameservers as error:
+        raise PluginFailed("No name server could answer, SERVFAIL or the like", str(error)) from error
+    except (dns.exception.DNSException, OSError, ValueError) as error:
+        raise PluginFailed(f"The question could not be asked: {error}") from error
     taken = dt.timedelta(seconds=time.perf_counter() - begun)
     return {"time": format_duration(taken), "record": RECORDS[record](list(answer))}
 

@@ -68,8 +68,8 @@ def refusal(url: str) -> str | None:
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port
-    except ValueError as trouble:
-        return f"{url} is not a URL: {trouble}"
+    except ValueError as error:
+        return f"{url} is not a URL: {error}"
     if parts.scheme == "file":
         return _file_refusal(parts)
     if parts.scheme not in _PORTS:
@@ -112,8 +112,8 @@ def fetch(
         fetched = hosts.limited(limit, lambda: _follow(url, headers, asking))
     except TimeoutError:
         fetched = Fetched(NO_ANSWER, f"No answer in {limit:g} seconds".encode())
-    except (PluginFailed, OSError, ValueError) as trouble:
-        fetched = Fetched(NO_ANSWER, str(trouble).encode())
+    except (PluginFailed, OSError, ValueError) as error:
+        fetched = Fetched(NO_ANSWER, str(error).encode())
     taken = dt.timedelta(seconds=time.monotonic() - begun)
     return dataclasses.replace(fetched, time=taken, phases=watch.read())
 
@@ -151,9 +151,9 @@ def _follow(url: str, headers: Mapping[str, str], asking: _Asking) -> Fetched:
 
 def _read_file(url: str, asking: _Asking) -> Fetched:
     parts = urllib.parse.urlsplit(url)
-    trouble = _file_refusal(parts)  # it may have changed since the tool was chosen
-    if trouble:
-        raise PluginFailed(trouble)
+    error = _file_refusal(parts)  # it may have changed since the tool was chosen
+    if error:
+        raise PluginFailed(error)
     with open(urllib.parse.unquote(parts.path), "rb") as file:
         return Fetched(200, _taken(file.read, asking, asking.save) if asking.save else file.read(KEPT))
 
@@ -173,8 +173,8 @@ def _get(url: str, headers: Mapping[str, str], asking: _Asking) -> tuple[Fetched
                 save = asking.save if 200 <= response.status < 300 else None
                 body = _taken(response.read1, asking, save)
                 return Fetched(response.status, body, _encoding(response)), None
-        except urllib3.exceptions.HTTPError as trouble:
-            raise PluginFailed(f"{url} could not be fetched: {trouble}") from trouble
+        except urllib3.exceptions.HTTPError as error:
+            raise PluginFailed(f"{url} could not be fetched: {error}") from error
 
 
 def _ask(pool: JSON, parts: urllib.parse.SplitResult, headers: Mapping[str, str], limit: float) -> JSON:

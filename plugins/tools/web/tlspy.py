@@ -57,19 +57,17 @@ def run(job: Job) -> JSON:
         address = hosts.limited(limit, lambda: str(hosts.resolve(spec["dest"], spec.get("ip-version"))))
         peer = Peer(address, port, spec.get("server-name", spec["dest"]), spec.get("starttls"), deadline)
         found = result(shake(peer), job.host.now())
-    except TimeoutError as trouble:
-        raise PluginFailed(f"No handshake in {limit:g} seconds") from trouble
-    except (OSError, ValueError) as trouble:  # ValueError: no such name, no such date
-        raise PluginFailed(f"No handshake with {spec['dest']} port {port}: {said(trouble)}") from trouble
+    except TimeoutError as error:
+        raise PluginFailed(f"No handshake in {limit:g} seconds") from error
+    except (OSError, ValueError) as error:  # ValueError: no such name, no such date
+        raise PluginFailed(f"No handshake with {spec['dest']} port {port}: {said(error)}") from error
     return wrapped(found, f"{address} port {port}\n")
 
 
-def said(trouble: Exception) -> str:
+def said(error: Exception) -> str:
     """What the system or the TLS library says, without numbers of lines in it."""
-    reason = getattr(trouble, "reason", None)
-    return (
-        str(reason).replace("_", " ").lower() if reason else getattr(trouble, "strerror", "") or str(trouble)
-    )
+    reason = getattr(error, "reason", None)
+    return str(reason).replace("_", " ").lower() if reason else getattr(error, "strerror", "") or str(error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +95,8 @@ def shake(peer: Peer) -> Handshake:
     context = ssl.create_default_context()
     try:
         return _shake(context, peer)
-    except ssl.SSLCertVerificationError as trouble:
-        reason = trouble.verify_message
+    except ssl.SSLCertVerificationError as error:
+        reason = error.verify_message
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return dataclasses.replace(_shake(context, peer), reason=reason)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
+from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.archiving import attempt
@@ -16,7 +16,7 @@ from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
 from tests.acceptance.history.faults import Faults
 from tests.acceptance.history.world import Fiber, SimulatedMachine, World
-from tests.party import Party
+from tests.cluster import Cluster
 
 PAGE = 30.0
 """Seconds a page may take before its process is ended."""
@@ -38,16 +38,16 @@ class Weather:
 class _Exchange:
     call: Call
     deadline: float
-    outcome: Reply | PeerTrouble | None = None
+    outcome: Reply | PeerError | None = None
 
 
 class Network:
     """Calls are handled by the pages of the node they are for. Whoever asks waits no longer than it says."""
 
-    def __init__(self, world: World, weather: Weather, party: Party):
-        self._world, self._weather, self._party = world, weather, party
+    def __init__(self, world: World, weather: Weather, cluster: Cluster):
+        self._world, self._weather, self._party = world, weather, cluster
 
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         world, caller = self._world, self._world.current
         assert caller is not None
         open_ = [_Exchange(call, world.now + call.timeout) for call in calls]
@@ -63,7 +63,7 @@ class Network:
         world, faults, draw = self._world, self._weather.faults, self._world.chance
         host, way = exchange.call.host, draw.uniform(0.005, 0.2)
 
-        def answer(outcome: Reply | PeerTrouble) -> None:
+        def answer(outcome: Reply | PeerError) -> None:
             def arrive() -> None:
                 exchange.outcome = outcome
                 heard()
@@ -84,7 +84,7 @@ class Network:
         return None
 
     def _arrive(
-        self, call: Call, caller: str, silent: bool, answer: Callable[[Reply | PeerTrouble], None]
+        self, call: Call, caller: str, silent: bool, answer: Callable[[Reply | PeerError], None]
     ) -> None:
         if call.host in self._weather.off:
             return

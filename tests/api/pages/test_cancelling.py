@@ -86,10 +86,12 @@ def test_others_tasks_are_refused_and_named(api: Api) -> None:
         store.to_item(one, one.added).save()
     api.call_from("192.0.2.7")
 
-    rehearsed = cancel(api, {}, "?dry-run&key=sesame")
+    described_dry_run = cancel(api, {}, "?dry-run&key=sesame")
     answer = cancel(api, {})
 
-    assert set(rehearsed["canceled"]) == {f"http://node.test/tasks/{one.uuid}" for one in (mine, keyed)}
+    assert set(described_dry_run["canceled"]) == {
+        f"http://node.test/tasks/{one.uuid}" for one in (mine, keyed)
+    }
     assert answer["canceled"] == [f"http://node.test/tasks/{mine.uuid}"]
     assert set(answer["refused"]) == {f"http://node.test/tasks/{one.uuid}" for one in (theirs, keyed)}
     assert set(enabled(api)) == {f"/tasks/{one.uuid}" for one in (theirs, keyed)}

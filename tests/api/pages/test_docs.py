@@ -54,9 +54,9 @@ def test_the_licence_is_beside_what_it_covers() -> None:
 @pytest.fixture
 def front(moto_engine: None) -> Iterator[str]:
     from app import app
-    from local.front import Front
+    from local.http_server import HttpServer
 
-    served = Front(app, "127.0.0.1", 0)
+    served = HttpServer(app, "127.0.0.1", 0)
     port = served.start()
     yield f"http://127.0.0.1:{port}/pscheduler"
     served.stop()

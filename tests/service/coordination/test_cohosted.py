@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.conflicts import Occupation
-from chalicelib.domain.errors import PeerTrouble
+from chalicelib.domain.errors import PeerError
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -23,7 +23,7 @@ from chalicelib.settings import addressed_by, forget_settings
 from chalicelib.store import outbox_table, run_table, task_table, timeline
 from plugins import registry
 from tests.builders import seconds
-from tests.party import Party
+from tests.cluster import Cluster
 from tests.service.coordination.test_planner import STREAMING, stream
 from tests.service.coordination.test_several_participants import idle, now
 from tests.service.machines import FakeMachine
@@ -34,12 +34,12 @@ LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 
 class NoNetwork:
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         raise AssertionError(f"kin need no requests: {calls}")
 
 
 @pytest.fixture
-def party(monkeypatch: pytest.MonkeyPatch) -> Iterator[Party]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setenv("PSCHEDULER_HOSTNAME", LEAD)
     monkeypatch.setenv("PSCHEDULER_NODES", f"second={OTHER}, third={THIRD}")
     monkeypatch.setitem(registry.tools(), "streaming", STREAMING)  # type: ignore[arg-type]
@@ -50,15 +50,15 @@ def party(monkeypatch: pytest.MonkeyPatch) -> Iterator[Party]:
     forget_settings()
 
 
-class Family(Party):
+class Family(Cluster):
     """Nodes of one deployment, told apart by the host a request is addressed to."""
 
     def acting(self, host: str) -> Any:
         return addressed_by(host)
 
 
-def posted(party: Party, document: dict[str, Any], lead: str = LEAD) -> str:
-    status, href = party.api(lead, "POST", "/tasks", document)
+def posted(cluster: Cluster, document: dict[str, Any], lead: str = LEAD) -> str:
+    status, href = cluster.api(lead, "POST", "/tasks", document)
     assert status == 200, href
     return str(href).rpartition("/")[2]
 
@@ -78,8 +78,8 @@ def taken_at(host: str) -> list[Occupation]:
         return timeline.read_entries(now(), now() + seconds(7200))
 
 
-def test_a_task_of_kin_is_placed_at_all_at_once_and_sooner_than_over_http(party: Party) -> None:
-    uuid = posted(party, stream(LEAD, OTHER))
+def test_a_task_of_kin_is_placed_at_all_at_once_and_sooner_than_over_http(cluster: Cluster) -> None:
+    uuid = posted(cluster, stream(LEAD, OTHER))
 
     (ours,), (theirs,) = runs_at(LEAD, uuid), runs_at(OTHER, uuid)
     assert ours.uuid == theirs.uuid
@@ -92,17 +92,17 @@ def test_a_task_of_kin_is_placed_at_all_at_once_and_sooner_than_over_http(party:
     assert task_at(OTHER, uuid).key == task_at(LEAD, uuid).participant_key
 
 
-def test_each_node_shows_what_is_its_own_under_its_own_name(party: Party) -> None:
-    uuid = posted(party, idle(THIRD, LEAD), lead=THIRD)
+def test_each_node_shows_what_is_its_own_under_its_own_name(cluster: Cluster) -> None:
+    uuid = posted(cluster, idle(THIRD, LEAD), lead=THIRD)
 
-    assert party.api(THIRD, "GET", "/hostname") == (200, THIRD)
-    assert party.api(OTHER, "GET", "/tasks") == (200, [])
-    assert party.api(LEAD, "GET", "/tasks") == (200, [f"https://{LEAD}/pscheduler/tasks/{uuid}"])
-    assert party.api(LEAD, "GET", f"/tasks/{uuid}?detail")[1]["detail"]["participant"] == 1
+    assert cluster.api(THIRD, "GET", "/hostname") == (200, THIRD)
+    assert cluster.api(OTHER, "GET", "/tasks") == (200, [])
+    assert cluster.api(LEAD, "GET", "/tasks") == (200, [f"https://{LEAD}/pscheduler/tasks/{uuid}"])
+    assert cluster.api(LEAD, "GET", f"/tasks/{uuid}?detail")[1]["detail"]["participant"] == 1
 
 
-def test_kin_perform_and_the_lead_merges_without_a_request(party: Party) -> None:
-    uuid = posted(party, idle(LEAD, OTHER))
+def test_kin_perform_and_the_lead_merges_without_a_request(cluster: Cluster) -> None:
+    uuid = posted(cluster, idle(LEAD, OTHER))
     (run,) = runs_at(LEAD, uuid)
 
     for host in (OTHER, LEAD):
@@ -115,12 +115,12 @@ def test_kin_perform_and_the_lead_merges_without_a_request(party: Party) -> None
     assert theirs.documents.result_merged is None
 
 
-def test_a_run_of_kin_goes_where_all_of_them_have_time(party: Party) -> None:
+def test_a_run_of_kin_goes_where_all_of_them_have_time(cluster: Cluster) -> None:
     start = format_timestamp(now() + seconds(60))
-    first = posted(party, stream(OTHER, THIRD, schedule={"start": start}), lead=OTHER)
+    first = posted(cluster, stream(OTHER, THIRD, schedule={"start": start}), lead=OTHER)
 
-    second = posted(party, stream(LEAD, OTHER, schedule={"start": start, "slip": "PT5M"}))
-    third = posted(party, stream(LEAD, OTHER, schedule={"start": start, "slip": "PT1S"}))
+    second = posted(cluster, stream(LEAD, OTHER, schedule={"start": start, "slip": "PT5M"}))
+    third = posted(cluster, stream(LEAD, OTHER, schedule={"start": start, "slip": "PT1S"}))
 
     assert runs_at(LEAD, second)[0].start == runs_at(OTHER, first)[0].end
     (refused,) = runs_at(LEAD, third)
@@ -129,12 +129,12 @@ def test_a_run_of_kin_goes_where_all_of_them_have_time(party: Party) -> None:
     assert runs_at(OTHER, third) == []
 
 
-def test_kin_are_never_booked_twice_by_several_at_once(party: Party) -> None:
+def test_kin_are_never_booked_twice_by_several_at_once(cluster: Cluster) -> None:
     start = format_timestamp(now() + seconds(60))
     pairs = [(LEAD, OTHER), (OTHER, THIRD), (THIRD, LEAD)] * 4
     threads = [
         threading.Thread(
-            target=posted, args=(party, stream(*pair, schedule={"start": start, "slip": "PT10M"}), pair[0])
+            target=posted, args=(cluster, stream(*pair, schedule={"start": start, "slip": "PT10M"}), pair[0])
         )
         for pair in pairs
     ]
@@ -149,14 +149,14 @@ def test_kin_are_never_booked_twice_by_several_at_once(party: Party) -> None:
         assert all(one.end <= other.start for one, other in itertools.pairwise(taken))
 
 
-def test_the_planner_fills_the_horizon_of_kin_and_cancelling_empties_it(party: Party) -> None:
-    uuid = posted(party, idle(LEAD, OTHER, schedule={"repeat": "PT10M"}))
+def test_the_planner_fills_the_horizon_of_kin_and_cancelling_empties_it(cluster: Cluster) -> None:
+    uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT10M"}))
 
     with addressed_by(LEAD):
         shard_planner.plan_task(uuid, now())
 
     assert len(runs_at(LEAD, uuid)) == len(runs_at(OTHER, uuid)) > 140
-    assert party.api(LEAD, "DELETE", f"/tasks/{uuid}")[0] == 200
+    assert cluster.api(LEAD, "DELETE", f"/tasks/{uuid}")[0] == 200
     with addressed_by(LEAD):
         shard_planner.plan_task(uuid, now())
     with addressed_by(OTHER):
@@ -168,10 +168,10 @@ def test_the_planner_fills_the_horizon_of_kin_and_cancelling_empties_it(party: P
         assert outbox_table.length() == 0
 
 
-def test_one_of_kin_that_has_cancelled_a_task_ends_it_for_all(party: Party) -> None:
-    uuid = posted(party, idle(LEAD, OTHER, schedule={"repeat": "PT2H"}))
+def test_one_of_kin_that_has_cancelled_a_task_ends_it_for_all(cluster: Cluster) -> None:
+    uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT2H"}))
     key = task_at(LEAD, uuid).participant_key
-    assert party.api(OTHER, "DELETE", f"/tasks/{uuid}?key={key}")[0] == 200
+    assert cluster.api(OTHER, "DELETE", f"/tasks/{uuid}?key={key}")[0] == 200
 
     with addressed_by(LEAD):
         shard_planner.plan_task(uuid, now() + dt.timedelta(hours=1))
@@ -181,22 +181,22 @@ def test_one_of_kin_that_has_cancelled_a_task_ends_it_for_all(party: Party) -> N
     assert OTHER in (task.plan_reason or "")
 
 
-def test_a_run_posted_by_hand_is_placed_at_all_kin(party: Party) -> None:
-    uuid = posted(party, stream(LEAD, OTHER, schedule={"start": "PT1H"}))
+def test_a_run_posted_by_hand_is_placed_at_all_kin(cluster: Cluster) -> None:
+    uuid = posted(cluster, stream(LEAD, OTHER, schedule={"start": "PT1H"}))
     start = format_timestamp(now() + seconds(600))
 
-    status, _ = party.api(LEAD, "POST", f"/tasks/{uuid}/runs", {"start-time": start})
-    taken, _ = party.api(LEAD, "POST", f"/tasks/{uuid}/runs", {"start-time": start})
+    status, _ = cluster.api(LEAD, "POST", f"/tasks/{uuid}/runs", {"start-time": start})
+    taken, _ = cluster.api(LEAD, "POST", f"/tasks/{uuid}/runs", {"start-time": start})
 
     assert (status, taken) == (200, 409)
     assert len(runs_at(LEAD, uuid)) == len(runs_at(OTHER, uuid)) == 2
 
 
-def test_a_run_too_long_for_one_transaction_is_refused(party: Party) -> None:
+def test_a_run_too_long_for_one_transaction_is_refused(cluster: Cluster) -> None:
     slow = dataclasses.replace(STREAMING, duration=lambda test, spec: seconds(13 * 3600))
     registry.tools()["streaming"] = slow  # type: ignore[index]
 
-    status, said = party.api(LEAD, "POST", "/tasks", stream(LEAD, OTHER))
+    status, said = cluster.api(LEAD, "POST", "/tasks", stream(LEAD, OTHER))
 
     assert status == 400
     assert "2 nodes here can have PT11H30M at most" in said

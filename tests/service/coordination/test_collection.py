@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
+from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
 from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import collection
@@ -25,14 +25,14 @@ class Saying:
         self.said = {host: list(answers) for host, answers in said.items()}
         self.asked: list[Call] = []
 
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         self.asked += calls
         return [self._next(call.host) for call in calls]
 
-    def _next(self, host: str) -> Reply | PeerTrouble:
+    def _next(self, host: str) -> Reply | PeerError:
         answers = self.said[host]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        return answer if isinstance(answer, PeerTrouble) else Reply(host, *answer)
+        return answer if isinstance(answer, PeerError) else Reply(host, *answer)
 
 
 def document(state: str, result: Any = None) -> tuple[int, str]:
@@ -94,7 +94,7 @@ def test_what_will_never_come_is_not_waited_for_and_named(answer: Any, why: str)
         found = collected()
 
     assert found.results == [OWN, None, 2]
-    assert why in found.troubles[0]
+    assert why in found.errors[0]
     assert len(net.asked) == 2
 
 
@@ -104,7 +104,7 @@ def test_the_wait_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         found = collected()
 
     assert found.results == [OWN, None, None]
-    assert found.troubles == [
+    assert found.errors == [
         "there: did not answer",
         "elsewhere has no result of its own; its run is running",
     ]

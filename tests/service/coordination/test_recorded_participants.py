@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import PeerTrouble
+from chalicelib.domain.errors import PeerError
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import format_timestamp
 from chalicelib.infrastructure import peer_http
@@ -20,7 +20,7 @@ from chalicelib.store import run_table
 from plugins import registry
 from plugins.sdk.base import wrapped
 from tests.builders import seconds
-from tests.party import Party, gathered
+from tests.cluster import Cluster, running_cluster
 from tests.service.coordination.test_several_participants import now, posted, runs_at, task_at
 from tests.service.machines import FakeMachine
 
@@ -82,7 +82,7 @@ class AsRecorded:
         self.heard: list[Call] = []
         self.start = ""
 
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         return [self._answer(call) for call in calls]
 
     def _answer(self, call: Call) -> Reply:
@@ -110,11 +110,11 @@ def test_a_reference_server_understands_this_node_as_its_lead(monkeypatch: pytes
     spec = {"dest": SECOND, "source": LEAD, "schema": 1}
     document = {"schedule": {"slip": "PT5M"}, "test": {"spec": spec, "type": "simplestream"}}
 
-    party = Party(LEAD)
+    cluster = Cluster(LEAD)
     with peer_http.use(second):
-        uuid = posted(party, document, lead=LEAD)
-        (run,) = runs_at(party, LEAD, uuid)
-        with party.acting(LEAD):
+        uuid = posted(cluster, document, lead=LEAD)
+        (run,) = runs_at(cluster, LEAD, uuid)
+        with cluster.acting(LEAD):
             runner.run(uuid, run.uuid, FakeMachine(run.start))
             ended = run_table.get(uuid, run.uuid)
 
@@ -136,16 +136,16 @@ def test_this_node_understands_a_reference_server_as_its_lead(test: str) -> None
     recorded = conversation(test)
     start = format_timestamp(now() + seconds(30))
 
-    with gathered(LEAD, SECOND) as party:
+    with running_cluster(LEAD, SECOND) as cluster:
         answers = []
         for one in recorded:
             body = moved(one, start)
-            status, value = party.api(SECOND, one.method, readdressed(one.target, start), body)
+            status, value = cluster.api(SECOND, one.method, readdressed(one.target, start), body)
             answers.append((status, value))
 
         uuid = recorded[2].target.split("?")[0].rpartition("/")[2]
-        task = task_at(party, SECOND, uuid)
-        runs_there = runs_at(party, SECOND, uuid)
+        task = task_at(cluster, SECOND, uuid)
+        runs_there = runs_at(cluster, SECOND, uuid)
 
     assert [status for status, _ in answers] == [one.status for one in recorded]
     api, tools, posting, task_document, root, runtimes, placed, shown, told, result = (v for _, v in answers)

@@ -75,7 +75,7 @@ def test_a_planner_that_died_is_followed_by_another() -> None:
 
 def test_what_there_is_no_time_for_keeps_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     task = stored(shard=1)
-    monkeypatch.setattr(shard_planner, "IN_ALL", 0.0)
+    monkeypatch.setattr(shard_planner, "SECONDS_PER_SHARD", 0.0)
 
     shard_planner.plan_shard(1, NOON)
 
@@ -84,11 +84,11 @@ def test_what_there_is_no_time_for_keeps_its_turn(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    sick, well = stored(shard=1), stored(shard=1)
+    unresponsive, well = stored(shard=1), stored(shard=1)
     place = shard_planner.place_next
 
     def place_or_break(task: Task, now: dt.datetime) -> Any:
-        if task.uuid == sick.uuid:
+        if task.uuid == unresponsive.uuid:
             raise ZeroDivisionError
         return place(task, now)
 
@@ -96,6 +96,6 @@ def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.Mon
 
     shard_planner.plan_shard(1, NOON)
 
-    assert (count(sick), count(well)) == (0, 2)
+    assert (count(unresponsive), count(well)) == (0, 2)
     assert task_table.due(1, NOON, 10) == []  # it is looked at again, but later
-    assert sick.uuid in task_table.due(1, NOON + 2 * shard_planner.BACK_OFF, 10)
+    assert unresponsive.uuid in task_table.due(1, NOON + 2 * shard_planner.BACK_OFF, 10)

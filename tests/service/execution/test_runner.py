@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.task import KEEP, Task
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.service.execution import reaper, runner
 from chalicelib.service.node import pause
 from chalicelib.service.scheduling import cancellation, dispatch_tick
@@ -176,9 +176,9 @@ def test_what_is_old_is_forgotten_runs_first() -> None:
     owner, run = placed(task())
     after(owner, run, at(0))
 
-    reaper.tick(at(3) + KEEP)
+    reaper.tick(at(3) + KEEP_AFTER_LAST_RUN)
     assert list(run_table.in_order(owner.uuid)) != []
-    reaper.tick(at(6) + KEEP)
+    reaper.tick(at(6) + KEEP_AFTER_LAST_RUN)
 
     assert list(run_table.in_order(owner.uuid)) == []
     assert list(task_table.every()) == []
@@ -188,7 +188,7 @@ def test_a_repeating_task_outlives_its_runs() -> None:
     owner, run = placed(task(schedule=Schedule(repeat=dt.timedelta(days=7))))
     after(owner, run, at(0))
 
-    reaper.tick(at(600) + KEEP)
+    reaper.tick(at(600) + KEEP_AFTER_LAST_RUN)
 
     assert list(run_table.in_order(owner.uuid)) == []
     assert task_table.get(owner.uuid).plan_at is not None

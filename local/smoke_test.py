@@ -41,8 +41,8 @@ class _Api:
     def ask(self, method: str, path: str, **more: Any) -> urllib3.BaseHTTPResponse:
         try:
             return self._http.request(method, f"{self._base}/{path}", **more)
-        except urllib3.exceptions.HTTPError as trouble:
-            raise NoResult(f"the API does not answer ({trouble})") from trouble
+        except urllib3.exceptions.HTTPError as error:
+            raise NoResult(f"the API does not answer ({error})") from error
 
     def wanted(self, method: str, path: str, **more: Any) -> urllib3.BaseHTTPResponse:
         """The answer where there is no use for any but 200."""

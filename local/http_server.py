@@ -35,7 +35,7 @@ def safe_for_threads(app: chalice.Chalice) -> chalice.Chalice:
     return app
 
 
-class Front:
+class HttpServer:
     """A server for the app, in a thread of its own.
 
     ``address`` and ``port`` as given, port 0 for any; ``certificate`` is a PEM file with key and chain.

@@ -14,7 +14,7 @@ import chalice
 import pytest
 
 from local import gateway, tls
-from local.front import LARGEST_REQUEST, Front
+from local.http_server import LARGEST_REQUEST, HttpServer
 
 TEXT = {"Content-Type": "text/plain"}
 
@@ -65,7 +65,7 @@ def make_app() -> chalice.Chalice:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    front = Front(make_app(), "127.0.0.1", 0)
+    front = HttpServer(make_app(), "127.0.0.1", 0)
     yield front.start()
     front.stop()
 
@@ -237,7 +237,7 @@ def test_requests_in_parallel_keep_apart(port: int) -> None:
 
 
 def test_tls_is_served_with_a_certificate_clients_can_check(tmp_path: Any) -> None:
-    front = Front(make_app(), "127.0.0.1", 0, tls.certificate(tmp_path, "127.0.0.1"))
+    front = HttpServer(make_app(), "127.0.0.1", 0, tls.certificate(tmp_path, "127.0.0.1"))
     port = front.start()
     try:
         trust = ssl.create_default_context(cafile=tmp_path / "authority.pem")

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
+from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
 from chalicelib.infrastructure import peer_http, queues
 from chalicelib.infrastructure.aws import client
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import peer_messages as ticks
 from chalicelib.settings import Identity, acting_as, handling, settings
 from local import gateway
-from local.front import safe_for_threads
+from local.http_server import safe_for_threads
 
 LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 """The nodes of most parties."""
 
-Fault = Callable[[Call], Reply | PeerTrouble | None]
+Fault = Callable[[Call], Reply | PeerError | None]
 """What happens to a call instead of being answered; None where it is answered as usual."""
 
 
@@ -33,7 +33,7 @@ class Heard:
     status: int
 
 
-class Party:
+class Cluster:
     """Nodes by the hosts they are; the keys of each begin with its host. Calls are made one by one."""
 
     def __init__(self, *hosts: str):
@@ -49,10 +49,10 @@ class Party:
         """Be one of the nodes."""
         return acting_as(Identity(host, host))
 
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         return [self._one(call) for call in calls]
 
-    def _one(self, call: Call) -> Reply | PeerTrouble:
+    def _one(self, call: Call) -> Reply | PeerError:
         for fault in self.faults:
             instead = fault(call)
             if instead is not None:
@@ -106,11 +106,11 @@ def _anonymous(part: str) -> str:
 
 
 @contextmanager
-def gathered(*hosts: str) -> Iterator[Party]:
+def running_cluster(*hosts: str) -> Iterator[Cluster]:
     """A party whose network is the one in use."""
-    party = Party(*hosts)
-    with peer_http.use(party):
-        yield party
+    cluster = Cluster(*hosts)
+    with peer_http.use(cluster):
+        yield cluster
 
 
 def silent(host: str) -> Fault:

@@ -79,7 +79,7 @@ class Proxy:
             each.close()
 
 
-def sick() -> list[dict[str, Any]]:
+def unresponsive() -> list[dict[str, Any]]:
     """Rows: how long tasks of the healthy take to be planned, while the fifth is well and while it is not."""
     port = free_port()
     variables = peering(port)
