@@ -23,10 +23,9 @@ _HERE = pathlib.Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_network() -> Iterator[None]:
-    block_network.put_up()
-    yield
-    block_network.take_down()
+def _no_lookups() -> Iterator[None]:
+    with block_network.no_lookups():
+        yield
 
 
 @pytest.fixture

@@ -25,17 +25,16 @@ def serving() -> Iterator[str]:
         engine, _ = ministack.start(python, pathlib.Path(folder))
         environment.set_environment(engine.endpoint)
         environment.create_everything()
-        front = _front()
-        block_network.put_up()
+        server = _server()
         try:
-            yield f"http://127.0.0.1:{front.start()}/pscheduler"
+            with block_network.only_loopback():
+                yield f"http://127.0.0.1:{server.start()}/pscheduler"
         finally:
-            front.stop()
-            block_network.take_down()
+            server.stop()
             engine.stop()
 
 
-def _front() -> Any:
+def _server() -> Any:
     # Imported here: the app reads the environment.
     from app import app
     from local.http_server import HttpServer

@@ -1,21 +1,13 @@
 """The addresses of this machine."""
 
-import array
 import functools
 import ipaddress
-import pathlib
-import socket
-import struct
 import time
+
+import ifaddr
 
 KEPT_FOR = 60
 """Seconds after which the addresses are read again."""
-
-_SIOCGIFCONF = 0x8912  # all IPv4 addresses of all interfaces, see netdevice(7)
-_REQUEST = struct.Struct("iP")  # struct ifconf: bytes of room, and where it is
-_ENTRY, _ADDRESS = 40, slice(20, 24)  # struct ifreq with 64-bit pointers, and the address in it
-_IPV6_TABLE = pathlib.Path("/proc/net/if_inet6")
-
 
 LOOPBACK = ("127.0.0.1", "::1")
 """The others of 127.0.0.0/8 are not this machine's in pScheduler's eyes: no interface has them."""
@@ -52,26 +44,5 @@ def own_addresses() -> frozenset[str]:
 
 @functools.lru_cache(maxsize=1)
 def _read(period: int) -> frozenset[str]:
-    return frozenset(_ipv4() | _ipv6())
-
-
-def _ipv4() -> set[str]:
-    try:
-        import fcntl
-
-        room = array.array("B", bytes(_ENTRY * 256))
-        where, size = room.buffer_info()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            answer = fcntl.ioctl(probe, _SIOCGIFCONF, _REQUEST.pack(size, where))
-    except (ImportError, OSError):
-        return set()  # no Linux
-    used = _REQUEST.unpack(answer)[0]
-    return {socket.inet_ntoa(bytes(room[at : at + _ENTRY][_ADDRESS])) for at in range(0, used, _ENTRY)}
-
-
-def _ipv6() -> set[str]:
-    try:
-        lines = _IPV6_TABLE.read_text().splitlines()
-    except OSError:
-        return set()  # no Linux, or no IPv6
-    return {str(ipaddress.IPv6Address(int(line.split()[0], 16))) for line in lines}
+    found = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips]
+    return frozenset(each if isinstance(each, str) else each[0] for each in found)

@@ -8,7 +8,7 @@ from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import Argument, integer, moment, operation, word
 from chalicelib.api.pages.single_run import href as run_href
 from chalicelib.api.pages.single_task import href as task_href
-from chalicelib.domain import chart
+from chalicelib.domain import chart, chart_svg
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
@@ -16,7 +16,7 @@ from chalicelib.domain.run_states import FINAL, State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import EPOCH, SECOND, format_timestamp, truncate
-from chalicelib.service.node import chart_drawing
+from chalicelib.infrastructure.svg_to_png import png
 from chalicelib.settings import settings
 from chalicelib.store import run_counts, run_table, task_table
 from plugins import registry
@@ -104,9 +104,8 @@ def _charted(drawn: chart.Chart, form: str) -> Answer:
         return Answer(chart.data(drawn), TEXT_TYPE)
     if form == "script":
         return Answer(chart.script(drawn), TEXT_TYPE)
-    if form == "svg":
-        return Answer(chart_drawing.svg(drawn), "image/svg+xml")
-    return Answer(chart_drawing.png(drawn), "image/png")
+    svg = chart_svg.svg(drawn)
+    return Answer(svg, "image/svg+xml") if form == "svg" else Answer(png(svg), "image/png")
 
 
 def _shown(request: Request, task: Task, run: Run) -> dict[str, JSON]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import importlib.util
 import sys
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC, format_timestamp
+from chalicelib.infrastructure.svg_to_png import png
 from chalicelib.service.node import pause
 from chalicelib.store import delivery_table
 from chalicelib.store.transactions.booking import Booking, commit
@@ -179,7 +179,6 @@ def test_data_and_script_are_text(api: Api) -> None:
 
 
 def test_pictures_are_drawn(api: Api) -> None:
-    pytest.importorskip("matplotlib")
     stored((State.PENDING, 10, 20))
 
     assert api.ask("GET", "/schedule?format=png")[0] == 200
@@ -188,12 +187,20 @@ def test_pictures_are_drawn(api: Api) -> None:
     assert api.headers["Content-Type"] == "image/svg+xml"
 
 
-def test_without_a_drawing_library_there_is_svg_and_no_png(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+def test_without_the_renderer_there_is_svg_and_no_png(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
 
     assert api.get("/schedule?format=svg").startswith("<svg")
-    assert "svg it does" in api.get("/schedule?format=png", 501)
+    assert "ask for svg" in api.get("/schedule?format=png", 501)
+
+
+def test_a_picture_has_its_words_on_a_machine_without_fonts() -> None:
+    head = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30" font-family="sans-serif">'
+
+    with_words = png(f'{head}<text x="5" y="20">Exclusive</text></svg>')
+    without = png(f"{head}</svg>")
+
+    assert len(with_words) > 2 * len(without)
 
 
 # --- the monitor ------------------------------------------------------------------------------------
