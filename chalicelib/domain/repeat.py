@@ -118,7 +118,10 @@ def check(schedule: Schedule, now: dt.datetime) -> None:
     if schedule.repeat is not None and schedule.repeat < SECOND:
         raise Invalid("/schedule/repeat: must be at least one second")
     if schedule.cron:
-        next_cron(schedule.cron, now)
+        try:
+            next_cron(schedule.cron, now)
+        except Invalid as error:
+            raise Invalid(f"/schedule/repeat-cron: {error.message}") from error
     for name, moment in (("start", schedule.start), ("until", schedule.until)):
         if moment is not None and moment > LATEST:
             raise Invalid(f"/schedule/{name}: is after the year {LATEST.year}")

@@ -30,11 +30,6 @@ class State(str, enum.Enum):
         """Nothing more will be measured. ``cleanup`` counts: only the merge is left."""
         return self not in WAITING
 
-    @property
-    def truncates(self) -> bool:
-        """Entering it gives back the time the run has not used."""
-        return self in (State.FINISHED, State.FAILED)
-
 
 WAITING = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
 FINAL = tuple(state for state in State if state.is_finished and state is not State.CLEANUP)

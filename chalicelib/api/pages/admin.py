@@ -13,14 +13,14 @@ from chalicelib.service.node import debug
 LOG = logging.getLogger(__name__)
 
 
-@operation("Upkeep", answer=BOOLEAN, errors=[403])
+@operation("Administration", answer=BOOLEAN, errors=[403])
 def get_debug(request: Request) -> Answer:
     """Whether the node logs all it can. For the machine itself."""
     _require_loopback(request)
     return as_json(request, debug.is_on())
 
 
-@operation("Upkeep", arguments=[flag("state", "On, or off")], errors=[403])
+@operation("Administration", arguments=[flag("state", "On, or off")], errors=[403])
 def put_debug(request: Request) -> Answer:
     """Make the node log all it can, or stop that. For the machine itself.
 
@@ -38,7 +38,7 @@ def _require_loopback(request: Request) -> None:
         raise Forbidden("This is for the machine itself, over its loopback address")
 
 
-@operation("Upkeep", answers={405: "To anybody but the machine itself"})
+@operation("Administration", answers={405: "To anybody but the machine itself"})
 def exception(request: Request) -> Answer:
     """Log a traceback on purpose, to see that it arrives. For the machine itself."""
     if not is_loopback(request.caller):

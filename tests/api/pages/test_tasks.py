@@ -45,7 +45,7 @@ def test_detail_says_how_far_it_has_come(api: Api) -> None:
         ({"schedule": {"until": "2001-01-01T00:00:00Z"}}, "/schedule/until: is in the past"),
         ({"schedule": {"start": "PT2H", "until": "PT1H"}}, "/schedule/until: is not after"),
         ({"schedule": {"repeat": "PT0S"}}, "/schedule/repeat"),
-        ({"schedule": {"schema": 2, "repeat-cron": "0 0 31 2 *"}}, "names no time"),
+        ({"schedule": {"schema": 2, "repeat-cron": "0 0 31 2 *"}}, "/schedule/repeat-cron: "),
         ({"schedule": {"schema": 2, "repeat-cron": "nonsense"}}, "/schedule/repeat-cron"),
         ({"schedule": {"max-runs": 0}}, "/schedule/max-runs"),
         ({"schedule": {"start": "soon"}}, "/schedule/start"),
