@@ -46,7 +46,7 @@ plugin-check: setup
 
 soak: setup
 	echo "Any input to plugins, ten thousand times each ..."
-	HYPOTHESIS_PROFILE=thorough $(VENV)/python -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py tests/api/test_any_task.py
+	HYPOTHESIS_PROFILE=thorough $(VENV)/python -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py tests/api/pages/test_any_task.py
 	echo "Histories of many nodes in trouble, judged ..."
 	HISTORY_SOAK=1 HISTORY_SEEDS=100 $(VENV)/python -m pytest -q -n $(WORKERS) tests/acceptance/test_history.py
 	HISTORY_SEEDS=1 HISTORY_NODES=20 HISTORY_TASKS=200 $(VENV)/python -m pytest -q tests/acceptance/test_history.py -k whatever

@@ -19,8 +19,8 @@ from bench import capacity, imports, planning
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
-from bench.sick import sick
 from bench.together import together
+from bench.unresponsive import unresponsive
 from local import environment
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {"start": "PT2H"}}
@@ -106,7 +106,7 @@ def _together(_: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _sick(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Five nodes, one of them sick now and then ...")
-    rows = sick()
+    rows = unresponsive()
     show("Beside a participant that accepts connections and never answers", rows)
     return rows
 
@@ -151,7 +151,7 @@ def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
     from chalice.test import Client
 
     from app import app
-    from chalicelib.store import tasks
+    from chalicelib.store import task_table
 
     with Client(app) as client:
         href = client.http.post("/tasks", body=json.dumps(IDLE).encode()).json_body
@@ -165,7 +165,7 @@ def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
             "POST /tasks": ("POST", "/tasks", IDLE),
             "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive()),
         }
-        model = tasks.get(path.rsplit("/", 1)[-1])
+        model = task_table.get(path.rsplit("/", 1)[-1])
         capacity.fill(model, FEW, say)
         few = capacity.costs(client, calls)
         capacity.fill(model, many - FEW, say)

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.client
 
 from chalicelib.domain.run import Run
-from chalicelib.domain.runstate import State
+from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
 
@@ -72,18 +72,18 @@ def costs(client: Any, calls: dict[str, tuple[str, str, Any]]) -> dict[str, Cost
 
 def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
     """Store so many tasks more, each with a run that is over, like a model."""
-    from chalicelib.store import runs, tasks
-    from chalicelib.store.tables import RunItem, TaskItem
+    from chalicelib.store import run_table, task_table
+    from chalicelib.store.models import RunItem, TaskItem
 
     progress(f"Storing {count} tasks and runs ...")
     now = dt.datetime.now(UTC)
     some = [model.evolve(uuid=str(uuid.uuid4()), added=now, plan_at=None) for _ in range(count)]
     with TaskItem.batch_write() as batch:
         for task in some:
-            batch.save(tasks.to_item(task, now))
+            batch.save(task_table.to_item(task, now))
     with RunItem.batch_write() as batch:
         for task in some:
-            batch.save(runs.to_item(_run(task, now)))
+            batch.save(run_table.to_item(_run(task, now)))
 
 
 def _run(task: Task, now: dt.datetime) -> Run:

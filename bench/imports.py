@@ -17,9 +17,9 @@ RUNS = 7
 SHARE = """
 import importlib, pkgutil, time
 import chalice, pynamodb.models
-import chalicelib.domain, chalicelib.outside, chalicelib.store
-for package in (chalicelib.domain, chalicelib.outside, chalicelib.store):
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+import chalicelib.domain, chalicelib.infrastructure, chalicelib.store
+for package in (chalicelib.domain, chalicelib.infrastructure, chalicelib.store):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 begun = time.process_time()
 import plugins.registry

@@ -21,7 +21,7 @@ APART = 7
 
 _PLANNER = """
 import datetime as dt, sys
-from chalicelib.ticks.plan import plan_shard
+from chalicelib.service.coordination.shard_planner import plan_shard
 shards = [int(shard) for shard in sys.argv[1].split(",")]
 sys.stdin.read()
 while sum(plan_shard(shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
@@ -38,7 +38,7 @@ def _planned(endpoint: str, tasks: int, planners: int) -> dict[str, Any]:
     prefix = f"bench-{uuid.uuid4().hex[:8]}"
     _use(endpoint, prefix)
     _store(tasks)
-    from chalicelib.store.tasks import PLAN_SHARDS
+    from chalicelib.store.task_table import PLAN_SHARDS
 
     shards = [str(shard) for shard in range(PLAN_SHARDS)]
     with contextlib.ExitStack() as running:
@@ -63,9 +63,9 @@ def _planner(shards: list[str]) -> "subprocess.Popen[bytes]":
 
 
 def _use(endpoint: str, prefix: str) -> None:
-    from chalicelib.outside.queues import forget_urls
+    from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.settings import forget_settings
-    from chalicelib.store.tables import rebind
+    from chalicelib.store.models import rebind
 
     environment.set_environment(endpoint)
     os.environ["PSCHEDULER_PREFIX"] = prefix
@@ -77,7 +77,7 @@ def _use(endpoint: str, prefix: str) -> None:
 
 def _store(count: int) -> None:
     """Store tasks as if just posted, the planner having all their runs still to place."""
-    from chalicelib.store.booking import Booking, commit
+    from chalicelib.store.transactions.booking import Booking, commit
 
     now = dt.datetime.now(dt.timezone.utc)
     for number in range(count):
@@ -86,8 +86,8 @@ def _store(count: int) -> None:
 
 
 def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S") -> Any:
-    from chalicelib.service import tasking
-    from chalicelib.service.peering import Budget
+    from chalicelib.service.peers.client import Deadline
+    from chalicelib.service.tasks import create
 
     document = {
         "schema": 1,
@@ -95,14 +95,14 @@ def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S"
         "schedule": {"start": start, "repeat": repeat, "slip": "PT5M"},
     }
     hints = {"requester": "127.0.0.1", "server": "127.0.0.1"}
-    return tasking.prepare(document, hints, now, Budget(1.0))
+    return create.prepare(document, hints, now, Deadline(1.0))
 
 
 def _placed() -> int:
-    from chalicelib.store import tasks
+    from chalicelib.store import task_table
 
-    known = [task.uuid for task in tasks.every()]
-    found = [tasks.get_many(known[first : first + 100]) for first in range(0, len(known), 100)]
+    known = [task.uuid for task in task_table.every()]
+    found = [task_table.get_many(known[first : first + 100]) for first in range(0, len(known), 100)]
     return sum(task.progress.runs for some in found for task in some.values())
 
 
@@ -113,14 +113,14 @@ def run_costs(endpoint: str) -> list[dict[str, Any]]:
 
 
 def _cost(name: str, test: str, repeat: str) -> dict[str, Any]:
-    from chalicelib.store import tasks
-    from chalicelib.store.booking import Booking, commit
-    from chalicelib.ticks import plan
+    from chalicelib.service.coordination import shard_planner
+    from chalicelib.store import task_table
+    from chalicelib.store.transactions.booking import Booking, commit
 
     now = dt.datetime.now(dt.timezone.utc)
     task = _task(test, now, repeat).replanned(now)
     commit(Booking(None, task, ()), now)
     with capacity.counted() as cost:
-        plan.plan_task(task.uuid, now)
-    runs = tasks.get(task.uuid).progress.runs
+        shard_planner.plan_task(task.uuid, now)
+    runs = task_table.get(task.uuid).progress.runs
     return {"class": name, "runs": runs, "calls a run": cost.calls / runs, "units a run": cost.units / runs}

@@ -24,15 +24,15 @@ ENVIRONMENTS = {
 _STAMP = "made-from"
 
 
-class Trouble(Exception):
+class SetupError(Exception):
     """An environment cannot be made; the message is one line."""
 
 
 def main() -> int:
     try:
         bring_up_to_date(FOLDER / ".local")
-    except Trouble as trouble:
-        print(trouble, flush=True)
+    except SetupError as error:
+        print(error, flush=True)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted: the next start begins again.", flush=True)
@@ -54,12 +54,12 @@ def bring_up_to_date(folder: pathlib.Path) -> list[str]:
 def check_python() -> None:
     """The prerequisites, one after the other."""
     if sys.version_info < (3, 10):  # noqa: UP036 - whoever runs this may not have read the README
-        raise Trouble(
+        raise SetupError(
             f"Python 3.10 or later is needed; this is {sys.version.split()[0]}: use make PYTHON=..."
         )
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
-            raise Trouble(
+            raise SetupError(
                 f"Python's module {module} is missing: install it (Debian: apt install python3-venv)"
             )
 
@@ -91,9 +91,9 @@ def _make_all(folder: pathlib.Path, names: list[str]) -> None:
         maker.start()
     while any(maker.is_alive() for maker in makers):
         time.sleep(0.1)
-    failed = [maker.trouble for maker in makers if maker.trouble]
+    failed = [maker.error for maker in makers if maker.error]
     if failed:
-        raise Trouble(failed[0])
+        raise SetupError(failed[0])
 
 
 class _Maker(threading.Thread):
@@ -104,7 +104,7 @@ class _Maker(threading.Thread):
         self._name = name
         self._environment = folder / name
         self._log = folder / f"{name}.log"
-        self.trouble = ""
+        self.error = ""
 
     def run(self) -> None:
         began = time.monotonic()
@@ -117,8 +117,8 @@ class _Maker(threading.Thread):
             pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
             self._do("installing packages", [*pip, "-r", requirements])
             (self._environment / _STAMP).write_text(fingerprint(self._name))
-        except (Trouble, OSError) as trouble:
-            self.trouble = str(trouble)
+        except (SetupError, OSError) as error:
+            self.error = str(error)
             return
         print(f"  .local/{self._name}: done in {time.monotonic() - began:.0f} s", flush=True)
 
@@ -131,7 +131,7 @@ class _Maker(threading.Thread):
         with self._log.open("a") as log, process.stdout as lines:
             self._follow(lines, log)
         if process.wait() != 0:
-            raise Trouble(f"{what.capitalize()} for .local/{self._name} failed: {self._reason()}")
+            raise SetupError(f"{what.capitalize()} for .local/{self._name} failed: {self._reason()}")
 
     def _follow(self, lines: IO[str], log: IO[str]) -> None:
         count, said = 0, time.monotonic()

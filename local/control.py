@@ -38,19 +38,19 @@ def main(words: Sequence[str] | None = None) -> int:
 def done(given: argparse.Namespace) -> str:
     """Do what was asked for; what to print of it. Raises Invalid for a duration that is none."""
     from chalicelib.domain.times import UTC, parse_duration
-    from chalicelib.service import debugging, pausing
+    from chalicelib.service.node import debug, pause
 
     if given.action == "debug":
-        debugging.switch(given.switch == "on")
+        debug.switch(given.switch == "on")
         return f"Debugging is {given.switch}\n"
     if given.action == "resume":
-        pausing.resume()
+        pause.resume()
         return "Runs are started again\n"
     if given.duration is None:
-        pausing.pause(None)
+        pause.pause(None)
         return "No runs are started until resumed\n"
     until = dt.datetime.now(UTC) + parse_duration(given.duration)
-    pausing.pause(until)
+    pause.pause(until)
     return f"No runs are started until {until.isoformat(timespec='seconds')}\n"
 
 

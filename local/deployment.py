@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chalicelib.outside.queues import QUEUES, Queue
-from chalicelib.store.tables import TABLES, TIME_TO_LIVE
+from chalicelib.infrastructure.queues import QUEUES, Queue
+from chalicelib.store.models import TABLES, TIME_TO_LIVE
 
 HERE = Path(__file__).resolve().parent.parent / ".chalice"
 RESOURCES, POLICY = HERE / "resources.json", HERE / "policy.json"
@@ -23,7 +23,7 @@ FUNCTIONS = ("APIHandler", "Plan", "Dispatch", "Reap", "Archive", "PlanTask", "A
 _NOTHING_PUBLIC = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 ATTEMPTS = 5
-"""How often a queue hands out a message that fails before it is put aside."""
+"""How often a queue hands out a message that fails before it is given up to the dead-letter queue."""
 
 
 def resources() -> dict[str, Any]:
@@ -31,9 +31,9 @@ def resources() -> dict[str, Any]:
     own = {
         **{_table_name(definition): _table(definition) for definition in _definitions()},
         **{_queue_name(queue): _queue(queue) for queue in QUEUES},
-        "AsideQueue": {
+        "DeadLetterQueue": {
             "Type": "AWS::SQS::Queue",
-            "Properties": {"QueueName": f"{_prefix()}-aside", "MessageRetentionPeriod": 1209600},
+            "Properties": {"QueueName": f"{_prefix()}-dead-letters", "MessageRetentionPeriod": 1209600},
         },
         "ResultsBucket": {
             "Type": "AWS::S3::Bucket",
@@ -100,7 +100,7 @@ def _queue(queue: Queue) -> dict[str, Any]:
             "QueueName": queue.full_name,
             "VisibilityTimeout": queue.visibility,
             "RedrivePolicy": {
-                "deadLetterTargetArn": {"Fn::GetAtt": ["AsideQueue", "Arn"]},
+                "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
                 "maxReceiveCount": ATTEMPTS,
             },
         },

@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 TICKS = ("plan", "dispatch", "reap", "archive")
 """The scheduled handlers. AWS calls them every minute; here it is every PERIOD seconds."""
 PERIOD = 15.0
-AT_ONCE = {"runs": 256, "peers": 64}
+WORKERS = {"runs": 256, "peers": 64}
 """Messages of a queue handled at a time, where it is not eight."""
 _LONG_POLL = 1  # seconds; moto looks no more often than this, and a stop waits no longer
 _LONGEST_BACK_OFF = 10.0
@@ -31,7 +31,7 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class Queue(Protocol):
-    """What is read of a queue: see chalicelib.outside.queues."""
+    """What is read of a queue: see chalicelib.infrastructure.queues."""
 
     @property
     def name(self) -> str: ...
@@ -136,7 +136,7 @@ class Poller:
         self._url = url
         self._sqs = sqs
         self._stopping = stopping
-        self._workers = AT_ONCE.get(queue.name, 8)
+        self._workers = WORKERS.get(queue.name, 8)
         self._idle = threading.Semaphore(self._workers)
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix=f"work-{queue.name}")
         self._under_way: dict[str, str] = {}  # message id -> receipt handle
@@ -150,8 +150,8 @@ class Poller:
             try:
                 messages = self._receive(idle) if idle else []
                 back_off = 0.1
-            except Exception as trouble:  # whatever botocore raises: only stopping ends a poller
-                _LOG.warning("Queue %s: %s; trying again.", self.queue.name, trouble)
+            except Exception as error:  # whatever botocore raises: only stopping ends a poller
+                _LOG.warning("Queue %s: %s; trying again.", self.queue.name, error)
                 messages = []
                 self._stopping.wait(back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
@@ -172,8 +172,8 @@ class Poller:
                 self._sqs.change_message_visibility(
                     QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0
                 )
-            except Exception as trouble:  # it comes back by itself, later
-                _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, trouble)
+            except Exception as error:  # it comes back by itself, later
+                _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, error)
 
     def _take_idle(self) -> int:
         """Reserve workers for up to ten messages; 0 when none came free within half a second."""

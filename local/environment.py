@@ -38,9 +38,9 @@ def trust(authority: pathlib.Path, serves_tls: bool) -> None:
 
 def create_everything() -> None:
     """Make the tables, the queues and the bucket that are not there yet."""
-    from chalicelib.outside.blobs import create_bucket
-    from chalicelib.outside.queues import create_queues
-    from chalicelib.store.tables import create_tables
+    from chalicelib.infrastructure.blobs import create_bucket
+    from chalicelib.infrastructure.queues import create_queues
+    from chalicelib.store.models import create_tables
 
     create_tables()
     create_queues()

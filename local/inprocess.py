@@ -34,8 +34,8 @@ def start(app: Any) -> None:
 
 def drive(app: Any, period: float = drivers.PERIOD) -> drivers.Drivers:
     """Start the clocks and queues of an app against the AWS of the environment."""
-    from chalicelib.outside.aws import client
-    from chalicelib.outside.queues import QUEUES, queue_url
+    from chalicelib.infrastructure.aws import client
+    from chalicelib.infrastructure.queues import QUEUES, queue_url
 
     started = drivers.Drivers(app.handler_map, QUEUES, queue_url, client("sqs"), period)
     started.start()

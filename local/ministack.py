@@ -111,8 +111,8 @@ def _launch(python: str, folder: pathlib.Path, port: int) -> MiniStack:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is the node's to handle, not its own
             )
-    except OSError as trouble:
-        raise MiniStackTrouble(f"MiniStack cannot be run with {python}: {trouble.strerror}") from trouble
+    except OSError as error:
+        raise MiniStackTrouble(f"MiniStack cannot be run with {python}: {error.strerror}") from error
     ministack = MiniStack(port, process.pid, mark)
     # Recorded before it answers: a node killed right now leaves a MiniStack the next one finds.
     record = folder / "ministack.json.new"

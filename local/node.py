@@ -59,8 +59,8 @@ def main() -> int:
     try:
         with contextlib.ExitStack() as started:
             node(given, started, stopping)
-    except (CannotStart, ministack.MiniStackTrouble) as trouble:
-        say(str(trouble))
+    except (CannotStart, ministack.MiniStackTrouble) as error:
+        say(str(error))
         return 1
     say("Stopped.")
     return 0
@@ -111,18 +111,18 @@ def check_port(address: str, port: int) -> None:
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)
-    except OSError as trouble:
+    except OSError as error:
         raise CannotStart(
-            f"Cannot serve on {address} port {port} ({trouble.strerror}): choose with PORT= or ADDRESS="
-        ) from trouble
-    except OverflowError as trouble:
-        raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from trouble
+            f"Cannot serve on {address} port {port} ({error.strerror}): choose with PORT= or ADDRESS="
+        ) from error
+    except OverflowError as error:
+        raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from error
 
 
 def check_egress() -> None:
     """Raise CannotStart for a setting of outgoing connections that cannot be read."""
     from chalicelib.domain.errors import Invalid
-    from chalicelib.outside.egress import rules
+    from chalicelib.infrastructure.egress import rules
 
     try:
         rules()
@@ -132,7 +132,7 @@ def check_egress() -> None:
 
 def check_tables(state: pathlib.Path) -> None:
     """Raise CannotStart where the tables are those of another version, which could not be read."""
-    from chalicelib.store.tables import outdated
+    from chalicelib.store.models import outdated
 
     names = outdated()
     if names:
@@ -148,17 +148,15 @@ def locked(state: pathlib.Path) -> Iterator[IO[str]]:
     try:
         state.mkdir(parents=True, exist_ok=True)
         lock = (state / "lock").open("a")
-    except OSError as trouble:
+    except OSError as error:
         raise CannotStart(
-            f"Cannot use the folder {state} ({trouble.strerror}): choose another with STATE="
-        ) from trouble
+            f"Cannot use the folder {state} ({error.strerror}): choose another with STATE="
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as trouble:
-            raise CannotStart(
-                f"Another node is using {state}: choose another folder with STATE="
-            ) from trouble
+        except OSError as error:
+            raise CannotStart(f"Another node is using {state}: choose another folder with STATE=") from error
         yield lock
 
 
@@ -205,7 +203,7 @@ def load_app() -> Any:
 
 @contextlib.contextmanager
 def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
-    from local.front import Front
+    from local.http_server import HttpServer
 
     certificate = None
     if given.tls:
@@ -213,11 +211,11 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
 
         certificate = tls.certificate(given.state, given.address, AUTHORITY)
         say(f"  clients may trust {given.state / 'authority.pem'}")
-    server = Front(app, given.address, given.port, certificate)
+    server = HttpServer(app, given.address, given.port, certificate)
     try:
         server.start()
-    except OSError as trouble:
-        raise CannotStart(f"Cannot serve on {given.address} port {given.port} ({trouble})") from trouble
+    except OSError as error:
+        raise CannotStart(f"Cannot serve on {given.address} port {given.port} ({error})") from error
     try:
         yield
     finally:
@@ -244,15 +242,15 @@ def first_measurement(given: argparse.Namespace, stopping: threading.Event) -> N
 
 
 def _first_measurement(given: argparse.Namespace) -> None:
-    from local import first
+    from local import smoke_test
 
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     here = argparse.Namespace(**{**vars(given), "address": anywhere.get(given.address, given.address)})
     authority = str(given.state / "authority.pem") if given.tls else None
     try:
-        result = first.measure(base(here), authority, say)
-    except first.NoResult as trouble:
-        say(f"No first measurement: {trouble}")
+        result = smoke_test.measure(base(here), authority, say)
+    except smoke_test.NoResult as error:
+        say(f"No first measurement: {error}")
     else:
         say(f"\n{result}\n")
 

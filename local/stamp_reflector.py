@@ -18,10 +18,10 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from chalicelib.outside.machine import Machine
-from plugins.tools import _stamp_packets, _stamp_sockets
-from plugins.tools._packet_records import from_unix
-from plugins.tools.stamp import estimate_of
+from chalicelib.infrastructure.machine import Machine
+from plugins.tools.one_way import stamp_packets, stamp_sockets
+from plugins.tools.one_way.packet_records import from_unix
+from plugins.tools.one_way.stamp import estimate_of
 
 PATIENCE = 0.2
 """Seconds after which it looks whether it is to stop."""
@@ -33,10 +33,10 @@ class Reflector:
     Port 0 is any that is free; ``port`` is which. Raises OSError where it cannot listen.
     """
 
-    def __init__(self, address: str = "127.0.0.1", port: int = _stamp_packets.PORT):
+    def __init__(self, address: str = "127.0.0.1", port: int = stamp_packets.PORT):
         self._stop = threading.Event()
         self._machine = Machine()
-        self._end = _stamp_sockets.open_socket(ipaddress.ip_address(address).version)
+        self._end = stamp_sockets.open_socket(ipaddress.ip_address(address).version)
         try:
             self._end.bind((address, port))
         except (OSError, OverflowError):  # the latter: there is no such port
@@ -50,12 +50,12 @@ class Reflector:
         """Answer until told to stop. What cannot be answered is not: measuring that is the sender's part."""
         while not self._stop.is_set():
             with contextlib.suppress(OSError):  # TimeoutError among them
-                self._answer(_stamp_sockets.receive(self._end))
+                self._answer(stamp_sockets.receive(self._end))
 
-    def _answer(self, datagram: _stamp_sockets.Datagram) -> None:
+    def _answer(self, datagram: stamp_sockets.Datagram) -> None:
         estimate = estimate_of(self._machine.clock_state())
         now = from_unix(time.time_ns())
-        reply = _stamp_packets.reflect(datagram.payload, datagram.received, now, estimate, datagram.ttl)
+        reply = stamp_packets.reflect(datagram.payload, datagram.received, now, estimate, datagram.ttl)
         if reply is not None:
             self._end.sendto(reply, datagram.sender)
 
@@ -66,7 +66,7 @@ class Reflector:
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        trouble: BaseException | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
@@ -79,13 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="stamp_reflector", description="Reflect STAMP packets (RFC 8762)")
     parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=_stamp_packets.PORT, help="UDP port (default: %(default)s)"
+        "--port", type=int, default=stamp_packets.PORT, help="UDP port (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     try:
         reflector = Reflector(options.address, options.port)
-    except (OSError, OverflowError, ValueError) as trouble:
-        print(f"Cannot listen at {options.address} port {options.port}: {trouble}", file=sys.stderr)
+    except (OSError, OverflowError, ValueError) as error:
+        print(f"Cannot listen at {options.address} port {options.port}: {error}", file=sys.stderr)
         return 1
     print(f"Reflecting STAMP packets at {options.address} port {reflector.port} - Ctrl-C stops", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell has what it starts with & ignore the first

@@ -43,7 +43,7 @@ def report(given: argparse.Namespace, work: Callable[[argparse.Namespace], str])
     try:
         with tables_of(given.state):
             print(work(given), end="")
-    except (node.CannotStart, ministack.MiniStackTrouble, PSchedulerError) as trouble:
-        print(trouble, file=sys.stderr)
+    except (node.CannotStart, ministack.MiniStackTrouble, PSchedulerError) as error:
+        print(error, file=sys.stderr)
         return 1
     return 0

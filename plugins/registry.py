@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from plugins.archivers import bitbucket, failer, postgresql, rabbitmq, snmptrap, syslog, tcp, udp
 from plugins.archivers import http as http_archiver
-from plugins.base import Archiver, Context, Plugin, Test, Tool
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
+from plugins.sdk.base import Archiver, Context, Plugin, Test, Tool
 from plugins.tests import (
     clock,
     dhcp,
@@ -41,47 +41,16 @@ from plugins.tests import (
     trace,
     wifibssid,
 )
-from plugins.tools import (
-    bssidscanner,
-    curl,
-    curl_d2d,
-    dhclient,
-    dnspy,
-    dublin_traceroute,
-    ethr,
-    fpingreach,
-    fwmtu,
-    globus,
-    halfping,
-    iperf2,
-    iperf3,
-    net_snmp_set,
-    nmapreach,
-    nmapscan,
-    nuttcp,
-    owping,
-    paris_traceroute,
-    passthrough,
-    ping,
-    powstream,
-    psclock,
-    pstimer,
-    pysnmp,
-    s3_benchmark,
-    simplestreamer,
-    sleep,
-    sleepbgm,
-    snooze,
-    stamp,
-    tcpping,
-    tcpscan,
-    tlspy,
-    tracemtu,
-    tracepath,
-    traceroute,
-    twping,
-    umichwpa,
-)
+from plugins.tools.host import psclock, pstimer
+from plugins.tools.idling import passthrough, sleep, sleepbgm, snooze
+from plugins.tools.link import bssidscanner, dhclient, umichwpa
+from plugins.tools.one_way import halfping, owping, powstream, stamp, twping
+from plugins.tools.reach import fpingreach, nmapreach, nmapscan, ping, tcpping, tcpscan
+from plugins.tools.route import dublin_traceroute, fwmtu, paris_traceroute, tracemtu, tracepath, traceroute
+from plugins.tools.snmp import net_snmp_set, pysnmp
+from plugins.tools.throughput import ethr, iperf2, iperf3, nuttcp
+from plugins.tools.transfer import curl_d2d, globus, s3_benchmark, simplestreamer
+from plugins.tools.web import curl, dnspy, tlspy
 
 TESTS = (
     clock.TEST,

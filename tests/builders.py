@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.domain.conflicts import Occupation
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
-from chalicelib.domain.runstate import State
+from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
 

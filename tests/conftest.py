@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local import engine_moto, environment, fence
+from local import block_network, engine_moto, environment
 from local import ministack as ministack_module
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
@@ -23,10 +23,9 @@ _HERE = pathlib.Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_network() -> Iterator[None]:
-    fence.put_up()
-    yield
-    fence.take_down()
+def _no_lookups() -> Iterator[None]:
+    with block_network.no_lookups():
+        yield
 
 
 @pytest.fixture
@@ -66,10 +65,10 @@ def ministack_engine(
 
 def forget() -> None:
     """Drop what the product remembers of its environment."""
-    from chalicelib.outside.aws import forget_clients
-    from chalicelib.outside.queues import forget_urls
+    from chalicelib.infrastructure.aws import forget_clients
+    from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.settings import forget_settings
-    from chalicelib.store.tables import rebind
+    from chalicelib.store.models import rebind
 
     forget_settings()
     forget_clients()

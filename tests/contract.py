@@ -47,10 +47,10 @@ class Contract:
             self._check_json((route, method.lower(), str(status), media), json.loads(body), where)
 
     def _check_json(self, place: tuple[str, ...], value: Any, where: str) -> None:
-        trouble = jsonschema.exceptions.best_match(self._validator(*place).iter_errors(value))
-        if trouble is not None:
-            at = "/".join(str(step) for step in trouble.absolute_path)
-            raise Broken(f"{where}: /{at}: {trouble.message[:500]}")
+        error = jsonschema.exceptions.best_match(self._validator(*place).iter_errors(value))
+        if error is not None:
+            at = "/".join(str(step) for step in error.absolute_path)
+            raise Broken(f"{where}: /{at}: {error.message[:500]}")
 
     def _make_validator(self, route: str, method: str, status: str, media: str) -> Any:
         steps = ("paths", route, method, "responses", status, "content", media, "schema")

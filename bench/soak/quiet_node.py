@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from local import environment, fence, ministack
+from local import block_network, environment, ministack
 
 HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}}
@@ -25,33 +25,33 @@ def serving() -> Iterator[str]:
         engine, _ = ministack.start(python, pathlib.Path(folder))
         environment.set_environment(engine.endpoint)
         environment.create_everything()
-        front = _front()
-        fence.put_up()
+        server = _server()
         try:
-            yield f"http://127.0.0.1:{front.start()}/pscheduler"
+            with block_network.only_loopback():
+                yield f"http://127.0.0.1:{server.start()}/pscheduler"
         finally:
-            front.stop()
-            fence.take_down()
+            server.stop()
             engine.stop()
 
 
-def _front() -> Any:
+def _server() -> Any:
     # Imported here: the app reads the environment.
     from app import app
-    from local.front import Front
+    from local.http_server import HttpServer
 
-    return Front(app, "127.0.0.1", 0)
+    return HttpServer(app, "127.0.0.1", 0)
 
 
 def perform_one() -> tuple[str, str]:
     """Post a task and perform its run; (task, run)."""
     from chalicelib.domain.times import UTC
-    from chalicelib.outside.machine import Machine
-    from chalicelib.service import running, tasking
-    from chalicelib.store import runs
+    from chalicelib.infrastructure.machine import Machine
+    from chalicelib.service.execution import runner
+    from chalicelib.service.tasks import create
+    from chalicelib.store import run_table
 
-    task = tasking.create(IDLE, {"requester": "127.0.0.1"}, dt.datetime.now(UTC))
-    run = runs.first(task.uuid)
+    task = create.create(IDLE, {"requester": "127.0.0.1"}, dt.datetime.now(UTC))
+    run = run_table.first(task.uuid)
     assert run is not None
-    running.run(task.uuid, run, Machine())
+    runner.run(task.uuid, run, Machine())
     return task.uuid, run

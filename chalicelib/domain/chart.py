@@ -1,7 +1,7 @@
 """The chart of a schedule: a column for each class of runs, time running down.
 
 A chart is laid out here, without drawing: ``data`` and ``script`` are its two texts, and what draws it
-(``chart_svg``, or matplotlib) takes the boxes. The columns are those of contract/api.md, Schedule.
+(``chart_svg``) takes the boxes. The columns are those of contract/api.md, Schedule.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import heapq
 import math
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain.runstate import State
+from chalicelib.domain.run_states import State
 from chalicelib.domain.times import EPOCH, SECOND, UTC
 
 COLUMNS = (

@@ -4,11 +4,11 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain.runstate import State
+from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp, parse_duration
 
-PATIENCE = dt.timedelta(minutes=3)
+ATTEMPT_TIMEOUT = dt.timedelta(minutes=3)
 """After this long an attempt that has not reported is taken for lost, and made again."""
 MOST_DIAGS = 20
 """Of the attempts that are remembered, the newest."""
@@ -43,7 +43,7 @@ class Delivery:
     def begun(self, now: dt.datetime) -> "Delivery":
         """An attempt is under way; should it never report, it is made again."""
         return dataclasses.replace(
-            self, attempts=self.attempts + 1, last_attempt=now, next_attempt=now + PATIENCE
+            self, attempts=self.attempts + 1, last_attempt=now, next_attempt=now + ATTEMPT_TIMEOUT
         )
 
     def ended(

@@ -22,12 +22,12 @@ def load(text: str, what: str) -> JSON:
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # half a character is nothing anybody could store
         return _without_comments(value)
-    except RecursionError as trouble:
-        raise Invalid(f"{what}: nested too deeply") from trouble
-    except UnicodeEncodeError as trouble:
-        raise Invalid(f"{what}: has a surrogate without the other half of its pair") from trouble
-    except ValueError as trouble:
-        raise Invalid(f"{what}: not valid JSON: {trouble}") from trouble
+    except RecursionError as error:
+        raise Invalid(f"{what}: nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise Invalid(f"{what}: has a surrogate without the other half of its pair") from error
+    except ValueError as error:
+        raise Invalid(f"{what}: not valid JSON: {error}") from error
 
 
 def _refuse(constant: str) -> NoReturn:

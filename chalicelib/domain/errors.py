@@ -13,7 +13,6 @@ PSchedulerError
 │   ├── Overtaken       something changed between reading and writing: decide again
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
-├── Unavailable         something the node needs did not answer
 ├── PeerTrouble         another participant did not do its part; ``host`` names it
 │   ├── Unreachable     no connection to it, or none that can be trusted
 │   ├── TimedOut        no whole answer in time
@@ -23,7 +22,7 @@ PSchedulerError
 └── PluginFailed        a plugin could not do its work
     └── Cancelled       the run was cancelled while its tool worked
 
-Only ``api/problems.py`` knows their HTTP numbers. No client is answered with a PluginFailed:
+Only ``api/http/problems.py`` knows their HTTP numbers. No client is answered with a PluginFailed:
 a failed measurement is a result.
 """
 
@@ -92,11 +91,7 @@ class BadTransition(Conflict):
     """A run cannot go from its state to the one asked for."""
 
 
-class Unavailable(PSchedulerError):
-    """Something the node needs did not answer."""
-
-
-class PeerTrouble(PSchedulerError):
+class PeerError(PSchedulerError):
     """Another participant did not do its part; ``host`` names it, and so does the message."""
 
     def __init__(self, host: str, message: str):
@@ -104,15 +99,15 @@ class PeerTrouble(PSchedulerError):
         self.host = host
 
 
-class Unreachable(PeerTrouble):
+class Unreachable(PeerError):
     """There is no connection to it, or none that can be trusted."""
 
 
-class TimedOut(PeerTrouble):
+class TimedOut(PeerError):
     """Its answer did not come, or not all of it, in time."""
 
 
-class Refused(PeerTrouble):
+class Refused(PeerError):
     """It answered with a refusal."""
 
     def __init__(self, host: str, message: str, status: int):

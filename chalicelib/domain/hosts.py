@@ -47,8 +47,8 @@ def _name(text: str, participant: str) -> str:
         return address
     try:
         name = text.encode("idna").decode().lower()
-    except UnicodeError as trouble:
-        raise Invalid(f"{participant!r} names no host") from trouble
+    except UnicodeError as error:
+        raise Invalid(f"{participant!r} names no host") from error
     if not _NAME.match(name):
         raise Invalid(f"{participant!r} names no host")
     return name

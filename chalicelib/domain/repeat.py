@@ -102,8 +102,8 @@ def next_cron(expression: str, after: dt.datetime) -> dt.datetime:
 
     try:
         found = croniter.croniter(expression, after, max_years_between_matches=8).get_next(dt.datetime)
-    except (croniter.CroniterError, ValueError, KeyError) as trouble:
-        raise Invalid(f"{expression!r} names no time to come: {trouble}") from trouble
+    except (croniter.CroniterError, ValueError, KeyError) as error:
+        raise Invalid(f"{expression!r} names no time to come: {error}") from error
     moment: dt.datetime = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return moment
 
@@ -118,7 +118,10 @@ def check(schedule: Schedule, now: dt.datetime) -> None:
     if schedule.repeat is not None and schedule.repeat < SECOND:
         raise Invalid("/schedule/repeat: must be at least one second")
     if schedule.cron:
-        next_cron(schedule.cron, now)
+        try:
+            next_cron(schedule.cron, now)
+        except Invalid as error:
+            raise Invalid(f"/schedule/repeat-cron: {error.message}") from error
     for name, moment in (("start", schedule.start), ("until", schedule.until)):
         if moment is not None and moment > LATEST:
             raise Invalid(f"/schedule/{name}: is after the year {LATEST.year}")

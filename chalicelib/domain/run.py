@@ -5,7 +5,7 @@ import datetime as dt
 from typing import Any
 
 from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, Occupation
-from chalicelib.domain.runstate import State, require
+from chalicelib.domain.run_states import State, require
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, format_timestamp

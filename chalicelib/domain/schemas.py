@@ -52,11 +52,11 @@ class Checker:
         """What is wrong with the instance, as ``/path/to/member: sentence``; None when valid."""
         import jsonschema.exceptions
 
-        trouble = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))
-        if trouble is None:
+        error = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))
+        if error is None:
             return None
-        path = "/" + "/".join(str(step) for step in trouble.absolute_path)
-        return f"{path}: {_sentence(trouble)}"
+        path = "/" + "/".join(str(step) for step in error.absolute_path)
+        return f"{path}: {_sentence(error)}"
 
 
 class _Hidden:
@@ -68,18 +68,18 @@ class _Hidden:
     __str__ = __repr__
 
 
-def _sentence(trouble: JSON) -> str:
+def _sentence(error: JSON) -> str:
     # The best match may be one alternative of a type: the type's own complaint, further out, says more.
-    own, step = None, trouble
+    own, step = None, error
     while step is not None:
-        if isinstance(step.schema, dict) and step.absolute_path == trouble.absolute_path:
+        if isinstance(step.schema, dict) and step.absolute_path == error.absolute_path:
             own = step.schema.get(MESSAGE, own)
         step = step.parent
-    if not _shows_private(trouble):
-        return own.format(value=trouble.instance) if own else str(trouble.message)
+    if not _shows_private(error):
+        return own.format(value=error.instance) if own else str(error.message)
     if own:
         return str(own.format(value=_Hidden()))
-    return _UNSHOWN.get(trouble.validator, "{0} is not valid").format("the value", trouble.validator_value)
+    return _UNSHOWN.get(error.validator, "{0} is not valid").format("the value", error.validator_value)
 
 
 _UNSHOWN = {
@@ -97,12 +97,12 @@ _UNSHOWN = {
 """What is said in place of the library's sentences, which show the value, by keyword."""
 
 
-def _shows_private(trouble: JSON) -> bool:
+def _shows_private(error: JSON) -> bool:
     """Whether what is wrong is a private member, in one, or an object shown with one in it."""
-    if any(isinstance(step, str) and step[:1] == "_" for step in trouble.absolute_path):
-        return trouble.validator != "pattern" or "propertyNames" not in trouble.absolute_schema_path
-    shown = trouble.validator not in ("required", "additionalProperties")
-    return shown and _has_private(trouble.instance)
+    if any(isinstance(step, str) and step[:1] == "_" for step in error.absolute_path):
+        return error.validator != "pattern" or "propertyNames" not in error.absolute_schema_path
+    shown = error.validator not in ("required", "additionalProperties")
+    return shown and _has_private(error.instance)
 
 
 def _has_private(value: JSON) -> bool:
@@ -131,8 +131,8 @@ class Versions:
             return "/: must be an object"
         try:
             version = version_of(document)
-        except Invalid as trouble:
-            return trouble.message
+        except Invalid as error:
+            return error.message
         if version not in self.checkers:
             return f"/schema: version {version} is not supported (highest is {max(self.checkers)})"
         return self.checkers[version].problem(document)

@@ -108,7 +108,7 @@ def check_task(document: JSON) -> None:
 
 
 def _check(versions: Versions, document: JSON, where: str) -> None:
-    trouble = versions.problem(document)
-    if trouble:
-        of_the_whole = where and trouble.startswith("/: ")  # /schedule: rather than /schedule/:
-        raise Invalid(where + trouble[1:] if of_the_whole else where + trouble)
+    error = versions.problem(document)
+    if error:
+        of_the_whole = where and error.startswith("/: ")  # /schedule: rather than /schedule/:
+        raise Invalid(where + error[1:] if of_the_whole else where + error)

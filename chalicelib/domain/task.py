@@ -14,7 +14,7 @@ from chalicelib.domain.times import UTC, ZERO, format_duration, format_timestamp
 HORIZON = dt.timedelta(days=1)
 """How far ahead runs are placed (contract/scheduler.md section 1)."""
 
-KEEP = dt.timedelta(days=2)
+KEEP_AFTER_LAST_RUN = dt.timedelta(days=2)
 """How long runs and tasks are kept after their end."""
 
 NEVER = dt.datetime(9999, 1, 1, tzinfo=UTC)
@@ -171,4 +171,4 @@ def purge_at(task: Task, now: dt.datetime) -> dt.datetime:
     if task.enabled and not task.is_lead and task.schedule.is_endless(task.progress):
         return NEVER
     known = [task.schedule.until, task.progress.latest, task.schedule.start, task.added]
-    return max(now, *(moment for moment in known if moment)) + KEEP
+    return max(now, *(moment for moment in known if moment)) + KEEP_AFTER_LAST_RUN

@@ -17,7 +17,7 @@ UTC = dt.timezone.utc
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = dt.timedelta(seconds=1)
 ZERO = dt.timedelta(0)
-LONGEST = dt.timedelta(days=36525)
+LONGEST_DURATION = dt.timedelta(days=36525)
 
 _ALIGNED = re.compile(r"^@(?:R\d*/)?(P.*)$")
 
@@ -31,11 +31,11 @@ def parse_duration(text: str) -> dt.timedelta:
         return ZERO  # passes the type and reads as nothing (contract/types.md section 2)
     try:
         value = isodate.parse_duration(text)
-    except (isodate.ISO8601Error, TypeError, ValueError, OverflowError) as trouble:
-        raise Invalid(f"{text!r} is not an ISO 8601 duration") from trouble
+    except (isodate.ISO8601Error, TypeError, ValueError, OverflowError) as error:
+        raise Invalid(f"{text!r} is not an ISO 8601 duration") from error
     if not isinstance(value, dt.timedelta):
         raise Invalid(f"{text!r} has years or months, which have no fixed length")
-    if abs(value) > LONGEST:
+    if abs(value) > LONGEST_DURATION:
         raise Invalid(f"{text!r} is longer than a century")
     return value
 
@@ -57,16 +57,16 @@ def parse_timestamp(text: str) -> dt.datetime:
     try:
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return zoned.astimezone(UTC)
-    except (OverflowError, ValueError) as trouble:
-        raise Invalid(f"{text!r} is outside the calendar") from trouble
+    except (OverflowError, ValueError) as error:
+        raise Invalid(f"{text!r} is outside the calendar") from error
 
 
 def _from_isoformat(text: str) -> dt.datetime:
     # Dates alone and a space for the T, which isodate's datetime parser refuses.
     try:
         return dt.datetime.fromisoformat(text.strip())
-    except (ValueError, AttributeError) as trouble:
-        raise Invalid(f"{text!r} is not an ISO 8601 timestamp") from trouble
+    except (ValueError, AttributeError) as error:
+        raise Invalid(f"{text!r} is not an ISO 8601 timestamp") from error
 
 
 def format_timestamp(moment: dt.datetime) -> str:
@@ -108,5 +108,5 @@ def _next_multiple(step: dt.timedelta, text: str, now: dt.datetime) -> dt.dateti
 def _shift(moment: dt.datetime, by: dt.timedelta, text: str) -> dt.datetime:
     try:
         return moment + by
-    except OverflowError as trouble:
-        raise Invalid(f"{text!r} is outside the calendar") from trouble
+    except OverflowError as error:
+        raise Invalid(f"{text!r} is outside the calendar") from error

@@ -25,8 +25,8 @@ def compiled(transform: Mapping[str, JSON]) -> Any:
         raise Invalid("/args: must be an object")
     try:
         return _program(text, json.dumps(arguments))
-    except ValueError as trouble:
-        raise Invalid(f"/script: does not compile: {trouble}") from trouble
+    except ValueError as error:
+        raise Invalid(f"/script: does not compile: {error}") from error
 
 
 def apply(transform: Mapping[str, JSON], document: JSON) -> JSON:
@@ -36,8 +36,8 @@ def apply(transform: Mapping[str, JSON], document: JSON) -> JSON:
     """
     try:
         outputs = compiled(transform).input_value(document).all()
-    except ValueError as trouble:
-        raise Invalid(f"The transform failed: {trouble}") from trouble
+    except ValueError as error:
+        raise Invalid(f"The transform failed: {error}") from error
     if transform.get("output-raw"):
         return "\n".join(item if isinstance(item, str) else json.dumps(item) for item in outputs)
     return outputs[0] if outputs else None

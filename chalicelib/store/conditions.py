@@ -8,25 +8,25 @@ from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, Transa
 
 from chalicelib.domain.errors import Conflict
 
-TROUBLES = (BotoCoreError, ClientError, PynamoDBException)
+STORE_ERRORS = (BotoCoreError, ClientError, PynamoDBException)
 """What is raised when AWS does not answer, or not as it should."""
 
 _LOST = {"ConditionalCheckFailedException", "ConditionalCheckFailed", "TransactionConflict"}
 
 
 @contextmanager
-def lost_means(error: Conflict) -> Iterator[None]:
-    """Raise the error in place of a write whose condition did not hold; other troubles pass as they are.
+def on_condition_failed(conflict: Conflict) -> Iterator[None]:
+    """Raise the conflict in place of a write whose condition did not hold; other errors pass as they are.
 
     A transaction that met another one on the same item lost as well: nothing of it was written.
     """
     try:
         yield
-    except (PutError, UpdateError, DeleteError) as trouble:
-        if trouble.cause_response_code in _LOST:
-            raise error from trouble
+    except (PutError, UpdateError, DeleteError) as error:
+        if error.cause_response_code in _LOST:
+            raise conflict from error
         raise
-    except TransactWriteError as trouble:
-        if any(reason and reason.code in _LOST for reason in trouble.cancellation_reasons):
-            raise error from trouble
+    except TransactWriteError as error:
+        if any(reason and reason.code in _LOST for reason in error.cancellation_reasons):
+            raise conflict from error
         raise

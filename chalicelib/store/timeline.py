@@ -21,12 +21,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.times import EPOCH, format_duration
-from chalicelib.store.conditions import lost_means
-from chalicelib.store.tables import TimelineItem, key
+from chalicelib.store.conditions import on_condition_failed
+from chalicelib.store.models import TimelineItem, key
 
 BUCKET = dt.timedelta(minutes=15)
 """A transaction holds 100 items; with one guard a bucket this lets a run take a whole day."""
-LONGEST = dt.timedelta(days=1)
+LONGEST_RUN = dt.timedelta(days=1)
 """The longest run that can be booked."""
 SHORT = dt.timedelta(minutes=10)
 """Runs up to this long are filed by day; a reader need look no further back for them. Most tests that need
@@ -60,10 +60,10 @@ class Snapshot:
 
 def require_bookable(duration: dt.timedelta) -> None:
     """Raise Invalid for a run too long to be booked."""
-    if duration > LONGEST:
+    if duration > LONGEST_RUN:
         raise Invalid(
             f"The run would take {format_duration(duration)}; tests that need time for themselves"
-            f" can have {format_duration(LONGEST)} at most"
+            f" can have {format_duration(LONGEST_RUN)} at most"
         )
 
 
@@ -113,7 +113,7 @@ def _filed_by_day(start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
 
 
 def _filed_long(start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
-    return _query(key("long"), start - LONGEST, end)
+    return _query(key("long"), start - LONGEST_RUN, end)
 
 
 def _query(bucket: str, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
@@ -158,7 +158,7 @@ def shorten(was: Occupation, end: dt.datetime) -> None:
     if end <= was.start:
         item.delete()
         return
-    with contextlib.suppress(Conflict), lost_means(Conflict("It takes up less already")):
+    with contextlib.suppress(Conflict), on_condition_failed(Conflict("It takes up less already")):
         item.update([TimelineItem.end.set(end)], condition=TimelineItem.end > end)
 
 

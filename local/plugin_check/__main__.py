@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from local.plugin_check import of_all, of_tests, of_tools
 from local.plugin_check.of_all import Check
 from plugins import registry
-from plugins.base import Archiver, Context, Plugin, Test, Tool
+from plugins.sdk.base import Archiver, Context, Plugin, Test, Tool
 
 CHECKS: dict[type[Plugin], Sequence[Check]] = {
     Test: of_tests.CHECKS,
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="+", metavar="NAME", help="name, or package.module:CONSTANT")
     try:
         plugins = [plugin for name in parser.parse_args(arguments).names for plugin in find(name)]
-    except LookupError as trouble:
-        print(trouble.args[0])
+    except LookupError as error:
+        print(error.args[0])
         return 2
     lines = [line for plugin in plugins for line in findings(plugin)]
     print("\n".join(lines or [f"{len(plugins)} plugins, nothing to complain of"]))
@@ -39,8 +39,8 @@ def find(name: str) -> list[Plugin]:
     if ":" in name:
         try:
             found = pkgutil.resolve_name(name)
-        except (AttributeError, ImportError, ValueError) as trouble:
-            raise LookupError(f"{name} cannot be imported: {trouble}") from trouble
+        except (AttributeError, ImportError, ValueError) as error:
+            raise LookupError(f"{name} cannot be imported: {error}") from error
         if not isinstance(found, Plugin):
             raise LookupError(f"{name} is no plugin but a {type(found).__name__}")
         return [found]
@@ -69,8 +69,8 @@ def _sentences(check: Check, plugin: Plugin) -> Iterable[str]:
     found: list[str] = []
     try:
         found.extend(check(plugin))
-    except Exception as trouble:
-        found.append(f"{check.__name__.replace('_', ' ')}: it breaks with {trouble!r}")
+    except Exception as error:
+        found.append(f"{check.__name__.replace('_', ' ')}: it breaks with {error!r}")
     return found
 
 

@@ -49,8 +49,8 @@ def sound(what: str, schemas: Mapping[int, dict[str, Any]]) -> Iterator[str]:
     for version, schema in schemas.items():
         try:
             jsonschema.Draft7Validator.check_schema(schema)
-        except jsonschema.SchemaError as trouble:
-            yield f"the schema of its {what}, version {version}, is none: {trouble.message}"
+        except jsonschema.SchemaError as error:
+            yield f"the schema of its {what}, version {version}, is none: {error.message}"
 
 
 def its_data_schemas(plugin: Any) -> Iterator[str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from chalicelib.domain.errors import Invalid
 from local.plugin_check.of_all import Check, sound
-from plugins.base import Test, version_of
-from plugins.show import HTML, TEXT, Block, render
+from plugins.sdk.base import Test, version_of
+from plugins.sdk.show import HTML, TEXT, Block, render
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -68,8 +68,8 @@ def its_command_line(test: Test) -> Iterator[str]:
         arguments = test.arguments(spec)
         try:
             again = test.parse(arguments)
-        except Invalid as trouble:
-            yield f"the arguments made of spec example {number} are refused: {trouble.message}"
+        except Invalid as error:
+            yield f"the arguments made of spec example {number} are refused: {error.message}"
             continue
         if {**again, "schema": None} != {**spec, "schema": None}:
             yield f"the arguments made of spec example {number} make another: {again}"

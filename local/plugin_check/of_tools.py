@@ -10,9 +10,9 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import EPOCH, format_timestamp
 from local.plugin_check.of_all import Check
 from plugins import registry
-from plugins.base import PluginFailed, Test, Tool
+from plugins.sdk.base import PluginFailed, Test, Tool
 
-LONGEST = dt.timedelta(days=8)
+LONGEST_RUN = dt.timedelta(days=8)
 """More than this for a run of an example is taken for a mistake in units."""
 
 
@@ -47,7 +47,7 @@ def its_duration(tool: Tool) -> Iterator[str]:
         duration = tool.duration(test, spec)
         if not isinstance(duration, dt.timedelta):
             yield f"its duration for {where} is not a timedelta: {duration!r}"
-        elif not dt.timedelta(0) < duration < LONGEST:
+        elif not dt.timedelta(0) < duration < LONGEST_RUN:
             yield f"its duration for {where} is {duration}"
 
 

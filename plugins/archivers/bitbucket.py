@@ -2,7 +2,7 @@
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome
+from plugins.sdk.base import Archiver, Outcome
 
 ARCHIVER = Archiver(
     name="bitbucket",

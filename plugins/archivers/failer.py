@@ -11,7 +11,7 @@ from collections.abc import Callable
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, PluginFailed
+from plugins.sdk.base import Archiver, Outcome, Parcel, PluginFailed
 
 AGAIN = dt.timedelta(seconds=10)
 HALF = 0.5

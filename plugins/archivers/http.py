@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
 from plugins.support import egress, sayings, urls
 
 TIMEOUT = "PT30S"
@@ -85,10 +85,10 @@ def send(data: Mapping[str, JSON], content: bytes) -> tuple[int, str]:
             )
             body = response.read(LONGEST_BODY)
             response.release_conn() if len(body) < LONGEST_BODY else response.close()
-    except egress.Unresolvable as trouble:
-        raise NoAnswer(trouble.message) from trouble
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-        raise NoAnswer(sayings.said(trouble)) from trouble
+    except egress.Unresolvable as error:
+        raise NoAnswer(error.message) from error
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise NoAnswer(sayings.said(error)) from error
     return response.status, body.decode(errors="replace")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
 
 if TYPE_CHECKING:
@@ -43,15 +43,15 @@ def deliver(parcel: Parcel) -> Outcome:
 
     try:
         where = parse_dsn(parcel.data["_dsn"])
-    except Invalid as trouble:
-        return Outcome(False, trouble.message)
+    except Invalid as error:
+        return Outcome(False, error.message)
     try:
         _insert(parcel, where)
-    except egress.Refused as trouble:
-        return Outcome(False, trouble.message)
-    except (pg8000.dbapi.Error, egress.Unresolvable, OSError) as trouble:
+    except egress.Refused as error:
+        return Outcome(False, error.message)
+    except (pg8000.dbapi.Error, egress.Unresolvable, OSError) as error:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
-        return Outcome(False, _said(trouble), again)
+        return Outcome(False, _said(error), again)
     return Outcome(True)
 
 
@@ -82,12 +82,12 @@ def _line(where: dict[str, Any]) -> contextlib.AbstractContextManager["socket.so
     return egress.create_connection(where.get("host") or "localhost", where["port"], where["timeout"])
 
 
-def _said(trouble: Exception) -> str:
+def _said(error: Exception) -> str:
     # The server's own errors come as a dictionary of its protocol: M is the message.
-    first = trouble.args[0] if trouble.args else trouble
+    first = error.args[0] if error.args else error
     if isinstance(first, dict):
         return str(first.get("M", "the server refused, and did not say why"))
-    return sayings.said(trouble)
+    return sayings.said(error)
 
 
 def parse_dsn(text: str) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def _from_uri(text: str) -> dict[str, str]:
             "password": url.password,
             "dbname": url.path[1:],
         }
-    except ValueError as trouble:
-        raise Invalid("_dsn: is not a URI such as postgresql://user@host/database") from trouble
+    except ValueError as error:
+        raise Invalid("_dsn: is not a URI such as postgresql://user@host/database") from error
     given = {name: urllib.parse.unquote(value) for name, value in parts.items() if value}
     return {**given, **dict(urllib.parse.parse_qsl(url.query))}
 

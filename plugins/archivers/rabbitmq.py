@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
 
 TIMEOUT = "PT10S"
@@ -48,13 +48,13 @@ def deliver(parcel: Parcel) -> Outcome:
 
     try:
         _publish(parcel, routing_key(parcel))
-    except Invalid as trouble:
-        return Outcome(False, f"routing-key: {trouble.message}")
-    except egress.Refused as trouble:
-        return Outcome(False, trouble.message)
-    except (AMQPError, AMQPConnectorException, egress.Unresolvable, OSError, ValueError) as trouble:
+    except Invalid as error:
+        return Outcome(False, f"routing-key: {error.message}")
+    except egress.Refused as error:
+        return Outcome(False, error.message)
+    except (AMQPError, AMQPConnectorException, egress.Unresolvable, OSError, ValueError) as error:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
-        return Outcome(False, _said(trouble), again)
+        return Outcome(False, _said(error), again)
     return Outcome(True)
 
 
@@ -129,15 +129,15 @@ _SAID = {
 }
 
 
-def _said(trouble: Exception) -> str:
+def _said(error: Exception) -> str:
     # pika's errors often hold what was wrong as another error, and say nothing themselves.
-    inner = trouble.args[0] if trouble.args and isinstance(trouble.args[0], Exception) else trouble
+    inner = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
     known = _SAID.get(type(inner).__name__) or getattr(inner, "reply_text", None)
     if known:
         return str(known)
-    if isinstance(trouble, ValueError):
+    if isinstance(error, ValueError):
         return "/_url: is not a URL such as amqp://user:password@host/vhost"
-    return sayings.said(trouble)
+    return sayings.said(error)
 
 
 ARCHIVER = Archiver(

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, integer
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel, PluginFailed
-from plugins.support import egress
-from plugins.tests import _snmp
-from plugins.tools import _hosts, _snmp_names, _snmp_session
-from plugins.tools._secrets import without_secrets
+from plugins.sdk.base import Archiver, Outcome, Parcel, PluginFailed
+from plugins.support import egress, hosts, snmp_fields
+from plugins.support.secrets import without_secrets
+from plugins.tools.snmp import snmp_names, snmp_session
 
 PORT = 162
 TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
@@ -23,11 +22,11 @@ PATIENCE = 5.0
 _VARBIND = closed({"oid": TYPES["String"], "value": {"type": ["integer", "string"]}}, ("oid", "value"))
 _USER = {
     "security-name": TYPES["String"],
-    "auth-protocol": {"enum": _snmp.either_case(_snmp.AUTH_PROTOCOLS)},
-    "priv-protocol": {"enum": _snmp.either_case(_snmp.PRIV_PROTOCOLS)},
+    "auth-protocol": {"enum": snmp_fields.either_case(snmp_fields.AUTH_PROTOCOLS)},
+    "priv-protocol": {"enum": snmp_fields.either_case(snmp_fields.PRIV_PROTOCOLS)},
     "_auth-key": TYPES["String"],
     "_priv-key": TYPES["String"],
-    "security-level": {"enum": _snmp.either_case(_snmp.SECURITY_LEVELS)},
+    "security-level": {"enum": snmp_fields.either_case(snmp_fields.SECURITY_LEVELS)},
 }
 MEMBERS = {
     "schema": TYPES["Cardinal"],
@@ -56,16 +55,16 @@ def deliver(parcel: Parcel, port: int = PORT) -> Outcome:
     from pyasn1.error import PyAsn1Error
 
     spec = {**parcel.data, "version": "2c" if "_community" in parcel.data else "3"}
-    reasons = _snmp_session.refusals(spec)
+    reasons = snmp_session.refusals(spec)
     if reasons:
         return Outcome(False, "; ".join(reasons))
     try:
-        address = _hosts.resolve(spec["dest"])
+        address = hosts.resolve(spec["dest"])
         egress.check(address, port)  # the library makes its own sockets, and looks an address up no more
         _send(spec, variables(spec), address, port)
-    except (PluginFailed, PyAsn1Error, OSError, ValueError, OverflowError) as trouble:
-        said = without_secrets(str(trouble) or type(trouble).__name__, spec)
-        return Outcome(False, said[: _snmp_session.LONGEST_TROUBLE])
+    except (PluginFailed, PyAsn1Error, OSError, ValueError, OverflowError) as error:
+        said = without_secrets(str(error) or type(error).__name__, spec)
+        return Outcome(False, said[: snmp_session.LONGEST_TROUBLE])
     return Outcome(True)
 
 
@@ -75,13 +74,13 @@ def variables(data: Mapping[str, JSON]) -> list[Variable]:
 
     index = f".{data['instance-index']}" if "instance-index" in data else ""
     given = [(indexed(bind["oid"], index), _value(bind["value"])) for bind in data.get("trap-varbinds", ())]
-    return [(TRAP_OID, rfc1902.ObjectIdentifier(_snmp_names.number(data["trap-oid"]))), *given]
+    return [(TRAP_OID, rfc1902.ObjectIdentifier(snmp_names.number(data["trap-oid"]))), *given]
 
 
 def indexed(oid: str, index: str) -> str:
     """An OID in numbers, with the index where it is a name that has none. Raises PluginFailed."""
     last = oid.rpartition(".")[2]
-    return _snmp_names.number(oid) + ("" if last.isdecimal() else index)
+    return snmp_names.number(oid) + ("" if last.isdecimal() else index)
 
 
 def _value(value: int | str) -> JSON:
@@ -90,7 +89,7 @@ def _value(value: int | str) -> JSON:
     return rfc1902.OctetString(value.encode()) if isinstance(value, str) else rfc1902.Integer32(value)
 
 
-def _send(spec: Mapping[str, JSON], values: Sequence[Variable], address: _hosts.Address, port: int) -> None:
+def _send(spec: Mapping[str, JSON], values: Sequence[Variable], address: hosts.Address, port: int) -> None:
     import asyncio
 
     from pysnmp.hlapi.v3arch import asyncio as snmp
@@ -100,7 +99,7 @@ def _send(spec: Mapping[str, JSON], values: Sequence[Variable], address: _hosts.
         over = snmp.UdpTransportTarget if address.version == 4 else snmp.Udp6TransportTarget
         try:
             where = await over.create((str(address), port))
-            credentials = _snmp_session.credentials(snmp, spec)
+            credentials = snmp_session.credentials(snmp, spec)
             objects = [snmp.ObjectType(snmp.ObjectIdentity(oid), value) for oid, value in values]
             await snmp.send_notification(engine, credentials, where, snmp.ContextData(), "trap", *objects)
             await asyncio.wait_for(_opened(where.transport), PATIENCE)

@@ -6,7 +6,7 @@ import socket
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Archiver, Outcome, Parcel
+from plugins.sdk.base import Archiver, Outcome, Parcel
 
 SOCKET = pathlib.Path("/dev/log")
 IDENT, FACILITY, PRIORITY = "pScheduler", "user", "info"
@@ -34,8 +34,8 @@ def deliver(parcel: Parcel, path: pathlib.Path = SOCKET) -> Outcome:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.connect(str(path))
             end.send(line(dict(parcel.data), parcel.result))
-    except OSError as trouble:
-        return Outcome(False, f"{path} does not take it: {trouble.strerror or trouble}")
+    except OSError as error:
+        return Outcome(False, f"{path} does not take it: {error.strerror or error}")
     return Outcome(True)
 
 

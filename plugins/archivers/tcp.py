@@ -3,25 +3,24 @@
 import socket
 
 from chalicelib.domain.schemas import closed
-from plugins.archivers import _sockets
-from plugins.base import Archiver, Outcome, Parcel
-from plugins.support import egress
+from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.support import egress, sockets
 
 
 def deliver(parcel: Parcel) -> Outcome:
     """Connect, write the result as JSON, and close; what cannot be reached may be tried again."""
     try:
-        with egress.ending(_sockets.TIMEOUT), _sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
-            end.sendall(_sockets.content(parcel))
+        with egress.ending(sockets.TIMEOUT), sockets.opened(parcel.data, socket.SOCK_STREAM) as end:
+            end.sendall(sockets.content(parcel))
             end.shutdown(socket.SHUT_WR)
-    except (OSError, egress.Unresolvable, egress.Refused) as trouble:
-        return _sockets.failed(parcel, trouble)
+    except (OSError, egress.Unresolvable, egress.Refused) as error:
+        return sockets.failed(parcel, error)
     return Outcome(True)
 
 
 ARCHIVER = Archiver(
     name="tcp",
     description="Send results to a TCP socket",
-    data={1: closed(_sockets.MEMBERS, required=("host", "port"))},
+    data={1: closed(sockets.MEMBERS, required=("host", "port"))},
     deliver=deliver,
 )

@@ -4,9 +4,8 @@ import socket
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.archivers import _sockets
-from plugins.base import Archiver, Outcome, Parcel
-from plugins.support import egress
+from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.support import egress, sockets
 
 PAYLOAD = 508
 """Bytes that arrive in one piece wherever IPv4 does: 576, less the largest headers."""
@@ -23,22 +22,22 @@ def deliver(parcel: Parcel) -> Outcome:
     """
     try:
         _send(parcel)
-    except (OSError, TooLarge, egress.Unresolvable, egress.Refused) as trouble:
-        return _sockets.failed(parcel, trouble)
+    except (OSError, TooLarge, egress.Unresolvable, egress.Refused) as error:
+        return sockets.failed(parcel, error)
     return Outcome(True)
 
 
 def _send(parcel: Parcel) -> None:
-    content, most = _sockets.content(parcel), parcel.data.get("payload-size", PAYLOAD)
+    content, most = sockets.content(parcel), parcel.data.get("payload-size", PAYLOAD)
     if len(content) > most:
         raise TooLarge(f"The result has {len(content)} bytes, a datagram {most}")
-    with _sockets.opened(parcel.data, socket.SOCK_DGRAM) as end:
+    with sockets.opened(parcel.data, socket.SOCK_DGRAM) as end:
         end.send(content)
 
 
 ARCHIVER = Archiver(
     name="udp",
     description="Send results to a UDP socket",
-    data={1: closed({**_sockets.MEMBERS, "payload-size": TYPES["Cardinal"]}, required=("host", "port"))},
+    data={1: closed({**sockets.MEMBERS, "payload-size": TYPES["Cardinal"]}, required=("host", "port"))},
     deliver=deliver,
 )

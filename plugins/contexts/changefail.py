@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Context, PluginFailed
+from plugins.sdk.base import Context, PluginFailed
 
 
 def enter(data: JSON) -> AbstractContextManager[None]:

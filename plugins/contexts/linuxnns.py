@@ -10,8 +10,8 @@ import pathlib
 from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
-from plugins.base import Context
-from plugins.contexts import _linux
+from plugins.sdk.base import Context
+from plugins.support import linux
 
 NAMESPACES = pathlib.Path("/run/netns")
 FILES = pathlib.Path("/etc/netns")
@@ -26,7 +26,7 @@ def enter(data: JSON) -> Iterator[None]:
     """Be inside the namespace, and back outside afterwards. Raises PluginFailed where that cannot be."""
     name = data["namespace"]
     with contextlib.ExitStack() as changes:
-        with _linux.refused_as(f"The network namespace {name} cannot be entered"):
+        with linux.refused_as(f"The network namespace {name} cannot be entered"):
             changes.enter_context(_network(name))
             changes.enter_context(_files(FILES / name))
         yield
@@ -34,13 +34,13 @@ def enter(data: JSON) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _network(name: str) -> Iterator[None]:
-    with open(f"{_linux.THREAD}/ns/net") as before:
+    with open(f"{linux.THREAD}/ns/net") as before:
         with open(NAMESPACES / name) as wanted:
-            _linux.call("setns", wanted.fileno(), _NEW_NETWORK)
+            linux.call("setns", wanted.fileno(), _NEW_NETWORK)
         try:
             yield
         finally:
-            _linux.call("setns", before.fileno(), _NEW_NETWORK)
+            linux.call("setns", before.fileno(), _NEW_NETWORK)
 
 
 @contextlib.contextmanager
@@ -51,8 +51,8 @@ def _files(folder: pathlib.Path) -> Iterator[None]:
         yield
         return
     here = os.getcwd()
-    with open(f"{_linux.THREAD}/ns/mnt") as before:
-        _linux.call("unshare", _NEW_MOUNTS)
+    with open(f"{linux.THREAD}/ns/mnt") as before:
+        linux.call("unshare", _NEW_MOUNTS)
         try:
             _mount("none", "/", _SLAVE | _RECURSIVE)  # what is mounted from here on stays here
             for path in found:
@@ -60,7 +60,7 @@ def _files(folder: pathlib.Path) -> Iterator[None]:
                     _mount(str(path), f"/etc/{path.name}", _BIND)
             yield
         finally:
-            _linux.call("setns", before.fileno(), _NEW_MOUNTS)
+            linux.call("setns", before.fileno(), _NEW_MOUNTS)
             os.chdir(here)  # of this thread alone: it has parted with the others
 
 
@@ -68,12 +68,12 @@ def _mount(source: str, target: str, flags: int) -> None:
     import ctypes
 
     nothing = ctypes.c_char_p()
-    _linux.call("mount", source.encode(), target.encode(), nothing, ctypes.c_ulong(flags), nothing)
+    linux.call("mount", source.encode(), target.encode(), nothing, ctypes.c_ulong(flags), nothing)
 
 
 CONTEXT = Context(
     name="linuxnns",
     description="Run the tool in a network namespace of Linux",
-    data={1: _linux.settings("namespace")},
+    data={1: linux.settings("namespace")},
     enter=enter,
 )

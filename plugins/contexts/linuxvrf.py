@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
-from plugins.base import Context
-from plugins.contexts import _binding, _linux
+from plugins.sdk.base import Context
+from plugins.support import device_binding, linux
 
 _LONGEST_NAME = 15
 _ETHTOOL, _DRIVER_INFO = 0x8946, 3  # from <linux/sockios.h> and <linux/ethtool.h>
@@ -21,8 +21,8 @@ def enter(data: JSON) -> Iterator[None]:
     """Have sockets bound to the VRF, and no longer afterwards. Raises PluginFailed where that cannot be."""
     name = data["vrf"]
     with contextlib.ExitStack() as changes:
-        with _linux.refused_as(f"The VRF {name} cannot be entered"):
-            changes.enter_context(_binding.bound(vrf(name)))
+        with linux.refused_as(f"The VRF {name} cannot be entered"):
+            changes.enter_context(device_binding.bound(vrf(name)))
         yield
 
 
@@ -43,8 +43,8 @@ def driver(name: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         try:
             fcntl.ioctl(any_socket, _ETHTOOL, request)
-        except OSError as trouble:
-            if trouble.errno != errno.EOPNOTSUPP:
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
                 raise
     return info.tobytes()[_DRIVER].partition(b"\0")[0].decode(errors="replace")
 
@@ -52,6 +52,6 @@ def driver(name: str) -> str:
 CONTEXT = Context(
     name="linuxvrf",
     description="Run the tool in a VRF of Linux",
-    data={1: _linux.settings("vrf")},
+    data={1: linux.settings("vrf")},
     enter=enter,
 )

@@ -98,12 +98,12 @@ def places(
 
 
 def _looked_up(host: str, port: int, family: int, kind: int) -> list[Any]:
-    from plugins.tools import _hosts  # which needs this module itself
+    from plugins.support import hosts  # which needs this module itself
 
     try:
         name = host.encode("idna").decode() if not host.isascii() else host
         look = functools.partial(socket.getaddrinfo, name, port, family, kind)
-        return list(_hosts.limited(LOOKUP_LIMIT, look))
+        return list(hosts.limited(LOOKUP_LIMIT, look))
     except TimeoutError as trouble:
         raise Unresolvable(f"{host} was not found in {LOOKUP_LIMIT:g} seconds") from trouble
     except (OSError, UnicodeError) as trouble:

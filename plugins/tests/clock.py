@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

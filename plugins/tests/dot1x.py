@@ -2,7 +2,7 @@
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -3,7 +3,7 @@
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Preformatted, Result, Rows, Spec, Test
+from plugins.sdk.base import Block, Field, Preformatted, Result, Rows, Spec, Test
 from plugins.support import urls
 
 HEADERS: dict[str, JSON] = {

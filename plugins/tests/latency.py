@@ -8,7 +8,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.histogram import Histogram, from_labels
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
 
 NOT_REPORTED = "Not Reported"
 BUCKET_WIDTH = 0.001

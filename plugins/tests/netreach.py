@@ -5,7 +5,7 @@ import ipaddress
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -54,8 +54,8 @@ def network(spec: Spec) -> Network:
     """Raises Invalid where bits beyond the prefix are set."""
     try:
         return ipaddress.ip_network(spec["network"])
-    except ValueError as trouble:
-        raise Invalid(f"/network: {trouble}") from trouble
+    except ValueError as error:
+        raise Invalid(f"/network: {error}") from error
 
 
 def hosts(net: Network) -> int:

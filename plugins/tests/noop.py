@@ -4,7 +4,7 @@ import json
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Preformatted, Result, Spec, Test
+from plugins.sdk.base import Block, Field, Preformatted, Result, Spec, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

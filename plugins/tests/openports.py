@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Lines, Result, Rows, Spec, Table, Test
+from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Table, Test
 
 NETWORK = {
     "anyOf": [TYPES["IPCIDR"], TYPES["Host"]],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Table, Test
 
 OLD_PROTOCOLS = {"enum": ["icmp", "twamp"]}
 """The protocols there were before schema 4 let any through."""

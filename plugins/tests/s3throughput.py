@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Lines, Result, Rows, Spec, Test
+from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Test
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -18,8 +18,8 @@ def check(spec: Spec) -> None:
     """Raises Invalid unless the store is spoken to by HTTP."""
     try:
         scheme = urllib.parse.urlsplit(spec["url"]).scheme
-    except ValueError as trouble:
-        raise Invalid(f"/url: {trouble}") from trouble
+    except ValueError as error:
+        raise Invalid(f"/url: {error}") from error
     if scheme not in ("http", "https"):
         raise Invalid(f"/url: the scheme must be http or https, not {scheme or 'missing'}")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from chalicelib.domain.documents import load
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Result, Rows, Spec, Test
-from plugins.tests import _snmp
+from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.support import snmp_fields
 
 DEFAULTS: Mapping[str, JSON] = {"polls": 1, "period": 1}
 """What the command line puts into a spec that says nothing of them."""
@@ -29,24 +29,24 @@ def _written(oid: JSON) -> str:
 
 def amend(given: Spec) -> Spec:
     """The spec with its defaults, and without options that its version does not know: they are ignored."""
-    ignored = _snmp.strange_members(given)
+    ignored = snmp_fields.strange_members(given)
     return {**DEFAULTS, **{name: value for name, value in given.items() if name not in ignored}}
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
     """Every value, and the time it all took."""
-    return [_snmp.table(spec.get("oid", ()), result["data"]), Rows([("Time", result["time"])])]
+    return [snmp_fields.table(spec.get("oid", ()), result["data"]), Rows([("Time", result["time"])])]
 
 
 # fmt: off
 FIELDS = (
-    *_snmp.WHERE,
+    *snmp_fields.WHERE,
     Field("oid", {"type": "array", "items": TYPES["SNMPOID"], "minItems": 1}, "--oid", kind="list", required=True,
           read=read_oids, write=write_oids, label="OIDs", help="OID to get, as numbers or as MIB::name.index; repeat for several"),
     Field("polls", "Integer", "--polls", kind="int", required=True, label="Polls", help="How many times to get them (1)"),
     Field("period", "Integer", "--period", kind="int", label="Period", help="Seconds from one time to the next (1)"),
-    *_snmp.WHO_MEASURES,
-    *_snmp.credentials(),
+    *snmp_fields.WHO_MEASURES,
+    *snmp_fields.credentials(),
 )
 # fmt: on
 
@@ -117,9 +117,9 @@ TEST = Test(
     description="Get the values of SNMP objects",
     scheduling_class="background",
     fields=FIELDS,
-    rules=_snmp.RULES,
+    rules=snmp_fields.RULES,
     amend=amend,
-    participants=_snmp.participants,
+    participants=snmp_fields.participants,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

@@ -5,13 +5,14 @@ Its specs are snmpget's. The reference checked nothing of them; what it had mean
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Result, Rows, Spec, Test
-from plugins.tests import _snmp, snmpget
+from plugins.sdk.base import Block, Result, Rows, Spec, Test
+from plugins.support import snmp_fields
+from plugins.tests import snmpget
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
     """The time it took, and every value."""
-    return [Rows([("Time", result["time"])]), _snmp.table(spec.get("oid", ()), result["data"])]
+    return [Rows([("Time", result["time"])]), snmp_fields.table(spec.get("oid", ()), result["data"])]
 
 
 RESULT = closed(
@@ -32,9 +33,9 @@ TEST = Test(
     description="Get the values of SNMP objects in the background, with a result every time",
     scheduling_class="background-multi",
     fields=snmpget.FIELDS,
-    rules=_snmp.RULES,
+    rules=snmp_fields.RULES,
     amend=snmpget.amend,
-    participants=_snmp.participants,
+    participants=snmp_fields.participants,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

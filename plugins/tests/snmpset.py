@@ -9,8 +9,8 @@ import re
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Result, Rows, Spec, Test
-from plugins.tests import _snmp
+from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.support import snmp_fields
 
 # Two colons stand between a MIB and a name in it, one between the parts of an argument.
 _NAME = r"(?:[^:]+::)?[^:]+"
@@ -53,7 +53,7 @@ def amend(given: Spec) -> Spec:
     for name in ("version", "oidargs"):
         if name not in given:
             raise Invalid(f"--{name}: is needed")
-    for name in _snmp.strange_members(given):
+    for name in snmp_fields.strange_members(given):
         raise Invalid(f"--{name.lstrip('_')}: does not go with version {given['version']} of SNMP")
     return given
 
@@ -62,7 +62,7 @@ def show(spec: Spec, result: Result) -> list[Block]:
     """The time it took, and what every object is set to now."""
     names = [one["oid"] for one in spec.get("oidargs", ())]
     data = [item.get("error") if _is_error(item) else item for item in result["data"]]
-    return [Rows([("Time", result["time"])]), _snmp.table(names, data)]
+    return [Rows([("Time", result["time"])]), snmp_fields.table(names, data)]
 
 
 def _is_error(item: JSON) -> bool:
@@ -71,11 +71,11 @@ def _is_error(item: JSON) -> bool:
 
 # fmt: off
 FIELDS = (
-    *_snmp.WHERE,
+    *snmp_fields.WHERE,
     Field("oidargs", OIDARGS, "--oidargs", kind="list", required=True, read=read_oidargs, write=write_oidargs,
           label="Values", help="Value to set, as OID:TYPE:VALUE with a type of snmpset such as i or s; repeat for several"),
-    *_snmp.WHO_MEASURES,
-    *_snmp.credentials(spelled=False),
+    *snmp_fields.WHO_MEASURES,
+    *snmp_fields.credentials(spelled=False),
 )
 # fmt: on
 
@@ -96,9 +96,9 @@ TEST = Test(
     description="Set the values of SNMP objects",
     scheduling_class="background",
     fields=FIELDS,
-    rules=_snmp.RULES,
+    rules=snmp_fields.RULES,
     amend=amend,
-    participants=_snmp.participants,
+    participants=snmp_fields.participants,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

@@ -5,8 +5,8 @@ import re
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.base import Field, Spec, Test
-from plugins.tests._throughput_shown import show
+from plugins.sdk.base import Field, Spec, Test
+from plugins.support.throughput_text import show
 
 OLD_CONGESTION = {"enum": ["reno", "cubic", "bic", "htcp", "vegas", "westwood", "yeah", "bbr"]}
 """The algorithms there were before schema 4 let any through."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Lines, Result, Spec, Table, Test
+from plugins.sdk.base import Block, Field, Lines, Result, Spec, Table, Test
 
 HEADINGS = ("Hop", "Host", "RTT (ms)", "MTU", "AS", "Owner", "Error")
 

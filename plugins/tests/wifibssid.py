@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
-from plugins.base import Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -72,7 +72,7 @@ def test_specs_of_every_test_here_agree_with_the_recordings(node: Node) -> None:
     wrong = {case["id"]: replay.differences(case, *replay.send(case)) for case in mine}
 
     assert len(mine) > 100
-    assert {name: trouble for name, trouble in wrong.items() if trouble} == {}
+    assert {name: error for name, error in wrong.items() if error} == {}
 
 
 def replayed(node: Node, name: str, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -25,8 +25,8 @@ def test_answers_to_the_recorded_requests_keep_to_the_document(tmp_path: pathlib
             body = json.dumps(value) if "json" in kind and case["method"] != "HEAD" else str(value)
             try:
                 contract.check(case["method"], path, status, kind, body.encode())
-            except Broken as trouble:
-                broken[case["id"]] = str(trouble)
+            except Broken as error:
+                broken[case["id"]] = str(error)
 
     assert len(recorded) > 900
     assert broken == {}

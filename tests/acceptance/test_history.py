@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.store import runs
+from chalicelib.store import run_table
 from tests.acceptance.history import faults
 from tests.acceptance.history.case import Case
 from tests.acceptance.history.judge import violations
@@ -23,8 +23,8 @@ from tests.acceptance.history.simulation import History, Scale, simulate
 SEEDS = int(os.environ.get("HISTORY_SEEDS", "4"))
 FIRST_SEED = int(os.environ.get("HISTORY_FIRST_SEED", "1"))
 SCALE = Scale(int(os.environ.get("HISTORY_NODES", "4")), int(os.environ.get("HISTORY_TASKS", "10")))
-CROWD = Scale(nodes=2, tasks=30, posting=5 * 60, trouble=15 * 60)
-ALONE = Scale(nodes=1, tasks=60, posting=2 * 60, trouble=15 * 60)
+CROWD = Scale(nodes=2, tasks=30, posting=5 * 60, error=15 * 60)
+ALONE = Scale(nodes=1, tasks=60, posting=2 * 60, error=15 * 60)
 """So much at a time that planners meet, of several nodes and of one."""
 TRIES = 10
 """Seeds in which a planted mistake has to be found."""
@@ -42,7 +42,7 @@ GUARDED = {
     "Transact Put tasks": "a task that is posted twice is there once",
     "Transact Delete runs": "a run that is taken back did not come to its end meanwhile",
     "DeleteItem Delete runs": "a run that is forgotten did not begin meanwhile",
-    "UpdateItem Update errands": "an errand that is explained is still to be done",
+    "UpdateItem Update outbox": "an outbox request that is explained is still to be done",
 }
 """The conditions of writes, and what each of them says.
 
@@ -53,23 +53,26 @@ given back twice stays so, which tests/store/test_booking.py sees to.
 
 MISTAKES: dict[str, tuple[str, Any]] = {
     "a run is booked whatever is in its way": ("domain.conflicts.blocker", lambda *_: None),
-    "a run starts whatever took its place": ("service.running.preempter", lambda *_: None),
-    "a cancelled task is cancelled here alone": ("service.cancelling._to_be_told", lambda _: ()),
-    "what is undone stays at the others": ("service.agreeing.errands.begin", lambda _: None),
-    "the reaper undoes it here alone": ("service.disagreeing.errands.begin", lambda _: None),
-    "nobody is told that all agreed": ("service.agreeing.Agreement._tell", lambda *_: None),
+    "a run starts whatever took its place": ("service.execution.runner.preempter", lambda *_: None),
+    "a cancelled task is cancelled here alone": ("service.scheduling.cancellation._to_be_told", lambda _: ()),
+    "what is undone stays at the others": ("service.coordination.agreement.outbox.begin", lambda _: None),
+    "the reaper undoes it here alone": ("service.execution.expiry.outbox.begin", lambda _: None),
+    "nobody is told that all agreed": ("service.coordination.agreement.Agreement._tell", lambda *_: None),
     "a run that others know of is published first": (
-        "service.agreeing.Agreement._book_elsewhere",
+        "service.coordination.agreement.Agreement._book_elsewhere",
         lambda _: None,
     ),
-    "nobody gives up what waits too long": ("ticks.reap.give_up", lambda *_: None),
-    "an errand is done however it was answered": ("domain.errand.Errand.is_done", lambda *_: True),
+    "nobody gives up what waits too long": ("service.execution.reaper.give_up", lambda *_: None),
+    "an outbox request is done however it was answered": (
+        "domain.outbox_request.OutboxRequest.is_done",
+        lambda *_: True,
+    ),
     "what its runner left is carried on by nobody": ("domain.run.Run.is_abandoned", lambda *_: False),
-    "a runner at work does not say so": ("service.watching._held", lambda _, run, __: run),
-    "an attempt that never reports is not made again": ("domain.delivery.PATIENCE", timedelta(days=1)),
+    "a runner at work does not say so": ("service.execution.supervisor._held", lambda _, run, __: run),
+    "an attempt that never reports is not made again": ("domain.delivery.ATTEMPT_TIMEOUT", timedelta(days=1)),
     "what was given up is forgotten": (
-        "ticks.reap.results.give_up",
-        lambda run, *_: runs.delete(run),
+        "service.execution.reaper.results.give_up",
+        lambda run, *_: run_table.delete(run),
     ),
 }
 """Mistakes in the product by what they come to: what is replaced under ``chalicelib``, and by what."""
@@ -105,7 +108,7 @@ def test_nothing_is_lost_done_twice_or_left_unsaid_whatever_goes_wrong(seed: int
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
 def test_nodes_of_one_deployment_keep_the_same_rules(seed: int) -> None:
-    history = simulate(seed, dataclasses.replace(SCALE, kin=True))
+    history = simulate(seed, dataclasses.replace(SCALE, cohosted=True))
 
     assert violations(history) == []
     assert states(history)["finished"] > SCALE.nodes

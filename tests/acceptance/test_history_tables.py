@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.store.tables import connection
+from chalicelib.store.models import connection
 from tests.acceptance.history.simulation import Scale, recorded
 
 pytestmark = pytest.mark.usefixtures("ministack_engine")
 
-BUSY = Scale(nodes=2, tasks=12, posting=60, trouble=180)
+BUSY = Scale(nodes=2, tasks=12, posting=60, error=180)
 
 REFUSED = ("ConditionalCheckFailedException", "TransactionCanceledException")
 
@@ -20,8 +20,8 @@ def asked(operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
     try:
         answer: dict[str, Any] = connection().client._make_api_call(operation, request)
         return answer
-    except ClientError as trouble:
-        if trouble.response["Error"]["Code"] not in REFUSED:
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSED:
             raise
         return None
 

@@ -16,17 +16,16 @@ import pytest
 
 from chalicelib.domain.errors import Blocked, Overtaken
 from chalicelib.domain.run import occupation
-from chalicelib.domain.runstate import State
+from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
-from chalicelib.service import results
-from chalicelib.service.cancelling import cancel_run
-from chalicelib.service.performance import LocalResult
-from chalicelib.service.placing import place_at
-from chalicelib.service.seeking import proposals
-from chalicelib.store import runs, timeline
-from chalicelib.store.booking import Booking, commit
-from chalicelib.ticks import reap
+from chalicelib.service.execution import reaper, results
+from chalicelib.service.execution.tool_execution import LocalResult
+from chalicelib.service.scheduling.cancellation import cancel_run
+from chalicelib.service.scheduling.placement import place_at
+from chalicelib.service.scheduling.slots import proposals
+from chalicelib.store import run_table, timeline
+from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NOON, at, exclusive_task
 from tests.domain.calendar_model import Calendar, Taken
 from tests.service.machines import FakeMachine
@@ -119,18 +118,18 @@ class Play:
 
     def _forget(self, run: Taken) -> None:
         task = self.owners[run.name]
-        booked = occupation(runs.get(task.uuid, run.name), task)
+        booked = occupation(run_table.get(task.uuid, run.name), task)
         assert booked is not None
-        reap.forget_run(task.uuid, run.name, at(self.now))
+        reaper.forget_run(task.uuid, run.name, at(self.now))
         filed = dataclasses.replace(booked, end=booked.start + task.duration)
         timeline.reference(filed).delete()  # as DynamoDB does once it has expired; the emulator reads on
 
     def _end(self, run: Taken) -> None:
         task = self.owners[run.name]
-        stored = runs.get(task.uuid, run.name)
+        stored = run_table.get(task.uuid, run.name)
         if stored.state is State.PENDING:
             done = LocalResult(result={"succeeded": True, "result": {"time-slept": "PT1S"}})
-            begun = runs.change(stored.evolve(state=State.RUNNING))
+            begun = run_table.change(stored.evolve(state=State.RUNNING))
             results.conclude(task, begun, done, FakeMachine(at(self.now)))
             run.end = min(run.end, self.now + 1)  # the second it ended in stays taken
 

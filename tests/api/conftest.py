@@ -12,8 +12,8 @@ from chalice.local import LambdaEventConverter
 from chalice.test import Client
 
 from chalicelib.domain.run import Run
-from chalicelib.service import running
-from chalicelib.store import runs
+from chalicelib.service.execution import runner
+from chalicelib.store import run_table
 from plugins import registry
 from tests.contract import Contract
 from tests.service.machines import FakeMachine
@@ -50,9 +50,9 @@ class Api:
     def run(self, task: str) -> Run:
         """Let the first run of a task happen at once; the run as it then is."""
         uuid = task.rsplit("/", 1)[-1]
-        first = runs.get(uuid, runs.first(uuid) or "none")
-        running.run(uuid, first.uuid, FakeMachine(first.start))
-        return runs.get(uuid, first.uuid)
+        first = run_table.get(uuid, run_table.first(uuid) or "none")
+        runner.run(uuid, first.uuid, FakeMachine(first.start))
+        return run_table.get(uuid, first.uuid)
 
     def post_task(self, **changes: Any) -> str:
         """Post an idle task, changed as asked; its path."""
@@ -68,12 +68,12 @@ def _contract() -> Contract:
 
 @functools.cache
 def _contract_with(tests: tuple[str, ...], tools: tuple[str, ...]) -> Contract:
-    from chalicelib.api import catalogue, openapi
+    from chalicelib.api.openapi import document, plugin_schemas
 
-    for made in (openapi.document, *vars(catalogue).values()):  # some tests add plugins of their own
+    for made in (document.document, *vars(plugin_schemas).values()):  # some tests add plugins of their own
         if hasattr(made, "cache_clear"):
             made.cache_clear()
-    return Contract(openapi.document())
+    return Contract(document.document())
 
 
 def _unpacked(answer: Any) -> bytes:

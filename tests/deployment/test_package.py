@@ -144,7 +144,7 @@ def test_the_package_answers_a_page_and_a_tick_on_its_own(
 
 
 def test_every_function_has_the_timeout_its_queue_is_made_for(template: dict[str, Any]) -> None:
-    from chalicelib.outside.queues import QUEUES
+    from chalicelib.infrastructure.queues import QUEUES
 
     resources = template["Resources"]
     for queue in QUEUES:

@@ -2,8 +2,8 @@
 
 import json
 
-from chalicelib.outside.queues import QUEUES
-from chalicelib.store.tables import TABLES, TIME_TO_LIVE
+from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.store.models import TABLES, TIME_TO_LIVE
 from local import deployment
 
 
@@ -34,7 +34,7 @@ def test_messages_that_keep_failing_are_put_aside() -> None:
 
     for queue in QUEUES:
         redrive = resources[f"{queue.name.title()}Queue"]["Properties"]["RedrivePolicy"]
-        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["AsideQueue", "Arn"]}
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 
 def test_the_policy_names_every_resource_and_no_wildcard_of_all() -> None:

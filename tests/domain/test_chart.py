@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from chalicelib.domain import chart, chart_svg
 from chalicelib.domain.chart import Bar, Chart
-from chalicelib.domain.runstate import State
+from chalicelib.domain.run_states import State
 from tests.builders import NOON, at
 
 HOUR = 3600

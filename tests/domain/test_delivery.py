@@ -1,7 +1,7 @@
 import pytest
 
-from chalicelib.domain.delivery import PATIENCE, deliveries_for
-from chalicelib.domain.runstate import State
+from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, deliveries_for
+from chalicelib.domain.run_states import State
 from tests.builders import NOON, at, seconds
 
 BITBUCKET = {"archiver": "bitbucket", "data": {}}
@@ -40,7 +40,7 @@ def test_the_time_to_live_starts_with_the_result() -> None:
 def test_an_attempt_that_never_reports_is_made_again() -> None:
     (delivery,) = deliveries_for([BITBUCKET], "t", "r", State.FINISHED, NOON)
 
-    assert delivery.begun(at(5)).next_attempt == at(5) + PATIENCE
+    assert delivery.begun(at(5)).next_attempt == at(5) + ATTEMPT_TIMEOUT
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_repeating_runs_do_not_slip_into_the_next_slot(
     ("schedule", "complaint"),
     [
         (Schedule(repeat=seconds(0)), "/schedule/repeat"),
-        (Schedule(cron="0 0 31 2 *"), "names no time to come"),
+        (Schedule(cron="0 0 31 2 *"), "/schedule/repeat-cron: .* names no time to come"),
         (Schedule(until=at(-1)), "/schedule/until: is in the past"),
         (Schedule(start=at(100), until=at(50)), "/schedule/until: is not after the start"),
     ],

@@ -90,10 +90,10 @@ def test_a_member_is_taken_from_the_version_on_that_brought_it(since: int) -> No
     ],
 )
 def test_what_is_wrong_with_a_task_is_named(members: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(Invalid) as trouble:
+    with pytest.raises(Invalid) as error:
         check_task({"test": TEST, **members})
 
-    assert str(trouble.value).startswith(complaint)
+    assert str(error.value).startswith(complaint)
 
 
 @pytest.mark.parametrize("document", [None, True, 1, "text", [], [{}]])
@@ -133,8 +133,8 @@ def test_any_json_is_a_task_or_gets_a_sentence(data: st.DataObject) -> None:
 
     try:
         check_task({"test": TEST, **changes})
-    except Invalid as trouble:
-        sentence = str(trouble)
+    except Invalid as error:
+        sentence = str(error)
     else:
         sentence = "/"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.domain.times import UTC
-from chalicelib.service import debugging, pausing
+from chalicelib.service.node import debug, pause
 from local import control
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -15,37 +15,37 @@ pytestmark = pytest.mark.usefixtures("moto_engine")
 @pytest.fixture(autouse=True)
 def _quiet_again(moto_engine: None) -> Iterator[None]:
     yield
-    debugging.switch(False)
+    debug.switch(False)
 
 
 def test_a_pause_ends_by_itself_or_when_resumed() -> None:
     now = dt.datetime.now(UTC)
 
     assert control.main(["pause", "PT30M"]) == 0
-    assert pausing.is_paused(now + dt.timedelta(minutes=29))
-    assert not pausing.is_paused(now + dt.timedelta(minutes=31))
+    assert pause.is_paused(now + dt.timedelta(minutes=29))
+    assert not pause.is_paused(now + dt.timedelta(minutes=31))
 
     assert control.main(["resume"]) == 0
-    assert not pausing.is_paused(now)
+    assert not pause.is_paused(now)
 
 
 def test_a_pause_without_an_end_has_none() -> None:
     assert control.main(["pause"]) == 0
 
-    assert pausing.describe(dt.datetime.now(UTC)) == {"is_paused": True, "infinite": True}
+    assert pause.describe(dt.datetime.now(UTC)) == {"is_paused": True, "infinite": True}
 
 
 @pytest.mark.parametrize("duration", ["soon", "P1Y", ""])
 def test_a_duration_that_is_none_pauses_nothing(duration: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert control.main(["pause", duration]) == 1
 
-    assert not pausing.is_paused(dt.datetime.now(UTC))
+    assert not pause.is_paused(dt.datetime.now(UTC))
     assert repr(duration) in capsys.readouterr().err
 
 
 def test_debugging_is_switched() -> None:
     assert control.main(["debug", "on"]) == 0
-    assert debugging.is_on()
+    assert debug.is_on()
 
     assert control.main(["debug", "off"]) == 0
-    assert not debugging.is_on()
+    assert not debug.is_on()

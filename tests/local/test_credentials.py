@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from chalicelib.service import credentials as kept
+from chalicelib.service.node import proxy_credentials as kept
 from local import credentials
 
 HERE = pathlib.Path(__file__).resolve().parents[2]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from local.plugin_check.__main__ import find, findings, main
-from plugins import base, registry
-from plugins.base import Archiver, Context, Field, Lines, Plugin, Tool
+from plugins import registry
+from plugins.sdk import base
+from plugins.sdk.base import Archiver, Context, Field, Lines, Plugin, Tool
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label
 
 TEST = TESTS["noop"]
@@ -69,7 +70,7 @@ def test_a_defect_of_a_test_is_found(changes: dict[str, Any], said: str) -> None
 
 
 def test_markup_that_gets_through_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plugins.show.html.escape", lambda text: text)
+    monkeypatch.setattr("plugins.sdk.show.html.escape", lambda text: text)
 
     lines = list(findings(dataclasses.replace(TEST, result_examples=({"succeeded": True, "data": "a"},))))
 

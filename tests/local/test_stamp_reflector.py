@@ -10,10 +10,10 @@ import pytest
 
 from local import stamp_reflector
 from local.stamp_reflector import Reflector
-from plugins.tools import _stamp_packets
+from plugins.tools.one_way import stamp_packets
 
 HERE = pathlib.Path(__file__).resolve().parents[2]
-REQUEST = _stamp_packets.request(5, 1 << 40, 0x8001, padding=20)
+REQUEST = stamp_packets.request(5, 1 << 40, 0x8001, padding=20)
 
 
 def exchange(port: int, *packets: bytes) -> bytes:
@@ -30,7 +30,7 @@ def test_sends_back_what_it_gets_with_its_own_times() -> None:
     with Reflector(port=0) as reflector:
         answer = exchange(reflector.port, REQUEST)
 
-    reply = _stamp_packets.read_reply(answer)
+    reply = stamp_packets.read_reply(answer)
     assert reply is not None
     assert len(answer) == len(REQUEST)
     assert (reply.number, reply.there.seq, reply.there.sent.time) == (5, 5, 1 << 40)

@@ -10,13 +10,15 @@ import plugins.archivers
 import plugins.contexts
 import plugins.tests
 import plugins.tools
-from plugins.base import Plugin, Test, Tool
+from plugins.sdk.base import Plugin, Test, Tool
 
 
 def modules(package: ModuleType) -> dict[str, ModuleType]:
-    """The modules of a folder by name, helpers left out."""
-    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names if name[0] != "_"}
+    """The modules below a folder that hold a plugin, by name; what plugins share is left out."""
+    constant = package.__name__.rpartition(".")[2].removesuffix("s").upper()
+    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    loaded = [importlib.import_module(module.name) for module in found if not module.ispkg]
+    return {each.__name__.rpartition(".")[2]: each for each in loaded if hasattr(each, constant)}
 
 
 def module_name(plugin: Plugin) -> str:

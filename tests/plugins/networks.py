@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 
 FAR, FAR_IPV6 = "203.0.113.2", "2001:db8:3::2"
 ROUTERS, ROUTERS_IPV6 = ("192.0.2.2", "198.51.100.2"), ("2001:db8:1::2", "2001:db8:2::2")
@@ -110,8 +110,8 @@ def narrow_network() -> Iterator[Network]:
     network = Network(f"psched-{os.getpid()}")
     try:
         network.build()
-    except (OSError, PluginFailed, subprocess.SubprocessError) as trouble:
+    except (OSError, PluginFailed, subprocess.SubprocessError) as error:
         network.remove()
-        pytest.skip(f"network namespaces cannot be made here: {trouble}")
+        pytest.skip(f"network namespaces cannot be made here: {error}")
     yield network
     network.remove()

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import PluginFailed
 
 
 def needs(*argv: str) -> pytest.MarkDecorator:

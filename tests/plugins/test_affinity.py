@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from plugins.base import Completed, PluginFailed
-from plugins.tools import _affinity
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.tools.throughput import affinity
 from tests.plugins.two_ends import Programs
 
 
@@ -17,7 +17,7 @@ def numa(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
     for name, node in (("eth0", "1\n"), ("eth1", "-1\n"), ("eth2", "what\n")):
         (tmp_path / name / "device").mkdir(parents=True)
         (tmp_path / name / "device" / "numa_node").write_text(node)
-    monkeypatch.setattr(_affinity, "INTERFACES", tmp_path)
+    monkeypatch.setattr(affinity, "INTERFACES", tmp_path)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     return tmp_path
 
@@ -44,7 +44,7 @@ def says(answer: Any) -> Completed:
 def test_a_program_runs_next_to_its_interface(address: str | None, answer: Any, words: list[str]) -> None:
     host = Programs(ip=says(answer), numactl=Completed(0, "", ""))
 
-    assert _affinity.pin(host, None, address, "192.0.2.9") == (words, "")
+    assert affinity.pin(host, None, address, "192.0.2.9") == (words, "")
     question = f"address show to {address}" if address else "route get 192.0.2.9"
     assert host.executed[0] == ["ip", "-json", *question.split()]
 
@@ -53,14 +53,14 @@ def test_a_program_runs_next_to_its_interface(address: str | None, answer: Any, 
 def test_a_processor_asked_for_is_used() -> None:
     host = Programs(numactl=Completed(0, "", ""))
 
-    assert _affinity.pin(host, 0.0, None, "192.0.2.9") == (["numactl", "-C", "0"], "")
+    assert affinity.pin(host, 0.0, None, "192.0.2.9") == (["numactl", "-C", "0"], "")
     assert host.executed == [["numactl", "-C", "0", "true"]]
 
 
 @pytest.mark.usefixtures("numa")
 @pytest.mark.parametrize("numactl", [Completed(1, "", "libnuma: Error"), PluginFailed("took too long")])
 def test_a_processor_that_cannot_be_had_is_noted(numactl: Any) -> None:
-    words, note = _affinity.pin(Programs(numactl=numactl), 99, None, "192.0.2.9")
+    words, note = affinity.pin(Programs(numactl=numactl), 99, None, "192.0.2.9")
 
     assert words == []
     assert "numactl -C 99 does not work here" in note
@@ -69,5 +69,5 @@ def test_a_processor_that_cannot_be_had_is_noted(numactl: Any) -> None:
 def test_a_machine_without_the_programs_binds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
 
-    assert _affinity.pin(Programs(), None, None, "192.0.2.9") == ([], "")
-    assert _affinity.pin(Programs(), 3, None, "192.0.2.9")[0] == []
+    assert affinity.pin(Programs(), None, None, "192.0.2.9") == ([], "")
+    assert affinity.pin(Programs(), 3, None, "192.0.2.9")[0] == []

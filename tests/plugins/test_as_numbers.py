@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.types import TYPES
-from plugins.base import PluginFailed
-from plugins.tools import _as_numbers
+from plugins.sdk.base import PluginFailed
+from plugins.tools.route import as_numbers
 from tests.builders import seconds
 from tests.plugins import test_dnspy
 from tests.plugins.test_dnspy import resolver as resolver
@@ -36,7 +36,7 @@ def ask(name: str) -> list[str]:
 
 
 def test_addresses_have_the_first_of_their_systems_and_its_owner() -> None:
-    found = _as_numbers.find(["9.0.2.1", "9.0.2.2", "9.0.2.3", "9.0.2.4"], ask)
+    found = as_numbers.find(["9.0.2.1", "9.0.2.2", "9.0.2.3", "9.0.2.4"], ask)
 
     assert found == {"9.0.2.1": {"number": 64496, "owner": "EXAMPLE, ZZ"}, "9.0.2.2": {"number": 64497}}
 
@@ -57,7 +57,7 @@ def test_addresses_have_the_first_of_their_systems_and_its_owner() -> None:
     ],
 )
 def test_only_addresses_of_the_internet_are_asked_about(address: str, name: str | None) -> None:
-    assert _as_numbers.origin_name(address) == name
+    assert as_numbers.origin_name(address) == name
 
 
 def test_each_owner_is_asked_for_once() -> None:
@@ -67,17 +67,17 @@ def test_each_owner_is_asked_for_once() -> None:
         asked.append(name)
         return ["64496 | ZZ | registry | 2026-01-01 | EXAMPLE, ZZ"]
 
-    _as_numbers.find([f"9.0.2.{number}" for number in range(20)], remember)
+    as_numbers.find([f"9.0.2.{number}" for number in range(20)], remember)
 
     assert len(asked) == 21
 
 
 def test_a_name_service_that_does_not_answer_in_time_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_as_numbers, "LIMIT", seconds(0.05))
+    monkeypatch.setattr(as_numbers, "LOOKUP_TIMEOUT", seconds(0.05))
     never = threading.Event()
     begun = time.monotonic()
 
-    found = _as_numbers.find(["9.0.2.1", "9.0.2.2"], lambda name: [str(never.wait(30))])
+    found = as_numbers.find(["9.0.2.1", "9.0.2.2"], lambda name: [str(never.wait(30))])
 
     assert found == {}
     assert time.monotonic() - begun < 20
@@ -89,16 +89,16 @@ def test_the_name_servers_of_this_machine_are_asked(
 ) -> None:
     for name, texts in RECORDS.items():
         monkeypatch.setitem(zone, (f"{name}.", "TXT"), [f'"{text}"' for text in texts])
-    monkeypatch.setattr(_as_numbers, "make_resolver", lambda limit: resolver)
+    monkeypatch.setattr(as_numbers, "make_resolver", lambda limit: resolver)
     hops: list[dict[str, Any]] = [{"ip": "9.0.2.1"}, {"ip": "9.0.2.9"}]
 
-    _as_numbers.add_systems(hops)
+    as_numbers.add_systems(hops)
 
     assert hops == [{"ip": "9.0.2.1", "as": {"number": 64496, "owner": "EXAMPLE, ZZ"}}, {"ip": "9.0.2.9"}]
 
 
 def test_hops_without_an_address_or_a_system_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_as_numbers, "_ask", lambda: ask)
+    monkeypatch.setattr(as_numbers, "_ask", lambda: ask)
     hops: list[dict[str, Any]] = [
         {},
         {"ip": "9.0.2.2"},
@@ -107,7 +107,7 @@ def test_hops_without_an_address_or_a_system_are_left_alone(monkeypatch: pytest.
         {"ip": "9.0.2.2"},
     ]
 
-    _as_numbers.add_systems(hops)
+    as_numbers.add_systems(hops)
 
     assert hops == [
         {},
@@ -122,17 +122,17 @@ def test_a_machine_without_name_servers_finds_nothing(monkeypatch: pytest.Monkey
     def refuse(*arguments: object) -> None:
         raise PluginFailed("This machine has no name servers")
 
-    monkeypatch.setattr(_as_numbers, "make_resolver", refuse)
+    monkeypatch.setattr(as_numbers, "make_resolver", refuse)
 
     hops: list[dict[str, Any]] = [{"ip": "9.0.2.1"}]
-    _as_numbers.add_systems(hops)
+    as_numbers.add_systems(hops)
 
     assert hops == [{"ip": "9.0.2.1"}]
 
 
 @given(st.lists(st.text(), max_size=3))
 def test_any_answer_is_a_system_or_none(texts: list[str]) -> None:
-    number, owner = _as_numbers.origin_number(texts), _as_numbers.owner(texts)
+    number, owner = as_numbers.origin_number(texts), as_numbers.owner(texts)
 
     if number is not None:
         assert number >= TYPES["AS"]["properties"]["number"]["minimum"]

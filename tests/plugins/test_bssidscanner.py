@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Cancelled, Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Cancelled, Completed, PluginFailed
 from plugins.tests.wifibssid import TEST
-from plugins.tools import bssidscanner
+from plugins.tools.link import bssidscanner
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 
@@ -82,14 +82,12 @@ def test_hears_what_any_of_the_scans_heard() -> None:
     assert len(scan(Changing())["ssid_list"]) == 2
 
 
-@pytest.mark.parametrize(
-    ("trouble", "ends"), [(PluginFailed("It is busy"), False), (Cancelled("Over"), True)]
-)
-def test_a_later_scan_may_fail_but_not_be_cancelled(trouble: PluginFailed, ends: bool) -> None:
+@pytest.mark.parametrize(("error", "ends"), [(PluginFailed("It is busy"), False), (Cancelled("Over"), True)])
+def test_a_later_scan_may_fail_but_not_be_cancelled(error: PluginFailed, ends: bool) -> None:
     class Failing(FakeHost):
         def execute(self, argv: Any, *more: Any, **named: Any) -> Completed:
             if self.executed:
-                raise trouble
+                raise error
             return super().execute(argv, *more, **named)
 
     host = Failing(Completed(0, CELLS, ""))

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from plugins.show import TEXT, render
+from plugins.sdk.show import TEXT, render
 from plugins.tests.clock import TEST
 
 UNSYNCHRONIZED = {"time": "2026-11-23T12:00:00+00:00", "synchronized": False, "source": "ntp", "offset": 5}

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from plugins.base import PluginFailed
-from plugins.tools import _configured
+from plugins.sdk.base import PluginFailed
+from plugins.support import configured
 from tests.plugins.everything import TOOLS
 from tests.plugins.jobs import job
 from tests.plugins.two_ends import Programs
@@ -15,7 +15,7 @@ PROGRAMS = {"iperf3": "iperf3", "iperf2": "iperf", "nuttcp": "nuttcp", "ethr": "
 
 @pytest.fixture
 def conf(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    monkeypatch.setattr(_configured, "FOLDER", tmp_path)
+    monkeypatch.setattr(configured, "FOLDER", tmp_path)
     monkeypatch.setenv("PATH", "/nowhere")
     return tmp_path
 
@@ -71,4 +71,4 @@ def test_nuttcp_has_two_ports_to_set(conf: pathlib.Path) -> None:
 def test_what_makes_no_sense_is_passed_over(conf: pathlib.Path, text: str) -> None:
     (conf / "iperf2.conf").write_bytes(text.encode(errors="surrogateescape"))
 
-    assert _configured.port("iperf2", "server_port", 5001) == 5001
+    assert configured.port("iperf2", "server_port", 5001) == 5001

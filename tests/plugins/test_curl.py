@@ -10,9 +10,11 @@ import pytest
 import trustme
 
 from chalicelib.domain.times import parse_duration
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.http import TEST
-from plugins.tools import _fetching, _phases, curl
+from plugins.tools.web import curl
+from plugins.tools.web import fetch as _fetching
+from plugins.tools.web import phases as _phases
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.web import WebServer, serving

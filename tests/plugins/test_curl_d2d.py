@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.disk_to_disk import TEST
-from plugins.tools import _copying, _fetching, curl_d2d
+from plugins.tools.transfer import curl_d2d, file_copy
+from plugins.tools.web import fetch
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.web import WebServer, serving
@@ -97,7 +98,7 @@ def test_an_empty_file_is_one_too(web: WebServer, dest: pathlib.Path) -> None:
 def test_more_is_copied_than_is_ever_held(
     web: WebServer, dest: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_fetching, "KEPT", 10)
+    monkeypatch.setattr(fetch, "KEPT", 10)
 
     assert copy(f"{web.url}/large", dest)["bytes-sent"] == len(LARGE)
 
@@ -143,7 +144,7 @@ def test_a_destination_that_became_a_link_is_not_followed(web: WebServer, dest: 
 def test_a_full_or_missing_disk_is_a_failure(
     web: WebServer, dest: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_copying, "dest_refusal", lambda dest: None)
+    monkeypatch.setattr(file_copy, "dest_refusal", lambda dest: None)
 
     with pytest.raises(PluginFailed, match="cannot be written: No such file or directory"):
         curl_d2d.run(job(curl_d2d.TOOL, {"source": f"{web.url}/large", "dest": str(dest / "below")}))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.base import Cancelled, Completed, PluginFailed
+from plugins.sdk.base import Cancelled, Completed, PluginFailed
 from plugins.tests.dhcp import TEST
-from plugins.tools import dhclient
+from plugins.tools.link import dhclient
 from tests.builders import at, seconds
 from tests.plugins import wires
 from tests.plugins.jobs import FakeHost, job
@@ -73,10 +73,10 @@ def test_takes_any_interface_where_none_is_named() -> None:
     assert result["ip_address"] == "198.51.100.54"
 
 
-@pytest.mark.parametrize("trouble", [PluginFailed("It took too long"), Cancelled("The run was cancelled")])
-def test_a_program_that_takes_too_long_is_a_failure(trouble: PluginFailed) -> None:
-    with pytest.raises(type(trouble)):
-        lease(FakeHost(trouble))
+@pytest.mark.parametrize("error", [PluginFailed("It took too long"), Cancelled("The run was cancelled")])
+def test_a_program_that_takes_too_long_is_a_failure(error: PluginFailed) -> None:
+    with pytest.raises(type(error)):
+        lease(FakeHost(error))
 
 
 @pytest.mark.usefixtures("as_root")
@@ -111,7 +111,7 @@ def test_the_time_a_run_needs(spec: dict[str, str], wanted: float) -> None:
 
 
 def test_a_program_of_its_name_is_run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.outside.machine import Machine
+    from chalicelib.infrastructure.machine import Machine
 
     program = tmp_path / "dhclient"
     program.write_text(f'#!/bin/sh\n[ "$1" = -r ] && exit 1\ncat "{CAPTURED}/lease.out" >&2\n')

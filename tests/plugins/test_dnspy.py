@@ -12,9 +12,9 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.dns import TEST
-from plugins.tools import dnspy
+from plugins.tools.web import dnspy
 from tests.builders import seconds
 
 ZONE = {

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.base import Completed, PluginFailed
-from plugins.tools import dublin_traceroute
-from plugins.tools.dublin_traceroute import TOOL, parse
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.tools.route import dublin_traceroute
+from plugins.tools.route.dublin_traceroute import TOOL, parse
 from tests.builders import at, seconds
 from tests.plugins import networks, traces
 from tests.plugins.garbage import changed

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from plugins.base import Completed, PluginFailed
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.support.hosts import Ends
 from plugins.tests.throughput import TEST
-from plugins.tools import _ethr_output, ethr
-from plugins.tools._hosts import Ends
+from plugins.tools.throughput import ethr, ethr_output
 from tests.builders import at, seconds
 from tests.plugins import two_ends
 from tests.plugins.two_ends import Programs, checked
@@ -25,7 +25,7 @@ NEW = {"schema": 4, "ethr_major_version": 1}
 
 @pytest.mark.parametrize("path", two_ends.captured("ethr"))
 def test_reads_what_the_program_prints(path: pathlib.Path) -> None:
-    parsed = _ethr_output.parse(path.with_suffix(".out").read_text(), omit=0)
+    parsed = ethr_output.parse(path.with_suffix(".out").read_text(), omit=0)
 
     assert parsed == json.loads(path.read_text())
     assert TEST.result_versions.problem({"succeeded": True, "diags": "", **parsed}) is None
@@ -37,7 +37,7 @@ def test_there_is_output_to_read() -> None:
 
 
 def test_seconds_that_are_omitted_do_not_count() -> None:
-    parsed = _ethr_output.parse(TCP, omit=1)
+    parsed = ethr_output.parse(TCP, omit=1)
 
     assert [interval["summary"]["omitted"] for interval in parsed["intervals"]] == [True, False, False]
     assert parsed["summary"]["summary"]["throughput-bits"] == pytest.approx(9.405e9)
@@ -47,7 +47,7 @@ def test_seconds_that_are_omitted_do_not_count() -> None:
 @pytest.mark.parametrize(("output", "omit"), [("", 0), ((HERE / "refused.out").read_text(), 0), (TCP, 3)])
 def test_output_without_seconds_that_count_is_a_failure(output: str, omit: int) -> None:
     with pytest.raises(PluginFailed, match="no figures"):
-        _ethr_output.parse(output, omit)
+        ethr_output.parse(output, omit)
 
 
 # --- arguments -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.fields import Field, format_arguments, parse_arguments
+from plugins.sdk.fields import Field, format_arguments, parse_arguments
 
 
 def _read_pair(text: str) -> dict[str, int]:
@@ -111,10 +111,10 @@ def test_a_whole_number_from_a_fraction_is_an_integer() -> None:
     ],
 )
 def test_bad_arguments_are_refused_with_the_reason(arguments: list[str], complaint: str) -> None:
-    with pytest.raises(Invalid) as trouble:
+    with pytest.raises(Invalid) as error:
         parse_arguments("trial", FIELDS, arguments)
 
-    assert complaint in str(trouble.value)
+    assert complaint in str(error.value)
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help", "--he"])

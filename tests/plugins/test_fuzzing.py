@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import plugins.tools
 from chalicelib.domain.errors import Invalid, PSchedulerError
-from plugins import base
-from plugins.base import Tool
-from plugins.show import HTML, render
+from plugins.sdk import base
+from plugins.sdk.base import Tool
+from plugins.sdk.show import HTML, render
 from tests.plugins.everything import TESTS, TOOLS, module_name
 from tests.plugins.garbage import TEXTS, VALUES, captured, changed, outputs
 
@@ -32,8 +32,8 @@ Parser = Callable[..., Any]
 
 def _parsers() -> dict[str, Parser]:
     """The functions that read what a program printed: their first parameter is ``output``, or ``line``."""
-    names = [module.name for module in pkgutil.iter_modules(plugins.tools.__path__)]
-    loaded = [importlib.import_module(f"plugins.tools.{name}") for name in names]
+    found = pkgutil.walk_packages(plugins.tools.__path__, "plugins.tools.")
+    loaded = [importlib.import_module(module.name) for module in found if not module.ispkg]
     return {
         f"{module.__name__.rpartition('.')[2]}.{name}": function
         for module in loaded

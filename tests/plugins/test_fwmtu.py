@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.mtu import TEST
-from plugins.tools import fwmtu
+from plugins.tools.route import fwmtu
 from tests.builders import at, seconds
 from tests.plugins import networks
 from tests.plugins.jobs import FakeHost, job
@@ -88,7 +88,7 @@ def test_declines_where_the_kernel_is_another(monkeypatch: pytest.MonkeyPatch) -
 @linux
 @pytest.mark.parametrize("dest", [networks.FAR, networks.FAR_IPV6])
 def test_learns_of_a_narrow_link_far_away(narrow_network: networks.Network, dest: str) -> None:
-    code = "import ipaddress; from plugins.tools.fwmtu import path_mtu as mtu; "
+    code = "import ipaddress; from plugins.tools.route.fwmtu import path_mtu as mtu; "
     code += f"print(mtu(ipaddress.ip_address({dest!r})))"
 
     done = narrow_network.execute([sys.executable, "-c", code])

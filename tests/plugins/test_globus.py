@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.disk_to_disk import TEST
-from plugins.tools import globus
+from plugins.tools.transfer import globus
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

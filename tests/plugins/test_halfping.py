@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.latency import TEST
-from plugins.tools import halfping
-from plugins.tools._one_way import summary
+from plugins.tools.one_way import halfping
+from plugins.tools.one_way.packet_summary import summary
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.show import HTML, TEXT, render
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests.http import TEST
 
 URL = "https://www.example.org/"

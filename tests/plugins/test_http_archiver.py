@@ -12,7 +12,7 @@ import trustme
 
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import http
-from plugins.base import Outcome, Parcel
+from plugins.sdk.base import Outcome, Parcel
 from tests.plugins.web import serving
 
 RETRY = {"retry-policy": [{"attempts": 1, "wait": "PT1M"}]}

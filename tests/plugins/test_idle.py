@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from plugins import base
-from plugins.show import HTML, TEXT, render
+from plugins.sdk import base
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import idle, idlebgm, idleex, noop
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from plugins.base import Completed, PluginFailed
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.support.hosts import Ends
 from plugins.tests.throughput import TEST
-from plugins.tools import _iperf2_output, _throughput, iperf2
-from plugins.tools._hosts import Ends
+from plugins.tools.throughput import iperf2, iperf2_output, two_ended
 from tests.builders import at, seconds
 from tests.plugins import two_ends
 from tests.plugins.programs import needs
@@ -25,7 +25,7 @@ ENDS = Ends("198.51.100.1", "192.0.2.1", 4)
 
 @pytest.mark.parametrize("path", two_ends.captured("iperf2"))
 def test_reads_what_the_program_printed(path: pathlib.Path) -> None:
-    parsed = _iperf2_output.parse(path.with_suffix(".out").read_text())
+    parsed = iperf2_output.parse(path.with_suffix(".out").read_text())
 
     assert parsed == json.loads(path.read_text())
     assert TEST.result_versions.problem({"succeeded": True, "diags": "", **parsed}) is None
@@ -42,7 +42,7 @@ def test_versions_that_say_less_are_read_as_well() -> None:
         "[  3]  0.0- 1.1 sec  137500 Bytes  1 bits/sec",
     )
 
-    parsed = _iperf2_output.parse("\n".join([*lines, "[  3] MSS size 1448 bytes (MTU 1500 bytes, ethernet)"]))
+    parsed = iperf2_output.parse("\n".join([*lines, "[  3] MSS size 1448 bytes (MTU 1500 bytes, ethernet)"]))
 
     assert parsed["intervals"][0]["summary"] == {
         "start": 0.0,
@@ -57,7 +57,7 @@ def test_versions_that_say_less_are_read_as_well() -> None:
 def test_streams_without_a_sum_are_added_up() -> None:
     lines = [f"[  {n}] 0.0-{n}.0 sec  {n} Bytes  {n}000 bits/sec  1/0  {n}  5K/7(1) us  1" for n in (3, 4)]
 
-    total = _iperf2_output.parse("\n".join(lines))["summary"]["summary"]
+    total = iperf2_output.parse("\n".join(lines))["summary"]["summary"]
 
     assert total == {
         "start": 0.0,
@@ -71,7 +71,7 @@ def test_streams_without_a_sum_are_added_up() -> None:
 def test_a_server_that_did_not_report_leaves_what_was_sent() -> None:
     udp = (HERE / "udp.out").read_text()
 
-    total = _iperf2_output.parse(udp[: udp.index("[  1] Server Report")])["summary"]["summary"]
+    total = iperf2_output.parse(udp[: udp.index("[  1] Server Report")])["summary"]["summary"]
 
     assert total["sent"] == 3404
     assert not {"lost", "jitter", "receiver-throughput-bits"} & set(total)
@@ -89,7 +89,7 @@ def test_a_server_that_did_not_report_leaves_what_was_sent() -> None:
 )
 def test_output_without_figures_is_a_failure(output: str, error: str) -> None:
     with pytest.raises(PluginFailed, match=error):
-        _iperf2_output.parse(output)
+        iperf2_output.parse(output)
 
 
 # --- arguments -------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ needs_iperf = needs("sh", "-c", "iperf -v 2>&1 | grep -q 'iperf version 2'")
 
 
 def told() -> list[dict[str, Any]]:
-    return [{}, {"server_port": _throughput.free_port()}]
+    return [{}, {"server_port": two_ended.free_port()}]
 
 
 @needs_iperf

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from plugins.base import Completed, PluginFailed
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.support.hosts import Ends
 from plugins.tests.throughput import TEST
-from plugins.tools import _iperf3_keys, _iperf3_output, _throughput, iperf3
-from plugins.tools._hosts import Ends
+from plugins.tools.throughput import iperf3, iperf3_keys, iperf3_output, two_ended
 from tests.builders import at, seconds
 from tests.plugins import two_ends
 from tests.plugins.programs import needs
@@ -29,7 +29,7 @@ AUTH = {"public": "PUB", "private": "PRIV", "username": "u", "password": "p", "c
 
 @pytest.mark.parametrize("path", two_ends.captured("iperf3"))
 def test_reads_what_the_program_printed(path: pathlib.Path) -> None:
-    parsed = _iperf3_output.parse(path.with_suffix(".out").read_text())
+    parsed = iperf3_output.parse(path.with_suffix(".out").read_text())
 
     assert parsed == json.loads(path.read_text())
     assert TEST.result_versions.problem({"succeeded": True, "diags": "", **parsed}) is None
@@ -49,15 +49,15 @@ def test_there_is_captured_output() -> None:
 )
 def test_an_error_in_the_output_is_a_failure(name: str, error: str) -> None:
     with pytest.raises(PluginFailed, match=error):
-        _iperf3_output.parse((HERE / f"{name}.out").read_text())
+        iperf3_output.parse((HERE / f"{name}.out").read_text())
 
 
 def test_warnings_before_the_output_are_passed_over() -> None:
-    assert _iperf3_output.parse(f"warning: {{old kernel}}\n{TCP}") == _iperf3_output.parse(TCP)
+    assert iperf3_output.parse(f"warning: {{old kernel}}\n{TCP}") == iperf3_output.parse(TCP)
 
 
 def test_a_client_that_was_refused_before_is_passed_over() -> None:
-    parsed = _iperf3_output.parse((HERE / "stranger_first_server.out").read_text())
+    parsed = iperf3_output.parse((HERE / "stranger_first_server.out").read_text())
 
     assert parsed["summary"]["summary"]["receiver-throughput-bits"] > 0
 
@@ -65,13 +65,13 @@ def test_a_client_that_was_refused_before_is_passed_over() -> None:
 @pytest.mark.parametrize("output", ["", "{", "[]", "{}", '{"end": {}}', '{"end": {"sum": 5}}', "{" * 9000])
 def test_output_without_a_summary_is_a_failure(output: str) -> None:
     with pytest.raises(PluginFailed, match="iperf3's output"):
-        _iperf3_output.parse(output)
+        iperf3_output.parse(output)
 
 
 def test_numbers_that_are_none_are_left_out() -> None:
     block = {"bytes": None, "packets": 1.5, "start": True, "lost_packets": 3.0, "socket": [], "omitted": 1}
 
-    assert _iperf3_output.entry(block) == {"lost": 3}
+    assert iperf3_output.entry(block) == {"lost": 3}
 
 
 def test_datagrams_that_got_lost_are_in_the_summary() -> None:
@@ -79,7 +79,7 @@ def test_datagrams_that_got_lost_are_in_the_summary() -> None:
     total = {"packets": 100, "lost_packets": 7, "jitter_ms": 0.5, "bits_per_second": 5}
     end = {"sum": total, "sum_sent": {"packets": 100, "lost_packets": 0, "jitter_ms": 0}}
 
-    found = _iperf3_output.parse(json.dumps({"end": end}))["summary"]["summary"]
+    found = iperf3_output.parse(json.dumps({"end": end}))["summary"]["summary"]
 
     assert found == {"sent": 100, "lost": 7, "jitter": 0.5, "throughput-bits": 5}
 
@@ -87,8 +87,8 @@ def test_datagrams_that_got_lost_are_in_the_summary() -> None:
 def test_what_the_output_tells_of_the_machine_is_removed() -> None:
     assert "Linux node" in TCP
 
-    assert "Linux node" not in _iperf3_output.redacted(TCP)
-    assert json.loads(_iperf3_output.redacted(TCP))["start"]["system_info"] == "(removed)"
+    assert "Linux node" not in iperf3_output.redacted(TCP)
+    assert json.loads(iperf3_output.redacted(TCP))["start"]["system_info"] == "(removed)"
 
 
 # --- arguments -------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_the_server_tells_its_port_and_keys_that_nobody_else_is_shown() -> None:
 
 
 def test_no_two_runs_have_the_same_keys() -> None:
-    first, second = _iperf3_keys.make(), _iperf3_keys.make()
+    first, second = iperf3_keys.make(), iperf3_keys.make()
 
     assert first is not None
     assert second is not None
@@ -241,7 +241,7 @@ def test_a_client_of_a_server_without_keys_proves_nothing() -> None:
 
 
 def test_keys_are_in_files_of_their_own_while_they_are_needed() -> None:
-    with _iperf3_keys.server_files(AUTH) as arguments:
+    with iperf3_keys.server_files(AUTH) as arguments:
         users, private = (pathlib.Path(arguments[at]) for at in (1, 3))
         assert (users.read_text(), private.read_text()) == ("u,0\n", "PRIV")
         assert stat.S_IMODE(users.parent.stat().st_mode) == 0o700
@@ -302,7 +302,7 @@ def test_a_single_ended_client_needs_nobody_else() -> None:
 def told() -> list[dict[str, Any]]:
     machine = two_ends.Machine()
     data = [iperf3.participant_data(number, {}, machine) for number in (0, 1)]
-    data[1]["server_port"] = _throughput.free_port()
+    data[1]["server_port"] = two_ended.free_port()
     return data
 
 
@@ -369,7 +369,7 @@ def test_nobody_at_the_other_end_is_a_failure() -> None:
     spec = {
         "dest": "127.0.0.1",
         "single-ended": True,
-        "single-ended-port": _throughput.free_port(),
+        "single-ended-port": two_ended.free_port(),
         **SHORT,
     }
 

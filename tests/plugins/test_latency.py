@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from plugins import base
-from plugins.show import HTML, TEXT, render
+from plugins.sdk import base
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import latency, latencybg
 
 BOTH = pytest.mark.parametrize("test", [latency.TEST, latencybg.TEST], ids=lambda test: test.name)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import PluginFailed
-from plugins.contexts import _linux
+from chalicelib.infrastructure.machine import Machine
 from plugins.contexts.linuxnns import CONTEXT
-from plugins.tools import _hosts, ping, tcpping
+from plugins.sdk.base import PluginFailed
+from plugins.support import hosts, linux
+from plugins.tools.reach import ping, tcpping
 from tests.plugins.jobs import FakeHost, job
 
 INSIDE = "192.0.2.77"
@@ -36,8 +36,8 @@ def namespace() -> Iterator[str]:
         _ip("netns", "add", name)
         _ip("-n", name, "link", "set", "lo", "up")
         _ip("-n", name, "address", "add", f"{INSIDE}/32", "dev", "lo")
-    except subprocess.CalledProcessError as trouble:
-        pytest.skip(f"this machine makes no network namespaces: {trouble.stderr.decode()}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"this machine makes no network namespaces: {error.stderr.decode()}")
     yield name
     _ip("netns", "delete", name)
 
@@ -52,7 +52,7 @@ def test_the_thread_and_what_it_starts_are_inside(namespace: str) -> None:
 
     with CONTEXT.enter({"namespace": namespace}):
         inside = where()
-        its_thread = _hosts.limited(5, where)
+        its_thread = hosts.limited(5, where)
         its_program = Machine().execute(["readlink", "/proc/self/ns/net"], timeout=5).stdout.strip()
 
     assert inside == its_thread == its_program != outside
@@ -135,7 +135,7 @@ def test_the_files_of_the_namespace_are_seen_inside_only(namespace: str, resolve
             seen.append(Machine().execute(["cat", "/etc/resolv.conf"], timeout=5).stdout)
         seen.extend((config.read_text(), os.getcwd()))
 
-    _hosts.limited(20, look)
+    hosts.limited(20, look)
 
     assert seen == [resolvers, resolvers, before, folder]
     assert config.read_text() == before
@@ -151,7 +151,7 @@ def test_a_namespace_that_cannot_be_entered_says_why(name: str) -> None:
 
 
 def test_lacking_privileges_are_named() -> None:
-    with pytest.raises(PluginFailed, match="lacks the privileges"), _linux.refused_as("Nothing works"):
+    with pytest.raises(PluginFailed, match="lacks the privileges"), linux.refused_as("Nothing works"):
         raise PermissionError(1, "Operation not permitted")
 
 
@@ -175,8 +175,8 @@ def test_data_is_a_name(data: dict[str, object], valid: bool) -> None:
 
 
 def test_elsewhere_than_on_linux_no_data_is_valid() -> None:
-    from plugins.base import Versions
+    from plugins.sdk.base import Versions
 
-    problem = Versions({1: _linux.settings("namespace", platform="darwin")}).problem({"namespace": "blue"})
+    problem = Versions({1: linux.settings("namespace", platform="darwin")}).problem({"namespace": "blue"})
 
     assert problem == "/: This context needs Linux, which this node does not run on"

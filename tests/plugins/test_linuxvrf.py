@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import PluginFailed
-from plugins.contexts import _binding, linuxvrf
+from chalicelib.infrastructure.machine import Machine
+from plugins.contexts import linuxvrf
 from plugins.contexts.linuxvrf import CONTEXT
-from plugins.tools import _hosts, ping
+from plugins.sdk.base import PluginFailed
+from plugins.support import device_binding, hosts
+from plugins.tools.reach import ping
 from tests.plugins.jobs import job
 
 INSIDE = "192.0.2.78"
@@ -38,10 +39,10 @@ def group() -> str:
 def binding() -> None:
     """Skips where the machine does not let sockets be bound this way."""
     try:
-        with _binding.bound(socket.if_nametoindex("lo")):
+        with device_binding.bound(socket.if_nametoindex("lo")):
             pass
-    except (OSError, AttributeError) as trouble:
-        pytest.skip(f"this machine does not bind sockets by control group: {trouble}")
+    except (OSError, AttributeError) as error:
+        pytest.skip(f"this machine does not bind sockets by control group: {error}")
 
 
 def _ip(*arguments: str) -> None:
@@ -55,8 +56,8 @@ def vrf() -> Iterator[str]:
         pytest.skip("making a VRF needs the program ip, and root")
     try:
         _ip("link", "add", name, "type", "vrf", "table", "177")
-    except subprocess.CalledProcessError as trouble:
-        pytest.skip(f"the kernel has no VRFs: {trouble.stderr.decode().strip()}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"the kernel has no VRFs: {error.stderr.decode().strip()}")
     _ip("link", "set", name, "up")
     _ip("address", "add", f"{INSIDE}/32", "dev", name)
     yield name
@@ -67,9 +68,9 @@ def vrf() -> Iterator[str]:
 def test_sockets_of_the_thread_and_what_it_starts_are_bound_and_no_longer_afterwards() -> None:
     before = group()
 
-    with _binding.bound(socket.if_nametoindex("lo")):
+    with device_binding.bound(socket.if_nametoindex("lo")):
         own = interface_of_a_new_socket()
-        its_thread = _hosts.limited(5, interface_of_a_new_socket)
+        its_thread = hosts.limited(5, interface_of_a_new_socket)
         its_program = Machine().execute([sys.executable, "-c", PROGRAM], timeout=20).stdout.strip()
 
     assert own == its_thread == its_program == "lo"
@@ -79,7 +80,7 @@ def test_sockets_of_the_thread_and_what_it_starts_are_bound_and_no_longer_afterw
 
 @pytest.mark.usefixtures("binding")
 def test_the_last_of_two_bindings_holds() -> None:
-    with _binding.bound(0), _binding.bound(socket.if_nametoindex("lo")):
+    with device_binding.bound(0), device_binding.bound(socket.if_nametoindex("lo")):
         assert interface_of_a_new_socket() == "lo"
 
 
@@ -87,14 +88,14 @@ def test_the_last_of_two_bindings_holds() -> None:
 def test_the_group_is_gone_after_a_failure() -> None:
     groups = _groups()
 
-    with pytest.raises(ZeroDivisionError), _binding.bound(socket.if_nametoindex("lo")):
+    with pytest.raises(ZeroDivisionError), device_binding.bound(socket.if_nametoindex("lo")):
         raise ZeroDivisionError
 
     assert _groups() == groups
 
 
 def _groups() -> list[pathlib.Path]:
-    return sorted(_binding._own_group().glob("pscheduler-*"))
+    return sorted(device_binding._own_group().glob("pscheduler-*"))
 
 
 @pytest.mark.usefixtures("binding")
@@ -125,7 +126,7 @@ def test_an_interface_of_another_kind_is_told() -> None:
 
 
 def test_the_program_for_the_kernel_names_the_interface() -> None:
-    code = _binding.program(0x01020304)
+    code = device_binding.program(0x01020304)
 
     assert len(code) == 4 * 8
     assert code[4:8] == (0x01020304).to_bytes(4, sys.byteorder)

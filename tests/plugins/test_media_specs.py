@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins import base
-from plugins.show import HTML, TEXT, render
+from plugins.sdk import base
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import dhcp, disk_to_disk, dot1x, s3throughput, wifibssid
 
 COPY = {"source": "/tmp/a", "dest": "/tmp/b"}

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pysnmp.proto import rfc1902, rfc1905
 
-from chalicelib.outside.machine import Machine
-from plugins.base import PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import PluginFailed
 from plugins.tests import snmpset
-from plugins.tools import _snmp_names, _snmp_session, _snmp_values, net_snmp_set
+from plugins.tools.snmp import net_snmp_set, snmp_names, snmp_session, snmp_values
 from tests.builders import seconds
 from tests.plugins import snmp_agent
 from tests.plugins.jobs import job
@@ -30,7 +30,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def agent(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_snmp_session, "PORT", port)
+    monkeypatch.setattr(snmp_session, "PORT", port)
 
 
 def put(*values: tuple[str, str, str], **changes: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_the_time_a_run_needs(members: dict[str, str], count: int, wanted: float
     ],
 )
 def test_a_letter_and_a_text_make_a_value(letter: str, text: str, kind: str, content: Any) -> None:
-    value = _snmp_values.to_set(letter, text)
+    value = snmp_values.to_set(letter, text)
 
     assert type(value).__name__ == kind
     plain = {bytes: bytes, int: int, tuple: tuple}[type(content)](value)
@@ -155,7 +155,7 @@ def test_a_letter_and_a_text_make_a_value(letter: str, text: str, kind: str, con
 )  # fmt: skip
 def test_a_text_that_is_no_such_value_is_a_failure(letter: str, text: str) -> None:
     with pytest.raises(PluginFailed):
-        _snmp_values.to_set(letter, text)
+        snmp_values.to_set(letter, text)
 
 
 @given(
@@ -163,14 +163,14 @@ def test_a_text_that_is_no_such_value_is_a_failure(letter: str, text: str) -> No
 )
 def test_any_text_makes_a_value_or_a_declared_failure(letter: str, text: str) -> None:
     with contextlib.suppress(PluginFailed):
-        value = _snmp_values.to_set(letter, text)
-        assert _snmp_values.printed_entry(value)["type"]
+        value = snmp_values.to_set(letter, text)
+        assert snmp_values.printed_entry(value)["type"]
 
 
 @given(st.text(max_size=30) | st.from_regex(r"([A-Z]+-MIB::)?[a-z.]{1,5}[0-9.]{0,9}", fullmatch=True))
 def test_any_text_is_an_oid_or_a_declared_failure(text: str) -> None:
     with contextlib.suppress(PluginFailed):
-        numbers = _snmp_names.number(text)
+        numbers = snmp_names.number(text)
         assert numbers.replace(".", "").isdecimal()
 
 
@@ -191,12 +191,12 @@ def test_any_text_is_an_oid_or_a_declared_failure(text: str) -> None:
 def test_a_value_has_the_type_of_the_dictionary(value: Any, got: tuple[str, Any], printed: str) -> None:
     kind, shown = got
 
-    assert _snmp_values.entry(value) == {"type": kind, "value": shown}
-    assert _snmp_values.printed_entry(value) == {"type": printed, "value": shown}
+    assert snmp_values.entry(value) == {"type": kind, "value": shown}
+    assert snmp_values.printed_entry(value) == {"type": printed, "value": shown}
 
 
 def test_a_value_that_is_not_there_has_no_type() -> None:
-    assert _snmp_values.printed_entry(rfc1905.NoSuchInstance("")) == {"value": "NoSuchInstance"}
+    assert snmp_values.printed_entry(rfc1905.NoSuchInstance("")) == {"value": "NoSuchInstance"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_value_that_is_not_there_has_no_type() -> None:
     ],
 )
 def test_the_change_of_a_value(kind: str | None, new: Any, old: Any, change: int | None) -> None:
-    assert _snmp_values.difference(kind, new, old) == change
+    assert snmp_values.difference(kind, new, old) == change
 
 
 @pytest.mark.parametrize(
@@ -237,4 +237,4 @@ def test_the_change_of_a_value(kind: str | None, new: Any, old: Any, change: int
     ],
 )
 def test_names_have_numbers(oid: str, wanted: str) -> None:
-    assert _snmp_names.number(oid) == wanted
+    assert snmp_names.number(oid) == wanted

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from plugins.show import TEXT, render
+from plugins.sdk.show import TEXT, render
 from plugins.tests import netreach
 from plugins.tests.netreach import TEST
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.netreach import TEST
-from plugins.tools import nmapreach
-from plugins.tools.nmapreach import TOOL
+from plugins.tools.reach import nmapreach
+from plugins.tools.reach.nmapreach import TOOL
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.programs import needs

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.openports import TEST
-from plugins.tools import nmapscan
-from plugins.tools.nmapscan import TOOL, parse
+from plugins.tools.reach import nmapscan
+from plugins.tools.reach.nmapscan import TOOL, parse
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.programs import needs

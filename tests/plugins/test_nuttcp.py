@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from plugins.base import Completed, PluginFailed
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.support.hosts import Ends
 from plugins.tests.throughput import TEST
-from plugins.tools import _nuttcp_output, _throughput, nuttcp
-from plugins.tools._hosts import Ends
+from plugins.tools.throughput import nuttcp, nuttcp_output, two_ended
 from tests.builders import at, seconds
 from tests.plugins import two_ends
 from tests.plugins.programs import needs
@@ -26,7 +26,7 @@ TOLD = {"server_port": 5001, "data_port_start": 5101}
 
 @pytest.mark.parametrize("path", two_ends.captured("nuttcp"))
 def test_reads_what_the_program_printed(path: pathlib.Path) -> None:
-    parsed = _nuttcp_output.parse(path.with_suffix(".out").read_text())
+    parsed = nuttcp_output.parse(path.with_suffix(".out").read_text())
 
     assert parsed == json.loads(path.read_text())
     assert TEST.result_versions.problem({"succeeded": True, "diags": "", **parsed}) is None
@@ -38,7 +38,7 @@ def test_there_is_captured_output() -> None:
 
 
 def test_intervals_follow_each_other() -> None:
-    intervals = _nuttcp_output.parse((HERE / "version8.out").read_text())["intervals"]
+    intervals = nuttcp_output.parse((HERE / "version8.out").read_text())["intervals"]
 
     assert [(i["summary"]["start"], i["summary"]["end"]) for i in intervals] == [(0, 1), (1, 2)]
     assert [i["summary"]["tcp-window-size"] for i in intervals] == [412 * 1024, 1024 * 1024]
@@ -47,7 +47,7 @@ def test_intervals_follow_each_other() -> None:
 @pytest.mark.parametrize("output", ["", (HERE / "usage.out").read_text(), TCP.splitlines()[0]])
 def test_output_without_a_summary_is_a_failure(output: str) -> None:
     with pytest.raises(PluginFailed, match="no summary"):
-        _nuttcp_output.parse(output)
+        nuttcp_output.parse(output)
 
 
 # --- arguments -------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def test_a_server_that_broke_down_has_failed() -> None:
 
 
 def told() -> list[dict[str, Any]]:
-    return [{}, {"server_port": _throughput.free_port(), "data_port_start": _throughput.free_port()}]
+    return [{}, {"server_port": two_ended.free_port(), "data_port_start": two_ended.free_port()}]
 
 
 @needs("nuttcp", "-V")

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.latency import TEST
-from plugins.tools import _one_way
-from plugins.tools._one_way import Packet
+from plugins.tools.one_way import packet_summary
+from plugins.tools.one_way.packet_summary import Packet
 from tests.builders import seconds
 
 
@@ -39,7 +39,7 @@ def packet(
     ],
 )
 def test_a_bucket_is_named_by_how_many_widths_it_is(delay: str, width: float, wanted: str | None) -> None:
-    found = _one_way.label(Decimal(delay), width)
+    found = packet_summary.label(Decimal(delay), width)
 
     assert TEST.result_versions.problem({"succeeded": True, "histogram-latency": {found: 1}}) is None
     assert found == (wanted or found)
@@ -62,7 +62,7 @@ def test_a_bucket_is_named_by_how_many_widths_it_is(delay: str, width: float, wa
     ],
 )
 def test_packets_are_counted(packets: list[Packet], wanted: list[int]) -> None:
-    found = _one_way.summary(packets)
+    found = packet_summary.summary(packets)
 
     kinds = ("sent", "received", "lost", "duplicated", "reordered")
     assert [found[f"packets-{kind}"] for kind in kinds] == wanted
@@ -71,7 +71,7 @@ def test_packets_are_counted(packets: list[Packet], wanted: list[int]) -> None:
 def test_only_the_first_of_a_packet_is_in_the_histograms() -> None:
     packets = [packet(0, 1.5), packet(1, 2, ttl=63), packet(0, 90, ttl=1), packet(2, 1.5), packet(3, None)]
 
-    found = _one_way.summary(packets)
+    found = packet_summary.summary(packets)
 
     assert found["histogram-latency"] == {"1.50": 2, "2.00": 1}
     assert found["histogram-ttl"] == {"64": 2, "63": 1}
@@ -80,11 +80,11 @@ def test_only_the_first_of_a_packet_is_in_the_histograms() -> None:
 def test_the_greatest_error_of_the_clocks_is_in_milliseconds() -> None:
     packets = [packet(0, error=0.000255), packet(1, error=0.01234567), packet(2)]
 
-    assert _one_way.summary(packets)["max-clock-error"] == 12.35
+    assert packet_summary.summary(packets)["max-clock-error"] == 12.35
 
 
 def test_no_error_of_the_clocks_is_said_where_none_is_known() -> None:
-    assert "max-clock-error" not in _one_way.summary([packet(0), packet(1, None, error=5)])
+    assert "max-clock-error" not in packet_summary.summary([packet(0), packet(1, None, error=5)])
 
 
 PACKETS = st.lists(
@@ -100,7 +100,7 @@ PACKETS = st.lists(
 
 @given(PACKETS, st.floats(0, 1, exclude_min=True, exclude_max=True))
 def test_every_packet_is_counted_once(packets: list[Packet], width: float) -> None:
-    found = _one_way.summary(packets, width)
+    found = packet_summary.summary(packets, width)
 
     assert found["packets-sent"] == found["packets-received"] + found["packets-lost"]
     assert found["packets-sent"] + found["packets-duplicated"] == len(packets)
@@ -113,10 +113,10 @@ def test_every_packet_is_counted_once(packets: list[Packet], width: float) -> No
 def test_the_histogram_has_each_bucket_as_often_as_it_was_hit(packets: list[Packet]) -> None:
     alone = [Packet(number, packet.delay) for number, packet in enumerate(packets)]
 
-    found = _one_way.summary(alone)["histogram-latency"]
+    found = packet_summary.summary(alone)["histogram-latency"]
 
     assert found == collections.Counter(
-        _one_way.label(packet.delay, 0.001) for packet in alone if packet.delay is not None
+        packet_summary.label(packet.delay, 0.001) for packet in alone if packet.delay is not None
     )
 
 
@@ -133,16 +133,16 @@ def test_the_histogram_has_each_bucket_as_often_as_it_was_hit(packets: list[Pack
     ],
 )
 def test_numbers_are_written_plainly(number: str, wanted: str) -> None:
-    assert _one_way.plain(Decimal(number)) == wanted
+    assert packet_summary.plain(Decimal(number)) == wanted
 
 
 def test_a_plan_is_a_time() -> None:
-    assert _one_way.planned(Decimal("2.5")) == seconds(2.5)
+    assert packet_summary.planned(Decimal("2.5")) == seconds(2.5)
 
 
 def test_a_plan_for_more_than_a_century_is_refused() -> None:
     with pytest.raises(Invalid, match="century"):
-        _one_way.planned(Decimal("1E+300"))
+        packet_summary.planned(Decimal("1E+300"))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_plan_for_more_than_a_century_is_refused() -> None:
     ],
 )
 def test_the_near_end_is_the_one_that_measures(spec: dict[str, Any], wanted: tuple[str | None, str]) -> None:
-    assert _one_way.ends(spec) == wanted
+    assert packet_summary.ends(spec) == wanted
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_near_end_is_the_one_that_measures(spec: dict[str, Any], wanted: tup
 )
 def test_ends_without_addresses_are_a_failure(spec: dict[str, Any]) -> None:
     with pytest.raises(PluginFailed):
-        _one_way.ends(spec)
+        packet_summary.ends(spec)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_ends_without_addresses_are_a_failure(spec: dict[str, Any]) -> None:
     ],
 )
 def test_flip_and_reverse_say_which_way_counts(spec: dict[str, Any], back: bool) -> None:
-    assert _one_way.measures_way_back(spec) is back
+    assert packet_summary.measures_way_back(spec) is back
 
 
 FIRST, SECOND = {"succeeded": True, "packets-sent": 1}, {"succeeded": True, "packets-sent": 2}
@@ -206,7 +206,7 @@ FAILED = {"succeeded": False, "result": None, "error": "Refused", "diags": "owpi
     ],
 )
 def test_results_are_merged(spec: dict[str, Any], results: list[Any], wanted: dict[str, Any]) -> None:
-    merged = _one_way.merge(spec, results)
+    merged = packet_summary.merge(spec, results)
 
     assert merged == wanted
     assert TEST.result_versions.problem(merged) is None

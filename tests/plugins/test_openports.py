@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.show import HTML, TEXT, render
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests.openports import TEST
 
 

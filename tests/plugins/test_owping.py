@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.base import Completed, PluginFailed
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.latency import TEST
-from plugins.tools import owping
+from plugins.tools.one_way import owping
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

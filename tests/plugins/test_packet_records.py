@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.latency import TEST
-from plugins.tools import _owamp_output, _packet_records
-from plugins.tools._packet_records import Record, Stamp
+from plugins.tools.one_way import owamp_output, packet_records
+from plugins.tools.one_way.packet_records import Record, Stamp
 from tests.builders import NOON
 
 SAMPLES = pathlib.Path(__file__).with_name("owamp")
@@ -40,7 +40,7 @@ def record(
     ],
 )
 def test_time_stamps_count_from_1900(nanoseconds: int, wanted: int) -> None:
-    assert _packet_records.from_unix(nanoseconds) == wanted
+    assert packet_records.from_unix(nanoseconds) == wanted
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_time_stamps_count_from_1900(nanoseconds: int, wanted: int) -> None:
     ],
 )
 def test_time_passes_from_stamp_to_stamp(begin: int, end: int, wanted: str) -> None:
-    assert _packet_records.elapsed(begin, end) == Decimal(wanted)
+    assert packet_records.elapsed(begin, end) == Decimal(wanted)
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(-(10**9), 10**9))
 def test_elapsed_time_is_what_was_added(begin: int, nanoseconds: int) -> None:
     end = (begin + nanoseconds * 2**32 // 10**9) % 2**64
 
-    assert abs(_packet_records.elapsed(begin, end) - Decimal(nanoseconds) / 10**9) <= Decimal(2) ** -32
+    assert abs(packet_records.elapsed(begin, end) - Decimal(nanoseconds) / 10**9) <= Decimal(2) ** -32
 
 
 def test_both_clocks_make_the_error() -> None:
@@ -75,7 +75,7 @@ def test_a_lost_packet_has_no_delay() -> None:
 
 
 def test_packets_are_in_the_result_when_asked_for() -> None:
-    result = _packet_records.result([record(3, near=0.25)], {"output-raw": True})
+    result = packet_records.result([record(3, near=0.25)], {"output-raw": True})
 
     assert result["raw-packets"] == [
         {
@@ -88,17 +88,17 @@ def test_packets_are_in_the_result_when_asked_for() -> None:
             "ip-ttl": 255,
         }
     ]
-    assert "raw-packets" not in _packet_records.result([record()], {"output-raw": False})
+    assert "raw-packets" not in packet_records.result([record()], {"output-raw": False})
 
 
 def test_buckets_are_as_wide_as_the_spec_says() -> None:
-    result = _packet_records.result([record()], {"bucket-width": 0.5})
+    result = packet_records.result([record()], {"bucket-width": 0.5})
 
     assert result["histogram-latency"] == {"2.00": 1}
 
 
 def test_reads_what_owping_prints() -> None:
-    result = _packet_records.result(_owamp_output.parse_one_way(OWPING), {"output-raw": True})
+    result = packet_records.result(owamp_output.parse_one_way(OWPING), {"output-raw": True})
 
     raw = result.pop("raw-packets")
     assert result == {
@@ -119,7 +119,7 @@ def test_reads_what_owping_prints() -> None:
 
 
 def test_reads_what_twping_prints() -> None:
-    trips = _owamp_output.parse_two_way(TWPING)
+    trips = owamp_output.parse_two_way(TWPING)
 
     there, back = trips[0]
     assert (there.seq, there.ttl, there.sent.synchronized, there.received.synchronized) == (
@@ -145,7 +145,7 @@ def test_reads_what_twping_prints() -> None:
     ],
 )
 def test_an_error_may_be_missing(line: str, near: float | None, far: float | None) -> None:
-    (found,) = _owamp_output.parse_one_way(f"{line}\n")
+    (found,) = owamp_output.parse_one_way(f"{line}\n")
 
     assert (found.sent.error, found.received.error) == (near, far)
 
@@ -166,8 +166,8 @@ def test_an_error_may_be_missing(line: str, near: float | None, far: float | Non
 )
 def test_other_lines_are_no_packets(line: str) -> None:
     with pytest.raises(PluginFailed, match="printed no packets"):
-        _owamp_output.parse_one_way(line)
-    assert len(_owamp_output.parse_one_way(f"{line}\n{LINE}\n")) == 1
+        owamp_output.parse_one_way(line)
+    assert len(owamp_output.parse_one_way(f"{line}\n{LINE}\n")) == 1
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_other_lines_are_no_packets(line: str) -> None:
 )
 def test_other_lines_are_no_round_trips(output: str) -> None:
     with pytest.raises(PluginFailed, match="printed no packets"):
-        _owamp_output.parse_two_way(output)
+        owamp_output.parse_two_way(output)
 
 
 WORDS = st.sampled_from(
@@ -186,11 +186,11 @@ WORDS = st.sampled_from(
 @given(st.lists(WORDS | st.text(max_size=3), max_size=40).map(" ".join) | st.text())
 @example("0 0 0 e 0 0 e 0")
 def test_any_output_is_packets_or_a_failure(output: str) -> None:
-    for parse in (_owamp_output.parse_one_way, _owamp_output.parse_two_way):
+    for parse in (owamp_output.parse_one_way, owamp_output.parse_two_way):
         try:
             found = parse(output)
         except PluginFailed:
             continue  # any other error fails this test
         records = [item if isinstance(item, Record) else item[0] for item in found]
-        result = _packet_records.result(records, {"output-raw": True})
+        result = packet_records.result(records, {"output-raw": True})
         assert TEST.result_versions.problem(result) is None

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from plugins.base import Completed, PluginFailed
-from plugins.tools import paris_traceroute
-from plugins.tools.paris_traceroute import TOOL, parse
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.tools.route import paris_traceroute
+from plugins.tools.route.paris_traceroute import TOOL, parse
 from tests.builders import at, seconds
 from tests.plugins import traces
 from tests.plugins.jobs import FakeHost

@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.times import parse_duration
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.rtt import TEST
-from plugins.tools import ping
-from plugins.tools._ping_output import parse
+from plugins.tools.reach import ping
+from plugins.tools.reach.ping_output import parse
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

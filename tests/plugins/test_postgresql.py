@@ -17,7 +17,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import postgresql
 from plugins.archivers.postgresql import parse_dsn
-from plugins.base import Outcome, Parcel
+from plugins.sdk.base import Outcome, Parcel
 
 PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
 RETRY = {"retry-policy": [{"attempts": 1, "wait": "PT1M"}]}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Cancelled
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.latencybg import TEST
-from plugins.tools import powstream
+from plugins.tools.one_way import powstream
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

@@ -9,7 +9,7 @@ import trustme
 
 from chalicelib.domain.times import parse_duration
 from plugins.tests.psresponse import TEST
-from plugins.tools import pstimer
+from plugins.tools.host import pstimer
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.web import WebServer, serving

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from chalicelib.outside.machine import Machine
-from plugins.base import PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import PluginFailed
 from plugins.tests import snmpget, snmpgetbgm
-from plugins.tools import _snmp_session, pysnmp
+from plugins.tools.snmp import pysnmp, snmp_session
 from tests.builders import at, seconds
 from tests.plugins import snmp_agent
 from tests.plugins.jobs import FakeHost, job
@@ -33,14 +33,14 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def agent(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_snmp_session, "PORT", port)
+    monkeypatch.setattr(snmp_session, "PORT", port)
 
 
 @pytest.fixture
 def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody there, and no long wait for them."""
-    monkeypatch.setattr(_snmp_session, "PORT", 9)
-    monkeypatch.setattr(_snmp_session, "PATIENCE", 0.1)
+    monkeypatch.setattr(snmp_session, "PORT", 9)
+    monkeypatch.setattr(snmp_session, "PATIENCE", 0.1)
 
 
 def get(spec: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -241,12 +241,12 @@ def test_asks_as_a_user(user: dict[str, Any]) -> None:
     ids="-".join,
 )
 def test_a_user_who_may_not_ask_is_a_failure(user: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_snmp_session, "PATIENCE", 1.0)
+    monkeypatch.setattr(snmp_session, "PATIENCE", 1.0)
 
-    with pytest.raises(PluginFailed) as trouble:
+    with pytest.raises(PluginFailed) as error:
         get_as(user)
 
-    assert "key" not in trouble.value.message
+    assert "key" not in error.value.message
 
 
 @pytest.mark.usefixtures("silence")
@@ -264,10 +264,10 @@ def test_a_user_who_may_not_ask_is_a_failure(user: dict[str, Any], monkeypatch: 
     ],
 )
 def test_an_oid_that_cannot_be_asked_for_is_a_failure(oid: str, complaint: str) -> None:
-    with pytest.raises(PluginFailed) as trouble:
+    with pytest.raises(PluginFailed) as error:
         get({"oid": [oid]})
 
-    assert complaint in trouble.value.message
+    assert complaint in error.value.message
 
 
 @pytest.mark.usefixtures("silence")
@@ -283,11 +283,11 @@ def test_an_oid_that_cannot_be_asked_for_is_a_failure(oid: str, complaint: str) 
 def test_secrets_are_never_told_whether_they_can_be_used_or_not(members: dict[str, str]) -> None:
     spec = {"dest": "127.0.0.1", "oid": [SYS_DESCR], "polls": 1, **members}
 
-    with pytest.raises(PluginFailed) as trouble:
+    with pytest.raises(PluginFailed) as error:
         pysnmp.run(job(pysnmp.TOOL, spec))
 
-    assert "secret" not in trouble.value.message
-    assert len(trouble.value.message) < 400
+    assert "secret" not in error.value.message
+    assert len(error.value.message) < 400
 
 
 def test_a_host_without_an_address_is_a_failure() -> None:

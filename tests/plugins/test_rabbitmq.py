@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import rabbitmq
-from plugins.base import Parcel
+from plugins.sdk.base import Parcel
 from plugins.support import egress
 
 URL = "amqp://guest:secret@127.0.0.1:5672/"

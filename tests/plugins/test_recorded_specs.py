@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins import base
+from plugins.sdk import base
 from tests.plugins.everything import TESTS
 
 RECORDING = pathlib.Path(__file__).resolve().parents[3] / "shared" / "conformance" / "specs.jsonl"

@@ -10,7 +10,7 @@ import plugins.contexts
 import plugins.tests
 import plugins.tools
 from plugins import registry
-from plugins.base import Plugin
+from plugins.sdk.base import Plugin
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label, module_name, modules
 
 _TESTS = """clock dhcp disk-to-disk dns dot1x http idle idlebgm idleex latency latencybg mtu netreach noop

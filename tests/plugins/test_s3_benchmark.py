@@ -12,10 +12,10 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from local.ministack import MiniStack
-from plugins.base import Cancelled, PluginFailed
+from plugins.sdk.base import Cancelled, PluginFailed
 from plugins.tests.s3throughput import TEST
-from plugins.tools import _object_store, s3_benchmark
-from plugins.tools.s3_benchmark import Loop, Phase
+from plugins.tools.transfer import object_store, s3_benchmark
+from plugins.tools.transfer.s3_benchmark import Loop, Phase
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.web import serving
@@ -144,7 +144,7 @@ def test_a_store_that_is_too_slow_is_a_failure_and_left_as_it_was(
 def test_large_objects_take_no_more_memory_than_small_ones(
     ministack: MiniStack, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_object_store, "HELD", 1000)
+    monkeypatch.setattr(object_store, "HELD", 1000)
 
     result = benchmark(ministack, bucket, **{"object-size": 10_500, "duration": "PT0.01S"})["result"]
 
@@ -172,7 +172,7 @@ def test_objects_that_are_not_what_was_put_are_a_failure() -> None:
 
     with (
         serving(answers) as server,
-        _object_store.opened({**SPEC, "url": server.url, "bucket": "bucket"}) as store,
+        object_store.opened({**SPEC, "url": server.url, "bucket": "bucket"}) as store,
         pytest.raises(PluginFailed, match="gave 5 bytes of an object of 6"),
     ):
         store.get("key", 6)
@@ -192,10 +192,10 @@ def test_a_store_that_says_nothing_is_a_failure_in_time() -> None:
 def test_keys_that_cannot_be_used_are_not_told() -> None:
     with serving({}) as server:
         spec = {**SPEC, "url": server.url, "bucket": "bucket", "_access-key": "not\nfor everybody"}
-        with pytest.raises(PluginFailed, match="The store could not be used") as trouble:
+        with pytest.raises(PluginFailed, match="The store could not be used") as error:
             s3_benchmark.run(job(s3_benchmark.TOOL, spec))
 
-    assert "everybody" not in trouble.value.message
+    assert "everybody" not in error.value.message
 
 
 def test_nobody_there_is_a_failure() -> None:
@@ -223,7 +223,7 @@ def test_a_host_without_an_address_is_a_failure() -> None:
 
 
 def test_a_repeated_content_is_a_file_of_its_size() -> None:
-    file = _object_store.Repeated(b"abc", 8)
+    file = object_store.Repeated(b"abc", 8)
 
     pieces = list(iter(lambda: file.read(2), b""))
 

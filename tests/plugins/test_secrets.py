@@ -2,7 +2,7 @@
 
 import pytest
 
-from plugins.tools._secrets import without_secrets
+from plugins.support.secrets import without_secrets
 
 SPEC = {"_key": "pass\nword", "_longer": "pass\nword again", "_number": 5, "_empty": "", "open": "shown"}
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from plugins.show import HTML, TEXT, UNSPECIFIED, Block, Lines, Preformatted, Rows, Table, render
+from plugins.sdk.show import HTML, TEXT, UNSPECIFIED, Block, Lines, Preformatted, Rows, Table, render
 
 HOSTILE = "<script>alert('x')</script>&\""
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from plugins.show import TEXT, render
+from plugins.sdk.show import TEXT, render
 from plugins.tests.simplestream import TEST
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.times import parse_duration
-from chalicelib.outside.machine import Machine
-from plugins.base import Job, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Job, PluginFailed
 from plugins.tests.simplestream import TEST
-from plugins.tools import simplestreamer
-from plugins.tools._throughput import free_port
-from plugins.tools.simplestreamer import TOOL
+from plugins.tools.throughput.two_ended import free_port
+from plugins.tools.transfer import simplestreamer
+from plugins.tools.transfer.simplestreamer import TOOL
 from tests.builders import seconds
 from tests.plugins.garbage import VALUES, changed
 from tests.plugins.jobs import FakeHost

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins import base
-from plugins.show import HTML, TEXT, render
+from plugins.sdk import base
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import snmpget, snmpgetbgm, snmpset
 
 GETS = pytest.mark.parametrize("test", [snmpget.TEST, snmpgetbgm.TEST], ids=lambda test: test.name)
@@ -177,10 +177,10 @@ def test_a_value_without_its_parts_is_refused(argument: str) -> None:
     ],
 )
 def test_snmpset_says_what_does_not_fit(arguments: list[str], complaint: str) -> None:
-    with pytest.raises(Invalid) as trouble:
+    with pytest.raises(Invalid) as error:
         snmpset.TEST.parse(arguments)
 
-    assert complaint in trouble.value.message
+    assert complaint in error.value.message
 
 
 @pytest.mark.parametrize(

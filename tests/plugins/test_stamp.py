@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Cancelled, Invalid
-from chalicelib.outside.machine import Machine
+from chalicelib.infrastructure.machine import Machine
 from local.stamp_reflector import Reflector
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.latency import TEST
-from plugins.tools import _stamp_packets, stamp
-from plugins.tools._packet_records import elapsed
+from plugins.tools.one_way import stamp, stamp_packets
+from plugins.tools.one_way.packet_records import elapsed
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 
@@ -73,7 +73,7 @@ def answering(answers: Callable[[int, bytes], list[bytes]]) -> Iterator[int]:
 def reflected(packet: bytes, received: int = 0, sent: int = 0, estimate: int = 0x8001) -> bytes:
     """The answer that has its times so many seconds, in NTP's fractions, after the sender's."""
     (begun,) = struct.unpack_from(">4xQ", packet)
-    answer = _stamp_packets.reflect(packet, begun + received, begun + sent, estimate, ttl=99)
+    answer = stamp_packets.reflect(packet, begun + received, begun + sent, estimate, ttl=99)
     assert answer is not None
     return answer
 
@@ -93,8 +93,8 @@ def test_measures_to_a_reflector(reflector: Reflector) -> None:
 def test_measures_over_ipv6() -> None:
     try:
         reflector = Reflector("::1", 0)
-    except OSError as trouble:
-        pytest.skip(f"no IPv6 here: {trouble}")
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
     with reflector:
         result = measure(reflector.port, dest="::1", source="::1", **{"ip-version": 6, "ip-tos": 184})
 
@@ -186,11 +186,11 @@ def test_silence_is_a_measurement() -> None:
 
 def test_a_packet_back_after_its_time_is_lost() -> None:
     with socket.socket() as end:
-        session = stamp.Session(end, _stamp_packets.encode_estimate(True, 0.001), padding=0)
+        session = stamp.Session(end, stamp_packets.encode_estimate(True, 0.001), padding=0)
     session.sent = {0: 1 << 32, 1: 1 << 32}
     for number, back in ((0, 3 << 32), (1, (3 << 32) + 1)):
-        reply = _stamp_packets.read_reply(
-            _stamp_packets.reflect(_stamp_packets.request(number, 1 << 32, 0x8001), 2, 3, 0x8001, 64) or b""
+        reply = stamp_packets.read_reply(
+            stamp_packets.reflect(stamp_packets.request(number, 1 << 32, 0x8001), 2, 3, 0x8001, 64) or b""
         )
         assert reply is not None
         there, received = reply.there, stamp.Stamp(back, True)
@@ -323,5 +323,5 @@ def test_comes_after_the_tools_that_were_there_before() -> None:
 def test_an_estimate_is_what_the_node_says_of_its_clock() -> None:
     kept = {"time": dt.datetime.now().isoformat(), "synchronized": True, "offset": -0.001}
 
-    assert _stamp_packets.decode_estimate(stamp.estimate_of(kept))[1] == pytest.approx(0.001, rel=0.01)
-    assert _stamp_packets.decode_estimate(stamp.estimate_of({**kept, "synchronized": False})) == (False, None)
+    assert stamp_packets.decode_estimate(stamp.estimate_of(kept))[1] == pytest.approx(0.001, rel=0.01)
+    assert stamp_packets.decode_estimate(stamp.estimate_of({**kept, "synchronized": False})) == (False, None)

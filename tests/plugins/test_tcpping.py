@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.rtt import TEST
-from plugins.tools import tcpping
+from plugins.tools.reach import tcpping
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from plugins.base import PluginFailed
+from plugins.sdk.base import PluginFailed
 from plugins.tests.openports import TEST
-from plugins.tools import tcpscan
-from plugins.tools.tcpscan import TOOL
+from plugins.tools.reach import tcpscan
+from plugins.tools.reach.tcpscan import TOOL
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from plugins import base
-from plugins.base import version_of
-from plugins.show import HTML, TEXT, render
+from plugins.sdk import base
+from plugins.sdk.base import version_of
+from plugins.sdk.show import HTML, TEXT, render
 from tests.plugins.everything import EXAMPLES, RESULTS, SUCCESSES, TESTS, label
 
 CLASSES = {"background", "background-multi", "exclusive", "normal"}

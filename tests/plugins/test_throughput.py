@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from plugins.show import HTML, TEXT, render
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests.throughput import TEST
 
 ENTRY = {"start": 0, "end": 1.0004, "stream-id": 5, "throughput-bits": 1.5e9}

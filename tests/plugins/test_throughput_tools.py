@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from plugins.base import Completed, Job, PluginFailed
-from plugins.tools import _throughput
-from plugins.tools._hosts import Ends
+from plugins.sdk.base import Completed, Job, PluginFailed
+from plugins.support.hosts import Ends
+from plugins.tools.throughput import two_ended
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost
 
@@ -22,13 +22,13 @@ from tests.plugins.jobs import FakeHost
     ],
 )
 def test_ends_are_addresses_of_one_version(spec: dict[str, Any], expected: Ends) -> None:
-    assert _throughput.find_ends({"dest": "127.0.0.1", **spec}) == expected
+    assert two_ended.find_ends({"dest": "127.0.0.1", **spec}) == expected
 
 
 @pytest.mark.parametrize("spec", [{"source": "::1"}, {"ip-version": 6}])
 def test_ends_that_cannot_talk_to_each_other_are_a_failure(spec: dict[str, Any]) -> None:
     with pytest.raises(PluginFailed, match=r"IPv6|same version"):
-        _throughput.find_ends({"dest": "127.0.0.1", **spec})
+        two_ended.find_ends({"dest": "127.0.0.1", **spec})
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ def test_ends_that_cannot_talk_to_each_other_are_a_failure(spec: dict[str, Any])
     ],
 )
 def test_connecting_is_given_twenty_round_trips(spec: dict[str, Any], expected: float) -> None:
-    assert _throughput.set_up(spec) == seconds(expected)
+    assert two_ended.set_up(spec) == seconds(expected)
 
 
 @pytest.mark.parametrize(("given", "whole"), [(0, 1), (0.2, 1), (1, 1), (1.000001, 2), (10, 10)])
 def test_programs_without_fractions_are_told_the_next_whole_second(given: float, whole: int) -> None:
-    assert _throughput.whole_seconds(seconds(given)) == whole
+    assert two_ended.whole_seconds(seconds(given)) == whole
 
 
 def test_options_are_left_away_where_there_is_nothing_to_say() -> None:
     pairs = [("-a", None), ("-b", False), ("-c", True), ("-d", 0), ("-e", 1e6), ("-f", "x")]
 
-    assert _throughput.options(pairs) == ["-c", "-d", "0", "-e", "1000000", "-f", "x"]
+    assert two_ended.options(pairs) == ["-c", "-d", "0", "-e", "1000000", "-f", "x"]
 
 
 def perform(spec: dict[str, Any], participant: int = 0, data: Any = ({}, {"server_port": 1})) -> Any:
     own = Job("throughput", {"dest": "127.0.0.1", **spec}, FakeHost(), at(0), seconds(10), participant, data)
-    return _throughput.perform(
+    return two_ended.perform(
         own,
         5201,
         client=lambda job, told: ("client", told),
@@ -85,7 +85,7 @@ def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port
 
 
 @pytest.mark.parametrize(
-    ("data", "trouble"),
+    ("data", "error"),
     [
         ((), "two participants, not 0"),
         (({},), "two participants, not 1"),
@@ -95,8 +95,8 @@ def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port
         (({}, {"server_port": True}), "did not tell the port"),
     ],
 )
-def test_a_test_without_its_two_participants_is_a_failure(data: Any, trouble: str) -> None:
-    with pytest.raises(PluginFailed, match=trouble):
+def test_a_test_without_its_two_participants_is_a_failure(data: Any, error: str) -> None:
+    with pytest.raises(PluginFailed, match=error):
         perform({}, data=data)
 
 
@@ -110,7 +110,7 @@ def test_loopback_runs_both_ends_and_ends_the_server_with_the_client() -> None:
         return {}
 
     own = Job("throughput", {"loopback": True}, FakeHost(), at(0), seconds(10), 0, [{}])
-    told = _throughput.perform(own, 5201, lambda job, told: told, server)
+    told = two_ended.perform(own, 5201, lambda job, told: told, server)
 
     assert waits == [told]
     assert told["server_port"] != told["data_port_start"]
@@ -123,7 +123,7 @@ def test_loopback_tells_of_the_server_where_that_is_why_the_client_failed() -> N
     own = Job("throughput", {"loopback": True}, FakeHost(), at(0), seconds(10), 0, [{}])
 
     with pytest.raises(PluginFailed, match="cannot listen"):
-        _throughput.perform(
+        two_ended.perform(
             own, 5201, lambda job, told: fail("refused"), lambda job, told, unwanted: fail("cannot listen")
         )
 
@@ -153,23 +153,23 @@ def test_a_server_runs_from_the_start_on_until_its_time_is_up_or_nobody_needs_it
     host = Serving()
     own = Job("throughput", {}, host, at(2), seconds(20), 1)
 
-    done = _throughput.serve(own, ["iperf", "-s"], seconds(10), lambda: host.time >= at(needed))
+    done = two_ended.serve(own, ["iperf", "-s"], seconds(10), lambda: host.time >= at(needed))
 
     assert done.stopped
     assert (host.slept_until, host.time) == ([at(2)], at(end))
 
 
 def test_a_server_has_no_figures_but_what_it_said() -> None:
-    local = _throughput.served(["iperf", "-s"], Completed(0, "out\n", "err\n"), failed=False, note="note\n")
+    local = two_ended.served(["iperf", "-s"], Completed(0, "out\n", "err\n"), failed=False, note="note\n")
 
     assert local == {"schema": 1, "succeeded": True, "diags": "note\niperf -s\n\nout\nerr\n"}
 
 
 def test_a_server_that_failed_says_why() -> None:
-    with pytest.raises(PluginFailed, match="bind failed") as trouble:
-        _throughput.served(["iperf", "-s"], Completed(0, "", "bind failed\n"), failed=True, note="note\n")
+    with pytest.raises(PluginFailed, match="bind failed") as error:
+        two_ended.served(["iperf", "-s"], Completed(0, "", "bind failed\n"), failed=True, note="note\n")
 
-    assert trouble.value.diags == "note\niperf -s\n\nbind failed\n"
+    assert error.value.diags == "note\niperf -s\n\nbind failed\n"
 
 
 def test_output_that_cannot_be_read_is_a_failure_with_all_of_it() -> None:
@@ -178,15 +178,15 @@ def test_output_that_cannot_be_read_is_a_failure_with_all_of_it() -> None:
             raise PluginFailed("no figures")
         return {"summary": printed}
 
-    assert _throughput.read(parse, "fast", "said") == _throughput.result({"summary": "fast"}, "said")
-    with pytest.raises(PluginFailed, match="no figures") as trouble:
-        _throughput.read(parse, "", "said")
-    assert trouble.value.diags == "said"
+    assert two_ended.read(parse, "fast", "said") == two_ended.result({"summary": "fast"}, "said")
+    with pytest.raises(PluginFailed, match="no figures") as error:
+        two_ended.read(parse, "", "said")
+    assert error.value.diags == "said"
 
 
 def test_what_a_program_complains_of_is_its_first_line_of_errors() -> None:
     command = ["iperf"]
 
-    assert _throughput.complaint(command, Completed(1, "out\n", "\n first \nsecond\n")) == "first"
-    assert _throughput.complaint(command, Completed(1, "\nout\n", "")) == "out"
-    assert _throughput.complaint(command, Completed(3, "", "")) == "iperf ended with status 3"
+    assert two_ended.complaint(command, Completed(1, "out\n", "\n first \nsecond\n")) == "first"
+    assert two_ended.complaint(command, Completed(1, "\nout\n", "")) == "out"
+    assert two_ended.complaint(command, Completed(3, "", "")) == "iperf ended with status 3"

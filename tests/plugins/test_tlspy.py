@@ -12,10 +12,10 @@ import pytest
 import trustme
 
 from chalicelib.domain.times import UTC, parse_duration
-from plugins.base import PluginFailed
-from plugins.show import HTML, TEXT, render
+from plugins.sdk.base import PluginFailed
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests.tls import TEST
-from plugins.tools import tlspy
+from plugins.tools.web import tlspy
 from tests.builders import seconds
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.web import WebServer, serving

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from plugins import base
-from plugins.base import Completed, Tool
+from plugins.sdk import base
+from plugins.sdk.base import Completed, Tool
 from tests.plugins.everything import TESTS, TOOL_EXAMPLES, TOOLS, label
 from tests.plugins.jobs import FakeHost
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from plugins.show import HTML, TEXT, render
+from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests.trace import TEST
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.mtu import TEST
-from plugins.tools import tracemtu
-from plugins.tools.tracemtu import parse
+from plugins.tools.route import tracemtu
+from plugins.tools.route.tracemtu import parse
 from tests.builders import at, seconds
 from tests.plugins import networks
 from tests.plugins.jobs import FakeHost, job

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
-from plugins.tools import tracepath
-from plugins.tools.tracepath import TOOL, parse
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.tools.route import tracepath
+from plugins.tools.route.tracepath import TOOL, parse
 from tests.builders import at, seconds
 from tests.plugins import networks, traces
 from tests.plugins.jobs import FakeHost

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 
 from chalicelib.domain.times import parse_duration
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, PluginFailed
-from plugins.tools import traceroute
-from plugins.tools.traceroute import TOOL, parse
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, PluginFailed
+from plugins.tools.route import traceroute
+from plugins.tools.route.traceroute import TOOL, parse
 from tests.builders import at, seconds
 from tests.plugins import networks, traces
 from tests.plugins.jobs import FakeHost

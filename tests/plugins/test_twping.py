@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.base import Completed, PluginFailed
+from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests import latency, rtt
-from plugins.tools import twping
+from plugins.tools.one_way import twping
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 

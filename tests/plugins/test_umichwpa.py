@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from chalicelib.outside.machine import Machine
-from plugins.base import PluginFailed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import PluginFailed
 from plugins.tests.dot1x import TEST
-from plugins.tools import umichwpa
+from plugins.tools.link import umichwpa
 from tests.builders import seconds
 from tests.plugins import wires
 from tests.plugins.jobs import FakeHost, job

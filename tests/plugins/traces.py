@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from plugins.base import Tool
-from plugins.jobs import Host
+from plugins.sdk.base import Tool
+from plugins.sdk.jobs import Host
 from plugins.tests.trace import TEST
 from tests.plugins.jobs import job
 

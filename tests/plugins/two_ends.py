@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed, Job, PluginFailed, Spec, Tool
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed, Job, PluginFailed, Spec, Tool
 from plugins.tests.throughput import TEST
 from tests.builders import seconds
 from tests.plugins.jobs import FakeHost, job
@@ -91,8 +91,8 @@ def outcome(tool: Tool, own: Job) -> dict[str, Any]:
     """What a tool comes to, as the runner would store it."""
     try:
         local: dict[str, Any] = tool.run(own)
-    except PluginFailed as trouble:
-        return {"succeeded": False, "result": None, "error": trouble.message, "diags": trouble.diags}
+    except PluginFailed as error:
+        return {"succeeded": False, "result": None, "error": error.message, "diags": error.diags}
     return local
 
 

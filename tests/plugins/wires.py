@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed
 
 SERVER = "198.51.100.1"
 
@@ -80,7 +80,7 @@ def wire(*programs: str) -> Iterator[Wire]:
     try:
         made.build()
         yield made
-    except subprocess.SubprocessError as trouble:
-        pytest.skip(f"network namespaces cannot be made here: {trouble}")
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"network namespaces cannot be made here: {error}")
     finally:
         made.remove()

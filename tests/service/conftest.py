@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.party import LEAD, OTHER, THIRD, Party, gathered
+from tests.cluster import LEAD, OTHER, THIRD, Cluster, running_cluster
 
 
 @pytest.fixture
-def party() -> Iterator[Party]:
+def cluster() -> Iterator[Cluster]:
     """A lead and two others."""
-    with gathered(LEAD, OTHER, THIRD) as gathered_nodes:
+    with running_cluster(LEAD, OTHER, THIRD) as gathered_nodes:
         yield gathered_nodes

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.domain.schemas import JSON
-from chalicelib.outside.machine import Machine
-from plugins.base import Completed
+from chalicelib.infrastructure.machine import Machine
+from plugins.sdk.base import Completed
 
 
 class FakeMachine(Machine):

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.delivery import Delivery
-from chalicelib.service import archiving
-from plugins.base import Outcome
+from chalicelib.service.archiving import attempt as archiving
+from plugins.sdk.base import Outcome
 from tests.builders import NOON
 from tests.plugins.everything import ARCHIVERS
 

@@ -9,9 +9,9 @@ from chalicelib.domain.errors import Invalid, NotFound, Overtaken
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.store import runs, tasks, timeline
-from chalicelib.store.booking import Booking, Time, commit
+from chalicelib.store import run_table, task_table, timeline
 from chalicelib.store.timeline import Guards
+from chalicelib.store.transactions.booking import Booking, Time, commit
 from tests.builders import NOON, at, exclusive_task, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -41,9 +41,9 @@ def test_a_booking_writes_the_run_its_time_and_the_task(owner: Task) -> None:
 
     commit(booking(owner, one), NOON)
 
-    assert runs.get(owner.uuid, one.uuid) == one
+    assert run_table.get(owner.uuid, one.uuid) == one
     assert timeline.read_entries(at(0), at(60)) == [occupation(one, owner)]
-    assert tasks.get(owner.uuid).progress.runs == 1
+    assert task_table.get(owner.uuid).progress.runs == 1
 
 
 def test_a_guard_that_moved_stops_the_booking_and_nothing_is_written(owner: Task) -> None:
@@ -57,8 +57,8 @@ def test_a_guard_that_moved_stops_the_booking_and_nothing_is_written(owner: Task
         commit(booking(owner, late, as_read), NOON)
 
     with pytest.raises(NotFound):
-        runs.get(owner.uuid, late.uuid)
-    assert tasks.get(owner.uuid).progress.runs == 0
+        run_table.get(owner.uuid, late.uuid)
+    assert task_table.get(owner.uuid).progress.runs == 0
     assert len(timeline.read_entries(at(0), at(60))) == 1
 
 
@@ -96,7 +96,7 @@ def test_a_task_that_got_a_run_meanwhile_stops_the_booking(owner: Task) -> None:
 
 
 def test_a_task_that_was_cancelled_meanwhile_stops_the_booking(owner: Task) -> None:
-    tasks.disable(owner, NOON)
+    task_table.disable(owner, NOON)
 
     with pytest.raises(Overtaken):
         commit(booking(owner, run(owner, 10)), NOON)
@@ -105,7 +105,7 @@ def test_a_task_that_was_cancelled_meanwhile_stops_the_booking(owner: Task) -> N
 def test_a_run_is_placed_once(owner: Task) -> None:
     one = run(owner, 10)
     commit(booking(owner, one), NOON)
-    again = tasks.get(owner.uuid)
+    again = task_table.get(owner.uuid)
 
     with pytest.raises(Overtaken):
         commit(booking(again, one), NOON)
@@ -162,5 +162,5 @@ def test_runs_that_take_up_no_time_are_written_in_batches() -> None:
 
     commit(Booking(None, one.counting([each.start for each in many], NOON), many), NOON)
 
-    assert len(list(runs.in_order(one.uuid))) == 90
-    assert tasks.get(one.uuid).progress.latest == at(60 * 89 + 3)
+    assert len(list(run_table.in_order(one.uuid))) == 90
+    assert task_table.get(one.uuid).progress.latest == at(60 * 89 + 3)

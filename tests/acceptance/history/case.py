@@ -1,4 +1,4 @@
-"""A history sorted for its judge: what was written of every run, task and errand, in the order of writing."""
+"""A history sorted for its judge: what was written of every run, task and outbox request, in order."""
 
 import dataclasses
 import datetime as dt
@@ -96,7 +96,7 @@ class Case:
         self.lives: dict[tuple[str, str], Life] = {}
         self.tasks: dict[tuple[str, str], dict[str, Any]] = {}
         self.forgotten: set[tuple[str, str]] = set()
-        self.errands: dict[str, dict[str, Any]] = {}
+        self.outbox_requests: dict[str, dict[str, Any]] = {}
         self.ghosts: list[str] = []
         for change in history.changes:
             self._sort(change)
@@ -126,10 +126,10 @@ class Case:
                 node, task = item["task"].split("#")
                 self.tasks[node, task] = item
                 (self.forgotten.add if change.new is None else self.forgotten.discard)((node, task))
-            case "errands" if change.new is None:
-                self.errands.pop(item["errand"], None)
-            case "errands":
-                self.errands[item["errand"]] = item
+            case "outbox" if change.new is None:
+                self.outbox_requests.pop(item["outbox_request"], None)
+            case "outbox":
+                self.outbox_requests[item["outbox_request"]] = item
 
     def streams(self, life: Life) -> bool:
         """Whether it is the run of a tool that streams its results, and none of those."""

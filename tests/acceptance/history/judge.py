@@ -43,7 +43,7 @@ def violations(history: History) -> list[str]:
         _counts,
         _expected,
         _left_at_peers,
-        _errands,
+        _outbox_requests,
         _agreed,
         _performed_once,
         _explained,
@@ -167,8 +167,8 @@ def _left_at_peers(case: Case) -> Iterator[str]:
                     yield f"{life.name} is {life.state}; its lead gave it up"
 
 
-def _errands(case: Case) -> Iterator[str]:
-    for item in case.errands.values():
+def _outbox_requests(case: Case) -> Iterator[str]:
+    for item in case.outbox_requests.values():
         yield f"still to be done: {item['method']} at {item['host']}{item['path']}, {item.get('error')}"
 
 

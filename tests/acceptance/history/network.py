@@ -6,15 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chalicelib.domain.errors import PeerTrouble, TimedOut, Unreachable
-from chalicelib.outside import queues
-from chalicelib.outside.peers import Call, Reply
-from chalicelib.service import archiving, dispatching, running
+from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
+from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.peer_http import Call, Reply
+from chalicelib.service.archiving import attempt
+from chalicelib.service.coordination import peer_messages, shard_planner
+from chalicelib.service.execution import runner
+from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
-from chalicelib.ticks import peers, plan
 from tests.acceptance.history.faults import Faults
 from tests.acceptance.history.world import Fiber, SimulatedMachine, World
-from tests.party import Party
+from tests.cluster import Cluster
 
 PAGE = 30.0
 """Seconds a page may take before its process is ended."""
@@ -36,16 +38,16 @@ class Weather:
 class _Exchange:
     call: Call
     deadline: float
-    outcome: Reply | PeerTrouble | None = None
+    outcome: Reply | PeerError | None = None
 
 
 class Network:
     """Calls are handled by the pages of the node they are for. Whoever asks waits no longer than it says."""
 
-    def __init__(self, world: World, weather: Weather, party: Party):
-        self._world, self._weather, self._party = world, weather, party
+    def __init__(self, world: World, weather: Weather, cluster: Cluster):
+        self._world, self._weather, self._party = world, weather, cluster
 
-    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerTrouble]:
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         world, caller = self._world, self._world.current
         assert caller is not None
         open_ = [_Exchange(call, world.now + call.timeout) for call in calls]
@@ -61,7 +63,7 @@ class Network:
         world, faults, draw = self._world, self._weather.faults, self._world.chance
         host, way = exchange.call.host, draw.uniform(0.005, 0.2)
 
-        def answer(outcome: Reply | PeerTrouble) -> None:
+        def answer(outcome: Reply | PeerError) -> None:
             def arrive() -> None:
                 exchange.outcome = outcome
                 heard()
@@ -82,7 +84,7 @@ class Network:
         return None
 
     def _arrive(
-        self, call: Call, caller: str, silent: bool, answer: Callable[[Reply | PeerTrouble], None]
+        self, call: Call, caller: str, silent: bool, answer: Callable[[Reply | PeerError], None]
     ) -> None:
         if call.host in self._weather.off:
             return
@@ -141,14 +143,14 @@ class Queues:
         now = self._world.moment()
         match queue.name:
             case "plan":
-                plan.handle(message, now)
+                shard_planner.handle(message, now)
             case "peers":
-                peers.handle(message, now)
+                peer_messages.handle(message, now)
             case "deliveries":
-                archiving.deliver(message["run"], message["number"], now)
+                attempt.deliver(message["run"], message["number"], now)
             case "runs":
                 machine = SimulatedMachine(self._world, message["run"])
-                running.run(message["task"], message["run"], machine, dispatching.handed_over(message))
+                runner.run(message["task"], message["run"], machine, dispatch.handed_over(message))
 
     def _over(self, handler: Fiber, queue: queues.Queue, text: str) -> None:
         if handler.failure is None:

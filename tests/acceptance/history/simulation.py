@@ -14,11 +14,15 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.domain.errors import PSchedulerError
-from chalicelib.outside import peers, queues
-from chalicelib.service import debugging, heartbeats, pausing
+from chalicelib.infrastructure import peer_http, queues
+from chalicelib.service.archiving import announce
+from chalicelib.service.coordination import shard_planner
+from chalicelib.service.execution import reaper
+from chalicelib.service.node import debug, heartbeats
+from chalicelib.service.node import pause as pausing
+from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.settings import Identity, acting_as, forget_settings
-from chalicelib.store.tables import TABLES
-from chalicelib.ticks import archive, dispatch, plan, reap
+from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
 from tests.acceptance.history.faults import TROUBLE, Faults
@@ -26,19 +30,19 @@ from tests.acceptance.history.network import PAGE, Network, Queues, Weather
 from tests.acceptance.history.tables import SLOWEST, Called, Change, Tables
 from tests.acceptance.history.work import Order
 from tests.acceptance.history.world import Crash, World, standing_in
-from tests.party import Party
+from tests.cluster import Cluster
 
 CLIENT = "198.51.100.9"
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 TICKS: dict[str, tuple[Callable[..., Any], float]] = {
-    "plan": (plan.tick, 300),
-    "dispatch": (dispatch.tick, 60),
-    "reap": (reap.tick, 300),
-    "archive": (archive.tick, 60),
+    "plan": (shard_planner.tick, 300),
+    "dispatch": (dispatch_tick.tick, 60),
+    "reap": (reaper.tick, 300),
+    "archive": (announce.tick, 60),
 }
 """The clocks, with the seconds they may take (.chalice/config.json)."""
 QUIET = 40 * 60.0
-"""Seconds without faults at the end: an errand to whom it says nothing takes 12 minutes and a few tries."""
+"""Seconds without faults at the end: a request that is never answered takes 12 minutes and a few tries."""
 KEPT = 20 * 60 * work.SECOND
 """After this long what is over is forgotten."""
 LIFE = 240
@@ -52,8 +56,8 @@ class Scale:
     nodes: int = 4
     tasks: int = 10
     posting: float = 20 * 60
-    trouble: float = 40 * 60
-    kin: bool = False
+    error: float = 40 * 60
+    cohosted: bool = False
 
 
 @dataclasses.dataclass
@@ -83,7 +87,7 @@ class Simulation:
         self.scale = scale
         self.weather = Weather(self.world, faults)
         self.hosts = [f"192.0.2.{number + 1}" for number in range(scale.nodes)]
-        self.party = Party(*self.hosts)
+        self.cluster = Cluster(*self.hosts)
         self.history = History(seed)
         draw = self.world.chance
         definitions = [table.definition() for table in TABLES]
@@ -147,7 +151,7 @@ class Simulation:
 
         def post() -> None:
             answers.append(
-                self.party.request(order.lead, "POST", "/pscheduler/tasks", order.document, CLIENT)
+                self.cluster.request(order.lead, "POST", "/pscheduler/tasks", order.document, CLIENT)
             )
 
         def answered() -> None:
@@ -171,7 +175,7 @@ class Simulation:
         target = f"/pscheduler/tasks/{uuid}/runs?key={work.KEY}"
 
         def post() -> None:
-            self.party.request(order.lead, "POST", target, {"start-time": start.isoformat()}, CLIENT)
+            self.cluster.request(order.lead, "POST", target, {"start-time": start.isoformat()}, CLIENT)
 
         self.history.by_hand.add(uuid)
         self.world.start(post, order.lead, PAGE)
@@ -182,7 +186,7 @@ class Simulation:
         target = f"/pscheduler/tasks/{uuid}?key={work.KEY}"
 
         def delete() -> None:
-            answers.append(self.party.request(order.lead, "DELETE", target, None, CLIENT)[0])
+            answers.append(self.cluster.request(order.lead, "DELETE", target, None, CLIENT)[0])
 
         def answered() -> None:
             if answers == [200]:
@@ -220,13 +224,13 @@ class Simulation:
             for name in TICKS:
                 world.at(draw.uniform(0, 60), lambda node=node, name=name: self.tick(node, name))  # type: ignore[misc]
             if self.weather.faults != weathers.NONE:
-                world.at(draw.uniform(60, scale.trouble), lambda node=node: self.vanish(node))  # type: ignore[misc]
-                world.at(draw.uniform(60, scale.trouble), lambda node=node: self.pause(node))  # type: ignore[misc]
-        world.run_until(scale.trouble)
+                world.at(draw.uniform(60, scale.error), lambda node=node: self.vanish(node))  # type: ignore[misc]
+                world.at(draw.uniform(60, scale.error), lambda node=node: self.pause(node))  # type: ignore[misc]
+        world.run_until(scale.error)
         self.weather.faults = weathers.NONE
         self.weather.off.clear()
-        world.run_until(scale.trouble + QUIET)
-        self.history.calm_at, self.history.over_at = scale.trouble, world.now
+        world.run_until(scale.error + QUIET)
+        self.history.calm_at, self.history.over_at = scale.error, world.now
         self.history.sent = list(self.queues.sent)
         self.history.changes = list(self.tables.changes)
         self.history.conditions = set(self.tables.conditions)
@@ -243,26 +247,26 @@ class _Broken(logging.Handler):
         self._notes = notes
 
     def emit(self, record: logging.LogRecord) -> None:
-        trouble = record.exc_info[1] if record.exc_info else None
-        if not isinstance(trouble, PSchedulerError):
-            self._notes.append(f"{record.getMessage()}: {trouble!r}")
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, PSchedulerError):
+            self._notes.append(f"{record.getMessage()}: {error!r}")
 
 
 @contextlib.contextmanager
 def _in_place(simulation: Simulation) -> Iterator[None]:
     """The simulated network, queues, tables and tool in the place of the real ones."""
-    network = Network(simulation.world, simulation.weather, simulation.party)
+    network = Network(simulation.world, simulation.weather, simulation.cluster)
     handler = _Broken(simulation.history.broken)
     logging.getLogger("chalicelib").addHandler(handler)
-    with pytest.MonkeyPatch.context() as patch, peers.use(network), standing_in(simulation.world):
+    with pytest.MonkeyPatch.context() as patch, peer_http.use(network), standing_in(simulation.world):
         patch.setenv("PSCHEDULER_LONGEST_RUN", str(LIFE))
-        for module in ("domain.task", "store.runs"):
-            patch.setattr(f"chalicelib.{module}.KEEP", KEPT)
-        if simulation.scale.kin:
+        for module in ("domain.task", "store.run_table"):
+            patch.setattr(f"chalicelib.{module}.KEEP_AFTER_LAST_RUN", KEPT)
+        if simulation.scale.cohosted:
             patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))
         forget_settings()
         patch.setattr(heartbeats, "_noted", {})
-        patch.setattr(debugging, "_looked", [])
+        patch.setattr(debug, "_looked", [])
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.times import SECOND, parse_duration
 from chalicelib.settings import current
 from plugins import registry
-from plugins.base import Archiver, Job, Outcome, Parcel, PluginFailed, Test, Tool, wrapped
+from plugins.sdk.base import Archiver, Job, Outcome, Parcel, PluginFailed, Test, Tool, wrapped
 from plugins.tests import idle
 from tests.acceptance.history.world import BEGINNING, SimulatedMachine, World
 

@@ -19,12 +19,17 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Cancelled
-from chalicelib.outside.machine import Machine
+from chalicelib.infrastructure.machine import Machine
 from chalicelib.settings import Identity, acting_as
 
 BEGINNING = dt.datetime(2030, 1, 7, 12, 0, tzinfo=dt.timezone.utc)
-_CLOCKS = ("debugging", "peering", "placing")
-_PAGES = ("runs", "results")
+_CLOCKS = (
+    "api.pages.run_result",
+    "api.pages.single_run",
+    "service.node.debug",
+    "service.peers.client",
+    "service.scheduling.placement",
+)
 
 
 class Crash(BaseException):
@@ -213,11 +218,11 @@ def standing_in(world: World) -> Iterator[None]:
     before = random.getstate()
     with pytest.MonkeyPatch.context() as patch:
         for module in _CLOCKS:
-            patch.setattr(f"chalicelib.service.{module}.time", clock)
-        for module in _PAGES:
-            patch.setattr(f"chalicelib.api.{module}.time", clock)
-        patch.setattr("chalicelib.api.request.dt", types.SimpleNamespace(datetime=now))
-        patch.setattr("chalicelib.service.watching.threading", types.SimpleNamespace(Thread=_thread(world)))
+            patch.setattr(f"chalicelib.{module}.time", clock)
+        patch.setattr("chalicelib.api.http.request.dt", types.SimpleNamespace(datetime=now))
+        patch.setattr(
+            "chalicelib.service.execution.supervisor.threading", types.SimpleNamespace(Thread=_thread(world))
+        )
         patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=drawn.getrandbits(128), version=4))
         random.seed(drawn.random())
         yield

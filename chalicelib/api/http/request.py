@@ -1,0 +1,127 @@
+"""One request as the pages see it (contract/api.md, "Global rules")."""
+
+import dataclasses
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.documents import load
+from chalicelib.domain.errors import Invalid, NotFound, Unsupported
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import UTC, parse_timestamp
+
+API_LEVEL = 6
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One request: ``base`` is the API's root as the client addressed it, ``now`` when it came in."""
+
+    method: str
+    base: str
+    args: Mapping[str, str]
+    body: str
+    headers: Mapping[str, str]
+    caller: str
+    server: str
+    now: dt.datetime
+
+    def flag(self, name: str) -> bool:
+        """A boolean argument: true when it is empty, ``true``, ``yes`` or ``1``."""
+        return self.args.get(name, "no").lower() in ("", "true", "yes", "1")
+
+    def integer(self, name: str, least: int | None = None) -> int | None:
+        """An integer argument, None when absent. Raises Invalid."""
+        text = self.args.get(name)
+        if text is None:
+            return None
+        try:
+            value = int(text)
+        except ValueError as error:
+            raise Invalid(f"{name}: {text[:40]!r} is not an integer") from error
+        if least is not None and value < least:
+            raise Invalid(f"{name}: must be {least} or more")
+        return value
+
+    def moment(self, name: str) -> dt.datetime | None:
+        """An instant, None when absent. Raises Invalid."""
+        try:
+            return parse_timestamp(self.args[name]) if name in self.args else None
+        except Invalid as error:
+            raise Invalid(f"{name}: {error}") from error
+
+    def document(self, name: str) -> JSON:
+        """A JSON argument that must be there. Raises Invalid."""
+        if name not in self.args:
+            raise Invalid(f"The argument {name} is missing")
+        return load(self.args[name], name)
+
+    def json(self) -> JSON:
+        """The body as JSON. Raises Invalid."""
+        return load(self.body, "The body")
+
+    @property
+    def key(self) -> str | None:
+        return self.args.get("key")
+
+    @property
+    def api_level(self) -> int:
+        """The level the client speaks, 1 when it does not say. Raises Invalid, Unsupported."""
+        level = self.integer("api")
+        if level is not None and level > API_LEVEL:
+            raise Unsupported(f"This node speaks no API level above {API_LEVEL}")
+        return 1 if level is None else level
+
+
+def read(raw: Any) -> Request:
+    """Chalice's request as ours.
+
+    Raises Invalid for a body that is no text, NotFound for a path that ends in a slash.
+    """
+    headers = raw.headers
+    _require_no_slash(raw)
+    body = "" if headers.get("content-type", "").startswith(_FORM_TYPES) else _text(raw.raw_body)
+    return Request(
+        method=raw.method,
+        base=_base(raw),
+        args=dict(raw.query_params or {}),
+        body=body,
+        headers=headers,
+        caller=raw.context.get("identity", {}).get("sourceIp", "").split("%")[0],
+        server=raw.context.get("serverAddress") or raw.context.get("domainName", ""),
+        now=dt.datetime.now(UTC),
+    )
+
+
+def _require_no_slash(raw: Any) -> None:
+    """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path."""
+    if raw.context["resourcePath"] != "/" and raw.context.get("path", "").endswith("/"):
+        raise NotFound("There is nothing at this path; it ends in a slash")
+
+
+def _text(body: bytes | str) -> str:
+    try:
+        return body.decode() if isinstance(body, bytes) else body
+    except UnicodeDecodeError as error:
+        raise Invalid("The body is not UTF-8 text") from error
+
+
+def _base(raw: Any) -> str:
+    """The API root in the client's own terms; behind API Gateway the path begins with the stage."""
+    depth = len([part for part in raw.context["resourcePath"].split("/") if part])
+    parts = raw.context.get("path", raw.context["resourcePath"]).rstrip("/").split("/")
+    prefix = "/".join(parts[: len(parts) - depth])
+    scheme = raw.headers.get("x-forwarded-proto", "http")
+    return f"{scheme}://{raw.headers.get('host', 'localhost')}{prefix}"
+
+
+def identifier(text: str) -> str:
+    """A UUID in a path, in its usual form. Raises NotFound for what is none."""
+    try:
+        if text[:4].lower() != "urn:":
+            return str(uuid.UUID(text))
+    except ValueError:
+        pass
+    raise NotFound(f"{text} is no identifier")

@@ -1,0 +1,90 @@
+"""Serving a path: from Chalice's request to a page and back.
+
+The pages see a Request and return an Answer; how they are asked and answered stands in ``request``,
+``answer``, ``problems`` and ``negotiation``, what they take and give beside them, as an ``operation``.
+"""
+
+import logging
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+from chalice import Chalice
+
+from chalicelib.api.http import negotiation, problems, request
+from chalicelib.api.http.answer import HTML_TYPE as HTML_TYPE
+from chalicelib.api.http.answer import JSON_TYPE as JSON_TYPE
+from chalicelib.api.http.answer import TEXT_TYPE as TEXT_TYPE
+from chalicelib.api.http.answer import Answer as Answer
+from chalicelib.api.http.answer import Sent
+from chalicelib.api.http.answer import as_json as as_json
+from chalicelib.api.http.request import API_LEVEL as API_LEVEL
+from chalicelib.api.http.request import Request as Request
+from chalicelib.api.http.request import identifier as identifier
+from chalicelib.api.openapi import operations
+from chalicelib.api.openapi.operations import Page
+from chalicelib.domain.errors import PSchedulerError
+from chalicelib.settings import addressed_by
+from chalicelib.store.conditions import STORE_ERRORS
+
+LOG = logging.getLogger(__name__)
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def page(app: Chalice, path: str, **methods: Page) -> None:
+    """Serve a path: ``GET=function`` and so on. HEAD, OPTIONS and wrong methods are seen to here."""
+    operations.PAGES[path] = methods
+    allowed = [*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"]
+
+    def view(**names: str) -> Sent:
+        raw: Any = app.current_request
+        called = methods.get("GET" if raw.method == "HEAD" else raw.method)
+        if raw.method == "OPTIONS":
+            answer = negotiation.preflight(allowed, raw.headers)
+        elif called is None:
+            answer = _refusal(raw, allowed)
+        else:
+            with addressed_by(raw.headers.get("host", "")):
+                answer = _answer(called, raw, names)
+        response = negotiation.sent(answer, raw.headers, with_body=raw.method != "HEAD")
+        LOG.debug("%s %s: %d", raw.method, raw.path, answer.status)  # no query: there may be a key in it
+        return _too_large(called, raw) if negotiation.is_too_large(response) else response
+
+    app.route(path, methods=list(_METHODS), content_types=["*/*"], name=path)(view)
+
+
+def _refusal(raw: Any, allowed: list[str]) -> Answer:
+    sentence = f"{raw.method} is not for this resource, only {', '.join(allowed)}"
+    return problems.problem(problems.METHOD, 405, sentence, raw.headers).with_headers(
+        Allow=", ".join(allowed)
+    )
+
+
+def _too_large(called: Page | None, raw: Any) -> Sent:
+    declared = operations.of(called) if called else None
+    if declared is not None and declared.paged:
+        way_out = "ask for a part of it with limit, and go on with the cursor in the Link of each answer"
+        answer = problems.problem("too-large", 400, f"The list is larger than 6 MB: {way_out}", raw.headers)
+    else:
+        answer = problems.problem("too-large", 413, "The answer is larger than 6 MB", raw.headers)
+    return negotiation.sent(answer, raw.headers, with_body=True)
+
+
+def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
+    try:
+        asked = request.read(raw)
+        asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
+        answer = called(asked, **{name: urllib.parse.unquote(text) for name, text in names.items()})
+    except PSchedulerError as error:
+        return problems.of_error(error, raw.headers)
+    except STORE_ERRORS:
+        LOG.exception("The store did not answer")
+        sentence = "The node's storage did not answer; try again"
+        return problems.problem("unavailable", 503, sentence, raw.headers)
+    except Exception:
+        LOG.exception("A page broke")
+        sentence = "The node made a mistake; its log says more"
+        return problems.problem(problems.MISTAKE, 500, sentence, raw.headers)
+    declared = operations.of(called)
+    return negotiation.tagged(answer, raw.headers) if declared and declared.conditional else answer

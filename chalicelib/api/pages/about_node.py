@@ -1,0 +1,90 @@
+"""Pages about the node itself (contract/api.md, Administrative)."""
+
+from chalicelib.api.http import requester
+from chalicelib.api.http.routing import API_LEVEL, Answer, Request, as_json
+from chalicelib.api.openapi.operations import Argument, document, operation
+from chalicelib.api.openapi.response_schemas import BOOLEAN, CLOCK, DURATION, STATUS, STRING, shape
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.task import HORIZON
+from chalicelib.domain.times import format_duration, format_timestamp
+from chalicelib.infrastructure.system_clock import clock_state
+from chalicelib.service.node import heartbeats, path_mtu
+from chalicelib.service.tasks.create import NO_LIMITS
+from chalicelib.settings import settings
+
+
+@operation("Node", answer=STRING)
+def root(request: Request) -> Answer:
+    """A sign of life.
+
+    Clients take any string for one.
+    """
+    return as_json(request, "This is a pScheduler node.")
+
+
+@operation("Node", answer={"const": API_LEVEL})
+def api(request: Request) -> Answer:
+    """The highest API level this node speaks."""
+    return as_json(request, API_LEVEL)
+
+
+@operation("Node", answer=STRING)
+def hostname(request: Request) -> Answer:
+    """The name this node has among participants."""
+    return as_json(request, settings().hostname)
+
+
+@operation("Node", answer=DURATION)
+def schedule_horizon(request: Request) -> Answer:
+    """How far ahead runs are placed."""
+    return as_json(request, format_duration(HORIZON))
+
+
+@operation("Node", answer=CLOCK)
+def clock(request: Request) -> Answer:
+    """The time here, and whether it can be trusted."""
+    return as_json(request, clock_state(request.now))
+
+
+@operation("Node", answer=STATUS)
+def status(request: Request) -> Answer:
+    """When each part of the node last worked, and when runs were last placed and finished."""
+    document = {
+        "time": format_timestamp(request.now),
+        "limits": {"ok": True},
+        **heartbeats.describe(request.now),
+    }
+    return as_json(request, document)
+
+
+@operation(
+    "Node",
+    arguments=[Argument("dest", "A host's name or address", STRING, required=True)],
+    answer=shape({"safe": BOOLEAN, "message": STRING}),
+)
+def mtu_safe(request: Request) -> Answer:
+    """Whether packets as large as leave here reach a host in one piece.
+
+    Takes as long as tracing the path does. What cannot be measured is not safe.
+    """
+    if "dest" not in request.args:
+        raise Invalid("The argument dest is missing")
+    safe, message = path_mtu.verdict(request.args["dest"])
+    return as_json(request, {"safe": safe, "message": message})
+
+
+@operation(
+    "Node",
+    arguments=[document("proposal", "A task", required=True), requester.ARGUMENT],
+    answer=shape({"passed": BOOLEAN, "diags": STRING}),
+    errors=[403],
+)
+def limits(request: Request) -> Answer:
+    """Whether this node's limits would let a task pass, and why.
+
+    Without any configured, everything passes.
+    """
+    if not isinstance(request.document("proposal"), dict):
+        raise Invalid("proposal: must be an object")
+    requester.hints(request)
+    return as_json(request, {"passed": True, "diags": NO_LIMITS})

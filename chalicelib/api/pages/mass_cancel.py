@@ -1,0 +1,92 @@
+"""The page that cancels many tasks at once (an addition to the reference's API)."""
+
+import functools
+
+from chalicelib.api.http import paging
+from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.openapi import response_schemas
+from chalicelib.api.openapi.operations import KEY, flag, operation
+from chalicelib.api.pages.single_task import href
+from chalicelib.api.pages.task_list import place_of
+from chalicelib.domain.errors import Forbidden, Invalid
+from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.domain.task import Task
+from chalicelib.domain.task_filter import ANY, TaskFilter
+from chalicelib.service.scheduling.cancellation import cancel_task
+from chalicelib.service.tasks import access
+from chalicelib.service.tasks.search import chosen
+from chalicelib.store import task_table as store
+
+NAME = "tasks to cancel"
+
+FILTER = closed(
+    {
+        "json": {"type": "object", "description": "Tasks that hold this"},
+        **dict.fromkeys(("test", "tool", "requester"), response_schemas.STRING),
+        "reference": {"description": "Tasks whose reference holds this"},
+    }
+)
+BODY = closed({"filter": FILTER}, ("filter",))
+_CHECKER = Checker(BODY)
+ANSWER = response_schemas.shape(
+    {
+        "canceled": response_schemas.array(response_schemas.HREF),
+        "refused": response_schemas.array(response_schemas.HREF),
+        "dry-run": response_schemas.BOOLEAN,
+        "complete": response_schemas.BOOLEAN,
+    }
+)
+
+
+@operation(
+    "Tasks",
+    arguments=[KEY, flag("dry-run", "Say which tasks it would be, and cancel none"), *paging.ARGUMENTS],
+    body=BODY,
+    answer=ANSWER,
+    paged=True,
+    examples={"by reference": {"filter": {"test": "idle", "reference": {"made-by": "an example"}}}},
+)
+def cancel_tasks(request: Request) -> Answer:
+    """Cancel all tasks that are enabled and match a filter.
+
+    Those the caller may not cancel are left alone and named. An empty filter matches every task.
+    `complete` is false where there may be more: post again to the Link.
+    """
+    wanted, cut = _filter(request.json()), paging.cut(request, NAME)
+    found = store.every(cut.after, cut.first_read)
+    part = paging.page(found, functools.partial(chosen, wanted), place_of, cut.limit or paging.PAGE)
+    link = paging.link(request, "/tasks/cancel", NAME, part.next)
+    allowed = [task for task in part.items if _may_cancel(task, request)]
+    if not request.flag("dry-run"):
+        for task in allowed:
+            cancel_task(store.get(task.uuid), request.now, at_once=0)
+    document = {
+        "canceled": [href(request, task.uuid) for task in allowed],
+        "refused": [href(request, task.uuid) for task in part.items if task not in allowed],
+        "dry-run": request.flag("dry-run"),
+        "complete": part.next is None,
+    }
+    return as_json(request, document, headers=link)
+
+
+def _filter(body: JSON) -> TaskFilter:
+    problem = _CHECKER.problem(body)
+    if problem:
+        raise Invalid(problem)
+    asked = body["filter"]
+    return TaskFilter(
+        held=asked.get("json", {}),
+        test=asked.get("test"),
+        tool=asked.get("tool"),
+        requester=asked.get("requester"),
+        enabled=True,
+        reference=asked.get("reference", ANY),
+    )
+
+
+def _may_cancel(task: Task, request: Request) -> bool:
+    try:
+        access.require_write(task, request.caller, request.key)
+    except Forbidden:
+        return False
+    return True

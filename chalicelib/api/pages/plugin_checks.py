@@ -1,0 +1,204 @@
+"""Pages on which plugins say what they make of a spec or of settings (contract/api.md, Plugins).
+
+What is asked about stands in an argument, or, for what is too large for a URL, in the body of a POST.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.openapi import plugin_schemas, response_schemas
+from chalicelib.api.openapi.operations import EXPANDED, document, operation
+from chalicelib.api.pages.plugin_pages import known, list_of, listing
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.tool_choice import Offer
+from chalicelib.service.tasks.create import offers
+from plugins import registry
+from plugins.sdk.base import Test
+
+SPEC = document("spec", "A spec of the test", required=True)
+DATA = document("data", "The plugin's settings", required=True)
+ARGUMENTS = document(
+    "args",
+    "Command-line arguments",
+    response_schemas.array({"type": ["string", "number"]}),
+    required=True,
+)
+PERFORMED = response_schemas.shape({"type": response_schemas.STRING}, {"spec": response_schemas.ANY})
+TEST = document("test", "What each tool says of performing this: its type and spec", PERFORMED)
+TOOLS = response_schemas.array(
+    {"anyOf": [response_schemas.HREF, response_schemas.TOOL, response_schemas.TOOL_VERDICT]}
+)
+
+
+def _test(name: str) -> Test:
+    return known("test", registry.tests(), name)
+
+
+@operation("Plugins", arguments=[ARGUMENTS], answer=response_schemas.OBJECT)
+def test_spec(request: Request, name: str) -> Answer:
+    """Make a spec of command-line arguments.
+
+    Help and complaints travel as the text of a 400.
+    """
+    plugin, arguments = _test(name), request.document("args")
+    if not isinstance(arguments, list) or not all(map(_is_argument, arguments)):
+        raise Invalid("args: must be an array of strings and numbers")
+    return as_json(request, plugin.parse([str(argument) for argument in arguments]))
+
+
+def _is_argument(value: JSON) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+@operation("Plugins", arguments=[SPEC], answer=response_schemas.VERDICT)
+def spec_is_valid(request: Request, name: str) -> Answer:
+    """Whether a spec is valid, and if not, why."""
+    return _verdict(request, _test(name).problem, _argument(request, "spec"))
+
+
+@operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
+def posted_spec_is_valid(request: Request, name: str) -> Answer:
+    """Whether a spec in the body is valid, and if not, why."""
+    return _verdict(request, _test(name).problem, request.json)
+
+
+@operation("Plugins", arguments=[DATA], answer=response_schemas.VERDICT)
+def archiver_data_is_valid(request: Request, name: str) -> Answer:
+    """Whether an archiver's settings are valid, and if not, why."""
+    plugin = known("archiver", registry.archivers(), name)
+    return _verdict(request, plugin.problem, _argument(request, "data"))
+
+
+@operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
+def posted_archiver_data_is_valid(request: Request, name: str) -> Answer:
+    """Whether an archiver's settings in the body are valid, and if not, why."""
+    plugin = known("archiver", registry.archivers(), name)
+    return _verdict(request, plugin.problem, request.json)
+
+
+@operation("Plugins", arguments=[DATA], answer=response_schemas.VERDICT)
+def context_data_is_valid(request: Request, name: str) -> Answer:
+    """Whether a context's settings are valid, and if not, why."""
+    plugin = known("context", registry.contexts(), name)
+    return _verdict(request, plugin.data_versions.problem, _argument(request, "data"))
+
+
+@operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
+def posted_context_data_is_valid(request: Request, name: str) -> Answer:
+    """Whether a context's settings in the body are valid, and if not, why."""
+    plugin = known("context", registry.contexts(), name)
+    return _verdict(request, plugin.data_versions.problem, request.json)
+
+
+def _argument(request: Request, name: str) -> Callable[[], JSON]:
+    if name not in request.args:
+        raise Invalid(f"The argument {name} is missing")
+    return lambda: request.document(name)
+
+
+def _verdict(request: Request, check: Callable[[JSON], str | None], given: Callable[[], JSON]) -> Answer:
+    """What a check says of what is given; what is no JSON is not valid either."""
+    try:
+        problem = check(given())
+    except Invalid as error:
+        problem = error.message
+    return as_json(request, {"valid": False, "error": problem} if problem else {"valid": True})
+
+
+@operation("Plugins", arguments=[SPEC], answer=response_schemas.PARTICIPANTS)
+def participants(request: Request, name: str) -> Answer:
+    """The hosts that would take part in a test, null being this one.
+
+    A spec must have the right form for that, and need not make sense in all else.
+    """
+    return _participants(request, _test(name), request.document("spec"))
+
+
+@operation("Plugins", body=response_schemas.OBJECT, answer=response_schemas.PARTICIPANTS)
+def posted_participants(request: Request, name: str) -> Answer:
+    """The hosts that would take part in a test whose spec is the body, null being this one."""
+    return _participants(request, _test(name), request.json())
+
+
+def _participants(request: Request, plugin: Test, spec: JSON) -> Answer:
+    _require(plugin.participant_versions.problem(spec))
+    hosts = list(plugin.participants(spec))
+    reason = {plugin.null_key: plugin.null_reason} if None in hosts else {}
+    return as_json(request, {"participants": hosts, **reason})
+
+
+def _require(problem: str | None) -> None:
+    if problem:
+        raise Invalid(f"spec{problem}")
+
+
+@operation(
+    "Plugins",
+    arguments=[EXPANDED, document("spec", "Only tools that would perform this")],
+    answer=list_of(response_schemas.TOOL),
+)
+def test_tools(request: Request, name: str) -> Answer:
+    """The tools of a test, the preferred first."""
+    if "spec" in request.args and name in registry.tests():
+        return _willing(request, name, request.document("spec"))
+    return listing(request, "tools", registry.tools_for(name))
+
+
+@operation(
+    "Plugins", arguments=[EXPANDED], body=response_schemas.OBJECT, answer=list_of(response_schemas.TOOL)
+)
+def posted_test_tools(request: Request, name: str) -> Answer:
+    """The tools that would perform a test whose spec is the body, the preferred first."""
+    return _willing(request, _test(name).name, request.json())
+
+
+def _willing(request: Request, test: str, spec: JSON) -> Answer:
+    _require(_test(test).problem(spec))
+    willing = [registry.tools()[offer.tool] for offer in offers(test, spec) if offer.willing]
+    return listing(request, "tools", willing)
+
+
+@operation("Plugins", arguments=[EXPANDED, TEST], answer=TOOLS, conditional=True)
+def tools(request: Request) -> Answer:
+    """All tools, or with `test` what each says of performing it.
+
+    The answer has the form of the API level asked for: up to 5 the tools that would, from 6 on each
+    with its verdict.
+    """
+    if "test" not in request.args:
+        return listing(request, "tools", registry.tools().values())
+    return as_json(request, _verdicts(request, request.document("test"), "test: "))
+
+
+@operation("Plugins", body=plugin_schemas.any_spec, answer=TOOLS)
+def posted_tools(request: Request) -> Answer:
+    """What each tool says of performing a test: the body is its type and spec.
+
+    The answer has the form of the API level asked for, as in GET.
+    """
+    return as_json(request, _verdicts(request, request.json(), "/: "))
+
+
+def _verdicts(request: Request, wanted: JSON, where: str) -> Sequence[JSON]:
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
+        raise Invalid(f"{where}must be an object with a type and a spec")
+    found = _offers(wanted)
+    if request.api_level < 6:
+        return [registry.tools()[offer.tool].enumeration() for offer in found if offer.willing]
+    return [_verdict_of(offer) for offer in found]
+
+
+def _offers(wanted: Mapping[str, JSON]) -> list[Offer]:
+    name, spec = wanted["type"], wanted.get("spec", {})
+    plugin = registry.tests().get(name)
+    problem = plugin.problem(spec) if plugin else None
+    if problem:
+        return [Offer(tool.name, [problem]) for tool in registry.tools_for(name)]
+    return offers(name, spec) if plugin else []
+
+
+def _verdict_of(offer: Offer) -> dict[str, JSON]:
+    reasons = {} if offer.willing else {"reasons": list(offer.reasons)}
+    tool = registry.tools()[offer.tool].enumeration()
+    return {"tool": tool, "can-run": {"can-run": offer.willing, **reasons}}

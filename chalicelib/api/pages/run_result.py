@@ -1,0 +1,66 @@
+"""The page of a run's result (contract/api.md, Runs)."""
+
+import time
+
+from chalicelib.api.http.routing import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json, identifier
+from chalicelib.api.openapi import plugin_schemas
+from chalicelib.api.openapi.operations import KEY, flag, operation, word
+from chalicelib.api.pages.single_run import LOOK_EVERY, visible
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.run import Run
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.service.tasks import access
+from chalicelib.store import task_table
+from plugins import registry
+from plugins.sdk.show import Lines, render
+
+FORMATS = (JSON_TYPE, HTML_TYPE, TEXT_TYPE)
+WAIT = 10.0
+"""Seconds that ``wait`` waits."""
+FAILED = "The test failed."
+
+
+@operation(
+    "Runs",
+    arguments=[
+        word("format", "How to show it", *FORMATS),
+        flag("wait", f"Wait for it, up to {WAIT:.0f} seconds"),
+        KEY,
+    ],
+    answer=plugin_schemas.any_result,
+    kinds=[TEXT_TYPE, HTML_TYPE],
+    errors=[403],
+    conditional=True,
+)
+def get_result(request: Request, task: str, run: str) -> Answer:
+    """A run's result, as JSON, or as text or HTML for a person to read."""
+    kind = request.args.get("format", JSON_TYPE)
+    if kind not in FORMATS:
+        raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
+    found = task_table.get(identifier(task))
+    result = _wait(found, identifier(run), WAIT if request.flag("wait") else 0.0)
+    merged = result.documents.result_merged
+    if merged is None:
+        raise NotFound("The run has no result")
+    whole = access.opens(access.reading_key(found), request.key)
+    shown = merged if whole else access.sanitized(merged)
+    if kind == JSON_TYPE:
+        return as_json(request, shown)
+    return Answer(_formatted(found, shown, kind, whole), kind)
+
+
+def _wait(task: Task, run: str, seconds: float) -> Run:
+    until = time.monotonic() + seconds
+    found = visible(task.uuid, run)
+    while found.documents.result_merged is None and time.monotonic() < until:
+        time.sleep(LOOK_EVERY)
+        found = visible(task.uuid, run)
+    return found
+
+
+def _formatted(task: Task, merged: JSON, kind: str, whole: bool) -> str:
+    if not isinstance(merged, dict) or not merged.get("succeeded"):
+        return render([Lines([FAILED])], kind)
+    spec = task.spec if whole else access.sanitized(task.spec)
+    return render(registry.tests()[task.test].show(spec, merged), kind)

@@ -1,0 +1,187 @@
+"""The pages that show the runs of all tasks in time (contract/api.md, Schedule)."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+
+from chalicelib.api.http.routing import TEXT_TYPE, Answer, Request, as_json, identifier
+from chalicelib.api.openapi import response_schemas
+from chalicelib.api.openapi.operations import Argument, integer, moment, operation, word
+from chalicelib.api.pages.single_run import href as run_href
+from chalicelib.api.pages.single_task import href as task_href
+from chalicelib.domain import chart, chart_svg
+from chalicelib.domain.documents import sanitized
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import FINAL, State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import HORIZON, Task
+from chalicelib.domain.times import EPOCH, SECOND, format_timestamp, truncate
+from chalicelib.infrastructure.svg_to_png import png
+from chalicelib.settings import settings
+from chalicelib.store import run_counts, run_table, task_table
+from plugins import registry
+from plugins.sdk.base import Plugin
+
+FORMATS = ("json", "png", "svg", "data", "script")
+
+WIDEST_WINDOW = HORIZON
+"""How long a run is looked for past its start, unless it still runs."""
+
+UNDER_WAY = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
+OVER = (*FINAL, State.CLEANUP)
+PAST_ALONE = (State.FINISHED, State.FAILED, State.OVERDUE, State.CLEANUP)
+"""States that a run enters at its end or after it, so that none is of the present."""
+AHEAD = (State.PENDING, State.ON_DECK, State.NONSTART)
+MOST_RUNS = 10_000
+"""The widest window: more than an answer can hold."""
+AT_LEAST = 100
+"""How many of the runs that ended in one state are looked at for some that are not over in time."""
+
+
+@operation(
+    "Schedule",
+    arguments=[
+        moment("start", "Runs that end later"),
+        moment("end", "Runs that start earlier"),
+        Argument("task", "Of this task alone", {"type": "string", "format": "uuid"}),
+        word("format", "How to show it", *FORMATS),
+    ],
+    answer=response_schemas.array(response_schemas.SCHEDULED),
+    kinds=["image/png", "image/svg+xml", "text/plain"],
+)
+def schedule(request: Request) -> Answer:
+    """The runs of all tasks that overlap a stretch of time, in time order.
+
+    As a picture it has a column for each class of runs, with the time running down; ``data`` are the
+    column, start and end of each run, and ``script`` is a program that makes gnuplot draw them.
+    """
+    start, end = request.moment("start"), request.moment("end")
+    if start and end and start > end:
+        raise Invalid("end: is before start")
+    form = request.args.get("format", "json")
+    if form not in FORMATS:
+        raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
+    wanted = [run for run in _listed(request, start, end) if _overlaps(run, start, end)]
+    known = task_table.get_many([run.task for run in wanted])
+    there = [(known[run.task], run) for run in wanted if run.task in known]
+    if form == "json":
+        return as_json(request, sanitized([_on_schedule(request, task, run) for task, run in there]))
+    bars = [
+        chart.Bar(chart.column_of(task.scheduling_class, run.state), run.start, run.end)
+        for task, run in there
+    ]
+    return _charted(chart.chart(_title(request, len(bars)), bars, start, end, request.now), form)
+
+
+def _listed(request: Request, start: dt.datetime | None, end: dt.datetime | None) -> Iterable[Run]:
+    if "task" in request.args:
+        return run_table.in_order(_task_argument(request), end=end)
+    # A run is filed under its start; what began earlier and reaches into the range is looked for too.
+    others = [state for state in State if state is not State.RUNNING]
+    since = start - WIDEST_WINDOW if start and start > EPOCH else None
+    earlier = run_counts.in_order(others, since, end)
+    return sorted([*run_counts.in_order([State.RUNNING], end=end), *earlier], key=lambda run: run.start)
+
+
+def _task_argument(request: Request) -> str:
+    try:
+        return identifier(request.args["task"])
+    except NotFound as error:
+        raise Invalid("task: is no identifier") from error
+
+
+def _overlaps(run: Run, start: dt.datetime | None, end: dt.datetime | None) -> bool:
+    return (end is None or run.start < end) and (start is None or run.end > start)
+
+
+def _title(request: Request, count: int) -> str:
+    when = request.now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"Schedule of {settings().hostname} at {when}: {count} run{'' if count == 1 else 's'}"
+
+
+def _charted(drawn: chart.Chart, form: str) -> Answer:
+    if form == "data":
+        return Answer(chart.data(drawn), TEXT_TYPE)
+    if form == "script":
+        return Answer(chart.script(drawn), TEXT_TYPE)
+    svg = chart_svg.svg(drawn)
+    return Answer(svg, "image/svg+xml") if form == "svg" else Answer(png(svg), "image/png")
+
+
+def _shown(request: Request, task: Task, run: Run) -> dict[str, JSON]:
+    """What both pages show of a run."""
+    own = run_href(request, task.uuid, run.uuid)
+    return {
+        "start-time": format_timestamp(run.start),
+        "end-time": format_timestamp(run.end),
+        "href": own,
+        "result-href": f"{own}/result",
+        "state": run.state.value,
+        "state-display": run.state.display,
+        "task": {**_without_detail(task), "href": task_href(request, task.uuid)},
+        "cli": list(task.cli),
+        "priority": run.priority,
+        **({"reason": run.documents.reason} if run.documents.reason else {}),
+    }
+
+
+def _on_schedule(request: Request, task: Task, run: Run) -> dict[str, JSON]:
+    return {
+        **_shown(request, task, run),
+        "test": _enumeration(registry.tests(), task.test),
+        "tool": _enumeration(registry.tools(), task.tool),
+        "errors": run.errors,
+    }
+
+
+def _enumeration(plugins: Mapping[str, Plugin], name: str) -> dict[str, JSON]:
+    # A task outlives the removal of the plugin it was made with.
+    return plugins[name].enumeration() if name in plugins else {"name": name}
+
+
+def _without_detail(task: Task) -> dict[str, JSON]:
+    document = task.describe()
+    del document["detail"]
+    return document
+
+
+@operation(
+    "Schedule",
+    arguments=[integer("window", "How many runs of the past and of the future, if not all", 1)],
+    answer=response_schemas.array(response_schemas.SCHEDULED),
+)
+def monitor(request: Request) -> Answer:
+    """The latest runs that are over, all at present, and the next ones.
+
+    ``ppf`` is -1 for the past, 0 for the present and 1 for the future.
+    """
+    asked = request.integer("window", least=1)
+    window = min(asked, MOST_RUNS) if asked else None
+    now = truncate(request.now)
+    begun = list(_begun(now, window))
+    past = sorted((run for run in begun if run.end < now), key=lambda run: (run.end, run.start))
+    groups = {
+        -1: past[-window:] if window else past,
+        0: [run for run in begun if run.end >= now],
+        1: list(run_counts.in_order(AHEAD, start=now + SECOND, limit=window)),
+    }
+    known = task_table.get_many([run.task for group in groups.values() for run in group])
+    shown = [
+        {"ppf": ppf, **_shown(request, known[run.task], run)}
+        for ppf, group in groups.items()
+        for run in sorted(group, key=lambda run: (run.start, run.end, _age(known, run)))
+        if run.task in known
+    ]
+    return as_json(request, sanitized(shown))
+
+
+def _begun(now: dt.datetime, window: int | None) -> Iterator[Run]:
+    """The runs that have begun, or were to have: all that are not over, and the latest of the others."""
+    yield from run_counts.in_order(UNDER_WAY, end=now)
+    for state in OVER:
+        limit = window if state in PAST_ALONE or window is None else max(window, AT_LEAST)
+        yield from run_counts.in_order([state], end=now, backwards=True, limit=limit)
+
+
+def _age(known: Mapping[str, Task], run: Run) -> dt.datetime:
+    return known[run.task].added if run.task in known else run.added

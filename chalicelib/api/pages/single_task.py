@@ -1,0 +1,178 @@
+"""Pages about tasks (contract/api.md, Tasks)."""
+
+import datetime as dt
+
+from chalicelib.api.http import requester
+from chalicelib.api.http.routing import Answer, Request, as_json, identifier
+from chalicelib.api.openapi import plugin_schemas, response_schemas
+from chalicelib.api.openapi.operations import KEY, flag, header, integer, moment, operation
+from chalicelib.domain.documents import sanitized
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import format_timestamp
+from chalicelib.service.scheduling.cancellation import cancel_task
+from chalicelib.service.scheduling.slots import Proposal, proposals
+from chalicelib.service.tasks import access, create, join
+from chalicelib.store import task_table as store
+
+DETAIL = flag("detail", "With all that is known of it")
+_POSTED = "$response.header.Location#regex:/tasks/([^/?]+)"
+LINKS = {
+    "task": ("tasks.get_task", {"task": _POSTED}),
+    "cli": ("tasks.get_cli", {"task": _POSTED}),
+    "runtimes": ("tasks.get_runtimes", {"task": _POSTED}),
+    "runs": ("run_list.list_runs", {"task": _POSTED}),
+    "first-run": ("runs.get_run", {"task": _POSTED, "run": "first"}),
+    "place": ("runs.post_run", {"task": _POSTED}),
+    "cancel": ("tasks.delete_task", {"task": _POSTED}),
+}
+"""Where a posted task leads."""
+EXAMPLES = {
+    "once": {"schema": 1, "test": {"type": "rtt", "spec": {"dest": "127.0.0.1"}}},
+    "hourly": {
+        "schema": 1,
+        "test": {"type": "idle", "spec": {"duration": "PT2S"}},
+        "schedule": {"start": "PT5M", "repeat": "PT1H", "max-runs": 3, "slip": "PT5M"},
+        "reference": {"made-by": "an example"},
+    },
+}
+
+BOUNDS = (moment("start", "Not before"), moment("end", "Not after"))
+
+
+def href(request: Request, task: str) -> str:
+    return f"{request.base}/tasks/{task}"
+
+
+def describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
+    own = href(request, task.uuid)
+    document = {**task.describe(), "href": own}
+    if not detailed:
+        del document["detail"]
+        return document
+    runs = f"{own}/runs"
+    hrefs = {
+        "href": own,
+        "runs-href": runs,
+        "first-run-href": f"{runs}/first",
+        "next-run-href": f"{runs}/next",
+    }
+    return {**document, "detail": {**document["detail"], **hrefs}}
+
+
+@operation(
+    "Tasks",
+    arguments=[
+        flag("expanded", "Send the client to its task"),
+        DETAIL,
+        flag("dry-run", "Check it, choose its tool and propose a time; store nothing"),
+        header("Idempotency-Key", "Of several requests with one key and one body, one makes a task"),
+        requester.ARGUMENT,
+    ],
+    body=plugin_schemas.task,
+    answer={"anyOf": [response_schemas.HREF, response_schemas.PROPOSAL]},
+    answers={303: "With `expanded`: the task is where Location says"},
+    headers={"Location": "The task's href"},
+    errors=[403, 409, 422, 424],
+    links=LINKS,
+    examples=EXAMPLES,
+)
+def post_task(request: Request) -> Answer:
+    """Take in a task, and say where it is.
+
+    Its first run is placed before the answer, by all its participants if all of them answer. A key is
+    remembered for 24 hours; with another body it is refused with 422.
+    """
+    hints = requester.hints(request)
+    if request.flag("dry-run"):
+        return as_json(request, _describe_dry_run(*create.dry_run(request.json(), hints, request.now)))
+    task = create.create(request.json(), hints, request.now, request.headers.get("idempotency-key"))
+    own = href(request, task.uuid)
+    if not request.flag("expanded"):
+        return as_json(request, own, headers={"Location": own})
+    flags = "&".join(name for name in ("detail", "pretty") if request.flag(name))
+    where = own + (f"?{flags}" if flags else "")
+    return as_json(request, own, status=303, headers={"Location": where})
+
+
+def _describe_dry_run(task: Task, proposal: Proposal) -> dict[str, JSON]:
+    """A task as it would be, and when its first run would start."""
+    start = proposal.start
+    return {
+        "task": sanitized(task.describe()),
+        "start": format_timestamp(start) if start else None,
+        "end": format_timestamp(start + task.duration) if start else None,
+        **({"reason": proposal.reason.describe()} if proposal.reason else {}),
+    }
+
+
+@operation(
+    "Tasks",
+    arguments=[integer("participant", "Which of the participants this node is", least=1), requester.ARGUMENT],
+    body=plugin_schemas.shared_task,
+    errors=[403, 422],
+)
+def join_task(request: Request, task: str) -> Answer:
+    """Take part in a task that another node leads, and say where it is here."""
+    number = request.integer("participant", least=1)
+    if number is None:
+        raise Invalid("The argument participant is missing")
+    hints = requester.hints(request)
+    joined = join.join(identifier(task), number, request.json(), hints, request.now)
+    return Answer(href(request, joined.uuid))
+
+
+@operation("Tasks", arguments=[DETAIL, KEY], answer=response_schemas.TASK, errors=[403], conditional=True)
+def get_task(request: Request, task: str) -> Answer:
+    """One task."""
+    found = store.get(identifier(task))
+    document = describe(request, found, request.flag("detail"))
+    required = found.key if found.is_lead else None
+    return as_json(request, access.shown(document, required, request.key))
+
+
+@operation("Tasks", arguments=[KEY], errors=[403, 409])
+def delete_task(request: Request, task: str) -> Answer:
+    """Cancel a task.
+
+    It stays, and is planned no more; runs to come are forgotten, one under way is stopped.
+    """
+    found = store.get(identifier(task))
+    access.require_write(found, request.caller, request.key)
+    cancel_task(found, request.now)
+    return Answer("OK")
+
+
+@operation("Tasks", arguments=[KEY], answer=response_schemas.array(response_schemas.STRING), errors=[403])
+def get_cli(request: Request, task: str) -> Answer:
+    """The test's type and the command-line arguments that make its spec.
+
+    Less what a key would have to open.
+    """
+    found = store.get(identifier(task))
+    return as_json(request, [found.test, *access.arguments(found, request.key)])
+
+
+@operation(
+    "Tasks",
+    arguments=[*BOUNDS, integer("priority", "Over runs of a lower one")],
+    answer=response_schemas.array(response_schemas.RANGE),
+)
+def get_runtimes(request: Request, task: str) -> Answer:
+    """Where a run of the task would fit."""
+    uuid = identifier(task)
+    start, end = request.moment("start"), request.moment("end")
+    priority = request.integer("priority")
+    found = store.get(uuid)
+    if found.is_anytime:
+        return as_json(request, [_range(start, end)])
+    free = proposals(found, start, end, priority, request.now)
+    return as_json(request, [_range(one.lower, one.upper) for one in free])
+
+
+def _range(lower: dt.datetime | None, upper: dt.datetime | None) -> dict[str, JSON]:
+    return {
+        "lower": format_timestamp(lower) if lower else None,
+        "upper": format_timestamp(upper) if upper else None,
+    }

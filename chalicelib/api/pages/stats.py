@@ -1,0 +1,97 @@
+"""Pages of statistics (contract/api.md, Statistics). Each is counted in an index; nothing is scanned."""
+
+import datetime as dt
+
+from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.openapi import response_schemas
+from chalicelib.api.openapi.operations import operation, word
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.run_states import State
+from chalicelib.domain.times import parse_duration, parse_timestamp
+from chalicelib.service.node import pause as pausing
+from chalicelib.store import delivery_table, outbox_table, run_counts
+
+COUNTED = (
+    State.PENDING,
+    State.ON_DECK,
+    State.RUNNING,
+    State.CLEANUP,
+    State.FINISHED,
+    State.OVERDUE,
+    State.MISSED,
+    State.FAILED,
+    State.PREEMPTED,
+    State.NONSTART,
+)
+
+
+PAUSE = response_schemas.shape(
+    {"is_paused": response_schemas.BOOLEAN},
+    {"infinite": response_schemas.BOOLEAN, "remaining": response_schemas.DURATION},
+)
+
+
+@operation("Statistics", answer=PAUSE)
+def pause(request: Request) -> Answer:
+    """Whether runs are held back, and for how long."""
+    return as_json(request, pausing.describe(request.now))
+
+
+@operation("Statistics")
+def archiving_backlog(request: Request) -> Answer:
+    """Deliveries whose next attempt is past."""
+    return Answer(str(delivery_table.count_due(request.now)))
+
+
+@operation("Statistics")
+def archiving_upcoming(request: Request) -> Answer:
+    """Deliveries whose next attempt is to come."""
+    return Answer(str(delivery_table.count_upcoming(request.now)))
+
+
+@operation("Statistics")
+def http_queue_backlog(request: Request) -> Answer:
+    """Requests to other nodes that were never attempted."""
+    return Answer(str(outbox_table.backlog()))
+
+
+@operation("Statistics")
+def http_queue_length(request: Request) -> Answer:
+    """Requests to other nodes that are still to be heard."""
+    return Answer(str(outbox_table.length()))
+
+
+_BOUND = "as an instant or as a duration from now such as -PT1H"
+
+
+@operation(
+    "Statistics",
+    arguments=[
+        word("start", f"Runs that start then or later, {_BOUND}"),
+        word("end", f"Runs that start then or earlier, {_BOUND}"),
+    ],
+    path={"state": {"enum": [state.value for state in COUNTED]}},
+)
+def runs(request: Request, state: str) -> Answer:
+    """How many runs are in a state; ``start`` and ``end`` bound when they start."""
+    names = {one.value: one for one in COUNTED}
+    if state not in names:
+        raise NotFound(f"There is no count of {state} runs, only of {', '.join(names)}")
+    start, end = _bound(request, "start"), _bound(request, "end")
+    if start and end and start > end:
+        start, end = end, start
+    return Answer(str(run_counts.count(names[state], start, end)))
+
+
+def _bound(request: Request, name: str) -> dt.datetime | None:
+    """An instant, or a duration from now with its sign. A plus that was not encoded comes as a blank."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    try:
+        if text[:1] in ("-", "+", " ") and text[1:2] == "P":
+            step = parse_duration(text[1:])
+            return request.now - step if text[0] == "-" else request.now + step
+        return parse_timestamp(text)
+    except Invalid as error:
+        raise Invalid(f"{name}: {error}, nor a duration from now such as -PT1H") from error

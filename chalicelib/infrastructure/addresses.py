@@ -1,0 +1,48 @@
+"""The addresses of this machine."""
+
+import functools
+import ipaddress
+import time
+
+import ifaddr
+
+KEPT_FOR = 60
+"""Seconds after which the addresses are read again."""
+
+LOOPBACK = ("127.0.0.1", "::1")
+"""The others of 127.0.0.0/8 are not this machine's in pScheduler's eyes: no interface has them."""
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is one of this machine's; text that is no address is not."""
+    plain = _plain(address)
+    return plain in LOOPBACK or plain in own_addresses()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own to itself."""
+    return _plain(address) in LOOPBACK
+
+
+def _plain(address: str) -> str | None:
+    """An address without its scope, IPv4 as such; None for text that is none."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
+
+
+def own_addresses() -> frozenset[str]:
+    """The addresses of this machine's interfaces, read anew once a minute.
+
+    They come from the kernel: what names resolve to is for a name server to say.
+    """
+    return _read(int(time.monotonic() // KEPT_FOR))
+
+
+@functools.lru_cache(maxsize=1)
+def _read(period: int) -> frozenset[str]:
+    found = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips]
+    return frozenset(each if isinstance(each, str) else each[0] for each in found)

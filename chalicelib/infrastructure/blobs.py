@@ -1,0 +1,27 @@
+"""Documents too large for a table, kept in a bucket."""
+
+import botocore.exceptions
+
+from chalicelib.infrastructure.aws import client
+from chalicelib.settings import settings
+
+
+def create_bucket() -> None:
+    """Make the bucket if it is not there yet."""
+    try:
+        client("s3").head_bucket(Bucket=settings().bucket)
+    except botocore.exceptions.ClientError:
+        client("s3").create_bucket(Bucket=settings().bucket)
+
+
+def put(key: str, content: bytes) -> None:
+    client("s3").put_object(Bucket=settings().bucket, Key=key, Body=content)
+
+
+def get(key: str) -> bytes:
+    content: bytes = client("s3").get_object(Bucket=settings().bucket, Key=key)["Body"].read()
+    return content
+
+
+def delete(key: str) -> None:
+    client("s3").delete_object(Bucket=settings().bucket, Key=key)

@@ -1,0 +1,264 @@
+"""Asking other nodes, over HTTP. ``network()`` is the one way out; ``use`` puts another in its place.
+
+Every call has an end: however slowly a peer answers, what it was asked comes back in time, as a reply
+or as the trouble there was. Calls made together go out together, so that a sick peer delays nobody
+but who waits for it.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import logging
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import urllib3
+import urllib3.exceptions
+
+from chalicelib.domain import hosts
+from chalicelib.domain.errors import Invalid, PeerError, Refused, TimedOut, Unreachable
+from chalicelib.domain.schemas import JSON
+from chalicelib.infrastructure import lines
+from chalicelib.settings import settings
+
+LOG = logging.getLogger(__name__)
+
+LARGEST_REPLY = 16 * 2**20
+"""Bytes read of an answer."""
+_CHUNK = 65536
+_MOST_POOLS = 200
+"""Peers to which connections are kept."""
+_KEPT = 64
+"""Connections kept to each."""
+_HEADERS = {"Accept": "application/json, text/plain", "User-Agent": "pscheduler"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One request to another node. ``path`` is below its /pscheduler, ``host`` as participants are named.
+
+    ``timeout`` is in seconds and holds for the whole of it; ``bind`` is the local address to ask from.
+    """
+
+    method: str
+    host: str
+    path: str
+    args: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    body: JSON = None
+    timeout: float = 10.0
+    bind: str | None = None
+
+    @property
+    def target(self) -> str:
+        """Path and query as they go out."""
+        query = urllib.parse.urlencode(self.args)
+        return f"/pscheduler{self.path}" + (f"?{query}" if query else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """What a node answered, whatever the status."""
+
+    host: str
+    status: int
+    text: str
+
+    def json(self) -> JSON:
+        """Raises Refused when it is no JSON."""
+        try:
+            return json.loads(self.text)
+        except ValueError as error:
+            raise Refused(self.host, "answered with something that is no JSON", self.status) from error
+
+
+class Network(Protocol):
+    """How other nodes are reached."""
+
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
+        """Make calls side by side; what came of each, in their order. Raises nothing for a peer's fault."""
+        ...
+
+
+_in_place: list[Network] = []
+
+
+def network() -> Network:
+    """The network in use: HTTP, unless another was put in its place."""
+    return _in_place[-1] if _in_place else _http()
+
+
+@contextlib.contextmanager
+def use(other: Network) -> Iterator[None]:
+    """Reach other nodes some other way meanwhile, in all threads: for tests and simulations."""
+    _in_place.append(other)
+    try:
+        yield
+    finally:
+        _in_place.remove(other)
+
+
+@functools.cache
+def _http() -> "Http":
+    return Http()
+
+
+class Http:
+    """The network there is. Connections are kept and used again."""
+
+    def __init__(self) -> None:
+        self._pools: dict[Where, urllib3.HTTPConnectionPool] = {}
+        self._making = threading.Lock()
+
+    def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
+        began = time.monotonic()
+        exchanges = [_Exchange(self, call) for call in calls]
+        for exchange in exchanges:
+            exchange.start()
+        return [exchange.outcome_by(began + exchange.call.timeout) for exchange in exchanges]
+
+    def pool(self, call: Call) -> urllib3.HTTPConnectionPool:
+        """The connections to a call's host. Raises Invalid for what names no host."""
+        host, known = hosts.parse(call.host), settings()
+        port = host.port or known.peer_port or None
+        where = Where(known.peer_scheme, host.name, port, call.bind, known.verify_tls, known.peer_ca)
+        with self._making:
+            if where not in self._pools:
+                if len(self._pools) >= _MOST_POOLS:
+                    self._pools.pop(next(iter(self._pools))).close()
+                self._pools[where] = _new_pool(where)
+            return self._pools[where]
+
+
+class Where(NamedTuple):
+    """What connections have in common that can be used for each other's calls."""
+
+    scheme: str
+    host: str
+    port: int | None
+    bind: str | None
+    verify: bool
+    authorities: str
+
+
+def _new_pool(where: Where) -> urllib3.HTTPConnectionPool:
+    if where.scheme == "http":
+        plain = urllib3.HTTPConnectionPool(where.host, where.port, maxsize=_KEPT)
+        plain.ConnectionCls = lines.Plain
+        return _from(where.bind, plain)
+    secure = urllib3.HTTPSConnectionPool(where.host, where.port, maxsize=_KEPT, ssl_context=_tls(where))
+    secure.ConnectionCls = lines.Secure
+    return _from(where.bind, secure)
+
+
+def _from(bind: str | None, pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
+    if bind:
+        pool.conn_kw["source_address"] = (bind, 0)
+    return pool
+
+
+def _tls(where: Where) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not where.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif where.authorities:
+        context.load_verify_locations(where.authorities)
+    return context
+
+
+class _Exchange(threading.Thread):
+    """One call under way. Whoever waits for it gives up in time, and then its connection is cut."""
+
+    def __init__(self, network: Http, call: Call):
+        super().__init__(name=f"ask {call.host}", daemon=True)
+        self.call = call
+        self._network = network
+        self._outcome: Reply | PeerError | None = None
+        self._line = lines.Line()
+
+    def run(self) -> None:
+        lines.use(self._line)
+        try:
+            self._outcome = self._exchange()
+        except PeerError as error:
+            self._outcome = error
+        except Invalid as error:
+            self._outcome = Unreachable(self.call.host, error.message)
+        except Exception as error:  # whatever it is, somebody waits for an outcome
+            LOG.exception("A call to %s broke", self.call.host)
+            self._outcome = Unreachable(self.call.host, f"cannot be asked: {error!r}")
+        finally:
+            self._line.let_go()
+
+    def outcome_by(self, deadline: float) -> Reply | PeerError:
+        """What came of it by an instant of time.monotonic()."""
+        self.join(max(0.0, deadline - time.monotonic()))
+        if self._outcome is None:
+            self._line.cut()
+            return TimedOut(self.call.host, f"did not answer within {self.call.timeout:.3g} seconds")
+        return self._outcome
+
+    def _exchange(self) -> Reply:
+        call = self.call
+        try:
+            return self._once()
+        except urllib3.exceptions.TimeoutError as error:
+            raise TimedOut(call.host, f"did not answer within {call.timeout:.3g} seconds") from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise Unreachable(call.host, f"cannot be reached: {_why(error)}") from error
+
+    def _once(self) -> Reply:
+        call = self.call
+        body = None if call.body is None else json.dumps(call.body).encode()
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        # What changes nothing may be asked again, should a kept connection turn out to be closed.
+        again = urllib3.Retry(
+            total=1 if call.method in ("GET", "DELETE") else 0,
+            connect=0,
+            other=0,
+            status=0,
+            redirect=False,
+            allowed_methods=None,
+            backoff_factor=0,
+        )
+        answer = self._network.pool(call).urlopen(
+            call.method,
+            call.target,
+            body=body,
+            headers={**_HEADERS, **kind},
+            retries=again,
+            redirect=False,
+            timeout=call.timeout,
+            preload_content=False,
+        )
+        try:
+            return Reply(call.host, answer.status, _text(answer))
+        finally:
+            answer.release_conn()
+
+
+def _text(answer: urllib3.BaseHTTPResponse) -> str:
+    content = bytearray()
+    while chunk := answer.read(_CHUNK):
+        content += chunk
+        if len(content) > LARGEST_REPLY:
+            answer.close()
+            raise ValueError(f"its answer has more than {LARGEST_REPLY} bytes")
+    return content.decode(errors="replace").rstrip("\n")
+
+
+def _why(error: BaseException) -> str:
+    """The innermost sentence of an error: the outer ones show objects by their addresses."""
+    while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        error = error.reason
+    inner = error.__cause__ or error.__context__
+    if isinstance(inner, OSError) and not isinstance(error, OSError):
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)

@@ -1,0 +1,129 @@
+"""The queues: what each carries, who handles it, and sending to it."""
+
+import dataclasses
+import datetime as dt
+import functools
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.infrastructure.aws import client
+from chalicelib.settings import settings
+
+LONGEST_DELAY = 900
+
+
+@dataclasses.dataclass(frozen=True)
+class Queue:
+    """One queue; ``handler`` is the function of app.py that gets its messages, one at a time.
+
+    ``timeout`` is the most that function may take, in seconds.
+    """
+
+    name: str
+    handler: str
+    timeout: int
+
+    @property
+    def visibility(self) -> int:
+        """How long a message stays hidden once taken.
+
+        AWS asks for six times the function's time-out; every handler begins with a compare-and-swap,
+        so a message seen twice does nothing twice.
+        """
+        return min(6 * self.timeout, 43200)
+
+    @property
+    def full_name(self) -> str:
+        return f"{settings().prefix}-{self.name}"
+
+
+PLAN = Queue("plan", "plan_task", timeout=60)
+RUNS = Queue("runs", "run", timeout=900)
+DELIVERIES = Queue("deliveries", "deliver", timeout=150)
+PEERS = Queue("peers", "ask_peers", timeout=90)
+"""All that has to wait for other nodes, so that nothing else waits behind it."""
+QUEUES = (PLAN, RUNS, DELIVERIES, PEERS)
+
+
+def create_queues() -> None:
+    """Make the queues that are not there yet."""
+    for queue in QUEUES:
+        attributes = {"VisibilityTimeout": str(queue.visibility)}
+        client("sqs").create_queue(QueueName=queue.full_name, Attributes=attributes)
+
+
+def queue_url(name: str) -> str:
+    """The address of a queue given by its short name."""
+    full_name = next(queue.full_name for queue in QUEUES if queue.name == name)
+    return _url(full_name)
+
+
+@functools.cache
+def _url(full_name: str) -> str:
+    url: str = client("sqs").get_queue_url(QueueName=full_name)["QueueUrl"]
+    return url
+
+
+def forget_urls() -> None:
+    """Look the addresses up again: the environment has changed."""
+    _url.cache_clear()
+
+
+def send(queue: Queue, message: dict[str, JSON], delay: dt.timedelta = dt.timedelta(0)) -> None:
+    """Put a message on a queue, to be seen after a delay of at most 15 minutes."""
+    seconds = min(max(0, int(delay.total_seconds())), LONGEST_DELAY)
+    body = _body(message)
+    client("sqs").send_message(QueueUrl=queue_url(queue.name), MessageBody=body, DelaySeconds=seconds)
+
+
+def _body(message: dict[str, JSON]) -> str:
+    return json.dumps({**message, **settings().addressed}, separators=(",", ":"))
+
+
+def send_many(queue: Queue, messages: list[tuple[dict[str, JSON], dt.timedelta]]) -> None:
+    """Put messages with their delays on a queue, ten to a request.
+
+    Raises RuntimeError when any was refused: the caller's own retry then sends them all again.
+    """
+    for first in range(0, len(messages), 10):
+        entries = [
+            {
+                "Id": str(number),
+                "MessageBody": _body(message),
+                "DelaySeconds": min(max(0, int(delay.total_seconds())), LONGEST_DELAY),
+            }
+            for number, (message, delay) in enumerate(messages[first : first + 10])
+        ]
+        answer = client("sqs").send_message_batch(QueueUrl=queue_url(queue.name), Entries=entries)
+        if answer.get("Failed"):
+            raise RuntimeError(f"{len(answer['Failed'])} messages were refused by {queue.full_name}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """About how many messages a queue holds: to be taken, held back, and being worked on."""
+
+    waiting: int
+    delayed: int
+    under_way: int
+
+    def describe(self) -> dict[str, JSON]:
+        return {"waiting": self.waiting, "delayed": self.delayed, "under-way": self.under_way}
+
+
+def load(queue: Queue) -> Load:
+    """What a queue holds now, as SQS estimates it."""
+    names = (
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesDelayed",
+        "ApproximateNumberOfMessagesNotVisible",
+    )
+    answer = client("sqs").get_queue_attributes(QueueUrl=queue_url(queue.name), AttributeNames=list(names))
+    return Load(*(int(answer["Attributes"].get(name, 0)) for name in names))
+
+
+def messages(event: Iterable[Any]) -> list[dict[str, JSON]]:
+    """The messages in an event of a queue."""
+    return [json.loads(record.body) for record in event]

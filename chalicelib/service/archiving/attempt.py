@@ -1,0 +1,144 @@
+"""Delivering results to archives (contract/archivers.md)."""
+
+import dataclasses
+import datetime as dt
+import logging
+import traceback
+from collections.abc import Mapping
+
+from chalicelib.domain import transforms
+from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, Delivery
+from chalicelib.domain.documents import sanitized
+from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
+from chalicelib.domain.redaction import Redactor
+from chalicelib.domain.run import Run
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import format_duration, format_timestamp, parse_duration
+from chalicelib.infrastructure import queues
+from chalicelib.settings import settings
+from chalicelib.store import delivery_table, run_table, task_table
+from plugins import registry
+from plugins.sdk.base import Outcome, Parcel
+
+LOG = logging.getLogger(__name__)
+
+NOTHING_TO_SEND = "The transform left nothing to send"
+
+
+def deliver(run: str, number: int, now: dt.datetime) -> None:
+    """Attempt a delivery that is due, and store how it went; one that is not due is left alone."""
+    try:
+        delivery = delivery_table.get(run, number)
+        if delivery.next_attempt is None or delivery.next_attempt > now:
+            return
+        if delivery.is_expired(now):
+            _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": "Its time to live has passed"})
+            return
+        # The next attempt is due should this one never report.
+        begun = delivery_table.change(delivery.begun(now))
+        _attempt(begun, task_table.get(delivery.task), run_table.get(delivery.task, run), now)
+    except (NotFound, Conflict) as gone:
+        LOG.info("Nothing to deliver: %s", gone)
+
+
+def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None:
+    try:
+        result = document(delivery, task, run)
+        if "transform" in delivery.spec:
+            result = transforms.apply(delivery.spec["transform"], result)
+    except PSchedulerError as error:
+        said = Redactor(delivery.spec).text(error.message)
+        _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": said})
+        return
+    if result is None:
+        _end(delivery, now, {"return-code": 0, "stdout": {}, "stderr": NOTHING_TO_SEND}, archived=True)
+        return
+    outcome = _send(delivery, result)
+    diag = {"return-code": 0, "stdout": outcome.reply(), "stderr": outcome.error or ""}
+    _end(delivery, now, diag, outcome.succeeded, outcome.retry)
+
+
+def _send(delivery: Delivery, result: JSON) -> Outcome:
+    """How it went, without what is private in the archive's settings: anybody may read it."""
+    outcome = _sent(delivery, result)
+    if outcome.error is None:
+        return outcome
+    return dataclasses.replace(outcome, error=Redactor(delivery.spec).text(outcome.error))
+
+
+def _sent(delivery: Delivery, result: JSON) -> Outcome:
+    parcel = Parcel(delivery.spec["data"], result, delivery.attempts - 1)
+    try:
+        return registry.archivers()[delivery.archiver].deliver(parcel)
+    except PSchedulerError as error:
+        return Outcome(False, error.message)
+    except Exception as error:  # a plugin's own mistake must not be the node's
+        told = Redactor(delivery.spec).text(traceback.format_exc())
+        LOG.error("The archiver %s broke on run %s\n%s", delivery.archiver, delivery.run, told)
+        return Outcome(False, f"The archiver broke: {error!r}")
+
+
+def _end(
+    delivery: Delivery,
+    now: dt.datetime,
+    diag: Mapping[str, JSON],
+    archived: bool = False,
+    retry: dt.timedelta | None = None,
+) -> None:
+    ended = delivery_table.change(delivery.ended(now, diag, archived, retry))
+    if ended.next_attempt is not None and ended.next_attempt - now < ATTEMPT_TIMEOUT:
+        message = {"run": delivery.run, "number": delivery.number}
+        queues.send(queues.DELIVERIES, message, ended.next_attempt - now)
+    if ended.completed:
+        _keep_after_archive(ended, now)
+
+
+def _keep_after_archive(delivery: Delivery, now: dt.datetime) -> None:
+    """Once nothing of a run is left to deliver, it may go as early as its task says."""
+    task = task_table.get(delivery.task)
+    keep = task.document.get("keep-after-archive")
+    if keep is None or any(not other.completed for other in delivery_table.of_run(delivery.run)):
+        return
+    run = run_table.get(delivery.task, delivery.run)
+    run_table.change(run.evolve(purge_at=now + parse_duration(keep)))
+
+
+def document(delivery: Delivery, task: Task, run: Run) -> dict[str, JSON]:
+    """What an archiver is to keep of a run (contract/archivers.md section 3); private members are null."""
+    tool = registry.tools()[task.tool]
+    task_href = f"{_base(delivery)}/tasks/{task.uuid}"
+    run_href = f"{task_href}/runs/{run.uuid}"
+    hidden = ("participant-data", "participant-data-full", "result")
+    shown_run = {name: value for name, value in run.describe(task).items() if name not in hidden}
+    shown_task = {name: value for name, value in task.describe().items() if name != "archives"}
+    return {
+        "id": run.uuid,
+        "schedule": {"start": format_timestamp(run.start), "duration": format_duration(task.duration)},
+        "test": sanitized(task.document["test"]),
+        "tool": {"name": tool.name, "version": tool.version},
+        "participants": list(task.participants),
+        "result": run.documents.result_merged,
+        "reference": task.document.get("reference"),
+        "task": sanitized({**shown_task, "href": task_href}),
+        "run": {**shown_run, "href": run_href, "task-href": task_href},
+    }
+
+
+def _base(delivery: Delivery) -> str:
+    host = delivery.spec.get("uri-host")
+    return f"https://{host}/pscheduler" if host else settings().base_url
+
+
+def describe(delivery: Delivery) -> dict[str, JSON]:
+    """As ``archivings`` shows it (contract/archivers.md section 5)."""
+    last = delivery.last_attempt
+    return {
+        "spec": delivery.spec,
+        "archiver": registry.archivers()[delivery.archiver].enumeration(),
+        "archiver_data": delivery.spec["data"],
+        "completed": delivery.completed,
+        "archived": delivery.archived,
+        "last_attempt": format_timestamp(last) if last else None,
+        "diags": list(delivery.diags),
+    }

@@ -1,0 +1,44 @@
+"""Runs on which their participants never came to agree: whoever was to bring that about fell silent."""
+
+import datetime as dt
+import logging
+
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.outbox_request import withdrawal
+from chalicelib.domain.repeat import Progress
+from chalicelib.domain.run import Reason, Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.task import Task
+from chalicelib.service.execution import results
+from chalicelib.service.peers import outbox
+from chalicelib.service.scheduling.reservation import give_back
+from chalicelib.store.transactions.booking import retract
+
+LOG = logging.getLogger(__name__)
+INTERRUPTED = Reason("interrupted", "The planner that was to have all participants agree stopped working")
+NOT_TOLD = Reason("not-agreed", "Its lead never said that all participants agreed to it")
+
+
+def give_up(task: Task, run: Run, now: dt.datetime) -> None:
+    """Make a run that waited too long for agreement a non-starter, and free its time. Raises StaleRun.
+
+    The lead has it forgotten by the others too, who may or may not know it; one that is the only run
+    its task will have is planned anew instead.
+    """
+    if task.is_lead:
+        outbox.begin([withdrawal(task, host, now, run.uuid) for host in task.others.values()])
+        only = not task.schedule.repeats and task.progress.runs == 1
+        if only and task.enabled and _planned_anew(task, run, now):
+            return
+    results.give_up(run, State.NONSTART, INTERRUPTED if task.is_lead else NOT_TOLD)
+    give_back(task, run, run.start)
+
+
+def _planned_anew(task: Task, run: Run, now: dt.datetime) -> bool:
+    restored = task.evolve(progress=Progress()).replanned(now)
+    try:
+        retract(task, restored, run, now)
+    except Conflict as error:
+        LOG.info("Run %s cannot be taken back: %s", run.uuid, error)
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""The reap tick: no state waits for ever. What is over its time is given up, what is old is forgotten."""
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.run import Reason, Run
+from chalicelib.domain.run_states import State
+from chalicelib.infrastructure import queues
+from chalicelib.service.execution import expiry, results
+from chalicelib.service.node import heartbeats
+from chalicelib.service.peers import outbox
+from chalicelib.service.scheduling.dispatch import message
+from chalicelib.store import delivery_table, run_table, task_table
+
+LOG = logging.getLogger(__name__)
+ITEMS_PER_SHARD = 500
+
+
+def tick(now: dt.datetime) -> None:
+    """Give up and forget what is due; each by itself, so that none holds up another."""
+    for shard in range(run_table.DUE_SHARDS):
+        for why in (run_table.AGREE, run_table.GIVE_UP):
+            for task, run, _ in run_table.due(why, shard, now, ITEMS_PER_SHARD):
+                _alone(give_up, task, run, now)
+        for task, run, _ in run_table.due(run_table.PURGE, shard, now, ITEMS_PER_SHARD):
+            _alone(forget_run, task, run, now)
+    for shard in range(task_table.PLAN_SHARDS):
+        for task in task_table.expired(shard, now, ITEMS_PER_SHARD):
+            _alone(forget_task, task, now)
+    outbox.tick(now)
+    heartbeats.beat("ticker", now)
+
+
+def _alone(work: Callable[..., None], *what: object) -> None:
+    try:
+        work(*what)
+    except (Conflict, NotFound) as gone:
+        LOG.info("Nothing to do: %s", gone)
+    except Exception:
+        LOG.exception("%s failed for %s", work.__name__, what)
+
+
+def give_up(task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
+    """Put a run that has waited too long into its final state (contract/scheduler.md section 9)."""
+    task, run = task_table.get(task_uuid), run_table.get(task_uuid, run_uuid)
+    why, when = run_table.due_for(run)
+    if why not in (run_table.AGREE, run_table.GIVE_UP) or when > now:
+        return  # the index was behind
+    if why == run_table.AGREE:
+        expiry.give_up(task, run, now)
+        return
+    if run.is_abandoned(now) or (task.is_multi_result and run.state is State.PENDING and now < run.end):
+        # Late, or in parts, is better than not at all for a run that goes on for hours.
+        queues.send_many(queues.RUNS, [message(task.uuid, run.uuid, run.start, now)])
+        return
+    _give_up(run)
+
+
+def _give_up(run: Run) -> None:
+    match run.state:
+        case State.PENDING | State.ON_DECK:
+            results.give_up(run, State.MISSED, Reason("not-started", "No runner had taken it in time"))
+        case State.RUNNING:
+            results.give_up(run, State.OVERDUE, Reason("no-result", "Its runner never reported"))
+        case State.CLEANUP:
+            results.give_up(run, State.FAILED, Reason("no-merge", "Its results were never merged"))
+
+
+def forget_run(task: str, run_uuid: str, now: dt.datetime) -> None:
+    """Delete a run and what was delivered of it."""
+    run = run_table.get(task, run_uuid)
+    delivery_table.delete(delivery_table.of_run(run_uuid))
+    run_table.delete(run)
+
+
+def forget_task(uuid: str, now: dt.datetime) -> None:
+    """Delete a task that has nothing more to run, and any runs left of it."""
+    task = task_table.get(uuid)
+    for run in run_table.in_order(uuid):
+        forget_run(uuid, run.uuid, now)
+    task_table.delete(task)

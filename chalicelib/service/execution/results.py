@@ -1,0 +1,120 @@
+"""What becomes of a run once its tool is done, or will never be: its final state, stored once."""
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Sequence
+
+from chalicelib.domain.conflicts import end_when_over, free_from
+from chalicelib.domain.delivery import Delivery, deliveries_for
+from chalicelib.domain.errors import StaleRun
+from chalicelib.domain.run import Documents, Reason, Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.coordination import collection
+from chalicelib.service.execution.tool_execution import LocalResult
+from chalicelib.service.node import heartbeats
+from chalicelib.service.scheduling.reservation import give_back
+from chalicelib.store import run_table
+from chalicelib.store.transactions import recording
+from plugins import registry
+
+LOG = logging.getLogger(__name__)
+
+
+def conclude(task: Task, run: Run, local: LocalResult, machine: Machine) -> None:
+    """Merge and store what the tool came to, free the time left, and send the result on its way.
+
+    Only the lead merges, once the time of all participants is over; the others keep what is theirs. A
+    run that was cancelled meanwhile stays cancelled, and nothing is stored over it.
+    """
+    ended = run.with_documents(result=local.result).evolve(errors=local.errors)
+    try:
+        if task.is_multi_result or not task.is_lead:
+            state = State.FINISHED if local.succeeded or task.is_multi_result else State.FAILED
+        else:
+            ended = _merged(task, _everybody_done(task, ended, machine), local, machine)
+            state = State.FINISHED if _succeeded(ended.documents.result_merged) else State.FAILED
+        now = machine.now()
+        over = end_when_over(run.start, run.end, now)
+        record(task, ended.evolve(state=state, end=over), now)
+    except StaleRun:
+        LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
+        return
+    give_back(task, run, free_from(over, run.end))
+
+
+def _everybody_done(task: Task, run: Run, machine: Machine) -> Run:
+    """Wait until the time of the run is over at all participants, its own result kept meanwhile."""
+    if not task.others:
+        return run
+    kept = run_table.change(run.evolve(state=State.CLEANUP))
+    if machine.now() < run.end:
+        machine.sleep_until(run.end)
+    return kept
+
+
+def _merged(task: Task, run: Run, local: LocalResult, machine: Machine) -> Run:
+    """The run with the results of all, and what the tool makes of them together."""
+    collected = collection.results(task, run, local.entry(), machine)
+    try:
+        merged = registry.tools()[task.tool].merge(task.spec, collected.results)
+    except Exception as error:  # a plugin's own mistake must not be the node's
+        LOG.exception("The tool %s could not merge run %s", task.tool, run.uuid)
+        merged = {"succeeded": False, "error": f"The results could not be merged: {error!r}", "diags": ""}
+    survey = None if _succeeded(merged) else collection.clocks(task, machine)
+    errors = "\n".join(filter(None, [run.errors, *collected.errors])) or None
+    done = run.evolve(errors=errors)
+    return done.with_documents(result_full=collected.results, result_merged=merged, clock_survey=survey)
+
+
+def _succeeded(merged: JSON) -> bool:
+    return isinstance(merged, dict) and merged.get("succeeded") is True
+
+
+def record(task: Task, run: Run, now: dt.datetime) -> Run:
+    """Store a run that is over, and with it what is to be delivered of its merged result.
+
+    A run that streams its results has none itself: those are delivered one by one. Raises StaleRun.
+    """
+    archives = task.archives if task.is_lead and not task.is_multi_result else ()
+    due = deliveries_for(archives, task.uuid, run.uuid, run.state, now)
+    written = recording.finish(run, due)
+    heartbeats.note(heartbeats.LAST_FINISHED, now)
+    _announce(due)
+    return written
+
+
+def _announce(due: Sequence[Delivery]) -> None:
+    for delivery in due:
+        queues.send(queues.DELIVERIES, {"run": delivery.run, "number": delivery.number})
+
+
+def add(task: Task, result: JSON, now: dt.datetime) -> None:
+    """Store one result of a task that streams them, as a run of its own (contract/scheduler.md 8).
+
+    It counts toward the task's runs, and is delivered whatever it says of itself.
+    """
+    run = Run(
+        task=task.uuid,
+        uuid=str(uuid.uuid4()),
+        start=now,
+        end=now,
+        state=State.FINISHED,
+        added=now,
+        priority=task.priority,
+        documents=Documents(result_merged=result),
+    )
+    due = deliveries_for(task.archives, task.uuid, run.uuid, run.state, now)
+    recording.append(run, due)
+    _announce(due)
+
+
+def give_up(run: Run, state: State, reason: Reason) -> Run:
+    """Store that a run will not be, or will not be finished, and why. Raises StaleRun."""
+    local = run.documents.result or {"succeeded": False, "diags": reason.message}
+    ended = run.with_documents(result=local, reason=reason.describe())
+    return run_table.change(ended.evolve(state=state, errors=run.errors or reason.message))

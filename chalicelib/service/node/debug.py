@@ -1,0 +1,44 @@
+"""The switch for more talk in the log: stored for all processes of the node, who look at it now and then."""
+
+import logging
+import time
+
+from chalicelib.store import node_table
+from chalicelib.store.conditions import STORE_ERRORS
+
+LOG = logging.getLogger(__name__)
+
+NAME = "debug"
+LOOK_EVERY = 15.0
+"""Seconds after which a process looks at the switch again."""
+OURS = ("chalicelib", "plugins")
+
+_looked: list[float] = []
+
+
+def is_on() -> bool:
+    """Whether the node is to log all it can."""
+    return node_table.read(NAME) is True
+
+
+def switch(on: bool) -> None:
+    """Turn it on or off: here at once, in the other processes when they look next."""
+    node_table.write(NAME, on)
+    _set(on)
+
+
+def follow() -> None:
+    """Do as the switch says, if it is time to look. What an event has to do never fails for this."""
+    now = time.monotonic()
+    if _looked and now - _looked[0] < LOOK_EVERY:
+        return
+    _looked[:] = [now]
+    try:
+        _set(is_on())
+    except STORE_ERRORS:
+        LOG.warning("Whether to debug cannot be read", exc_info=True)
+
+
+def _set(on: bool) -> None:
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.DEBUG if on else logging.NOTSET)

@@ -1,0 +1,104 @@
+"""Signs of life: when ticks last worked and messages were last taken, when runs were placed and finished.
+
+The names are the reference's daemons, which clients ask about (contract/api.md, ``/status``).
+"""
+
+import datetime as dt
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import (
+    UTC,
+    format_duration,
+    format_timestamp,
+    parse_timestamp,
+    round_up,
+    truncate,
+)
+from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.queues import Load, Queue
+from chalicelib.store import node_table
+
+INTERVAL = dt.timedelta(minutes=1)
+TOLERANCE = dt.timedelta(seconds=30)
+"""How late a sign of life may be before its service counts as overdue."""
+SERVICES = ("ticker", "scheduler", "runner", "archiver")
+QUEUES = {"scheduler": queues.PLAN, "runner": queues.RUNS, "archiver": queues.DELIVERIES}
+"""Services that work off a queue besides their tick."""
+LAST_SCHEDULED, LAST_FINISHED = "last-scheduled", "last-finished"
+
+NOTE_EVERY = dt.timedelta(seconds=10)
+"""A process writes down an event at most this often: one write a run would be a write too many."""
+
+_noted: dict[str, dt.datetime] = {}
+_noting = threading.Lock()
+
+
+def beat(service: str, now: dt.datetime) -> None:
+    """Record that a service has worked. One that was silent for long counts as started anew."""
+    known = node_table.read(service)
+    if known is None or parse_timestamp(known["last"]) < now - 5 * INTERVAL:
+        known = {"started": format_timestamp(now), "updates": 0}
+    node_table.write(service, {**known, "updates": known["updates"] + 1, "last": format_timestamp(now)})
+
+
+def note(event: str, now: dt.datetime) -> None:
+    """Record that something happened, unless this process just did."""
+    with _noting:
+        recent = _noted.get(event)
+        if recent is not None and now - NOTE_EVERY < recent <= now:
+            return
+        _noted[event] = now
+    node_table.write(event, format_timestamp(now))
+
+
+def taken(queue: Queue, event: Iterable[Any]) -> list[dict[str, JSON]]:
+    """The messages in an event of a queue; that it came at all is a sign of life of whoever handles it."""
+    note(_handled(queue), dt.datetime.now(UTC))
+    return queues.messages(event)
+
+
+def _handled(queue: Queue) -> str:
+    return f"handled-{queue.name}"
+
+
+def describe(now: dt.datetime) -> dict[str, JSON]:
+    """The members ``services``, ``queues`` and ``runs`` of /status."""
+    handled = [_handled(queue) for queue in queues.QUEUES]
+    known = node_table.read_many((*SERVICES, *handled, LAST_SCHEDULED, LAST_FINISHED))
+    loads = {queue: queues.load(queue) for queue in queues.QUEUES}
+    return {
+        "services": {service: _service(service, known, loads, now) for service in SERVICES},
+        "queues": {
+            queue.name: {**loads[queue].describe(), "last": known.get(_handled(queue))}
+            for queue in queues.QUEUES
+        },
+        "runs": {event: known.get(event) for event in (LAST_FINISHED, LAST_SCHEDULED)},
+    }
+
+
+def _service(
+    service: str, notes: Mapping[str, JSON], loads: Mapping[Queue, Load], now: dt.datetime
+) -> dict[str, JSON]:
+    known = notes.get(service)
+    if known is None:
+        names = ("uptime", "updates", "last", "next_time", "expected", "overdue")
+        return dict.fromkeys(names)
+    started, last = parse_timestamp(known["started"]), parse_timestamp(known["last"])
+    expected = last + INTERVAL
+    queue = QUEUES.get(service)
+    if queue and loads[queue].waiting:
+        # Its tick comes, but does anybody take what is in its queue?
+        handled = notes.get(_handled(queue))
+        expected = min(expected, (parse_timestamp(handled) if handled else started) + INTERVAL)
+    late = round_up(now - expected)
+    return {
+        "uptime": format_duration(truncate(now) - truncate(started)),
+        "updates": known["updates"],
+        "last": format_timestamp(last),
+        "next_time": format_duration(INTERVAL),
+        "expected": format_timestamp(expected),
+        "overdue": format_duration(late) if late >= TOLERANCE else None,
+    }

@@ -1,0 +1,35 @@
+"""Pausing the node: runs that come up while it is paused are missed (contract/scheduler.md 11)."""
+
+import datetime as dt
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import format_duration, format_timestamp, parse_timestamp, round_up
+from chalicelib.store import node_table
+
+NAME = "pause"
+
+
+def pause(until: dt.datetime | None) -> None:
+    """Start no runs until an instant; None is until resumed."""
+    node_table.write(NAME, {"until": format_timestamp(until) if until else None})
+
+
+def resume() -> None:
+    """Start runs again."""
+    node_table.remove(NAME)
+
+
+def is_paused(now: dt.datetime) -> bool:
+    found = node_table.read(NAME)
+    return found is not None and (found["until"] is None or parse_timestamp(found["until"]) > now)
+
+
+def describe(now: dt.datetime) -> dict[str, JSON]:
+    """As /stat/control/pause shows it (contract/api.md)."""
+    if not is_paused(now):
+        return {"is_paused": False}
+    until = node_table.read(NAME)["until"]
+    if until is None:
+        return {"is_paused": True, "infinite": True}
+    left = round_up(parse_timestamp(until) - now)
+    return {"is_paused": True, "infinite": False, "remaining": format_duration(left)}

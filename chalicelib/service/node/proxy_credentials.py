@@ -1,0 +1,61 @@
+"""Credentials of those who may speak for others: trusted proxies that name the requester.
+
+Kept under one name in the node's table, each with a salt and a hash of its key that is slow to make
+(scrypt, RFC 7914), so that whoever reads the table learns no key.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.schemas import JSON
+from chalicelib.store import node_table
+
+NAME = "credentials"
+SHORTEST_KEY = 16
+_SALT_BYTES = 16
+_SCRYPT = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 * 2**20}
+
+
+def known() -> list[str]:
+    """The names that have a credential."""
+    return sorted(_all())
+
+
+def add(name: str, key: str) -> None:
+    """Store a credential, in place of the one of that name. Raises Invalid."""
+    if not name or not name.isprintable() or ";" in name:
+        raise Invalid("A name has printable characters, and no semicolon")
+    if len(key) < SHORTEST_KEY:
+        raise Invalid(f"A key has {SHORTEST_KEY} characters or more")
+    salt = secrets.token_bytes(_SALT_BYTES)
+    node_table.write(NAME, {**_all(), name: {"salt": _text(salt), "hash": _text(_hash(key, salt))}})
+
+
+def remove(name: str) -> None:
+    """Forget a credential. Raises NotFound."""
+    left = _all()
+    if left.pop(name, None) is None:
+        raise NotFound(f"There is no credential {name}")
+    node_table.write(NAME, left)
+
+
+def are_right(name: str, key: str) -> bool:
+    """Whether a key is that of a name. An unknown name takes as long as a wrong key."""
+    found = _all().get(name, {"salt": "", "hash": ""})
+    made = _hash(key, base64.b64decode(found["salt"]))
+    return hmac.compare_digest(made, base64.b64decode(found["hash"]))
+
+
+def _all() -> dict[str, JSON]:
+    return node_table.read(NAME) or {}
+
+
+def _hash(key: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(key.encode(), salt=salt, **_SCRYPT)
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,73 @@
+"""Running outbox requests: requests to other nodes, made at once, and again until they have been heard."""
+
+import dataclasses
+import datetime as dt
+import logging
+from collections.abc import Sequence
+
+from chalicelib.domain.errors import Conflict, NotFound, PeerError
+from chalicelib.domain.outbox_request import OutboxRequest
+from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.peer_http import Call, network
+from chalicelib.store import outbox_table as store
+
+LOG = logging.getLogger(__name__)
+SECONDS_PER_REQUEST = 5.0
+"""Seconds an attempt may take (contract/scheduler.md section 1)."""
+REQUESTS_PER_TICK = 500
+
+
+def announce(outbox_requests: Sequence[str]) -> None:
+    """Have outbox requests attempted now. Announcing one twice does no harm: it is taken once."""
+    queues.send_many(queues.PEERS, [({"outbox_request": uuid}, dt.timedelta(0)) for uuid in outbox_requests])
+
+
+def begin(outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Keep outbox requests, and make their first attempts now."""
+    store.add(outbox_requests)
+    announce([outbox_request.uuid for outbox_request in outbox_requests])
+
+
+def hurry(outbox_requests: Sequence[OutboxRequest], now: dt.datetime) -> None:
+    """Make the first attempts of outbox requests kept for later now."""
+    begin([dataclasses.replace(outbox_request, next_attempt=now) for outbox_request in outbox_requests])
+
+
+def tick(now: dt.datetime) -> int:
+    """Announce the outbox requests that are due, and tell how many they were."""
+    due = store.due(now, REQUESTS_PER_TICK)
+    announce(due)
+    return len(due)
+
+
+def attempt(uuid: str, now: dt.datetime) -> None:
+    """Make the request of an outbox request that is due, and forget it once it was heard."""
+    try:
+        outbox_request = store.get(uuid)
+        if outbox_request.is_hopeless(now):
+            store.delete([outbox_request])
+        elif outbox_request.next_attempt <= now:
+            _attempt(store.claim(outbox_request, now), now)
+    except (NotFound, Conflict) as gone:
+        LOG.info("No outbox request to run: %s", gone)
+
+
+def _attempt(outbox_request: OutboxRequest, now: dt.datetime) -> None:
+    call = Call(
+        outbox_request.method,
+        outbox_request.host,
+        outbox_request.path,
+        outbox_request.args,
+        None,
+        SECONDS_PER_REQUEST,
+        outbox_request.bind,
+    )
+    (answer,) = network().ask([call])
+    if isinstance(answer, PeerError):
+        store.explain(outbox_request, answer.message)
+    elif outbox_request.is_done(answer.status, now):
+        store.delete([outbox_request])
+    else:
+        store.explain(
+            outbox_request, f"{outbox_request.host} answered with status {answer.status}: {answer.text[:200]}"
+        )

@@ -1,0 +1,151 @@
+"""Placing runs where no other node has to agree: read, decide, and write only if it still holds.
+
+Nothing here waits for long: a few tries with jitter, then the conflict is the answer.
+"""
+
+import datetime as dt
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.errors import Blocked, Conflict, Overtaken
+from chalicelib.domain.run import Reason, Run, occupation
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import truncate
+from chalicelib.service.scheduling import slots as seeking
+from chalicelib.service.scheduling.reservation import (
+    Placed,
+    new_run,
+    nonstarter,
+    require_free,
+    time_for,
+    write,
+)
+from chalicelib.store import run_table, task_table, timeline
+from chalicelib.store.transactions.booking import MOST_RUNS, New, Time
+
+MOST_TOGETHER = 8
+"""Runs that take up time placed in one transaction: the more of it, the likelier somebody else is faster."""
+WIDE = 16 * timeline.BUCKET
+"""Windows up to this length have all their guards read; a run of a wider one is looked for first."""
+TRIES = 20
+PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between tries, at most: for each try so far, and for any. A transaction takes milliseconds."""
+
+
+def place_next(task: Task, now: dt.datetime, new: New | None = None) -> Placed:
+    """Place the task's next run, or a batch of them: all that fit a transaction, but for a new task.
+
+    Writes nothing but the task itself when its next run is not yet inside the horizon. A run for
+    which there is no time becomes a non-starter that says why. ``new`` for a task that is not stored
+    yet. Raises Overtaken when the time is fought over too hard, Repeated when a new task's
+    idempotency key was used meanwhile.
+    """
+    most = 1 if new and not task.is_anytime else _most_together(task)
+
+    def attempt(task: Task) -> Placed:
+        nonlocal most
+        starts = seeking.next_starts(task, now, most)
+        if not starts or task.is_anytime:
+            return write(task, now, [new_run(task, start, now) for start in starts], new)
+        most = max(1, most // 2)  # of the less time, the likelier nobody is faster
+        if _is_wide(task):
+            return _book_after_searching(task, starts[0], now, new)
+        return _book_together(task, starts, now, new)
+
+    return persistently(attempt, task, new)
+
+
+def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Placed:
+    """Place a run of a task at exactly this second; asked for twice at a time by its uuid, it is placed once.
+
+    Raises Blocked, naming the run in the way.
+    """
+    overtaken = False
+
+    def attempt(task: Task) -> Placed:
+        nonlocal overtaken
+        if not task.enabled:
+            raise Conflict(f"Task {task.uuid} was cancelled")
+        if overtaken and run is not None and (there := run_table.get_many(task.uuid, [run])):
+            return Placed(task, list(there.values()))
+        overtaken = True  # should this be tried again
+        wanted = new_run(task, truncate(start), now, run)
+        return write(task, now, [wanted], taken=time_for(task, wanted, now))
+
+    return persistently(attempt, task)
+
+
+def persistently(attempt: Callable[[Task], Placed], task: Task, new: New | None = None) -> Placed:
+    """Make an attempt until nobody else was faster, each time on the task as it then is."""
+    for tries in range(1, TRIES):
+        try:
+            return attempt(task)
+        except Overtaken:
+            time.sleep(random.uniform(0, min(PAUSE * tries, LONGEST_PAUSE)))  # noqa: S311 - spreads load
+            task = task if new else task_table.get(task.uuid)
+    return attempt(task)
+
+
+def _is_wide(task: Task) -> bool:
+    """Whether its runs may lie in so much time that the guards of all of it are not worth reading."""
+    return seeking.window(task, task.added).length > WIDE
+
+
+def _most_together(task: Task) -> int:
+    """How many runs go into one transaction, each with an entry and its guards where it takes up time."""
+    if task.is_anytime:
+        return MOST_RUNS
+    return 1 if _is_wide(task) else min(MOST_TOGETHER, MOST_RUNS // (2 + timeline.buckets_in(task.duration)))
+
+
+def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, new: New | None) -> Placed:
+    """Place runs for slots, as long as those are the next ones: where a run lies can move what follows."""
+    windows = [seeking.window(task, slot) for slot in slots]
+    seen = timeline.snapshot(windows)
+    entries, taken, placed, after = list(seen.entries), [], [], task
+    for slot, span in zip(slots, windows, strict=True):
+        if seeking.next_starts(after, now, 1) != [slot]:
+            break
+        start = seeking.choose(task, seeking.free(task, entries, span, now))
+        run, wanted = _fitted(task, new_run(task, start or slot, now), entries, now)
+        if wanted:
+            entries.append(wanted)
+            taken.append(Time(wanted, seen.guards_of(run.start, run.end)))
+        placed.append(run)
+        after = after.counting([run.start], now)
+    return write(task, now, placed, new, taken)
+
+
+def _fitted(
+    task: Task, run: Run, entries: Sequence[Occupation], now: dt.datetime
+) -> tuple[Run, Occupation | None]:
+    """A run with the time it takes up; a non-starter in its place, with none, where that is not free."""
+    wanted = occupation(run, task)
+    try:
+        if wanted:
+            require_free(entries, wanted, now)
+    except Blocked as error:
+        return without_time(task, run.start, now, error), None
+    return run, wanted
+
+
+def _book_after_searching(task: Task, slot: dt.datetime, now: dt.datetime, new: New | None) -> Placed:
+    """Place a run somewhere in a wide window: looked for first, then looked at as any other time."""
+    span = seeking.window(task, slot)
+    entries = timeline.read_entries(span.lower, span.upper)
+    start = seeking.choose(task, seeking.free(task, entries, span, now))
+    wanted = new_run(task, start or slot, now)
+    try:
+        return write(task, now, [wanted], new, time_for(task, wanted, now))
+    except Blocked as error:
+        if start is not None:
+            raise Overtaken("The time chosen was taken meanwhile") from error
+        return write(task, now, [without_time(task, slot, now, error)], new)
+
+
+def without_time(task: Task, slot: dt.datetime, now: dt.datetime, error: Blocked) -> Run:
+    """The non-starter for a slot whose window has no time left, naming the run in the way."""
+    message = f"No time for it between {slot} and the end of its slip. {error.message}"
+    return nonstarter(task, slot, now, Reason(seeking.NO_TIME, message, error.run))

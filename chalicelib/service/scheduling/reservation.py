@@ -1,0 +1,105 @@
+"""Booking runs: made, and written only if the time is as it was read."""
+
+import dataclasses
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+
+from chalicelib.domain import conflicts
+from chalicelib.domain.conflicts import Occupation, Range
+from chalicelib.domain.errors import Blocked
+from chalicelib.domain.run import Documents, Reason, Run, occupation
+from chalicelib.domain.run_states import State
+from chalicelib.domain.task import Task
+from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.node import heartbeats
+from chalicelib.service.scheduling import slots
+from chalicelib.service.scheduling.dispatch import is_imminent, send
+from chalicelib.store import timeline
+from chalicelib.store.transactions.booking import Booking, New, Time, commit
+from plugins import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """What came of placing: the task as it is now, and its new runs, non-starters among them."""
+
+    task: Task
+    runs: Sequence[Run] = ()
+
+
+def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
+    """A run as it is placed. One that others take part in waits for them to agree, at the lead unseen."""
+    data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
+    awaiting = bool(task.others)
+    return Run(
+        task=task.uuid,
+        uuid=run or str(uuid.uuid4()),
+        start=start,
+        end=start + task.duration,
+        state=State.SCHEDULING if awaiting and task.is_lead else State.PENDING,
+        added=now,
+        priority=task.priority,
+        documents=Documents(
+            participant_data=data,
+            participant_data_full=None if awaiting else [data],
+            limit_diags=task.limit_diags,
+        ),
+        awaiting=awaiting,
+        dispatched=not awaiting and is_imminent(start, now),
+    )
+
+
+def nonstarter(task: Task, desired: dt.datetime, now: dt.datetime, reason: Reason) -> Run:
+    """A run that could not be placed, kept to say why."""
+    return Run(
+        task=task.uuid,
+        uuid=str(uuid.uuid4()),
+        start=desired,
+        end=desired + task.duration,
+        state=State.NONSTART,
+        added=now,
+        priority=task.priority,
+        errors=reason.message,
+        documents=Documents(reason=reason.describe()),
+    )
+
+
+def time_for(task: Task, run: Run, now: dt.datetime) -> list[Time]:
+    """The time a run takes up, free as it was read; nothing for one that takes up none.
+
+    Raises Blocked, naming the run in the way.
+    """
+    wanted = occupation(run, task)
+    if wanted is None:
+        return []
+    seen = timeline.snapshot([Range(run.start, run.end)])
+    require_free(seen.entries, wanted, now)
+    return [Time(wanted, seen.guards)]
+
+
+def require_free(entries: Sequence[Occupation], wanted: Occupation, now: dt.datetime) -> None:
+    """Raise Blocked, naming the run in the way, unless the time may be taken."""
+    blocking = conflicts.blocker(entries, wanted, now)
+    if blocking:
+        raise Blocked(slots.taken_by(blocking), blocking.run)
+
+
+def write(
+    task: Task, now: dt.datetime, runs: Sequence[Run], new: New | None = None, taken: Sequence[Time] = ()
+) -> Placed:
+    """Write runs and the task with them, and send those that start soon. Raises Overtaken."""
+    after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
+    if new or runs or after.plan_at != task.plan_at:
+        commit(Booking(None if new else task, after, runs, taken, new), now)
+    send(runs, now)
+    if runs:
+        heartbeats.note(heartbeats.LAST_SCHEDULED, now)
+    return Placed(after, runs)
+
+
+def give_back(task: Task, run: Run, end: dt.datetime) -> None:
+    """Free the time a run has booked after an end that is before its own."""
+    booked = occupation(run, task)
+    if booked is not None and end < booked.end:
+        timeline.shorten(booked, end)

@@ -1,0 +1,183 @@
+"""Taking in a task: checked from the outside in, then stored with its first run.
+
+The checks come in the order of contract/api.md, ``POST /tasks``. Nothing is written before the last
+of them has passed.
+"""
+
+import datetime as dt
+import json
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalicelib.domain import tool_choice
+from chalicelib.domain.conflicts import ANYTIME, MULTI_RESULT
+from chalicelib.domain.errors import Repeated, TooLarge
+from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.specs import check_task
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import format_duration, round_up
+from chalicelib.domain.tool_choice import Offer
+from chalicelib.infrastructure import queues
+from chalicelib.service.coordination import cohosted, invitation, planner
+from chalicelib.service.node import cohosting
+from chalicelib.service.peers.client import Deadline
+from chalicelib.service.scheduling.placement import place_next
+from chalicelib.service.scheduling.reservation import Placed
+from chalicelib.service.scheduling.slots import Proposal, propose
+from chalicelib.service.tasks import idempotency, validation
+from chalicelib.service.tasks.access import public_arguments
+from chalicelib.service.tasks.idempotency import IdempotencyKey
+from chalicelib.settings import settings
+from chalicelib.store.timeline import require_bookable
+from chalicelib.store.transactions.booking import New
+from plugins import registry
+from plugins.sdk.base import Test, Tool
+
+LOG = logging.getLogger(__name__)
+
+LARGEST_TASK = 150_000
+"""Characters of JSON; a task is stored twice in items of 400 KB, once in the listing."""
+
+NO_LIMITS = "No limits were applied"
+
+
+def create(
+    document: JSON, hints: Mapping[str, JSON], now: dt.datetime, idempotency_key: str | None = None
+) -> Task:
+    """Check a posted task, choose its tool, store it, and place its first run.
+
+    With an idempotency key, the task already posted under that key, if there is one. Raises Invalid
+    naming the member at fault, Unprocessable when no tool will do or the key was for another task, or
+    PeerTrouble naming the participant that will not take part.
+    """
+    request_key = idempotency.request_key(idempotency_key, document) if idempotency_key is not None else None
+    if request_key is None:
+        return _create(document, hints, now, None)
+    try:
+        return idempotency.earlier(request_key, now) or _create(document, hints, now, request_key)
+    except Repeated as error:
+        return idempotency.resolved(request_key, error)
+
+
+def _create(
+    document: JSON, hints: Mapping[str, JSON], now: dt.datetime, request_key: IdempotencyKey | None
+) -> Task:
+    deadline = Deadline(invitation.IN_ALL)
+    task = prepare(document, hints, now, deadline)
+    new = New(request_key.for_task(task, now) if request_key else None)
+    if cohosting.are_cohosted(task.participants):
+        placed = cohosted.place_first(task, now, new)
+    elif task.others:
+        return _share(task, now, deadline, new)
+    else:
+        placed = place_next(task.replanned(now), now, new)
+    _plan_on(placed, now)
+    return placed.task
+
+
+def _share(task: Task, now: dt.datetime, deadline: Deadline, new: New) -> Task:
+    ours = invitation.invite(task, now, deadline, new.idempotency_record)
+    try:
+        return planner.plan_first(ours, now, deadline)
+    except Exception:  # the task is taken in: what is wrong with its first run is for the planner
+        LOG.exception("The first run of task %s is left to the planner", ours.uuid)
+        return ours
+
+
+def dry_run(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> tuple[Task, Proposal]:
+    """What ``create`` would make of a task, and when its first run would be; nothing is stored."""
+    deadline = Deadline(invitation.IN_ALL)
+    task = prepare(document, hints, now, deadline).replanned(now)
+    return task, propose(task, now)
+
+
+def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadline: Deadline) -> Task:
+    """A posted task, checked and with its tool chosen; nothing is stored."""
+    test, schedule = check(document, now)
+    participants = _participants(test, document["test"]["spec"])
+    validation.contexts(document.get("contexts"), len(participants))
+    validation.lead_bind(document)
+    tool = _choose_tool(document, participants, deadline)
+    is_shared = len(participants) > 1
+    return assemble(
+        {**document, "tool": tool},
+        test,
+        schedule,
+        uuid=str(uuid.uuid4()),
+        participants=participants,
+        participant_key=(document.get("_key") or invitation.new_key()) if is_shared else None,
+        added=now,
+        hints=hints,
+    )
+
+
+def check(document: JSON, now: dt.datetime, with_archives: bool = True) -> tuple[Test, Schedule]:
+    """A posted document's test and its schedule. Raises Invalid for what this node cannot keep."""
+    size = len(json.dumps(document, separators=(",", ":")))
+    if size > LARGEST_TASK:
+        raise TooLarge(f"A task may have {LARGEST_TASK} characters; this one has {size}")
+    check_task(document)
+    test = validation.test_of(document["test"])
+    schedule = validation.schedule_of(document.get("schedule", {}), now)
+    if with_archives:
+        validation.archives(document.get("archives", []))
+    return test, schedule
+
+
+def assemble(document: Mapping[str, JSON], test: Test, schedule: Schedule, **more: Any) -> Task:
+    """A task of a checked document with its tool in it. Raises Invalid for a run too long to be booked."""
+    spec, tool = document["test"]["spec"], registry.tools()[document["tool"]]
+    duration = round_up(tool.duration(test.name, spec))
+    if test.scheduling_class not in ANYTIME:
+        require_bookable(duration)
+        if cohosting.are_cohosted(more["participants"]):
+            cohosted.require_bookable(duration, len(more["participants"]))
+    return Task(
+        document={**document, "schedule": document.get("schedule", {})},
+        schedule=schedule,
+        duration=duration,
+        scheduling_class=test.scheduling_class,
+        post=tool.post,
+        cli=public_arguments(test.name, spec),
+        diags=NO_LIMITS,
+        limit_diags=NO_LIMITS,
+        **more,
+    )
+
+
+def _plan_on(placed: Placed, now: dt.datetime) -> None:
+    # A repeating task has more runs inside the horizon: the planner need not wait for its next tick.
+    if placed.task.is_due(now):
+        queues.send(queues.PLAN, {"task": placed.task.uuid})
+
+
+def _participants(test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:
+    return tuple(name or settings().hostname for name in test.participants(spec))
+
+
+def _choose_tool(document: Mapping[str, JSON], participants: Sequence[str], deadline: Deadline) -> str:
+    test = document["test"]
+    known = [offers(test["type"], test["spec"])]
+    if cohosting.are_cohosted(participants):
+        known *= len(participants)  # the same machines, with the same programs
+    else:
+        known += invitation.offers(participants[1:], test, document.get("lead-bind"), deadline)
+    return tool_choice.choose(participants, known, document.get("tools"))
+
+
+def offers(test: str, spec: Mapping[str, JSON]) -> list[Offer]:
+    """What this node says of each tool for a test, in its order of preference."""
+    return [Offer(tool.name, reasons_against(tool, test, spec)) for tool in registry.tools_for(test)]
+
+
+def reasons_against(tool: Tool, test: str, spec: Mapping[str, JSON]) -> list[str]:
+    """Why a tool will not perform a test on this node; where it runs may not give it the time."""
+    reasons = tool.reasons_against(test, spec)
+    longest = dt.timedelta(seconds=settings().longest_run)
+    in_parts = tool.resumes and registry.tests()[test].scheduling_class == MULTI_RESULT
+    if not reasons and longest and not in_parts and tool.duration(test, spec) > longest:
+        return [f"Would take longer than the {format_duration(longest)} a run can have on this node"]
+    return reasons

@@ -1,0 +1,93 @@
+"""Taking part in a task that another node leads (contract/api.md, ``POST /tasks/<uuid>``)."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain import hosts
+from chalicelib.domain.conflicts import MULTI_RESULT
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.task import Task
+from chalicelib.service.tasks import create, validation
+from chalicelib.store import task_table
+from chalicelib.store.transactions import sharing
+from plugins import registry
+
+
+def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
+    """Take part in a task as the participant of a number. Doing it again is harmless.
+
+    Raises Invalid naming the member at fault.
+    """
+    task = _prepare(uuid, number, document, hints, now)
+    try:
+        sharing.insert(task, now)
+    except Conflict as error:
+        if not _is_same(task):
+            raise Invalid(error.message) from error
+    return task
+
+
+def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
+    if not isinstance(document, dict):
+        raise Invalid("/: must be an object")
+    posted = {name: value for name, value in document.items() if name != "participants"}
+    test, schedule = create.check(posted, now, with_archives=False)
+    participants = _participants(document.get("participants"))
+    if not 0 < number < len(participants):
+        raise Invalid(f"participant: must be 1 to {len(participants) - 1}; there are {len(participants)}")
+    if test.scheduling_class == MULTI_RESULT:  # of all others, the lead alone archives
+        validation.archives(posted.get("archives", []))
+    validation.contexts(_own_contexts(posted.get("contexts"), number), len(participants))
+    _check_tool(posted, test.name)
+    return create.assemble(
+        posted,
+        test,
+        schedule,
+        uuid=uuid,
+        participants=participants,
+        participant=number,
+        added=now,
+        hints=hints,
+    )
+
+
+def _own_contexts(section: Mapping[str, JSON] | None, number: int) -> Mapping[str, JSON] | None:
+    """The contexts of this participant alone: those of the others are for the others to have."""
+    if section is None:
+        return None
+    lists = section["contexts"]
+    return {**section, "contexts": [each if at == number else [] for at, each in enumerate(lists)]}
+
+
+def _participants(found: JSON) -> Sequence[str]:
+    if not isinstance(found, list) or len(found) < 2:
+        raise Invalid("/participants: must be an array of all participants, two or more")
+    for number, name in enumerate(found):
+        if not isinstance(name, str):
+            raise Invalid(f"/participants/{number}: must be the name of a host")
+        try:
+            hosts.parse(name)
+        except Invalid as error:
+            raise Invalid(f"/participants/{number}: {error}") from error
+    return tuple(found)
+
+
+def _check_tool(document: Mapping[str, JSON], test: str) -> None:
+    name = document.get("tool")
+    tool = registry.tools().get(name) if isinstance(name, str) else None
+    if tool is None:
+        raise Invalid(f"/tool: there is no tool {name}" if name else "/tool: the lead has to choose it")
+    reasons = create.reasons_against(tool, test, document["test"]["spec"])
+    if reasons:
+        raise Invalid(f"/tool: {tool.name} declines here: {'; '.join(reasons)}")
+
+
+def _is_same(task: Task) -> bool:
+    """Whether the task is here already: its lead did not hear our first answer."""
+    try:
+        known = task_table.get(task.uuid)
+    except NotFound:
+        return False
+    parts = ("participant", "participants", "key", "tool", "spec", "enabled")
+    return all(getattr(known, part) == getattr(task, part) for part in parts)

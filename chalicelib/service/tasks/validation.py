@@ -1,0 +1,102 @@
+"""Checks of a posted task against what this node has, one a section, each naming the member at fault.
+
+They raise Invalid. What a task looks like is checked before, in ``domain/specs.py``.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain import repeat, transforms
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
+from chalicelib.infrastructure.addresses import is_local
+from plugins import registry
+from plugins.sdk.base import Test
+
+
+def test_of(section: Mapping[str, JSON]) -> Test:
+    test = registry.tests().get(section["type"])
+    if test is None:
+        raise Invalid(f"/test/type: there is no test {section['type']}")
+    error = test.problem(section["spec"])
+    if error:
+        raise Invalid(f"/test/spec{error}")
+    return test
+
+
+def schedule_of(section: Mapping[str, JSON], now: dt.datetime) -> Schedule:
+    """The wishes of a schedule, resolved once: ``PT5M`` means five minutes from its posting."""
+    repeats = "repeat" in section or "repeat-cron" in section
+    schedule = Schedule(
+        start=_moment(section, "start", now),
+        slip=_duration(section, "slip") or ZERO,
+        sliprand=section.get("sliprand", False),
+        repeat=_duration(section, "repeat"),
+        cron=section.get("repeat-cron"),
+        until=_moment(section, "until", now),
+        max_runs=section.get("max-runs") if repeats else 1,
+    )
+    repeat.check(schedule, now)
+    return schedule
+
+
+def _moment(section: Mapping[str, JSON], name: str, now: dt.datetime) -> dt.datetime | None:
+    try:
+        return parse_absolute_or_relative(section[name], now) if name in section else None
+    except Invalid as error:
+        raise Invalid(f"/schedule/{name}: {error}") from error
+
+
+def _duration(section: Mapping[str, JSON], name: str) -> dt.timedelta | None:
+    try:
+        return parse_duration(section[name]) if name in section else None
+    except Invalid as error:
+        raise Invalid(f"/schedule/{name}: {error}") from error
+
+
+def archives(archives: Sequence[Mapping[str, JSON]]) -> None:
+    for number, archive in enumerate(archives):
+        where = f"/archives/{number}"
+        archiver = registry.archivers().get(archive["archiver"])
+        if archiver is None:
+            raise Invalid(f"{where}/archiver: there is no archiver {archive['archiver']}")
+        error = archiver.problem(archive["data"])
+        if error:
+            raise Invalid(f"{where}/data{error}")
+        if "transform" in archive:
+            _check_transform(archive["transform"], f"{where}/transform")
+
+
+def _check_transform(transform: Mapping[str, JSON], where: str) -> None:
+    try:
+        transforms.compiled(transform)
+    except Invalid as error:
+        raise Invalid(f"{where}{error}") from error
+
+
+def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:
+    if section is None:
+        return
+    lists = section["contexts"]
+    if len(lists) != participants:
+        raise Invalid(f"/contexts/contexts: has {len(lists)} lists for {participants} participants")
+    for number, contexts in enumerate(lists):
+        for place, context in enumerate(contexts):
+            _check_context(context, f"/contexts/contexts/{number}/{place}")
+
+
+def _check_context(context: Mapping[str, JSON], where: str) -> None:
+    plugin = registry.contexts().get(context["context"])
+    if plugin is None:
+        raise Invalid(f"{where}/context: there is no context {context['context']}")
+    error = plugin.data_versions.problem(context["data"])
+    if error:
+        raise Invalid(f"{where}/data{error}")
+
+
+def lead_bind(document: Mapping[str, JSON]) -> None:
+    address = document.get("lead-bind")
+    if address is not None and not is_local(address):
+        raise Invalid(f"/lead-bind: {address} is not an address of this host")

@@ -1,0 +1,106 @@
+"""Deliveries of results to archives, in the store."""
+
+import dataclasses
+import datetime as dt
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
+from chalicelib.store.conditions import on_condition_failed
+from chalicelib.store.models import DeliveryItem, bare, key
+
+SHARDS = 4
+
+
+def of_run(run: str) -> list[Delivery]:
+    """The deliveries of a run, in the order of the task's archives."""
+    return [to_delivery(item) for item in DeliveryItem.query(key(run), consistent_read=True)]
+
+
+def get(run: str, number: int) -> Delivery:
+    """One delivery, strongly consistent. Raises NotFound."""
+    try:
+        return to_delivery(DeliveryItem.get(key(run), number, consistent_read=True))
+    except DoesNotExist as error:
+        raise NotFound(f"There is no delivery {number} of run {run}") from error
+
+
+def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[str, int]]:
+    """(run, number) of the deliveries of a shard to be attempted by now, the longest waiting first."""
+    index = DeliveryItem.archiving_index
+    found = index.query(key(str(shard)), DeliveryItem.next_attempt <= now, limit=limit)
+    return [(bare(item.run), int(item.number)) for item in found]
+
+
+def count_due(now: dt.datetime) -> int:
+    """How many deliveries are to be attempted by now."""
+    return _count(DeliveryItem.next_attempt <= now)
+
+
+def count_upcoming(now: dt.datetime) -> int:
+    """How many deliveries are to be attempted later."""
+    return _count(DeliveryItem.next_attempt > now)
+
+
+def _count(when: Condition) -> int:
+    return sum(DeliveryItem.archiving_index.count(key(str(shard)), when) for shard in range(SHARDS))
+
+
+def change(delivery: Delivery) -> Delivery:
+    """Write a changed delivery over the one it was made from. Raises Conflict when that changed."""
+    written = dataclasses.replace(delivery, revision=delivery.revision + 1)
+    changed = Conflict(f"Delivery {delivery.number} of run {delivery.run} changed meanwhile")
+    with on_condition_failed(changed):
+        to_item(written).save(condition=DeliveryItem.revision == delivery.revision)
+    return written
+
+
+def delete(deliveries: Sequence[Delivery]) -> None:
+    """Forget deliveries."""
+    for delivery in deliveries:
+        DeliveryItem(key(delivery.run), delivery.number).delete()
+
+
+def to_item(delivery: Delivery) -> DeliveryItem:
+    waiting = delivery.next_attempt is not None
+    return DeliveryItem(
+        key(delivery.run),
+        delivery.number,
+        task=delivery.task,
+        spec=delivery.spec,
+        deadline=delivery.deadline,
+        attempts=delivery.attempts,
+        last_attempt=delivery.last_attempt,
+        archived=delivery.archived,
+        completed=delivery.completed,
+        diags=list(delivery.diags),
+        archiving=key(str(int(delivery.run[:8], 16) % SHARDS)) if waiting else None,
+        next_attempt=delivery.next_attempt,
+        revision=delivery.revision,
+        expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
+        added=delivery.added,
+    )
+
+
+def to_delivery(item: Any) -> Delivery:
+    return Delivery(
+        run=bare(item.run),
+        number=int(item.number),
+        task=item.task,
+        spec=item.spec,
+        added=item.added,
+        deadline=item.deadline,
+        attempts=int(item.attempts),
+        last_attempt=item.last_attempt,
+        archived=item.archived,
+        completed=item.completed,
+        diags=tuple(item.diags),
+        next_attempt=item.next_attempt,
+        revision=int(item.revision),
+    )

@@ -1,0 +1,347 @@
+"""The tables and their indexes, defined once for AWS, the emulators, the tests and the deployment.
+
+Every hash key begins with the node's name, so one deployment can hold many nodes. The indexes
+``plan``, ``due`` and ``archiving`` are sparse: an item is in them only while somebody has to look at
+it, at a known time.
+"""
+
+import functools
+from typing import Any, ClassVar
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.connection import Connection
+from pynamodb.connection.table import TableConnection
+from pynamodb.indexes import (
+    GlobalSecondaryIndex,
+    IncludeProjection,
+    KeysOnlyProjection,
+    LocalSecondaryIndex,
+)
+from pynamodb.models import Model
+
+from chalicelib.settings import settings
+
+TIME_TO_LIVE = "expires"
+"""The attribute, in epoch seconds, after which AWS may drop an item. Garbage collection only."""
+
+
+@functools.cache
+def connection() -> Connection:
+    """The one client all tables share: PynamoDB alone would make one a table, 100 ms each."""
+    return Connection(connect_timeout_seconds=2, read_timeout_seconds=5, max_pool_connections=100)
+
+
+class Table(Model):
+    """What all tables have in common; ``short_name`` follows the prefix in the table's name."""
+
+    short_name: ClassVar[str]
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        cls.Meta.table_name = f"{settings().prefix}-{cls.short_name}"
+        known = cls._connection
+        table = super()._get_connection()
+        if table is not known:
+            connection().add_meta_table(table.connection.get_meta_table(table.table_name))
+            table.connection = connection()
+        return table
+
+    @classmethod
+    def definition(cls) -> dict[str, Any]:
+        """The arguments of CreateTable that make it."""
+        recorder = _Recorder()
+        schema = cls._get_schema()
+        recorder.create_table(
+            f"{settings().prefix}-{cls.short_name}",
+            billing_mode="PAY_PER_REQUEST",
+            attribute_definitions=schema["attribute_definitions"],
+            key_schema=schema["key_schema"],
+            global_secondary_indexes=schema["global_secondary_indexes"],
+            local_secondary_indexes=schema["local_secondary_indexes"],
+        )
+        return recorder.sent
+
+
+class _Recorder(Connection):
+    """A connection that keeps what it is asked to send."""
+
+    sent: dict[str, Any]
+
+    def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        self.sent = operation_kwargs
+        return {}
+
+
+class PlanIndex(GlobalSecondaryIndex["TaskItem"]):
+    """Tasks by when somebody has to look at them: to plan their runs, or to forget them."""
+
+    class Meta:
+        index_name = "plan"
+        projection = KeysOnlyProjection()
+
+    plan = UnicodeAttribute(hash_key=True)
+    plan_at = UTCDateTimeAttribute(range_key=True)
+
+
+class AddedIndex(GlobalSecondaryIndex["TaskItem"]):
+    """All tasks of a node, in the order they were added."""
+
+    class Meta:
+        index_name = "added"
+        projection = IncludeProjection(["body", "enabled"])
+
+    node_key = UnicodeAttribute(hash_key=True)
+    added = UTCDateTimeAttribute(range_key=True)
+
+
+class TaskItem(Table):
+    """A task: ``body`` holds all that never changes."""
+
+    class Meta:
+        pass
+
+    short_name = "tasks"
+    plan_index = PlanIndex()
+    added_index = AddedIndex()
+
+    task = UnicodeAttribute(hash_key=True)
+    body = JSONAttribute()
+    added = UTCDateTimeAttribute()
+    node_key = UnicodeAttribute()
+    enabled = BooleanAttribute()
+    runs = NumberAttribute()
+    runs_started = NumberAttribute()
+    first_start = UTCDateTimeAttribute(null=True)
+    latest = UTCDateTimeAttribute(null=True)
+    plan = UnicodeAttribute()
+    plan_at = UTCDateTimeAttribute()
+    plan_reason = UnicodeAttribute(null=True)
+
+
+class StartIndex(LocalSecondaryIndex["RunItem"]):
+    """The runs of a task in time order, strongly consistent."""
+
+    class Meta:
+        index_name = "start"
+        projection = IncludeProjection(["end", "state", "priority", "errors", "reason"])
+
+    task = UnicodeAttribute(hash_key=True)
+    start = UTCDateTimeAttribute(range_key=True)
+
+
+class DueIndex(GlobalSecondaryIndex["RunItem"]):
+    """Runs somebody has to look at, by when: to dispatch, to give up on, or to purge."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due = UnicodeAttribute(hash_key=True)
+    due_at = UTCDateTimeAttribute(range_key=True)
+
+
+class StatesIndex(GlobalSecondaryIndex["RunItem"]):
+    """The runs of all tasks by their state, in time order: what is shown of them, and how many there are."""
+
+    class Meta:
+        index_name = "states"
+        projection = IncludeProjection(["end", "state", "priority", "errors", "reason"])
+
+    state_key = UnicodeAttribute(hash_key=True)
+    start = UTCDateTimeAttribute(range_key=True)
+
+
+class RunItem(Table):
+    """A run: ``documents`` is compressed JSON, or elsewhere, under ``documents_at``, when too large.
+
+    ``reason`` is in them too; here it is for the lists, which have no documents.
+    """
+
+    class Meta:
+        pass
+
+    short_name = "runs"
+    start_index = StartIndex()
+    due_index = DueIndex()
+    states_index = StatesIndex()
+
+    task = UnicodeAttribute(hash_key=True)
+    run = UnicodeAttribute(range_key=True)
+    start = UTCDateTimeAttribute()
+    end = UTCDateTimeAttribute()
+    state = UnicodeAttribute()
+    added = UTCDateTimeAttribute()
+    priority = NumberAttribute(null=True)
+    errors = UnicodeAttribute(null=True)
+    reason = JSONAttribute(null=True)
+    documents = BinaryAttribute(null=True, legacy_encoding=False)
+    documents_at = UnicodeAttribute(null=True)
+    revision = NumberAttribute()
+    due = UnicodeAttribute(null=True)
+    due_at = UTCDateTimeAttribute(null=True)
+    state_key = UnicodeAttribute()
+    expires = NumberAttribute(null=True)
+
+
+class TimelineItem(Table):
+    """Time taken by runs that conflict with others, an entry a run, and the guards of its buckets.
+
+    A guard counts the bookings ever made that touch its bucket; it has no start.
+    """
+
+    class Meta:
+        pass
+
+    short_name = "timeline"
+
+    bucket = UnicodeAttribute(hash_key=True)
+    entry = UnicodeAttribute(range_key=True)
+    exclusives = NumberAttribute(null=True)
+    normals = NumberAttribute(null=True)
+    start = UTCDateTimeAttribute(null=True)
+    end = UTCDateTimeAttribute(null=True)
+    exclusive = BooleanAttribute(null=True)
+    priority = NumberAttribute(null=True)
+    task = UnicodeAttribute(null=True)
+    run = UnicodeAttribute(null=True)
+    expires = NumberAttribute()
+
+
+class ArchivingIndex(GlobalSecondaryIndex["DeliveryItem"]):
+    """Deliveries to be attempted, by when."""
+
+    class Meta:
+        index_name = "archiving"
+        projection = KeysOnlyProjection()
+
+    archiving = UnicodeAttribute(hash_key=True)
+    next_attempt = UTCDateTimeAttribute(range_key=True)
+
+
+class DeliveryItem(Table):
+    """One result on its way to one archive."""
+
+    class Meta:
+        pass
+
+    short_name = "deliveries"
+    archiving_index = ArchivingIndex()
+
+    run = UnicodeAttribute(hash_key=True)
+    number = NumberAttribute(range_key=True)
+    task = UnicodeAttribute()
+    spec = JSONAttribute()
+    deadline = UTCDateTimeAttribute(null=True)
+    attempts = NumberAttribute()
+    last_attempt = UTCDateTimeAttribute(null=True)
+    archived = BooleanAttribute()
+    completed = BooleanAttribute()
+    diags = JSONAttribute()
+    added = UTCDateTimeAttribute()
+    revision = NumberAttribute()
+    archiving = UnicodeAttribute(null=True)
+    next_attempt = UTCDateTimeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+
+
+class OutboxIndex(GlobalSecondaryIndex["OutboxItem"]):
+    """Outbox requests to be attempted, by when; those never attempted apart from the others."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due = UnicodeAttribute(hash_key=True)
+    due_at = UTCDateTimeAttribute(range_key=True)
+
+
+class OutboxItem(Table):
+    """A request to another node that is made again until it has been heard."""
+
+    class Meta:
+        pass
+
+    short_name = "outbox"
+    due_index = OutboxIndex()
+
+    outbox_request = UnicodeAttribute(hash_key=True)
+    method = UnicodeAttribute()
+    host = UnicodeAttribute()
+    path = UnicodeAttribute()
+    args = JSONAttribute()
+    bind = UnicodeAttribute(null=True)
+    added = UTCDateTimeAttribute()
+    attempts = NumberAttribute()
+    error = UnicodeAttribute(null=True)
+    due = UnicodeAttribute()
+    due_at = UTCDateTimeAttribute()
+    expires = NumberAttribute(null=True)
+
+
+class NodeItem(Table):
+    """What the node knows of itself: pause, heartbeats."""
+
+    class Meta:
+        pass
+
+    short_name = "node"
+
+    name = UnicodeAttribute(hash_key=True)
+    value = JSONAttribute()
+    expires = NumberAttribute(null=True)
+
+
+TABLES: tuple[type[Table], ...] = (TaskItem, RunItem, TimelineItem, DeliveryItem, OutboxItem, NodeItem)
+
+
+def create_tables() -> None:
+    """Make the tables that are not there yet."""
+    for table in TABLES:
+        if not table.exists():
+            connection().client.create_table(**table.definition())
+            connection().client.get_waiter("table_exists").wait(TableName=table.definition()["TableName"])
+
+
+def outdated() -> list[str]:
+    """The names of tables that are there with other keys or indexes than are defined here."""
+    client = connection().client
+    wanted = [table.definition() for table in TABLES]
+    return [
+        one["TableName"]
+        for one in wanted
+        if _layout(client.describe_table(TableName=one["TableName"])["Table"]) != _layout(one)
+    ]
+
+
+def _layout(table: dict[str, Any]) -> set[tuple[str, ...]]:
+    """What a table is read by: for itself and each index the name and the attributes of the key."""
+    kinds = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+    indexes = [index for kind in kinds for index in table.get(kind) or []]
+    return {
+        (one.get("IndexName", ""), *(part["AttributeName"] for part in one["KeySchema"]))
+        for one in (table, *indexes)
+    }
+
+
+def rebind() -> None:
+    """Connect anew on next use: the environment has changed."""
+    connection.cache_clear()
+    for table in TABLES:
+        table._connection = None
+
+
+def key(*parts: str) -> str:
+    """A hash key of this node."""
+    return "#".join((settings().node, *parts))
+
+
+def bare(hash_key: str) -> str:
+    """The last part of a hash key."""
+    return hash_key.rsplit("#", 1)[-1]

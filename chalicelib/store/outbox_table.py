@@ -1,0 +1,128 @@
+"""Outbox requests in the store: requests to other nodes that outlive whoever first made them."""
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.outbox_request import OutboxRequest
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
+from chalicelib.store.conditions import on_condition_failed
+from chalicelib.store.models import OutboxItem, bare, key
+
+FRESH, TRIED = "fresh", "tried"
+"""Where an outbox request waits, by whether it was ever attempted; /stat/http-queue counts them apart."""
+
+
+def get(uuid: str) -> OutboxRequest:
+    """One outbox request, strongly consistent. Raises NotFound."""
+    try:
+        return to_outbox_request(OutboxItem.get(key(uuid), consistent_read=True))
+    except DoesNotExist as error:
+        raise NotFound(f"There is no outbox request {uuid}") from error
+
+
+def due(now: dt.datetime, limit: int) -> list[str]:
+    """The uuids of outbox requests to be attempted by now, those that failed before last."""
+    found: list[str] = []
+    for where in (FRESH, TRIED):
+        index = OutboxItem.due_index.query(key(where), OutboxItem.due_at <= now, limit=limit - len(found))
+        found += [bare(item.outbox_request) for item in index] if len(found) < limit else []
+    return found
+
+
+def backlog() -> int:
+    """How many outbox requests were never attempted."""
+    return int(OutboxItem.due_index.count(key(FRESH)))
+
+
+def length() -> int:
+    """How many outbox requests there are."""
+    return backlog() + int(OutboxItem.due_index.count(key(TRIED)))
+
+
+def add(outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Keep outbox requests."""
+    with OutboxItem.batch_write() as batch:
+        for outbox_request in outbox_requests:
+            batch.save(to_item(outbox_request))
+
+
+def add_within(transaction: TransactWrite, outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Keep outbox requests if all else in a transaction is written, and not otherwise."""
+    for outbox_request in outbox_requests:
+        transaction.save(to_item(outbox_request))
+
+
+def drop_within(transaction: TransactWrite, outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Forget outbox requests if all else in a transaction is written, and not otherwise."""
+    for outbox_request in outbox_requests:
+        transaction.delete(OutboxItem(key(outbox_request.uuid)))
+
+
+def claim(outbox_request: OutboxRequest, now: dt.datetime) -> OutboxRequest:
+    """Take an outbox request for an attempt. Raises Conflict when somebody else did."""
+    begun = outbox_request.begun(now)
+    actions: list[Action] = [
+        OutboxItem.attempts.set(begun.attempts),
+        OutboxItem.due.set(key(TRIED)),
+        OutboxItem.due_at.set(begun.next_attempt),
+    ]
+    taken = Conflict(f"Outbox request {outbox_request.uuid} was taken by somebody else")
+    with on_condition_failed(taken):
+        OutboxItem(key(outbox_request.uuid)).update(
+            actions, condition=OutboxItem.attempts == outbox_request.attempts
+        )
+    return begun
+
+
+def explain(outbox_request: OutboxRequest, error: str) -> None:
+    """Note why an attempt failed; the next one is due anyway."""
+    with on_condition_failed(Conflict(f"Outbox request {outbox_request.uuid} is over")):
+        OutboxItem(key(outbox_request.uuid)).update(
+            [OutboxItem.error.set(error)], condition=OutboxItem.outbox_request.exists()
+        )
+
+
+def delete(outbox_requests: Sequence[OutboxRequest]) -> None:
+    """Forget outbox requests."""
+    with OutboxItem.batch_write() as batch:
+        for outbox_request in outbox_requests:
+            batch.delete(OutboxItem(key(outbox_request.uuid)))
+
+
+def to_item(outbox_request: OutboxRequest) -> OutboxItem:
+    return OutboxItem(
+        key(outbox_request.uuid),
+        method=outbox_request.method,
+        host=outbox_request.host,
+        path=outbox_request.path,
+        args=dict(outbox_request.args),
+        bind=outbox_request.bind,
+        added=outbox_request.added,
+        attempts=outbox_request.attempts,
+        error=outbox_request.error,
+        due=key(TRIED if outbox_request.attempts else FRESH),
+        due_at=outbox_request.next_attempt,
+        expires=math.ceil((outbox_request.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
+    )
+
+
+def to_outbox_request(item: Any) -> OutboxRequest:
+    return OutboxRequest(
+        uuid=bare(item.outbox_request),
+        method=item.method,
+        host=item.host,
+        path=item.path,
+        args=item.args,
+        added=item.added,
+        next_attempt=item.due_at,
+        bind=item.bind,
+        attempts=int(item.attempts),
+        error=item.error,
+    )

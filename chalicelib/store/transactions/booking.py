@@ -1,0 +1,147 @@
+"""The one transaction that places runs."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+
+from pynamodb.attributes import NumberAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.errors import Overtaken
+from chalicelib.domain.run import Run, occupation
+from chalicelib.domain.task import Task
+from chalicelib.settings import Identity, acting_as, current
+from chalicelib.store import idempotency_records
+from chalicelib.store import run_table as run_store
+from chalicelib.store import task_table as task_store
+from chalicelib.store.conditions import on_condition_failed
+from chalicelib.store.idempotency_records import IdempotencyRecord
+from chalicelib.store.models import RunItem, TaskItem, TimelineItem, connection
+from chalicelib.store.timeline import Guards, entry, guard, reference
+
+MOST_RUNS = 90
+"""Runs one transaction can place; it holds 100 items."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Time:
+    """The time a run is to take up, and the guards of it read before that was decided."""
+
+    occupation: Occupation
+    guards: Guards
+
+
+@dataclasses.dataclass(frozen=True)
+class New:
+    """That a task is not stored yet; ``once`` is there where a client wants it stored once only."""
+
+    idempotency_record: IdempotencyRecord | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Booking:
+    """Runs to be placed, and the task as it will then be.
+
+    ``before`` is the task as read, None when it is new; ``times`` are those of the runs that take up some,
+    all of them read together.
+    """
+
+    before: Task | None
+    after: Task
+    runs: Sequence[Run]
+    times: Sequence[Time] = ()
+    new: New | None = None
+
+
+def commit(booking: Booking, now: dt.datetime) -> None:
+    """Write it all, or nothing.
+
+    Raises Overtaken when the task or the time is no longer as it was read: read and decide again;
+    Repeated when a new task's idempotency key was used meanwhile.
+    """
+    commit_at([(current(), booking)], now)
+
+
+def commit_at(bookings: Sequence[tuple[Identity, Booking]], now: dt.datetime) -> None:
+    """The same for bookings of several nodes of this deployment: all are written, or none."""
+    lost = Overtaken("Something changed while the run was being placed")
+    try:
+        with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
+            for identity, booking in bookings:
+                with acting_as(identity):
+                    _write(transaction, booking, now)
+    except Overtaken:
+        for _, booking in bookings:
+            if booking.new and booking.new.idempotency_record:
+                idempotency_records.require_unused(booking.new.idempotency_record, now)
+        raise
+
+
+def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:
+    _task(transaction, booking, now)
+    for run in booking.runs:
+        transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
+    if booking.new and booking.new.idempotency_record:
+        idempotency_record = booking.new.idempotency_record
+        transaction.save(
+            idempotency_records.to_item(idempotency_record), condition=idempotency_records.unused(now)
+        )
+    _times(transaction, booking.times)
+
+
+def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
+    """Forget a run that was not to be, with its time, as if the task had never had it.
+
+    Raises Overtaken when task or run changed since.
+    """
+    booked = occupation(run, current)
+    lost = Overtaken("Something changed while the run was being taken back")
+    with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
+        item = run_store.reference_to(run)
+        transaction.delete(item, condition=RunItem.revision == run.revision)
+        actions = task_store.progress_actions(restored, now)
+        transaction.update(
+            task_store.reference_to(restored.uuid), actions, condition=task_store.unchanged(current)
+        )
+        if booked:
+            transaction.delete(reference(booked))
+
+
+def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:
+    if booking.before is None:
+        transaction.save(task_store.to_item(booking.after, now), condition=TaskItem.task.does_not_exist())
+        return
+    transaction.update(
+        task_store.reference_to(booking.after.uuid),
+        task_store.progress_actions(booking.after, now),
+        condition=task_store.unchanged(booking.before),
+    )
+
+
+def _times(transaction: TransactWrite, times: Sequence[Time]) -> None:
+    touched: dict[str, list[Time]] = {}  # a transaction takes an item once: runs of a bucket move it together
+    for time in times:
+        transaction.save(entry(time.occupation))  # its key has the run's in it, and that is not there yet
+        for bucket in time.guards.counts:
+            touched.setdefault(bucket, []).append(time)
+    for bucket, those in touched.items():
+        last = max((time.occupation for time in those), key=lambda occupation: occupation.end)
+        counter = TimelineItem.exclusives if last.exclusive else TimelineItem.normals
+        moved = guard(bucket, last)
+        transaction.update(
+            moved,
+            [counter.add(len(those)), TimelineItem.expires.set(moved.expires)],
+            condition=_as_read(last, *those[0].guards.counts[bucket]),
+        )
+
+
+def _as_read(occupation: Occupation, exclusives: int, normals: int) -> Condition:
+    # Normal runs share time with each other, so one need only know of new exclusives.
+    unchanged = _still(TimelineItem.exclusives, exclusives)
+    return unchanged & _still(TimelineItem.normals, normals) if occupation.exclusive else unchanged
+
+
+def _still(counter: NumberAttribute, value: int) -> Condition:
+    return counter == value if value else counter.does_not_exist()

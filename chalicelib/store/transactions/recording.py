@@ -1,0 +1,49 @@
+"""Results and what is to be delivered of them, stored together or not at all."""
+
+from collections.abc import Sequence
+
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.run import Run
+from chalicelib.store import delivery_table, run_table, task_table
+from chalicelib.store.conditions import on_condition_failed
+from chalicelib.store.models import DeliveryItem, RunItem, TaskItem, connection
+
+
+def finish(run: Run, due: Sequence[Delivery]) -> Run:
+    """Write a run that is over over the one it was made from, with its deliveries.
+
+    Raises StaleRun when somebody else was faster.
+    """
+    if not due:
+        return run_table.change(run)
+    written = run.evolve(revision=run.revision + 1)
+    with (
+        on_condition_failed(run_table.changed(run.uuid)),
+        TransactWrite(connection=connection()) as transaction,
+    ):
+        transaction.save(run_table.to_item(written), condition=RunItem.revision == run.revision)
+        _deliveries(transaction, due)
+    return written
+
+
+def append(run: Run, due: Sequence[Delivery]) -> None:
+    """Write a run that was over when it began: one result of a task that streams them.
+
+    Raises StaleRun when the task is gone.
+    """
+    counted: list[Action] = [TaskItem.runs.add(1)]
+    with (
+        on_condition_failed(run_table.changed(run.uuid)),
+        TransactWrite(connection=connection()) as transaction,
+    ):
+        transaction.save(run_table.to_item(run), condition=RunItem.run.does_not_exist())
+        transaction.update(task_table.reference_to(run.task), counted, condition=TaskItem.task.exists())
+        _deliveries(transaction, due)
+
+
+def _deliveries(transaction: TransactWrite, due: Sequence[Delivery]) -> None:
+    for delivery in due:
+        transaction.save(delivery_table.to_item(delivery), condition=DeliveryItem.run.does_not_exist())

@@ -1,0 +1,35 @@
+"""What the tools that idle have in common: sleeping for a spec's ``duration`` and saying so."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND, format_duration, parse_duration
+from plugins.sdk.base import Job, Result, Spec, pick, wrapped
+
+
+def duration(test: str, spec: Spec) -> dt.timedelta:
+    """A second more than the sleep itself, for waking up and reporting."""
+    return parse_duration(spec["duration"]) + SECOND
+
+
+def run(job: Job) -> JSON:
+    """Sleep from the start on; the spec's comments become the diagnostics."""
+    time = parse_duration(job.spec["duration"])
+    job.wait_for_start()
+    job.sleep(time)
+    return wrapped({"time-slept": format_duration(time)}, comments(job.spec), error="")
+
+
+def comments(spec: Spec) -> str:
+    """The starting and the parting comment, a line each."""
+    given = (spec.get(name) for name in ("starting-comment", "parting-comment"))
+    return "".join(f"{comment}\n" for comment in given if comment)
+
+
+def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
+    """What the first participant slept; the others of a multi-participant idle do not count."""
+    slept = pick(results)
+    if slept is None:
+        return {"succeeded": False}
+    return {"schema": 1, "succeeded": True, "duration": slept["time-slept"]}

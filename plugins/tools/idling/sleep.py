@@ -1,0 +1,29 @@
+"""sleep: performs idle and idleex by sleeping, for longer waits (contract/tools.md section 8)."""
+
+import datetime as dt
+
+from chalicelib.domain.times import parse_duration
+from plugins.sdk.base import Spec, Tool
+from plugins.tools.idling import idle
+
+SHORTEST = dt.timedelta(seconds=15)
+LONGEST_IDLE = dt.timedelta(hours=1)
+
+
+def declines(test: str, spec: Spec) -> list[str]:
+    duration = parse_duration(spec["duration"])
+    if duration < SHORTEST:
+        return ["Only sleeps 15 seconds or more"]
+    return ["Only sleeps up to an hour"] if duration > LONGEST_IDLE else []
+
+
+TOOL = Tool(
+    name="sleep",
+    description="Sleep for a while, up to an hour",
+    tests=("idle", "idleex"),
+    max_schema=2,
+    declines=declines,
+    duration=idle.duration,
+    run=idle.run,
+    merge=idle.merge,
+)

@@ -1,0 +1,116 @@
+"""What holds for every page (contract/api.md, Global rules)."""
+
+import pytest
+
+from tests.api.conftest import IDLE, Api
+
+UNKNOWN = "/tasks/00000000-0000-4000-8000-000000000000"
+
+
+def test_compact_or_pretty_json_ends_in_a_newline(api: Api) -> None:
+    plain = api.client.http.get("/tests/idle").body.decode()
+    pretty = api.client.http.get("/tests/idle?pretty").body.decode()
+
+    assert plain.endswith("}\n")
+    assert ": " not in plain.replace("http://", "")[:40]
+    assert pretty.startswith('{\n    "description"')
+
+
+@pytest.mark.parametrize(("level", "status"), [("6", 200), ("1", 200), ("7", 501), ("x", 400), ("", 400)])
+def test_a_level_above_this_nodes_is_not_spoken(api: Api, level: str, status: int) -> None:
+    assert api.ask("GET", f"/tests?api={level}")[0] == status
+
+
+@pytest.mark.parametrize("path", ["/", "/tests", "/tasks", UNKNOWN])
+def test_a_wrong_method_is_told_which_are_right(api: Api, path: str) -> None:
+    status, text = api.ask("PATCH", path)
+
+    assert status == 405
+    assert "GET" in api.headers["Allow"]
+    assert "PATCH is not for this" in text
+
+
+def test_options_and_head_work(api: Api) -> None:
+    assert api.ask("OPTIONS", "/tasks")[0] == 200
+    assert api.headers["Allow"] == "GET, POST, HEAD, OPTIONS"
+    assert api.ask("HEAD", "/tests") == (200, "")
+
+
+def test_errors_are_plain_text(api: Api) -> None:
+    status, text = api.ask("GET", UNKNOWN)
+
+    assert status == 404
+    assert api.headers["Content-Type"].startswith("text/plain")
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [("{}", 200), ("{{{}}}", 200), ("urn:uuid:{}", 404), ("{}x", 404), ("zz", 404)],
+)
+def test_identifiers_are_taken_in_three_forms(api: Api, written: str, status: int) -> None:
+    uuid = api.post_task().rsplit("/", 1)[-1]
+
+    for form in (uuid, uuid.upper(), uuid.replace("-", "")):
+        assert api.ask("GET", f"/tasks/{written.format(form)}")[0] == status
+
+
+def test_comments_in_a_body_are_dropped(api: Api) -> None:
+    task = api.post_task(**{"#note": "x", "reference": {"#a": 1, "b": 2}})
+
+    assert api.get(task)["reference"] == {"b": 2}
+
+
+@pytest.mark.parametrize("body", [b"{", b"null", b"[]", b'"x"', b"NaN", b"\xff\xfe", b"", b"{}"])
+def test_a_body_that_is_no_task_is_refused(api: Api, body: bytes) -> None:
+    assert api.ask("POST", "/tasks", body)[0] == 400
+
+
+def test_text_beyond_ascii_is_welcome(api: Api) -> None:
+    spec = {"duration": "PT1S", "parting-comment": "café ☕"}
+
+    task = api.post_task(test={"type": "idle", "spec": spec})
+
+    assert api.get(task)["test"]["spec"]["parting-comment"] == "café ☕"
+
+
+def test_a_form_has_no_body(api: Api) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert api.ask("POST", "/tasks", IDLE, **form)[0] == 400
+
+
+def test_hrefs_are_in_the_clients_own_terms(api: Api) -> None:
+    answer = api.ask("GET", "/tests", None, Host="other.test:8443", **{"X-Forwarded-Proto": "https"})
+
+    assert "https://other.test:8443/tests/idle" in answer[1]
+
+
+def test_storage_that_does_not_answer_is_a_503_and_no_traceback(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    from chalicelib.store import task_table
+
+    def unreachable(uuid: str) -> None:
+        raise EndpointConnectionError(endpoint_url="there")
+
+    monkeypatch.setattr(task_table, "get", unreachable)
+
+    status, text = api.ask("GET", UNKNOWN)
+
+    assert status == 503
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(("path", "status"), [("/pscheduler/tests/", 404), ("/pscheduler/tests", 200)])
+def test_a_slash_at_the_end_makes_another_path(api: Api, path: str, status: int) -> None:
+    from app import app
+    from local import gateway
+
+    asked = gateway.Request("GET", path, {"Host": "node.test"}, b"", "127.0.0.1", "127.0.0.1", 80, "http")
+    event = gateway.event(asked, gateway.Routes(app.routes))
+
+    assert event is not None
+    assert app(event, gateway.Context("api", 5))["statusCode"] == status

@@ -1,0 +1,101 @@
+import datetime as dt
+import itertools
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.task import Task
+from chalicelib.infrastructure import queues
+from chalicelib.service.coordination import shard_planner
+from chalicelib.store import node_table, run_table, task_table
+from chalicelib.store.transactions.booking import Booking, commit
+from tests.builders import NOON, at, exclusive_task, seconds
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+NUMBERS = itertools.count()
+TWO_A_DAY = Schedule(start=at(60), repeat=seconds(43200))
+
+
+def stored(shard: int, **changes: Any) -> Task:
+    """A task of a shard whose runs are all still to be placed."""
+    uuid = f"{shard:08x}-0000-4000-8000-{next(NUMBERS):012x}"
+    task = exclusive_task(uuid=uuid, schedule=TWO_A_DAY, **changes).replanned(NOON)
+    commit(Booking(None, task, ()), NOON)
+    return task
+
+
+def count(task: Task) -> int:
+    return len(list(run_table.in_order(task.uuid)))
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    found: list[Any] = []
+    monkeypatch.setattr(queues, "send_many", lambda queue, messages: found.extend(messages))
+    return found
+
+
+def test_the_tick_tells_of_the_shards_that_have_something_due(sent: list[Any]) -> None:
+    stored(shard=1)
+    stored(shard=3)
+
+    shard_planner.tick(NOON)
+
+    assert [message for message, _ in sent] == [{"shard": 1}, {"shard": 3}]
+
+
+def test_a_planner_places_what_its_shard_wants_and_no_more() -> None:
+    mine, others = stored(shard=1), stored(shard=2)
+
+    planned = shard_planner.plan_shard(1, NOON)
+
+    assert planned == 1
+    assert (count(mine), count(others)) == (2, 0)
+    assert shard_planner.plan_shard(1, NOON) == 0
+
+
+def test_a_shard_that_somebody_plans_is_left_to_them() -> None:
+    task = stored(shard=1)
+    node_table.acquire("plan-shard-1", NOON, NOON + shard_planner.LEASE)
+
+    assert shard_planner.plan_shard(1, at(1)) == 0
+    assert count(task) == 0
+
+
+def test_a_planner_that_died_is_followed_by_another() -> None:
+    task = stored(shard=1)
+    node_table.acquire("plan-shard-1", NOON, NOON + shard_planner.LEASE)
+
+    shard_planner.plan_shard(1, NOON + shard_planner.LEASE + dt.timedelta(seconds=1))
+
+    assert count(task) > 0
+
+
+def test_what_there_is_no_time_for_keeps_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = stored(shard=1)
+    monkeypatch.setattr(shard_planner, "SECONDS_PER_SHARD", 0.0)
+
+    shard_planner.plan_shard(1, NOON)
+
+    assert count(task) == 0
+    assert task_table.due(1, NOON, 10) == [task.uuid]
+
+
+def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    unresponsive, well = stored(shard=1), stored(shard=1)
+    place = shard_planner.place_next
+
+    def place_or_break(task: Task, now: dt.datetime) -> Any:
+        if task.uuid == unresponsive.uuid:
+            raise ZeroDivisionError
+        return place(task, now)
+
+    monkeypatch.setattr(shard_planner, "place_next", place_or_break)
+
+    shard_planner.plan_shard(1, NOON)
+
+    assert (count(unresponsive), count(well)) == (0, 2)
+    assert task_table.due(1, NOON, 10) == []  # it is looked at again, but later
+    assert unresponsive.uuid in task_table.due(1, NOON + 2 * shard_planner.BACK_OFF, 10)

@@ -1,0 +1,114 @@
+"""Outbox requests in the store. On moto."""
+
+import pytest
+
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.outbox_request import RETRY, STRAGGLING, OutboxRequest, withdrawal
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
+from chalicelib.store import outbox_table, task_table
+from chalicelib.store.transactions import sharing
+from tests.builders import NOON, at, seconds, task
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+
+@pytest.fixture
+def outbox_request() -> OutboxRequest:
+    document = {**task().document, "lead-bind": "192.0.2.9"}
+    shared = task(participants=("a", "b"), participant_key="k", document=document)
+    return withdrawal(shared, "b", NOON, run="r")
+
+
+def test_a_withdrawal_deletes_what_it_is_about_with_the_key(outbox_request: OutboxRequest) -> None:
+    outbox_table.add([outbox_request])
+
+    found = outbox_table.get(outbox_request.uuid)
+
+    assert found == outbox_request
+    assert (found.method, found.host, found.args, found.bind) == ("DELETE", "b", {"key": "k"}, "192.0.2.9")
+    assert found.path.endswith("/runs/r")
+
+
+def test_an_outbox_request_is_due_until_it_is_done_and_taken_by_one_alone(
+    outbox_request: OutboxRequest,
+) -> None:
+    outbox_table.add([outbox_request])
+    assert outbox_table.due(at(-1), 10) == []
+    assert outbox_table.due(NOON, 10) == [outbox_request.uuid]
+
+    begun = outbox_table.claim(outbox_request, at(1))
+
+    with pytest.raises(Conflict):
+        outbox_table.claim(outbox_request, at(1))
+    assert outbox_table.due(at(300), 10) == []
+    assert outbox_table.due(at(1) + RETRY, 10) == [outbox_request.uuid]
+    outbox_table.explain(begun, "nobody there")
+    assert (outbox_table.get(outbox_request.uuid).attempts, outbox_table.get(outbox_request.uuid).error) == (
+        1,
+        "nobody there",
+    )
+    outbox_table.delete([outbox_request])
+    assert outbox_table.due(at(1) + RETRY, 10) == []
+    with pytest.raises(NotFound):
+        outbox_table.get(outbox_request.uuid)
+
+
+def test_those_never_attempted_are_counted_apart(outbox_request: OutboxRequest) -> None:
+    other = withdrawal(task(), "c", NOON)
+    outbox_table.add([outbox_request, other])
+    outbox_table.claim(outbox_request, NOON)
+
+    assert (outbox_table.backlog(), outbox_table.length()) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "done"),
+    [
+        (200, 0, True),
+        (302, 0, True),
+        (404, 60, False),  # what was asked for before may still be under way there
+        (404, STRAGGLING.total_seconds(), True),
+        (410, STRAGGLING.total_seconds(), True),
+        (403, STRAGGLING.total_seconds(), False),
+        (500, 0, False),
+    ],
+)
+def test_an_answer_ends_an_outbox_request_or_not(
+    outbox_request: OutboxRequest, status: int, after: float, done: bool
+) -> None:
+    assert outbox_request.is_done(status, at(after)) is done
+
+
+def test_an_outbox_request_is_hopeless_once_all_is_forgotten_anyway(outbox_request: OutboxRequest) -> None:
+    assert not outbox_request.is_hopeless(NOON + KEEP_AFTER_LAST_RUN - seconds(1))
+    assert outbox_request.is_hopeless(NOON + KEEP_AFTER_LAST_RUN)
+
+
+def test_a_task_and_its_outbox_requests_are_stored_together_or_not_at_all(
+    outbox_request: OutboxRequest,
+) -> None:
+    one = task(enabled=False)
+    sharing.insert(one, NOON, [outbox_request])
+
+    with pytest.raises(Conflict):
+        sharing.insert(one, NOON, [withdrawal(one, "d", NOON)])
+
+    assert outbox_table.length() == 1
+    on = sharing.enable(one.evolve(enabled=True).replanned(NOON), NOON, [outbox_request])
+    assert (outbox_table.length(), task_table.get(one.uuid).enabled, on.plan_at) == (0, True, NOON)
+    off = task_table.disable(on, NOON, [outbox_request])
+    assert (outbox_table.length(), task_table.get(one.uuid).enabled, off.plan_at) == (1, False, None)
+    with pytest.raises(Conflict):
+        task_table.disable(on, NOON, [withdrawal(one, "d", NOON)])
+    assert outbox_table.length() == 1
+
+
+def test_a_task_is_leased_to_one_planner() -> None:
+    one = task().replanned(NOON)
+    sharing.insert(one, NOON)
+
+    leased = task_table.lease(one, at(120), NOON)
+
+    assert task_table.get(one.uuid).plan_at == at(120) == leased.plan_at
+    with pytest.raises(Conflict):
+        task_table.lease(one, at(130), NOON)

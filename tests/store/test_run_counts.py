@@ -1,0 +1,84 @@
+"""Runs counted and listed by their state, on moto."""
+
+import datetime as dt
+
+import pytest
+
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.times import UTC
+from chalicelib.store import run_counts, run_table
+from chalicelib.store.transactions.booking import Booking, commit
+from tests.builders import NOON, at, run, task
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+
+@pytest.fixture
+def placed() -> list[Run]:
+    """Runs of two tasks: pending at 0, 10 and 20 s, finished at -10 s, a non-starter at 15 s."""
+    one, other = task(), task()
+    mine = [run(one, 0), run(one, 20), run(one, -10, state=State.FINISHED)]
+    others = [run(other, 10), run(other, 15, state=State.NONSTART, errors="No time", priority=3)]
+    for owner, its in ((one, mine), (other, others)):
+        commit(Booking(None, owner, its), NOON)
+    return [*mine, *others]
+
+
+def starts(found: object) -> list[float]:
+    return [(each.start - NOON).total_seconds() for each in found]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("state", "start", "end", "count"),
+    [
+        (State.PENDING, None, None, 3),
+        (State.PENDING, at(0), at(10), 2),  # both bounds are included
+        (State.PENDING, at(1), None, 2),
+        (State.PENDING, at(20), at(0), 0),  # the wrong way round holds nothing
+        (State.FINISHED, None, at(0), 1),
+        (State.CANCELED, None, None, 0),
+        (State.PENDING, dt.datetime(1, 1, 1, tzinfo=UTC), dt.datetime.max.replace(tzinfo=UTC), 3),
+    ],
+)
+def test_runs_in_a_state_are_counted(
+    placed: list[Run], state: State, start: dt.datetime | None, end: dt.datetime | None, count: int
+) -> None:
+    assert run_counts.count(state, start, end) == count
+
+
+def test_a_run_moves_from_one_count_to_the_other(placed: list[Run]) -> None:
+    run_table.change(run_table.get(placed[0].task, placed[0].uuid).evolve(state=State.RUNNING))
+
+    assert (run_counts.count(State.PENDING), run_counts.count(State.RUNNING)) == (2, 1)
+
+
+def test_runs_in_several_states_come_in_one_order(placed: list[Run]) -> None:
+    both = (State.PENDING, State.NONSTART)
+
+    assert starts(run_counts.in_order(both)) == [0, 10, 15, 20]
+    assert starts(run_counts.in_order(both, backwards=True)) == [20, 15, 10, 0]
+    assert starts(run_counts.in_order(both, start=at(10), limit=2)) == [10, 15]
+    assert starts(run_counts.in_order(both, end=at(15), backwards=True, limit=1)) == [15]
+
+
+def test_what_is_listed_says_how_it_ended(placed: list[Run]) -> None:
+    (found,) = run_counts.in_order([State.NONSTART])
+
+    assert (found.errors, found.priority, found.end) == ("No time", 3, at(18))
+
+
+def test_counting_sends_back_no_items(placed: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+    from botocore.client import BaseClient
+
+    real = BaseClient._make_api_call
+    monkeypatch.setattr(
+        BaseClient,
+        "_make_api_call",
+        lambda self, name, sent: asked.append({"name": name, **sent}) or real(self, name, sent),  # type: ignore[func-returns-value]
+    )
+
+    run_counts.count(State.PENDING)
+
+    assert [(one["name"], one["IndexName"], one["Select"]) for one in asked] == [("Query", "states", "COUNT")]
