@@ -76,7 +76,9 @@ def _jq(data: Script, proposal: Proposal, around: Surroundings) -> Verdict:
         return Verdict(True)
     if isinstance(found, str):
         return Verdict(False, (found,))
-    why = "Its script said no, without a reason" if found is False else "Its script gave neither true nor false"
+    why = (
+        "Its script said no, without a reason" if found is False else "Its script gave neither true nor false"
+    )
     return Verdict(False, (why,))
 
 

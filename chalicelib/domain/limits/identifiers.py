@@ -199,7 +199,9 @@ def _local_subnet(data: Any, hints: Hints, around: Surroundings) -> bool:
 def _api_key(data: Mapping[str, JSON], hints: Hints, around: Surroundings) -> bool:
     name, scopes = hints.get(known.API_KEY), hints.get(known.API_SCOPES) or ()
     wanted = data.get("scopes", ())
-    return isinstance(name, str) and name in data.get("names", [name]) and all(one in scopes for one in wanted)
+    return (
+        isinstance(name, str) and name in data.get("names", [name]) and all(one in scopes for one in wanted)
+    )
 
 
 def _iam(data: Mapping[str, JSON], hints: Hints, around: Surroundings) -> bool:

@@ -49,9 +49,7 @@ class Networks:
         if not isinstance(wanted, ipaddress.IPv4Address | ipaddress.IPv6Address):
             return False
         number, version = int(wanted), wanted.version
-        return any(
-            number & mask in found for (kind, mask), found in self._by_mask.items() if kind == version
-        )
+        return any(number & mask in found for (kind, mask), found in self._by_mask.items() if kind == version)
 
 
 def listed(texts: Iterable[str], pointer: str) -> Networks:
