@@ -62,7 +62,7 @@ class Trial:
 def _tried(
     group: Group, number: int, limits: Mapping[str, Limit], proposal: Proposal, around: Surroundings
 ) -> tuple[bool, list[str], list[str]]:
-    """Whether a group passes, its trace, and what refused. All its limits are asked, whatever the first says."""
+    """Whether a group passes, its trace, and what refused. All its limits are asked."""
     lines, passed, refusals = [], 0, []
     for name in group.limits:
         verdict = limits[name].judge(proposal, around)

@@ -8,6 +8,7 @@ from chalicelib.domain.limits import hints as known
 from chalicelib.domain.limits import prioritizer, rewriter
 from chalicelib.domain.limits.conditions import Proposal
 from chalicelib.domain.limits.document import Policy
+from chalicelib.domain.limits.kinds import Script
 from chalicelib.domain.limits.prioritizer import DEFAULT
 from chalicelib.domain.limits.surroundings import Surroundings
 from chalicelib.domain.schemas import JSON
@@ -46,107 +47,98 @@ class Ruling:
 
 def judge(
     policy: Policy,
-    task: Mapping[str, JSON],
-    hints: Mapping[str, JSON],
+    proposal: Proposal,
     around: Surroundings,
     rewrite: bool = False,
     prioritize: bool = False,
 ) -> Ruling:
-    """What a policy says of a task that somebody with these hints wants done.
+    """What a policy says of a task that somebody wants done.
 
     ``rewrite`` where the task is new, ``prioritize`` where a run of it is placed.
     """
-    lines = known.lines(hints)
-    identified = _identified(policy, hints, around, lines)
-    if not identified:
-        return _refused(lines, "No identifier is about this requester")
-    classified = [one.name for one in policy.classifiers if one.classifies(identified)]
-    lines.append(f"Classified as: {', '.join(classified) or 'nothing'}")
-    if not classified:
-        return _refused(lines, "No classifier has this requester")
-    try:
-        return _applied(policy, task, hints, around, lines, classified, rewrite, prioritize)
-    except Forbidden as trouble:
-        return _refused(lines, trouble.message, classified)
+    return _Case(policy, proposal, around).ruling(rewrite, prioritize)
 
 
-def _refused(lines: Sequence[str], why: str, classified: Sequence[str] = ()) -> Ruling:
-    return Ruling(
-        False, [*lines, why, "The proposal does not meet the limits"], None, None, classified, [why]
-    )
+class _Case:
+    """One proposal before one policy; ``_lines`` is the trace so far."""
 
+    def __init__(self, policy: Policy, proposal: Proposal, around: Surroundings):
+        self._policy, self._proposal, self._around = policy, proposal, around
+        self._lines = known.lines(proposal.hints)
+        self._classified: list[str] = []
 
-def _identified(
-    policy: Policy, hints: Mapping[str, JSON], around: Surroundings, lines: list[str]
-) -> set[str]:
-    found = []
-    for one in policy.identifiers:
+    def ruling(self, rewrite: bool, prioritize: bool) -> Ruling:
+        identified = self._identified()
+        if not identified:
+            return self._refused("No identifier is about this requester")
+        self._classified = [one.name for one in self._policy.classifiers if one.classifies(identified)]
+        self._lines.append(f"Classified as: {', '.join(self._classified) or 'nothing'}")
+        if not self._classified:
+            return self._refused("No classifier has this requester")
         try:
-            if one.identifies(hints, around):
-                found.append(one.name)
-        except PSchedulerError as trouble:
-            lines.append(f'Identifier "{one.name}" failed, and does not identify: {trouble}')
-    lines.append(f"Identified as: {', '.join(found) or 'nothing'}")
-    return set(found)
+            return self._applied(rewrite, prioritize)
+        except Forbidden as trouble:
+            return self._refused(trouble.message)
 
+    def _refused(self, why: str) -> Ruling:
+        lines = [*self._lines, why, "The proposal does not meet the limits"]
+        return Ruling(False, lines, None, None, self._classified, [why])
 
-def _applied(
-    policy: Policy,
-    task: Mapping[str, JSON],
-    hints: Mapping[str, JSON],
-    around: Surroundings,
-    lines: list[str],
-    classified: Sequence[str],
-    rewrite: bool,
-    prioritize: bool,
-) -> Ruling:
-    """Raises Forbidden where a script refuses."""
-    made, judged = None, task
-    if rewrite and policy.rewrite:
-        rewritten = rewriter.rewrite(policy.rewrite, task, hints, classified, around.jq)
-        lines += rewritten.lines
-        # What it changes without saying so takes effect, and is not looked at: the contract's section 5.
-        made, judged = rewritten.task, rewritten.task if rewritten.changed else task
-    passed, refusals = _tried(policy, Proposal(judged, hints), around, classified, lines)
-    lines.append(f"The proposal {'meets' if passed else 'does not meet'} the limits")
-    priority = None
-    if passed and prioritize:
-        priority = _ranked(policy, task, classified, around, lines)
-    return Ruling(passed, lines, made, priority, classified, refusals)
+    def _identified(self) -> set[str]:
+        found = []
+        for one in self._policy.identifiers:
+            try:
+                if one.identifies(self._proposal.hints, self._around):
+                    found.append(one.name)
+            except PSchedulerError as trouble:
+                self._lines.append(f'Identifier "{one.name}" failed, and does not identify: {trouble}')
+        self._lines.append(f"Identified as: {', '.join(found) or 'nothing'}")
+        return set(found)
 
+    def _applied(self, rewrite: bool, prioritize: bool) -> Ruling:
+        """Raises Forbidden where a script refuses."""
+        made, judged = None, self._proposal
+        if rewrite and self._policy.rewrite:
+            rewritten = self._rewritten(self._policy.rewrite)
+            # What it changes without saying so takes effect, and is not looked at: contract, section 5.
+            made, judged = rewritten.task, self._proposal
+            if rewritten.changed:
+                judged = Proposal(rewritten.task, self._proposal.hints)
+        passed, refusals = self._tried(judged)
+        self._lines.append(f"The proposal {'meets' if passed else 'does not meet'} the limits")
+        priority = self._ranked() if passed and prioritize else None
+        return Ruling(passed, self._lines, made, priority, self._classified, refusals)
 
-def _tried(
-    policy: Policy, proposal: Proposal, around: Surroundings, classified: Sequence[str], lines: list[str]
-) -> tuple[bool, list[str]]:
-    """Whether an application passes, the first that does being the last tried, and what refused."""
-    refusals: list[str] = []
-    wanted = [one for one in policy.applications if one.is_for(classified)]
-    if not wanted:
-        lines.append("No application is for this requester")
-        refusals.append("no application is for this requester")
-    for one in wanted:
-        trial = one.try_on(policy.limits, proposal, around)
-        lines += trial.lines
-        if trial.passed:
-            lines.append("It passes: no further application is tried")
-            return True, []
-        refusals += trial.refusals
-        if one.stop_on_failure:
-            lines.append("It failed, and says to stop: no further application is tried")
-            break
-    return False, refusals
+    def _rewritten(self, script: Script) -> rewriter.Rewritten:
+        task, hints = self._proposal.task, self._proposal.hints
+        rewritten = rewriter.rewrite(script, task, hints, self._classified, self._around.jq)
+        self._lines += rewritten.lines
+        return rewritten
 
+    def _tried(self, proposal: Proposal) -> tuple[bool, list[str]]:
+        """Whether an application passes, the first that does being the last tried, and what refused."""
+        refusals: list[str] = []
+        wanted = [one for one in self._policy.applications if one.is_for(self._classified)]
+        if not wanted:
+            self._lines.append("No application is for this requester")
+            refusals.append("no application is for this requester")
+        for one in wanted:
+            trial = one.try_on(self._policy.limits, proposal, self._around)
+            self._lines += trial.lines
+            if trial.passed:
+                self._lines.append("It passes: no further application is tried")
+                return True, []
+            refusals += trial.refusals
+            if one.stop_on_failure:
+                self._lines.append("It failed, and says to stop: no further application is tried")
+                break
+        return False, refusals
 
-def _ranked(
-    policy: Policy,
-    task: Mapping[str, JSON],
-    classified: Sequence[str],
-    around: Surroundings,
-    lines: list[str],
-) -> int:
-    if policy.priority is None:
-        lines.append(f"Priority: {DEFAULT}, the default")
-        return DEFAULT
-    ranked = prioritizer.prioritize(policy.priority, task, classified, around.jq)
-    lines += ranked.lines
-    return ranked.priority
+    def _ranked(self) -> int:
+        if self._policy.priority is None:
+            self._lines.append(f"Priority: {DEFAULT}, the default")
+            return DEFAULT
+        script, task = self._policy.priority, self._proposal.task
+        ranked = prioritizer.prioritize(script, task, self._classified, self._around.jq)
+        self._lines += ranked.lines
+        return ranked.priority

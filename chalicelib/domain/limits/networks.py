@@ -64,7 +64,7 @@ def listed(texts: Iterable[str], pointer: str) -> Networks:
 
 
 def read_lines(text: str) -> Networks:
-    """The networks of a text, one a line; what follows # is a comment, and lines that are none are left out."""
+    """The networks of a text, one a line; # begins a comment, and what is no network is left out."""
     found: list[Network] = []
     for line in text.splitlines():
         word = line.partition("#")[0].strip()

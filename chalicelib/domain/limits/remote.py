@@ -61,7 +61,7 @@ class Judge:
         return self._read(status, text)
 
     def _query(self, task: Mapping[str, JSON], hints: Mapping[str, JSON], jq: Jq) -> Query:
-        # Headers and parameters without a transform are not sent: the reference takes them for its input alone.
+        # Headers and parameters are input to their transforms; without one nothing is sent.
         url = self._made("url", {"url": self.data["url"], "run": {"task": task}}, hints, jq, self.data["url"])
         sent = {}
         for name in ("headers", "params"):

@@ -54,7 +54,8 @@ DATERANGE = closed(
 def _field(cycle: Cycle) -> dict[str, JSON]:
     number = integer(*cycle.allowed)
     pair = closed({"lower": number, "upper": number}, ("lower", "upper"))
-    message = f"{{value!r}} is neither a number from {cycle.allowed[0]} to {cycle.allowed[1]} nor a lower and upper one"
+    low, high = cycle.allowed
+    message = f"{{value!r}} is neither a number from {low} to {high} nor a lower and an upper one"
     return {"type": "array", "maxItems": 1000, "items": {"anyOf": [number, pair], "x-message": message}}
 
 
@@ -97,7 +98,7 @@ class DateRange:
     overlap: bool
 
     def complaints(self, run: Span) -> list[str]:
-        """Why a run is not in the range; nothing when it is. Raises Invalid for dates that cannot be compared."""
+        """Why a run is not in the range; nothing when it is. Raises Invalid for what cannot be compared."""
         try:
             inside = run.start >= self.start and run.end < self.end
             crosses = run.start <= self.start < run.end or run.start <= self.end < run.end
