@@ -141,6 +141,9 @@ def _agreed(family: Family, first: Run, now: dt.datetime) -> dict[int, Run]:
     for number, task in family.items():
         if number:
             runs[number] = reservation.new_run(task, first.start, now, first.uuid)
+    refused = next((run for run in runs.values() if run.state is State.NONSTART), None)
+    if refused is not None:  # by the limits of one of them: the lead alone keeps it, and says why
+        return {0: refused}
     full = [runs[number].documents.participant_data for number in sorted(runs)]
     soon = is_imminent(first.start, now)
     return {

@@ -1,4 +1,4 @@
-"""Whether this node does what somebody wants of it: new tasks, tasks led elsewhere, and each of their runs."""
+"""Whether this node does what somebody wants of it: new tasks, tasks led elsewhere, and their runs."""
 
 import dataclasses
 import datetime as dt
@@ -103,7 +103,7 @@ class RunRuling:
 
 
 def judge_run(task: Task, start: dt.datetime, now: dt.datetime) -> RunRuling:
-    """Whether a run may be at an instant, and with which priority. What has no policy was let in as a task."""
+    """Whether a run may be at an instant, and with which priority; without a policy all may."""
     if not policy_in_force.is_configured():
         return RunRuling(True, task.limit_diags, task.priority)
     when = {"start": format_timestamp(start), "duration": format_duration(task.duration)}
@@ -117,7 +117,7 @@ def judge_run(task: Task, start: dt.datetime, now: dt.datetime) -> RunRuling:
 
 
 def _lower(asked: int | None, given: int | None) -> int | None:
-    """The priority of a run: no more than its task asks for, where it does (contract/scheduler.md section 3)."""
+    """The priority of a run: no more than its task asks for (contract/scheduler.md section 3)."""
     if asked is None or given is None:
         return given if asked is None else asked
     return min(asked, given)

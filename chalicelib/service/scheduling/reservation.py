@@ -12,12 +12,17 @@ from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.limits import admission
+from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import slots
 from chalicelib.service.scheduling.dispatch import is_imminent, send
 from chalicelib.store import timeline
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from plugins import registry
+
+LIMITS = "limits"
+"""The code of the reason that the limits refuse a run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +34,13 @@ class Placed:
 
 
 def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
-    """A run as it is placed. One that others take part in waits for them to agree, at the lead unseen."""
+    """A run as it is placed; a non-starter where the limits refuse it (contract/scheduler.md section 6).
+
+    One that others take part in waits for them to agree, at the lead unseen.
+    """
+    ruling = admission.judge_run(task, start, now)
+    if not ruling.passed:
+        return _refused(task, start, now, ruling, run)
     data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
     awaiting = bool(task.others)
     return Run(
@@ -39,15 +50,22 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = 
         end=start + task.duration,
         state=State.SCHEDULING if awaiting and task.is_lead else State.PENDING,
         added=now,
-        priority=task.priority,
+        priority=ruling.priority,
         documents=Documents(
             participant_data=data,
             participant_data_full=None if awaiting else [data],
-            limit_diags=task.limit_diags,
+            limit_diags=ruling.diags,
         ),
         awaiting=awaiting,
         dispatched=not awaiting and is_imminent(start, now),
     )
+
+
+def _refused(task: Task, start: dt.datetime, now: dt.datetime, ruling: RunRuling, run: str | None) -> Run:
+    """The non-starter in place of a run that the limits refuse: whoever asked for it reads why."""
+    reason = Reason(LIMITS, f"The limits of this node refuse the run: {ruling.why}\n{ruling.diags}")
+    made = nonstarter(task, start, now, reason).with_documents(limit_diags=ruling.diags)
+    return dataclasses.replace(made, uuid=run) if run else made
 
 
 def nonstarter(task: Task, desired: dt.datetime, now: dt.datetime, reason: Reason) -> Run:
@@ -70,10 +88,19 @@ def time_for(task: Task, run: Run, now: dt.datetime) -> list[Time]:
 
     Raises Blocked, naming the run in the way.
     """
-    wanted = occupation(run, task)
-    if wanted is None:
-        return []
-    seen = timeline.snapshot([Range(run.start, run.end)])
+    wanted = None if run.state is State.NONSTART else occupation(run, task)
+    return [] if wanted is None else _free_time(wanted, now)
+
+
+def require_time_at(task: Task, start: dt.datetime, now: dt.datetime) -> None:
+    """Raise Blocked, naming the run in the way, unless a run of a task could be at an instant."""
+    if not task.is_anytime:
+        end = start + task.duration
+        _free_time(Occupation(start, end, task.is_exclusive, task.priority, task.uuid), now)
+
+
+def _free_time(wanted: Occupation, now: dt.datetime) -> list[Time]:
+    seen = timeline.snapshot([Range(wanted.start, wanted.end)])
     require_free(seen.entries, wanted, now)
     return [Time(wanted, seen.guards)]
 

@@ -1,5 +1,7 @@
 """Policies, tasks and requesters, and whether they pass: a row a rule of the contract, quirks included."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -26,12 +28,8 @@ class Case(NamedTuple):
     policy: dict[str, Any]
     passes: bool
     task: Any = IDLE
-    hints: dict[str, Any] = {}
+    hints: Mapping[str, Any] = MappingProxyType({})
     world: World | None = None
-
-
-def _task(type: str = "idle", **more: Any) -> dict[str, Any]:
-    return {"schema": 1, "test": {"type": type, "spec": {"duration": "PT2S"}}, "schedule": {}, **more}
 
 
 def _run(start: str, duration: str = "PT10S") -> dict[str, Any]:

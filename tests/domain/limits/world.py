@@ -97,16 +97,16 @@ ALWAYS = {"name": "always", "description": "Yes", "type": "pass-fail", "data": {
 NEVER = {"name": "never", "description": "No", "type": "pass-fail", "data": {"pass": False}}
 
 
-def identifier(type: str, data: Any, name: str = "asking", **more: Any) -> dict[str, Any]:
-    return {"name": name, "description": f"A {type}", "type": type, "data": data, **more}
+def identifier(kind: str, data: Any, name: str = "asking", **more: Any) -> dict[str, Any]:
+    return {"name": name, "description": f"A {kind}", "type": kind, "data": data, **more}
 
 
 def classifier(name: str, *identifiers: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "description": name, "identifiers": list(identifiers), **more}
 
 
-def limit(type: str, data: Any, name: str = "limit", **more: Any) -> dict[str, Any]:
-    return {"name": name, "description": f"A {type}", "type": type, "data": data, **more}
+def limit(kind: str, data: Any, name: str = "limit", **more: Any) -> dict[str, Any]:
+    return {"name": name, "description": f"A {kind}", "type": kind, "data": data, **more}
 
 
 def apply(*limits: str, require: str = "all", **more: Any) -> dict[str, Any]:
