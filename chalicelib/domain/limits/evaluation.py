@@ -59,6 +59,11 @@ def judge(
     return _Case(policy, proposal, around).ruling(rewrite, prioritize)
 
 
+def classes(policy: Policy, hints: Mapping[str, JSON], around: Surroundings) -> Sequence[str]:
+    """The classes that somebody with these hints is in."""
+    return _Case(policy, Proposal({}, hints), around).classified()
+
+
 class _Case:
     """One proposal before one policy; ``_lines`` is the trace so far."""
 
@@ -66,6 +71,10 @@ class _Case:
         self._policy, self._proposal, self._around = policy, proposal, around
         self._lines = known.lines(proposal.hints)
         self._classified: list[str] = []
+
+    def classified(self) -> list[str]:
+        identified = self._identified()
+        return [one.name for one in self._policy.classifiers if one.classifies(identified)]
 
     def ruling(self, rewrite: bool, prioritize: bool) -> Ruling:
         identified = self._identified()

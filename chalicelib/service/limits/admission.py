@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Forbidden, Unprocessable
 from chalicelib.domain.limits import evaluation
@@ -89,6 +89,11 @@ def _judged(policy: Policy, proposal: Proposal, rewrite: bool, prioritize: bool)
     except Exception:  # nobody is let in because judging broke
         LOG.exception("Judging a proposal broke")
         return _plain(False, "The proposal could not be judged; the node's log says why")
+
+
+def classes_of(policy: Policy, hints: Mapping[str, JSON]) -> Sequence[str]:
+    """The classes of who asks."""
+    return evaluation.classes(policy, hints, lookups.surroundings())
 
 
 @dataclasses.dataclass(frozen=True)

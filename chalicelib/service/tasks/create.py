@@ -22,7 +22,7 @@ from chalicelib.domain.times import format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import cohosted, invitation, planner
-from chalicelib.service.limits import admission
+from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.node import cohosting
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling.placement import place_next
@@ -66,6 +66,11 @@ def _create(
 ) -> Task:
     deadline = Deadline(invitation.IN_ALL)
     task = prepare(document, hints, now, deadline)
+    with quota_ledger.charged(task, now):
+        return _store(task, now, request_key, deadline)
+
+
+def _store(task: Task, now: dt.datetime, request_key: IdempotencyKey | None, deadline: Deadline) -> Task:
     new = New(request_key.for_task(task, now) if request_key else None)
     if cohosting.are_cohosted(task.participants):
         placed = cohosted.place_first(task, now, new)

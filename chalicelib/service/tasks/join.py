@@ -8,7 +8,7 @@ from chalicelib.domain.conflicts import MULTI_RESULT
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
-from chalicelib.service.limits import admission
+from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.tasks import create, validation
 from chalicelib.store import task_table
 from chalicelib.store.transactions import sharing
@@ -22,7 +22,8 @@ def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now:
     """
     task = _prepare(uuid, number, document, hints, now)
     try:
-        sharing.insert(task, now)
+        with quota_ledger.charged(task, now):
+            sharing.insert(task, now)
     except Conflict as error:
         if not _is_same(task):
             raise Invalid(error.message) from error
