@@ -29,7 +29,7 @@ def checked(checker: Checker, value: JSON, pointer: str) -> None:
     problem = checker.problem(value)
     if problem is not None:
         path, _, sentence = problem.partition(": ")
-        raise Invalid(f"{pointer}{path.rstrip('/')}: {sentence}")
+        raise Invalid(f"{pointer + path.rstrip('/') or '/'}: {sentence}")
 
 
 def as_is(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Mapping[str, JSON]:

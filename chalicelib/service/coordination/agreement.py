@@ -119,8 +119,10 @@ class Agreement:
     def _book(self) -> Task:
         now = self._now()
         after = self._task.counting([self._run.start], now).evolve(plan_at=self._task.plan_at)
-        taken = reservation.time_for(self._task, self._run, now)
-        commit(Booking(self._task, after, [self._run], taken), now)
+        with reservation.within_quotas(self._task, [self._run], now) as runs:
+            self._run = runs[0]
+            taken = reservation.time_for(self._task, self._run, now)
+            commit(Booking(self._task, after, [self._run], taken), now)
         return after
 
     def _path(self) -> str:

@@ -10,11 +10,13 @@ from chalicelib.domain.limits import evaluation
 from chalicelib.domain.limits.conditions import RUN_SCHEDULE, Proposal
 from chalicelib.domain.limits.document import Policy
 from chalicelib.domain.limits.evaluation import Ruling
+from chalicelib.domain.limits.hints import API_KEY, API_SCOPES
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.service.limits import lookups, policy_in_force, safe_start
 from chalicelib.service.limits.policy_source import CLOSED, OPEN
+from chalicelib.service.node import api_keys
 from chalicelib.settings import settings
 
 LOG = logging.getLogger(__name__)
@@ -109,16 +111,29 @@ class RunRuling:
 
 def judge_run(task: Task, start: dt.datetime, now: dt.datetime) -> RunRuling:
     """Whether a run may be at an instant, and with which priority; without a policy all may."""
+    hints = _still(task.hints, now)
     if not policy_in_force.is_configured():
+        if settings().limits == "" and API_KEY in task.hints and API_KEY not in hints:
+            why = f"The API key {task.hints[API_KEY]} that the task came with is not good any more"
+            return RunRuling(False, why, task.priority, why)
         return RunRuling(True, task.limit_diags, task.priority)
     when = {"start": format_timestamp(start), "duration": format_duration(task.duration)}
     try:
-        ruling = judge({**task.document, RUN_SCHEDULE: when}, task.hints, now, rewrite=False, prioritize=True)
+        ruling = judge({**task.document, RUN_SCHEDULE: when}, hints, now, rewrite=False, prioritize=True)
     except Unprocessable as trouble:
         return RunRuling(False, trouble.message, task.priority, trouble.message)
     diags = ruling.diags[:MOST_OF_A_RUN]
     priority = _lower(task.priority, ruling.priority)
     return RunRuling(ruling.passed, diags, priority, ruling.why, tuple(ruling.classified))
+
+
+def _still(hints: Mapping[str, JSON], now: dt.datetime) -> Mapping[str, JSON]:
+    """The hints that a task came with, less the API key if that was revoked or is over by now."""
+    if API_KEY not in hints:
+        return hints
+    key = api_keys.named(str(hints[API_KEY]), now)
+    others = {name: value for name, value in hints.items() if name not in (API_KEY, API_SCOPES)}
+    return others if key is None else {**others, API_KEY: key.name, API_SCOPES: list(key.scopes)}
 
 
 def _lower(asked: int | None, given: int | None) -> int | None:

@@ -31,24 +31,26 @@ def charged(task: Task, now: dt.datetime) -> Iterator[None]:
         raise
 
 
-def charge_run(task: Task, now: dt.datetime) -> Sequence[Charge]:
-    """Count a run, and its time where that is exclusive; what was counted, to be given back should it fail.
+def charge_run(task: Task, start: dt.datetime, now: dt.datetime) -> Sequence[Charge]:
+    """Count a run in the window it is in, and its time where that is exclusive; what was counted.
 
-    Raises Forbidden where a quota is used up.
+    That is to be given back should the run not be booked. Raises Forbidden where a quota is used up.
     """
     seconds = int(task.duration.total_seconds()) if task.is_exclusive else 0
-    charges = _charges(task, {RUNS: 1, SECONDS: seconds}, now)
+    charges = _charges(task, {RUNS: 1, SECONDS: seconds}, now, start)
     _charge(charges)
     return charges
 
 
-def _charges(task: Task, amounts: dict[str, int], now: dt.datetime) -> list[Charge]:
+def _charges(
+    task: Task, amounts: dict[str, int], now: dt.datetime, at: dt.datetime | None = None
+) -> list[Charge]:
     policy = policy_in_force.in_force(now).policy if policy_in_force.is_configured() else None
     quotas = [quota for quota in policy.quotas if amounts.get(quota.of)] if policy else []
     if policy is None or not quotas:
         return []
     classified = classes_of(policy, task.hints)
-    found = (quota.charge(quota.of, amounts[quota.of], task.hints, classified, now) for quota in quotas)
+    found = (quota.charge(quota.of, amounts[quota.of], task.hints, classified, at or now) for quota in quotas)
     return [charge for charge in found if charge is not None]
 
 

@@ -1,18 +1,20 @@
 """Booking runs: made, and written only if the time is as it was read."""
 
+import contextlib
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Occupation, Range
-from chalicelib.domain.errors import Blocked
+from chalicelib.domain.errors import Blocked, Forbidden
+from chalicelib.domain.limits.quotas import Charge
 from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.service.limits import admission
+from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import slots
@@ -117,12 +119,45 @@ def write(
 ) -> Placed:
     """Write runs and the task with them, and send those that start soon. Raises Overtaken."""
     after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
-    if new or runs or after.plan_at != task.plan_at:
-        commit(Booking(None if new else task, after, runs, taken, new), now)
-    send(runs, now)
+    with within_quotas(task, runs, now) as allowed:
+        if new or runs or after.plan_at != task.plan_at:
+            commit(Booking(None if new else task, after, allowed, _of(allowed, taken), new), now)
+    send(allowed, now)
     if runs:
         heartbeats.note(heartbeats.LAST_SCHEDULED, now)
-    return Placed(after, runs)
+    return Placed(after, allowed)
+
+
+def _of(runs: Sequence[Run], taken: Sequence[Time]) -> list[Time]:
+    """The time of those runs that are to be."""
+    wanted = {run.uuid for run in runs if run.state is not State.NONSTART}
+    return [time for time in taken if time.occupation.run in wanted]
+
+
+@contextlib.contextmanager
+def within_quotas(task: Task, runs: Sequence[Run], now: dt.datetime) -> Iterator[Sequence[Run]]:
+    """Have runs counted while they are booked, and not counted where that fails.
+
+    Yields them; in place of those for which a quota is used up, non-starters that say so.
+    """
+    charges: list[Charge] = []
+    allowed = [_charged(task, run, now, charges) for run in runs]
+    try:
+        yield allowed
+    except BaseException:
+        quota_ledger.give_back(charges)
+        raise
+
+
+def _charged(task: Task, run: Run, now: dt.datetime, charges: list[Charge]) -> Run:
+    if run.state is State.NONSTART:
+        return run
+    try:
+        charges += quota_ledger.charge_run(task, run.start, now)
+    except Forbidden as trouble:
+        reason = Reason(LIMITS, trouble.message)
+        return dataclasses.replace(nonstarter(task, run.start, now, reason), uuid=run.uuid)
+    return run
 
 
 def give_back(task: Task, run: Run, end: dt.datetime) -> None:

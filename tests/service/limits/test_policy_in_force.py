@@ -15,7 +15,7 @@ from chalicelib.service.limits import policy_in_force
 from chalicelib.settings import settings
 from tests.builders import NOON, seconds
 from tests.domain.limits.world import NEVER, limiting, policy
-from tests.service.limits.conftest import Install, use
+from tests.policies import Install, use
 
 LATER = NOON + dt.timedelta(seconds=20)
 pytestmark = pytest.mark.usefixtures("moto_engine")
