@@ -42,8 +42,8 @@ def main(words: Sequence[str] | None = None) -> int:
     given = arguments(words)
     try:
         passed, text = _checked(given) if given.action == "check" else _explained(given)
-    except (PSchedulerError, OSError, ValueError) as trouble:
-        print(f"{given.file}: {trouble}", file=sys.stderr)
+    except (PSchedulerError, OSError, ValueError) as error:
+        print(f"{given.file}: {error}", file=sys.stderr)
         return 1
     print(text, end="")
     return 0 if passed else 1

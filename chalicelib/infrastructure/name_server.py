@@ -46,10 +46,8 @@ class NameServer:
                 )
         except dns.resolver.NXDOMAIN:
             return []
-        except (dns.exception.DNSException, OSError) as trouble:
-            raise Unavailable(
-                f"No {kind} record of {name} could be had: {type(trouble).__name__}"
-            ) from trouble
+        except (dns.exception.DNSException, OSError) as error:
+            raise Unavailable(f"No {kind} record of {name} could be had: {type(error).__name__}") from error
 
     def _resolver(self) -> Any:
         import dns.resolver  # 60 ms of a cold start, and few policies ask names
@@ -62,5 +60,5 @@ def _understood(name: Any) -> Iterator[None]:
     """Names made of what strangers sent may be none: that is no answer either."""
     try:
         yield
-    except (UnicodeError, ValueError) as trouble:
-        raise Unavailable(f"{str(name)[:100]!r} is no name") from trouble
+    except (UnicodeError, ValueError) as error:
+        raise Unavailable(f"{str(name)[:100]!r} is no name") from error

@@ -18,15 +18,15 @@ class PolicyJq:
         """Raise JqFailed unless the script compiles."""
         try:
             _program(script, json.dumps(args))
-        except ValueError as trouble:
-            raise JqFailed(str(trouble)) from trouble
+        except ValueError as error:
+            raise JqFailed(str(error)) from error
 
     def run(self, script: str, args: Mapping[str, JSON], document: JSON) -> list[JSON]:
         """All outputs of a script for a document. Raises JqFailed."""
         try:
             found: list[JSON] = _program(script, json.dumps(args)).input_value(document).all()
-        except (ValueError, RecursionError) as trouble:
-            raise JqFailed(str(trouble)) from trouble
+        except (ValueError, RecursionError) as error:
+            raise JqFailed(str(error)) from error
         return found
 
 

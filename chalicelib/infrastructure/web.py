@@ -66,11 +66,11 @@ class _Fetch(threading.Thread):
         lines.use(self._line)
         try:
             self._found = self._followed()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as trouble:
-            self._found = Unavailable(f"{_shown(self._want.url)} cannot be read: {_why(trouble)}")
-        except Exception as trouble:  # whatever it is, somebody waits for an outcome
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            self._found = Unavailable(f"{_shown(self._want.url)} cannot be read: {_why(error)}")
+        except Exception as error:  # whatever it is, somebody waits for an outcome
             LOG.exception("Getting a page broke")
-            self._found = Unavailable(f"{_shown(self._want.url)} cannot be read: {type(trouble).__name__}")
+            self._found = Unavailable(f"{_shown(self._want.url)} cannot be read: {type(error).__name__}")
         finally:
             self._line.let_go()
 
@@ -150,13 +150,13 @@ def _shown(url: str) -> str:
         return "The URL"
 
 
-def _why(trouble: BaseException) -> str:
+def _why(error: BaseException) -> str:
     """A sentence for an error that shows neither objects by their addresses nor the URL."""
-    if isinstance(trouble, urllib3.exceptions.MaxRetryError) and trouble.reason is not None:
-        trouble = trouble.reason
-    inner = trouble.__cause__ or trouble.__context__
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        error = error.reason
+    inner = error.__cause__ or error.__context__
     if isinstance(inner, OSError):
-        trouble = inner
-    if isinstance(trouble, OSError) and trouble.strerror:
-        return trouble.strerror
-    return str(trouble) if type(trouble) is ValueError else type(trouble).__name__
+        error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if type(error) is ValueError else type(error).__name__

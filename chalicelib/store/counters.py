@@ -4,7 +4,7 @@ import contextlib
 import datetime as dt
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.store.conditions import lost_means
+from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import NodeItem, key
 
 KEPT_AFTER = dt.timedelta(days=1)
@@ -21,7 +21,7 @@ def add(name: str, amount: int, most: int, until: dt.datetime) -> None:
     room = NodeItem.counted.does_not_exist() | (NodeItem.counted <= most - amount)
     if amount > most:
         raise Full(f"{name} is full")
-    with lost_means(Full(f"{name} is full")):
+    with on_condition_failed(Full(f"{name} is full")):
         item.update(
             actions=[
                 NodeItem.counted.add(amount),
@@ -34,7 +34,7 @@ def add(name: str, amount: int, most: int, until: dt.datetime) -> None:
 
 def take_back(name: str, amount: int) -> None:
     """Have an amount not counted after all; of a counter that is gone, nothing."""
-    with contextlib.suppress(Conflict), lost_means(Conflict(f"{name} is gone")):
+    with contextlib.suppress(Conflict), on_condition_failed(Conflict(f"{name} is gone")):
         _item(name).update(actions=[NodeItem.counted.add(-amount)], condition=NodeItem.counted >= amount)
 
 

@@ -47,8 +47,8 @@ class Limit:
     def _decided(self, kind: Kind, proposal: Proposal, around: Surroundings) -> Verdict:
         try:
             found: Verdict = kind.decide(self.data, proposal, around)
-        except Invalid as trouble:
-            return Verdict(False, (str(trouble),))
+        except Invalid as error:
+            return Verdict(False, (str(error),))
         return found
 
 
@@ -70,8 +70,8 @@ def _test_type(data: Mapping[str, JSON], proposal: Proposal, around: Surrounding
 def _jq(data: Script, proposal: Proposal, around: Surroundings) -> Verdict:
     try:
         found = data.first(around.jq, dict(proposal.task))
-    except JqFailed as trouble:
-        return Verdict(False, (f"The script failed: {trouble}",))
+    except JqFailed as error:
+        return Verdict(False, (f"The script failed: {error}",))
     if found is True:
         return Verdict(True)
     if isinstance(found, str):

@@ -124,8 +124,8 @@ def parse(document: JSON, jq: Jq) -> Policy:
 def _require_size(document: JSON) -> None:
     try:
         size = len(json.dumps(document))
-    except RecursionError as trouble:
-        raise Invalid("/: nested too deeply") from trouble
+    except RecursionError as error:
+        raise Invalid("/: nested too deeply") from error
     if size > LARGEST:
         raise TooLarge(f"A policy may have {LARGEST} characters; this one has {size}")
 

@@ -86,8 +86,8 @@ class _Case:
             return self._refused("No classifier has this requester")
         try:
             return self._applied(rewrite, prioritize)
-        except Forbidden as trouble:
-            return self._refused(trouble.message)
+        except Forbidden as error:
+            return self._refused(error.message)
 
     def _refused(self, why: str) -> Ruling:
         lines = [*self._lines, why, "The proposal does not meet the limits"]
@@ -99,8 +99,8 @@ class _Case:
             try:
                 if one.identifies(self._proposal.hints, self._around):
                     found.append(one.name)
-            except PSchedulerError as trouble:
-                self._lines.append(f'Identifier "{one.name}" failed, and does not identify: {trouble}')
+            except PSchedulerError as error:
+                self._lines.append(f'Identifier "{one.name}" failed, and does not identify: {error}')
         self._lines.append(f"Identified as: {', '.join(found) or 'nothing'}")
         return set(found)
 

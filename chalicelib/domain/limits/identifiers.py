@@ -225,8 +225,8 @@ def _timeout(text: str, pointer: str) -> dt.timedelta:
 def _period(text: str, pointer: str) -> dt.timedelta:
     try:
         return parse_duration(text)
-    except Invalid as trouble:
-        raise Invalid(f"{pointer}: {trouble}") from trouble
+    except Invalid as error:
+        raise Invalid(f"{pointer}: {error}") from error
 
 
 KINDS: dict[str, Kind] = {

@@ -74,8 +74,8 @@ def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") ->
         raise Invalid(f"{pointer}/script: may have {LONGEST_SCRIPT} characters")
     try:
         jq.check(text, args)
-    except JqFailed as trouble:
-        raise Invalid(f"{pointer}/script: does not compile: {trouble}") from trouble
+    except JqFailed as error:
+        raise Invalid(f"{pointer}/script: does not compile: {error}") from error
     return Script(text, args)
 
 

@@ -56,8 +56,8 @@ def _compiled(text: str, ignores_case: bool, pointer: str) -> "re.Pattern[str]":
     try:
         tree = _parser().parse(text)
         found = re.compile(text, re.IGNORECASE if ignores_case else 0)
-    except (re.error, RecursionError, OverflowError) as trouble:
-        raise Invalid(f"{pointer}: not a regular expression: {trouble}") from trouble
+    except (re.error, RecursionError, OverflowError) as error:
+        raise Invalid(f"{pointer}: not a regular expression: {error}") from error
     if _is_ambiguous(tree):
         raise Invalid(f"{pointer}: has a choice inside a repetition, which takes for ever on some texts")
     if sum(1 for _ in _choices(tree)) > MOST_REPEATS:

@@ -28,8 +28,8 @@ def network(text: str) -> Network:
     """A network, or an address as a network of its own. Raises Invalid, for host bits that are set too."""
     try:
         return ipaddress.ip_network(text)
-    except ValueError as trouble:
-        raise Invalid(f"must be an IP address, or a network without host bits: {trouble}") from trouble
+    except ValueError as error:
+        raise Invalid(f"must be an IP address, or a network without host bits: {error}") from error
 
 
 class Networks:
@@ -58,8 +58,8 @@ def listed(texts: Iterable[str], pointer: str) -> Networks:
     for number, text in enumerate(texts):
         try:
             found.append(network(text))
-        except Invalid as trouble:
-            raise Invalid(f"{pointer}/{number}: {trouble}") from trouble
+        except Invalid as error:
+            raise Invalid(f"{pointer}/{number}: {error}") from error
     return Networks(found)
 
 

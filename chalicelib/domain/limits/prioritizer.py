@@ -45,8 +45,8 @@ def prioritize(made: Script, task: Mapping[str, JSON], classified: Sequence[str]
     private = {"classifiers": list(classified), "priority": DEFAULT, "diags": []}
     try:
         found = made.first(jq, {**task, PRIVATE: private})
-    except JqFailed as trouble:
-        raise Forbidden(f"No priority could be found: {trouble}") from trouble
+    except JqFailed as error:
+        raise Forbidden(f"No priority could be found: {error}") from error
     kept = found.get(PRIVATE) if isinstance(found, dict) else None
     number = kept.get("priority") if isinstance(kept, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):

@@ -91,8 +91,8 @@ def quotas(found: Sequence[JSON], classifiers: Collection[str]) -> list[Quota]:
             raise Invalid(f"{at}/classifier: there is no classifier {one['classifier']!r}")
         try:
             window = parse_duration(one["window"])
-        except Invalid as trouble:
-            raise Invalid(f"{at}/window: {trouble}") from trouble
+        except Invalid as error:
+            raise Invalid(f"{at}/window: {error}") from error
         if not SECOND <= window <= LONGEST:
             raise Invalid(f"{at}/window: must be from a second to {LONGEST.days} days")
         made[one["name"]] = Quota(

@@ -56,8 +56,8 @@ class Judge:
         """What the server says of a task."""
         try:
             status, text = around.pages.get(self._query(task, hints, around.jq))
-        except (JqFailed, Unavailable, Invalid) as trouble:
-            return self._without_verdict(str(trouble))
+        except (JqFailed, Unavailable, Invalid) as error:
+            return self._without_verdict(str(error))
         return self._read(status, text)
 
     def _query(self, task: Mapping[str, JSON], hints: Mapping[str, JSON], jq: Jq) -> Query:
@@ -120,8 +120,8 @@ def judge(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Judge:
     }
     try:
         timeout = min(parse_duration(data.get("timeout", "PT3S")), LONGEST_TIMEOUT)
-    except Invalid as trouble:
-        raise Invalid(f"{pointer}/timeout: {trouble}") from trouble
+    except Invalid as error:
+        raise Invalid(f"{pointer}/timeout: {error}") from error
     if "url-transform" not in data and not data["url"].startswith(("https://", "http://")):
         raise Invalid(f"{pointer}/url: must begin with https:// or http://")
     return Judge(data, transforms, timeout)

@@ -49,8 +49,8 @@ def rewrite(
     private = {"classifiers": list(classified), "changed": False, "diags": [], "hints": dict(hints)}
     try:
         found = made.first(jq, {**task, PRIVATE: private})
-    except JqFailed as trouble:
-        raise Forbidden(f"The task was not rewritten: {trouble}") from trouble
+    except JqFailed as error:
+        raise Forbidden(f"The task was not rewritten: {error}") from error
     return _checked(found, task)
 
 

@@ -72,8 +72,8 @@ def span_of(run_schedule: JSON) -> Span:
     begin = _moment(start)
     try:
         return Span(begin, begin + parse_duration(length))
-    except OverflowError as trouble:
-        raise Invalid("run_schedule is outside the calendar") from trouble
+    except OverflowError as error:
+        raise Invalid("run_schedule is outside the calendar") from error
 
 
 _DATE_ONLY = re.compile(r"[^T]*\Z")
@@ -86,8 +86,8 @@ def _moment(text: str) -> dt.datetime:
     try:
         moment: dt.datetime = isodate.parse_datetime(text)
         moment.utcoffset()
-    except (isodate.ISO8601Error, ValueError, TypeError, AttributeError, OverflowError) as trouble:
-        raise Invalid(f"{text!r} is not a date and time such as 2026-11-23T12:00:00Z") from trouble
+    except (isodate.ISO8601Error, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise Invalid(f"{text!r} is not a date and time such as 2026-11-23T12:00:00Z") from error
     return moment
 
 
@@ -102,8 +102,8 @@ class DateRange:
         try:
             inside = run.start >= self.start and run.end < self.end
             crosses = run.start <= self.start < run.end or run.start <= self.end < run.end
-        except TypeError as trouble:
-            raise Invalid("One of run and range has a time zone, the other has none") from trouble
+        except TypeError as error:
+            raise Invalid("One of run and range has a time zone, the other has none") from error
         if inside or (self.overlap and crosses):
             return []
         return [f"The run is not between {self.start.isoformat()} and {self.end.isoformat()}"]
@@ -115,12 +115,12 @@ def date_range(data: Mapping[str, JSON], pointer: str, jq: Jq) -> DateRange:
     for name in ("start", "end"):
         try:
             ends[name] = _moment(data[name])
-        except Invalid as trouble:
-            raise Invalid(f"{pointer}/{name}: {trouble}") from trouble
+        except Invalid as error:
+            raise Invalid(f"{pointer}/{name}: {error}") from error
     try:
         is_backwards = ends["end"] < ends["start"]
-    except TypeError as trouble:
-        raise Invalid(f"{pointer}/end: must have a time zone if start has one, and none if not") from trouble
+    except TypeError as error:
+        raise Invalid(f"{pointer}/end: must have a time zone if start has one, and none if not") from error
     if is_backwards:
         raise Invalid(f"{pointer}/end: must not be before start")
     return DateRange(ends["start"], ends["end"], data.get("overlap", False))

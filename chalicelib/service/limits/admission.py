@@ -120,8 +120,8 @@ def judge_run(task: Task, start: dt.datetime, now: dt.datetime) -> RunRuling:
     when = {"start": format_timestamp(start), "duration": format_duration(task.duration)}
     try:
         ruling = judge({**task.document, RUN_SCHEDULE: when}, hints, now, rewrite=False, prioritize=True)
-    except Unprocessable as trouble:
-        return RunRuling(False, trouble.message, task.priority, trouble.message)
+    except Unprocessable as error:
+        return RunRuling(False, error.message, task.priority, error.message)
     diags = ruling.diags[:MOST_OF_A_RUN]
     priority = _lower(task.priority, ruling.priority)
     return RunRuling(ruling.passed, diags, priority, ruling.why, tuple(ruling.classified))

@@ -88,8 +88,8 @@ class KeptNames:
             try:
                 found = ask()
                 self._kept.keep(key, found, KNOWN_FOR)
-            except Unavailable as trouble:
-                self._kept.keep(key, trouble, UNKNOWN_FOR)
+            except Unavailable as error:
+                self._kept.keep(key, error, UNKNOWN_FOR)
                 raise
         if isinstance(found, Unavailable):
             raise Unavailable(found.message)
@@ -154,8 +154,8 @@ def _text(source: ListSource) -> str:
         try:
             with path.open(encoding="utf-8", errors="replace") as opened:
                 return opened.read(LARGEST_LIST)
-        except OSError as trouble:
-            raise Unavailable(f"{source.url} cannot be read: {trouble.strerror}") from trouble
+        except OSError as error:
+            raise Unavailable(f"{source.url} cannot be read: {error.strerror}") from error
     status, text = web.get(Want(source.url, LIST_TIMEOUT, LARGEST_LIST, bind=source.bind))
     if status != 200:
         raise Unavailable(f"A list's URL answered with status {status}")

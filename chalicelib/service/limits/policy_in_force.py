@@ -18,7 +18,7 @@ from chalicelib.service.limits import lookups, policy_source
 from chalicelib.service.limits.policy_source import CLOSED, OPEN
 from chalicelib.settings import settings
 from chalicelib.store import node_table
-from chalicelib.store.conditions import TROUBLES
+from chalicelib.store.conditions import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ class _Watch:
                 return
             document = policy_source.document(text)
             policy = parse(document, lookups.jq())
-        except (Invalid, Unavailable, *TROUBLES) as trouble:
-            self._keep_the_last(str(trouble))
+        except (Invalid, Unavailable, *STORE_ERRORS) as error:
+            self._keep_the_last(str(error))
             return
         except Exception:
             LOG.exception("A policy broke the reading of it")
@@ -97,7 +97,7 @@ def _remember(document: JSON, digest: str, now: dt.datetime) -> None:
         if known is None or known["digest"] != digest:
             at = format_timestamp(now)
             node_table.write(NAME, {"document": document, "digest": digest, "since": at})
-    except TROUBLES:
+    except STORE_ERRORS:
         LOG.warning("The policy in force could not be stored", exc_info=True)
 
 
@@ -108,7 +108,7 @@ def _remembered() -> InForce:
             return InForce()
         since = dt.datetime.fromisoformat(known["since"])
         return InForce(parse(known["document"], lookups.jq()), since)
-    except (Invalid, *TROUBLES):
+    except (Invalid, *STORE_ERRORS):
         LOG.warning("The last good policy could not be read", exc_info=True)
         return InForce()
 

@@ -40,10 +40,10 @@ def _file(where: str) -> str:
     try:
         with pathlib.Path(where.removeprefix("file://")).open(encoding="utf-8") as opened:
             return opened.read(LARGEST * 4 + 1)
-    except OSError as trouble:
-        raise Unavailable(f"{where} cannot be read: {trouble.strerror}") from trouble
-    except ValueError as trouble:
-        raise Unavailable(f"{where} cannot be read: it is no UTF-8 text") from trouble
+    except OSError as error:
+        raise Unavailable(f"{where} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Unavailable(f"{where} cannot be read: it is no UTF-8 text") from error
 
 
 def _page(url: str) -> str:

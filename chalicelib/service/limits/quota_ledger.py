@@ -11,7 +11,7 @@ from chalicelib.domain.task import Task
 from chalicelib.service.limits import policy_in_force
 from chalicelib.service.limits.admission import classes_of
 from chalicelib.store import counters
-from chalicelib.store.conditions import TROUBLES
+from chalicelib.store.conditions import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ def _charge(charges: Sequence[Charge]) -> None:
     for number, charge in enumerate(charges):
         try:
             counters.add(charge.counter, charge.amount, charge.quota.most, charge.until)
-        except counters.Full as trouble:
+        except counters.Full as error:
             give_back(charges[:number])
-            raise Forbidden(f"The limits of this node refuse this: {charge.refusal}") from trouble
+            raise Forbidden(f"The limits of this node refuse this: {charge.refusal}") from error
 
 
 def give_back(charges: Sequence[Charge]) -> None:
@@ -69,5 +69,5 @@ def give_back(charges: Sequence[Charge]) -> None:
     for charge in charges:
         try:
             counters.take_back(charge.counter, charge.amount)
-        except (PSchedulerError, *TROUBLES):
+        except (PSchedulerError, *STORE_ERRORS):
             LOG.warning("%s could not be given back", charge.counter, exc_info=True)

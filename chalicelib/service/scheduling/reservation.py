@@ -154,8 +154,8 @@ def _charged(task: Task, run: Run, now: dt.datetime, charges: list[Charge]) -> R
         return run
     try:
         charges += quota_ledger.charge_run(task, run.start, now)
-    except Forbidden as trouble:
-        reason = Reason(LIMITS, trouble.message)
+    except Forbidden as error:
+        reason = Reason(LIMITS, error.message)
         return dataclasses.replace(nonstarter(task, run.start, now, reason), uuid=run.uuid)
     return run
 
