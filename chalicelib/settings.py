@@ -48,6 +48,11 @@ class Settings:
     """How other nodes are spoken to; ``http`` is for tests and nodes on one machine."""
     peer_port: int = 0
     """The port of participants that are named without one; 0 for the usual one of the scheme."""
+    limits: str = ""
+    """The policy that says who may do what: a file, ``s3://bucket/key`` or a URL; ``open`` lets everybody in,
+    ``closed`` nobody. Without any see ``service/limits/safe_start.py``."""
+    listens: str = ""
+    """The address that this node listens on, where it is one machine's; ``local/`` says it."""
     nodes: str = ""
     """Further nodes this deployment serves beside its own: ``<node>=<hostname>``, separated by commas.
     Requests are told apart by the host they are addressed to."""

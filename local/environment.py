@@ -36,6 +36,11 @@ def trust(authority: pathlib.Path, serves_tls: bool) -> None:
         os.environ.setdefault("PSCHEDULER_PEER_CA", str(authority))
 
 
+def listens(address: str) -> None:
+    """Tell the node where it listens: on loopback it takes tasks from there without further ado."""
+    os.environ["PSCHEDULER_LISTENS"] = address
+
+
 def create_everything() -> None:
     """Make the tables, the queues and the bucket that are not there yet."""
     from chalicelib.infrastructure.blobs import create_bucket

@@ -4,7 +4,9 @@ Chalice's reloader runs two processes and imports the app in the one that serves
 first in a process starts everything, once.
 """
 
+import itertools
 import logging
+import sys
 import threading
 from typing import Any
 
@@ -26,10 +28,19 @@ def start(app: Any) -> None:
         if _started:
             return
         environment.set_environment()
+        environment.listens(_host())
         engine_moto.mocked().start()
         environment.create_everything()
         _quicken()
         _started.append(drive(app))
+
+
+def _host() -> str:
+    """The address that Chalice's server was told to listen on."""
+    words = sys.argv
+    named = [word.partition("=")[2] for word in words if word.startswith("--host=")]
+    named += [after for word, after in itertools.pairwise(words) if word == "--host"]
+    return named[-1] if named else "127.0.0.1"
 
 
 def drive(app: Any, period: float = drivers.PERIOD) -> drivers.Drivers:

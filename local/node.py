@@ -71,6 +71,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     check_port(given.address, given.port)
     started.enter_context(locked(given.state))
     logs.set_up(given.state / "node.log")
+    environment.listens(given.address)
     environment.trust(AUTHORITY / "authority.pem", given.tls)
     started.enter_context(engine(given))
     say("Creating tables and queues ...")

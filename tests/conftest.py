@@ -12,6 +12,7 @@ from local import block_network, engine_moto, environment
 from local import ministack as ministack_module
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
+os.environ["PSCHEDULER_LIMITS"] = "open"  # but for tests of who may do what, who take this back
 
 settings.register_profile("ordinary", max_examples=100, deadline=None)
 settings.register_profile(

@@ -13,6 +13,7 @@ PSchedulerError
 │   ├── Overtaken       something changed between reading and writing: decide again
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
+├── Unavailable         something the node needs did not answer
 ├── PeerTrouble         another participant did not do its part; ``host`` names it
 │   ├── Unreachable     no connection to it, or none that can be trusted
 │   ├── TimedOut        no whole answer in time
@@ -89,6 +90,10 @@ class StaleRun(Conflict):
 
 class BadTransition(Conflict):
     """A run cannot go from its state to the one asked for."""
+
+
+class Unavailable(PSchedulerError):
+    """Something the node needs did not answer."""
 
 
 class PeerError(PSchedulerError):

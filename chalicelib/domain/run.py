@@ -24,6 +24,7 @@ CODES = {
     "not-started": "no runner had taken it in time",
     "no-result": "its runner never reported",
     "no-merge": "its results were never merged",
+    "limits": "this node's limits refused it",
     "canceled": "somebody cancelled it",
 }
 """Every code a Reason can have, and what it says."""

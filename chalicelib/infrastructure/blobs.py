@@ -2,6 +2,7 @@
 
 import botocore.exceptions
 
+from chalicelib.domain.errors import Unavailable
 from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
 
@@ -21,6 +22,16 @@ def put(key: str, content: bytes) -> None:
 def get(key: str) -> bytes:
     content: bytes = client("s3").get_object(Bucket=settings().bucket, Key=key)["Body"].read()
     return content
+
+
+def get_text(bucket: str, key: str, most: int) -> str:
+    """A text from any bucket, or so many bytes of it and one more. Raises Unavailable."""
+    try:
+        body = client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        text: str = body.read(most + 1).decode()
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ValueError) as trouble:
+        raise Unavailable(f"s3://{bucket}/{key} cannot be read: {trouble}") from trouble
+    return text
 
 
 def delete(key: str) -> None:

@@ -286,7 +286,7 @@ class OutboxItem(Table):
 
 
 class NodeItem(Table):
-    """What the node knows of itself: pause, heartbeats."""
+    """What the node knows of itself: pause, heartbeats, and counters, which have ``counted``."""
 
     class Meta:
         pass
@@ -295,6 +295,7 @@ class NodeItem(Table):
 
     name = UnicodeAttribute(hash_key=True)
     value = JSONAttribute()
+    counted = NumberAttribute(null=True)
     expires = NumberAttribute(null=True)
 
 

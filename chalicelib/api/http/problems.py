@@ -25,6 +25,7 @@ STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
     (errors.Unsupported, 501, "unsupported"),
     (errors.Blocked, 409, "blocked"),
     (errors.Conflict, 409, "conflict"),
+    (errors.Unavailable, 503, "unavailable"),
     (errors.PeerError, 424, "participant"),
 )
 """The status of an error, and the name of its type, are those of the first here that it is one of."""

@@ -27,6 +27,8 @@ class Request:
     caller: str
     server: str
     now: dt.datetime
+    principal: str = ""
+    """The ARN of who asks, where AWS has authenticated them."""
 
     def flag(self, name: str) -> bool:
         """A boolean argument: true when it is empty, ``true``, ``yes`` or ``1``."""
@@ -92,6 +94,7 @@ def read(raw: Any) -> Request:
         caller=raw.context.get("identity", {}).get("sourceIp", "").split("%")[0],
         server=raw.context.get("serverAddress") or raw.context.get("domainName", ""),
         now=dt.datetime.now(UTC),
+        principal=raw.context.get("identity", {}).get("userArn") or "",
     )
 
 

@@ -1,6 +1,6 @@
 """Pages about the node itself (contract/api.md, Administrative)."""
 
-from chalicelib.api.http import requester
+from chalicelib.api.http import principal
 from chalicelib.api.http.routing import API_LEVEL, Answer, Request, as_json
 from chalicelib.api.openapi.operations import Argument, document, operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, CLOCK, DURATION, STATUS, STRING, shape
@@ -8,8 +8,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.task import HORIZON
 from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.infrastructure.system_clock import clock_state
+from chalicelib.service.limits import admission, policy_in_force
 from chalicelib.service.node import heartbeats, path_mtu
-from chalicelib.service.tasks.create import NO_LIMITS
 from chalicelib.settings import settings
 
 
@@ -51,7 +51,7 @@ def status(request: Request) -> Answer:
     """When each part of the node last worked, and when runs were last placed and finished."""
     document = {
         "time": format_timestamp(request.now),
-        "limits": {"ok": True},
+        "limits": policy_in_force.describe(request.now),
         **heartbeats.describe(request.now),
     }
     return as_json(request, document)
@@ -75,16 +75,17 @@ def mtu_safe(request: Request) -> Answer:
 
 @operation(
     "Node",
-    arguments=[document("proposal", "A task", required=True), requester.ARGUMENT],
+    arguments=[document("proposal", "A task", required=True), *principal.ARGUMENTS],
     answer=shape({"passed": BOOLEAN, "diags": STRING}),
-    errors=[403],
+    errors=[403, 422],
 )
 def limits(request: Request) -> Answer:
     """Whether this node's limits would let a task pass, and why.
 
-    Without any configured, everything passes.
+    Without a policy, requests of the node's own machine pass, and those with an API key.
     """
-    if not isinstance(request.document("proposal"), dict):
+    proposal = request.document("proposal")
+    if not isinstance(proposal, dict):
         raise Invalid("proposal: must be an object")
-    requester.hints(request)
-    return as_json(request, {"passed": True, "diags": NO_LIMITS})
+    ruling = admission.judge(proposal, principal.hints(request), request.now)
+    return as_json(request, {"passed": ruling.passed, "diags": ruling.diags})

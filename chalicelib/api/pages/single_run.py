@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from chalicelib.api.http import principal
 from chalicelib.api.http.routing import Answer, Request, as_json, identifier
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, integer, operation
@@ -75,7 +76,7 @@ def _deliveries(task: Task, run: Run) -> list[delivery_table.Delivery]:
 def post_run(request: Request, task: str) -> Answer:
     """Place a run at the second the body asks for."""
     found = task_table.get(identifier(task))
-    access.require_write(found, request.caller, request.key)
+    principal.require_write(found, request)
     start = _start_time(_object(request), request.now)
     if not found.is_lead:
         raise Invalid("Runs of this task are placed by its first participant")
@@ -179,7 +180,7 @@ def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
 def put_run(request: Request, task: str, run: str) -> Answer:
     """Place a run under a given identifier, or tell one that is there what its participants have said."""
     found = task_table.get(identifier(task))
-    access.require_write(found, request.caller, request.key)
+    principal.require_write(found, request)
     body, uuid = _object(request), identifier(run)
     try:
         known = store.get(found.uuid, uuid)
@@ -197,7 +198,7 @@ def delete_run(request: Request, task: str, run: str) -> Answer:
     One under way is cancelled instead, and its tool stopped.
     """
     found = task_table.get(identifier(task))
-    access.require_write(found, request.caller, request.key)
+    principal.require_write(found, request)
     uuid = identifier(run)
     discard(found, store.get(found.uuid, uuid).uuid, request.now)
     return Answer("OK")

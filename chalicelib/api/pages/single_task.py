@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from chalicelib.api.http import requester
+from chalicelib.api.http import principal
 from chalicelib.api.http.routing import Answer, Request, as_json, identifier
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, header, integer, moment, operation
@@ -68,7 +68,7 @@ def describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
         DETAIL,
         flag("dry-run", "Check it, choose its tool and propose a time; store nothing"),
         header("Idempotency-Key", "Of several requests with one key and one body, one makes a task"),
-        requester.ARGUMENT,
+        *principal.ARGUMENTS,
     ],
     body=plugin_schemas.task,
     answer={"anyOf": [response_schemas.HREF, response_schemas.PROPOSAL]},
@@ -84,7 +84,7 @@ def post_task(request: Request) -> Answer:
     Its first run is placed before the answer, by all its participants if all of them answer. A key is
     remembered for 24 hours; with another body it is refused with 422.
     """
-    hints = requester.hints(request)
+    hints = principal.hints(request, "measure")
     if request.flag("dry-run"):
         return as_json(request, _describe_dry_run(*create.dry_run(request.json(), hints, request.now)))
     task = create.create(request.json(), hints, request.now, request.headers.get("idempotency-key"))
@@ -109,7 +109,10 @@ def _describe_dry_run(task: Task, proposal: Proposal) -> dict[str, JSON]:
 
 @operation(
     "Tasks",
-    arguments=[integer("participant", "Which of the participants this node is", least=1), requester.ARGUMENT],
+    arguments=[
+        integer("participant", "Which of the participants this node is", least=1),
+        *principal.ARGUMENTS,
+    ],
     body=plugin_schemas.shared_task,
     errors=[403, 422],
 )
@@ -118,7 +121,7 @@ def join_task(request: Request, task: str) -> Answer:
     number = request.integer("participant", least=1)
     if number is None:
         raise Invalid("The argument participant is missing")
-    hints = requester.hints(request)
+    hints = principal.hints(request, "measure")
     joined = join.join(identifier(task), number, request.json(), hints, request.now)
     return Answer(href(request, joined.uuid))
 
@@ -139,7 +142,7 @@ def delete_task(request: Request, task: str) -> Answer:
     It stays, and is planned no more; runs to come are forgotten, one under way is stopped.
     """
     found = store.get(identifier(task))
-    access.require_write(found, request.caller, request.key)
+    principal.require_write(found, request)
     cancel_task(found, request.now)
     return Answer("OK")
 

@@ -20,6 +20,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp, parse_timestamp
 from chalicelib.infrastructure.peer_http import Reply
+from chalicelib.service.limits import admission
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
 from chalicelib.service.peers.client import RUN, PeerGroup, errors, replies
@@ -49,7 +50,7 @@ def common_time(peer_group: PeerGroup, span: Range, now: dt.datetime) -> list[Ra
     task = peer_group.task
     found = _common(peer_group, span, None, now)
     if not found and task.priority is not None and not task.is_anytime:
-        found = _common(peer_group, span, task.priority, now)
+        found = _common(peer_group, span, admission.priority(task, span.lower, now), now)
     return found
 
 
@@ -104,6 +105,8 @@ class Agreement:
         does not do its part.
         """
         booked = self._book()
+        if self._run.state is State.NONSTART:  # the limits here refuse it: nobody else need be asked
+            return Placed(booked, [self._run])
         try:
             self._book_elsewhere()
             full = self._collect()
@@ -116,8 +119,10 @@ class Agreement:
     def _book(self) -> Task:
         now = self._now()
         after = self._task.counting([self._run.start], now).evolve(plan_at=self._task.plan_at)
-        taken = reservation.time_for(self._task, self._run, now)
-        commit(Booking(self._task, after, [self._run], taken), now)
+        with reservation.within_quotas(self._task, [self._run], now) as runs:
+            self._run = runs[0]
+            taken = reservation.time_for(self._task, self._run, now)
+            commit(Booking(self._task, after, [self._run], taken), now)
         return after
 
     def _path(self) -> str:

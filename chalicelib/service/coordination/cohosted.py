@@ -141,6 +141,9 @@ def _agreed(family: Family, first: Run, now: dt.datetime) -> dict[int, Run]:
     for number, task in family.items():
         if number:
             runs[number] = reservation.new_run(task, first.start, now, first.uuid)
+    refused = next((run for run in runs.values() if run.state is State.NONSTART), None)
+    if refused is not None:  # by the limits of one of them: the lead alone keeps it, and says why
+        return {0: refused}
     full = [runs[number].documents.participant_data for number in sorted(runs)]
     soon = is_imminent(first.start, now)
     return {
@@ -152,6 +155,18 @@ def _agreed(family: Family, first: Run, now: dt.datetime) -> dict[int, Run]:
 
 
 def _write(family: Family, placed: dict[int, list[Run]], now: dt.datetime, new: New | None) -> Placed:
+    """Write everybody's runs and tasks; a run for which a quota is used up is a non-starter at the lead."""
+    with reservation.within_quotas(family[0], placed.get(0, []), now) as runs:
+        refused = {run.uuid for run in runs if run.state is State.NONSTART}
+        others = {
+            number: [run for run in theirs if run.uuid not in refused]
+            for number, theirs in placed.items()
+            if number
+        }
+        return _commit(family, {0: list(runs), **others}, now, new)
+
+
+def _commit(family: Family, placed: dict[int, list[Run]], now: dt.datetime, new: New | None) -> Placed:
     """Write everybody's runs and tasks in one transaction, then send the runs that are near."""
     bookings, after = [], family[0]
     for number, task in family.items():

@@ -220,7 +220,7 @@ def _no_time(task: Task, wanted: dt.datetime, now: dt.datetime) -> Reason:
     what = f"No time in common for it between {span.lower} and the end of its slip"
     reason = Reason("no-time", f"{what}: not all participants have any")
     try:
-        reservation.time_for(task, reservation.nonstarter(task, wanted, now, reason), now)
+        reservation.require_time_at(task, wanted, now)
     except Blocked as error:
         return Reason("no-time", f"{what}. {error.message}", error.run)
     return reason

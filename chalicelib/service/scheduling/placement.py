@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from chalicelib.domain.conflicts import Occupation
 from chalicelib.domain.errors import Blocked, Conflict, Overtaken
 from chalicelib.domain.run import Reason, Run, occupation
+from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import truncate
 from chalicelib.service.scheduling import slots as seeking
@@ -122,7 +123,7 @@ def _fitted(
     task: Task, run: Run, entries: Sequence[Occupation], now: dt.datetime
 ) -> tuple[Run, Occupation | None]:
     """A run with the time it takes up; a non-starter in its place, with none, where that is not free."""
-    wanted = occupation(run, task)
+    wanted = None if run.state is State.NONSTART else occupation(run, task)
     try:
         if wanted:
             require_free(entries, wanted, now)

@@ -1,23 +1,30 @@
 """Booking runs: made, and written only if the time is as it was read."""
 
+import contextlib
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Occupation, Range
-from chalicelib.domain.errors import Blocked
+from chalicelib.domain.errors import Blocked, Forbidden
+from chalicelib.domain.limits.quotas import Charge
 from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.limits import admission, quota_ledger
+from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import slots
 from chalicelib.service.scheduling.dispatch import is_imminent, send
 from chalicelib.store import timeline
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from plugins import registry
+
+LIMITS = "limits"
+"""The code of the reason that the limits refuse a run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +36,13 @@ class Placed:
 
 
 def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
-    """A run as it is placed. One that others take part in waits for them to agree, at the lead unseen."""
+    """A run as it is placed; a non-starter where the limits refuse it (contract/scheduler.md section 6).
+
+    One that others take part in waits for them to agree, at the lead unseen.
+    """
+    ruling = admission.judge_run(task, start, now)
+    if not ruling.passed:
+        return _refused(task, start, now, ruling, run)
     data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
     awaiting = bool(task.others)
     return Run(
@@ -39,15 +52,22 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = 
         end=start + task.duration,
         state=State.SCHEDULING if awaiting and task.is_lead else State.PENDING,
         added=now,
-        priority=task.priority,
+        priority=ruling.priority,
         documents=Documents(
             participant_data=data,
             participant_data_full=None if awaiting else [data],
-            limit_diags=task.limit_diags,
+            limit_diags=ruling.diags,
         ),
         awaiting=awaiting,
         dispatched=not awaiting and is_imminent(start, now),
     )
+
+
+def _refused(task: Task, start: dt.datetime, now: dt.datetime, ruling: RunRuling, run: str | None) -> Run:
+    """The non-starter in place of a run that the limits refuse: whoever asked for it reads why."""
+    reason = Reason(LIMITS, f"The limits of this node refuse the run: {ruling.why}\n{ruling.diags}")
+    made = nonstarter(task, start, now, reason).with_documents(limit_diags=ruling.diags)
+    return dataclasses.replace(made, uuid=run) if run else made
 
 
 def nonstarter(task: Task, desired: dt.datetime, now: dt.datetime, reason: Reason) -> Run:
@@ -70,10 +90,19 @@ def time_for(task: Task, run: Run, now: dt.datetime) -> list[Time]:
 
     Raises Blocked, naming the run in the way.
     """
-    wanted = occupation(run, task)
-    if wanted is None:
-        return []
-    seen = timeline.snapshot([Range(run.start, run.end)])
+    wanted = None if run.state is State.NONSTART else occupation(run, task)
+    return [] if wanted is None else _free_time(wanted, now)
+
+
+def require_time_at(task: Task, start: dt.datetime, now: dt.datetime) -> None:
+    """Raise Blocked, naming the run in the way, unless a run of a task could be at an instant."""
+    if not task.is_anytime:
+        end = start + task.duration
+        _free_time(Occupation(start, end, task.is_exclusive, task.priority, task.uuid), now)
+
+
+def _free_time(wanted: Occupation, now: dt.datetime) -> list[Time]:
+    seen = timeline.snapshot([Range(wanted.start, wanted.end)])
     require_free(seen.entries, wanted, now)
     return [Time(wanted, seen.guards)]
 
@@ -90,12 +119,45 @@ def write(
 ) -> Placed:
     """Write runs and the task with them, and send those that start soon. Raises Overtaken."""
     after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
-    if new or runs or after.plan_at != task.plan_at:
-        commit(Booking(None if new else task, after, runs, taken, new), now)
-    send(runs, now)
+    with within_quotas(task, runs, now) as allowed:
+        if new or runs or after.plan_at != task.plan_at:
+            commit(Booking(None if new else task, after, allowed, _of(allowed, taken), new), now)
+    send(allowed, now)
     if runs:
         heartbeats.note(heartbeats.LAST_SCHEDULED, now)
-    return Placed(after, runs)
+    return Placed(after, allowed)
+
+
+def _of(runs: Sequence[Run], taken: Sequence[Time]) -> list[Time]:
+    """The time of those runs that are to be."""
+    wanted = {run.uuid for run in runs if run.state is not State.NONSTART}
+    return [time for time in taken if time.occupation.run in wanted]
+
+
+@contextlib.contextmanager
+def within_quotas(task: Task, runs: Sequence[Run], now: dt.datetime) -> Iterator[Sequence[Run]]:
+    """Have runs counted while they are booked, and not counted where that fails.
+
+    Yields them; in place of those for which a quota is used up, non-starters that say so.
+    """
+    charges: list[Charge] = []
+    allowed = [_charged(task, run, now, charges) for run in runs]
+    try:
+        yield allowed
+    except BaseException:
+        quota_ledger.give_back(charges)
+        raise
+
+
+def _charged(task: Task, run: Run, now: dt.datetime, charges: list[Charge]) -> Run:
+    if run.state is State.NONSTART:
+        return run
+    try:
+        charges += quota_ledger.charge_run(task, run.start, now)
+    except Forbidden as error:
+        reason = Reason(LIMITS, error.message)
+        return dataclasses.replace(nonstarter(task, run.start, now, reason), uuid=run.uuid)
+    return run
 
 
 def give_back(task: Task, run: Run, end: dt.datetime) -> None:

@@ -10,6 +10,7 @@ from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.run import Reason
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import SECOND
+from chalicelib.service.limits import admission
 from chalicelib.service.node import cohosting
 from chalicelib.store import timeline
 
@@ -48,9 +49,10 @@ def window(task: Task, desired: dt.datetime) -> Range:
 
 def free(task: Task, entries: Sequence[Occupation], span: Range, now: dt.datetime) -> list[Range]:
     """What is free for the task in a window; what it may displace only where nothing else is."""
-    wanted = Occupation(span.lower, span.upper, task.is_exclusive, task.priority)
+    wanted = Occupation(span.lower, span.upper, task.is_exclusive)
     ranges = conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=True)
     if not ranges and task.priority is not None:
+        wanted = dataclasses.replace(wanted, priority=admission.priority(task, span.lower, now))
         ranges = conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=False)
     return ranges
 
@@ -78,7 +80,8 @@ def propose(task: Task, now: dt.datetime) -> Proposal:
     start = choose(task, free(task, entries, span, now))
     if start is not None:
         return Proposal(start)
-    wanted = Occupation(span.lower, span.lower + task.duration, task.is_exclusive, task.priority)
+    rank = admission.priority(task, span.lower, now)
+    wanted = Occupation(span.lower, span.lower + task.duration, task.is_exclusive, rank)
     blocking = conflicts.blocker(entries, wanted, now)
     return Proposal(None, Reason(NO_TIME, taken_by(blocking), blocking.run) if blocking else None)
 
@@ -99,7 +102,7 @@ def proposals(
     span = conflicts.window(start, end, now, HORIZON)
     if span is None:
         return []
-    rank = None if priority is None else min(priority, task.priority or 0)
+    rank = None if priority is None else min(priority, admission.priority(task, span.lower, now) or 0)
     wanted = Occupation(span.lower, span.upper, task.is_exclusive, rank)
     entries = timeline.read_entries(span.lower, span.upper)
     return conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=priority is None)

@@ -22,6 +22,7 @@ from chalicelib.domain.times import format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import cohosted, invitation, planner
+from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.node import cohosting
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling.placement import place_next
@@ -40,8 +41,6 @@ LOG = logging.getLogger(__name__)
 
 LARGEST_TASK = 150_000
 """Characters of JSON; a task is stored twice in items of 400 KB, once in the listing."""
-
-NO_LIMITS = "No limits were applied"
 
 
 def create(
@@ -67,6 +66,11 @@ def _create(
 ) -> Task:
     deadline = Deadline(invitation.IN_ALL)
     task = prepare(document, hints, now, deadline)
+    with quota_ledger.charged(task, now):
+        return _store(task, now, request_key, deadline)
+
+
+def _store(task: Task, now: dt.datetime, request_key: IdempotencyKey | None, deadline: Deadline) -> Task:
     new = New(request_key.for_task(task, now) if request_key else None)
     if cohosting.are_cohosted(task.participants):
         placed = cohosted.place_first(task, now, new)
@@ -97,6 +101,10 @@ def dry_run(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> tupl
 def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadline: Deadline) -> Task:
     """A posted task, checked and with its tool chosen; nothing is stored."""
     test, schedule = check(document, now)
+    admitted = admission.admit(document, hints, now)
+    if admitted.rewritten:
+        document = admitted.document
+        test, schedule = check(document, now)
     participants = _participants(test, document["test"]["spec"])
     validation.contexts(document.get("contexts"), len(participants))
     validation.lead_bind(document)
@@ -111,6 +119,7 @@ def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadlin
         participant_key=(document.get("_key") or invitation.new_key()) if is_shared else None,
         added=now,
         hints=hints,
+        limit_diags=admitted.diags,
     )
 
 
@@ -127,7 +136,13 @@ def check(document: JSON, now: dt.datetime, with_archives: bool = True) -> tuple
     return test, schedule
 
 
-def assemble(document: Mapping[str, JSON], test: Test, schedule: Schedule, **more: Any) -> Task:
+def assemble(
+    document: Mapping[str, JSON],
+    test: Test,
+    schedule: Schedule,
+    limit_diags: str = admission.NO_LIMITS,
+    **more: Any,
+) -> Task:
     """A task of a checked document with its tool in it. Raises Invalid for a run too long to be booked."""
     spec, tool = document["test"]["spec"], registry.tools()[document["tool"]]
     duration = round_up(tool.duration(test.name, spec))
@@ -142,8 +157,8 @@ def assemble(document: Mapping[str, JSON], test: Test, schedule: Schedule, **mor
         scheduling_class=test.scheduling_class,
         post=tool.post,
         cli=public_arguments(test.name, spec),
-        diags=NO_LIMITS,
-        limit_diags=NO_LIMITS,
+        diags=limit_diags,
+        limit_diags=limit_diags,
         **more,
     )
 

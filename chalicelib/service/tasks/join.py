@@ -8,6 +8,7 @@ from chalicelib.domain.conflicts import MULTI_RESULT
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
+from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.tasks import create, validation
 from chalicelib.store import task_table
 from chalicelib.store.transactions import sharing
@@ -21,7 +22,8 @@ def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now:
     """
     task = _prepare(uuid, number, document, hints, now)
     try:
-        sharing.insert(task, now)
+        with quota_ledger.charged(task, now):
+            sharing.insert(task, now)
     except Conflict as error:
         if not _is_same(task):
             raise Invalid(error.message) from error
@@ -33,6 +35,7 @@ def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], 
         raise Invalid("/: must be an object")
     posted = {name: value for name, value in document.items() if name != "participants"}
     test, schedule = create.check(posted, now, with_archives=False)
+    admitted = admission.admit(posted, hints, now, rewrite=False)
     participants = _participants(document.get("participants"))
     if not 0 < number < len(participants):
         raise Invalid(f"participant: must be 1 to {len(participants) - 1}; there are {len(participants)}")
@@ -49,6 +52,7 @@ def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], 
         participant=number,
         added=now,
         hints=hints,
+        limit_diags=admitted.diags,
     )
 
 

@@ -1,0 +1,256 @@
+"""A policy as a document: its schema, and what is made of it once all of it is known to be right.
+
+Everything that could fail later is looked at here: names that lead nowhere, networks with host bits, jq
+that does not compile. The first mistake is named by its JSON pointer.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain.errors import Invalid, TooLarge
+from chalicelib.domain.limits import conditions, identifiers, prioritizer, rewriter
+from chalicelib.domain.limits.applications import Application, Group
+from chalicelib.domain.limits.classifiers import REQUIREMENTS, Classifier
+from chalicelib.domain.limits.conditions import Limit
+from chalicelib.domain.limits.identifiers import Identifier
+from chalicelib.domain.limits.kinds import JQ, Kind, Script, checked
+from chalicelib.domain.limits.quotas import SCHEMA as QUOTA
+from chalicelib.domain.limits.quotas import Quota, quotas
+from chalicelib.domain.limits.surroundings import Jq
+from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.domain.types import TYPES
+
+LARGEST = 256 * 1024
+"""Characters of a policy."""
+MOST = 1000
+"""Identifiers, classifiers, limits and applications, each."""
+HIGHEST = 5
+"""The schema of this node's additions; pScheduler's own end with 4."""
+
+_NAME, _TEXT, _NAMES = TYPES["String"], TYPES["String"], TYPES["StringList"]
+_REQUIRE = {"enum": list(REQUIREMENTS)}
+
+
+def _array(items: dict[str, JSON]) -> dict[str, JSON]:
+    return {"type": "array", "items": items, "maxItems": MOST}
+
+
+def _schema(version: int) -> dict[str, JSON]:
+    identifier = closed(
+        {
+            "name": _NAME,
+            "description": _TEXT,
+            "type": _TEXT,
+            "data": {},
+            "invert": TYPES["Boolean"],
+        },
+        ("name", "description", "type", "data"),
+    )
+    require = {"require": _REQUIRE} if version >= 4 else {}
+    classifier = closed(
+        {"name": _NAME, "description": _TEXT, "identifiers": _NAMES, **require},
+        ("name", "description", "identifiers"),
+    )
+    group = closed({"require": _REQUIRE, "limits": _NAMES}, ("require", "limits"))
+    application = closed(
+        {
+            "description": _TEXT,
+            "classifier": _NAME,
+            "apply": _array(group),
+            "stop-on-failure": TYPES["Boolean"],
+            "invert": TYPES["Boolean"],
+        },
+        ("apply",),
+    )
+    since = {"rewrite": (2, JQ), "priority": (3, JQ), "quotas": (5, _array(QUOTA))}
+    return closed(
+        {
+            "schema": {"const": version},
+            "identifiers": _array(identifier),
+            "classifiers": _array(classifier),
+            "limits": _array({"type": "object"}),  # members beyond those known are let through, as ever
+            "applications": _array(application),
+            **{name: schema for name, (first, schema) in since.items() if version >= first},
+        },
+        ("schema", "identifiers", "classifiers", "limits", "applications"),
+    )
+
+
+_CHECKERS = {version: Checker(_schema(version)) for version in range(1, HIGHEST + 1)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """A policy that is right, ready to judge."""
+
+    schema: int
+    identifiers: Sequence[Identifier]
+    classifiers: Sequence[Classifier]
+    limits: Mapping[str, Limit]
+    applications: Sequence[Application]
+    rewrite: Script | None = None
+    priority: Script | None = None
+    quotas: Sequence[Quota] = ()
+
+
+def parse(document: JSON, jq: Jq) -> Policy:
+    """The policy that a document describes. Raises Invalid, naming the member at fault."""
+    if not isinstance(document, dict):
+        raise Invalid("/: must be an object")
+    _require_size(document)
+    version = document.get("schema")
+    if isinstance(version, bool) or not isinstance(version, int) or version not in _CHECKERS:
+        raise Invalid(f"/schema: must be a number from 1 to {HIGHEST}")
+    checked(_CHECKERS[version], document, "")
+    known = _identifiers(document["identifiers"], jq)
+    classifiers = _classifiers(document["classifiers"], {one.name for one in known})
+    limits = _limits(document["limits"], jq)
+    names = {one.name for one in classifiers}
+    return Policy(
+        schema=version,
+        identifiers=known,
+        classifiers=classifiers,
+        limits=limits,
+        applications=_applications(document["applications"], names, limits),
+        rewrite=rewriter.prepare(document["rewrite"], "/rewrite", jq) if "rewrite" in document else None,
+        priority=prioritizer.prepare(document["priority"], "/priority", jq)
+        if "priority" in document
+        else None,
+        quotas=quotas(document.get("quotas", []), names),
+    )
+
+
+def _require_size(document: JSON) -> None:
+    try:
+        size = len(json.dumps(document))
+    except RecursionError as error:
+        raise Invalid("/: nested too deeply") from error
+    if size > LARGEST:
+        raise TooLarge(f"A policy may have {LARGEST} characters; this one has {size}")
+
+
+def _identifiers(found: Sequence[JSON], jq: Jq) -> list[Identifier]:
+    known: dict[str, Identifier] = {}
+    for number, one in enumerate(found):
+        at = f"/identifiers/{number}"
+        _require_new(one["name"], known, at)
+        kind = _kind(identifiers.KINDS, one["type"], at, {})
+        data = _prepared(kind, one["data"], f"{at}/data", jq)
+        known[one["name"]] = Identifier(one["name"], one["type"], data, one.get("invert", False))
+    return list(known.values())
+
+
+def _classifiers(found: Sequence[JSON], identified: set[str]) -> list[Classifier]:
+    known: dict[str, Classifier] = {}
+    for number, one in enumerate(found):
+        at = f"/classifiers/{number}"
+        _require_new(one["name"], known, at)
+        _require_known(one["identifiers"], identified, f"{at}/identifiers", "identifier")
+        known[one["name"]] = Classifier(one["name"], one["identifiers"], one.get("require", "any"))
+    return list(known.values())
+
+
+def _limits(found: Sequence[JSON], jq: Jq) -> dict[str, Limit]:
+    made: dict[str, Limit] = {}
+    sources: dict[str, tuple[str, JSON]] = {}
+    for number, one in enumerate(found):
+        at = f"/limits/{number}"
+        name = _member(one, "name", at)
+        _require_new(name, made, at)
+        kind_name, data = (
+            _cloned(one, sources, at) if "clone" in one else (_member(one, "type", at), one.get("data"))
+        )
+        if "data" not in one:
+            raise Invalid(f"{at}: 'data' is a required property")
+        kind = _kind(conditions.KINDS, kind_name, at, conditions.REMOVED)
+        sources[name] = (kind_name, data)
+        made[name] = Limit(name, kind_name, _prepared(kind, data, f"{at}/data", jq), _inverted(one, at))
+    return made
+
+
+def _inverted(limit: Mapping[str, JSON], at: str) -> bool:
+    """Whether a limit is inverted; a clone is not, whatever it or its source says, as in the reference."""
+    inverted = limit.get("invert", False)
+    if not isinstance(inverted, bool):
+        raise Invalid(f"{at}/invert: must be true or false")
+    return inverted and "clone" not in limit
+
+
+def _cloned(limit: Mapping[str, JSON], sources: Mapping[str, tuple[str, JSON]], at: str) -> tuple[str, JSON]:
+    """The type and the data of a clone: those of a limit before it, with its own merged in."""
+    _member(limit, "description", at)
+    source = _member(limit, "clone", at)
+    if source not in sources:
+        raise Invalid(f"{at}/clone: there is no limit {source!r} before this one")
+    kind, data = sources[source]
+    return kind, _merged(data, limit.get("data"))
+
+
+def _merged(one: JSON, other: JSON) -> JSON:
+    """Objects merged, member by member; of anything else the second."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return other
+    return {
+        **one,
+        **{name: _merged(one[name], item) if name in one else item for name, item in other.items()},
+    }
+
+
+def _member(limit: Mapping[str, JSON], name: str, at: str) -> str:
+    if name not in limit:
+        raise Invalid(f"{at}: {name!r} is a required property")
+    if not isinstance(limit[name], str):
+        raise Invalid(f"{at}/{name}: must be a string")
+    return limit[name]
+
+
+def _kind(kinds: Mapping[str, Kind], name: str, at: str, removed: Mapping[str, str]) -> Kind:
+    if name in removed:
+        raise Invalid(f"{at}/type: {removed[name]}")
+    if name not in kinds:
+        raise Invalid(f"{at}/type: there is no type {name!r}; there are {', '.join(sorted(kinds))}")
+    return kinds[name]
+
+
+_DATA_CHECKERS: dict[int, Checker] = {}
+
+
+def _prepared(kind: Kind, data: JSON, pointer: str, jq: Jq) -> object:
+    checker = _DATA_CHECKERS.setdefault(id(kind), Checker(dict(kind.schema)))  # kinds are there for good
+    checked(checker, data, pointer)
+    return kind.prepare(data, pointer, jq)
+
+
+def _applications(
+    found: Sequence[JSON], classifiers: set[str], limits: Mapping[str, Limit]
+) -> list[Application]:
+    made = []
+    for number, one in enumerate(found):
+        at = f"/applications/{number}"
+        if "classifier" in one:
+            _require_known([one["classifier"]], classifiers, f"{at}/classifier", "classifier")
+        for place, group in enumerate(one["apply"]):
+            _require_known(group["limits"], set(limits), f"{at}/apply/{place}/limits", "limit")
+        groups = [Group(group["require"], group["limits"]) for group in one["apply"]]
+        made.append(
+            Application(
+                one.get("description", ""),
+                one.get("classifier"),
+                groups,
+                one.get("stop-on-failure", False),
+                one.get("invert", False),
+            )
+        )
+    return made
+
+
+def _require_new(name: str, known: Mapping[str, object], at: str) -> None:
+    if name in known:
+        raise Invalid(f"{at}/name: there is another {name!r} before it")
+
+
+def _require_known(names: Sequence[str], known: set[str], at: str, what: str) -> None:
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise Invalid(f"{at}: there is no {what} {', '.join(repr(name) for name in missing)}")

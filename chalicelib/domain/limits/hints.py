@@ -1,0 +1,25 @@
+"""What is known of a requester: the hints that identifiers look at (contract/limits.md section 2)."""
+
+from collections.abc import Mapping
+
+from chalicelib.domain.limits.networks import Address, address
+from chalicelib.domain.schemas import JSON
+
+REQUESTER, SERVER, PROXIED_BY = "requester", "server", "requester-proxied-by"
+API_KEY, API_SCOPES, IAM = "api-key", "api-key-scopes", "iam-principal"
+"""Additions: the name and the scopes of the API key a request came with, and its IAM principal."""
+
+
+def requester(hints: Mapping[str, JSON]) -> Address | None:
+    """The address of who asks; None when that is not known."""
+    return address(hints.get(REQUESTER))
+
+
+def lines(hints: Mapping[str, JSON]) -> list[str]:
+    """The hints as diagnostics show them."""
+    return ["Hints:", *(f"  {name}: {_shown(hints[name])}" for name in sorted(hints))]
+
+
+def _shown(value: JSON) -> str:
+    text = ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,105 @@
+"""A kind of identifier or limit: the schema of its data, and what is made of data once it is checked."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.limits.surroundings import Jq, JqFailed
+from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.domain.types import TYPES
+
+LONGEST_SCRIPT = 65_536
+"""Characters of a jq script."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One type. ``prepare`` makes of checked data, and of its JSON pointer, what ``decide`` is given."""
+
+    schema: Mapping[str, JSON]
+    prepare: Callable[[Mapping[str, JSON], str, Jq], Any]
+    decide: Callable[..., Any]
+    checks_schedule: bool = False
+
+
+def checked(checker: Checker, value: JSON, pointer: str) -> None:
+    """Raise Invalid, naming the member, unless a value keeps to a schema."""
+    problem = checker.problem(value)
+    if problem is not None:
+        path, _, sentence = problem.partition(": ")
+        raise Invalid(f"{pointer + path.rstrip('/') or '/'}: {sentence}")
+
+
+def as_is(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Mapping[str, JSON]:
+    """Data that needs no preparation."""
+    return data
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A jq script as a policy has it, known to compile."""
+
+    text: str
+    args: Mapping[str, JSON]
+
+    def run(self, jq: Jq, document: JSON) -> list[JSON]:
+        """All its outputs. Raises JqFailed."""
+        return jq.run(self.text, self.args, document)
+
+    def first(self, jq: Jq, document: JSON) -> JSON:
+        """Its first output. Raises JqFailed, also when there is none."""
+        found = self.run(jq, document)
+        if not found:
+            raise JqFailed("The script has no output")
+        return found[0]
+
+
+JQ = TYPES["JQTransformSpecification"]
+_HINT = "def hint($name): $__hints__[$name];"
+EMPTY = closed({})
+
+
+def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") -> Script:
+    """The script of a JQTransformSpecification. Raises Invalid when it does not compile."""
+    source = data["script"]
+    lines = source if isinstance(source, list) else [source]
+    args = data.get("args", {})
+    if not isinstance(args, dict):
+        raise Invalid(f"{pointer}/args: must be an object; its members become variables")
+    imports, body = _imports_apart("\n".join(lines))
+    text = "\n".join(part for part in (imports, prelude, body) if part)
+    if len(text) > LONGEST_SCRIPT:
+        raise Invalid(f"{pointer}/script: may have {LONGEST_SCRIPT} characters")
+    try:
+        jq.check(text, args)
+    except JqFailed as error:
+        raise Invalid(f"{pointer}/script: does not compile: {error}") from error
+    return Script(text, args)
+
+
+def _imports_apart(text: str) -> tuple[str, str]:
+    """The import and include statements of a script, which jq wants first, and the rest of it."""
+    imports, body = [], []
+    for line in text.splitlines():
+        is_import = line.lstrip().startswith(("import ", "include ")) and line.rstrip().endswith(";")
+        (imports if is_import else body).append(line)
+    return "\n".join(imports), "\n".join(body)
+
+
+def script_with_hints(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Script:
+    """A script that may call ``hint($name)``; run it with ``given_hints``."""
+    if not isinstance(data.get("args", {}), dict):
+        raise Invalid(f"{pointer}/args: must be an object; its members become variables")
+    with_place = {**data, "args": {**data.get("args", {}), "__hints__": {}}}
+    return script(with_place, pointer, jq, _HINT)
+
+
+def given_hints(made: Script, hints: Mapping[str, JSON]) -> Script:
+    return Script(made.text, {**made.args, "__hints__": dict(hints)})
+
+
+def canonical(args: Mapping[str, JSON]) -> str:
+    """Arguments as text that can be a key."""
+    return json.dumps(args, sort_keys=True)

@@ -1,0 +1,33 @@
+"""Who may use a node for which nobody has said it: its own machine, or those whom it gave keys.
+
+A node that listens on loopback takes tasks from loopback. One that listens elsewhere, or does not say where
+because it is deployed, takes them from nobody until somebody has decided who may.
+"""
+
+from collections.abc import Mapping
+
+from chalicelib.domain.limits import hints as known
+from chalicelib.domain.limits.networks import address
+from chalicelib.domain.schemas import JSON
+from chalicelib.settings import settings
+
+HOW = (
+    "Its operator can say who may: PSCHEDULER_LIMITS is the policy's file, s3:// object or https:// URL"
+    " (docs/policies has some to begin with), or open, for everybody."
+    " python -m local.keys add makes a key that is let in without a policy."
+)
+
+
+def complaint(hints: Mapping[str, JSON]) -> str | None:
+    """Why somebody is not let in, and what to do about it; None for who is."""
+    if known.API_KEY in hints:
+        scopes = hints.get(known.API_SCOPES)
+        if isinstance(scopes, list | tuple) and "measure" in scopes:
+            return None
+        return "The API key is not for measuring."
+    listens, asking = address(settings().listens), known.requester(hints)
+    if listens is None or not listens.is_loopback:
+        return f"This node has no policy, and so it takes tasks from nobody. {HOW}"
+    if asking is None or not asking.is_loopback:
+        return f"This node has no policy, and so it takes tasks from its own machine alone. {HOW}"
+    return None

@@ -1,0 +1,64 @@
+"""The API keys of a node: add, list, revoke.
+
+    python -m local.keys --state .local/node-8000 add probe                     prints the key, once
+    python -m local.keys --state .local/node-8000 add desk --scope administer --expires P90D
+    python -m local.keys --state .local/node-8000 list
+    python -m local.keys revoke probe                                           on AWS, with its credentials
+
+A key is sent as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``. Its scope is read, measure (post tasks)
+or administer (change everybody's), each including those before it. Where there is no policy, a key to
+measure is let in; a policy knows keys by identifiers of the type api-key. ``--state`` is as in
+local.credentials.
+"""
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Sequence
+
+from local import tables
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="local.keys", description="API keys of a node.")
+    tables.add_state(parser)
+    actions = parser.add_subparsers(dest="action", required=True)
+    adding = actions.add_parser("add", help="make a key, and print it")
+    adding.add_argument("name", help="small letters, digits and hyphens")
+    adding.add_argument("--scope", default="measure", help="read, measure (the default) or administer")
+    adding.add_argument("--expires", help="when it ends: a timestamp, or a duration from now such as P90D")
+    actions.add_parser("list", help="print the names, scopes and ends of all keys")
+    actions.add_parser("revoke", help="have a key open nothing any more").add_argument("name")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    return tables.report(arguments(words), done)
+
+
+def done(given: argparse.Namespace) -> str:
+    """Do what was asked for; what to print of it."""
+    from chalicelib.domain.times import UTC, parse_absolute_or_relative
+    from chalicelib.service.node import api_keys
+
+    now = dt.datetime.now(UTC)
+    if given.action == "list":
+        return "".join(f"{_line(key, now)}\n" for key in api_keys.known())
+    if given.action == "revoke":
+        api_keys.revoke(given.name, now)
+        return ""
+    expires = parse_absolute_or_relative(given.expires, now) if given.expires else None
+    return f"{api_keys.add(given.name, given.scope, now, expires)}\n"
+
+
+def _line(key: "api_keys.ApiKey", now: dt.datetime) -> str:  # noqa: F821 - imported where used
+    end = (
+        ""
+        if key.expires is None
+        else f", {'ended' if key.is_over(now) else 'until'} {key.expires.isoformat()}"
+    )
+    return f"{key.name}: {key.scopes[-1]}{end}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
