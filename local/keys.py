@@ -15,8 +15,12 @@ import argparse
 import datetime as dt
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from local import tables
+
+if TYPE_CHECKING:
+    from chalicelib.service.node import api_keys
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,7 +55,7 @@ def done(given: argparse.Namespace) -> str:
     return f"{api_keys.add(given.name, given.scope, now, expires)}\n"
 
 
-def _line(key: "api_keys.ApiKey", now: dt.datetime) -> str:  # noqa: F821 - imported where used
+def _line(key: "api_keys.ApiKey", now: dt.datetime) -> str:
     end = (
         ""
         if key.expires is None

@@ -81,7 +81,8 @@ def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") ->
 
 def _imports_apart(text: str) -> tuple[str, str]:
     """The import and include statements of a script, which jq wants first, and the rest of it."""
-    imports, body = [], []
+    imports: list[str] = []
+    body: list[str] = []
     for line in text.splitlines():
         is_import = line.lstrip().startswith(("import ", "include ")) and line.rstrip().endswith(";")
         (imports if is_import else body).append(line)

@@ -61,7 +61,7 @@ def _checked(found: JSON, task: Mapping[str, JSON]) -> Rewritten:
     kind = test.get("type") if isinstance(test, dict) else None
     if not isinstance(kind, str) or not isinstance(before, Mapping) or kind != before.get("type"):
         raise Forbidden("The task was not rewritten: the type of the test must stay as it is")
-    if "spec" not in test:
+    if not isinstance(test, dict) or "spec" not in test:
         raise Forbidden("The task was not rewritten: the test must keep its spec")
     private = found.pop(PRIVATE)
     messages = private.get("diags")

@@ -38,10 +38,9 @@ def test_what_is_taken_back_can_be_counted_again(moto_engine: None) -> None:
 
 
 def test_of_fifty_posts_at_a_time_a_quota_of_ten_lets_ten_pass(moto_engine: None, installed: Install) -> None:
-    from local.http_server import safe_for_threads
-
     from app import app
     from local import gateway
+    from local.http_server import safe_for_threads
 
     quota = {"name": "ten", "description": "", "of": "tasks", "most": 10, "window": "P31D"}
     installed(policy(schema=5, quotas=[quota]))
