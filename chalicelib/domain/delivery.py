@@ -10,6 +10,8 @@ from chalicelib.domain.times import format_timestamp, parse_duration
 
 ATTEMPT_TIMEOUT = dt.timedelta(minutes=3)
 """After this long an attempt that has not reported is taken for lost, and made again."""
+MOST_SILENT = 3
+"""Attempts in a row that never reported, after which it is given up: whatever ended them would go on so."""
 MOST_DIAGS = 20
 """Of the attempts that are remembered, the newest."""
 
@@ -25,6 +27,8 @@ class Delivery:
     added: dt.datetime
     deadline: dt.datetime | None = None
     attempts: int = 0
+    silent: int = 0
+    """Attempts in a row that were begun and never reported, the one under way included."""
     last_attempt: dt.datetime | None = None
     archived: bool = False
     completed: bool = False
@@ -38,12 +42,22 @@ class Delivery:
         return name
 
     def is_expired(self, now: dt.datetime) -> bool:
-        return self.deadline is not None and now >= self.deadline
+        """Its time to live has passed; one attempt is made however short that is."""
+        return self.deadline is not None and now >= self.deadline and self.attempts > 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Attempts keep ending without a word, as when they end the process they are made in."""
+        return self.silent >= MOST_SILENT
 
     def begun(self, now: dt.datetime) -> "Delivery":
         """An attempt is under way; should it never report, it is made again."""
         return dataclasses.replace(
-            self, attempts=self.attempts + 1, last_attempt=now, next_attempt=now + ATTEMPT_TIMEOUT
+            self,
+            attempts=self.attempts + 1,
+            silent=self.silent + 1,
+            last_attempt=now,
+            next_attempt=now + ATTEMPT_TIMEOUT,
         )
 
     def ended(
@@ -55,6 +69,7 @@ class Delivery:
         return dataclasses.replace(
             self,
             archived=archived,
+            silent=0,
             completed=not again,
             diags=tuple(diags),
             next_attempt=now + retry if again and retry is not None else None,

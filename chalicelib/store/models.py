@@ -240,6 +240,7 @@ class DeliveryItem(Table):
     spec = JSONAttribute()
     deadline = UTCDateTimeAttribute(null=True)
     attempts = NumberAttribute()
+    silent = NumberAttribute(default=0)
     last_attempt = UTCDateTimeAttribute(null=True)
     archived = BooleanAttribute()
     completed = BooleanAttribute()

@@ -61,7 +61,11 @@ def deliver(parcel: Parcel) -> Outcome:
 def routing_key(parcel: Parcel) -> str:
     """The key as given, or what its transform makes of the result. Raises Invalid."""
     key = parcel.data.get("routing-key", "")
-    made = key if isinstance(key, str) else transforms.apply(key, parcel.result)
+    if isinstance(key, str):
+        return key
+    if parcel.jq is None:
+        raise Invalid("this node runs no jq")
+    made = transforms.apply(key, parcel.result, parcel.jq)
     if not isinstance(made, str):
         raise Invalid(f"{json.dumps(made)[:100]} is no text")
     return made

@@ -8,6 +8,7 @@ from typing import Protocol
 from chalicelib.domain.errors import Cancelled as Cancelled
 from chalicelib.domain.errors import PluginFailed as PluginFailed
 from chalicelib.domain.job import Completed as Completed
+from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration, parse_duration
 
@@ -96,6 +97,8 @@ class Parcel:
     data: Mapping[str, JSON]
     result: JSON
     attempts: int = 0
+    jq: Jq | None = None
+    """What runs a script of the archive, confined."""
 
 
 @dataclasses.dataclass(frozen=True)

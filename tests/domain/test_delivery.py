@@ -33,8 +33,11 @@ def test_a_selector_picks_by_the_state_of_the_run(
 def test_the_time_to_live_starts_with_the_result() -> None:
     (delivery,) = deliveries_for([{**BITBUCKET, "ttl": "PT1M"}], "t", "r", State.FINISHED, NOON)
 
-    assert not delivery.is_expired(at(59))
-    assert delivery.is_expired(at(60))
+    begun = delivery.begun(NOON)
+
+    assert not begun.is_expired(at(59))
+    assert begun.is_expired(at(60))
+    assert not delivery.is_expired(at(60))  # one attempt is made, however late
 
 
 def test_an_attempt_that_never_reports_is_made_again() -> None:
@@ -59,3 +62,14 @@ def test_a_delivery_ends_or_is_tried_again(
     assert (ended.archived, ended.completed) == (archived, completed)
     assert ended.next_attempt == (at(next_attempt) if next_attempt else None)
     assert ended.diags[-1] == {"time": at(5).isoformat(), "return-code": 0}
+
+
+def test_attempts_that_never_report_are_given_up_after_a_few() -> None:
+    (delivery,) = deliveries_for([BITBUCKET], "t", "r", State.FINISHED, NOON)
+
+    silent = delivery.begun(NOON).begun(at(180)).begun(at(360))
+    heard = silent.ended(at(361), {}, archived=False, retry=seconds(1))
+
+    assert not delivery.begun(NOON).begun(at(180)).is_hopeless
+    assert silent.is_hopeless
+    assert not heard.is_hopeless

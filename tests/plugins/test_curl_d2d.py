@@ -116,7 +116,7 @@ def test_waits_for_the_start(web: WebServer, dest: pathlib.Path) -> None:
     ("path", "said"),
     [
         ("/nowhere", "Nothing here"),
-        ("/stall", "No answer|timed out"),
+        ("/stall", "[Nn]o answer|timed out"),
         ("/long", "No answer|in time|timed out"),
     ],
 )

@@ -8,6 +8,7 @@ import pika.exceptions
 import pytest
 
 from chalicelib.domain.times import parse_duration
+from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from plugins.archivers import rabbitmq
 from plugins.sdk.base import Parcel
 from plugins.support import egress
@@ -117,7 +118,7 @@ def test_the_url_says_where(broker: Broker, url: str, host: str, port: int, vhos
 def test_a_routing_key_may_be_made_of_the_result(broker: Broker) -> None:
     data = {"schema": 2, "_url": URL, "routing-key": {"script": '"results." + .test.type'}}
 
-    rabbitmq.deliver(Parcel(data, {"test": {"type": "rtt"}}))
+    rabbitmq.deliver(Parcel(data, {"test": {"type": "rtt"}}, jq=SANDBOX))
 
     assert broker.published[0][1] == "results.rtt"
 
@@ -126,7 +127,7 @@ def test_a_routing_key_may_be_made_of_the_result(broker: Broker) -> None:
 def test_a_routing_key_that_cannot_be_made_fails_for_good(broker: Broker, script: str) -> None:
     data = {"schema": 2, "_url": URL, "routing-key": {"script": script}, **RETRY}
 
-    outcome = rabbitmq.deliver(Parcel(data, {}))
+    outcome = rabbitmq.deliver(Parcel(data, {}, jq=SANDBOX))
 
     assert not outcome.succeeded
     assert (outcome.error or "").startswith("routing-key: ")

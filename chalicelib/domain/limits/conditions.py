@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.jq_scripts import ScriptFailed
 from chalicelib.domain.limits import remote, schedules
 from chalicelib.domain.limits.kinds import JQ, Kind, Script, as_is, script
 from chalicelib.domain.limits.remote import Verdict
-from chalicelib.domain.limits.surroundings import JqFailed, Surroundings
+from chalicelib.domain.limits.surroundings import Surroundings
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 
@@ -70,7 +71,7 @@ def _test_type(data: Mapping[str, JSON], proposal: Proposal, around: Surrounding
 def _jq(data: Script, proposal: Proposal, around: Surroundings) -> Verdict:
     try:
         found = data.first(around.jq, dict(proposal.task))
-    except JqFailed as error:
+    except ScriptFailed as error:
         return Verdict(False, (f"The script failed: {error}",))
     if found is True:
         return Verdict(True)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Invalid, TooLarge
+from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.limits import conditions, identifiers, prioritizer, rewriter
 from chalicelib.domain.limits.applications import Application, Group
 from chalicelib.domain.limits.classifiers import REQUIREMENTS, Classifier
@@ -17,7 +18,6 @@ from chalicelib.domain.limits.identifiers import Identifier
 from chalicelib.domain.limits.kinds import JQ, Kind, Script, checked
 from chalicelib.domain.limits.quotas import SCHEMA as QUOTA
 from chalicelib.domain.limits.quotas import Quota, quotas
-from chalicelib.domain.limits.surroundings import Jq
 from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.domain.types import TYPES
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.errors import Invalid, Unavailable
+from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits import hints as known
 from chalicelib.domain.limits.kinds import EMPTY, JQ, Kind, Script, as_is, canonical, script
 from chalicelib.domain.limits.matching import Matcher, matcher
 from chalicelib.domain.limits.networks import Address, Networks, listed
-from chalicelib.domain.limits.surroundings import Jq, JqFailed, ListSource, Surroundings
+from chalicelib.domain.limits.surroundings import ListSource, Surroundings
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
@@ -39,7 +40,7 @@ class Identifier:
     inverted: bool = False
 
     def identifies(self, hints: Hints, around: Surroundings) -> bool:
-        """Whether it identifies a requester. Raises Unavailable and JqFailed for what has no rule of its own.
+        """Whether it identifies a requester. Raises Unavailable and ScriptFailed where no rule says more.
 
         An inverted one identifies nobody, as in the reference.
         """
@@ -62,7 +63,7 @@ def _hint(data: tuple[str, Matcher], hints: Hints, around: Surroundings) -> bool
 def _jq(data: Script, hints: Hints, around: Surroundings) -> bool:
     try:
         return data.first(around.jq, dict(hints)) is True
-    except JqFailed:
+    except ScriptFailed:
         return False
 
 

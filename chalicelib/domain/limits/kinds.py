@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.limits.surroundings import Jq, JqFailed
+from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.domain.types import TYPES
 
@@ -45,14 +45,14 @@ class Script:
     args: Mapping[str, JSON]
 
     def run(self, jq: Jq, document: JSON) -> list[JSON]:
-        """All its outputs. Raises JqFailed."""
+        """All its outputs. Raises ScriptFailed."""
         return jq.run(self.text, self.args, document)
 
     def first(self, jq: Jq, document: JSON) -> JSON:
-        """Its first output. Raises JqFailed, also when there is none."""
+        """Its first output. Raises ScriptFailed, also when there is none."""
         found = self.run(jq, document)
         if not found:
-            raise JqFailed("The script has no output")
+            raise ScriptFailed("The script has no output")
         return found[0]
 
 
@@ -74,7 +74,7 @@ def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") ->
         raise Invalid(f"{pointer}/script: may have {LONGEST_SCRIPT} characters")
     try:
         jq.check(text, args)
-    except JqFailed as error:
+    except ScriptFailed as error:
         raise Invalid(f"{pointer}/script: does not compile: {error}") from error
     return Script(text, args)
 

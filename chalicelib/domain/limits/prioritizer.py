@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Forbidden
+from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits.kinds import Script, script
-from chalicelib.domain.limits.surroundings import Jq, JqFailed
 from chalicelib.domain.schemas import JSON
 
 PRIVATE = "__PRIORITIZER_PRIVATE__"
@@ -45,7 +45,7 @@ def prioritize(made: Script, task: Mapping[str, JSON], classified: Sequence[str]
     private = {"classifiers": list(classified), "priority": DEFAULT, "diags": []}
     try:
         found = made.first(jq, {**task, PRIVATE: private})
-    except JqFailed as error:
+    except ScriptFailed as error:
         raise Forbidden(f"No priority could be found: {error}") from error
     kept = found.get(PRIVATE) if isinstance(found, dict) else None
     number = kept.get("priority") if isinstance(kept, dict) else None

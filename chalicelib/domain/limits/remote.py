@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 
 from chalicelib.domain.errors import Invalid, Unavailable
+from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits.kinds import JQ, Script, given_hints, script_with_hints
-from chalicelib.domain.limits.surroundings import Jq, JqFailed, Query, Surroundings
+from chalicelib.domain.limits.surroundings import Query, Surroundings
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
@@ -56,7 +57,7 @@ class Judge:
         """What the server says of a task."""
         try:
             status, text = around.pages.get(self._query(task, hints, around.jq))
-        except (JqFailed, Unavailable, Invalid) as error:
+        except (ScriptFailed, Unavailable, Invalid) as error:
             return self._without_verdict(str(error))
         return self._read(status, text)
 

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Forbidden
+from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits.kinds import Script, script
-from chalicelib.domain.limits.surroundings import Jq, JqFailed
 from chalicelib.domain.schemas import JSON
 
 PRIVATE = "__REWRITER_PRIVATE__"
@@ -49,7 +49,7 @@ def rewrite(
     private = {"classifiers": list(classified), "changed": False, "diags": [], "hints": dict(hints)}
     try:
         found = made.first(jq, {**task, PRIVATE: private})
-    except JqFailed as error:
+    except ScriptFailed as error:
         raise Forbidden(f"The task was not rewritten: {error}") from error
     return _checked(found, task)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import isodate
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.limits.surroundings import Jq
+from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.schemas import JSON, closed, integer
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES

@@ -9,25 +9,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from chalicelib.domain.errors import PSchedulerError
+from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.limits.networks import Networks
-from chalicelib.domain.schemas import JSON
-
-
-class JqFailed(PSchedulerError):
-    """A jq script does not compile, failed on its input, or took more than it may."""
-
-
-class Jq(Protocol):
-    """Runs jq, confined: no environment, no files, bounded time and memory."""
-
-    def check(self, script: str, args: Mapping[str, JSON]) -> None:
-        """Raise JqFailed unless the script compiles."""
-        ...
-
-    def run(self, script: str, args: Mapping[str, JSON], document: JSON) -> list[JSON]:
-        """All outputs of a script for a document. Raises JqFailed."""
-        ...
 
 
 class Names(Protocol):

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping
 
 from chalicelib.domain import transforms
-from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, Delivery
+from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, MOST_SILENT, Delivery
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
 from chalicelib.domain.redaction import Redactor
@@ -16,6 +16,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, format_timestamp, parse_duration
 from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, run_table, task_table
 from plugins import registry
@@ -24,6 +25,7 @@ from plugins.sdk.base import Outcome, Parcel
 LOG = logging.getLogger(__name__)
 
 NOTHING_TO_SEND = "The transform left nothing to send"
+NEVER_REPORTED = f"Given up: {MOST_SILENT} attempts in a row were begun and never reported"
 
 
 def deliver(run: str, number: int, now: dt.datetime) -> None:
@@ -34,6 +36,9 @@ def deliver(run: str, number: int, now: dt.datetime) -> None:
             return
         if delivery.is_expired(now):
             _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": "Its time to live has passed"})
+            return
+        if delivery.is_hopeless:
+            _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": NEVER_REPORTED})
             return
         # The next attempt is due should this one never report.
         begun = delivery_table.change(delivery.begun(now))
@@ -46,7 +51,7 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
     try:
         result = document(delivery, task, run)
         if "transform" in delivery.spec:
-            result = transforms.apply(delivery.spec["transform"], result)
+            result = transforms.apply(delivery.spec["transform"], result, SANDBOX)
     except PSchedulerError as error:
         said = Redactor(delivery.spec).text(error.message)
         _end(delivery, now, {"return-code": 1, "stdout": "", "stderr": said})
@@ -68,7 +73,7 @@ def _send(delivery: Delivery, result: JSON) -> Outcome:
 
 
 def _sent(delivery: Delivery, result: JSON) -> Outcome:
-    parcel = Parcel(delivery.spec["data"], result, delivery.attempts - 1)
+    parcel = Parcel(delivery.spec["data"], result, delivery.attempts - 1, SANDBOX)
     try:
         return registry.archivers()[delivery.archiver].deliver(parcel)
     except PSchedulerError as error:

@@ -15,18 +15,17 @@ from typing import Generic, TypeVar
 
 from chalicelib.domain.documents import load
 from chalicelib.domain.errors import Invalid, Unavailable
+from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits.networks import Networks, read_lines
 from chalicelib.domain.limits.surroundings import (
-    Jq,
-    JqFailed,
     ListSource,
     Names,
     Query,
     Surroundings,
 )
 from chalicelib.infrastructure import web
+from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from chalicelib.infrastructure.name_server import NameServer
-from chalicelib.infrastructure.policy_jq import PolicyJq
 from chalicelib.infrastructure.subnets import LocalInterfaces
 from chalicelib.infrastructure.web import Want
 
@@ -134,13 +133,13 @@ class _List:
         try:
             self._networks = read_list(self._source, jq)
             pause = self._source.update
-        except (Unavailable, Invalid, JqFailed):
+        except (Unavailable, Invalid, ScriptFailed):
             pass  # the list before stays, and a policy says what holds without any
         self._next = clock() + max(SHORTEST, pause.total_seconds())
 
 
 def read_list(source: ListSource, jq: Jq) -> Networks:
-    """The networks that a list has now. Raises Unavailable, Invalid, JqFailed."""
+    """The networks that a list has now. Raises Unavailable, Invalid, ScriptFailed."""
     text = _text(source)
     if source.script is None:
         return read_lines(text)
@@ -210,18 +209,19 @@ class _PatientPages:
         )
 
 
-_JQ = PolicyJq()
 _NAMES = KeptNames(NameServer())
-_LISTS = KeptLists(_JQ)
+_LISTS = KeptLists(SANDBOX)
 _INTERFACES = LocalInterfaces()
 
 
 def jq() -> Jq:
     """What runs the scripts of policies."""
-    return _JQ
+    return SANDBOX
 
 
 def surroundings() -> Surroundings:
     """The world, for one judgement."""
     patience = _Patience(IN_ALL)
-    return Surroundings(_JQ, _PatientNames(_NAMES, patience), _LISTS, _PatientPages(patience), _INTERFACES)
+    return Surroundings(
+        SANDBOX, _PatientNames(_NAMES, patience), _LISTS, _PatientPages(patience), _INTERFACES
+    )

@@ -12,6 +12,7 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
 from chalicelib.infrastructure.addresses import is_local
+from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from plugins import registry
 from plugins.sdk.base import Test
 
@@ -71,7 +72,7 @@ def archives(archives: Sequence[Mapping[str, JSON]]) -> None:
 
 def _check_transform(transform: Mapping[str, JSON], where: str) -> None:
     try:
-        transforms.compiled(transform)
+        transforms.check(transform, SANDBOX)
     except Invalid as error:
         raise Invalid(f"{where}{error}") from error
 

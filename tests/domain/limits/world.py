@@ -9,11 +9,12 @@ from typing import Any
 import jq as library
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jq_scripts import ScriptFailed
 from chalicelib.domain.limits import document, evaluation
 from chalicelib.domain.limits.conditions import Proposal
 from chalicelib.domain.limits.evaluation import Ruling
 from chalicelib.domain.limits.networks import Networks, network
-from chalicelib.domain.limits.surroundings import JqFailed, ListSource, Query, Surroundings
+from chalicelib.domain.limits.surroundings import ListSource, Query, Surroundings
 
 
 class InProcessJq:
@@ -23,13 +24,13 @@ class InProcessJq:
         try:
             library.compile(script, args=dict(args))
         except ValueError as trouble:
-            raise JqFailed(str(trouble)) from trouble
+            raise ScriptFailed(str(trouble)) from trouble
 
     def run(self, script: str, args: Mapping[str, Any], document: Any) -> list[Any]:
         try:
             return library.compile(script, args=dict(args)).input_value(document).all()
         except ValueError as trouble:
-            raise JqFailed(str(trouble)) from trouble
+            raise ScriptFailed(str(trouble)) from trouble
 
 
 @dataclasses.dataclass
