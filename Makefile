@@ -53,6 +53,9 @@ soak: setup
 	echo "Booking, alone and by sixteen planners, against a brute-force model: 100,000 steps each ..."
 	MODEL_STEPS=100000 $(VENV)/python -m pytest -q -n $(WORKERS) -o timeout=7200 \
 		tests/domain/test_conflicts_against_a_model.py tests/acceptance/test_timeline_against_a_model.py
+	echo "The engine: 50,000 requests beside each emulator, 300 kills ..."
+	ENGINE_STEPS=50000 ENGINE_KILLS=300 $(VENV)/python -m pytest -q -n $(WORKERS) -o timeout=7200 \
+		tests/engine/test_differential.py tests/engine/test_crash.py
 	$(VENV)/python -m bench.soak
 
 setup:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench import capacity, imports, planning
+from bench import capacity, engine, imports, planning
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
@@ -127,6 +127,13 @@ def _planning(given: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _engine(_: argparse.Namespace) -> list[dict[str, Any]]:
+    say("The embedded engine ...")
+    rows = engine.engine()
+    show("The embedded engine, one process: how often a second, waiting for the disk or not", rows)
+    return rows
+
+
 def _always(path: str) -> Callable[[], str]:
     return lambda: path
 
@@ -199,6 +206,7 @@ FIGURES = {
     "planning": _planning,
     "together": _together,
     "sick": _sick,
+    "engine": _engine,
 }
 
 

@@ -1,0 +1,221 @@
+"""Operations on single items: get, put, update, delete; and one write as part of whatever transaction."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from local.engine.dynamodb import (
+    capacity,
+    conditions,
+    expiry,
+    keys,
+    paths,
+    rows,
+    syntax,
+    tables,
+    updates,
+    values,
+)
+from local.engine.dynamodb.capacity import Units
+from local.engine.dynamodb.definitions import Table
+from local.engine.dynamodb.keys import Key
+from local.engine.dynamodb.rows import Stored, Written
+from local.engine.dynamodb.scope import Scope
+from local.engine.dynamodb.syntax import Parsed, Path
+from local.engine.dynamodb.values import Item
+from local.engine.errors import ServiceError, invalid
+
+if TYPE_CHECKING:
+    from local.engine.engine import Engine
+
+_TOO_LARGE = "Item size has exceeded the maximum allowed size"
+_GROWN = "Item size to update has exceeded the maximum allowed size"
+_RETURNED = {
+    "put": {"NONE", "ALL_OLD"},
+    "delete": {"NONE", "ALL_OLD"},
+    "update": {"NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Write:
+    """One write, with all checked that can be without looking at the item.
+
+    ``what`` is put, update, delete or check; ``item`` that of a put, else the attributes of the key.
+    """
+
+    what: str
+    table: Table
+    key: Key
+    item: Item
+    condition: Parsed | None
+    update: Parsed | None
+    scope: Scope
+    shows_item: bool
+    """Whether a condition that fails says what the item was."""
+    trouble: ServiceError | None = None
+    """Why its item cannot be written, where a transaction says so among its reasons."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What a write did: the item before and after it, None where there was or is none."""
+
+    old: Stored | None
+    new: Written | None
+    units: Units
+
+
+class ConditionFailed(Exception):
+    """The condition of a write does not hold; ``item`` is what it met, where that was asked for."""
+
+    def __init__(self, item: Item | None):
+        super().__init__("The conditional request failed")
+        self.item = item
+
+
+def prepare(engine: "Engine", what: str, request: Mapping[str, Any], within: bool = False) -> Write:
+    """A write from its request; ``within`` a transaction, what is wrong with its item comes up later.
+
+    Raises ValidationException or ResourceNotFoundException.
+    """
+    table = tables.lookup(engine, request["TableName"])
+    scope = Scope(request)
+    text, update_text = request.get("ConditionExpression"), request.get("UpdateExpression")
+    condition = None if text is None else syntax.condition(text)
+    update = None if update_text is None else syntax.update(update_text)
+    scope.require_matching((condition, update))
+    if condition is not None:
+        conditions.require_sense(condition, scope)
+    if update is not None:
+        updates.require_sense(update, scope)
+        _require_no_key(table, updates.changed_paths(update, scope))
+    shows_item = request.get("ReturnValuesOnConditionCheckFailure", "NONE") == "ALL_OLD"
+    try:
+        item, key = _item(table, what, request)
+    except ServiceError as trouble:
+        if not within:
+            raise
+        return Write(what, table, (b"", b""), {}, condition, update, scope, shows_item, trouble)
+    return Write(what, table, key, item, condition, update, scope, shows_item)
+
+
+def _item(table: Table, what: str, request: Mapping[str, Any]) -> tuple[Item, Key]:
+    if what != "put":
+        return keys.given(table, request["Key"])
+    item = values.checked_item(request["Item"])
+    return item, keys.of_item(table, item)
+
+
+def _require_no_key(table: Table, changed: list[Path]) -> None:
+    for path in changed:
+        if path[0] in table.keys:
+            raise invalid(
+                f"One or more parameter values were invalid: Cannot update attribute {path[0]}."
+                " This attribute is part of the key"
+            )
+
+
+def perform(link: sqlite3.Connection, write: Write) -> Done:
+    """Do a write inside a transaction. Raises ConditionFailed or ValidationException, having done nothing."""
+    table = write.table
+    if write.trouble is not None:
+        raise write.trouble
+    old = rows.get(link, table, write.key)
+    if write.condition is not None and not conditions.holds(
+        write.condition.tree, old.item if old else {}, write.scope
+    ):
+        raise ConditionFailed(old.item if old and write.shows_item else None)
+    if write.what == "check":
+        return Done(old, None, Units(capacity.write(old.size if old else 0)))
+    if write.what == "delete":
+        if old is not None:
+            rows.delete(link, table, old)
+        return Done(old, None, capacity.written(table, None, old))
+    new = _new(write, old)
+    rows.store(link, table, new, old)
+    return Done(old, new, capacity.written(table, new, old))
+
+
+def _new(write: Write, old: Stored | None) -> Written:
+    if write.what == "put":
+        return rows.prepared(write.table, write.item, write.key, _TOO_LARGE)
+    item = dict(write.item if old is None else old.item)
+    if write.update is not None:
+        item = updates.updated(item, write.update, write.scope)
+    return rows.prepared(write.table, item, write.key, _GROWN)
+
+
+def get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
+    return tables.current(engine, lambda: _get(engine, params))
+
+
+def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
+    table = tables.lookup(engine, params["TableName"])
+    wanted = projection(params)
+    _, key = keys.given(table, params["Key"])
+    with engine.database.reading() as link:
+        found = rows.read(link, table, key)
+    answer: dict[str, Any] = {}
+    if found is not None:
+        answer["Item"] = found[0] if wanted is None else paths.project(found[0], wanted)
+    units = capacity.read(found[1] if found else 0, params.get("ConsistentRead", False))
+    capacity.add_to(answer, params, table, Units(units))
+    return answer
+
+
+def projection(params: Mapping[str, Any], *others: Parsed | None) -> list[Path] | None:
+    """The paths a read asks for, None for all; checks the placeholders of all its expressions."""
+    text = params.get("ProjectionExpression")
+    parsed = None if text is None else syntax.projection(text)
+    scope = Scope(params)
+    scope.require_matching((parsed, *others))
+    if parsed is None:
+        return None
+    wanted = [scope.path(path) for path in parsed.tree]
+    paths.require_apart(wanted, "ProjectionExpression")
+    return wanted
+
+
+def put(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
+    return tables.current(engine, lambda: _single(engine, "put", params))
+
+
+def update(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
+    return tables.current(engine, lambda: _single(engine, "update", params))
+
+
+def delete(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
+    return tables.current(engine, lambda: _single(engine, "delete", params))
+
+
+def _single(engine: "Engine", what: str, params: dict[str, Any]) -> dict[str, Any]:
+    wanted = params.get("ReturnValues", "NONE")
+    if wanted not in _RETURNED[what]:
+        raise invalid(f"Return values set to invalid value: {wanted}")
+    write = prepare(engine, what, params)
+    try:
+        with engine.database.writing() as link:
+            done = perform(link, write)
+    except ConditionFailed as failed:
+        item: dict[str, Any] = {} if failed.item is None else {"Item": failed.item}
+        raise ServiceError("ConditionalCheckFailedException", str(failed), **item) from failed
+    expiry.sweep(engine)
+    answer = _returned(write, done, wanted)
+    capacity.add_to(answer, params, write.table, done.units)
+    return answer
+
+
+def _returned(write: Write, done: Done, wanted: str) -> dict[str, Any]:
+    if wanted == "NONE":
+        return {}
+    old, new = done.old, done.new
+    if wanted == "ALL_OLD":
+        return {"Attributes": old.item} if old else {}
+    if wanted == "ALL_NEW":
+        return {"Attributes": new.item} if new else {}
+    item = (old.item if old else {}) if wanted == "UPDATED_OLD" else (new.item if new else {})
+    changed = updates.changed_paths(write.update, write.scope) if write.update else []
+    found = paths.project(item, changed)
+    return {"Attributes": found} if found else {}

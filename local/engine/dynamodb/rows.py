@@ -1,0 +1,207 @@
+"""Items as rows of SQLite. Every DynamoDB table is a table of its own:
+
+    h, r      hash and range as bytes that sort as the keys do
+    size      of the item, in DynamoDB's bytes
+    x         epoch second after which it may be dropped, where the table has a time to live
+    hN rN zN  of index N: hash (not of a local one) and range as bytes, and the size of what it holds
+    core      JSON of the attributes that indexes hold
+    rest      JSON of the others
+
+SQLite keeps an index of each (hN, rN, h, r, zN), partial as DynamoDB's are sparse: an item is in it while it
+has both attributes. So an index is never behind, and counting reads nothing but it.
+"""
+
+import base64
+import dataclasses
+import json
+import sqlite3
+from typing import Any
+
+from local.engine.dynamodb import keys, values
+from local.engine.dynamodb.definitions import Index, Table
+from local.engine.dynamodb.keys import Key
+from local.engine.dynamodb.values import Item, Value
+from local.engine.errors import invalid
+
+LARGEST = 400 * 1024
+"""Bytes an item may have."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A row: the item, its size, and by index the place and size it has there."""
+
+    id: int
+    item: Item
+    size: int
+    places: tuple[Any, ...]
+
+
+def create(link: sqlite3.Connection, table: Table) -> None:
+    """Make the table of rows, and its indexes."""
+    places = "".join(f", h{n.slot} BLOB, r{n.slot} BLOB, z{n.slot} INTEGER" for n in table.indexes)
+    link.execute(
+        f"CREATE TABLE t{table.id}(id INTEGER PRIMARY KEY, h BLOB NOT NULL, r BLOB NOT NULL,"
+        f" size INTEGER NOT NULL, x INTEGER{places}, core TEXT NOT NULL, rest TEXT, UNIQUE(h, r))"
+    )
+    link.execute(f"CREATE INDEX t{table.id}x ON t{table.id}(x) WHERE x IS NOT NULL")
+    for index in table.indexes:
+        link.execute(
+            f"CREATE INDEX t{table.id}i{index.slot} ON t{table.id}"
+            f"({hash_column(index)}, r{index.slot}, {'h, r' if index.is_global else 'r'}, z{index.slot})"
+            f" WHERE r{index.slot} IS NOT NULL"
+        )
+
+
+def drop(link: sqlite3.Connection, table: Table) -> None:
+    link.execute(f"DROP TABLE t{table.id}")
+
+
+def hash_column(index: Index) -> str:
+    """The column an index finds its hash in: a local one has the table's."""
+    return f"h{index.slot}" if index.is_global else "h"
+
+
+def get(link: sqlite3.Connection, table: Table, key: Key) -> Stored | None:
+    """The row of an item."""
+    row = link.execute(_statements(table).select, key).fetchone()
+    if row is None:
+        return None
+    return Stored(row[0], loaded(row[1], row[2]), row[3], tuple(row[4:]))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Statements:
+    select: str
+    read: str
+    insert: str
+    columns: tuple[str, ...]
+
+
+def _statements(table: Table) -> _Statements:
+    known: _Statements | None = table.__dict__.get("statements")
+    if known is None:
+        known = table.__dict__["statements"] = _made(table)
+    return known
+
+
+def _made(table: Table) -> _Statements:
+    places = tuple(f"{letter}{n.slot}" for n in table.indexes for letter in "hrz")
+    columns = ("size", "x", *places, "core", "rest")
+    whole = ", ".join(("id", "core", "rest", "size", *places))
+    return _Statements(
+        select=f"SELECT {whole} FROM t{table.id} WHERE h=? AND r=?",
+        read=f"SELECT core, rest, size FROM t{table.id} WHERE h=? AND r=?",
+        insert=f"INSERT INTO t{table.id}(h, r, {', '.join(columns)}) VALUES(?, ?{', ?' * len(columns)})",
+        columns=columns,
+    )
+
+
+def read(link: sqlite3.Connection, table: Table, key: Key) -> tuple[Item, int] | None:
+    """An item and its size."""
+    row = link.execute(_statements(table).read, key).fetchone()
+    return None if row is None else (loaded(row[0], row[1]), row[2])
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """An item made ready to be stored; raises ValidationException in the making."""
+
+    key: Key
+    item: Item
+    size: int
+    expires: int | None
+    places: tuple[Any, ...]
+
+
+def prepared(table: Table, item: Item, key: Key, too_large: str) -> Written:
+    """An item as it is to be stored. Raises ValidationException."""
+    sizes = values.sizes(item)
+    size = sum(sizes.values())
+    if size > LARGEST:
+        raise invalid(too_large)
+    places: list[Any] = []
+    for index in table.indexes:
+        where = keys.of_index(table, index, item)
+        if where[1] is None:
+            places += (None, None, None)
+            continue
+        held = table.projected(index)
+        taken = size if held is None else sum(sizes[name] for name in held if name in sizes)
+        places += (where[0], where[1], taken)
+    return Written(key, item, size, expiry(table.ttl, item), tuple(places))
+
+
+def expiry(ttl: str | None, item: Item) -> int | None:
+    """The epoch second after which an item may be dropped."""
+    found = item.get(ttl) if ttl is not None else None
+    if found is None or "N" not in found:
+        return None
+    second = int(float(found["N"]))
+    return second if 0 < second < 1 << 53 else None
+
+
+def store(link: sqlite3.Connection, table: Table, new: Written, old: Stored | None) -> None:
+    """Write an item in place of the one there was."""
+    core, rest = _dumped(table, new.item)
+    values_of = (new.size, new.expires, *new.places, core, rest)
+    statements = _statements(table)
+    if old is None:
+        link.execute(statements.insert, (*new.key, *values_of))
+        return
+    # A column that is named is written in the index too, so those that stay are left out.
+    same = {
+        name
+        for name, was, is_now in zip(statements.columns[2:], old.places, new.places, strict=False)
+        if was == is_now
+    }
+    changed = [
+        (name, value) for name, value in zip(statements.columns, values_of, strict=True) if name not in same
+    ]
+    link.execute(
+        f"UPDATE t{table.id} SET {', '.join(f'{name}=?' for name, _ in changed)} WHERE id=?",
+        (*(value for _, value in changed), old.id),
+    )
+
+
+def delete(link: sqlite3.Connection, table: Table, old: Stored) -> None:
+    link.execute(f"DELETE FROM t{table.id} WHERE id=?", (old.id,))
+
+
+def _dumped(table: Table, item: Item) -> tuple[str, str | None]:
+    if table.core is None:
+        return _json(item), None
+    rest = {name: value for name, value in item.items() if name not in table.core}
+    core = item if not rest else {name: value for name, value in item.items() if name in table.core}
+    return _json(core), _json(rest) if rest else None
+
+
+_ENCODER = json.JSONEncoder(
+    separators=(",", ":"), check_circular=False, default=lambda binary: base64.b64encode(binary).decode()
+)
+_json = _ENCODER.encode
+
+
+def loaded(core: str, rest: str | None) -> Item:
+    """An item from its JSON."""
+    text = core if rest is None else f"{core[:-1]},{rest[1:]}"
+    item: Item = json.loads(text)
+    if '{"B":' in text or '{"BS":' in text:
+        for value in item.values():
+            _decode(value)
+    return item
+
+
+def _decode(value: Value) -> None:
+    """Binary is kept as base64, since JSON has nothing for it."""
+    ((kind, content),) = value.items()
+    if kind == "B":
+        value["B"] = base64.b64decode(content)
+    elif kind == "BS":
+        value["BS"] = [base64.b64decode(member) for member in content]
+    elif kind == "L":
+        for member in content:
+            _decode(member)
+    elif kind == "M":
+        for member in content.values():
+            _decode(member)

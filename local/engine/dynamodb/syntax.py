@@ -1,0 +1,345 @@
+"""The grammar of DynamoDB's expressions: text to trees, without looking at names, values or items.
+
+Trees are tuples that begin with what they are:
+
+    operand     ("path", Path) | ("value", ":v") | ("size", Path)
+    condition   ("and", c, c) | ("or", c, c) | ("not", c) | ("in", o, (o, ...)) | ("between", o, o, o)
+                | ("=", o, o), and so with <> < <= > >= | ("attribute_exists", o), and so with the others
+    action      ("SET", Path, assigned) | ("REMOVE", Path) | ("ADD", Path, ":v") | ("DELETE", Path, ":v")
+    assigned    operand | ("+", assigned, assigned) | ("-", ...) | ("if_not_exists", Path, assigned)
+                | ("list_append", assigned, assigned)
+
+What was parsed is kept by its text: the product has a few dozen.
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from local.engine.dynamodb.reserved import WORDS
+from local.engine.errors import invalid
+
+Path = tuple[Any, ...]
+"""Names of attributes, placeholders as they stand, and positions in lists."""
+Tree = tuple[Any, ...]
+T = TypeVar("T")
+
+LONGEST = 4096
+"""Bytes an expression may have."""
+_DEEPEST = 100
+"""Parentheses within each other; DynamoDB allows 300 operators in all."""
+_TOKEN = re.compile(
+    r"[ \t\r\n]*(?:(#[A-Za-z0-9_]+)|(:[A-Za-z0-9_]+)|([A-Za-z_][A-Za-z0-9_]*)|([0-9]+)"
+    r"|(<>|<=|>=|[=<>()\[\],.+-]))"
+)
+_NAME, _VALUE, _WORD, _INTEGER, _SIGN = range(1, 6)
+_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+_FUNCTIONS = {
+    "attribute_exists": 1,
+    "attribute_not_exists": 1,
+    "attribute_type": 2,
+    "begins_with": 2,
+    "contains": 2,
+}
+_SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parsed:
+    """An expression: its tree or trees, and what it takes from the request."""
+
+    kind: str
+    tree: Any
+    names: frozenset[str]
+    values: frozenset[str]
+    paths: tuple[Path, ...]
+
+
+@functools.lru_cache(maxsize=1024)
+def condition(text: str, kind: str = "ConditionExpression") -> Parsed:
+    """A condition, filter or key condition. Raises ValidationException."""
+    return _parsed(text, kind, _Parser.condition)
+
+
+@functools.lru_cache(maxsize=1024)
+def update(text: str) -> Parsed:
+    """An update, as a tuple of actions. Raises ValidationException."""
+    return _parsed(text, "UpdateExpression", _Parser.actions)
+
+
+@functools.lru_cache(maxsize=1024)
+def projection(text: str) -> Parsed:
+    """A projection, as a tuple of paths. Raises ValidationException."""
+    return _parsed(text, "ProjectionExpression", _Parser.projected)
+
+
+def _parsed(text: str, kind: str, work: "Callable[[_Parser], Any]") -> Parsed:
+    if not text.strip():
+        raise invalid(f"Invalid {kind}: The expression can not be empty;")
+    if len(text.encode()) > LONGEST:
+        raise invalid(
+            f"Invalid {kind}: Expression size has exceeded the maximum allowed size;"
+            f" expression size: {len(text.encode())}"
+        )
+    parser = _Parser(text, kind)
+    tree = work(parser)
+    parser.end()
+    names = {part for path in parser.paths for part in path if isinstance(part, str) and part[0] == "#"}
+    return Parsed(kind, tree, frozenset(names), frozenset(parser.values), tuple(parser.paths))
+
+
+class _Parser:
+    """Recursive descent over tokens: (what it is, its text)."""
+
+    def __init__(self, text: str, kind: str):
+        self._kind = kind
+        self._tokens = self._split(text)
+        self._at = 0
+        self._depth = 0
+        self.paths: list[Path] = []
+        self.values: set[str] = set()
+
+    def _split(self, text: str) -> list[tuple[int, str]]:
+        tokens, at, text = [], 0, text.rstrip()
+        while at < len(text):
+            found = _TOKEN.match(text, at)
+            if found is None:
+                raise self._wrong(text[at:].strip()[:1], text[max(0, at - 5) : at + 5])
+            tokens.append((found.lastindex or 0, found[found.lastindex or 0]))
+            at = found.end()
+        return tokens
+
+    def _wrong(self, token: str, near: str) -> Exception:
+        return invalid(f'Invalid {self._kind}: Syntax error; token: "{token}", near: "{near}"')
+
+    def _unexpected(self) -> Exception:
+        near = " ".join(text for _, text in self._tokens[max(0, self._at - 1) : self._at + 2])
+        token = self._tokens[self._at][1] if self._at < len(self._tokens) else "<EOF>"
+        return self._wrong(token, near)
+
+    def _peek(self) -> str:
+        return self._tokens[self._at][1] if self._at < len(self._tokens) else ""
+
+    def _is_word(self, *words: str) -> bool:
+        at = self._at
+        return (
+            at < len(self._tokens) and self._tokens[at][0] == _WORD and self._tokens[at][1].upper() in words
+        )
+
+    def _take_word(self, *words: str) -> bool:
+        found = self._is_word(*words)
+        self._at += found
+        return found
+
+    def _take_sign(self, sign: str) -> bool:
+        found = self._at < len(self._tokens) and self._tokens[self._at] == (_SIGN, sign)
+        self._at += found
+        return found
+
+    def _expect(self, sign: str) -> None:
+        if not self._take_sign(sign):
+            raise self._unexpected()
+
+    def _take(self, what: int) -> str:
+        if self._at >= len(self._tokens) or self._tokens[self._at][0] != what:
+            raise self._unexpected()
+        self._at += 1
+        return self._tokens[self._at - 1][1]
+
+    def end(self) -> None:
+        if self._at < len(self._tokens):
+            raise self._unexpected()
+
+    def _nested(self, work: Callable[[], T]) -> T:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise invalid(f"Invalid {self._kind}: The expression is nested too deeply")
+        try:
+            return work()
+        finally:
+            self._depth -= 1
+
+    # Conditions
+
+    def condition(self) -> Tree:
+        tree = self._conjunction()
+        while self._take_word("OR"):
+            tree = ("or", tree, self._conjunction())
+        return tree
+
+    def _conjunction(self) -> Tree:
+        tree = self._negation()
+        while self._take_word("AND"):
+            tree = ("and", tree, self._negation())
+        return tree
+
+    def _negation(self) -> Tree:
+        if self._take_word("NOT"):
+            return ("not", self._nested(self._negation))
+        if self._take_sign("("):
+            tree = self._nested(self.condition)
+            self._expect(")")
+            return tree
+        return self._comparison()
+
+    def _comparison(self) -> Tree:
+        function = self._function()
+        if function is not None:
+            return function
+        left = self._operand()
+        if self._peek() in _COMPARISONS:
+            return (self._take(_SIGN), left, self._operand())
+        if self._take_word("BETWEEN"):
+            lower = self._operand()
+            if not self._take_word("AND"):
+                raise self._unexpected()
+            return ("between", left, lower, self._operand())
+        if self._take_word("IN"):
+            return self._choice(left)
+        raise self._unexpected()
+
+    def _choice(self, left: Tree) -> Tree:
+        self._expect("(")
+        choices = [self._operand()]
+        while self._take_sign(","):
+            choices.append(self._operand())
+        self._expect(")")
+        if len(choices) > 100:
+            raise invalid(f"Invalid {self._kind}: The IN operator is provided with too many operands;")
+        return ("in", left, tuple(choices))
+
+    def _calls(self) -> str | None:
+        """The function that is called here: a word before a parenthesis."""
+        after = self._tokens[self._at + 1 : self._at + 2]
+        is_call = self._at < len(self._tokens) and self._tokens[self._at][0] == _WORD
+        return self._peek() if is_call and after == [(_SIGN, "(")] else None
+
+    def _function(self) -> Tree | None:
+        name = self._calls()
+        if name is None or name == "size":
+            return None
+        if name not in _FUNCTIONS:
+            raise invalid(f"Invalid {self._kind}: Invalid function name; function: {name}")
+        self._at += 2
+        operands = [self._operand()]
+        while self._take_sign(","):
+            operands.append(self._operand())
+        self._expect(")")
+        if len(operands) != _FUNCTIONS[name]:
+            raise invalid(
+                f"Invalid {self._kind}: Incorrect number of operands for operator or function;"
+                f" operator or function: {name}, number of operands: {len(operands)}"
+            )
+        if name.startswith("attribute_") and operands[0][0] != "path":
+            raise invalid(
+                f"Invalid {self._kind}: Operator or function requires a document path;"
+                f" operator or function: {name}"
+            )
+        return (name, *operands)
+
+    def _operand(self) -> Tree:
+        if self._at < len(self._tokens) and self._tokens[self._at][0] == _VALUE:
+            return ("value", self._value())
+        if self._calls() == "size":
+            self._at += 2
+            path = self._path()
+            self._expect(")")
+            return ("size", path)
+        if self._take_sign("("):
+            operand = self._nested(self._operand)
+            self._expect(")")
+            return operand
+        return ("path", self._path())
+
+    def _value(self) -> str:
+        name = self._take(_VALUE)
+        self.values.add(name)
+        return name
+
+    def _path(self) -> Path:
+        parts: list[Any] = [self._attribute()]
+        while True:
+            if self._take_sign("."):
+                parts.append(self._attribute())
+            elif self._take_sign("["):
+                parts.append(int(self._take(_INTEGER)))
+                self._expect("]")
+            else:
+                break
+        self.paths.append(tuple(parts))
+        return tuple(parts)
+
+    def _attribute(self) -> str:
+        if self._at < len(self._tokens) and self._tokens[self._at][0] == _NAME:
+            return self._take(_NAME)
+        word = self._take(_WORD)
+        if word.lower() in WORDS:
+            raise invalid(
+                f"Invalid {self._kind}: Attribute name is a reserved keyword; reserved keyword: {word}"
+            )
+        return word
+
+    def projected(self) -> tuple[Path, ...]:
+        found = [self._path()]
+        while self._take_sign(","):
+            found.append(self._path())
+        return tuple(found)
+
+    # Updates
+
+    def actions(self) -> tuple[Tree, ...]:
+        found: list[Tree] = []
+        seen: set[str] = set()
+        while self._is_word(*_SECTIONS):
+            section = self._take(_WORD).upper()
+            if section in seen:
+                raise invalid(
+                    f'Invalid UpdateExpression: The "{section}" section can only be used once in an'
+                    " update expression;"
+                )
+            seen.add(section)
+            found.append(self._action(section))
+            while self._take_sign(","):
+                found.append(self._action(section))
+        if not found:
+            raise self._unexpected()
+        return tuple(found)
+
+    def _action(self, section: str) -> Tree:
+        path = self._path()
+        if section == "REMOVE":
+            return (section, path)
+        if section == "SET":
+            self._expect("=")
+            return (section, path, self._assigned())
+        return (section, path, self._value())
+
+    def _assigned(self) -> Tree:
+        left = self._assigned_operand()
+        for sign in ("+", "-"):
+            if self._take_sign(sign):
+                return (sign, left, self._assigned_operand())
+        return left
+
+    def _assigned_operand(self) -> Tree:
+        name = self._calls()
+        if name is None:
+            if self._take_sign("("):
+                tree = self._nested(self._assigned)
+                self._expect(")")
+                return tree
+            return self._operand()
+        if name in {"size", *_FUNCTIONS}:
+            raise invalid(
+                f"Invalid {self._kind}: The function is not allowed in an update expression; function: {name}"
+            )
+        if name not in {"if_not_exists", "list_append"}:
+            raise invalid(f"Invalid {self._kind}: Invalid function name; function: {name}")
+        self._at += 2
+        first: Any = self._path() if name == "if_not_exists" else self._nested(self._assigned)
+        self._expect(",")
+        second = self._nested(self._assigned)
+        self._expect(")")
+        return (name, first, second)

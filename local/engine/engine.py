@@ -1,0 +1,80 @@
+"""The engine: one file that answers for DynamoDB, SQS and S3."""
+
+import os
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from local.engine import backup, hook
+from local.engine.database import BUSY_SECONDS, Database
+from local.engine.errors import unknown
+from local.engine.operations import Operation
+from local.engine.waiting import Bell
+
+
+class Engine:
+    """Answers what botocore's clients ask, from one SQLite file.
+
+    ``synchronous`` is SQLite's: with FULL an answer is given once it would survive a power cut, with NORMAL
+    once it would survive the end of the process. Raises EngineError when the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        synchronous: str = "FULL",
+        busy_seconds: float = BUSY_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ):
+        self.database = Database(pathlib.Path(path).absolute(), synchronous, busy_seconds)
+        self.clock = clock
+        self.bell = Bell(self.database)
+        self.known: dict[str, Any] = {}
+        """The definitions of DynamoDB tables by name, as last read: see dynamodb/tables.py."""
+        self._services = _services()
+        self.swept = clock()
+        """When items past their time to live were last looked for."""
+
+    def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """The answer to an operation, in botocore's terms. Raises ServiceError."""
+        known = self._services.get(service)
+        found = known.get(operation) if known is not None else None
+        if found is None:
+            raise unknown(service, operation)
+        if not found.parameters.issuperset(params):
+            raise unknown(service, f"{operation} with {', '.join(sorted(params.keys() - found.parameters))}")
+        return found.answer(self, params)
+
+    def install(self) -> "Engine":
+        """Answer for all clients made since this package was imported."""
+        hook.install(self)
+        return self
+
+    def uninstall(self) -> None:
+        hook.uninstall(self)
+
+    def __enter__(self) -> "Engine":
+        return self.install()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.uninstall()
+        self.close()
+
+    def copy(self, target: pathlib.Path) -> int:
+        """Make a consistent copy: see backup.py."""
+        return backup.copy(self.database.path, target)
+
+    def close(self) -> None:
+        """Close the file; it is opened again when used again."""
+        self.bell.ring_all()
+        self.database.close()
+
+
+def _services() -> Mapping[str, Mapping[str, Operation]]:
+    from local.engine import dynamodb, s3, sqs
+
+    return {"dynamodb": dynamodb.OPERATIONS, "sqs": sqs.OPERATIONS, "s3": s3.OPERATIONS}

@@ -1,0 +1,106 @@
+"""Sixteen threads in each of four processes book exclusive and normal runs into one hour, on one file."""
+
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.run import Run
+from chalicelib.domain.task import Task
+from chalicelib.store import run_table, task_table
+from chalicelib.store.transactions.booking import Booking, commit
+from local import environment
+from local.engine import Engine
+from tests.builders import NOON, exclusive_task, seconds
+from tests.engine.booking import ATTEMPTS, LENGTH, THREADS
+
+PROCESSES = 4
+OWNERS = 24
+_HERE = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def booked(path: pathlib.Path, *left_out: str) -> tuple[list[tuple[Task, Run]], tuple[int, int, int]]:
+    """All runs placed, and how many were placed, blocked and overtaken as the processes say."""
+    with Engine(path, synchronous="OFF"):
+        environment.create_everything()
+        for number in range(OWNERS):
+            kind = "normal" if number % 2 else "exclusive"
+            schedule = Schedule(repeat=seconds(60))
+            one = exclusive_task(schedule=schedule, duration=seconds(LENGTH), scheduling_class=kind)
+            commit(Booking(None, one, ()), NOON)
+    said = _all_at_once([str(path)], left_out)
+    with Engine(path, synchronous="OFF"):
+        owners = [task_table.get(task.uuid) for task in task_table.every()]
+        found = [(owner, run) for owner in owners for run in run_table.in_order(owner.uuid)]
+    counts = [sum(numbers) for numbers in zip(*said, strict=True)]
+    return found, (counts[0], counts[1], counts[2])
+
+
+def _all_at_once(words: list[str], left_out: tuple[str, ...]) -> list[list[int]]:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.engine.booking", *words, str(number), *left_out],
+            cwd=_HERE,
+            env={**os.environ, "PYTHONPATH": f"{_HERE}:{_HERE / 'vendor'}"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    answers = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        answers.append(process.communicate(timeout=240)[0])
+    return [[int(number) for number in answer.split()] for answer in answers]
+
+
+def overlapping(found: list[tuple[Task, Run]]) -> list[tuple[str, str]]:
+    """Pairs of stored runs that take the same time and may not; an oracle that shares no code."""
+    return [
+        (one.uuid, other.uuid)
+        for (owner, one), (another, other) in itertools.combinations(found, 2)
+        if one.start < other.end and other.start < one.end
+        if "exclusive" in (owner.scheduling_class, another.scheduling_class)
+    ]
+
+
+def test_no_two_runs_that_conflict_are_ever_stored(tmp_path: pathlib.Path) -> None:
+    found, (placed, blocked, overtaken) = booked(tmp_path / "state.sqlite")
+
+    assert overlapping(found) == []
+    assert placed == len(found)
+    assert placed + blocked + overtaken == PROCESSES * THREADS * ATTEMPTS
+    assert placed >= 10
+    assert blocked > 0
+
+
+def test_progress_counts_every_run(tmp_path: pathlib.Path) -> None:
+    found, _ = booked(tmp_path / "state.sqlite")
+
+    for owner in {owner.uuid: owner for owner, _ in found}.values():
+        assert owner.progress.runs == sum(1 for one, _ in found if one.uuid == owner.uuid)
+
+
+def _goes_wrong(path: pathlib.Path, condition: str) -> bool:
+    found, _ = booked(path, condition)
+    if condition == "guards":
+        return bool(overlapping(found))
+    counted = {owner.uuid: owner.progress.runs for owner, _ in found}
+    return sum(counted.values()) < len(found)
+
+
+@pytest.mark.parametrize("condition", ["guards", "task"])
+def test_without_a_condition_of_the_transaction_it_goes_wrong(tmp_path: pathlib.Path, condition: str) -> None:
+    """What is above can fail: the conditions are what holds it up. Threads may be lucky, but not thrice."""
+    assert any(_goes_wrong(tmp_path / f"{attempt}.sqlite", condition) for attempt in range(3))
