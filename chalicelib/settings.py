@@ -52,7 +52,8 @@ class Settings:
     """The policy that says who may do what: a file, ``s3://bucket/key`` or a URL; ``open`` lets everybody in,
     ``closed`` nobody. Without any see ``service/limits/safe_start.py``."""
     listens: str = ""
-    """The address that this node listens on, where it is one machine's; ``local/`` says it."""
+    """Where this node listens, where it is one machine's: ``address:port``, separated by commas; ``local/``
+    says it. The rules of ``domain/egress_rules.py`` read the same variable."""
     nodes: str = ""
     """Further nodes this deployment serves beside its own: ``<node>=<hostname>``, separated by commas.
     Requests are told apart by the host they are addressed to."""

@@ -36,9 +36,11 @@ def trust(authority: pathlib.Path, serves_tls: bool) -> None:
         os.environ.setdefault("PSCHEDULER_PEER_CA", str(authority))
 
 
-def listens(address: str) -> None:
-    """Tell the node where it listens: on loopback it takes tasks from there without further ado."""
-    os.environ["PSCHEDULER_LISTENS"] = address
+def listens(address: str, port: int) -> None:
+    """Tell the node where it listens: on loopback it takes tasks from there without further ado, and what
+    tasks connect to is not its own API."""
+    host = f"[{address}]" if ":" in address else address
+    os.environ["PSCHEDULER_LISTENS"] = f"{host}:{port}"
 
 
 def create_everything() -> None:

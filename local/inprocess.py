@@ -28,19 +28,19 @@ def start(app: Any) -> None:
         if _started:
             return
         environment.set_environment()
-        environment.listens(_host())
+        environment.listens(_option("--host", "127.0.0.1"), int(_option("--port", "8000")))
         engine_moto.mocked().start()
         environment.create_everything()
         _quicken()
         _started.append(drive(app))
 
 
-def _host() -> str:
-    """The address that Chalice's server was told to listen on."""
+def _option(name: str, usual: str) -> str:
+    """What Chalice's server was told; its own default is the usual."""
     words = sys.argv
-    named = [word.partition("=")[2] for word in words if word.startswith("--host=")]
-    named += [after for word, after in itertools.pairwise(words) if word == "--host"]
-    return named[-1] if named else "127.0.0.1"
+    given = [word.partition("=")[2] for word in words if word.startswith(f"{name}=")]
+    given += [after for word, after in itertools.pairwise(words) if word == name]
+    return given[-1] if given else usual
 
 
 def drive(app: Any, period: float = drivers.PERIOD) -> drivers.Drivers:

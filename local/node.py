@@ -71,13 +71,12 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     check_port(given.address, given.port)
     started.enter_context(locked(given.state))
     logs.set_up(given.state / "node.log")
-    environment.listens(given.address)
+    environment.listens(given.address, given.port)
     environment.trust(AUTHORITY / "authority.pem", given.tls)
     started.enter_context(engine(given))
     say("Creating tables and queues ...")
     environment.create_everything()
     check_tables(given.state)
-    os.environ["PSCHEDULER_LISTENS"] = listens(given)
     check_egress()
     app = load_app()
     started.enter_context(front(given, app))
@@ -93,11 +92,6 @@ def say(line: str) -> None:
     """A line to the operator, at once."""
     with contextlib.suppress(BrokenPipeError):
         print(line, flush=True)
-
-
-def listens(given: argparse.Namespace) -> str:
-    """Where the API is, as the guard of outgoing connections wants it."""
-    return f"[{given.address}]:{given.port}" if ":" in given.address else f"{given.address}:{given.port}"
 
 
 def base(given: argparse.Namespace) -> str:

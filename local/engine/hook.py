@@ -72,6 +72,8 @@ def _codes(code: str) -> dict[str, str]:
 def _called(engine: "Engine", service: str, model: Any, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         return engine.call(service, model.name, asked)
+    except UnicodeError as trouble:
+        raise ServiceError("SerializationException", f"A string is no Unicode text: {trouble}") from trouble
     except (KeyError, TypeError, ValueError, AttributeError) as trouble:
         # PynamoDB's clients send unchecked what they are given.
         report = ParamValidator().validate(asked, model.input_shape)

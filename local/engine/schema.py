@@ -24,7 +24,7 @@ _SCHEMA = (
     "CREATE INDEX dynamodb_tokens_used ON dynamodb_tokens(used)",
     """CREATE TABLE sqs_queues(
         id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, attributes TEXT NOT NULL,
-        tags TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL)""",
+        tags TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL, purged REAL)""",
     """CREATE TABLE sqs_messages(
         id INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, visible REAL NOT NULL,
         uuid TEXT NOT NULL, sent REAL NOT NULL, received INTEGER NOT NULL, first REAL, receipt TEXT,
@@ -88,6 +88,7 @@ def _read_through(link: sqlite3.Connection, path: pathlib.Path) -> None:
 
 
 def _make(link: sqlite3.Connection) -> None:
+    link.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything else is in it
     link.execute("PRAGMA journal_mode=WAL")
     link.execute("BEGIN IMMEDIATE")
     try:

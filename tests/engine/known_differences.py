@@ -27,6 +27,14 @@ def _filters_local(request: dict[str, Any]) -> bool:
     return request.get("IndexName") == "local" and "FilterExpression" in request
 
 
+def _begins(request: dict[str, Any]) -> bool:
+    return "begins_with(" in str(request)
+
+
+def _updates(request: dict[str, Any]) -> bool:
+    return "'UpdateExpression'" in str(request)
+
+
 def _compares_null(request: dict[str, Any]) -> bool:
     return "ExpressionAttributeValues" in str(request) and "{'NULL': True}" in str(request)
 
@@ -95,6 +103,22 @@ KNOWN = [
         _filters_local,
     ),
     Known(
+        "ministack",
+        "*",
+        "(ConditionalCheckFailedException|TransactionCanceledException|done)",
+        "(ValidationException|TransactionCanceledException.*)",
+        "what is no text does not begin with any, and that is no error: the engine is right",
+        only=_begins,
+    ),
+    Known(
+        "ministack",
+        "(UpdateItem|TransactWriteItems)",
+        "(ConditionalCheckFailedException|TransactionCanceledException)",
+        r"(ValidationException|TransactionCanceledException\[.*ValidationError.*)",
+        "whether the condition or the type of an index key is looked at first: not documented",
+        only=_updates,
+    ),
+    Known(
         "moto",
         "*",
         "(ValidationException|TransactionCanceled.*): .*(key element does not match|Type mismatch for key"
@@ -127,8 +151,8 @@ KNOWN = [
     Known(
         "moto",
         "*",
-        "(ConditionalCheckFailedException|TransactionCanceledException|done)",
-        "(ConditionalCheckFailedException|TransactionCanceledException.*|done)",
+        _ANY,
+        "(ConditionalCheckFailedException|TransactionCanceledException.*|ValidationException|done)",
         "moto takes what is not there for NULL: the engine is right",
         only=_compares_null,
     ),

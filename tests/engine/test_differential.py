@@ -22,13 +22,7 @@ from tests.engine.answers import ask, comparable, contents, make_same
 from tests.engine.known_differences import Known, known
 from tests.engine.requests import TABLES, Request, steps
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(7200),
-    pytest.mark.skipif(
-        "ENGINE_STEPS" not in os.environ, reason="some known differences are still to be listed"
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
 STEPS = int(os.environ.get("ENGINE_STEPS", "2000"))
 _LONGEST = 25

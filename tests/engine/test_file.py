@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.engine import DamagedFile, Engine, EngineError, ForeignFile, NewerFile, backup
+from local.engine import DamagedFile, Engine, EngineError, ForeignFile, NewerFile, ServiceError, backup
+from local.engine.dynamodb import expiry
 from tests.engine.conftest import client
 
 TABLE: dict[str, Any] = {
@@ -279,3 +280,39 @@ def test_a_copy_replaces_nothing(filled: pathlib.Path) -> None:
     assert target.read_text() == "mine"
     with pytest.raises(EngineError, match="There is no file"):
         backup.copy(filled.with_name("nothing"), filled.with_name("another"))
+
+
+def test_the_file_shrinks_by_and_by_once_much_of_it_is_free(path: pathlib.Path) -> None:
+    engine = Engine(path, synchronous="OFF")
+    with engine:
+        client("dynamodb").create_table(**TABLE)
+        for number in range(150):
+            put(f"{number}", 200_000)
+        for number in range(150):
+            client("dynamodb").delete_item(TableName="things", Key={"k": {"S": str(number)}})
+
+        for _ in range(10):
+            engine.database.shrink()
+
+    with sqlite3.connect(path) as link:
+        free = link.execute("PRAGMA freelist_count").fetchone()[0]
+    link.close()
+    assert free <= 2048
+    assert path.stat().st_size < 9_000_000
+
+
+def test_a_write_is_acknowledged_even_if_the_sweep_behind_it_fails(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Engine, now: int) -> None:
+        raise ServiceError("StorageFull", "There is no space left", 507)
+
+    monkeypatch.setattr(expiry, "_sweep", full)
+    with Engine(path, synchronous="OFF") as engine:
+        client("dynamodb").create_table(**TABLE)
+        engine.swept = 0.0
+
+        put("one")
+
+        assert engine.swept > 0.0
+        assert names() == ["one"]

@@ -416,3 +416,10 @@ def test_a_request_of_the_wrong_shape_is_refused_not_crashed(engine: Any, table:
     for wrong in ({"TableName": "pairs"}, {"TableName": "pairs", "Key": {"h": {"S": 1}, "r": {"N": 1}}}):
         with pytest.raises(ClientError, match="SerializationException"):
             unchecked.get_item(**wrong)
+
+
+def test_half_a_character_is_refused_not_crashed(table: Any) -> None:
+    with pytest.raises(ClientError, match="SerializationException"):
+        put(table, a={"S": "\ud800"})
+    with pytest.raises(ClientError, match="SerializationException"):
+        table.get_item(TableName="pairs", Key={**KEY, "h": {"S": "\ud800"}})

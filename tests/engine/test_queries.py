@@ -118,6 +118,7 @@ def test_a_beginning_of_bytes_ends_where_it_ends(events: Any) -> None:
         ("h = :n AND r = :n", {":n": {"S": "1"}}, "does not match schema type"),
         ("h = :n OR r = :r", {":n": {"S": "1"}, ":r": {"N": "1"}}, "Invalid operator"),
         ("h = :n AND h = :n", {":n": {"S": "1"}}, "one condition per key"),
+        ("h = :n AND begins_with(r, :r)", {":n": {"S": "1"}, ":r": {"S": ""}}, "does not match schema type"),
         ("h = :n", {":n": {"S": ""}}, "cannot contain an empty string value. Key: h"),
         (
             "h = :n AND r BETWEEN :a AND :b",
@@ -133,6 +134,11 @@ def test_a_key_condition_that_is_none_is_refused(
         events.query(TableName="events", KeyConditionExpression=condition, ExpressionAttributeValues=values)
 
     assert complaint in refused.value.response["Error"]["Message"]
+
+
+def test_nothing_begins_with_nothing(events: Any) -> None:
+    with pytest.raises(ClientError, match=r"cannot contain an empty binary value. Key: w"):
+        query("h = :h AND begins_with(w, :w)", values={":w": {"B": b""}}, IndexName="local")
 
 
 def test_an_index_holds_items_that_have_its_keys_and_forgets_them_with_the_keys(events: Any) -> None:

@@ -6,6 +6,8 @@ because it is deployed, takes them from nobody until somebody has decided who ma
 
 from collections.abc import Mapping
 
+from chalicelib.domain import hosts
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.limits import hints as known
 from chalicelib.domain.limits.networks import address
 from chalicelib.domain.schemas import JSON
@@ -25,9 +27,18 @@ def complaint(hints: Mapping[str, JSON]) -> str | None:
         if isinstance(scopes, list | tuple) and "measure" in scopes:
             return None
         return "The API key is not for measuring."
-    listens, asking = address(settings().listens), known.requester(hints)
-    if listens is None or not listens.is_loopback:
+    asking = known.requester(hints)
+    if not _is_on_loopback(settings().listens):
         return f"This node has no policy, and so it takes tasks from nobody. {HOW}"
     if asking is None or not asking.is_loopback:
         return f"This node has no policy, and so it takes tasks from its own machine alone. {HOW}"
     return None
+
+
+def _is_on_loopback(listens: str) -> bool:
+    """Whether all of ``address:port, ...`` are on loopback; nothing at all is not."""
+    try:
+        named = [address(hosts.parse(place.strip()).name) for place in listens.split(",")]
+    except Invalid:
+        return False
+    return all(one is not None and one.is_loopback for one in named)

@@ -4,12 +4,13 @@ AWS drops items within days of their time. Here a write does, at most once a min
 are there, and are read: whoever must not see them filters by time.
 """
 
+import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from local.engine.dynamodb import rows, tables
 from local.engine.dynamodb.definitions import Table
-from local.engine.errors import invalid
+from local.engine.errors import ServiceError, invalid
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -62,16 +63,22 @@ def describe(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 
 
 def sweep(engine: "Engine") -> None:
-    """Drop what has expired, unless that was done just now."""
+    """Drop what has expired, unless that was done just now. Never fails: there is always a next time."""
     now = engine.clock()
     if now - engine.swept < EVERY:
         return
     engine.swept = now
+    with contextlib.suppress(ServiceError):  # whoever calls has written, and is to hear so
+        _sweep(engine, int(now))
+        engine.database.shrink()
+
+
+def _sweep(engine: "Engine", now: int) -> None:
     with engine.database.writing() as link:
         found = link.execute("SELECT id FROM dynamodb_tables WHERE ttl IS NOT NULL").fetchall()
         for (number,) in found:
             link.execute(
                 f"DELETE FROM t{number} WHERE id IN"
                 f" (SELECT id FROM t{number} WHERE x>? AND x<? ORDER BY x LIMIT ?)",
-                (int(now) - _OLDEST, int(now), AT_ONCE),
+                (now - _OLDEST, now, AT_ONCE),
             )

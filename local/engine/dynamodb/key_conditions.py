@@ -70,7 +70,7 @@ def _comparisons(tree: Tree, scope: Scope) -> Iterator[tuple[str, str, list[Valu
 
 
 def _bounds(sign: str, operands: list[Value], key: tuple[str, str]) -> Iterator[tuple[str, bytes]]:
-    parts = [_encoded(value, key, empty=sign == "begins_with") for value in operands]
+    parts = [_encoded(value, key) for value in operands]
     if sign == "between":
         yield ">=", parts[0]
         yield "<=", parts[1]
@@ -91,12 +91,12 @@ def _behind(start: bytes) -> bytes | None:
     return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
 
 
-def _encoded(value: Value, key: tuple[str, str], empty: bool = False) -> bytes:
+def _encoded(value: Value, key: tuple[str, str]) -> bytes:
     name, kind = key
     if kind_of(value) != kind:
         raise invalid(_BAD_TYPE)
     found = keys.encoded(value)
-    if not found and not empty:
+    if not found:
         raise invalid(
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot"
             f" contain an empty {'string' if kind == 'S' else 'binary'} value. Key: {name}"

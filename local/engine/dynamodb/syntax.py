@@ -14,27 +14,18 @@ What was parsed is kept by its text: the product has a few dozen.
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from local.engine.dynamodb.reserved import WORDS
+from local.engine.dynamodb.tokens import INTEGER, NAME, SIGN, VALUE, WORD, Tokens
 from local.engine.errors import invalid
 
 Path = tuple[Any, ...]
 """Names of attributes, placeholders as they stand, and positions in lists."""
 Tree = tuple[Any, ...]
-T = TypeVar("T")
-
 LONGEST = 4096
 """Bytes an expression may have."""
-_DEEPEST = 100
-"""Parentheses within each other; DynamoDB allows 300 operators in all."""
-_TOKEN = re.compile(
-    r"[ \t\r\n]*(?:(#[A-Za-z0-9_]+)|(:[A-Za-z0-9_]+)|([A-Za-z_][A-Za-z0-9_]*)|([0-9]+)"
-    r"|(<>|<=|>=|[=<>()\[\],.+-]))"
-)
-_NAME, _VALUE, _WORD, _INTEGER, _SIGN = range(1, 6)
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _FUNCTIONS = {
     "attribute_exists": 1,
@@ -90,76 +81,13 @@ def _parsed(text: str, kind: str, work: "Callable[[_Parser], Any]") -> Parsed:
     return Parsed(kind, tree, frozenset(names), frozenset(parser.values), tuple(parser.paths))
 
 
-class _Parser:
-    """Recursive descent over tokens: (what it is, its text)."""
+class _Parser(Tokens):
+    """Recursive descent; what it meets of paths and values is collected on the way."""
 
     def __init__(self, text: str, kind: str):
-        self._kind = kind
-        self._tokens = self._split(text)
-        self._at = 0
-        self._depth = 0
+        super().__init__(text, kind)
         self.paths: list[Path] = []
         self.values: set[str] = set()
-
-    def _split(self, text: str) -> list[tuple[int, str]]:
-        tokens, at, text = [], 0, text.rstrip()
-        while at < len(text):
-            found = _TOKEN.match(text, at)
-            if found is None:
-                raise self._wrong(text[at:].strip()[:1], text[max(0, at - 5) : at + 5])
-            tokens.append((found.lastindex or 0, found[found.lastindex or 0]))
-            at = found.end()
-        return tokens
-
-    def _wrong(self, token: str, near: str) -> Exception:
-        return invalid(f'Invalid {self._kind}: Syntax error; token: "{token}", near: "{near}"')
-
-    def _unexpected(self) -> Exception:
-        near = " ".join(text for _, text in self._tokens[max(0, self._at - 1) : self._at + 2])
-        token = self._tokens[self._at][1] if self._at < len(self._tokens) else "<EOF>"
-        return self._wrong(token, near)
-
-    def _peek(self) -> str:
-        return self._tokens[self._at][1] if self._at < len(self._tokens) else ""
-
-    def _is_word(self, *words: str) -> bool:
-        at = self._at
-        return (
-            at < len(self._tokens) and self._tokens[at][0] == _WORD and self._tokens[at][1].upper() in words
-        )
-
-    def _take_word(self, *words: str) -> bool:
-        found = self._is_word(*words)
-        self._at += found
-        return found
-
-    def _take_sign(self, sign: str) -> bool:
-        found = self._at < len(self._tokens) and self._tokens[self._at] == (_SIGN, sign)
-        self._at += found
-        return found
-
-    def _expect(self, sign: str) -> None:
-        if not self._take_sign(sign):
-            raise self._unexpected()
-
-    def _take(self, what: int) -> str:
-        if self._at >= len(self._tokens) or self._tokens[self._at][0] != what:
-            raise self._unexpected()
-        self._at += 1
-        return self._tokens[self._at - 1][1]
-
-    def end(self) -> None:
-        if self._at < len(self._tokens):
-            raise self._unexpected()
-
-    def _nested(self, work: Callable[[], T]) -> T:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise invalid(f"Invalid {self._kind}: The expression is nested too deeply")
-        try:
-            return work()
-        finally:
-            self._depth -= 1
 
     # Conditions
 
@@ -190,7 +118,7 @@ class _Parser:
             return function
         left = self._operand()
         if self._peek() in _COMPARISONS:
-            return (self._take(_SIGN), left, self._operand())
+            return (self._take(SIGN), left, self._operand())
         if self._take_word("BETWEEN"):
             lower = self._operand()
             if not self._take_word("AND"):
@@ -213,8 +141,8 @@ class _Parser:
     def _calls(self) -> str | None:
         """The function that is called here: a word before a parenthesis."""
         after = self._tokens[self._at + 1 : self._at + 2]
-        is_call = self._at < len(self._tokens) and self._tokens[self._at][0] == _WORD
-        return self._peek() if is_call and after == [(_SIGN, "(")] else None
+        is_call = self._at < len(self._tokens) and self._tokens[self._at][0] == WORD
+        return self._peek() if is_call and after == [(SIGN, "(")] else None
 
     def _function(self) -> Tree | None:
         name = self._calls()
@@ -240,7 +168,7 @@ class _Parser:
         return (name, *operands)
 
     def _operand(self) -> Tree:
-        if self._at < len(self._tokens) and self._tokens[self._at][0] == _VALUE:
+        if self._at < len(self._tokens) and self._tokens[self._at][0] == VALUE:
             return ("value", self._value())
         if self._calls() == "size":
             self._at += 2
@@ -254,7 +182,7 @@ class _Parser:
         return ("path", self._path())
 
     def _value(self) -> str:
-        name = self._take(_VALUE)
+        name = self._take(VALUE)
         self.values.add(name)
         return name
 
@@ -264,7 +192,7 @@ class _Parser:
             if self._take_sign("."):
                 parts.append(self._attribute())
             elif self._take_sign("["):
-                parts.append(int(self._take(_INTEGER)))
+                parts.append(int(self._take(INTEGER)))
                 self._expect("]")
             else:
                 break
@@ -272,9 +200,9 @@ class _Parser:
         return tuple(parts)
 
     def _attribute(self) -> str:
-        if self._at < len(self._tokens) and self._tokens[self._at][0] == _NAME:
-            return self._take(_NAME)
-        word = self._take(_WORD)
+        if self._at < len(self._tokens) and self._tokens[self._at][0] == NAME:
+            return self._take(NAME)
+        word = self._take(WORD)
         if word.lower() in WORDS:
             raise invalid(
                 f"Invalid {self._kind}: Attribute name is a reserved keyword; reserved keyword: {word}"
@@ -293,7 +221,7 @@ class _Parser:
         found: list[Tree] = []
         seen: set[str] = set()
         while self._is_word(*_SECTIONS):
-            section = self._take(_WORD).upper()
+            section = self._take(WORD).upper()
             if section in seen:
                 raise invalid(
                     f'Invalid UpdateExpression: The "{section}" section can only be used once in an'

@@ -114,13 +114,14 @@ def get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
         if known is None:
             raise _missing(params["Key"])
         _require_conditions(known, params)
-        first, last = _range(params.get("Range"), known["size"])
+        part = _range(params.get("Range"), known["size"])
+        first, last = part or (0, known["size"] - 1)
         (body,) = link.execute(
             "SELECT coalesce(substr(body, ?, ?), x'') FROM s3_objects WHERE id=?",
             (first + 1, last - first + 1, known["id"]),
         ).fetchone()
     answer = {**_described(known), "ContentLength": len(body)}
-    if params.get("Range"):
+    if part:
         answer["ContentRange"] = f"bytes {first}-{last}/{known['size']}"
     return {**answer, "Body": StreamingBody(io.BytesIO(body), len(body))}
 
@@ -152,16 +153,19 @@ def _require_conditions(known: Mapping[str, Any], params: Mapping[str, Any]) -> 
         raise ServiceError("304", "Not Modified", 304)
 
 
-def _range(text: str | None, size: int) -> tuple[int, int]:
-    """First and last byte of a Range header; one that is none asks for everything."""
+def _range(text: str | None, size: int) -> tuple[int, int] | None:
+    """First and last byte of a Range header; None for everything, as of one that is none."""
     found = _RANGE.match(text) if text else None
     if found is None or not (found[1] or found[2]):
-        return 0, size - 1
+        return None
     if not found[1]:
-        first, last = max(0, size - int(found[2])), size - 1
+        length = int(found[2])
+        if length and not size:
+            return None  # all there is of what is empty
+        first, last = max(0, size - length), size - 1
     else:
         first, last = int(found[1]), min(int(found[2] or size - 1), size - 1)
-    if first >= size or (found[2] and found[1] and int(found[2]) < first) or found[0].endswith("=-0"):
+    if first > last:
         raise ServiceError("InvalidRange", "The requested range is not satisfiable", 416)
     return first, last
 

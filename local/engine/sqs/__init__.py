@@ -1,7 +1,7 @@
 """SQS, on SQLite: standard queues. FIFO queues, permissions and message moves are refused by name."""
 
 from local.engine.operations import Operation
-from local.engine.sqs import messages, queues, receipts
+from local.engine.sqs import attributes, queues, receipts, receiving, sending
 
 _MESSAGE = "QueueUrl MessageBody DelaySeconds MessageAttributes MessageGroupId"
 
@@ -11,16 +11,16 @@ OPERATIONS = {
     "ListQueues": Operation.of(queues.listed, "QueueNamePrefix NextToken MaxResults"),
     "DeleteQueue": Operation.of(queues.delete, "QueueUrl"),
     "PurgeQueue": Operation.of(queues.purge, "QueueUrl"),
-    "GetQueueAttributes": Operation.of(queues.attributes, "QueueUrl AttributeNames"),
-    "SetQueueAttributes": Operation.of(queues.set_attributes, "QueueUrl Attributes"),
-    "ListDeadLetterSourceQueues": Operation.of(queues.sources, "QueueUrl"),
-    "TagQueue": Operation.of(queues.tag, "QueueUrl Tags"),
-    "UntagQueue": Operation.of(queues.untag, "QueueUrl TagKeys"),
-    "ListQueueTags": Operation.of(queues.tags, "QueueUrl"),
-    "SendMessage": Operation.of(messages.send, _MESSAGE),
-    "SendMessageBatch": Operation.of(messages.send_batch, "QueueUrl Entries"),
+    "GetQueueAttributes": Operation.of(attributes.get, "QueueUrl AttributeNames"),
+    "SetQueueAttributes": Operation.of(attributes.put, "QueueUrl Attributes"),
+    "ListDeadLetterSourceQueues": Operation.of(attributes.sources, "QueueUrl"),
+    "TagQueue": Operation.of(attributes.tag, "QueueUrl Tags"),
+    "UntagQueue": Operation.of(attributes.untag, "QueueUrl TagKeys"),
+    "ListQueueTags": Operation.of(attributes.tags, "QueueUrl"),
+    "SendMessage": Operation.of(sending.send, _MESSAGE),
+    "SendMessageBatch": Operation.of(sending.send_batch, "QueueUrl Entries"),
     "ReceiveMessage": Operation.of(
-        messages.receive,
+        receiving.receive,
         "QueueUrl AttributeNames MessageSystemAttributeNames MessageAttributeNames MaxNumberOfMessages"
         " VisibilityTimeout WaitTimeSeconds ReceiveRequestAttemptId",
     ),

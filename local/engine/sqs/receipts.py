@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from local.engine.errors import ServiceError
-from local.engine.sqs import messages, queues
+from local.engine.sqs import batches, queues, receiving
 from local.engine.sqs.queues import Queue
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def _one(engine: "Engine", params: dict[str, Any], work: Work, lasting: bool = T
 
 
 def _batch(engine: "Engine", params: dict[str, Any], work: Work, lasting: bool = True) -> dict[str, Any]:
-    entries = messages.entries(params)
+    entries = batches.entries(params)
     with engine.database.writing(lasting) as link:
         queue = queues.lookup(engine, link, params)
-        answer = messages.each(entries, lambda entry: work(link, queue, entry))
+        answer = batches.each(entries, lambda entry: work(link, queue, entry))
     engine.bell.ring(queue.name)
     return answer
 
@@ -70,7 +70,7 @@ def _delete(link: sqlite3.Connection, queue: Queue, request: Mapping[str, Any]) 
 def _changing(engine: "Engine") -> Work:
     def change(link: sqlite3.Connection, queue: Queue, request: Mapping[str, Any]) -> dict[str, Any]:
         number, receipt = _parts(request)
-        hidden = messages.hiding(request["VisibilityTimeout"])
+        hidden = receiving.hiding(request["VisibilityTimeout"])
         now = engine.clock()
         found = link.execute(
             "UPDATE sqs_messages SET visible=? WHERE id=? AND receipt=? AND queue=? AND visible>?",

@@ -291,7 +291,14 @@ def test_closed_takes_tasks_from_nobody(
 
 @pytest.mark.parametrize(
     ("listens", "caller"),
-    [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "127.0.0.9"), ("127.0.0.3", "127.0.0.1"), ("::1", "::1")],
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.9"),
+        ("127.0.0.3", "127.0.0.1"),
+        ("::1", "::1"),
+        ("127.0.0.1:8000", "127.0.0.1"),
+        ("[::1]:8000, 127.0.0.1:8000", "127.0.0.1"),
+    ],
 )
 def test_without_a_policy_loopback_takes_tasks_from_loopback(
     api: Api, installed: Install, monkeypatch: pytest.MonkeyPatch, listens: str, caller: str
@@ -311,6 +318,8 @@ def test_without_a_policy_loopback_takes_tasks_from_loopback(
         ("192.0.2.1", "192.0.2.1"),
         ("", "127.0.0.1"),
         ("localhost", "127.0.0.1"),
+        ("192.0.2.1:8000", "127.0.0.1"),
+        ("127.0.0.1:8000,0.0.0.0:8000", "127.0.0.1"),
     ],
 )
 def test_without_a_policy_nobody_else_is_let_in_and_is_told_how_to_be(
