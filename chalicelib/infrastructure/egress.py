@@ -15,16 +15,15 @@ KEPT_FOR = 60
 
 def rules() -> Rules:
     """Raises Invalid for a setting that cannot be read."""
-    return _rules(frozenset(os.environ.items()), own_addresses())
+    return _rules(frozenset(os.environ.items()), own_addresses(), int(time.monotonic() // KEPT_FOR))
 
 
 @functools.lru_cache(maxsize=4)
-def _rules(environment: frozenset[tuple[str, str]], own: frozenset[str]) -> Rules:
-    return rules_of(dict(environment), own, lambda name: _looked_up(name, int(time.monotonic() // KEPT_FOR)))
+def _rules(environment: frozenset[tuple[str, str]], own: frozenset[str], period: int) -> Rules:
+    return rules_of(dict(environment), own, _looked_up)
 
 
-@functools.lru_cache(maxsize=16)
-def _looked_up(name: str, period: int) -> tuple[str, ...]:
+def _looked_up(name: str) -> tuple[str, ...]:
     try:
         return tuple(str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError):
