@@ -81,9 +81,9 @@ def _works() -> Iterator[tuple[str, int | None, Work]]:
     """Names, goals a second with FULL, and works."""
     from pynamodb.transactions import TransactWrite
 
-    from chalicelib.outside import queues
-    from chalicelib.outside.aws import client
-    from chalicelib.store.tables import NodeItem, TimelineItem, connection
+    from chalicelib.infrastructure import queues
+    from chalicelib.infrastructure.aws import client
+    from chalicelib.store.models import NodeItem, TimelineItem, connection
 
     NodeItem("one", value={"a": 1}).save()
     for number in range(5):
@@ -122,8 +122,8 @@ def _idle() -> dict[str, Any]:
     """Percent of a core that four long polls take while nothing comes."""
     import threading
 
-    from chalicelib.outside import queues
-    from chalicelib.outside.aws import client
+    from chalicelib.infrastructure import queues
+    from chalicelib.infrastructure.aws import client
 
     def poll(name: str) -> None:
         until = time.monotonic() + IDLE_SECONDS

@@ -4,12 +4,14 @@ import os
 import pathlib
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from local import block_network, engine_moto, environment
 from local import ministack as ministack_module
+from local.engine import Engine
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
 os.environ["PSCHEDULER_LIMITS"] = "open"  # but for tests of who may do what, who take this back
@@ -30,14 +32,22 @@ def _no_lookups() -> Iterator[None]:
 
 
 @pytest.fixture
-def moto_engine() -> Iterator[None]:
+def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An empty AWS in the process, with the node's tables, queues and bucket. Safe for threads.
 
     Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
+    With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
-    with engine_moto.mocked():
+    with _in_process(tmp_path_factory):
         environment.create_everything()
         yield
+
+
+def _in_process(tmp_path_factory: pytest.TempPathFactory) -> AbstractContextManager[object]:
+    if os.environ.get("TEST_ENGINE", "moto") == "moto":
+        return engine_moto.mocked()
+    # What is tested there is not that it survives a power cut.
+    return Engine(tmp_path_factory.mktemp("engine") / "state.sqlite", synchronous="OFF")
 
 
 @pytest.fixture(scope="session")

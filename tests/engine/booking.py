@@ -20,15 +20,15 @@ HOUR = 3600
 
 def book(seed: int, outcomes: Counter[str]) -> None:
     from chalicelib.domain.errors import Blocked, Overtaken
-    from chalicelib.service.placing import place_at
-    from chalicelib.store import tasks
+    from chalicelib.service.scheduling.placement import place_at
+    from chalicelib.store import task_table
     from tests.builders import NOON, at
 
     chooser = random.Random(seed)
-    owners = [task.uuid for task in tasks.every()]
+    owners = [task.uuid for task in task_table.every()]
     for _ in range(ATTEMPTS):
         try:
-            place_at(tasks.get(chooser.choice(owners)), at(chooser.randrange(HOUR - LENGTH)), NOON)
+            place_at(task_table.get(chooser.choice(owners)), at(chooser.randrange(HOUR - LENGTH)), NOON)
             outcomes["placed"] += 1
         except Blocked:
             outcomes["blocked"] += 1
@@ -39,8 +39,9 @@ def book(seed: int, outcomes: Counter[str]) -> None:
 def leave_out(condition: str) -> None:
     from pynamodb.expressions.condition import Condition
 
-    from chalicelib.store import booking, tasks
-    from chalicelib.store.tables import TaskItem, TimelineItem
+    from chalicelib.store import task_table
+    from chalicelib.store.models import TaskItem, TimelineItem
+    from chalicelib.store.transactions import booking
 
     holds: dict[str, Condition] = {
         "guards": TimelineItem.start.does_not_exist(),
@@ -49,7 +50,7 @@ def leave_out(condition: str) -> None:
     if condition == "guards":
         booking._as_read = lambda *_: holds["guards"]  # type: ignore[assignment]
     else:
-        tasks.unchanged = lambda _: holds["task"]  # type: ignore[assignment]
+        task_table.unchanged = lambda _: holds["task"]  # type: ignore[assignment]
 
 
 def main() -> None:

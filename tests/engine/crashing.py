@@ -26,9 +26,9 @@ def write(seed: int) -> None:
     """One thread's writes, for ever: items, transactions over three tables, messages, documents."""
     from pynamodb.transactions import TransactWrite
 
-    from chalicelib.outside import blobs, queues
-    from chalicelib.outside.aws import client
-    from chalicelib.store.tables import NodeItem, RunItem, TimelineItem, connection, key
+    from chalicelib.infrastructure import blobs, queues
+    from chalicelib.infrastructure.aws import client
+    from chalicelib.store.models import NodeItem, RunItem, TimelineItem, connection, key
 
     chooser = random.Random(seed)
     now = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone.utc)

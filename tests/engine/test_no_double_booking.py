@@ -11,8 +11,8 @@ import pytest
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.task import Task
-from chalicelib.store import runs, tasks
-from chalicelib.store.booking import Booking, commit
+from chalicelib.store import run_table, task_table
+from chalicelib.store.transactions.booking import Booking, commit
 from local import environment
 from local.engine import Engine
 from tests.builders import NOON, exclusive_task, seconds
@@ -34,8 +34,8 @@ def booked(path: pathlib.Path, *left_out: str) -> tuple[list[tuple[Task, Run]], 
             commit(Booking(None, one, ()), NOON)
     said = _all_at_once([str(path)], left_out)
     with Engine(path, synchronous="OFF"):
-        owners = [tasks.get(task.uuid) for task in tasks.every()]
-        found = [(owner, run) for owner in owners for run in runs.in_order(owner.uuid)]
+        owners = [task_table.get(task.uuid) for task in task_table.every()]
+        found = [(owner, run) for owner in owners for run in run_table.in_order(owner.uuid)]
     counts = [sum(numbers) for numbers in zip(*said, strict=True)]
     return found, (counts[0], counts[1], counts[2])
 

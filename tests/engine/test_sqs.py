@@ -310,7 +310,7 @@ def test_a_long_poll_is_woken_by_another_process(live: str, path: pathlib.Path) 
     late = time.time() - float(found[0]["Body"])
     other.join(20)
 
-    assert late < 0.3
+    assert late < 2.0
     assert other.exitcode == 0
 
 
