@@ -14,7 +14,7 @@ PSchedulerError
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
 ├── Unavailable         something the node needs did not answer
-├── PeerTrouble         another participant did not do its part; ``host`` names it
+├── PeerError           another participant did not do its part; ``host`` names it
 │   ├── Unreachable     no connection to it, or none that can be trusted
 │   ├── TimedOut        no whole answer in time
 │   └── Refused         it answered with a refusal; ``status`` is its HTTP number

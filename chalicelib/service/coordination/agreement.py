@@ -32,7 +32,7 @@ from chalicelib.store.transactions.booking import Booking, commit, retract
 
 
 def ping(peer_group: PeerGroup) -> None:
-    """Raise PeerTrouble unless all other participants are up."""
+    """Raise PeerError unless all other participants are up."""
     try:
         found = replies(peer_group.ask("GET", path="/"))
     except Refused as error:
@@ -43,7 +43,7 @@ def ping(peer_group: PeerGroup) -> None:
 
 
 def common_time(peer_group: PeerGroup, span: Range, now: dt.datetime) -> list[Range]:
-    """What is free for the task at all participants within a window. Raises PeerTrouble.
+    """What is free for the task at all participants within a window. Raises PeerError.
 
     What may be displaced by the task's priority is looked at only where nothing else is free.
     """
@@ -101,7 +101,7 @@ class Agreement:
     def reach(self) -> Placed:
         """Have the run booked by all participants. The task comes back as it was, but for its progress.
 
-        Raises Conflict where somebody holds the time or was faster, and PeerTrouble where a participant
+        Raises Conflict where somebody holds the time or was faster, and PeerError where a participant
         does not do its part.
         """
         booked = self._book()

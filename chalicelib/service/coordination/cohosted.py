@@ -1,4 +1,4 @@
-"""Placing the runs of kin: participants that are all nodes of this deployment.
+"""Place the runs of co-hosted nodes: participants that are all of this deployment.
 
 They need no HTTP to agree: what one would ask the others is read from their tables, and a run of all of
 them is booked in one transaction, or not at all.

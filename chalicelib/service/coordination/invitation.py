@@ -50,7 +50,7 @@ def new_key() -> str:
 def offers(
     hosts: Sequence[str], test: Mapping[str, JSON], bind: str | None, deadline: Deadline
 ) -> list[list[Offer]]:
-    """What each host says of its tools for a test. Raises PeerTrouble, which names the host at fault."""
+    """What each host says of its tools for a test. Raises PeerError, which names the host at fault."""
     if not hosts:
         return []
     levels = {reply.host: _level(reply) for reply in ask_hosts(hosts, "/api", bind, deadline.most(QUESTION))}
@@ -83,8 +83,8 @@ def invite(
 ) -> Task:
     """Store a task and have all its participants take part in it.
 
-    Raises PeerTrouble naming the host at fault, or Repeated when somebody else did what is to be done
-    ``once``; the task is then gone here, and deleted everywhere else.
+    Raises PeerError naming the host at fault, or Repeated when somebody else used the idempotency key; the
+    task is then gone here, and deleted everywhere else.
     """
     undoing = [withdrawal(task, host, now, wait=UNDO_AFTER) for host in task.others.values()]
     new = task.evolve(enabled=False, plan_at=None)

@@ -24,7 +24,7 @@ IN_ALL = 25.0
 def place(task: Task, start: dt.datetime, now: dt.datetime, uuid: str | None = None) -> Run:
     """Place a run at a second, at the lead of a task that others take part in with their agreement.
 
-    Raises Conflict where the time is taken, and PeerTrouble where another participant is in the way.
+    Raises Conflict where the time is taken, and PeerError where another participant is in the way.
     """
     if task.is_lead and cohosting.are_cohosted(task.participants):
         return cohosted.place_at(task, truncate(start), now, uuid).runs[0]

@@ -30,7 +30,7 @@ def identity(participant: str) -> Identity | None:
 
 @contextmanager
 def as_participant(task: Task, number: int) -> Iterator[None]:
-    """Be one of the participants of a task of kin."""
+    """Be one of the participants of a task of co-hosted nodes."""
     found = current() if number == task.participant else identity(task.participants[number])
     if found is None:
         raise NotFound(f"{task.participants[number]} is no node of this deployment any more")

@@ -50,7 +50,7 @@ def create(
 
     With an idempotency key, the task already posted under that key, if there is one. Raises Invalid
     naming the member at fault, Unprocessable when no tool will do or the key was for another task, or
-    PeerTrouble naming the participant that will not take part.
+    PeerError naming the participant that will not take part.
     """
     request_key = idempotency.request_key(idempotency_key, document) if idempotency_key is not None else None
     if request_key is None:

@@ -35,7 +35,7 @@ class Time:
 
 @dataclasses.dataclass(frozen=True)
 class New:
-    """That a task is not stored yet; ``once`` is there where a client wants it stored once only."""
+    """That a task is not stored yet; ``idempotency_record`` where a client wants it stored once only."""
 
     idempotency_record: IdempotencyRecord | None = None
 

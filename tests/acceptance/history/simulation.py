@@ -51,7 +51,7 @@ LIFE = 240
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How many nodes, tasks each, seconds of posting, of trouble; ``kin`` where one deployment serves all."""
+    """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment."""
 
     nodes: int = 4
     tasks: int = 10

@@ -35,7 +35,7 @@ LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 class NoNetwork:
     def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
-        raise AssertionError(f"kin need no requests: {calls}")
+        raise AssertionError(f"co-hosted nodes need no requests: {calls}")
 
 
 @pytest.fixture
