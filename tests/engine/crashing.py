@@ -48,7 +48,7 @@ def write(seed: int) -> None:
                     for entry in range(3):
                         transaction.save(TimelineItem("all", f"{name}-{entry}", **time))
                     run = RunItem(key("all"), name, start=now, end=now, state="pending", added=now)
-                    run.revision, run.standing, run.documents = 1, key("pending"), os.urandom(500)
+                    run.revision, run.state_key, run.documents = 1, key("pending"), os.urandom(500)
                     transaction.save(run)
                     guard = TimelineItem("all-guard", str(seed), expires=1)
                     transaction.update(guard, [TimelineItem.exclusives.add(1), TimelineItem.expires.set(1)])
