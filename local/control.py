@@ -2,6 +2,7 @@
 
     python -m local.control --state .local/node-8000 pause PT30M    start no runs for half an hour
     python -m local.control --state .local/node-8000 pause          ... until resumed
+    python -m local.control --state .local/node-8000 pause --query  paused? exit code 0, else 1
     python -m local.control --state .local/node-8000 resume
     python -m local.control debug on                                on AWS, with its credentials
 
@@ -11,7 +12,8 @@
 import argparse
 import datetime as dt
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from local import tables
 
@@ -23,6 +25,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     pausing = actions.add_parser("pause", help="start no runs")
     pausing.add_argument(
         "duration", nargs="?", help="for so long, as ISO 8601 (PT30M); until resumed if absent"
+    )
+    pausing.add_argument(
+        "--query", "-q", action="store_true", help="change nothing: exit with 0 if paused, 1 if not"
     )
     actions.add_parser("resume", help="start runs again")
     actions.add_parser("debug", help="log all there is, or no more").add_argument(
@@ -36,10 +41,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def done(given: argparse.Namespace) -> str:
-    """Do what was asked for; what to print of it. Raises Invalid for a duration that is none."""
+    """Do what was asked for; what to print of it. Raises Invalid, and NotFound where there is no pause."""
     from chalicelib.domain.times import UTC, parse_duration
     from chalicelib.service.node import debug, pause
 
+    if given.action == "pause" and given.query:
+        return _described(given.duration, pause.describe(dt.datetime.now(UTC)))
     if given.action == "debug":
         debug.switch(given.switch == "on")
         return f"Debugging is {given.switch}\n"
@@ -52,6 +59,17 @@ def done(given: argparse.Namespace) -> str:
     until = dt.datetime.now(UTC) + parse_duration(given.duration)
     pause.pause(until)
     return f"No runs are started until {until.isoformat(timespec='seconds')}\n"
+
+
+def _described(duration: str | None, state: Mapping[str, Any]) -> str:
+    from chalicelib.domain.errors import Invalid, NotFound
+
+    if duration is not None:
+        raise Invalid("pause --query changes nothing and takes no duration")
+    if not state["is_paused"]:
+        raise NotFound("There is no pause: runs are started")
+    left = "until resumed" if state["infinite"] else f"for another {state['remaining']}"
+    return f"No runs are started {left}\n"
 
 
 if __name__ == "__main__":

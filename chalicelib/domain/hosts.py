@@ -6,6 +6,9 @@ import re
 
 from chalicelib.domain.errors import Invalid
 
+PORTS = {"http": 80, "https": 443}
+"""Where a participant is asked that is named without a port, by how nodes speak to each other."""
+
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+\Z")
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,10 @@ HORIZON = dt.timedelta(days=1)
 
 KEEP_AFTER_LAST_RUN = dt.timedelta(days=2)
 """How long runs and tasks are kept after their end."""
+
+_MADE_BY_A_LEAD = re.compile(r"[0-9A-Za-z]{32,64}")
+"""The form of a key that a lead makes up where who posted the task gave none (contract/scheduler.md
+section 6)."""
 
 NEVER = dt.datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -135,8 +140,18 @@ class Task:
 
     def describe(self) -> dict[str, JSON]:
         """The task as clients see it, with ``detail`` but without hrefs (contract/api.md)."""
-        shown = {name: value for name, value in self.document.items() if name != "participants"}
+        hidden = {"participants", "_key"} if self._key_is_of_its_lead else {"participants"}
+        shown = {name: value for name, value in self.document.items() if name not in hidden}
         return {**shown, "detail": self.detail()}
+
+    @property
+    def _key_is_of_its_lead(self) -> bool:
+        """Whether the key was added by the lead of the task, whose own document then has none.
+
+        A client that sees the task at both has to see one task: a pSConfig agent compares all members, and
+        would delete and add the task in turns.
+        """
+        return not self.is_lead and _MADE_BY_A_LEAD.fullmatch(self.key or "") is not None
 
     def detail(self) -> dict[str, JSON]:
         start, plan_at = self.schedule.start, self.plan_at

@@ -33,6 +33,12 @@ LARGEST_REPLY = 16 * 2**20
 _CHUNK = 65536
 _MOST_POOLS = 200
 """Peers to which connections are kept."""
+DISTRUST = (
+    ". perfSONAR hosts come with certificates that they sign themselves: whoever runs this node can have it"
+    " trust this one or its authority, by a PEM file named in PSCHEDULER_PEER_CA, or check none, by"
+    " PSCHEDULER_VERIFY_TLS=0"
+)
+"""What is said besides where a certificate is not trusted."""
 _KEPT = 64
 """Connections kept to each."""
 _HEADERS = {"Accept": "application/json, text/plain", "User-Agent": "pscheduler"}
@@ -210,7 +216,7 @@ class _Exchange(threading.Thread):
         except urllib3.exceptions.TimeoutError as error:
             raise TimedOut(call.host, f"did not answer within {call.timeout:.3g} seconds") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Unreachable(call.host, f"cannot be reached: {_why(error)}") from error
+            raise Unreachable(call.host, f"cannot be reached: {_why(error)}{_advice(error)}") from error
 
     def _once(self) -> Reply:
         call = self.call
@@ -250,6 +256,13 @@ def _text(answer: urllib3.BaseHTTPResponse) -> str:
             answer.close()
             raise ValueError(f"its answer has more than {LARGEST_REPLY} bytes")
     return content.decode(errors="replace").rstrip("\n")
+
+
+def _advice(error: BaseException) -> str:
+    """What whoever runs this node can do about an error; nothing for most."""
+    causes: list[BaseException | None] = [error, getattr(error, "reason", None)]
+    causes += [cause.__cause__ or cause.__context__ for cause in causes if cause]
+    return DISTRUST if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes) else ""
 
 
 def _why(error: BaseException) -> str:

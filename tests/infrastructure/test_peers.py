@@ -285,5 +285,7 @@ def test_certificates_are_checked_unless_told_not_to(
 
     assert isinstance(unknown, Unreachable)
     assert "certificate" in unknown.message
+    assert "PSCHEDULER_PEER_CA" in unknown.message
+    assert "PSCHEDULER_VERIFY_TLS=0" in unknown.message
     assert isinstance(trusted, Reply)
     assert isinstance(unchecked, Reply)

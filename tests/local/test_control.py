@@ -35,6 +35,26 @@ def test_a_pause_without_an_end_has_none() -> None:
     assert pause.describe(dt.datetime.now(UTC)) == {"is_paused": True, "infinite": True}
 
 
+def test_a_query_says_whether_there_is_a_pause_and_makes_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert control.main(["pause", "--query"]) == 1
+    assert "no pause" in capsys.readouterr().err
+
+    control.main(["pause"])
+    assert control.main(["pause", "--query"]) == 0
+    assert capsys.readouterr().out.endswith("until resumed\n")
+
+    control.main(["pause", "PT30M"])
+    assert control.main(["pause", "-q"]) == 0
+    assert "for another PT" in capsys.readouterr().out
+
+
+def test_a_query_with_a_duration_is_refused_and_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert control.main(["pause", "--query", "PT1H"]) == 1
+
+    assert "takes no duration" in capsys.readouterr().err
+    assert not pause.is_paused(dt.datetime.now(UTC))
+
+
 @pytest.mark.parametrize("duration", ["soon", "P1Y", ""])
 def test_a_duration_that_is_none_pauses_nothing(duration: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert control.main(["pause", duration]) == 1

@@ -15,11 +15,11 @@ from chalicelib.settings import settings
 
 @operation("Node", answer=STRING)
 def root(request: Request) -> Answer:
-    """A sign of life.
+    """Show that the node is alive, and which host it is.
 
-    Clients take any string for one.
+    Clients take any string as a sign of life.
     """
-    return as_json(request, "This is a pScheduler node.")
+    return as_json(request, f"This is a pScheduler node on {settings().hostname}")
 
 
 @operation("Node", answer={"const": API_LEVEL})

@@ -6,7 +6,7 @@ from chalicelib.api.http import problems
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi.operations import flag, operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN
-from chalicelib.domain.errors import Forbidden, Invalid
+from chalicelib.domain.errors import Forbidden
 from chalicelib.infrastructure.addresses import is_loopback
 from chalicelib.service.node import debug
 
@@ -20,15 +20,13 @@ def get_debug(request: Request) -> Answer:
     return as_json(request, debug.is_on())
 
 
-@operation("Administration", arguments=[flag("state", "On, or off")], errors=[403])
+@operation("Administration", arguments=[flag("state", "On; off if it is absent")], errors=[403])
 def put_debug(request: Request) -> Answer:
     """Make the node log all it can, or stop that. For the machine itself.
 
     Its other processes follow within 15 seconds.
     """
     _require_loopback(request)
-    if "state" not in request.args:
-        raise Invalid("The argument state is missing")
     debug.switch(request.flag("state"))
     return Answer("OK")
 

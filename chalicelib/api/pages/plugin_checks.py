@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.operations import EXPANDED, document, operation
+from chalicelib.api.pages import form_spec
 from chalicelib.api.pages.plugin_pages import known, list_of, listing
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
@@ -112,7 +113,10 @@ def participants(request: Request, name: str) -> Answer:
 
     A spec must have the right form for that, and need not make sense in all else.
     """
-    return _participants(request, _test(name), request.document("spec"))
+    plugin = _test(name)
+    if form_spec.is_form(request.args.get("spec", "")):
+        return _participants(request, plugin, form_spec.read(plugin, request.args))
+    return _participants(request, plugin, request.document("spec"))
 
 
 @operation("Plugins", body=response_schemas.OBJECT, answer=response_schemas.PARTICIPANTS)

@@ -140,7 +140,8 @@ def _enumeration(plugins: Mapping[str, Plugin], name: str) -> dict[str, JSON]:
 
 
 def _without_detail(task: Task) -> dict[str, JSON]:
-    document = task.describe()
+    # A task that another node leads is shown with its participants here, and at /tasks without them.
+    document = task.describe() if task.is_lead else {**task.describe(), "participants": [*task.participants]}
     del document["detail"]
     return document
 

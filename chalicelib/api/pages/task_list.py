@@ -8,6 +8,7 @@ from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import EXPANDED, document, flag, operation, word
 from chalicelib.api.pages.single_task import DETAIL, describe, href
 from chalicelib.domain.documents import sanitized
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import ANY, TaskFilter
 from chalicelib.service.tasks.search import as_they_are, chosen
@@ -16,7 +17,7 @@ from chalicelib.store.ordering import Place
 
 NAME = "tasks"
 FILTERS = (
-    document("json", "Only tasks that hold this"),
+    document("json", "Only tasks that hold this; null for all"),
     word("test", "Only tasks of this test"),
     word("tool", "Only tasks performed with this tool"),
     flag("enabled", "Only tasks that are enabled, or with `no` those that are not"),
@@ -56,10 +57,16 @@ def place_of(task: Task) -> Place:
 def _filter(request: Request) -> TaskFilter:
     asked = request.args
     return TaskFilter(
-        held=request.document("json") if "json" in asked else {},
+        held=_held(request),
         test=asked.get("test"),
         tool=asked.get("tool"),
         requester=asked.get("requester"),
         enabled=request.flag("enabled") if "enabled" in asked else None,
         reference=request.document("reference") if "reference" in asked else ANY,
     )
+
+
+def _held(request: Request) -> JSON:
+    """The document that tasks have to hold; null asks for nothing, as if the argument were absent."""
+    wanted = request.document("json") if "json" in request.args else None
+    return {} if wanted is None else wanted

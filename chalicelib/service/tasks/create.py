@@ -106,6 +106,8 @@ def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadlin
         document = admitted.document
         test, schedule = check(document, now)
     participants = _participants(test, document["test"]["spec"])
+    if len(participants) > 1:
+        validation.participants(participants)
     validation.contexts(document.get("contexts"), len(participants))
     validation.lead_bind(document)
     tool = _choose_tool(document, participants, deadline)

@@ -25,7 +25,12 @@ def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now:
         with quota_ledger.charged(task, now):
             sharing.insert(task, now)
     except Conflict as error:
-        if not _is_same(task):
+        known = _known(task.uuid)
+        if known is not None and known.is_lead:
+            raise Invalid(
+                f"/participants/{number}: {validation.SEPARATE}; this one leads the task"
+            ) from error
+        if known is None or not _is_same(known, task):
             raise Invalid(error.message) from error
     return task
 
@@ -87,11 +92,14 @@ def _check_tool(document: Mapping[str, JSON], test: str) -> None:
         raise Invalid(f"/tool: {tool.name} declines here: {'; '.join(reasons)}")
 
 
-def _is_same(task: Task) -> bool:
-    """Whether the task is here already: its lead did not hear our first answer."""
+def _known(uuid: str) -> Task | None:
     try:
-        known = task_table.get(task.uuid)
+        return task_table.get(uuid)
     except NotFound:
-        return False
+        return None
+
+
+def _is_same(known: Task, task: Task) -> bool:
+    """Whether the task is here already: its lead did not hear our first answer."""
     parts = ("participant", "participants", "key", "tool", "spec", "enabled")
     return all(getattr(known, part) == getattr(task, part) for part in parts)

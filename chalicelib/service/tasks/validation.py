@@ -4,17 +4,22 @@ They raise Invalid. What a task looks like is checked before, in ``domain/specs.
 """
 
 import datetime as dt
+import ipaddress
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain import repeat, transforms
+from chalicelib.domain import hosts, repeat, transforms
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
 from chalicelib.infrastructure.addresses import is_local
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
+from chalicelib.settings import settings
 from plugins import registry
 from plugins.sdk.base import Test
+
+ANY_ADDRESS = (str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
+SEPARATE = "participants have to be on separate systems"
 
 
 def test_of(section: Mapping[str, JSON]) -> Test:
@@ -101,3 +106,34 @@ def lead_bind(document: Mapping[str, JSON]) -> None:
     address = document.get("lead-bind")
     if address is not None and not is_local(address):
         raise Invalid(f"/lead-bind: {address} is not an address of this host")
+
+
+def participants(names: Sequence[str]) -> None:
+    """Each participant has to be a system of its own: a node cannot agree with itself.
+
+    A name that leads to this node by the DNS alone is found out when it is invited (``join``).
+    """
+    first, *others = (_place(name) for name in names)
+    taken = {first, _place(settings().hostname), *(_place(place) for place in _split(settings().listens))}
+    for name, place in zip(names[1:], others, strict=True):
+        if place in taken or _is_at_a_wildcard(place):
+            raise Invalid(f"/test/spec: {SEPARATE}, and {name} is a second name of one that takes part")
+        taken.add(place)
+
+
+def _place(participant: str) -> tuple[str, int]:
+    """The address or name and the port where a participant is asked; loopback has one spelling."""
+    found = hosts.parse(participant)
+    port = found.port or settings().peer_port or hosts.PORTS[settings().peer_scheme]
+    return ("127.0.0.1" if found.name in ("localhost", "::1") else found.name), port
+
+
+def _split(listens: str) -> list[str]:
+    return [place.strip() for place in listens.split(",") if place.strip()]
+
+
+def _is_at_a_wildcard(place: tuple[str, int]) -> bool:
+    """Whether this node listens on all addresses of this machine, of which this is one."""
+    listening = {_place(one) for one in _split(settings().listens)}
+    is_open = any(port == place[1] and address in ANY_ADDRESS for address, port in listening)
+    return is_open and is_local(place[0])

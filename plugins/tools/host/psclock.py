@@ -44,7 +44,7 @@ def run(job: Job) -> JSON:
     except TimeoutError as error:
         raise PluginFailed(f"The clocks did not answer in {limit:g} seconds") from error
     result = {"local": local, "remote": remote, "difference": difference(local, remote)}
-    return wrapped({"schema": 1, "succeeded": True, **result})
+    return {"schema": 1, **wrapped({"succeeded": True, **result})}
 
 
 def remote_source(spec: Spec) -> str | None:

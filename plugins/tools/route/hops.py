@@ -84,7 +84,7 @@ def finished(spec: Spec, paths: list[list[Hop]], diags: str) -> JSON:
         _drop_odd_names(hops)
     if spec.get("as", True):
         as_numbers.add_systems(hops)
-    return wrapped({"schema": 1, "succeeded": True, "paths": paths}, diags)
+    return {"schema": 1, **wrapped({"schema": 1, "succeeded": True, "paths": paths}, diags)}
 
 
 def _drop_odd_names(hops: Iterable[Hop]) -> None:

@@ -135,6 +135,13 @@ def test_every_task_that_stays_is_visited_once_while_others_come_and_go(
     assert staying <= set(visited)
 
 
+def test_a_search_for_null_finds_all(api: Api) -> None:
+    made = stored(2)
+
+    assert uuids(api.get("/tasks?json=null")) == [one.uuid for one in made]
+    assert api.get("/tasks?json=[]") == []
+
+
 @pytest.mark.parametrize(
     "cursor",
     ["", "x", "!!", "W10", "AAAA", "é", base64.urlsafe_b64encode(b"[" * 5000).decode()]

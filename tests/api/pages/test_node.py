@@ -178,8 +178,14 @@ def test_debugging_is_switched_for_all_and_shows(api: Api, caplog: pytest.LogCap
     assert "GET /debug: 200" not in caplog.text.split("PUT /debug: 200")[-1].split("GET /api")[-1]
 
 
-def test_debugging_needs_a_state_and_the_machine_itself(api: Api) -> None:
-    assert "state is missing" in api.ask("PUT", "/debug")[1]
+def test_debugging_is_off_where_no_state_is_given(api: Api) -> None:
+    api.ask("PUT", "/debug?state=true")
+
+    assert api.ask("PUT", "/debug") == (200, "OK\n")
+    assert api.get("/debug") is False
+
+
+def test_debugging_is_for_the_machine_itself(api: Api) -> None:
     api.call_from("127.0.0.3")
 
     assert api.ask("GET", "/debug")[0] == 403

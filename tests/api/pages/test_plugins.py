@@ -201,3 +201,36 @@ def test_data_need_their_argument_and_their_plugin(api: Api, kind: str) -> None:
 
     assert "data is missing" in api.get(f"/{kind}/{name}/data-is-valid", 400)
     assert "no-such" in asked(api, f"/{kind}/no-such/data-is-valid", 404, data="{}")
+
+
+# --- specs in the manner of a form ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("test", "form", "participants"),
+    [
+        ("throughput", "spec=source=a.test&dest=b.test&duration=PT10S&schema=1", ["a.test", "b.test"]),
+        ("throughput", "spec=dest=b.test&parallel=3&reverse=True", [None, "b.test"]),
+        ("throughput", "spec=schema=1&source=a.test&dest=b.test&source-node=n.test", ["n.test", "b.test"]),
+        ("rtt", "spec=source=a.test&dest=b.test&pretty", ["a.test"]),
+        ("idle", "spec=schema=2&duration=PT2S&host=%5B%27a.test%27%2C+%27b.test%27%5D", ["a.test", "b.test"]),
+    ],
+)
+def test_an_agent_that_writes_a_spec_like_a_form_hears_who_takes_part(
+    api: Api, test: str, form: str, participants: list[str | None]
+) -> None:
+    assert api.get(f"/tests/{test}/participants?{form}")["participants"] == participants
+
+
+@pytest.mark.parametrize(
+    ("form", "complaint"),
+    [
+        ("spec=source=a.test", "dest"),  # what is missing is missing however it is written
+        ("spec=schema=99&dest=b.test", "99"),
+        ("spec=dest=" + "x" * 300, "dest"),  # no host, so it is as good as absent
+        ("spec=[[", "JSON"),
+        ("spec==", "JSON"),
+    ],
+)
+def test_a_form_that_makes_no_spec_is_refused(api: Api, form: str, complaint: str) -> None:
+    assert complaint in api.get(f"/tests/throughput/participants?{form}", 400)

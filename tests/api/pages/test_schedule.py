@@ -94,6 +94,17 @@ def test_one_task_can_be_asked_for(api: Api) -> None:
     assert api.get("/schedule?task=00000000-0000-4000-8000-000000000000") == []
 
 
+def test_a_task_that_another_node_leads_is_shown_with_its_participants(api: Api) -> None:
+    pair = ("lead.test", "here.test")
+    stored((State.PENDING, 10, 20), participants=pair, participant=1)
+    stored((State.PENDING, 30, 40), participants=pair[::-1])
+
+    for page in ("/schedule", "/monitor"):
+        followed, led = (one["task"] for one in api.get(page))
+        assert followed["participants"] == ["lead.test", "here.test"]
+        assert "participants" not in led
+
+
 def test_runs_of_a_task_say_why_they_did_not_start(api: Api) -> None:
     owner = task(document={**task().document, "schema": 3, "priority": 7})
     failed = run(owner, state=State.NONSTART, errors="No time", priority=7)

@@ -1,0 +1,46 @@
+"""A spec that a client has put into a URL like a form: ``?spec=source=a&dest=b`` (contract/cli.md).
+
+pSConfig's agent asks so for the participants of a test that has contexts, and takes a refusal for a fault of
+its template. The members arrive as arguments of their own, the first behind ``spec=``, as Python prints them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from chalicelib.domain.schemas import JSON, Checker
+from plugins.sdk.base import Test
+
+
+def is_form(text: str) -> bool:
+    """Whether a spec in an argument is the first member of a form, where it should be JSON."""
+    name, equals, _ = text.partition("=")
+    return bool(equals) and name.replace("-", "").replace("_", "").isalnum()
+
+
+def read(plugin: Test, arguments: Mapping[str, str]) -> dict[str, JSON]:
+    """The spec of a test as far as a form tells it, less the members that no text in a form can be."""
+    name, _, value = arguments["spec"].partition("=")
+    given = {**arguments, name: value}
+    version = int(given["schema"]) if given.get("schema", "").isdecimal() else 1
+    members = (field for field in plugin.fields if field.exists_in(version) and field.name in given)
+    found = {
+        field.name: value
+        for field in members
+        for value in _first_valid(Checker(field.schema(version)), given[field.name])
+    }
+    return {"schema": version, **found}
+
+
+def _first_valid(checker: Checker, text: str) -> Iterator[JSON]:
+    """What a text means to a member: nothing, or one value."""
+    yield from [value for value in _readings(text) if checker.problem(value) is None][:1]
+
+
+def _readings(text: str) -> Iterator[JSON]:
+    yield text
+    if text in ("True", "False"):
+        yield text == "True"
+    try:
+        yield json.loads(text.replace("'", '"'))
+    except (ValueError, RecursionError):
+        return
