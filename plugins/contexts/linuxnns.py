@@ -17,7 +17,7 @@ NAMESPACES = pathlib.Path("/run/netns")
 FILES = pathlib.Path("/etc/netns")
 
 # From <linux/sched.h> and <linux/mount.h>.
-_NEW_NETWORK, _NEW_MOUNTS = 0x40000000, 0x00020000
+_NEW_NETWORK, _NEW_MOUNTS, _OWN_FOLDERS = 0x40000000, 0x00020000, 0x00000200
 _BIND, _RECURSIVE, _SLAVE = 0x1000, 0x4000, 0x80000
 
 
@@ -60,6 +60,9 @@ def _files(folder: pathlib.Path) -> Iterator[None]:
                     _mount(str(path), f"/etc/{path.name}", _BIND)
             yield
         finally:
+            # Threads that the tool started share this one's folders, and whoever shares them cannot move
+            # to other mounts. Some may be left: a look-up that is not waited for any more.
+            linux.call("unshare", _OWN_FOLDERS)
             linux.call("setns", before.fileno(), _NEW_MOUNTS)
             os.chdir(here)  # of this thread alone: it has parted with the others
 

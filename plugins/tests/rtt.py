@@ -42,11 +42,20 @@ def _trip_row(number: int, trip: dict[str, JSON]) -> list[JSON]:
 
 def _trip_line(row: Sequence[JSON]) -> str:
     sequence, host, size, ttl, time, error = row
-    if error or not time:
+    if error or (time == size == ""):
         where = f"{host}  " if host else ""
-        return f"{sequence}\t{where}{error or 'No response'}"
-    measured = (f"{size} bytes" if size != "" else "", f"TTL {ttl}" if ttl != "" else "", f"RTT {time} ms")
+        return f"{sequence}\t{where}{error or (IN_ITS_PLACE if host else 'No response')}"
+    # A reply that was cut short has no time.
+    measured = (
+        f"{size} bytes" if size != "" else "",
+        f"TTL {ttl}" if ttl != "" else "",
+        f"RTT {time} ms" if time else "",
+    )
     return "\t".join([str(sequence), *(text for text in (host, *measured) if text)])
+
+
+IN_ITS_PLACE = "Answered in place of the destination"
+"""What is said of whoever sent an error that has no name in the dictionary of types, such as that a TTL ran out."""
 
 
 def _milliseconds(duration: str | None) -> str:

@@ -14,6 +14,7 @@ from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.latency import TEST
 from plugins.tools.one_way import halfping
 from plugins.tools.one_way.packet_summary import summary
+from plugins.tools.reach import ping_programs
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
 
@@ -34,8 +35,8 @@ rtt min/avg/max/mdev = 0.041/2.742/9.000/3.689 ms
 @pytest.mark.parametrize(
     ("spec", "near", "far", "expected"),
     [
-        ({}, None, "192.0.2.1", "ping -4 -n -c 5 -i 1 192.0.2.1"),
-        ({}, "2001:db8::2", "2001:db8::1", "ping -6 -n -c 5 -i 1 -I 2001:db8::2 2001:db8::1"),
+        ({}, None, "192.0.2.1", "ping -4 -n -c 5 -i 1 -W 2 192.0.2.1"),
+        ({}, "2001:db8::2", "2001:db8::1", "ping -6 -n -c 5 -i 1 -I 2001:db8::2 -W 2 2001:db8::1"),
         (
             {
                 "packet-count": 20.0,
@@ -46,13 +47,13 @@ rtt min/avg/max/mdev = 0.041/2.742/9.000/3.689 ms
             },
             None,
             "192.0.2.1",
-            "ping -4 -n -c 20 -i 0.25 -W 3 -s 156 -Q 184 192.0.2.1",
+            "ping -4 -n -c 20 -i 0.25 -Q 184 -s 156 -W 3 192.0.2.1",
         ),
-        ({"packet-timeout": 0, "packet-padding": 0}, None, "a", "ping -4 -n -c 5 -i 1 -s 56 a"),
+        ({"packet-timeout": 0, "packet-padding": 0}, None, "a", "ping -4 -n -c 5 -i 1 -s 56 -W 2 a"),
     ],
 )
 def test_arguments_follow_the_spec(spec: dict[str, Any], near: str | None, far: str, expected: str) -> None:
-    assert halfping.argv(spec, near, far) == expected.split()
+    assert halfping.argv(spec, near, far, ping_programs.IPUTILS) == expected.split()
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,24 @@ def test_arguments_follow_the_spec(spec: dict[str, Any], near: str | None, far: 
 )
 def test_plans_for_as_long_as_it_may_take(spec: dict[str, Any], planned: float) -> None:
     assert halfping.duration("latency", spec) == seconds(planned)
+
+
+@pytest.mark.parametrize("count", [1, 3, 100, 5000])
+def test_a_silent_host_is_measured_within_the_time_planned(count: int) -> None:
+    spec = {"packet-count": count, "packet-interval": 0.5}
+    argv = halfping.argv(spec, None, "192.0.2.1", ping_programs.IPUTILS)
+
+    # Each packet may go a little late, and the program waits for the last as long as it is told.
+    taken = (count - 1) * 0.525 + float(argv[argv.index("-W") + 1])
+
+    assert seconds(taken) < halfping.duration("latency", spec)
+
+
+def test_replies_that_are_cut_short_are_not_taken_for_losses() -> None:
+    truncated = pathlib.Path(__file__).with_name("ping").joinpath("truncated.out").read_text()
+
+    with pytest.raises(PluginFailed, match="cut short"):
+        halfping.parse(truncated, 2)
 
 
 def test_refuses_to_plan_for_ever() -> None:

@@ -77,6 +77,14 @@ def test_a_server_that_did_not_report_leaves_what_was_sent() -> None:
     assert not {"lost", "jitter", "receiver-throughput-bits"} & set(total)
 
 
+def test_an_interval_that_is_not_a_number_is_left_out_alone() -> None:
+    whole = iperf2_output.parse((HERE / "tcp.out").read_text())
+    lines = (HERE / "tcp.out").read_text().splitlines()
+    lines.insert(-1, "[  1] 1.0000-1.0000 sec  0 Bytes  -nan bits/sec")
+
+    assert iperf2_output.parse("\n".join(lines)) == whole
+
+
 @pytest.mark.parametrize(
     ("output", "error"),
     [

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import re
 import stat
 from typing import Any
 
@@ -33,6 +34,15 @@ def test_reads_what_the_program_printed(path: pathlib.Path) -> None:
 
     assert parsed == json.loads(path.read_text())
     assert TEST.result_versions.problem({"succeeded": True, "diags": "", **parsed}) is None
+
+
+@pytest.mark.parametrize("number", ["nan", "-nan", "NaN", "inf", "-Infinity"])
+def test_one_number_that_is_none_is_left_out_alone(number: str) -> None:
+    text = TCP.replace('"bits_per_second":', f'"lost_percent":\t{number}, "bits_per_second":')
+    first = re.sub(r'("bits_per_second":\s*)[0-9.]+', rf"\g<1>{number}", TCP, count=1)
+
+    assert iperf3_output.parse(text) == iperf3_output.parse(TCP)
+    assert iperf3_output.parse(first)["summary"] == iperf3_output.parse(TCP)["summary"]
 
 
 def test_there_is_captured_output() -> None:

@@ -141,6 +141,28 @@ def test_the_files_of_the_namespace_are_seen_inside_only(namespace: str, resolve
     assert config.read_text() == before
 
 
+def test_threads_that_a_tool_leaves_behind_do_not_keep_it_inside(namespace: str, resolvers: str) -> None:
+    """A look-up that is not waited for any more goes on in its thread, which shares the tool's folders."""
+    config, left, ended = pathlib.Path("/etc/resolv.conf"), threading.Event(), threading.Event()
+    if not config.exists():
+        pytest.skip("there is no /etc/resolv.conf to put another in the place of")
+    before, seen = config.read_text(), list[str]()
+
+    def look() -> None:
+        with CONTEXT.enter({"namespace": namespace}):
+            threading.Thread(target=lambda: (left.wait(30), ended.set())).start()
+            seen.append(config.read_text())
+        seen.extend((config.read_text(), where()))
+
+    try:
+        hosts.limited(20, look)
+    finally:
+        left.set()
+
+    assert ended.wait(20)
+    assert seen == [resolvers, before, where()]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 @pytest.mark.parametrize("name", ["no-such-namespace", "..", "a" * 300])
 def test_a_namespace_that_cannot_be_entered_says_why(name: str) -> None:

@@ -1,6 +1,7 @@
 """The ping tool: its arguments, what it makes of the program's output, and the program itself."""
 
 import json
+import os
 import pathlib
 import shutil
 from typing import Any
@@ -13,14 +14,25 @@ from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.machine import Machine
 from plugins.sdk.base import Completed, PluginFailed
 from plugins.tests.rtt import TEST
-from plugins.tools.reach import ping
+from plugins.tools.reach import ping, ping_programs
 from plugins.tools.reach.ping_output import parse
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost, job
+from tests.plugins.programs import needs
 
 CAPTURED = sorted(pathlib.Path(__file__).with_name("ping").glob("*.out"))
 LOOPBACK = pathlib.Path(__file__).with_name("ping").joinpath("loopback.out").read_text()
-COUNTS = {"duplicates": 5, "ipv6": 2, "unreachable_ipv6": 2, "untimed": 2}
+COUNTS = {
+    "duplicates": 5,
+    "ipv6": 2,
+    "unreachable_ipv6": 2,
+    "untimed": 2,
+    "busybox": 2,
+    "busybox_silent": 2,
+    "truncated": 2,
+    "ttl_exceeded": 2,
+    "macos": 4,
+}
 """How many packets were asked for, where it was not three."""
 
 
@@ -37,7 +49,7 @@ def test_reads_what_the_program_printed(output: pathlib.Path) -> None:
 
 
 def test_there_is_captured_output() -> None:
-    assert len(CAPTURED) == 7
+    assert len(CAPTURED) == 14
 
 
 def test_ignores_replies_to_more_than_was_asked_for() -> None:
@@ -117,11 +129,11 @@ def test_any_output_is_read_or_refused(output: str, count: int) -> None:
     ],
 )
 def test_arguments_follow_the_spec(spec: dict[str, Any], expected: str) -> None:
-    assert ping.argv(spec, "192.0.2.1", 4) == [*expected.split(), "192.0.2.1"]
+    assert ping.argv(spec, "192.0.2.1", 4, program=ping_programs.IPUTILS) == [*expected.split(), "192.0.2.1"]
 
 
 def test_arguments_of_ipv6() -> None:
-    arguments = ping.argv({"flow-label": 7, "ip-version": 6}, "::1", 6, source="::2")
+    arguments = ping.argv({"flow-label": 7, "ip-version": 6}, "::1", 6, "::2", ping_programs.IPUTILS)
 
     assert " ".join(arguments) == "ping -6 -n -c 5 -F 7 -i 1 -I ::2 -W 1 ::1"
 
@@ -133,6 +145,8 @@ def test_arguments_of_ipv6() -> None:
         ({"hostnames": False}, 8),
         ({"count": 10, "interval": "PT0.5S", "timeout": "PT3S"}, 4.5 + 3 + 1 + 2 + 1),
         ({"deadline": "PT20S", "count": 1000}, 20 + 1 + 2 + 1),
+        # Each packet goes some milliseconds late.
+        ({"count": 800, "interval": "PT0.02S", "hostnames": False}, 799 * 0.02 + 2 + 800 * 0.03 + 1),
     ],
 )
 def test_plans_for_as_long_as_it_may_take(spec: dict[str, Any], planned: float) -> None:
@@ -152,6 +166,101 @@ def test_declines_what_it_cannot_do(spec: dict[str, Any], reason: str) -> None:
     (found,) = ping.declines("rtt", {"dest": "::1", **spec})
 
     assert reason in found
+
+
+ALL = {
+    "count": 3,
+    "interval": "PT0.5S",
+    "length": 100,
+    "ttl": 9,
+    "ip-tos": 8,
+    "timeout": "PT1.2S",
+    "deadline": "PT4.5S",
+    "fragment": False,
+    "suppress-loopback": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "lacking", "expected"),
+    [
+        (ping_programs.IPUTILS, (), "ping -4 -n -L -c 3 -M do -i 0.5 -I here -Q 8 -s 100 -t 9 -w 5 -W 1.2"),
+        (
+            ping_programs.BUSYBOX,
+            ("fragment", "ip-tos", "suppress-loopback"),
+            "ping -4 -n -c 3 -i 0.5 -s 100 -I here -t 9 -w 5 -W 2",
+        ),
+        (
+            ping_programs.INETUTILS,
+            ("fragment", "suppress-loopback"),
+            "ping -n -c 3 -i 0.5 -s 100 -T 8 --ttl=9 -w 5 -W 2",
+        ),
+        (ping_programs.BSD, (), "ping -n -L -c 3 -i 0.5 -s 100 -D -S here -z 8 -m 9 -t 5 -W 1200"),
+    ],
+    ids=lambda value: value.name if isinstance(value, ping_programs.Program) else None,
+)
+def test_each_program_of_the_name_is_told_in_its_own_words(
+    program: ping_programs.Program, lacking: tuple[str, ...], expected: str
+) -> None:
+    reasons = ping.refusals({"dest": "192.0.2.1", **ALL}, program)
+    source = "here" if "source" in program.options else None
+    known = {name: value for name, value in ALL.items() if name not in lacking}
+
+    assert reasons == [
+        f"The ping of {program.name} has no {name}" for name in sorted(lacking, key=list(ping.OPTIONAL).index)
+    ]
+    assert ping.argv(known, "192.0.2.1", 4, source, program) == [*expected.split(), "192.0.2.1"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "reasons"),
+    [
+        ({"ip-version": 6}, ["The ping of GNU inetutils has no ip-version 6"]),
+        ({"source": "192.0.2.2"}, ["The ping of GNU inetutils has no source"]),
+        ({"ip-version": 4, "count": 2, "length": 64}, []),
+    ],
+)
+def test_declines_what_the_program_here_cannot_be_asked_for(spec: dict[str, Any], reasons: list[str]) -> None:
+    assert ping.refusals({"dest": "a", **spec}, ping_programs.INETUTILS) == reasons
+
+
+@pytest.mark.parametrize(
+    ("content", "platform", "program"),
+    [
+        (b"\x7fELF ping from %s %s\0iputils 20221126", "linux", ping_programs.IPUTILS),
+        (b"BusyBox v1.35.0 (Debian) iputils", "linux", ping_programs.BUSYBOX),  # it names others in its help
+        (b"ping (GNU inetutils) 2.4", "linux", ping_programs.INETUTILS),
+        (b"", "darwin", ping_programs.BSD),
+        (b"", "freebsd14", ping_programs.BSD),
+        (b"#!/bin/sh\nexec /opt/ping", "linux", ping_programs.IPUTILS),
+    ],
+)
+def test_tells_the_programs_apart(content: bytes, platform: str, program: ping_programs.Program) -> None:
+    assert ping_programs.told_by(content, platform) is program
+
+
+def test_a_warning_is_no_failure() -> None:
+    silent = pathlib.Path(__file__).with_name("ping").joinpath("total_loss.out").read_text()
+
+    result = measure({"count": 3}, Completed(1, silent, "ping: Warning: time of day goes back\n"))["result"]
+
+    assert result["loss"] == 1
+
+
+@needs("busybox", "ping", "-c", "1", "-W", "1", "127.0.0.1")
+def test_pings_this_machine_with_busybox(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "ping").symlink_to(shutil.which("busybox") or "")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    spec = {"dest": "127.0.0.1", "source": "127.0.0.1", "count": 3, "interval": "PT0.1S", "ttl": 7}
+    machine = Machine()
+
+    local = ping.run(job(ping.TOOL, spec, machine, start=machine.now()))
+
+    result = local["result"]
+    assert ping_programs.installed() is ping_programs.BUSYBOX
+    assert (result["sent"], result["received"], result["loss"]) == (3, 3, 0)
+    assert [trip["seq"] for trip in result["roundtrips"]] == [1, 2, 3]
+    assert {"min", "mean", "max", "stddev"} <= set(result)
 
 
 def test_takes_flow_labels_with_ipv6_and_short_intervals() -> None:

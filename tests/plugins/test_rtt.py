@@ -77,6 +77,23 @@ def test_a_result_has_a_line_for_each_trip_and_a_summary() -> None:
 
 
 @pytest.mark.parametrize(
+    ("trip", "line"),
+    [
+        ({"seq": 2}, "2\tNo response"),
+        # The TTL ran out, for one: the dictionary of types has no name for that.
+        ({"seq": 2, "ip": "203.0.113.1"}, "2\t203.0.113.1  Answered in place of the destination"),
+        # A reply that was cut short has no time.
+        ({"seq": 2, "ip": "192.0.2.1", "length": 76, "ttl": 41}, "2\t192.0.2.1\t76 bytes\tTTL 41"),
+        ({"ip": "192.0.2.1", "rtt": "PT0S"}, "1\t192.0.2.1\tRTT 0.0000 ms"),
+    ],
+)
+def test_who_answered_is_shown_whatever_it_was(trip: dict[str, Any], line: str) -> None:
+    shown = render(TEST.show({}, {"succeeded": True, "roundtrips": [trip], "loss": 0}), TEXT)
+
+    assert shown.splitlines()[0] == line
+
+
+@pytest.mark.parametrize(
     ("loss", "wanted"),
     [
         (0, "0%"),

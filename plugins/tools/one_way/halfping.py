@@ -7,16 +7,15 @@ import datetime as dt
 from decimal import Decimal
 
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import parse_duration
+from chalicelib.domain.times import SECOND, parse_duration
 from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
 from plugins.tools.one_way import packet_summary
-from plugins.tools.reach import ping_output
-from plugins.tools.reach.ping import SHORTEST_INTERVAL
+from plugins.tools.reach import ping, ping_output, ping_programs
 
 COUNT = 5
 INTERVAL = 1
-PLANNED_TIMEOUT = 2
-"""Seconds that planning takes the last packet for, unless the spec has more."""
+TIMEOUT = 2
+"""Seconds to wait for the last packet, where the spec does not say: left to itself, ping waits ten."""
 PING_SIZE = 56
 """Bytes of data in a packet without padding."""
 
@@ -40,48 +39,61 @@ KEYS = frozenset(
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    protocol = spec.get("protocol", "icmp")
-    shortest = Decimal(str(SHORTEST_INTERVAL.total_seconds()))
+    program, protocol = ping_programs.installed(), spec.get("protocol", "icmp")
+    wanted = {name: spec[name] for name in ("source", "ip-tos", "ip-version") if name in spec}
     rules = (
         (protocol != "icmp", f"Does not speak {protocol}, only icmp"),
-        (_interval(spec) < shortest, "Intervals below 0.002 seconds need privileges"),
+        *ping.too_short(_seconds(_interval(spec)), program),
     )
-    return [reason for broken, reason in rules if broken]
+    lacking = [f"The ping of {program.name} has no {name}" for name in program.lacks(wanted)]
+    return [*(reason for broken, reason in rules if broken), *lacking]
 
 
 def _interval(spec: Spec) -> Decimal:
     return packet_summary.setting(spec, "packet-interval", INTERVAL)
 
 
+def _seconds(number: Decimal) -> dt.timedelta:
+    return packet_summary.planned(number)
+
+
+def _count(spec: Spec) -> int:
+    return int(spec.get("packet-count", COUNT))
+
+
+def _timeout(spec: Spec) -> int:
+    return int(spec.get("packet-timeout", 0)) or TIMEOUT
+
+
 def duration(test: str, spec: Spec) -> dt.timedelta:
     between = packet_summary.setting(spec, "packet-count", COUNT) - 1
-    timeout = max(PLANNED_TIMEOUT, int(spec.get("packet-timeout", 0)))
-    return packet_summary.planned(2 + between * _interval(spec) + timeout + 1)
+    timeout = max(TIMEOUT, _timeout(spec))
+    asked = packet_summary.planned(2 + between * _interval(spec) + timeout)
+    return asked + ping.slack(_count(spec))
 
 
-def argv(spec: Spec, near: str | None, far: str) -> list[str]:
+def argv(spec: Spec, near: str | None, far: str, program: ping_programs.Program | None = None) -> list[str]:
     """The program and its arguments, from an address here, where it matters, to one there."""
     padding, tos = spec.get("packet-padding"), spec.get("ip-tos")
-    given: list[tuple[str, JSON]] = [
-        ("-c", int(spec.get("packet-count", COUNT))),
-        ("-i", packet_summary.plain(_interval(spec))),
-        ("-W", int(spec.get("packet-timeout", 0)) or None),
-        ("-s", None if padding is None else int(padding) + PING_SIZE),
-        ("-I", near),
-        ("-Q", None if tos is None else int(tos)),
-    ]
-    options = [text for flag, value in given if value is not None for text in (flag, str(value))]
-    return ["ping", f"-{6 if ':' in far else 4}", "-n", *options, far]
+    wanted: dict[str, JSON] = {
+        "count": _count(spec),
+        "interval": _seconds(_interval(spec)),
+        "timeout": _timeout(spec) * SECOND,
+        "length": None if padding is None else int(padding) + PING_SIZE,
+        "source": near,
+        "ip-tos": None if tos is None else int(tos),
+    }
+    return (program or ping_programs.installed()).argv(far, 6 if ":" in far else 4, wanted)
 
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not measure; a host that is silent is a measurement."""
-    command = argv(job.spec, *packet_summary.ends(job.spec))
+    program = ping_programs.installed()
+    command = argv(job.spec, *packet_summary.ends(job.spec), program)
     job.wait_for_start()
     done = job.host.execute(command, timeout=job.duration.total_seconds())
     diags = f"{' '.join(command)}\n\n{done.stdout}{done.stderr}"
-    if done.status not in (0, 1) or not done.stdout:
-        raise PluginFailed(done.stderr.strip() or f"ping ended with status {done.status}", diags)
+    ping.complain(done, diags, program)
     width = job.spec.get("bucket-width", packet_summary.BUCKET_WIDTH)
     counted = packet_summary.summary(parse(done.stdout, int(job.spec.get("packet-count", COUNT))), width)
     return wrapped({"schema": 1, "succeeded": True, **counted}, diags)
@@ -90,6 +102,8 @@ def run(job: Job) -> JSON:
 def parse(output: str, count: int) -> list[packet_summary.Packet]:
     """The packets that came back, in their order, then those that did not. Raises PluginFailed."""
     found = ping_output.parse(output, count)
+    if any("length" in trip and "rtt" not in trip for trip in found["roundtrips"]):
+        raise PluginFailed("Replies were cut short: they have no times", output)
     back = [_packet(trip) for trip in found["roundtrips"] if "rtt" in trip]
     silent = found["sent"] - len({packet.seq for packet in back})
     return [*back, *(packet_summary.Packet(0, None) for _ in range(silent))]

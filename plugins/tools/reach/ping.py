@@ -1,43 +1,66 @@
 """ping: performs rtt with the program of the same name (contract/tools.md section 3).
 
-The program is that of iputils, 2017 or later; its output is read in ``_ping_output.py``.
+Which programs of that name there are stands in ``ping_programs.py``; what they print is read in
+``ping_output.py``.
 """
 
 import datetime as dt
-import math
 from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool, pick, wrapped
+from plugins.sdk.base import Completed, Job, PluginFailed, Result, Spec, Tool, pick, wrapped
 from plugins.support import hosts
+from plugins.tools.reach import ping_programs
 from plugins.tools.reach.ping_output import parse
+from plugins.tools.reach.ping_programs import Program
 
 COUNT = 5
 INTERVAL = SECOND
 TIMEOUT = SECOND
 PLANNED_TIMEOUT = 2 * SECOND
 """What planning takes the time-out for, where the spec has none."""
-SHORTEST_INTERVAL = dt.timedelta(milliseconds=2)
-"""What the program lets users other than root do since 2020 (before, 0.2 s)."""
+LATENESS = dt.timedelta(milliseconds=30)
+"""How much later than asked for each packet may go: programs sleep for as long as the kernel likes."""
 
 COUNTERS = ("sent", "received", "lost", "reorders", "duplicates")
 MERGED = ("roundtrips", "loss", *COUNTERS, "min", "max", "mean", "stddev")
 
+OPTIONAL = ("flow-label", "fragment", "ip-tos", "ttl", "suppress-loopback")
+
 
 def declines(test: str, spec: Spec) -> list[str]:
+    return refusals(spec, ping_programs.installed())
+
+
+def refusals(spec: Spec, program: Program) -> list[str]:
+    """Why a program of the name will not do; an empty list when it will."""
     version, protocol = spec.get("ip-version"), spec.get("protocol", "icmp")
+    named = ("source", "deadline", "ip-version", *OPTIONAL)
+    wanted = {name: spec[name] for name in named if name in spec}
     rules = (
         ("flow-label" in spec and version != 6, "Needs ip-version 6 for a flow-label"),
         (protocol != "icmp", f"Does not speak {protocol}, only icmp"),
         ("port" in spec, "There are no ports in icmp"),
-        (_interval(spec) < SHORTEST_INTERVAL, "Intervals below 0.002 seconds need privileges"),
+        *too_short(_interval(spec), program),
     )
-    return [reason for broken, reason in rules if broken]
+    reasons = [reason for broken, reason in rules if broken]
+    return reasons + [f"The ping of {program.name} has no {name}" for name in program.lacks(wanted)]
+
+
+def too_short(interval: dt.timedelta, program: Program) -> list[tuple[bool, str]]:
+    """A rule about the interval, and what breaks it."""
+    least = ping_programs.seconds(program.shortest)
+    return [(interval < program.shortest, f"Intervals below {least} seconds need privileges")]
 
 
 def _interval(spec: Spec) -> dt.timedelta:
     return parse_duration(spec["interval"]) if "interval" in spec else INTERVAL
+
+
+def slack(count: int) -> dt.timedelta:
+    """How much longer than asked for so many packets may take."""
+    return max(SECOND, count * LATENESS)
 
 
 def longest(spec: Spec) -> dt.timedelta:
@@ -45,7 +68,8 @@ def longest(spec: Spec) -> dt.timedelta:
     if "deadline" in spec:
         return parse_duration(spec["deadline"]) + SECOND
     timeout = parse_duration(spec["timeout"]) if "timeout" in spec else PLANNED_TIMEOUT
-    return (spec.get("count", COUNT) - 1) * _interval(spec) + timeout + SECOND
+    count = spec.get("count", COUNT)
+    return (count - 1) * _interval(spec) + timeout + slack(count)
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:
@@ -53,50 +77,51 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
     return longest(spec) + lookups + SECOND
 
 
-def argv(spec: Spec, dest: str, version: int, source: str | None = None) -> list[str]:
+def argv(
+    spec: Spec, dest: str, version: int, source: str | None = None, program: Program | None = None
+) -> list[str]:
     """The program and its arguments, for addresses of this version of IP."""
-    options: list[tuple[str, JSON]] = [
-        ("-c", spec.get("count", COUNT)),
-        ("-F", spec.get("flow-label")),
-        ("-M", {True: "want", False: "do", None: None}[spec.get("fragment")]),
-        ("-i", _seconds(_interval(spec))),
-        ("-I", source),
-        ("-Q", spec.get("ip-tos")),
-        ("-s", spec.get("length")),
-        ("-t", spec.get("ttl")),
-        # Whole seconds are all it understands here.
-        ("-w", math.ceil(parse_duration(spec["deadline"]) / SECOND) if "deadline" in spec else None),
-        ("-W", _seconds(parse_duration(spec["timeout"]) if "timeout" in spec else TIMEOUT)),
-    ]
-    given = [text for flag, value in options if value is not None for text in (flag, str(value))]
-    return [
-        "ping",
-        f"-{version}",
-        "-n",
-        *(["-L"] if spec.get("suppress-loopback") else []),
-        *given,
-        dest,
-    ]
-
-
-def _seconds(duration: dt.timedelta) -> str:
-    return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".")
+    wanted: dict[str, JSON] = {
+        **{name: spec.get(name) for name in OPTIONAL},
+        "count": spec.get("count", COUNT),
+        "interval": _interval(spec),
+        "source": source,
+        "length": spec.get("length"),
+        "deadline": parse_duration(spec["deadline"]) if "deadline" in spec else None,
+        "timeout": parse_duration(spec["timeout"]) if "timeout" in spec else TIMEOUT,
+    }
+    return (program or ping_programs.installed()).argv(dest, version, wanted)
 
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not measure; a host that is silent is a measurement."""
-    spec = job.spec
-    ends = hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"))
-    command = argv(spec, ends.dest, ends.version, ends.source)
+    spec, program = job.spec, ping_programs.installed()
+    ends = hosts.ends(spec.get("source"), spec["dest"], version_for(spec, program))
+    command = argv(spec, ends.dest, ends.version, ends.source, program)
     job.wait_for_start()
     done = job.host.execute(command, timeout=longest(spec).total_seconds())
     diags = f"{' '.join(command)}\n\n{done.stdout}{done.stderr}"
-    if (done.status != 0 and done.stderr) or not done.stdout:
-        raise PluginFailed(done.stderr.strip() or f"ping ended with status {done.status}", diags)
+    complain(done, diags, program)
     result = parse(done.stdout, spec.get("count", COUNT))
     if spec.get("hostnames", True):
         hosts.add_names(result["roundtrips"])
     return {"schema": 1, **wrapped({"schema": 1, "succeeded": True, **result}, diags)}
+
+
+def version_for(spec: Spec, program: Program) -> int | None:
+    """The version of IP to ask for addresses of; None where either will do."""
+    version: int | None = spec.get("ip-version")
+    return version or (program.versions[0] if len(program.versions) == 1 else None)
+
+
+def complain(done: Completed, diags: str, program: Program) -> None:
+    """Raise PluginFailed where the program could not measure.
+
+    Its status says whether anybody answered as well, and warnings are no errors.
+    """
+    errors = [line for line in done.stderr.splitlines() if line.strip() and "warning:" not in line.lower()]
+    if (done.status != 0 and errors) or done.status not in program.statuses or not done.stdout:
+        raise PluginFailed("\n".join(errors).strip() or f"ping ended with status {done.status}", diags)
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:

@@ -21,7 +21,8 @@ _LINE = re.compile(
     rf" +(?P<bytes>{_NUMBER}) Bytes +(?P<bits>{_NUMBER}) bits/sec(?P<rest>.*)$"
 )
 _REPORT = re.compile(r"^\[ *(\d{1,9})\] Server Report:")
-_NO_NUMBER = re.compile(r"^\[.*\b(?:nan|inf)\b.* bits/sec", re.IGNORECASE | re.MULTILINE)
+_NO_NUMBER = re.compile(r"^\[ *\w+\] +0\.0+-.*\b(?:nan|inf)\b.* bits/sec", re.IGNORECASE | re.MULTILINE)
+"""A line for the whole test that is none; one for an interval is left out by itself."""
 _WRITES = re.compile(r"^ +(\d{1,18})/\d{1,18} ")
 _TCP = re.compile(
     r"^ +\d{1,18}/\d{1,18} +(?P<retransmits>\d{1,18})\b"

@@ -12,6 +12,9 @@ Object = dict[str, JSON]
 
 _BEGINNING = re.compile(r"^\{", re.MULTILINE)
 
+_NO_NUMBER = re.compile(r'("\w+"\s*:\s*)[+-]?(?:nan|inf(?:inity)?)\b', re.IGNORECASE)
+"""A member that C prints where it divided by zero, which JSON has no way to say."""
+
 _NUMBERS = {
     "start": "start",
     "end": "end",
@@ -37,8 +40,10 @@ def parse(output: str) -> Object:
 def _read(output: str) -> Object:
     """The last document in the output: warnings may precede it, and clients that a server refused.
 
+    A number that is none is left out; the others are as good as before.
     Raises PluginFailed where there is none, with what iperf3 says is wrong where it says so.
     """
+    output = _NO_NUMBER.sub(r"\1null", output)
     beginnings = [match.start() for match in _BEGINNING.finditer(output)] or [output.find("{")]
     try:
         document = load(output[beginnings[-1] : output.rfind("}") + 1], "iperf3's output")
