@@ -15,7 +15,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench import capacity, engine, imports, planning
+from bench import capacity, engine, imports, lists, planning
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
@@ -134,6 +134,12 @@ def _engine(_: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _lists(given: argparse.Namespace) -> list[dict[str, Any]]:
+    rows = lists.lists([FEW, given.many], say)
+    show("Lists, searches and single reads in one process, by tasks stored", rows)
+    return rows
+
+
 def _always(path: str) -> Callable[[], str]:
     return lambda: path
 
@@ -207,6 +213,7 @@ FIGURES = {
     "together": _together,
     "sick": _sick,
     "engine": _engine,
+    "lists": _lists,
 }
 
 

@@ -10,12 +10,12 @@ import re
 import time
 import urllib.parse
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from chalicelib.api.http.answer import DIRECT
+
 STAGE = "pscheduler"
-LARGEST_ANSWER = 6 * 1024 * 1024
-"""Bytes a Lambda may answer."""
 NO_BODY = (204, 304)
 _SLASHES = re.compile("/{2,}")
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "forwarded")
@@ -37,9 +37,11 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Response:
+    """What goes back to the client; a body that is an iterator is sent while it is read."""
+
     status: int
     headers: list[tuple[str, str]]
-    body: bytes
+    body: bytes | Iterator[bytes]
 
 
 class Context:
@@ -128,6 +130,7 @@ def event(request: Request, routes: Routes) -> dict[str, Any] | None:
             "requestId": str(uuid.uuid4()),
             "identity": {"sourceIp": request.client, "userAgent": headers.get("User-Agent")},
             "serverAddress": request.server,
+            DIRECT: True,
         },
         "body": body,
         "isBase64Encoded": encoded,
@@ -154,16 +157,20 @@ def _body(body: bytes) -> tuple[str | None, bool]:
 
 
 def response(answer: dict[str, Any]) -> Response:
-    """What goes back to the client: 502 where API Gateway would not accept the app's answer."""
-    text = answer.get("body") or ""
-    body = base64.b64decode(text) if answer.get("isBase64Encoded") else str(text).encode()
-    if len(body) > LARGEST_ANSWER:
-        return plain(502, "The answer is larger than 6 MB.")
+    """What goes back to the client. API Gateway's limit of 6 MB is not a machine's."""
     several = answer.get("multiValueHeaders") or {}
     headers = [(name, str(value)) for name, values in several.items() for value in values]
     headers += [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
     framing = ("content-length", "connection", "transfer-encoding")
-    return Response(int(answer["statusCode"]), [h for h in headers if h[0].lower() not in framing], body)
+    kept = [header for header in headers if header[0].lower() not in framing]
+    return Response(int(answer["statusCode"]), kept, _content(answer))
+
+
+def _content(answer: dict[str, Any]) -> bytes | Iterator[bytes]:
+    body: str | bytes | Iterator[bytes] = answer.get("body") or b""
+    if isinstance(body, str):
+        return base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    return body
 
 
 def plain(status: int, line: str) -> Response:

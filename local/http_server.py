@@ -119,15 +119,17 @@ def _address(text: str) -> str:
 def _send(outgoing: Any, response: gateway.Response) -> None:
     phrase = http.client.responses.get(response.status, "Unknown")
     outgoing.status = f"{response.status} {phrase}".encode()
-    headers = response.headers
-    if response.status not in gateway.NO_BODY:
-        headers = [*headers, ("Content-Length", str(len(response.body)))]
+    headers, body = response.headers, response.body
+    if response.status not in gateway.NO_BODY and isinstance(body, bytes):
+        headers = [*headers, ("Content-Length", str(len(body)))]
     outgoing.outheaders = [
         (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers
     ]
     outgoing.ensure_headers_sent()
-    if response.body and response.status not in gateway.NO_BODY and outgoing.method != b"HEAD":
-        outgoing.write(response.body)
+    if response.status not in gateway.NO_BODY and outgoing.method != b"HEAD":
+        for piece in (body,) if isinstance(body, bytes) else body:
+            if piece:  # an empty chunk would end it
+                outgoing.write(piece)
 
 
 def _log_cheroot(msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:

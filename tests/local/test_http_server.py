@@ -13,6 +13,7 @@ from typing import Any
 import chalice
 import pytest
 
+from chalicelib.api.http.answer import DIRECT, Sent
 from local import gateway, tls
 from local.http_server import LARGEST_REQUEST, HttpServer
 
@@ -47,6 +48,12 @@ def make_app() -> chalice.Chalice:
     def large() -> chalice.Response:
         return chalice.Response("x" * int(app.current_request.query_params["bytes"]), headers=TEXT)
 
+    def streamed() -> Sent:
+        count = int(app.current_request.query_params["pieces"])
+        answer = Sent((b"%d," % number for number in range(count)), headers=TEXT)
+        answer.direct = app.current_request.context[DIRECT]
+        return answer
+
     def moved() -> chalice.Response:
         headers = {"Location": "/x", "Content-Length": "999", **TEXT}
         return chalice.Response("moved", status_code=303, headers=headers)
@@ -57,6 +64,7 @@ def make_app() -> chalice.Chalice:
         ("/echo/fixed", nothing),
         ("/meet", meet),
         ("/large", large),
+        ("/streamed", streamed),
         ("/moved", moved),
     ):
         app.route(route, name=route.strip("/") or "root", **every)(view)
@@ -204,11 +212,17 @@ def test_chunks_that_make_no_sense_are_a_400(port: int) -> None:
         assert opened.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
-def test_an_answer_larger_than_a_lambda_may_give_is_a_502(connection: http.client.HTTPConnection) -> None:
-    at_limit = gateway.LARGEST_ANSWER
+def test_an_answer_larger_than_a_lambda_may_give_is_given(connection: http.client.HTTPConnection) -> None:
+    size = 7 * 1024 * 1024
 
-    assert len(ask(connection, "GET", f"/pscheduler/large?bytes={at_limit}")[1]) == at_limit
-    assert ask(connection, "GET", f"/pscheduler/large?bytes={at_limit + 1}")[0] == 502
+    assert len(ask(connection, "GET", f"/pscheduler/large?bytes={size}")[1]) == size
+
+
+def test_what_is_read_while_it_is_sent_arrives_whole(connection: http.client.HTTPConnection) -> None:
+    for count in (0, 1, 5000):
+        expected = b"".join(b"%d," % number for number in range(count))
+
+        assert ask(connection, "GET", f"/pscheduler/streamed?pieces={count}") == (200, expected)
 
 
 def test_the_length_of_an_answer_is_the_fronts_to_say(connection: http.client.HTTPConnection) -> None:

@@ -1,9 +1,11 @@
 """What a page gives back, and how it becomes what Lambda sends (docs/architecture.md, "Pages")."""
 
 import base64
+import contextvars
 import dataclasses
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalice import Response
@@ -12,13 +14,19 @@ from chalicelib.api.http.request import Request
 from chalicelib.domain.schemas import JSON
 
 JSON_TYPE, TEXT_TYPE, HTML_TYPE = "application/json", "text/plain", "text/html"
+DIRECT = "takesAnswersDirectly"
+"""A member of an event's requestContext, which API Gateway never sets: the front is in this process, and
+takes bodies of any size, as bytes or as an iterator of them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What goes back; a body of text gets its final newline on its way out."""
+    """What goes back; a body of text gets its final newline on its way out.
 
-    body: str | bytes
+    A body may be an iterator of bytes, read once: it is sent, and compressed, while it is being read.
+    """
+
+    body: str | bytes | Iterator[bytes]
     kind: str = TEXT_TYPE
     status: int = 200
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -27,7 +35,21 @@ class Answer:
         """The body as bytes."""
         if isinstance(self.body, bytes):
             return self.body
+        if not isinstance(self.body, str):
+            raise TypeError("a body that is an iterator is read once, when it is sent")
         return self.body.encode() if self.body.endswith("\n") else f"{self.body}\n".encode()
+
+    def begun(self) -> "Answer":
+        """The answer with the first piece of an iterator read, so that what fails there gets a status.
+
+        The rest is read in the context of now, whoever reads it: as the node that was asked.
+        """
+        if isinstance(self.body, str | bytes):
+            return self
+        pieces, context = self.body, contextvars.copy_context()
+        rest = iter(lambda: context.run(next, pieces, None), None)
+        first = next(rest, b"")
+        return dataclasses.replace(self, body=itertools.chain((first,), rest))
 
     def with_headers(self, **headers: str) -> "Answer":
         """The answer with more headers; an underscore stands for a hyphen."""
@@ -49,11 +71,17 @@ def as_json(request: Request, value: JSON, **more: Any) -> Answer:
 class Sent(Response):
     """An answer in Lambda's form. Bytes that are no text travel in base64, whatever their type.
 
-    Chalice would decide that by content type, and refuse clients whose Accept does not name it.
+    Chalice would decide that by content type, and refuse clients whose Accept does not name it. Where the
+    front is in this process (``local.gateway``) nothing has to travel: ``direct`` gives it the body as it is,
+    bytes or an iterator of them.
     """
 
+    direct = False
+
     def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
-        form = super().to_dict(None)
-        if isinstance(self.body, bytes):
-            form |= {"body": base64.b64encode(self.body).decode(), "isBase64Encoded": True}
-        return form
+        if isinstance(self.body, str):
+            return super().to_dict(None)
+        form = Response("", dict(self.headers), self.status_code).to_dict(None)
+        if self.direct:
+            return form | {"body": self.body}
+        return form | {"body": base64.b64encode(self.body).decode(), "isBase64Encoded": True}

@@ -4,7 +4,8 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.api.http.answer import Answer, Sent
 from chalicelib.settings import settings
@@ -31,20 +32,58 @@ def tagged(answer: Answer, headers: Mapping[str, str]) -> Answer:
 
 def sent(answer: Answer, headers: Mapping[str, str], with_body: bool) -> Sent:
     """An answer in the form that leaves the node, compressed where that is wanted and pays."""
-    content = answer.content() if answer.status != 304 else b""
-    body: str | bytes = answer.body if isinstance(answer.body, bytes) else content.decode()
     shown = {"Content-Type": answer.content_type, **answer.headers, **_origin(headers)}
-    if len(content) >= COMPRESS_FROM and answer.kind.startswith(_COMPRESSIBLE):
+    body, size = _body(answer)
+    if (size is None or size >= COMPRESS_FROM) and answer.kind.startswith(_COMPRESSIBLE):
         shown["Vary"] = ", ".join(filter(None, [shown.get("Vary"), "Accept-Encoding"]))
         if _takes_gzip(headers):
-            body = gzip.compress(content, compresslevel=5, mtime=0)
+            body = _compressed(body)
             shown["Content-Encoding"] = "gzip"
     return Sent(body if with_body else "", headers=dict(shown), status_code=answer.status)
 
 
-def is_too_large(response: Sent) -> bool:
-    """Whether Lambda would refuse an answer: 6 MB as the JSON string it travels in."""
-    body = response.body
+def _body(answer: Answer) -> tuple[str | bytes | Iterator[bytes], int | None]:
+    """What is to be sent, and how many bytes that is where it is known."""
+    if answer.status == 304:
+        return "", 0
+    if not isinstance(answer.body, str | bytes):
+        return answer.body, None
+    content = answer.content()
+    return content if isinstance(answer.body, bytes) else content.decode(), len(content)
+
+
+def _compressed(body: str | bytes | Iterator[bytes]) -> bytes | Iterator[bytes]:
+    if isinstance(body, str | bytes):
+        return gzip.compress(body.encode() if isinstance(body, str) else body, compresslevel=5, mtime=0)
+    return _compressed_while_read(body)
+
+
+def _compressed_while_read(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    # Level 1: a list is as long as it takes to read it, and its lines are alike.
+    compressor = zlib.compressobj(1, wbits=31)
+    for piece in pieces:
+        if ready := compressor.compress(piece):
+            yield ready
+    yield compressor.flush()
+
+
+def joined(response: Sent) -> Sent | None:
+    """An answer as Lambda takes it, in one piece; None where it would refuse that: 6 MB as a JSON string.
+
+    Of an iterator no more is read than fits.
+    """
+    if not isinstance(response.body, str | bytes):
+        body = bytearray()
+        for piece in response.body:
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                return None
+        is_text = "Content-Encoding" not in response.headers
+        response.body = body.decode() if is_text else bytes(body)
+    return None if _is_too_large(response.body) else response
+
+
+def _is_too_large(body: str | bytes) -> bool:
     if isinstance(body, bytes):
         return len(body) * 4 / 3 > LARGEST_ANSWER
     return len(body) > LARGEST_ANSWER // 6 and len(json.dumps(body)) > LARGEST_ANSWER

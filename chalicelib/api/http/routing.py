@@ -12,11 +12,11 @@ from typing import Any
 from chalice import Chalice
 
 from chalicelib.api.http import negotiation, problems, request
+from chalicelib.api.http.answer import DIRECT, Sent
 from chalicelib.api.http.answer import HTML_TYPE as HTML_TYPE
 from chalicelib.api.http.answer import JSON_TYPE as JSON_TYPE
 from chalicelib.api.http.answer import TEXT_TYPE as TEXT_TYPE
 from chalicelib.api.http.answer import Answer as Answer
-from chalicelib.api.http.answer import Sent
 from chalicelib.api.http.answer import as_json as as_json
 from chalicelib.api.http.request import API_LEVEL as API_LEVEL
 from chalicelib.api.http.request import Request as Request
@@ -49,7 +49,10 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
                 answer = _answer(called, raw, names)
         response = negotiation.sent(answer, raw.headers, with_body=raw.method != "HEAD")
         LOG.debug("%s %s: %d", raw.method, raw.path, answer.status)  # no query: there may be a key in it
-        return _too_large(called, raw) if negotiation.is_too_large(response) else response
+        if raw.context.get(DIRECT):
+            response.direct = True
+            return response
+        return negotiation.joined(response) or _too_large(called, raw)
 
     app.route(path, methods=list(_METHODS), content_types=["*/*"], name=path)(view)
 
@@ -75,7 +78,7 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
     try:
         asked = request.read(raw)
         asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
-        answer = called(asked, **{name: urllib.parse.unquote(text) for name, text in names.items()})
+        answer = called(asked, **{name: urllib.parse.unquote(text) for name, text in names.items()}).begun()
     except PSchedulerError as error:
         return problems.of_error(error, raw.headers)
     except STORE_ERRORS:

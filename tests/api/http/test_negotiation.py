@@ -1,13 +1,16 @@
 """What client and node agree on besides the content: problem documents, ETags, compression, origins."""
 
 import gzip
+import itertools
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from chalicelib.api.http import problems
+from chalicelib.api.http import negotiation, problems
+from chalicelib.api.http.answer import JSON_TYPE, Answer
 from chalicelib.domain import errors
 from chalicelib.settings import forget_settings
 from tests.api.conftest import IDLE, Api
@@ -181,6 +184,44 @@ def test_the_front_passes_a_compressed_answer_on(moto_engine: None) -> None:
     response = gateway.response(app(event, gateway.Context("api", 29)))
 
     assert json.loads(gzip.decompress(response.body))["openapi"].startswith("3.1")
+
+
+def test_what_is_read_while_it_is_sent_is_compressed_on_the_way() -> None:
+    whole = b"0123456789" * 10_000
+    answer = Answer(iter([whole[:50_000], b"", whole[50_000:]]), JSON_TYPE)
+
+    response = negotiation.sent(answer, {"accept-encoding": "gzip"}, with_body=True)
+
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(b"".join(response.body)) == whole
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_of_an_endless_answer_lambda_reads_no_more_than_it_may_give(encoding: str) -> None:
+    read = itertools.count()
+    endless = (random.Random(number).randbytes(100_000).hex().encode() for number in read)
+    response = negotiation.sent(Answer(endless, JSON_TYPE), {"accept-encoding": encoding}, with_body=True)
+
+    assert negotiation.joined(response) is None
+    assert next(read) < 150
+
+
+def test_an_iterator_is_given_to_lambda_in_one_piece() -> None:
+    response = negotiation.sent(Answer(iter([b"[1,", b"2]\n"]), JSON_TYPE), {}, with_body=True)
+
+    joined = negotiation.joined(response)
+
+    assert joined is not None
+    assert joined.to_dict()["body"] == "[1,2]\n"
+
+
+def test_what_fails_at_the_beginning_of_an_iterator_still_gets_a_status() -> None:
+    def broken() -> Iterator[bytes]:
+        raise errors.NotFound("gone")
+        yield b""
+
+    with pytest.raises(errors.NotFound):
+        Answer(broken()).begun()
 
 
 # --- origins ----------------------------------------------------------------------------------------

@@ -1,0 +1,188 @@
+"""What lists, searches and single reads take in this process, and cost in DynamoDB's units, by tasks stored.
+
+Everything is stored by the transactions that store it in earnest, on the embedded engine; the pages are
+asked through the app with API Gateway's events, without a socket.
+"""
+
+import dataclasses
+import datetime as dt
+import gc
+import json
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+import urllib.parse
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.capacity import counted
+from chalicelib.domain.repeat import Progress, Schedule
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import UTC
+from local import environment, gateway
+
+FEW = 100
+GROUPS = 100
+"""A search for one of them finds a hundredth of the tasks."""
+SECONDS = 2.0
+"""How long a page is asked again and again, at most."""
+TIMES = 200
+"""How often it is asked, at most."""
+SPAN = dt.timedelta(hours=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """A page, what it is called, and the milliseconds it is to take with 10,000 tasks stored."""
+
+    name: str
+    goal: float | None
+    path: str
+
+
+def lists(sizes: Sequence[int], say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Rows of pages: for each number of tasks stored the milliseconds (median) and the units."""
+    environment.set_environment()
+    os.environ["PSCHEDULER_LIMITS"] = "open"
+    from local.engine import Engine
+
+    rows: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            now = dt.datetime.now(UTC).replace(microsecond=0)
+            with Engine(pathlib.Path(folder) / f"{size}.sqlite", synchronous="OFF"):
+                environment.create_everything()
+                say(f"Storing {size} tasks and their runs ...")
+                tasks = _fill(size, now)
+                for asked in _pages(tasks, now, size):
+                    say(asked.name)
+                    row = rows.setdefault(asked.name, {"page": asked.name, "goal ms": asked.goal})
+                    row |= {f"{name} at {size}": value for name, value in _measured(asked.path).items()}
+    return list(rows.values())
+
+
+def _pages(tasks: Sequence[Task], now: dt.datetime, size: int) -> list[Asked]:
+    held = {"one in 100": {"reference": {"group": "g7"}}, "one": {"reference": {"serial": size // 2}}}
+    some = tasks[size // 2]
+    begin, end = (now + step for step in (-SPAN / 2, SPAN / 2))
+    hour = urllib.parse.urlencode({"start": begin.isoformat(), "end": end.isoformat()})
+    searches = [
+        Asked(f"search, {what} matches", 10.0, f"/tasks?expanded&json={urllib.parse.quote(json.dumps(one))}")
+        for what, one in held.items()
+    ]
+    return [
+        *searches,
+        Asked("search, one with detail", 10.0, searches[1].path + "&detail"),
+        Asked("all tasks, hrefs", None, "/tasks"),
+        Asked("all tasks expanded", 400.0, "/tasks?expanded"),
+        Asked("100 tasks expanded", None, "/tasks?expanded&limit=100"),
+        Asked("/monitor?window=20", 5.0, "/monitor?window=20"),
+        Asked("/schedule of the hour", 700.0, f"/schedule?{hour}"),
+        Asked("/schedule, 100 of it", 50.0, f"/schedule?{hour}&limit=100"),
+        Asked("/status", 1.5, "/status"),
+        Asked("/stat/runs/finished", None, "/stat/runs/finished"),
+        Asked("GET task", 0.8, f"/tasks/{some.uuid}"),
+        Asked("GET runtimes", 0.8, f"/tasks/{some.uuid}/runtimes"),
+    ]
+
+
+def _fill(size: int, now: dt.datetime) -> list[Task]:
+    from chalicelib.store.transactions.booking import Booking, New, commit
+
+    tasks = []
+    for number in range(size):
+        start = now - SPAN / 2 + SPAN * number / size
+        task = _task(number, now - dt.timedelta(days=1) + dt.timedelta(milliseconds=number), start)
+        commit(Booking(None, task, [_run(task, start, now)], new=New()), now)
+        tasks.append(task)
+    return tasks
+
+
+def _task(number: int, added: dt.datetime, start: dt.datetime) -> Task:
+    """Such as a pSConfig agent posts."""
+    host = f"host-{number % 50}.example.net"
+    document = {
+        "schema": 1,
+        "test": {
+            "type": "rtt",
+            "spec": {"schema": 1, "source": "node.example", "dest": host, "count": 10},
+        },
+        "tool": "ping",
+        "schedule": {"repeat": "PT1H", "sliprand": True, "slip": "PT5M"},
+        "archives": [
+            {
+                "archiver": "http",
+                "data": {"schema": 2, "_url": "https://archive.example.net/logstash", "op": "put"},
+                "ttl": "PT5M",
+            }
+        ],
+        "reference": {
+            "serial": number,
+            "group": f"g{number % GROUPS}",
+            "psconfig": {"created-by": {"uuid": str(uuid.UUID(int=1)), "user-agent": "psconfig-agent"}},
+            "display-task-name": f"Round trips to {host}",
+        },
+    }
+    schedule = Schedule(repeat=dt.timedelta(hours=1), slip=dt.timedelta(minutes=5), sliprand=True)
+    return Task(
+        uuid=str(uuid.uuid4()),
+        document=document,
+        schedule=schedule,
+        participants=("node.example.net",),
+        duration=dt.timedelta(seconds=12),
+        scheduling_class="background",
+        added=added,
+        hints={"requester": "127.0.0.1", "server": "127.0.0.1"},
+        cli=("--dest", host, "--count", "10"),
+        diags="Chose ping from ping, twping",
+        progress=Progress(1, start, start),
+        plan_at=start + dt.timedelta(days=1),
+    )
+
+
+def _run(task: Task, start: dt.datetime, now: dt.datetime) -> Run:
+    end = start + task.duration
+    state = State.FINISHED if end < now else State.RUNNING if start < now else State.PENDING
+    return Run(task.uuid, str(uuid.uuid4()), start, end, state, task.added)
+
+
+def _measured(path: str) -> dict[str, float]:
+    status, size = _ask(path)
+    if status != 200:
+        return {"ms": float("nan"), "units": float("nan"), "KB": float("nan")}
+    with counted() as cost:
+        _ask(path)
+    times: list[float] = []
+    gc.collect()
+    until = time.perf_counter() + SECONDS
+    while len(times) < TIMES and (len(times) < 3 or time.perf_counter() < until):
+        began = time.perf_counter()
+        _ask(path)
+        times.append((time.perf_counter() - began) * 1000)
+    return {"ms": statistics.median(times), "units": cost.units, "KB": size / 1024}
+
+
+def _ask(path: str) -> tuple[int, int]:
+    """The status of an answer, and its bytes as they would leave."""
+    from app import app
+    from local.http_server import safe_for_threads
+
+    request = gateway.Request(
+        method="GET",
+        target=f"/{gateway.STAGE}{path}",
+        headers={"Host": "node.example.net", "Accept-Encoding": "gzip"},
+        body=b"",
+        client="127.0.0.1",
+        server="127.0.0.1",
+        port=443,
+        scheme="https",
+    )
+    event = gateway.event(request, gateway.Routes(app.routes))
+    answer = gateway.response(safe_for_threads(app)(event, gateway.Context("api", 29.0)))
+    pieces = (answer.body,) if isinstance(answer.body, bytes) else answer.body
+    return answer.status, sum(map(len, pieces))
