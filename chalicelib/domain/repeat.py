@@ -15,6 +15,7 @@ cut off, so this leaves one to two seconds to send it to its runner (contract/ob
 FIRST_RUN_OFFSET_TOGETHER = dt.timedelta(seconds=10)
 """The same for several participants, who must agree first."""
 
+_INSTANT = dt.timedelta(microseconds=1)
 
 LATEST = dt.datetime(9998, 12, 31, tzinfo=UTC)
 """The latest instant a schedule may name: there must be calendar left to keep a task in."""
@@ -76,7 +77,9 @@ def next_try(schedule: Schedule, progress: Progress, now: dt.datetime) -> dt.dat
 def _slot(schedule: Schedule, progress: Progress, now: dt.datetime) -> dt.datetime | None:
     if not schedule.repeats:
         return None if progress.runs else truncate(max(now, schedule.start or now))
-    after = max(moment for moment in (now, schedule.start, progress.latest) if moment)
+    # Runs are half-open: one may begin in the very second in which the last one ends.
+    over = progress.latest - _INSTANT if progress.latest else None
+    after = max(moment for moment in (now, schedule.start, over) if moment)
     slots = []
     if schedule.cron:
         after_cron = max(after, progress.first_start or after)

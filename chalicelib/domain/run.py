@@ -91,6 +91,13 @@ class Run:
     def duration(self) -> dt.timedelta:
         return self.end - self.start
 
+    @property
+    def failure(self) -> str | None:
+        """Why it has no result, or one that says no more than that it failed; None where nobody said."""
+        kept = self.documents
+        said = (_said(kept.result_merged, "error"), self.errors, _said(kept.result, "error"))
+        return next(filter(None, (*said, _said(kept.reason, "message"))), None)
+
     def is_abandoned(self, now: dt.datetime) -> bool:
         """Whether its runner is gone, or has handed it over, while there is still something to measure."""
         return (
@@ -130,6 +137,12 @@ class Run:
             **({"clock-survey": documents.clock_survey} if documents.clock_survey else {}),
             **({"reason": documents.reason} if documents.reason else {}),
         }
+
+
+def _said(document: JSON, member: str) -> str | None:
+    """What a document says in a member; None where it is no document, or says nothing."""
+    text = document.get(member) if isinstance(document, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def occupation(run: Run, task: Task) -> Occupation | None:

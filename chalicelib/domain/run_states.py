@@ -30,6 +30,11 @@ class State(str, enum.Enum):
         """Nothing more will be measured. ``cleanup`` counts: only the merge is left."""
         return self not in WAITING
 
+    @property
+    def is_final(self) -> bool:
+        """Nothing more will become of it, but for what an operator or a late answer changes."""
+        return self in FINAL
+
 
 WAITING = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
 FINAL = tuple(state for state in State if state.is_finished and state is not State.CLEANUP)

@@ -10,10 +10,14 @@ from chalicelib.domain import repeat
 from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, MULTI_RESULT
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import UTC, ZERO, format_duration, format_timestamp
+from chalicelib.domain.times import SECOND, UTC, ZERO, format_duration, format_timestamp
 
 HORIZON = dt.timedelta(days=1)
 """How far ahead runs are placed (contract/scheduler.md section 1)."""
+
+SOON = dt.timedelta(minutes=2)
+"""How long before a run is wanted the planner looks at a task whose runs are not bound by the horizon: later,
+and the run would start too late for its slot, and be in the way of the next."""
 
 KEEP_AFTER_LAST_RUN = dt.timedelta(days=2)
 """How long runs and tasks are kept after their end."""
@@ -125,7 +129,8 @@ class Task:
     def counting(self, starts: Sequence[dt.datetime], now: dt.datetime) -> "Task":
         """The task once runs have been placed at these instants (contract/scheduler.md section 5)."""
         first = self.progress.first_start or self.schedule.start or min(starts)
-        latest = max([start + self.duration for start in starts] + [self.progress.latest or starts[0]])
+        length = max(self.duration, SECOND)  # a slot has one run, be it over in no time
+        latest = max([start + length for start in starts] + [self.progress.latest or starts[0]])
         progress = Progress(self.progress.runs + len(starts), first, latest)
         return self.evolve(progress=progress).replanned(now)
 
@@ -135,7 +140,7 @@ class Task:
         if slot is None:
             return self.evolve(plan_at=None, plan_reason=None)
         slip = self.schedule.slip_for(self.duration)
-        early = ZERO if self.is_multi_result else HORIZON - min(slip, HORIZON)
+        early = SOON if self.is_multi_result else HORIZON - min(slip, HORIZON)
         return self.evolve(plan_at=max(now, slot - early), plan_reason=None)
 
     def describe(self) -> dict[str, JSON]:

@@ -4,9 +4,10 @@ The rules are those of contract/scheduler.md section 13.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.schemas import JSON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +20,15 @@ class Offer:
     @property
     def willing(self) -> bool:
         return not self.reasons
+
+
+def asked_for(document: Mapping[str, JSON]) -> Sequence[str] | None:
+    """The tools that a posted task asks for, in order of preference; None where any will do.
+
+    ``tool`` is where a task says what it is performed with, so some write there what they want.
+    """
+    tools: Sequence[str] | None = document.get("tools")
+    return [document["tool"]] if tools is None and "tool" in document else tools
 
 
 def choose(

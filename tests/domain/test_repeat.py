@@ -23,8 +23,9 @@ MINUTE = seconds(60)
         # The first run of a repeating task comes at its start, later ones on the slots it anchors.
         (Schedule(repeat=MINUTE), Progress(), at(7), at(7)),
         (Schedule(repeat=MINUTE), Progress(1, at(7), at(10)), at(8), at(67)),
-        # A slot is strictly after the end of the last run: one that is longer than the interval skips.
-        (Schedule(repeat=MINUTE), Progress(1, at(0), at(60)), at(1), at(120)),
+        # A run may begin as the last one ends; one that is longer than the interval skips.
+        (Schedule(repeat=MINUTE), Progress(1, at(0), at(60)), at(1), at(60)),
+        (Schedule(cron="* * * * *"), Progress(1, at(0), at(60)), at(1), at(60)),
         (Schedule(repeat=MINUTE), Progress(1, at(0), at(61)), at(1), at(120)),
         # The start, not the slipped first run, is the anchor when there is one.
         (Schedule(start=at(0), repeat=MINUTE), Progress(1, at(0), at(45)), at(46), at(60)),

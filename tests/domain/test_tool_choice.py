@@ -1,7 +1,9 @@
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.domain.tool_choice import Offer, choose
+from chalicelib.domain.tool_choice import Offer, asked_for, choose
 
 HERE, THERE = ("here",), ("here", "there")
 
@@ -36,3 +38,18 @@ def test_having_nothing_in_common_is_reported_with_reasons() -> None:
 def test_wanting_no_tool_at_all_finds_none() -> None:
     with pytest.raises(Unprocessable):
         choose(HERE, [[Offer("a")]], [])
+
+
+@pytest.mark.parametrize(
+    ("document", "wanted"),
+    [
+        ({}, None),
+        ({"tools": ["b", "a"]}, ["b", "a"]),
+        ({"tool": "b"}, ["b"]),  # where a task says what it is performed with
+        ({"tool": "b", "tools": ["a"]}, ["a"]),
+    ],
+)
+def test_a_task_asks_for_tools_in_one_of_two_members(
+    document: dict[str, Any], wanted: list[str] | None
+) -> None:
+    assert asked_for(document) == wanted

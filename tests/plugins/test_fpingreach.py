@@ -169,7 +169,10 @@ def test_any_line_is_an_address_or_nothing(line: str) -> None:
 
 
 def test_merges_a_failure_to_a_failure() -> None:
+    failed = {"succeeded": False, "result": None, "error": "fping had not ended in time", "diags": "fping -q"}
+
     assert TOOL.merge({}, [None]) == {"succeeded": False}
+    assert TOOL.merge({}, [failed]) == {name: failed[name] for name in ("succeeded", "error", "diags")}
 
 
 @works

@@ -66,8 +66,8 @@ def describe(request: Request, task: Task, run: Run) -> dict[str, JSON]:
 
 
 def _deliveries(task: Task, run: Run) -> list[delivery_table.Delivery]:
-    has_some = bool(task.archives) and run.documents.result_merged is not None
-    return delivery_table.of_run(run.uuid) if has_some else []
+    # A run that failed has no result, and may be delivered all the same.
+    return delivery_table.of_run(run.uuid) if task.archives and run.state.is_final else []
 
 
 @operation(

@@ -182,7 +182,7 @@ def _choose_tool(document: Mapping[str, JSON], participants: Sequence[str], dead
         known *= len(participants)  # the same machines, with the same programs
     else:
         known += invitation.offers(participants[1:], test, document.get("lead-bind"), deadline)
-    return tool_choice.choose(participants, known, document.get("tools"))
+    return tool_choice.choose(participants, known, tool_choice.asked_for(document))
 
 
 def offers(test: str, spec: Mapping[str, JSON]) -> list[Offer]:

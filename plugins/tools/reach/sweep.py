@@ -172,4 +172,7 @@ def address(text: str) -> str | None:
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
-    return pick(results) or {"succeeded": False}
+    """What the first participant found; where it failed, with what went wrong."""
+    failed = results[0] if isinstance(results[0], dict) else {}
+    said = {name: failed[name] for name in ("error", "diags") if isinstance(failed.get(name), str)}
+    return pick(results) or {"succeeded": False, **said}

@@ -108,6 +108,23 @@ def test_a_run_that_is_over_shows_what_came_of_it(api: Api) -> None:
     assert one["diags"][0]["return-code"] == 0
 
 
+REFUSED = {"type": "http", "spec": {"url": "http://127.0.0.1:9/"}}
+"""A measurement that fails at once: nobody listens at that port."""
+
+
+def test_a_run_that_failed_shows_where_it_was_delivered(api: Api) -> None:
+    archive = {"archiver": "bitbucket", "data": {}, "schema": 2, "runs": "all"}
+    task = api.post_task(test=REFUSED, archives=[archive])
+    ended = api.run(task)
+    attempt.deliver(ended.uuid, 0, ended.end)
+
+    run = api.get(f"{task}/runs/first")
+
+    assert (run["state"], run["result-merged"]) == ("failed", None)
+    (one,) = run["archivings"]
+    assert (one["archived"], one["diags"][0]["stdout"]["succeeded"]) == (True, True)
+
+
 def test_a_failed_run_has_the_clock_survey(api: Api) -> None:
     task = api.post_task(test={"type": "noop", "spec": {"data": {}, "fail": 1}})
     api.run(task)
@@ -348,6 +365,17 @@ def test_a_failed_result_is_a_line(api: Api, kind: str) -> None:
     path = f"{task}/runs/{api.run(task).uuid}/result"
 
     assert "failed" in api.get(query(path, format=kind))
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "text/html"])
+def test_a_run_that_failed_without_a_result_says_why(api: Api, kind: str) -> None:
+    task = api.post_task(test=REFUSED)
+    path = f"{task}/runs/{api.run(task).uuid}/result"
+    status = 404 if kind == "application/json" else 200
+
+    said = api.get(query(path, format=kind), status)
+
+    assert "http://127.0.0.1:9/ could not be fetched" in said
 
 
 @pytest.mark.parametrize(
