@@ -11,23 +11,53 @@ from chalicelib.domain.schemas import JSON
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
+DEEPEST = 64
+"""Arrays and objects within each other in what is posted or asked for."""
+DEEPEST_REPLY = 128
+"""The same in what nodes and children of this one answer, in which what was posted is wrapped."""
+MOST_DIGITS = 300
+"""Digits of a whole number: no more than a floating-point number can stand for."""
 
-def load(text: str, what: str) -> JSON:
+
+def load(text: str | bytes, what: str, deepest: int = DEEPEST) -> JSON:
     """JSON text -> value, members whose name starts with ``#`` dropped at any depth.
 
-    Raises Invalid, naming ``what`` was to be read; NaN and infinities are not JSON.
+    Raises Invalid, naming ``what`` was to be read; NaN and infinities are not JSON. Of members with the same
+    name the last counts, as it does for the reference.
     """
+    return _without_comments(load_whole(text, what, deepest))
+
+
+def load_whole(text: str | bytes, what: str, deepest: int = DEEPEST) -> JSON:
+    """JSON text -> value, comments and all. Raises Invalid as ``load`` does."""
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        if _SURROGATE.search(text):
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+        _require_shallow(value, deepest)
+        if isinstance(text, bytes) or _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # half a character is nothing anybody could store
-        return _without_comments(value)
-    except RecursionError as error:
-        raise Invalid(f"{what}: nested too deeply") from error
+    except (RecursionError, _TooDeep) as error:
+        raise Invalid(
+            f"{what}: nested too deeply: {deepest} arrays and objects may be in each other"
+        ) from error
     except UnicodeEncodeError as error:
         raise Invalid(f"{what}: has a surrogate without the other half of its pair") from error
     except ValueError as error:
         raise Invalid(f"{what}: not valid JSON: {error}") from error
+    return value
+
+
+class _TooDeep(Exception):
+    """More arrays and objects within each other than may be."""
+
+
+def _require_shallow(value: JSON, left: int) -> None:
+    """Raise _TooDeep for more than ``left`` arrays and objects in each other. Its own depth has that end."""
+    if isinstance(value, dict | list):
+        if left == 0:
+            raise _TooDeep
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, dict | list):
+                _require_shallow(item, left - 1)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -37,6 +67,12 @@ def _refuse(constant: str) -> NoReturn:
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _refuse(text)
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"{text[:20]}... has {len(text)} digits, and a number may have {MOST_DIGITS}")
+    return int(text)
 
 
 def _without_comments(value: JSON) -> JSON:

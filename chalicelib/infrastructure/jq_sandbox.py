@@ -21,6 +21,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import IO
 
+from chalicelib.domain.documents import DEEPEST_REPLY, load_whole
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.jq_scripts import ScriptFailed, prepared
 from chalicelib.domain.schemas import JSON
 
@@ -115,12 +117,14 @@ class _Child:
         try:
             self._write(_LENGTH.pack(len(request)) + request, until)
             (size,) = _LENGTH.unpack(self._read(_LENGTH.size, until))
-            answer: dict[str, JSON] = json.loads(self._read(size, until))
+            answer: dict[str, JSON] = load_whole(self._read(size, until), "What it made", DEEPEST_REPLY)
         except TimeoutError:
             self.end()
             raise ScriptFailed(f"it took longer than {WALL_SECONDS:g} seconds") from None
         except (OSError, EOFError):
             raise ScriptFailed(self._ended()) from None
+        except Invalid as error:
+            raise ScriptFailed(error.message) from None
         except BaseException:
             self.end()  # half an answer may be under way
             raise

@@ -21,6 +21,7 @@ import urllib3
 import urllib3.exceptions
 
 from chalicelib.domain import hosts
+from chalicelib.domain.documents import DEEPEST_REPLY, load_whole
 from chalicelib.domain.errors import Invalid, PeerError, Refused, TimedOut, Unreachable
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure import lines
@@ -75,10 +76,10 @@ class Reply:
     text: str
 
     def json(self) -> JSON:
-        """Raises Refused when it is no JSON."""
+        """Raises Refused when it is no JSON, or nested too deeply."""
         try:
-            return json.loads(self.text)
-        except ValueError as error:
+            return load_whole(self.text, "Its answer", DEEPEST_REPLY)
+        except Invalid as error:
             raise Refused(self.host, "answered with something that is no JSON", self.status) from error
 
 

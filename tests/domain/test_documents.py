@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.documents import contains, load, sanitized
+from chalicelib.domain.documents import DEEPEST, MOST_DIGITS, contains, load, sanitized
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 
@@ -22,6 +22,30 @@ def test_comments_are_dropped_at_any_depth() -> None:
 def test_what_is_no_json_is_named(text: str) -> None:
     with pytest.raises(Invalid, match=r"^body: "):
         load(text, "body")
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_what_is_nested_too_deeply_is_named(opening: str) -> None:
+    closing = {"[": "]", '{"a":': "}"}[opening]
+
+    assert load(opening * (DEEPEST - 1) + "[]" + closing * (DEEPEST - 1), "body")
+    for depth in (DEEPEST, 300, 10_000):
+        with pytest.raises(Invalid, match=f"^body: nested too deeply: {DEEPEST} "):
+            load(opening * depth + "[]" + closing * depth, "body")
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_number_has_so_many_digits_and_no_more(sign: str) -> None:
+    most = sign + "9" * (MOST_DIGITS - len(sign))
+
+    assert float(load(most, "body")) == float(most)
+    for digits in (MOST_DIGITS + 1, 5_000, 1_000_000):
+        with pytest.raises(Invalid, match=f"has {digits + len(sign)} digits"):
+            load(sign + "1" * digits, "body")
+
+
+def test_of_members_with_the_same_name_the_last_counts() -> None:
+    assert load('{"a": 1, "a": 2}', "body") == {"a": 2}
 
 
 def test_a_character_written_as_a_pair_is_one() -> None:

@@ -55,6 +55,8 @@ def test_what_a_script_makes_of_a_document(script: str, outputs: list[Any]) -> N
         ("(" * 20_000 + "1" + ")" * 20_000, "memory exhausted"),
         ('"x" * 1e6 | range(100) as $i | .', "output is larger"),
         ("." + " " * LONGEST_SCRIPT, "characters"),
+        ("reduce range(130) as $i (.; [.])", "nested too deeply"),
+        ("reduce range(900) as $i (.; [.])", "nested too deeply|recursion"),
         ("}{", "syntax error"),
         (f'{ISO} iso::duration_as_seconds("P")', "not an ISO 8601 duration"),
         (f'{ISO} iso::duration_as_seconds("P1Y")', "not an ISO 8601 duration"),

@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.documents import load
-from chalicelib.domain.errors import Invalid, NotFound, Unsupported
+from chalicelib.domain.documents import DEEPEST, load
+from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
 
 API_LEVEL = 6
+LARGEST_BODY = 10 * 1024 * 1024
+"""Bytes of a request's body; API Gateway lets no more pass."""
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -60,9 +62,9 @@ class Request:
             raise Invalid(f"The argument {name} is missing")
         return load(self.args[name], name)
 
-    def json(self) -> JSON:
-        """The body as JSON. Raises Invalid."""
-        return load(self.body, "The body")
+    def json(self, deepest: int = DEEPEST) -> JSON:
+        """The body as JSON. Raises Invalid, also for more than so many arrays and objects in each other."""
+        return load(self.body, "The body", deepest)
 
     @property
     def key(self) -> str | None:
@@ -80,7 +82,8 @@ class Request:
 def read(raw: Any) -> Request:
     """Chalice's request as ours.
 
-    Raises Invalid for a body that is no text, NotFound for a path that ends in a slash.
+    Raises Invalid for a body that is no text, TooLarge for too much of it, NotFound for a path that ends in a
+    slash.
     """
     headers = raw.headers
     _require_no_slash(raw)
@@ -105,6 +108,8 @@ def _require_no_slash(raw: Any) -> None:
 
 
 def _text(body: bytes | str) -> str:
+    if len(body) > LARGEST_BODY:
+        raise TooLarge(f"The body has {len(body)} bytes: {LARGEST_BODY} may be")
     try:
         return body.decode() if isinstance(body, bytes) else body
     except UnicodeDecodeError as error:

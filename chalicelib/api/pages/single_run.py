@@ -10,6 +10,7 @@ from chalicelib.api.http.routing import Answer, Request, as_json, identifier
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, integer, operation
 from chalicelib.api.pages.single_task import href as task_href
+from chalicelib.domain.documents import DEEPEST_REPLY
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -85,7 +86,7 @@ def post_run(request: Request, task: str) -> Answer:
 
 
 def _object(request: Request) -> dict[str, JSON]:
-    body = request.json()
+    body = request.json(DEEPEST_REPLY)  # a result holds what was posted, wrapped
     if not isinstance(body, dict):
         raise Invalid("The body must be an object")
     schema = body.get("schema", 1)

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 
+from chalicelib.domain.documents import load_whole
 from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits.kinds import JQ, Script, given_hints, script_with_hints
@@ -93,8 +94,8 @@ class Judge:
         if status != 200:
             return self._without_verdict(f"The server answered with status {status}")
         try:
-            answer = json.loads(text)
-        except (ValueError, RecursionError):
+            answer = load_whole(text, "Its answer")
+        except Invalid:
             return self._without_verdict("The server's answer is no JSON")
         if not isinstance(answer, dict):
             return Verdict(False, ("The server's answer is no object",))
