@@ -25,6 +25,7 @@ from plugins.sdk.jobs import Job, Outcome, Parcel
 from plugins.sdk.jobs import PluginFailed as PluginFailed
 from plugins.sdk.jobs import retry_after as retry_after
 from plugins.sdk.jobs import wrapped as wrapped
+from plugins.sdk.metrics import Metric
 from plugins.sdk.show import HIDDEN, UNSPECIFIED, Block, Rows
 from plugins.sdk.show import Lines as Lines
 from plugins.sdk.show import Preformatted as Preformatted
@@ -73,6 +74,7 @@ class Test(Plugin):
                   each other
     results       {schema version: schema} of the merged result
     show          (spec, result) -> blocks for a person to read
+    metrics       (spec, result that succeeded) -> the numbers in it that are worth keeping
     open          whether unknown members of a spec are let through
     early         whether who takes part is told of a spec that still lacks members
     """
@@ -89,6 +91,7 @@ class Test(Plugin):
     amend: Callable[[Spec], Spec] = lambda given: given
     open: bool = False
     early: bool = False
+    metrics: Callable[[Spec, Result], Sequence[Metric]] = lambda spec, result: ()
     examples: Sequence[Spec] = ()
     result_examples: Sequence[Result] = ()
 
@@ -130,6 +133,10 @@ class Test(Plugin):
         except Invalid as invalid:
             return invalid.message
         return None
+
+    def measured(self, spec: Spec, result: Result) -> list[Metric]:
+        """The numbers of a result that are worth keeping: none where it failed."""
+        return list(self.metrics(spec, result)) if result.get("succeeded", True) else []
 
     def parse(self, arguments: Sequence[str]) -> dict[str, JSON]:
         """Command-line arguments -> spec. Raises Invalid with the complaint or the help asked for."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import MILLISECONDS, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -24,6 +25,19 @@ def _clock(whose: str, state: Mapping[str, JSON]) -> Rows:
     if state["synchronized"]:  # what a clock without a source says of it means nothing
         told.update({"Source": "source", "Reference": "reference", "Offset": "offset"})
     return Rows([(f"{whose} {label}", state[name]) for label, name in told.items() if name in state])
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    """How far the clocks are apart; to be believed where both say that they are synchronized."""
+    states = {name: result.get(name, {}) for name in ("local", "remote")}
+    sure = all(state.get("synchronized") for state in states.values())
+    return present(
+        milliseconds("clock.difference", result.get("difference"), sure),
+        *(
+            number(f"clock.{name}-offset", state.get("offset"), MILLISECONDS, times=1000.0)
+            for name, state in states.items()
+        ),
+    )
 
 
 # fmt: off
@@ -64,6 +78,7 @@ TEST = Test(
     participants=participants,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "dest": "192.0.2.1", "source": "node.example.org:8443", "timeout": "PT3S"},
         {"schema": 2, "dest": "[2001:db8::1]:8443", "source": "192.0.2.1", "source-node": "node.example.org"},

@@ -3,6 +3,7 @@
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import Metric, milliseconds, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -11,6 +12,10 @@ def participants(spec: Spec) -> list[str | None]:
 
 def show(spec: Spec, result: Result) -> list[Block]:
     return [Rows([("Time", result["time"]), ("Address", result["ip_address"])])]
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(milliseconds("dhcp.time", result.get("time")))
 
 
 # fmt: off
@@ -42,6 +47,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1},
         {"schema": 1, "host": "198.51.100.1", "host-node": "node.example.org"},

@@ -5,6 +5,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import BITS_A_SECOND, BYTES, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -23,6 +24,14 @@ def show(spec: Spec, result: Result) -> list[Block]:
     measured = (("Bytes Sent", "bytes-sent", "B"), ("Throughput", "throughput", "b/s"))
     rows += [(label, format_si(result[name], unit)) for label, name, unit in measured if name in result]
     return [Rows(rows)]
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(
+        number("throughput.bps", result.get("throughput"), BITS_A_SECOND),
+        milliseconds("transfer.time", result.get("time")),
+        number("transfer.bytes", result.get("bytes-sent"), BYTES),
+    )
 
 
 # fmt: off
@@ -61,6 +70,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "source": "https://www.example.org/1GB", "dest": "/tmp/1GB", "parallel": 1},  # noqa: S108
         {

@@ -3,6 +3,7 @@
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import COUNT, Metric, milliseconds, number, present
 
 RECORDS = ("a", "aaaa", "ns", "cname", "soa", "ptr", "mx", "txt")
 
@@ -27,6 +28,12 @@ def _record_rows(kind: str, record: JSON) -> list[tuple[str, JSON]]:
 
 def _entry(entry: JSON) -> str:
     return f"{entry['mx']} (preference {entry['pref']})" if isinstance(entry, dict) else str(entry)
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    record = result.get("record")
+    answers = len(record) if isinstance(record, list) else None if record is None else 1
+    return present(milliseconds("dns.time", result.get("time")), number("dns.records", answers, COUNT))
 
 
 # fmt: off
@@ -90,6 +97,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "query": "www.example.org", "record": "a"},
         {

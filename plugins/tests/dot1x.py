@@ -3,6 +3,7 @@
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -12,6 +13,13 @@ def participants(spec: Spec) -> list[str | None]:
 def show(spec: Spec, result: Result) -> list[Block]:
     answer = ("yes" if result["authenticated"] else "no") if "authenticated" in result else UNSPECIFIED
     return [Rows([("Authenticated", answer), ("Time", result["time"])])]
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(
+        milliseconds("dot1x.time", result.get("time")),
+        number("dot1x.authenticated", result.get("authenticated"), FLAG),
+    )
 
 
 # fmt: off
@@ -49,6 +57,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "interface": "eth1", "driver": "wired", "_username": "probe", "_password": "secret"},
         {

@@ -4,6 +4,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Preformatted, Result, Rows, Spec, Test
+from plugins.sdk.metrics import COUNT, FLAG, Metric, milliseconds, number, present
 from plugins.support import urls
 
 HEADERS: dict[str, JSON] = {
@@ -59,6 +60,17 @@ LABELS = {
     "first-byte": "First Byte",
     "total": "Total",
 }
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    """The time of the whole, of its phases where they were asked for, and what came."""
+    phases = {"total": result.get("time"), **result.get("phases", {})}
+    return present(
+        *(milliseconds(f"http.{phase}", time) for phase, time in phases.items()),
+        number("http.status", result.get("status"), COUNT),
+        number("http.found", result.get("found"), FLAG),
+    )
+
 
 # fmt: off
 FIELDS = (
@@ -124,6 +136,7 @@ TEST = Test(
         5: RESULT_5,
     },
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "url": "https://www.example.org/", "parse": "Example", "timeout": "PT5S"},
         {"schema": 2, "url": "https://www.example.org/", "always-succeed": True, "keep-content": 0},

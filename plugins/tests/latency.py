@@ -9,6 +9,7 @@ from chalicelib.domain.histogram import Histogram, from_labels
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.metrics import COUNT, MILLISECONDS, Metric, number, present, share
 
 NOT_REPORTED = "Not Reported"
 BUCKET_WIDTH = 0.001
@@ -131,6 +132,33 @@ def _raw(packets: Sequence[Mapping[str, JSON]]) -> Table:
     )
 
 
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    """Delays and how they vary, from the histogram; loss from the counters.
+
+    A median that is smaller than the error of the clocks says nothing, and neither does one below zero.
+    """
+    counted = [number(f"packets.{kind}", result.get(f"packets-{kind}"), COUNT) for kind in COUNTERS]
+    lost = share("loss.ratio", result.get("packets-lost"), result.get("packets-sent"))
+    error = number("clock.error", result.get("max-clock-error"), MILLISECONDS)
+    width = Decimal(str(spec.get("bucket-width", BUCKET_WIDTH)))
+    delays = from_labels(result.get("histogram-latency", {}), unit=width * 1000)
+    if not delays:
+        return present(lost, error, *counted)
+    median = delays.percentile(50)
+    sure = median >= max(0, Decimal(str(error.value)) if error else 0)
+    found = {
+        "delay.min": delays.minimum,
+        "delay.mean": delays.mean,
+        "delay.median": median,
+        "delay.p95": delays.percentile(95),
+        "delay.p99": delays.percentile(99),
+        "delay.max": delays.maximum,
+    }
+    measured = [number(name, value, MILLISECONDS, sure) for name, value in found.items()]
+    jitter = number("jitter", delays.percentile(95) - median, MILLISECONDS)  # the clocks' error cancels out
+    return present(*measured, jitter, lost, error, *counted)
+
+
 # fmt: off
 FIELDS = (
     Field("source", "Host", "-s --source", label="Source", help="Host, or address on it, that the packets come from"),
@@ -250,6 +278,7 @@ TEST = Test(
     check=check,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "dest": "192.0.2.1"},
         {

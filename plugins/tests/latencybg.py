@@ -39,6 +39,7 @@ TEST = Test(
     check=latency.check,
     results={1: latency.RESULT},
     show=latency.show,
+    metrics=latency.metrics,
     examples=(
         {"schema": 1, "dest": "192.0.2.1"},
         {

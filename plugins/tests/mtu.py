@@ -3,6 +3,7 @@
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import BYTES, Metric, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -11,6 +12,10 @@ def participants(spec: Spec) -> list[str | None]:
 
 def show(spec: Spec, result: Result) -> list[Block]:
     return [Rows([("Path MTU (bytes)", result["mtu"])])]
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(number("path.mtu", result.get("mtu"), BYTES))
 
 
 # fmt: off
@@ -36,6 +41,7 @@ TEST = Test(
         )
     },
     show=show,
+    metrics=metrics,
     examples=(
         {"dest": "192.0.2.1"},
         {

@@ -6,6 +6,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import FLAG, Metric, number, present
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -80,6 +81,12 @@ def show(spec: Spec, result: Result) -> list[Block]:
     return [Rows(rows)]
 
 
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(
+        *(number(f"reach.{part}", result.get(f"{part}-up"), FLAG) for part in ("network", "gateway"))
+    )
+
+
 # fmt: off
 FIELDS = (
     Field("network", "IPCIDR", "--network", required=True, label="Network", help="Network to reach, such as 192.0.2.0/24"),
@@ -116,6 +123,7 @@ TEST = Test(
     check=check,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     early=True,
     examples=(
         {"schema": 1, "network": "192.0.2.0/24"},

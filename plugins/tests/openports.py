@@ -6,6 +6,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Table, Test
+from plugins.sdk.metrics import COUNT, Metric, number, present
 
 NETWORK = {
     "anyOf": [TYPES["IPCIDR"], TYPES["Host"]],
@@ -74,6 +75,18 @@ def _line(row: Sequence[JSON]) -> str:
     return "\t".join(str(cell) for cell in row)
 
 
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    states = [_state(port) for ports in result.get("result", {}).values() for port in ports.values()]
+    return present(
+        number("ports.open", states.count("open"), COUNT),
+        number("ports.scanned", len(states), COUNT),
+    )
+
+
+def _state(port: JSON) -> JSON:
+    return port.get("state") if isinstance(port, dict) else port
+
+
 # fmt: off
 FIELDS = (
     Field("network", NETWORK, "--network", required=True, label="Network", help="Host or network to look at, such as 192.0.2.0/24"),
@@ -113,6 +126,7 @@ TEST = Test(
     check=check,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "network": "192.0.2.1"},
         {

@@ -3,6 +3,7 @@
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -12,6 +13,11 @@ def participants(spec: Spec) -> list[str | None]:
 def show(spec: Spec, result: Result) -> list[Block]:
     reason = [("Reason", result["reason"])] if "reason" in result else []
     return [Rows([("Time", "No response" if result["time"] is None else result["time"]), *reason])]
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    time = result.get("time")
+    return present(milliseconds("response.time", time), number("response.there", time is not None, FLAG))
 
 
 # fmt: off
@@ -41,6 +47,7 @@ TEST = Test(
     participants=participants,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"dest": "192.0.2.1"},
         {

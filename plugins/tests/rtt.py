@@ -6,6 +6,7 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.metrics import COUNT, RATIO, Metric, milliseconds, number, present
 
 OLD_PROTOCOLS = {"enum": ["icmp", "twamp"]}
 """The protocols there were before schema 4 let any through."""
@@ -63,6 +64,16 @@ def _milliseconds(duration: str | None) -> str:
 
 
 STATISTICS = (("Minimum", "min"), ("Mean", "mean"), ("Maximum", "max"), ("Std. Deviation", "stddev"))
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    counted = ("sent", "lost", "duplicates", "reorders")
+    return present(
+        *(milliseconds(f"rtt.{name}", result.get(name)) for _, name in STATISTICS),
+        number("loss.ratio", result.get("loss"), RATIO),
+        *(number(f"packets.{name}", result.get(name), COUNT) for name in counted),
+    )
+
 
 # fmt: off
 FIELDS = (
@@ -123,6 +134,7 @@ TEST = Test(
     participants=participants,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {
             "schema": 1,

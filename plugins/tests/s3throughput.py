@@ -8,6 +8,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Test
+from plugins.sdk.metrics import SECONDS, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -57,6 +58,12 @@ AVERAGES = (
     ("GET", "average_get_time"),
     ("DELETE", "average_delete_time"),
 )
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    averages = [number(f"s3.{name.split('_')[1]}-time", result.get(name), SECONDS) for _, name in AVERAGES]
+    return present(*averages, milliseconds("s3.total", result.get("time")))
+
 
 # fmt: off
 FIELDS = (
@@ -110,6 +117,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {
             "schema": 1,

@@ -3,6 +3,7 @@
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -20,6 +21,14 @@ ROWS = (
     ("Text Received", "received"),
     ("Elapsed Time", "elapsed-time"),
 )
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(
+        milliseconds("stream.time", result.get("elapsed-time")),
+        number("stream.intact", result.get("sent") == result.get("received"), FLAG),
+    )
+
 
 # fmt: off
 FIELDS = (
@@ -58,6 +67,7 @@ TEST = Test(
     participants=participants,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     open=True,
     examples=(
         {

@@ -7,6 +7,7 @@ from chalicelib.domain.documents import load
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import COUNT, Metric, milliseconds, number, present
 from plugins.support import snmp_fields
 
 DEFAULTS: Mapping[str, JSON] = {"polls": 1, "period": 1}
@@ -36,6 +37,26 @@ def amend(given: Spec) -> Spec:
 def show(spec: Spec, result: Result) -> list[Block]:
     """Every value, and the time it all took."""
     return [snmp_fields.table(spec.get("oid", ()), result["data"]), Rows([("Time", result["time"])])]
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    """The last value of each OID that is a number, under the OID itself."""
+    lasts = zip(spec.get("oid", ()), (_last(polls) for polls in result.get("data", ())), strict=False)
+    values = [number(f"snmp.{oid}", _numeric(last), COUNT) for oid, last in lasts]
+    return present(*values, milliseconds("snmp.time", result.get("time")))
+
+
+def _last(polls: JSON) -> JSON:
+    return (polls[-1] if polls else None) if isinstance(polls, list) else polls
+
+
+def _numeric(answer: JSON) -> float | None:
+    """The number that was got; counters come as text where they are longer than a JSON reader can hold."""
+    value = answer.get("value") if isinstance(answer, dict) else None
+    try:
+        return float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 # fmt: off
@@ -123,6 +144,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=EXAMPLES,
     result_examples=(
         {

@@ -39,6 +39,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=snmpget.metrics,
     examples=snmpget.EXAMPLES,
     result_examples=(
         {

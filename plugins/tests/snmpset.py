@@ -10,6 +10,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import COUNT, Metric, milliseconds, number, present
 from plugins.support import snmp_fields
 
 # Two colons stand between a MIB and a name in it, one between the parts of an argument.
@@ -69,6 +70,11 @@ def _is_error(item: JSON) -> bool:
     return isinstance(item, dict) and "type" not in item and "error" in item
 
 
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    refused = [each for each in result.get("data", ()) if isinstance(each, dict) and "error" in each]
+    return present(milliseconds("snmp.time", result.get("time")), number("snmp.refused", len(refused), COUNT))
+
+
 # fmt: off
 FIELDS = (
     *snmp_fields.WHERE,
@@ -102,6 +108,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {
             "schema": 1,

@@ -5,7 +5,8 @@ import re
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Field, Spec, Test
+from plugins.sdk.base import Field, Result, Spec, Test
+from plugins.sdk.metrics import BITS_A_SECOND, COUNT, MILLISECONDS, Metric, number, present, share
 from plugins.support.throughput_text import show
 
 OLD_CONGESTION = {"enum": ["reno", "cubic", "bic", "htcp", "vegas", "westwood", "yeah", "bbr"]}
@@ -52,6 +53,19 @@ def read_milliseconds(text: str) -> str:
         return text
     whole, thousandths = divmod(int(text), 1000)
     return f"PT{f'{whole}.{thousandths:03}'.rstrip('0').rstrip('.')}S"
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    """What got through over all; loss and jitter where datagrams were sent."""
+    total = result.get("summary", {}).get("summary", {})
+    return present(
+        number("throughput.bps", total.get("throughput-bits"), BITS_A_SECOND),
+        number("throughput.receiver-bps", total.get("receiver-throughput-bits"), BITS_A_SECOND),
+        number("throughput.retransmits", total.get("retransmits"), COUNT),
+        share("loss.ratio", total.get("lost"), total.get("sent")),
+        number("jitter", total.get("jitter"), MILLISECONDS),
+        number("rtt.mean", total.get("rtt"), MILLISECONDS, times=0.001),
+    )
 
 
 # fmt: off
@@ -145,6 +159,7 @@ TEST = Test(
     amend=amend,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "dest": "192.0.2.1", "duration": "PT10S", "interval": "PT1S", "parallel": 4},
         {

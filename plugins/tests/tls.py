@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.metrics import DAYS, FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -40,6 +41,16 @@ CERTIFICATE = (
     ("Not After", "not-after"),
     ("Days Left", "days-left"),
 )
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(
+        number("tls.days-left", result.get("certificate", {}).get("days-left"), DAYS),
+        milliseconds("tls.handshake", result.get("time")),
+        milliseconds("tls.connect", result.get("connect")),
+        number("tls.verified", result.get("verified"), FLAG),
+    )
+
 
 # fmt: off
 FIELDS = (
@@ -92,6 +103,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "dest": "www.example.org"},
         {

@@ -6,6 +6,7 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Lines, Result, Spec, Table, Test
+from plugins.sdk.metrics import BYTES, COUNT, Metric, milliseconds, number, present, text
 
 HEADINGS = ("Hop", "Host", "RTT (ms)", "MTU", "AS", "Owner", "Error")
 
@@ -55,6 +56,19 @@ def _line(row: Sequence[JSON]) -> str:
     parts = [text for text in (host, *measured) if text] or ["No response"]
     under = f"\n\tAS{system} {owner}".rstrip() if system else ""
     return "\t".join([str(number), "  ".join(parts)]) + under
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    """The first path: how many hops, how long to the last that answered, and by which addresses."""
+    path: list[dict[str, JSON]] = next((path for path in result["paths"] if path), [])
+    answered = [hop for hop in path if "ip" in hop]
+    smallest = min((hop["mtu"] for hop in path if "mtu" in hop), default=None)
+    return present(
+        number("trace.hops", len(path) or None, COUNT),
+        milliseconds("trace.rtt", answered[-1].get("rtt") if answered else None),
+        number("path.mtu", smallest, BYTES),
+        text("trace.path", " ".join(hop.get("ip", "*") for hop in path)),
+    )
 
 
 # fmt: off
@@ -112,6 +126,7 @@ TEST = Test(
     amend=amend,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     open=True,
     examples=(
         {"schema": 1, "dest": "192.0.2.1", "hostnames": False, "as": False, "probe-type": "icmp"},

@@ -6,6 +6,7 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.metrics import COUNT, DECIBELS, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:
@@ -35,6 +36,16 @@ def _lines(row: Sequence[JSON]) -> str:
 
 
 HEADINGS = ("SSID", "BSSID", "Mode", "Channel", "Signal (dBm)", "Frequency", "Quality", "Encrypted", "Rates")
+
+
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    signals = [each["signal"] for each in result.get("ssid_list", ())]
+    return present(
+        milliseconds("wifi.time", result.get("time")),
+        number("wifi.stations", len(signals), COUNT),
+        number("wifi.signal", max(signals, default=None), DECIBELS),
+    )
+
 
 # fmt: off
 FIELDS = (
@@ -80,6 +91,7 @@ TEST = Test(
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "interface": "wlan0", "ssid": "eduroam"},
         {
