@@ -9,7 +9,22 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from plugins.archivers import bitbucket, failer, postgresql, rabbitmq, snmptrap, syslog, tcp, udp
+from plugins.archivers import (
+    bitbucket,
+    eventbridge,
+    failer,
+    opensearch,
+    otlp,
+    postgresql,
+    prometheus,
+    rabbitmq,
+    s3,
+    snmptrap,
+    sqs,
+    syslog,
+    tcp,
+    udp,
+)
 from plugins.archivers import http as http_archiver
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
 from plugins.sdk.base import Archiver, Context, Plugin, Test, Tool
@@ -123,11 +138,17 @@ TOOLS = (
 )
 ARCHIVERS = (
     bitbucket.ARCHIVER,
+    eventbridge.ARCHIVER,
     failer.ARCHIVER,
     http_archiver.ARCHIVER,
+    opensearch.ARCHIVER,
+    otlp.ARCHIVER,
     postgresql.ARCHIVER,
+    prometheus.ARCHIVER,
     rabbitmq.ARCHIVER,
+    s3.ARCHIVER,
     snmptrap.ARCHIVER,
+    sqs.ARCHIVER,
     syslog.ARCHIVER,
     tcp.ARCHIVER,
     udp.ARCHIVER,

@@ -6,6 +6,9 @@ nothing is retried, since an answer that came from this process would be the sam
 
 The handlers are among botocore's own from the first import of this module on, so every client made since
 has them, PynamoDB's too. They do nothing while no engine is installed.
+
+A client whose configuration has OUTSIDE as its ``user_agent_extra`` is left alone: it means the service that
+it names, and what a stranger tells it to do must never reach what this process keeps.
 """
 
 import uuid
@@ -20,6 +23,7 @@ from local.engine.errors import ServiceError, unknown
 if TYPE_CHECKING:
     from local.engine.engine import Engine
 
+OUTSIDE = "means-the-service-it-names"
 _ASKED = "engine_asked"
 _SQS = "AWS.SimpleQueueService."
 _installed: list["Engine"] = []
@@ -36,7 +40,7 @@ def uninstall(engine: "Engine") -> None:
 
 
 def _remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    if not _installed:
+    if not _installed or context["client_config"].user_agent_extra == OUTSIDE:
         return
     if context.get("is_presign_request"):
         raise unknown("S3", "presigned addresses: it serves no port that they could lead to")

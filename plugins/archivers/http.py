@@ -1,24 +1,20 @@
-"""http: sends results to a web server (contract/archivers.md section 6)."""
+"""http: sends results to a web server (docs/contract/archivers.md section 6)."""
 
-import functools
+import hashlib
+import hmac
 import json
-import threading
 from collections.abc import Mapping
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
-from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
-from plugins.support import egress, sayings, urls
+from plugins.support import urls, web_posts
 
-TIMEOUT = "PT30S"
-LONGEST = 60.0
-"""Seconds that a time-out may be; one that is longer counts as this."""
-LONGEST_BODY = 65536
-"""Bytes read of an answer; the connection of a longer one is not used again."""
 SHOWN = 1000
 """Characters of an answer's body that an error shows."""
+SIGNATURE = "X-Signature-256"
+"""The header of a signature: ``sha256=`` and the HMAC of the body in hexadecimal digits."""
 
 V1 = {
     "schema": TYPES["Cardinal"],
@@ -30,8 +26,8 @@ V1 = {
 V2 = {**V1, "_headers": urls.HEADERS}
 V3 = {**V2, "verify-ssl": TYPES["Boolean"]}
 V4 = {**V3, "timeout": TYPES["Duration"]}
-
-_MAKING = threading.Lock()
+V5 = {**V4, "_signing-key": {"type": "string", "minLength": 16, "maxLength": 1024}}
+"""An addition to the contract."""
 
 
 def deliver(parcel: Parcel) -> Outcome:
@@ -41,94 +37,39 @@ def deliver(parcel: Parcel) -> Outcome:
     """
     data = parcel.data
     try:
-        check(data)  # what was stored by an older version was not
-    except Invalid as trouble:
-        return Outcome(False, trouble.message)
+        urls.check(data)  # what was stored by an older version was not
+    except Invalid as error:
+        return Outcome(False, error.message)
     again = retry_after(data.get("retry-policy", ()), parcel.attempts)
+    post = _post(data, json.dumps(parcel.result).encode())
     try:
-        status, body = send(data, json.dumps(parcel.result).encode())
-    except NoAnswer as nothing:
-        return Outcome(False, f"{_operation(data)} failed: {nothing}", again)
-    if 200 <= status < 300:
+        reply = web_posts.send(post)
+    except web_posts.NoAnswer as nothing:
+        return Outcome(False, f"{post.method} failed: {nothing}", again)
+    if reply.is_success:
         return Outcome(True)
-    return Outcome(False, f"{_operation(data)} failed with status {status}: {body[:SHOWN]}", again)
+    return Outcome(False, f"{post.method} failed with status {reply.status}: {reply.body[:SHOWN]}", again)
 
 
-def _operation(data: Mapping[str, JSON]) -> str:
-    operation: str = data.get("op", "post")
-    return operation.upper()
-
-
-class NoAnswer(Exception):
-    """Nobody answered; says why."""
-
-
-def send(data: Mapping[str, JSON], content: bytes) -> tuple[int, str]:
-    """Make the request that the settings describe: status and body of the answer.
-
-    Raises NoAnswer where none came, or none in time, and egress.Refused.
-    """
-    import urllib3
-
-    seconds = patience(data)
-    try:
-        with egress.ending(seconds):
-            response = pools(data.get("verify-ssl", False), data.get("bind")).request(
-                _operation(data),
-                data["_url"],
-                body=content,
-                headers=headers(data),
-                timeout=urllib3.Timeout(total=seconds),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            body = response.read(LONGEST_BODY)
-            response.release_conn() if len(body) < LONGEST_BODY else response.close()
-    except egress.Unresolvable as error:
-        raise NoAnswer(error.message) from error
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise NoAnswer(sayings.said(error)) from error
-    return response.status, body.decode(errors="replace")
-
-
-def patience(data: Mapping[str, JSON]) -> float:
-    """Seconds that the whole exchange may take: a worker waits meanwhile, so there is a longest."""
-    return min(LONGEST, max(0.001, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
-
-
-def headers(data: Mapping[str, JSON]) -> dict[str, str]:
-    """The request's headers: those given over our own; one given empty is not sent."""
-    given = data.get("_headers", {})
-    own = {} if "content-type" in map(str.lower, given) else {"Content-Type": "application/json"}
-    return {**own, **{name: value for name, value in given.items() if value}}
-
-
-def pools(verify: bool, bind: str | None) -> JSON:
-    """The connections of this process for such settings, which are kept for the next result, by host."""
-    with _MAKING:
-        return _pools(verify, bind)
-
-
-@functools.lru_cache(maxsize=8)
-def _pools(verify: bool, bind: str | None) -> JSON:
-    import urllib3
-
-    if not verify:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    source: dict[str, JSON] = {"source_address": (bind, 0)} if bind else {}
-    manager = urllib3.PoolManager(
-        num_pools=20, maxsize=4, cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE", **source
+def _post(data: Mapping[str, JSON], content: bytes) -> web_posts.Post:
+    url, credentials = urls.without_user(data["_url"])
+    own = {"Content-Type": "application/json", **credentials, **_signature(data, content)}
+    return web_posts.Post(
+        url,
+        content,
+        urls.headers(data.get("_headers", {}), own),
+        method=data.get("op", "post").upper(),
+        seconds=web_posts.patience(data),
+        verify=data.get("verify-ssl", False),
+        bind=data.get("bind"),
     )
-    manager.pool_classes_by_scheme = egress.pool_classes()
-    return manager
 
 
-def check(data: Mapping[str, JSON]) -> None:
-    """Raise Invalid for a URL that nothing can be sent to, never showing it."""
-    trouble = urls.problem(data["_url"])
-    if trouble:
-        raise Invalid(f"/_url: {trouble}")
+def _signature(data: Mapping[str, JSON], content: bytes) -> dict[str, str]:
+    if "_signing-key" not in data:
+        return {}
+    digest = hmac.new(data["_signing-key"].encode(), content, hashlib.sha256).hexdigest()
+    return {SIGNATURE: f"sha256={digest}"}
 
 
 ARCHIVER = Archiver(
@@ -138,9 +79,9 @@ ARCHIVER = Archiver(
         1: closed(V1, required=("_url",)),
         **{
             version: closed(members, required=("schema", "_url"))
-            for version, members in ((2, V2), (3, V3), (4, V4))
+            for version, members in ((2, V2), (3, V3), (4, V4), (5, V5))
         },
     },
     deliver=deliver,
-    check=check,
+    check=urls.check,
 )

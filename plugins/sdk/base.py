@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.metrics import Metric
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.schemas import Versions as Versions
 from chalicelib.domain.schemas import version_of as version_of
@@ -25,7 +26,6 @@ from plugins.sdk.jobs import Job, Outcome, Parcel
 from plugins.sdk.jobs import PluginFailed as PluginFailed
 from plugins.sdk.jobs import retry_after as retry_after
 from plugins.sdk.jobs import wrapped as wrapped
-from plugins.sdk.metrics import Metric
 from plugins.sdk.show import HIDDEN, UNSPECIFIED, Block, Rows
 from plugins.sdk.show import Lines as Lines
 from plugins.sdk.show import Preformatted as Preformatted

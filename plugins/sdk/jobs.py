@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Cancelled as Cancelled
 from chalicelib.domain.errors import PluginFailed as PluginFailed
 from chalicelib.domain.job import Completed as Completed
 from chalicelib.domain.jq_scripts import Jq
+from chalicelib.domain.metrics import Metric
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration, parse_duration
 
@@ -92,13 +93,23 @@ def wrapped(result: JSON, diags: str = "", error: str | None = None) -> dict[str
 
 @dataclasses.dataclass(frozen=True)
 class Parcel:
-    """One result handed to an archiver: its settings, the document, and the attempts made before."""
+    """One result handed to an archiver: its settings, the document, and the attempts made before.
+
+    delivery  what identifies the delivery, the same at each attempt: receivers drop doubles by it
+    metrics   the numbers of the result that are worth keeping, whatever a transform made of the document
+    """
 
     data: Mapping[str, JSON]
     result: JSON
     attempts: int = 0
     jq: Jq | None = None
     """What runs a script of the archive, confined."""
+    metrics: Sequence[Metric] = ()
+    delivery: str = ""
+
+    def with_data(self, data: Mapping[str, JSON]) -> "Parcel":
+        """The same with other settings."""
+        return dataclasses.replace(self, data=data)
 
 
 @dataclasses.dataclass(frozen=True)

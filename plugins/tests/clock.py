@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from chalicelib.domain.metrics import MILLISECONDS, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import MILLISECONDS, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

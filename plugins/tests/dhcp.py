@@ -1,9 +1,9 @@
 """dhcp: how long it takes to get an address leased (contract/tests.md, dhcp)."""
 
+from chalicelib.domain.metrics import Metric, milliseconds, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import Metric, milliseconds, present
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -1,11 +1,11 @@
 """disk-to-disk: how fast a file gets from one place to another (contract/tests.md, disk-to-disk)."""
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.metrics import BITS_A_SECOND, BYTES, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import BITS_A_SECOND, BYTES, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

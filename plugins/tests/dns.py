@@ -1,9 +1,9 @@
 """dns: how long a look-up takes, and what it finds (contract/tests.md, dns)."""
 
+from chalicelib.domain.metrics import COUNT, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import COUNT, Metric, milliseconds, number, present
 
 RECORDS = ("a", "aaaa", "ns", "cname", "soa", "ptr", "mx", "txt")
 

@@ -1,9 +1,9 @@
 """dot1x: whether and how fast a network lets this host in by IEEE 802.1X (contract/tests.md, dot1x)."""
 
+from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

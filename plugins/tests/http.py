@@ -1,10 +1,10 @@
 """http: how long it takes to fetch a URL (contract/tests.md, http)."""
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.metrics import COUNT, FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Preformatted, Result, Rows, Spec, Test
-from plugins.sdk.metrics import COUNT, FLAG, Metric, milliseconds, number, present
 from plugins.support import urls
 
 HEADERS: dict[str, JSON] = {

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.histogram import Histogram, from_labels
+from chalicelib.domain.metrics import COUNT, MILLISECONDS, Metric, number, present, share
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
-from plugins.sdk.metrics import COUNT, MILLISECONDS, Metric, number, present, share
 
 NOT_REPORTED = "Not Reported"
 BUCKET_WIDTH = 0.001

@@ -1,9 +1,9 @@
 """mtu: the largest packet that reaches a host in one piece (contract/tests.md, mtu)."""
 
+from chalicelib.domain.metrics import BYTES, Metric, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import BYTES, Metric, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

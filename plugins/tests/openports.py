@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.metrics import COUNT, Metric, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Table, Test
-from plugins.sdk.metrics import COUNT, Metric, number, present
 
 NETWORK = {
     "anyOf": [TYPES["IPCIDR"], TYPES["Host"]],

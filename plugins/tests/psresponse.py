@@ -1,9 +1,9 @@
 """psresponse: how fast a pScheduler node answers (contract/tests.md, psresponse)."""
 
+from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

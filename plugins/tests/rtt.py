@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from chalicelib.domain.metrics import COUNT, RATIO, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Table, Test
-from plugins.sdk.metrics import COUNT, RATIO, Metric, milliseconds, number, present
 
 OLD_PROTOCOLS = {"enum": ["icmp", "twamp"]}
 """The protocols there were before schema 4 let any through."""

@@ -5,10 +5,10 @@ import urllib.parse
 from collections.abc import Iterator
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.metrics import SECONDS, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Test
-from plugins.sdk.metrics import SECONDS, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

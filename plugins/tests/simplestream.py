@@ -1,9 +1,9 @@
 """simplestream: text over a TCP connection from one node to another (contract/tests.md, simplestream)."""
 
+from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 
 from chalicelib.domain.documents import load
+from chalicelib.domain.metrics import COUNT, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import COUNT, Metric, milliseconds, number, present
 from plugins.support import snmp_fields
 
 DEFAULTS: Mapping[str, JSON] = {"polls": 1, "period": 1}

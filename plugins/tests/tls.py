@@ -5,10 +5,10 @@ An addition to the tests of the contract.
 
 from collections.abc import Sequence
 
+from chalicelib.domain.metrics import DAYS, FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
-from plugins.sdk.metrics import DAYS, FLAG, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

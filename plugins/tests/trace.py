@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from chalicelib.domain.metrics import BYTES, COUNT, Metric, milliseconds, number, present, text
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Lines, Result, Spec, Table, Test
-from plugins.sdk.metrics import BYTES, COUNT, Metric, milliseconds, number, present, text
 
 HEADINGS = ("Hop", "Host", "RTT (ms)", "MTU", "AS", "Owner", "Error")
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from chalicelib.domain.metrics import COUNT, DECIBELS, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
-from plugins.sdk.metrics import COUNT, DECIBELS, Metric, milliseconds, number, present
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -11,10 +12,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.config
+import botocore.exceptions
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from local.engine import DamagedFile, Engine, EngineError, ForeignFile, NewerFile, ServiceError, backup
+from local.engine import DamagedFile, Engine, EngineError, ForeignFile, NewerFile, ServiceError, backup, hook
 from local.engine.dynamodb import expiry
 from tests.engine.conftest import client
 
@@ -316,3 +320,15 @@ def test_a_write_is_acknowledged_even_if_the_sweep_behind_it_fails(
 
         assert engine.swept > 0.0
         assert names() == ["one"]
+
+
+def test_a_client_that_means_the_service_it_names_is_left_alone(tmp_path: pathlib.Path) -> None:
+    settings = botocore.config.Config(user_agent_extra=hook.OUTSIDE, retries={"total_max_attempts": 1})
+    session = botocore.session.Session()
+    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "eu-west-1"}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    client = session.create_client("s3", endpoint_url=f"http://127.0.0.1:{port}", config=settings, **keys)
+
+    with Engine(tmp_path / "state.sqlite"), pytest.raises(botocore.exceptions.EndpointConnectionError):
+        client.list_buckets()

@@ -16,10 +16,11 @@ import pytest
 from chalicelib.domain.errors import PluginFailed
 from plugins.archivers import http as http_archiver
 from plugins.sdk.base import Outcome, Parcel
-from plugins.support import egress
+from plugins.support import egress, web_posts
 from tests.builders import at
 from tests.plugins.everything import ARCHIVERS, TOOLS
 from tests.plugins.jobs import FakeHost, job
+from tests.plugins.results import DOCUMENT
 from tests.plugins.web import serving
 
 METADATA = "169.254.169.254"
@@ -61,10 +62,23 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 
 Make = Callable[[int], dict[str, Any]]
 
+AWS = {"region": "eu-west-1", "_access-key": "k", "_secret-key": "s"}
 INWARD: dict[str, Make | None] = {
     "bitbucket": None,  # sends nothing anywhere
     "failer": None,
     "syslog": None,  # writes to /dev/log, whatever it is told
+    **dict.fromkeys(
+        ("eventbridge", "s3", "sqs"),
+        lambda port: {
+            **AWS,
+            "endpoint": f"http://127.0.0.1:{port}",
+            "bucket": "results",
+            "queue-url": f"http://127.0.0.1:{port}/1/results",
+        },
+    ),
+    "otlp": lambda port: {"_url": f"http://127.0.0.1:{port}/v1/metrics"},
+    "opensearch": lambda port: {"_url": f"http://127.0.0.1:{port}/", "index": "results"},
+    "prometheus": lambda port: {"_url": f"http://127.0.0.1:{port}/api/v1/write"},
     "http": lambda port: {"schema": 2, "_url": f"http://127.0.0.1:{port}/", "_headers": {"X-A": "b"}},
     "postgresql": lambda port: {"_dsn": f"host=127.0.0.1 port={port} dbname=x", "table": "t", "column": "c"},
     "rabbitmq": lambda port: {"_url": f"amqp://guest:guest@127.0.0.1:{port}/"},
@@ -84,7 +98,7 @@ def test_no_archiver_reaches_the_engine_and_its_failure_is_for_good(name: str, e
     make = INWARD[name]
     assert make is not None
     policy = {} if name == "snmptrap" else {"retry-policy": [{"attempts": 9, "wait": "PT1M"}]}
-    parcel = Parcel({**make(engine.port), **policy}, {"id": "x"})
+    parcel = Parcel({**make(engine.port), **policy}, DOCUMENT)
 
     outcome = delivered(name, parcel)
 
@@ -210,7 +224,7 @@ def _said(source: str) -> set[str]:
 
 ALLOWED = {
     "support/sockets.py": {"socket.socket"},
-    "archivers/http.py": {"urllib3.PoolManager"},
+    "support/web_posts.py": {"urllib3.PoolManager"},
     "archivers/postgresql.py": {"pg8000.dbapi.connect"},
     "archivers/rabbitmq.py": {"pika.BlockingConnection"},
     "archivers/snmptrap.py": {"snmp.SnmpEngine"},
@@ -218,7 +232,7 @@ ALLOWED = {
     "contexts/linuxvrf.py": {"socket.socket"},
     "tools/web/fetch.py": {"urllib3.HTTPConnectionPool", "urllib3.HTTPSConnectionPool", "pool.urlopen"},
     "support/hosts.py": {"socket.getaddrinfo"},
-    "tools/transfer/object_store.py": {"botocore.session.Session().create_client"},
+    "support/aws_client.py": {"botocore.session.Session().create_client"},
     "tools/web/phases.py": {"super().connect"},
     "tools/one_way/stamp_sockets.py": {"socket.socket"},
     "tools/snmp/snmp_session.py": {"snmp.SnmpEngine"},
@@ -290,7 +304,7 @@ def test_what_a_name_server_says_later_changes_nothing(rebinding: list[str]) -> 
         parcel = Parcel({"_url": f"http://rebinding.example:{server.server_address[1]}/"}, {})
 
         first = http_archiver.deliver(parcel)  # looked up once: had it been looked up twice, it would fail
-        http_archiver._pools.cache_clear()  # so that no connection is kept
+        web_posts._made_pools.cache_clear()  # so that no connection is kept
         outcome = delivered("http", parcel)
 
     assert first == Outcome(True)

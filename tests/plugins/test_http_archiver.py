@@ -1,5 +1,7 @@
 """The archiver http, on a web server of this machine."""
 
+import hashlib
+import hmac
 import json
 import socket
 import ssl
@@ -13,6 +15,7 @@ import trustme
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import http
 from plugins.sdk.base import Outcome, Parcel
+from plugins.support import web_posts
 from tests.plugins.web import serving
 
 RETRY = {"retry-policy": [{"attempts": 1, "wait": "PT1M"}]}
@@ -124,7 +127,7 @@ def test_a_server_that_never_answers_is_waited_for_as_long_as_asked() -> None:
     ("given", "seconds"), [("PT24H", 60), ("P30D", 60), ("PT5S", 5), ("PT0S", 0.001), (None, 30)]
 )
 def test_a_time_out_has_a_longest(given: str | None, seconds: float) -> None:
-    assert http.patience({} if given is None else {"timeout": given}) == seconds
+    assert web_posts.patience({} if given is None else {"timeout": given}) == seconds
 
 
 @pytest.mark.parametrize(
@@ -167,3 +170,31 @@ def test_a_url_is_checked_when_posted_and_never_shown(url: str, valid: bool) -> 
     assert (problem is None) is valid, problem
     assert valid or (problem or "").startswith("/_url: must ")
     assert "canary" not in (problem or "")
+
+
+@pytest.mark.parametrize(
+    ("user", "sent"),
+    [
+        ("perf:so%40nar", "cGVyZjpzb0BuYXI="),  # perf:so@nar
+        ("token", "dG9rZW46"),  # no password
+    ],
+)
+def test_user_and_password_of_the_url_become_basic_authorization(user: str, sent: str) -> None:
+    with serving({"/a": (200, {}, b"")}) as server:
+        deliver(f"http://{user}@{server.host}/a")
+        deliver(f"http://{user}@{server.host}/a", _headers={"authorization": "Bearer x"})
+
+    first, second = (headers for _, _, headers, _ in server.asked)
+    assert first["Authorization"] == f"Basic {sent}"
+    assert [value for name, value in second.items() if name.lower() == "authorization"] == ["Bearer x"]
+
+
+def test_a_result_is_signed_with_the_key_that_is_given() -> None:
+    with serving({"/a": (200, {}, b"")}) as server:
+        http.deliver(
+            Parcel({"schema": 5, "_url": f"{server.url}/a", "_signing-key": "0123456789abcdef"}, {"id": 1})
+        )
+
+    _, _, headers, body = server.asked[0]
+    digest = hmac.new(b"0123456789abcdef", body, hashlib.sha256).hexdigest()
+    assert headers["X-Signature-256"] == f"sha256={digest}"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.sdk.metrics import TEXT, UNITS, Metric, milliseconds, named, number, share
+from chalicelib.domain.metrics import TEXT, UNITS, Metric, milliseconds, named, number, share
 from plugins.tests import clock, latency, rtt, snmpget, throughput, trace
 from tests.plugins.everything import TESTS
 from tests.plugins.garbage import changed

@@ -4,12 +4,13 @@ import dataclasses
 import datetime as dt
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import transforms
 from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, MOST_SILENT, Delivery
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
+from chalicelib.domain.metrics import Metric
 from chalicelib.domain.redaction import Redactor
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
@@ -59,21 +60,40 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
     if result is None:
         _end(delivery, now, {"return-code": 0, "stdout": {}, "stderr": NOTHING_TO_SEND}, archived=True)
         return
-    outcome = _send(delivery, result)
+    outcome = _send(delivery, result, _metrics(task, run))
     diag = {"return-code": 0, "stdout": outcome.reply(), "stderr": outcome.error or ""}
     _end(delivery, now, diag, outcome.succeeded, outcome.retry)
 
 
-def _send(delivery: Delivery, result: JSON) -> Outcome:
+def _metrics(task: Task, run: Run) -> list[Metric]:
+    """The numbers of a run's result; none where it is no result of its test."""
+    test, result = task.document["test"], run.documents.result_merged
+    if not isinstance(result, dict):
+        return []
+    try:
+        return registry.tests()[test["type"]].measured(test["spec"], result)
+    except Exception:  # a plugin's own mistake must not be the node's
+        LOG.exception("The test %s broke on the numbers of run %s", test["type"], run.uuid)
+        return []
+
+
+def _send(delivery: Delivery, result: JSON, metrics: Sequence[Metric] = ()) -> Outcome:
     """How it went, without what is private in the archive's settings: anybody may read it."""
-    outcome = _sent(delivery, result)
+    outcome = _sent(delivery, result, metrics)
     if outcome.error is None:
         return outcome
     return dataclasses.replace(outcome, error=Redactor(delivery.spec).text(outcome.error))
 
 
-def _sent(delivery: Delivery, result: JSON) -> Outcome:
-    parcel = Parcel(delivery.spec["data"], result, delivery.attempts - 1, SANDBOX)
+def _sent(delivery: Delivery, result: JSON, metrics: Sequence[Metric]) -> Outcome:
+    parcel = Parcel(
+        delivery.spec["data"],
+        result,
+        delivery.attempts - 1,
+        SANDBOX,
+        metrics,
+        f"{delivery.run}-{delivery.number}",
+    )
     try:
         return registry.archivers()[delivery.archiver].deliver(parcel)
     except PSchedulerError as error:

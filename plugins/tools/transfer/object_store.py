@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.base import PluginFailed, Spec
-from plugins.support import egress, sayings
+from plugins.support import aws_client, egress, sayings
 from plugins.support.secrets import without_secrets
 
 REGION = "us-east-1"
@@ -111,34 +111,18 @@ def opened(spec: Spec, patience: float = PATIENCE) -> Iterator[Store]:
 
 
 def _client(spec: Spec, patience: float) -> JSON:
-    import botocore.config
-    import botocore.session
     import urllib3
 
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    settings = botocore.config.Config(
-        proxies={},  # what a proxy connects to, nobody here could check
-        connect_timeout=patience,
-        read_timeout=patience,
-        retries={"total_max_attempts": 1},
-        signature_version="s3v4",
-        s3={"addressing_style": "path", "payload_signing_enabled": False},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    client = botocore.session.Session().create_client(
+    return aws_client.guarded_client(
         "s3",
+        patience,
         region_name=REGION,
         endpoint_url=spec["url"],
         verify=False,
         aws_access_key_id=spec["_access-key"],
         aws_secret_access_key=spec["_secret-key"],
-        config=settings,
     )
-    # The library has no public way to choose its connections.
-    pools = client._endpoint.http_session._manager.pool_classes_by_scheme
-    pools.update({scheme: egress.guarded_pool(pool) for scheme, pool in pools.items()})
-    return client
 
 
 def _check(url: str) -> None:

@@ -15,6 +15,7 @@ from chalicelib.service.archiving import attempt as archiving
 from plugins.sdk.base import Outcome
 from tests.builders import NOON
 from tests.plugins.everything import ARCHIVERS
+from tests.plugins.results import DOCUMENT
 
 CANARY = "kanarienvogel77"
 FAILS_ALONE = ("bitbucket", "syslog", "failer")
@@ -61,8 +62,34 @@ def settings(port: int) -> dict[str, list[dict[str, Any]]]:
                 "trap-oid": "nowhere",
             },
         ],
+        **{name: posting(port) for name in ("otlp", "opensearch", "prometheus")},
+        **{name: [in_the_cloud(port)] for name in ("eventbridge", "s3", "sqs")},
         "tcp": [{"host": "127.0.0.1", "port": port}],
         "udp": [{"host": "127.0.0.1", "port": port, "payload-size": 1}],
+    }
+
+
+def posting(port: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "_url": f"http://u:{CANARY}@127.0.0.1:{port}/?k={CANARY}",
+            "_headers": {"Authorization": CANARY},
+            "index": "results",
+        },
+        {"_url": f"http://{CANARY}.invalid/{CANARY}", "index": "results"},
+        {"_url": f"gopher://{CANARY}/", "index": "results"},
+    ]
+
+
+def in_the_cloud(port: int) -> dict[str, Any]:
+    return {
+        "region": "eu-west-1",
+        "endpoint": f"http://127.0.0.1:{port}",
+        "_access-key": CANARY,
+        "_secret-key": CANARY,
+        "_session-token": CANARY,
+        "bucket": "results",
+        "queue-url": f"http://127.0.0.1:{port}/1/results",
     }
 
 
@@ -115,7 +142,7 @@ def test_a_failing_sink_gives_nothing_away(name: str, answer: Any, caplog: pytes
     caplog.set_level(logging.DEBUG)
     with sink(answer) as port:
         for data in settings(port)[name]:
-            outcome = archiving._send(delivery(name, data), {"id": "x"})
+            outcome = archiving._send(delivery(name, data), DOCUMENT)
 
             assert CANARY not in json.dumps(outcome.reply()), (data, outcome)
             assert outcome.succeeded == (name == "tcp"), outcome
@@ -130,7 +157,7 @@ def test_nobody_there_gives_nothing_away(name: str, caplog: pytest.LogCaptureFix
         port = server.getsockname()[1]
 
     for data in settings(port)[name]:
-        outcome = archiving._send(delivery(name, data), {"id": "x"})
+        outcome = archiving._send(delivery(name, data), DOCUMENT)
 
         assert CANARY not in json.dumps(outcome.reply()), (data, outcome)
     assert CANARY not in caplog.text

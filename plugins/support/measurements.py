@@ -1,0 +1,72 @@
+"""A result as measurements for stores of metrics: what was measured, of what, when.
+
+The names are of OpenTelemetry's kind, ``perfsonar.rtt.mean``. Texts are left out, and so is what cannot be
+believed; every run leaves at least whether it succeeded, so that a gap is never silent.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+
+from chalicelib.domain import metrics
+from chalicelib.domain.endpoints import endpoints
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import parse_duration, parse_timestamp
+from plugins.sdk.base import Parcel
+
+SUCCEEDED = "perfsonar.run.succeeded"
+_RENAMED = {"loss.ratio": "packet.loss.ratio"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """A number with its unit, one of those of ``domain/metrics.py``."""
+
+    name: str
+    value: float
+    unit: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a run gave: its numbers, what they are of, and the time they are for, which is the run's end."""
+
+    measurements: tuple[Measurement, ...]
+    labels: Mapping[str, str]
+    start: dt.datetime
+    end: dt.datetime
+
+
+def measured(parcel: Parcel) -> Measured:
+    """The measurements of a delivery.
+
+    Raises Invalid where the document is not that of a run, as a transform may have made of it.
+    """
+    document = parcel.result
+    try:
+        start = parse_timestamp(document["schedule"]["start"])
+        end = start + parse_duration(document["schedule"]["duration"])
+        source, dest = endpoints(document["test"]["spec"], document["participants"])
+        labels = {
+            "test": str(document["test"]["type"]),
+            "tool": str(document["tool"]["name"]),
+            "source": source,
+            "destination": dest,
+        }
+        succeeded = isinstance(document["result"], dict) and document["result"].get("succeeded", True) is True
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise Invalid("/result: is not the document of a run; this archiver takes no transform") from error
+    found = [Measurement(SUCCEEDED, float(succeeded), metrics.FLAG)]
+    found += [
+        Measurement(f"perfsonar.{_RENAMED.get(each.name, each.name)}", float(each.value), each.unit)
+        for each in parcel.metrics
+        if each.reliable and each.unit != metrics.TEXT
+    ]
+    return Measured(tuple(found), labels | _label(document.get("reference")), start, end)
+
+
+def _label(reference: JSON) -> dict[str, str]:
+    """What the task's owner calls the path: pSConfig leaves that in the reference."""
+    found = reference.get("display-task-name") if isinstance(reference, dict) else None
+    return {"label": found[:200]} if isinstance(found, str) and found else {}
