@@ -28,10 +28,17 @@ _IPV6 = "(?:{})".format(
     )
 )
 _ZONED_IPV6 = rf"(?:{_IPV6}|(?=[Ff][Ee]80:){_IPV6}%[0-9A-Za-z]+)"
+# A link-local address is one only with its interface (RFC 4007 section 11).
+_SCOPED_IPV6 = rf"(?=[Ff][Ee][89ABab][0-9A-Fa-f]:){_IPV6}%[0-9A-Za-z][0-9A-Za-z._-]{{0,31}}"
 
 _LABEL = "[0-9A-Za-z][0-9A-Za-z-]{0,62}"
 _FIRST_LABEL = "[0-9A-Za-z_][0-9A-Za-z-]{0,62}"
 _HOST_NAME = rf"(?=.{{1,255}}\Z){_FIRST_LABEL}(?:\.{_LABEL})*\.?"
+# A name beyond ASCII (RFC 5890); whether it has a form in ASCII only its reader can tell.
+_WIDE_LABEL = "[0-9A-Za-z\u00a1-\U0010ffff][0-9A-Za-z\u00a1-\U0010ffff-]{0,62}"
+_WIDE_NAME = (
+    rf"(?=[\x00-\x7f]*[\u00a1-\U0010ffff])(?=.{{1,255}}\Z){_WIDE_LABEL}(?:[.\u3002]{_WIDE_LABEL})*\.?"
+)
 _URL_LABEL = "[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?"
 
 _IPV4 = {"type": "string", "format": "ipv4", MESSAGE: "{value!r} is not an IPv4 address"}
@@ -68,7 +75,12 @@ NETWORK_TYPES: dict[str, dict[str, JSON]] = {
     "HostNamePort": _HOST_NAME_PORT,
     "IPv6RFC2732": _IPV6_PORT,
     "Host": {
-        "anyOf": [_HOST_NAME_TYPE, _IP_ADDRESS],
+        "anyOf": [
+            _HOST_NAME_TYPE,
+            _IP_ADDRESS,
+            pattern(_SCOPED_IPV6, "{value!r} is not a link-local address with its interface"),
+            pattern(_WIDE_NAME, "{value!r} is not a host name"),
+        ],
         MESSAGE: "{value!r} is not a host name or an IP address",
     },
     "URLHostPort": {

@@ -135,4 +135,12 @@ class Versions:
             return error.message
         if version not in self.checkers:
             return f"/schema: version {version} is not supported (highest is {max(self.checkers)})"
-        return self.checkers[version].problem(document)
+        problem = self.checkers[version].problem(document)
+        return problem + self._later(document, version) if problem else None
+
+    def _later(self, document: Mapping[str, JSON], version: int) -> str:
+        """Which version would have the document as it is, where one that is newer than its own does."""
+        for number in sorted(self.checkers):
+            if number > version and not self.checkers[number].problem({**document, "schema": number}):
+                return f'; as it is, it needs "schema": {number}'
+        return ""

@@ -19,6 +19,7 @@ from chalicelib.domain.schemas import Versions as Versions
 from chalicelib.domain.schemas import version_of as version_of
 from chalicelib.domain.times import LONGEST_DURATION, ZERO
 from plugins.sdk.fields import Field, Spec, format_arguments, parse_arguments
+from plugins.sdk.host_names import in_ascii, names_hosts
 from plugins.sdk.jobs import Cancelled as Cancelled
 from plugins.sdk.jobs import Completed as Completed
 from plugins.sdk.jobs import Host as Host
@@ -123,13 +124,26 @@ class Test(Plugin):
         schema = closed({"schema": {"type": "integer"}, **members}, required)
         return {**schema, "additionalProperties": self.open, **self.rules}
 
+    def in_ascii(self, spec: Spec) -> dict[str, JSON]:
+        """A spec of the right form, its host names in ASCII. Raises Invalid for one that has no such form."""
+        found = dict(spec)
+        for field in self.fields:
+            if field.name in spec and names_hosts(field.schema(version_of(spec))):
+                try:
+                    found[field.name] = in_ascii(spec[field.name])
+                except Invalid as error:
+                    raise Invalid(f"/{field.name}: {error.message}") from error
+        return found
+
     def problem(self, spec: JSON) -> str | None:
         """What is wrong with a spec, as a sentence; None when it is valid."""
         error = self.spec_versions.problem(spec)
-        if error or not self.check:
+        if error:
             return error
         try:
-            self.check(spec)
+            known = self.in_ascii(spec)
+            if self.check:
+                self.check(known)
         except Invalid as invalid:
             return invalid.message
         return None

@@ -122,6 +122,11 @@ def _pair(source: str, dest: str, version: int | None) -> tuple[Address, Address
     raise PluginFailed(f"{source} and {dest} have no addresses of {kind}")
 
 
+def without_scope(address: str) -> str:
+    """An address as results have it: which interface a link-local one is at means nothing elsewhere."""
+    return address.partition("%")[0]
+
+
 def _addresses(host: str) -> list[Address]:
     try:
         return [ipaddress.ip_address(host)]

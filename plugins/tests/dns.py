@@ -13,7 +13,8 @@ def participants(spec: Spec) -> list[str | None]:
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
-    rows = [("Time", result["time"])] if "time" in result else []
+    named = (("Time", "time"), ("Answer", "rcode"))
+    rows = [(label, result[name]) for label, name in named if name in result]
     if "record" in result:
         rows += _record_rows(spec["record"].upper(), result["record"])
     return [Rows(rows)]
@@ -45,6 +46,9 @@ FIELDS = (
     Field("host-node", "URLHostPort", "--host-node", label="Host Node", help="pScheduler node of the host, where that is another"),
     Field("nameserver", "Host", "--nameserver", label="Name Server", help="Server to ask, in place of the system's"),
     Field("timeout", "Duration", "--timeout", label="Timeout", help="Time to wait for an answer, over all servers"),
+    # An addition to the contract.
+    Field("always-succeed", "Boolean", "--always-succeed", kind="flag", since=2, label="Always Succeed",
+          help="Count an answer of any kind as a success, and report its code, such as NXDOMAIN"),
 )
 
 SOA_ROWS = (
@@ -69,24 +73,23 @@ _SOA = {
     "minimum": _INT32,
 }
 
-RESULT = closed(
-    {
-        "schema": TYPES["Cardinal"],
-        "succeeded": TYPES["Boolean"],
-        "time": TYPES["Duration"],
-        "record": {
-            "anyOf": [
-                _some(TYPES["String"]),  # a, aaaa, ns and txt: with txt among them, all are strings
-                _some(closed({"pref": TYPES["Int16"], "mx": TYPES["Host"]}, ("pref", "mx"))),
-                TYPES["Host"],  # cname, ptr
-                closed(_SOA, tuple(_SOA)),
-            ]
-        },
-        "error": TYPES["String"],
-        "diags": TYPES["String"],
+_MEMBERS = {
+    "schema": TYPES["Cardinal"],
+    "succeeded": TYPES["Boolean"],
+    "time": TYPES["Duration"],
+    "record": {
+        "anyOf": [
+            _some(TYPES["String"]),  # a, aaaa, ns and txt: with txt among them, all are strings
+            _some(closed({"pref": TYPES["Int16"], "mx": TYPES["Host"]}, ("pref", "mx"))),
+            TYPES["Host"],  # cname, ptr
+            closed(_SOA, tuple(_SOA)),
+        ]
     },
-    required=("succeeded",),
-)
+    "error": TYPES["String"],
+    "diags": TYPES["String"],
+}
+RESULT = closed(_MEMBERS, required=("succeeded",))
+RESULT_2 = closed({**_MEMBERS, "rcode": TYPES["String"]}, required=("schema", "succeeded", "time", "rcode"))
 
 TEST = Test(
     name="dns",
@@ -95,7 +98,7 @@ TEST = Test(
     fields=FIELDS,
     participants=participants,
     null_reason="No host specified",
-    results={1: RESULT},
+    results={1: RESULT, 2: RESULT_2},
     show=show,
     metrics=metrics,
     examples=(
@@ -109,6 +112,7 @@ TEST = Test(
             "nameserver": "2001:db8::53",
             "timeout": "PT3S",
         },
+        {"schema": 2, "query": "www.example.org", "record": "aaaa", "always-succeed": True},
     ),
     result_examples=(
         {"schema": 1, "succeeded": True, "time": "PT0.012S", "record": ["192.0.2.1", "192.0.2.2"]},
@@ -133,6 +137,7 @@ TEST = Test(
                 "minimum": 300,
             },
         },
-        {"schema": 1, "succeeded": False, "error": "No such name"},
+        {"schema": 1, "succeeded": False, "time": "PT0.012S", "error": "NXDOMAIN: the domain does not exist"},
+        {"schema": 2, "succeeded": True, "time": "PT0.012S", "rcode": "NXDOMAIN"},
     ),
 )

@@ -200,7 +200,12 @@ VERSIONS = Versions({1: closed({"schema": {}}), 2: closed({"schema": {}, "a": {}
         ({}, None),
         ({"schema": 1}, None),
         ({"schema": 2, "a": 1}, None),
-        ({"a": 1}, "/: Additional properties are not allowed ('a' was unexpected)"),
+        # It says what would do where something does.
+        (
+            {"a": 1},
+            "/: Additional properties are not allowed ('a' was unexpected); as it is, it needs \"schema\": 2",
+        ),
+        ({"b": 1}, "/: Additional properties are not allowed ('b' was unexpected)"),
         ({"schema": 3}, "/schema: version 3 is not supported (highest is 2)"),
         ({"schema": 0}, "/schema: version 0 is not supported (highest is 2)"),
         ({"schema": "2"}, "/schema: '2' is not an integer"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trustme
 
+from chalicelib.domain import result_size
 from chalicelib.domain.times import parse_duration
 from plugins.sdk.base import PluginFailed
 from plugins.tests.http import TEST
@@ -298,7 +299,8 @@ def test_declines_files_behind_tricks_and_never_reads_them(folder: pathlib.Path,
         {"url": "file:///tmp/x", "parse": "x"},
         {"url": "ftp://ftp.example.org/"},
         {"url": "gopher://example.org/"},
-        {"url": "www.example.org"},
+        {"url": ""},
+        {"url": "javascript:alert(1)"},
         {"url": "http://"},
         {"url": "http://[::1"},
         {"url": "http://example.org:port/"},
@@ -308,6 +310,39 @@ def test_declines_files_behind_tricks_and_never_reads_them(folder: pathlib.Path,
 )
 def test_declines_what_it_does_not_fetch(spec: dict[str, Any]) -> None:
     assert curl.TOOL.reasons_against("http", spec)
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("www.example.org", "http://www.example.org"),
+        ("localhost:8080/a?b=http://c", "http://localhost:8080/a?b=http://c"),
+        ("FILE:///tmp/x", "FILE:///tmp/x"),
+        ("https://example.org", "https://example.org"),
+        ("bücher.example:8080/ä", "http://xn--bcher-kva.example:8080/ä"),
+        ("http://u:p@bücher.example/", "http://u:p@xn--bcher-kva.example/"),
+    ],
+)
+def test_a_url_is_taken_as_people_write_it(url: str, whole: str) -> None:
+    assert _fetching.whole(url) == whole
+    assert curl.TOOL.reasons_against("http", {"url": url}) == []
+
+
+def test_fetches_a_url_without_a_scheme(web: WebServer) -> None:
+    assert fetch(f"{web.host}/moved", parse="Grüße")["found"] is True
+
+
+def test_content_that_no_run_can_have_is_cut_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(result_size.cut, "__defaults__", (500,))
+
+    with serving({"/": (200, {}, b"x" * 1000)}) as web:
+        local = curl.run(job(curl.TOOL, {"url": web.url, "keep-content": 0}))
+
+    assert local["result"]["content"] == "x" * len(local["result"]["content"])
+    assert 490 < result_size.travelling(local["result"]["content"]) <= 500
+    assert "Of 1000 characters," in local["diags"]
 
 
 @pytest.mark.parametrize("url", ["http://www.example.org", "HTTPS://[::1]:8443/x", "file:///tmpfile"])

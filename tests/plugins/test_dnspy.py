@@ -12,6 +12,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from chalicelib.domain.times import parse_duration
 from plugins.sdk.base import PluginFailed
 from plugins.tests.dns import TEST
 from plugins.tools.web import dnspy
@@ -39,6 +40,8 @@ def reply(query: dns.message.Message) -> dns.message.Message | None:
         return None
     if name == "broken.example.org.":
         answer.set_rcode(dns.rcode.SERVFAIL)
+    elif name == "refused.example.org.":
+        answer.set_rcode(dns.rcode.REFUSED)
     elif (name, kind) in ZONE:
         answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *ZONE[name, kind]))
     elif not any(name == known for known, _ in ZONE):
@@ -77,7 +80,8 @@ def resolver() -> Iterator[Any]:
         ("1.2.0.192.in-addr.arpa", "ptr", "www.example.org."),
         ("192.0.2.1", "ptr", "www.example.org."),
         ("example.org", "mx", [{"pref": 10, "mx": "mail.example.org."}]),
-        ("example.org", "txt", ["two parts", "grüße"]),
+        # As in a zone file: archives hold them with their quotes.
+        ("example.org", "txt", ['"two " "parts"', r'"gr\195\188\195\159e"']),
         (
             "example.org",
             "soa",
@@ -96,8 +100,9 @@ def resolver() -> Iterator[Any]:
 def test_reads_every_type_of_record(resolver: Any, query: str, record: str, expected: Any) -> None:
     answer = dnspy.ask(resolver, query, record)
 
-    assert in_any_order(answer["record"]) == in_any_order(expected)
-    assert TEST.result_versions.problem({"schema": 1, "succeeded": True, **answer}) is None
+    result = dnspy.local_result(answer, always_succeed=False)["result"]
+    assert in_any_order(result["record"]) == in_any_order(expected)
+    assert TEST.result_versions.problem(result) is None
 
 
 def in_any_order(records: Any) -> Any:
@@ -112,17 +117,35 @@ def test_knows_every_type_of_record_of_the_test() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "rcode", "said"),
     [
-        ("nowhere.example.org", "does not exist"),
-        ("example.org", "has no a record"),
-        ("broken.example.org", "SERVFAIL"),
-        ("a..b", "could not be asked"),
+        ("nowhere.example.org", "NXDOMAIN", "NXDOMAIN: the domain nowhere.example.org does not exist"),
+        ("example.org", "NOERROR", "example.org has no a record"),
+        ("broken.example.org", "SERVFAIL", "SERVFAIL: no name server had an answer"),
+        ("refused.example.org", "REFUSED", "REFUSED: no name server had an answer"),
     ],
 )
-def test_says_which_kind_of_answer_is_lacking(resolver: Any, query: str, said: str) -> None:
-    with pytest.raises(PluginFailed, match=said):
-        dnspy.ask(resolver, query, "a")
+def test_an_answer_without_a_record_is_timed(resolver: Any, query: str, rcode: str, said: str) -> None:
+    answer = dnspy.ask(resolver, query, "a")
+
+    failed, told = (dnspy.local_result(answer, always) for always in (False, True))
+    assert (answer.rcode, answer.record) == (rcode, None)
+    assert seconds(0) < parse_duration(failed["result"]["time"]) < seconds(5)
+    assert (failed["succeeded"], failed["error"], failed["result"]["error"]) == (False, said, said)
+    assert (told["result"]["succeeded"], told["result"]["rcode"]) == (True, rcode)
+    assert not [r for r in (failed, told) if TEST.result_versions.problem(r["result"])]
+
+
+def test_the_code_of_an_answer_with_a_record_is_told_where_it_is_asked_for(resolver: Any) -> None:
+    told = dnspy.local_result(dnspy.ask(resolver, "www.example.org", "a"), always_succeed=True)["result"]
+
+    assert (told["schema"], told["rcode"], len(told["record"])) == (2, "NOERROR", 2)
+    assert TEST.result_versions.problem(told) is None
+
+
+def test_a_question_that_cannot_be_asked_is_a_failure(resolver: Any) -> None:
+    with pytest.raises(PluginFailed, match="could not be asked"):
+        dnspy.ask(resolver, "a..b", "a")
 
 
 def test_gives_up_in_time(resolver: Any) -> None:

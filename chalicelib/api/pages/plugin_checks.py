@@ -127,7 +127,7 @@ def posted_participants(request: Request, name: str) -> Answer:
 
 def _participants(request: Request, plugin: Test, spec: JSON) -> Answer:
     _require(plugin.participant_versions.problem(spec))
-    hosts = list(plugin.participants(spec))
+    hosts = list(plugin.participants(plugin.in_ascii(spec)))
     reason = {plugin.null_key: plugin.null_reason} if None in hosts else {}
     return as_json(request, {"participants": hosts, **reason})
 

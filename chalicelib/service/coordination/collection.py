@@ -5,6 +5,7 @@ import dataclasses
 import json
 
 from chalicelib.domain.errors import NotFound, PeerError, PeerForgot, Refused
+from chalicelib.domain.result_size import bounded
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -83,7 +84,7 @@ def _take(number: int, outcome: Outcome, found: dict[int, JSON], why: dict[int, 
         return
     result = document.get("result")
     if result is not None:
-        found[number] = result
+        found[number] = bounded(result)
         return
     state = document.get("state")
     why[number] = f"{outcome.host} has no result of its own; its run is {state}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from chalicelib.domain.conflicts import end_when_over, free_from
 from chalicelib.domain.delivery import Delivery, deliveries_for
 from chalicelib.domain.errors import StaleRun
+from chalicelib.domain.result_size import bounded
 from chalicelib.domain.run import Documents, Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -61,7 +62,7 @@ def _merged(task: Task, run: Run, local: LocalResult, machine: Machine) -> Run:
     """The run with the results of all, and what the tool makes of them together."""
     collected = collection.results(task, run, local.entry(), machine)
     try:
-        merged = registry.tools()[task.tool].merge(task.spec, collected.results)
+        merged = bounded(registry.tools()[task.tool].merge(task.spec, collected.results))
     except Exception as error:  # a plugin's own mistake must not be the node's
         LOG.exception("The tool %s could not merge run %s", task.tool, run.uuid)
         merged = {"succeeded": False, "error": f"The results could not be merged: {error!r}", "diags": ""}
@@ -106,7 +107,7 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
         state=State.FINISHED,
         added=now,
         priority=task.priority,
-        documents=Documents(result_merged=result),
+        documents=Documents(result_merged=bounded(result)),
     )
     due = deliveries_for(task.archives, task.uuid, run.uuid, run.state, now)
     recording.append(run, due)

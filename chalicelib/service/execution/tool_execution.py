@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.errors import PluginFailed
 from chalicelib.domain.redaction import Redactor
+from chalicelib.domain.result_size import bounded, shortened
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -94,14 +95,14 @@ def _outside(emit: Callable[[JSON], None]) -> Iterator[Callable[[JSON], None]]:
 
 def _measure(tool: Tool, job: Job) -> LocalResult:
     try:
-        return LocalResult(result=tool.run(job))
+        return LocalResult(result=bounded(tool.run(job)))
     except PluginFailed as error:
         hide = Redactor(job.spec).text
         failure = {
             "succeeded": False,
             "result": None,
-            "error": hide(error.message),
-            "diags": hide(error.diags),
+            "error": hide(shortened(error.message)),
+            "diags": hide(shortened(error.diags)),
         }
         return LocalResult(result=failure)
 

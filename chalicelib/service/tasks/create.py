@@ -101,6 +101,7 @@ def dry_run(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> tupl
 def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadline: Deadline) -> Task:
     """A posted task, checked and with its tool chosen; nothing is stored."""
     test, schedule = check(document, now)
+    document = _in_ascii(document, test)
     admitted = admission.admit(document, hints, now)
     if admitted.rewritten:
         document = admitted.document
@@ -123,6 +124,10 @@ def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadlin
         hints=hints,
         limit_diags=admitted.diags,
     )
+
+
+def _in_ascii(document: Mapping[str, JSON], test: Test) -> dict[str, JSON]:
+    return {**document, "test": {**document["test"], "spec": test.in_ascii(document["test"]["spec"])}}
 
 
 def check(document: JSON, now: dt.datetime, with_archives: bool = True) -> tuple[Test, Schedule]:

@@ -154,7 +154,7 @@ def _shown(trip: Trip, length: int, far: str) -> dict[str, JSON]:
     time = _time(trip)
     return {
         "seq": there.seq + 1,
-        "ip": far,
+        "ip": hosts.without_scope(far),
         "length": length,
         **({"ttl": back.ttl} if back.ttl else {}),
         **({} if time is None else {"rtt": _duration(time)}),

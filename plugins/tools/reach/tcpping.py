@@ -47,7 +47,8 @@ def run(job: Job) -> JSON:
     for number in range(spec.get("count", COUNT)):
         job.host.sleep_until(begun + number * INTERVAL)
         probes.append(probe(ends.dest, spec.get("port", PORT), ends.source))
-    trips = [{"seq": seq, "ip": ends.dest, **_trip(probed)} for seq, probed in enumerate(probes, start=1)]
+    address = hosts.without_scope(ends.dest)
+    trips = [{"seq": seq, "ip": address, **_trip(probed)} for seq, probed in enumerate(probes, start=1)]
     if spec.get("hostnames", True):
         hosts.add_names(trips)
     diags = "".join(f"{seq}: {probed}\n" for seq, probed in enumerate(probes, start=1))

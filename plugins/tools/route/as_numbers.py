@@ -11,7 +11,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
 from plugins.sdk.base import PluginFailed
 from plugins.support import hosts
-from plugins.tools.web.dnspy import ask, make_resolver
+from plugins.tools.web.dnspy import make_resolver, texts
 
 ZONE = "asn.cymru.com"
 LOOKUP_TIMEOUT = 2 * SECOND
@@ -35,7 +35,7 @@ def _ask() -> Ask:
         resolver = make_resolver(LOOKUP_TIMEOUT)
     except PluginFailed:
         return lambda name: []  # this machine has no name servers
-    return lambda name: ask(resolver, name, "txt")["record"]
+    return lambda name: texts(resolver, name)
 
 
 def find(addresses: Iterable[str], ask: Ask) -> dict[str, dict[str, JSON]]:

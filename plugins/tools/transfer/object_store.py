@@ -13,6 +13,7 @@ from chalicelib.domain.schemas import JSON
 from plugins.sdk.base import PluginFailed, Spec
 from plugins.support import aws_client, egress, sayings
 from plugins.support.secrets import without_secrets
+from plugins.tools.web import fetch
 
 REGION = "us-east-1"
 """What services other than Amazon's take for any region."""
@@ -97,7 +98,7 @@ def opened(spec: Spec, patience: float = PATIENCE) -> Iterator[Store]:
 
     ``patience`` is how many seconds may pass between any two signs of life from it.
     """
-    _check(spec["url"])
+    _check(fetch.whole(spec["url"]))
     with _told(spec):
         client = _client(spec, min(patience, PATIENCE))
     with contextlib.closing(client):
@@ -118,7 +119,7 @@ def _client(spec: Spec, patience: float) -> JSON:
         "s3",
         patience,
         region_name=REGION,
-        endpoint_url=spec["url"],
+        endpoint_url=fetch.whole(spec["url"]),
         verify=False,
         aws_access_key_id=spec["_access-key"],
         aws_secret_access_key=spec["_secret-key"],

@@ -7,6 +7,7 @@ any answer counts as status 400, and content that is to be kept but cannot be re
 import dataclasses
 import datetime as dt
 
+from chalicelib.domain import result_size
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
@@ -47,20 +48,35 @@ def run(job: Job) -> JSON:
     if not fetched.succeeded and not spec.get("always-succeed"):
         body = fetched.body.decode(errors="replace")[:LONGEST_ERROR]
         raise PluginFailed(body or fetched.summary, f"{fetched.summary}\n")
-    return wrapped(result(spec, fetched), f"{fetched.summary}\n")
+    found = result(spec, fetched)
+    return wrapped(found, f"{fetched.summary}\n{_left_out(spec, fetched, found)}")
+
+
+def content(fetched: Fetched) -> str:
+    """What was fetched as text, whatever it is."""
+    return fetched.body.decode(fetched.encoding, errors="replace")
+
+
+def _left_out(spec: Spec, fetched: Fetched, found: dict[str, JSON]) -> str:
+    """A line that says what of the content is not kept although it was asked for; "" where all of it is."""
+    if "content" not in found:
+        return ""
+    wanted = len(content(fetched)[: spec.get("keep-content") or None])
+    kept = len(found["content"])
+    return f"Of {wanted} characters, {kept} are kept: a run can have no more\n" if kept < wanted else ""
 
 
 def result(spec: Spec, fetched: Fetched) -> dict[str, JSON]:
     """The test's result, of the lowest schema that has what is in it: status and content came with 2,
     phases with 5."""
-    text = fetched.body.decode(fetched.encoding, errors="replace")
+    text = content(fetched)
     found: dict[str, JSON] = {"succeeded": True, "time": format_duration(fetched.time)}
     if "parse" in spec:
         found["found"] = spec["parse"] in text
     if spec.get("always-succeed"):
         found["status"] = fetched.status
     if "keep-content" in spec or not fetched.succeeded:
-        found["content"] = text[: spec.get("keep-content") or None]
+        found["content"] = result_size.cut(text[: spec.get("keep-content") or None])
     newer = 2 if "status" in found or "content" in found else 1
     if spec.get("phases"):
         found["phases"] = phases.shown(fetched.phases, fetched.time)

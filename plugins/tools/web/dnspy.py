@@ -1,5 +1,6 @@
 """dnspy: performs dns with the library dnspython (contract/tools.md section 2)."""
 
+import dataclasses
 import datetime as dt
 import ipaddress
 import time
@@ -24,14 +25,40 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def run(job: Job) -> JSON:
-    """Raises PluginFailed where there is no answer, and says of which kind the lack is."""
+    """Raises PluginFailed where nobody answers. An answer of any kind is timed, also one without a record."""
     server = job.spec.get("nameserver")
     address = str(_hosts.resolve(server)) if server else None
     if address:  # the library makes its own sockets, and looks an address up no more
         egress.check(address, PORT)
     resolver = make_resolver(timeout(job.spec), address)
     job.wait_for_start()
-    return wrapped({"schema": 1, "succeeded": True, **ask(resolver, job.spec["query"], job.spec["record"])})
+    answer = ask(resolver, job.spec["query"], job.spec["record"])
+    return local_result(answer, bool(job.spec.get("always-succeed")))
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a name server said: a record, or why there is none."""
+
+    time: dt.timedelta
+    rcode: str
+    record: JSON = None
+    error: str | None = None
+
+
+def local_result(answer: Answer, always_succeed: bool) -> dict[str, JSON]:
+    """In the wrapped form; one that lacks a record has failed unless the spec says that none does."""
+    succeeded = always_succeed or answer.error is None
+    said = {
+        "schema": 2 if always_succeed else 1,
+        "succeeded": succeeded,
+        "time": format_duration(answer.time),
+        **({"record": answer.record} if answer.error is None else {}),
+        **({"rcode": answer.rcode} if always_succeed else {}),
+        **({"error": answer.error} if answer.error else {}),
+    }
+    local = wrapped(said, f"The answer's code is {answer.rcode}\n", answer.error)
+    return {**local, "succeeded": succeeded}
 
 
 def make_resolver(limit: dt.timedelta, server: str | None = None, port: int = PORT) -> JSON:
@@ -50,26 +77,53 @@ def make_resolver(limit: dt.timedelta, server: str | None = None, port: int = PO
     return resolver
 
 
-def ask(resolver: JSON, query: str, record: str) -> dict[str, JSON]:
-    """``{time, record}`` of one question to the resolver. Raises PluginFailed."""
+def ask(resolver: JSON, query: str, record: str) -> Answer:
+    """The answer to one question to the resolver. Raises PluginFailed where there is none."""
     import dns.exception
+    import dns.rcode
     import dns.resolver
 
     begun = time.perf_counter()
+
+    def answered(rcode: str, **more: JSON) -> Answer:
+        return Answer(dt.timedelta(seconds=time.perf_counter() - begun), rcode, **more)
+
     try:
         answer = resolver.resolve(_name(query, record), record, search=False)
-    except dns.resolver.NXDOMAIN as error:
-        raise PluginFailed(f"The domain {query} does not exist", str(error)) from error
-    except dns.resolver.NoAnswer as error:
-        raise PluginFailed(f"{query} has no {record} record", str(error)) from error
+    except dns.resolver.NXDOMAIN:
+        return answered("NXDOMAIN", error=f"NXDOMAIN: the domain {query} does not exist")
+    except dns.resolver.NoAnswer:
+        return answered("NOERROR", error=f"{query} has no {record} record")
     except dns.exception.Timeout as error:
         raise PluginFailed(f"No answer in {resolver.lifetime:g} seconds", str(error)) from error
     except dns.resolver.NoNameservers as error:
-        raise PluginFailed("No name server could answer, SERVFAIL or the like", str(error)) from error
+        rcode = _last_rcode(error)
+        if rcode is None:
+            raise PluginFailed("No name server could be asked", str(error)) from error
+        return answered(rcode, error=f"{rcode}: no name server had an answer")
     except (dns.exception.DNSException, OSError, ValueError) as error:
         raise PluginFailed(f"The question could not be asked: {error}") from error
-    taken = dt.timedelta(seconds=time.perf_counter() - begun)
-    return {"time": format_duration(taken), "record": RECORDS[record](list(answer))}
+    found = answered(dns.rcode.to_text(answer.response.rcode()))
+    return dataclasses.replace(found, record=RECORDS[record](list(answer)))
+
+
+def texts(resolver: JSON, name: str) -> list[str]:
+    """What the TXT records of a name say, as programs read them. Raises PluginFailed where there are none."""
+    import dns.exception
+
+    try:
+        answer = resolver.resolve(name, "txt", search=False)
+    except (dns.exception.DNSException, OSError, ValueError) as error:
+        raise PluginFailed(f"{name} has no text: {error}") from error
+    return [b"".join(each.strings).decode(errors="replace") for each in answer]
+
+
+def _last_rcode(trouble: JSON) -> str | None:
+    """The code of the last answer among what several servers had to say; None where there was none."""
+    import dns.rcode
+
+    responses = [error[4] for error in trouble.kwargs.get("errors", ()) if error[4] is not None]
+    return dns.rcode.to_text(responses[-1].rcode()) if responses else None
 
 
 def _name(query: str, record: str) -> JSON:
@@ -90,7 +144,9 @@ def _soa(answer: JSON) -> dict[str, JSON]:
 
 
 def _text(answer: JSON) -> str:
-    return b"".join(answer.strings).decode(errors="replace")
+    """As in a zone file, each string in its quotes: that is how archives have it (RFC 1035 section 5.1)."""
+    text: str = answer.to_text()
+    return text
 
 
 def _target(answer: JSON) -> str:
@@ -114,7 +170,7 @@ TOOL = Tool(
     name="dnspy",
     description="Measure DNS transactions with dnspython",
     tests=("dns",),
-    max_schema=1,
+    max_schema=2,
     duration=duration,
     run=run,
 )

@@ -10,13 +10,16 @@ import dataclasses
 import datetime as dt
 import os
 import pathlib
+import re
 import stat
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.redaction import without_credentials
 from chalicelib.domain.schemas import JSON
+from plugins.sdk import host_names
 from plugins.sdk.base import PluginFailed
 from plugins.support import egress, hosts, sayings
 from plugins.tools.web.phases import Stopwatch, timed, tls
@@ -28,6 +31,7 @@ KEPT = 16 * 2**20
 """Bytes of a body that are kept; a longer one is a failure."""
 
 _PORTS = {"http": 80, "https": 443}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.IGNORECASE)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _CREDENTIALS = ("authorization", "cookie")
 _SECRET_FOLDERS = ("/dev", "/etc", "/media", "/proc", "/run", "/srv", "/sys", "/var")
@@ -69,9 +73,27 @@ def is_file(url: str) -> bool:
     return urllib.parse.urlsplit(url).scheme == "file"
 
 
+def whole(url: str) -> str:
+    """A URL with what people leave out of it: one without a scheme is http's, as in a browser.
+
+    The name of a host beyond ASCII is put in its ASCII form. Raises ValueError for one that has none.
+    """
+    full = url if _SCHEME.match(url) else f"http://{url}"
+    parts = urllib.parse.urlsplit(full)
+    if parts.netloc.isascii():
+        return full
+    credentials, at, place = parts.netloc.rpartition("@")
+    try:
+        host = host_names.in_ascii(place)
+    except Invalid as error:
+        raise ValueError(error.message) from error
+    return urllib.parse.urlunsplit(parts._replace(netloc=credentials + at + host))
+
+
 def refusal(url: str) -> str | None:
     """Why a URL is not fetched, as far as it can be told without doing so; None when it is."""
     try:
+        url = whole(url)
         parts = urllib.parse.urlsplit(url)
         port = parts.port
     except ValueError as error:
@@ -79,7 +101,7 @@ def refusal(url: str) -> str | None:
     if parts.scheme == "file":
         return _file_refusal(parts)
     if parts.scheme not in _PORTS:
-        return f"Does not fetch {parts.scheme or 'URLs without a scheme'}, only http, https and file"
+        return f"Does not fetch {parts.scheme}, only http, https and file"
     return None if parts.hostname and port != 0 else f"{url} names no host to ask"
 
 
@@ -115,7 +137,7 @@ def fetch(
     begun, watch = time.monotonic(), Stopwatch()
     asking = _Asking(begun + limit, version, watch, save)
     try:
-        fetched = hosts.limited(limit, lambda: _ended(limit, lambda: _follow(url, headers, asking)))
+        fetched = hosts.limited(limit, lambda: _ended(limit, lambda: _follow(whole(url), headers, asking)))
     except TimeoutError:
         fetched = _unanswered(f"No answer in {limit:g} seconds")
     except (OSError, ValueError) as error:

@@ -167,3 +167,14 @@ def test_runtimes_of_a_background_task_are_what_was_asked_for(api: Api) -> None:
     assert whole == {"lower": "2026-01-01T00:00:00+00:00", "upper": None}
     assert api.get(f"{path}/runtimes?start=soon", 400)
     assert api.get(f"{path}/runtimes?priority=x", 400)
+
+
+def test_a_host_beyond_ascii_is_kept_under_the_name_that_others_know(api: Api) -> None:
+    test = {"type": "rtt", "spec": {"dest": "bücher.example", "count": 1}}
+
+    task = api.post_task(test=test, tool="tcpping")
+
+    found = api.get(task)
+
+    assert found["test"]["spec"]["dest"] == "xn--bcher-kva.example"
+    assert found["tool"] == "tcpping"
