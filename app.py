@@ -25,6 +25,7 @@ from chalicelib.api.pages import (
     stats,
     task_list,
 )
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import egress, queues
 from chalicelib.infrastructure.machine import Machine
@@ -34,7 +35,7 @@ from chalicelib.service.execution import reaper, runner
 from chalicelib.service.node import debug, heartbeats
 from chalicelib.service.scheduling import dispatch as dispatching
 from chalicelib.service.scheduling import dispatch_tick as dispatch
-from chalicelib.settings import acting_as, handling, served
+from chalicelib.settings import served
 from plugins.support import egress as guard
 
 guard.configure(egress.rules)  # what the plugins' connections are held against
@@ -136,10 +137,9 @@ page(app, "/docs/{asset}", GET=api_docs.asset)
 EVERY_MINUTE = Rate(1, unit=Rate.MINUTES)
 
 
-def _at_each_node(tick: Callable[[dt.datetime], object]) -> None:
-    for identity in served():
-        with acting_as(identity):
-            tick(dt.datetime.now(UTC))
+def _at_each_node(tick: Callable[[NodeName, dt.datetime], object]) -> None:
+    for node in served():
+        tick(node, dt.datetime.now(UTC))
 
 
 @app.schedule(EVERY_MINUTE, name="plan")
@@ -168,29 +168,26 @@ def archive_tick(event: Any) -> None:
 @app.on_sqs_message(queue=queues.PLAN.full_name, batch_size=1, name="plan_task")
 def plan_task(event: Any) -> None:
     for message in heartbeats.taken(queues.PLAN, event):
-        with handling(message):
-            shard_planner.handle(message, dt.datetime.now(UTC))
+        shard_planner.handle(message, dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.PEERS.full_name, batch_size=1, name="ask_peers")
 def ask_peers(event: Any) -> None:
     for message in heartbeats.taken(queues.PEERS, event):
-        with handling(message):
-            peer_messages.handle(message, dt.datetime.now(UTC))
+        peer_messages.handle(message, dt.datetime.now(UTC))
 
 
 @app.on_sqs_message(queue=queues.RUNS.full_name, batch_size=1, name="run")
 def run(event: Any) -> None:
     for message in heartbeats.taken(queues.RUNS, event):
-        with handling(message):
-            runner.run(message["task"], message["run"], Machine(), dispatching.handed_over(message))
+        node, since = NodeName(message["node"]), dispatching.handed_over(message)
+        runner.run(node, message["task"], message["run"], Machine(), since)
 
 
 @app.on_sqs_message(queue=queues.DELIVERIES.full_name, batch_size=1, name="deliver")
 def deliver(event: Any) -> None:
     for message in heartbeats.taken(queues.DELIVERIES, event):
-        with handling(message):
-            attempt.deliver(message["run"], message["number"], dt.datetime.now(UTC))
+        attempt.deliver(NodeName(message["node"]), message["run"], message["number"], dt.datetime.now(UTC))
 
 
 if os.environ.get("PSCHEDULER_ENGINE") == "moto-inprocess":

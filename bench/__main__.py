@@ -164,6 +164,7 @@ def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
     from chalice.test import Client
 
     from app import app
+    from chalicelib.settings import settings
     from chalicelib.store import task_table
 
     with Client(app) as client:
@@ -178,7 +179,7 @@ def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
             "POST /tasks": ("POST", "/tasks", IDLE),
             "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive()),
         }
-        model = task_table.get(path.rsplit("/", 1)[-1])
+        model = task_table.get(settings().node, path.rsplit("/", 1)[-1])
         capacity.fill(model, FEW, say)
         few = capacity.costs(client, calls)
         capacity.fill(model, many - FEW, say)

@@ -88,4 +88,4 @@ def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
 
 def _run(task: Task, now: dt.datetime) -> Run:
     start = now.replace(microsecond=0) - dt.timedelta(hours=1)
-    return Run(task.uuid, str(uuid.uuid4()), start, start + task.duration, State.FINISHED, now)
+    return Run(task.node, task.uuid, str(uuid.uuid4()), start, start + task.duration, State.FINISHED, now)

@@ -24,6 +24,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
+from chalicelib.settings import settings
 from local import environment, gateway
 
 FEW = 100
@@ -130,6 +131,7 @@ def _task(number: int, added: dt.datetime, start: dt.datetime) -> Task:
     }
     schedule = Schedule(repeat=dt.timedelta(hours=1), slip=dt.timedelta(minutes=5), sliprand=True)
     return Task(
+        node=settings().node,
         uuid=str(uuid.uuid4()),
         document=document,
         schedule=schedule,
@@ -148,7 +150,7 @@ def _task(number: int, added: dt.datetime, start: dt.datetime) -> Task:
 def _run(task: Task, start: dt.datetime, now: dt.datetime) -> Run:
     end = start + task.duration
     state = State.FINISHED if end < now else State.RUNNING if start < now else State.PENDING
-    return Run(task.uuid, str(uuid.uuid4()), start, end, state, task.added)
+    return Run(task.node, task.uuid, str(uuid.uuid4()), start, end, state, task.added)
 
 
 def _measured(path: str) -> dict[str, float]:

@@ -21,10 +21,11 @@ APART = 7
 
 _PLANNER = """
 import datetime as dt, sys
+from chalicelib.settings import settings
 from chalicelib.service.coordination.shard_planner import plan_shard
 shards = [int(shard) for shard in sys.argv[1].split(",")]
 sys.stdin.read()
-while sum(plan_shard(shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
+while sum(plan_shard(settings().node, shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
     pass
 """
 
@@ -88,6 +89,7 @@ def _store(count: int) -> None:
 def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S") -> Any:
     from chalicelib.service.peers.client import Deadline
     from chalicelib.service.tasks import create
+    from chalicelib.settings import settings
 
     document = {
         "schema": 1,
@@ -95,14 +97,18 @@ def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S"
         "schedule": {"start": start, "repeat": repeat, "slip": "PT5M"},
     }
     hints = {"requester": "127.0.0.1", "server": "127.0.0.1"}
-    return create.prepare(document, hints, now, Deadline(1.0))
+    return create.prepare(settings().node, document, hints, now, Deadline(1.0))
 
 
 def _placed() -> int:
+    from chalicelib.settings import settings
     from chalicelib.store import task_table
 
-    known = [task.uuid for task in task_table.every()]
-    found = [task_table.get_many(known[first : first + 100]) for first in range(0, len(known), 100)]
+    known = [task.uuid for task in task_table.every(settings().node)]
+    found = [
+        task_table.get_many(settings().node, known[first : first + 100])
+        for first in range(0, len(known), 100)
+    ]
     return sum(task.progress.runs for some in found for task in some.values())
 
 
@@ -114,6 +120,7 @@ def run_costs(endpoint: str) -> list[dict[str, Any]]:
 
 def _cost(name: str, test: str, repeat: str) -> dict[str, Any]:
     from chalicelib.service.coordination import shard_planner
+    from chalicelib.settings import settings
     from chalicelib.store import task_table
     from chalicelib.store.transactions.booking import Booking, commit
 
@@ -121,6 +128,6 @@ def _cost(name: str, test: str, repeat: str) -> dict[str, Any]:
     task = _task(test, now, repeat).replanned(now)
     commit(Booking(None, task, ()), now)
     with capacity.counted() as cost:
-        shard_planner.plan_task(task.uuid, now)
-    runs = task_table.get(task.uuid).progress.runs
+        shard_planner.plan_task(settings().node, task.uuid, now)
+    runs = task_table.get(settings().node, task.uuid).progress.runs
     return {"class": name, "runs": runs, "calls a run": cost.calls / runs, "units a run": cost.units / runs}

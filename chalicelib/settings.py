@@ -1,24 +1,27 @@
 """What the environment decides: names, limits, and who this node is. Read once, imported by all.
 
-A leaf: it imports nothing of the product. The variables are set in ``.chalice/config.json`` and by
-``local/``; docs/deploy.md lists them.
+Of the product it imports the name a node has, and nothing else. The variables are set in
+``.chalice/config.json`` and by ``local/``; docs/deploy.md lists them.
+
+A deployment serves one node or several. Which of them something is done for is never kept here: a request
+says it (its Host), so does a message, and what is stored has it as its ``node``.
 """
 
 import dataclasses
 import functools
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
-from typing import Any
+
+from chalicelib.domain.names import NodeName
+
+_LOCAL = NodeName("local")
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
     """One of the nodes a deployment serves: the first part of its keys, and its name among participants."""
 
-    node: str
+    node: NodeName
     hostname: str
 
 
@@ -26,7 +29,7 @@ class Identity:
 class Settings:
     """One field per variable ``PSCHEDULER_<FIELD>``."""
 
-    node: str = "local"
+    node: NodeName = _LOCAL
     """The first part of every key in the store; two nodes may share tables under two names."""
     hostname: str = ""
     """The name this node has among participants and at /hostname."""
@@ -59,19 +62,18 @@ class Settings:
     Requests are told apart by the host they are addressed to."""
 
     @property
-    def base_url(self) -> str:
-        """The API root, for hrefs that leave the node outside a request."""
-        return self.url or f"https://{self.hostname}/pscheduler"
-
-    @property
     def identities(self) -> tuple[Identity, ...]:
         """The nodes this deployment serves, its own first."""
-        return (_own(), *_further(self.nodes))
+        return (Identity(self.node, self.hostname), *_further(self.nodes))
 
-    @property
-    def addressed(self) -> dict[str, str]:
-        """What a message carries so that it is handled as the node it is from; nothing for the first."""
-        return {} if self.node == _own().node else {"node": self.node}
+    def hostname_of(self, node: NodeName) -> str:
+        """The name a node has among participants; of one that is no longer served, what it is called here."""
+        return next((each.hostname for each in self.identities if each.node == node), node)
+
+    def base_url_of(self, node: NodeName) -> str:
+        """A node's API root, for hrefs that leave it outside a request."""
+        own = self.url if node == self.node else ""
+        return own or f"https://{self.hostname_of(node)}/pscheduler"
 
 
 def _read(field: "dataclasses.Field[object]") -> object:
@@ -87,51 +89,18 @@ def _read(field: "dataclasses.Field[object]") -> object:
 
 def _further(nodes: str) -> tuple[Identity, ...]:
     pairs = (entry.strip().partition("=") for entry in nodes.split(",") if entry.strip())
-    return tuple(Identity(node.strip(), hostname.strip()) for node, _, hostname in pairs)
+    return tuple(Identity(NodeName(node.strip()), hostname.strip()) for node, _, hostname in pairs)
 
 
-_acting: ContextVar[Identity | None] = ContextVar("acting", default=None)
+def served() -> tuple[NodeName, ...]:
+    """The nodes a clock ticks for: all of the deployment."""
+    return tuple(each.node for each in settings().identities)
 
 
-@contextmanager
-def acting_as(identity: Identity) -> Iterator[None]:
-    """Be another node of this deployment: its keys and its name go into all that is done meanwhile.
-
-    It holds for the calling thread; threads started meanwhile need ``contextvars.copy_context``.
-    """
-    token = _acting.set(identity)
-    try:
-        yield
-    finally:
-        _acting.reset(token)
-
-
-def current() -> Identity:
-    """The node that is acting."""
-    known = settings()
-    return Identity(known.node, known.hostname)
-
-
-def served() -> tuple[Identity, ...]:
-    """The nodes a clock ticks for: all of the deployment, or the one that is acting already."""
-    acting = _acting.get()
-    return settings().identities if acting is None else (acting,)
-
-
-def addressed_by(host: str) -> AbstractContextManager[None]:
-    """Be the node of this deployment that a request is addressed to, with or without a port."""
+def addressed_by(host: str) -> NodeName:
+    """The node of this deployment that a request is addressed to, with or without a port; else its own."""
     nodes = settings().identities
-    found = next((each for each in nodes if _bare(each.hostname) == _bare(host)), None)
-    return nullcontext() if found is None or len(nodes) == 1 else acting_as(found)
-
-
-def handling(message: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """Be the node that sent a message to itself."""
-    if "node" not in message:
-        return nullcontext()
-    name = message["node"]
-    unknown = Identity(name, name)
-    return acting_as(next((each for each in settings().identities if each.node == name), unknown))
+    return next((each.node for each in nodes if _bare(each.hostname) == _bare(host)), nodes[0].node)
 
 
 def _bare(host: str) -> str:
@@ -141,25 +110,13 @@ def _bare(host: str) -> str:
     return host.lower() if host.count(":") > 1 else host.partition(":")[0].lower()
 
 
+@functools.cache
 def settings() -> Settings:
-    """The settings of this process, as the node that is acting."""
-    return _settings(_acting.get())
+    """The settings of this process."""
+    read = {field.name: _read(field) for field in dataclasses.fields(Settings)}
+    return Settings(**{**read, "hostname": read["hostname"] or socket.gethostname()})  # type: ignore[arg-type]
 
 
 def forget_settings() -> None:
     """Read the environment again on next use."""
-    _settings.cache_clear()
-
-
-@functools.cache
-def _settings(acting: Identity | None) -> Settings:
-    read = {field.name: _read(field) for field in dataclasses.fields(Settings)}
-    own = Settings(**{**read, "hostname": read["hostname"] or socket.gethostname()})  # type: ignore[arg-type]
-    if acting is None or acting.node == own.node:
-        return own
-    return dataclasses.replace(own, node=acting.node, hostname=acting.hostname, url="")
-
-
-def _own() -> Identity:
-    own = _settings(None)
-    return Identity(own.node, own.hostname)
+    settings.cache_clear()

@@ -44,20 +44,21 @@ def done(given: argparse.Namespace) -> str:
     """Do what was asked for; what to print of it. Raises Invalid, and NotFound where there is no pause."""
     from chalicelib.domain.times import UTC, parse_duration
     from chalicelib.service.node import debug, pause
+    from chalicelib.settings import settings
 
     if given.action == "pause" and given.query:
-        return _described(given.duration, pause.describe(dt.datetime.now(UTC)))
+        return _described(given.duration, pause.describe(settings().node, dt.datetime.now(UTC)))
     if given.action == "debug":
         debug.switch(given.switch == "on")
         return f"Debugging is {given.switch}\n"
     if given.action == "resume":
-        pause.resume()
+        pause.resume(settings().node)
         return "Runs are started again\n"
     if given.duration is None:
-        pause.pause(None)
+        pause.pause(settings().node, None)
         return "No runs are started until resumed\n"
     until = dt.datetime.now(UTC) + parse_duration(given.duration)
-    pause.pause(until)
+    pause.pause(settings().node, until)
     return f"No runs are started until {until.isoformat(timespec='seconds')}\n"
 
 

@@ -38,14 +38,15 @@ def main(words: Sequence[str] | None = None) -> int:
 def done(given: argparse.Namespace) -> str:
     """Do what was asked for; what to print of it."""
     from chalicelib.service.node import proxy_credentials
+    from chalicelib.settings import settings
 
     if given.action == "list":
-        return "".join(f"{name}\n" for name in proxy_credentials.known())
+        return "".join(f"{name}\n" for name in proxy_credentials.known(settings().node))
     if given.action == "remove":
-        proxy_credentials.remove(given.name)
+        proxy_credentials.remove(settings().node, given.name)
         return ""
     key = sys.stdin.readline().strip() if given.key_from_stdin else secrets.token_urlsafe(KEY_BYTES)
-    proxy_credentials.add(given.name, key)
+    proxy_credentials.add(settings().node, given.name, key)
     return "" if given.key_from_stdin else f"{key}\n"
 
 

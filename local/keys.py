@@ -44,15 +44,16 @@ def done(given: argparse.Namespace) -> str:
     """Do what was asked for; what to print of it."""
     from chalicelib.domain.times import UTC, parse_absolute_or_relative
     from chalicelib.service.node import api_keys
+    from chalicelib.settings import settings
 
     now = dt.datetime.now(UTC)
     if given.action == "list":
-        return "".join(f"{_line(key, now)}\n" for key in api_keys.known())
+        return "".join(f"{_line(key, now)}\n" for key in api_keys.known(settings().node))
     if given.action == "revoke":
-        api_keys.revoke(given.name, now)
+        api_keys.revoke(settings().node, given.name, now)
         return ""
     expires = parse_absolute_or_relative(given.expires, now) if given.expires else None
-    return f"{api_keys.add(given.name, given.scope, now, expires)}\n"
+    return f"{api_keys.add(settings().node, given.name, given.scope, now, expires)}\n"
 
 
 def _line(key: "api_keys.ApiKey", now: dt.datetime) -> str:

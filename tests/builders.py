@@ -5,12 +5,15 @@ import uuid
 from typing import Any
 
 from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
 
+NODE = NodeName("local")
+"""The node that tests are of where they are not of several."""
 NOON = dt.datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
@@ -30,6 +33,7 @@ def occupation(start: float, end: float, exclusive: bool = True, priority: int |
 def task(**changes: Any) -> Task:
     """A one-off idle of two seconds, in the background."""
     defaults: dict[str, Any] = {
+        "node": NODE,
         "uuid": str(uuid.uuid4()),
         "document": {
             "schema": 1,
@@ -60,6 +64,7 @@ def exclusive_task(**changes: Any) -> Task:
 def run(owner: Task, start: float = 0, **changes: Any) -> Run:
     """A pending run of a task, so many seconds after noon."""
     defaults: dict[str, Any] = {
+        "node": owner.node,
         "task": owner.uuid,
         "uuid": str(uuid.uuid4()),
         "start": at(start),

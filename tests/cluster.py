@@ -4,15 +4,17 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
+from chalicelib.domain.names import NodeName
 from chalicelib.infrastructure import peer_http, queues
 from chalicelib.infrastructure.aws import client
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import peer_messages as ticks
-from chalicelib.settings import Identity, acting_as, handling, settings
 from local import gateway
 from local.http_server import safe_for_threads
 
@@ -34,7 +36,11 @@ class Heard:
 
 
 class Cluster:
-    """Nodes by the hosts they are; the keys of each begin with its host. Calls are made one by one."""
+    """Nodes by the hosts they are; the keys of each begin with its host. Calls are made one by one.
+
+    Each is a deployment of its own, so which of them a request is for is decided here, in the place of
+    ``settings.addressed_by``.
+    """
 
     def __init__(self, *hosts: str):
         from app import app
@@ -42,12 +48,22 @@ class Cluster:
         self.hosts = hosts
         self._app = safe_for_threads(app)
         self._routes = gateway.Routes(app.routes)
+        self._acting = [""]
         self.faults: list[Fault] = []
         self.heard: list[Heard] = []
 
-    def acting(self, host: str) -> AbstractContextManager[None]:
-        """Be one of the nodes."""
-        return acting_as(Identity(host, host))
+    def addressed_by(self, host: str) -> NodeName:
+        """The node that a request is for."""
+        return NodeName(host)
+
+    @contextmanager
+    def acting(self, host: str) -> Iterator[NodeName]:
+        """Ask others as one of the nodes."""
+        self._acting.append(host)
+        try:
+            yield self.addressed_by(host)
+        finally:
+            self._acting.pop()
 
     def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         return [self._one(call) for call in calls]
@@ -59,7 +75,7 @@ class Cluster:
                 return instead
         if call.host not in self.hosts:
             return Unreachable(call.host, "cannot be reached: Connection refused")
-        status, text = self.request(call.host, call.method, call.target, call.body, settings().hostname)
+        status, text = self.request(call.host, call.method, call.target, call.body, self._acting[-1])
         line = f"{call.method} {call.target.removeprefix('/pscheduler')}"
         self.heard.append(Heard(call.host, line, call.body, status))
         return Reply(call.host, status, text)
@@ -91,7 +107,7 @@ class Cluster:
         while taken := client("sqs").receive_message(**where, MaxNumberOfMessages=10).get("Messages"):
             for message in taken:
                 asked = json.loads(message["Body"])
-                with handling(asked):
+                with self.acting(asked["node"]):
                     ticks.handle(asked, at)
                 client("sqs").delete_message(**where, ReceiptHandle=message["ReceiptHandle"])
 
@@ -109,7 +125,8 @@ def _anonymous(part: str) -> str:
 def running_cluster(*hosts: str) -> Iterator[Cluster]:
     """A party whose network is the one in use."""
     cluster = Cluster(*hosts)
-    with peer_http.use(cluster):
+    with peer_http.use(cluster), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chalicelib.api.http.request.addressed_by", cluster.addressed_by)
         yield cluster
 
 

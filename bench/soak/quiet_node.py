@@ -48,10 +48,11 @@ def perform_one() -> tuple[str, str]:
     from chalicelib.infrastructure.machine import Machine
     from chalicelib.service.execution import runner
     from chalicelib.service.tasks import create
+    from chalicelib.settings import settings
     from chalicelib.store import run_table
 
-    task = create.create(IDLE, {"requester": "127.0.0.1"}, dt.datetime.now(UTC))
-    run = run_table.first(task.uuid)
+    task = create.create(settings().node, IDLE, {"requester": "127.0.0.1"}, dt.datetime.now(UTC))
+    run = run_table.first(settings().node, task.uuid)
     assert run is not None
-    runner.run(task.uuid, run, Machine())
+    runner.run(settings().node, task.uuid, run, Machine())
     return task.uuid, run

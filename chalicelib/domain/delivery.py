@@ -4,6 +4,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp, parse_duration
@@ -20,6 +22,7 @@ MOST_DIAGS = 20
 class Delivery:
     """One result on its way to one archive; ``next_attempt`` None once nothing more will be tried."""
 
+    node: NodeName
     run: str
     number: int
     task: str
@@ -76,26 +79,25 @@ class Delivery:
         )
 
 
-def deliveries_for(
-    archives: Sequence[Mapping[str, JSON]], task: str, run: str, state: State, now: dt.datetime
-) -> list[Delivery]:
-    """What to deliver of a result that just came to be, the run having ended in a state.
+def deliveries_for(archives: Sequence[Mapping[str, JSON]], run: Run, now: dt.datetime) -> list[Delivery]:
+    """What to deliver of the result of a run that is over.
 
     Each stored spec has its ``runs`` selector filled in; the time to live starts now.
     """
     specs = [{**archive, "runs": archive.get("runs", "succeeded")} for archive in archives]
     return [
         Delivery(
-            run=run,
+            node=run.node,
+            run=run.uuid,
             number=number,
-            task=task,
+            task=run.task,
             spec=spec,
             added=now,
             deadline=now + parse_duration(spec["ttl"]) if "ttl" in spec else None,
             next_attempt=now,
         )
         for number, spec in enumerate(specs)
-        if _selects(spec["runs"], state)
+        if _selects(spec["runs"], run.state)
     ]
 
 

@@ -8,6 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import ZERO
 
@@ -22,6 +23,7 @@ GONE = (404, 410)
 class OutboxRequest:
     """One request; ``host`` as participants are named, ``path`` below /pscheduler."""
 
+    node: NodeName
     uuid: str
     method: str
     host: str
@@ -52,6 +54,7 @@ def withdrawal(
     """The outbox request that deletes a task, or one run of it, at another node, after a wait."""
     key = task.participant_key
     return OutboxRequest(
+        node=task.node,
         uuid=str(uuid.uuid4()),
         method="DELETE",
         host=host,

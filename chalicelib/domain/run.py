@@ -5,6 +5,7 @@ import datetime as dt
 from typing import Any
 
 from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, Occupation
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import State, require
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -62,7 +63,7 @@ class Documents:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run.
+    """One run, of a node's task.
 
     ``awaiting`` while its participants are still agreeing on it: it is not started then.
     ``dispatched`` once it was sent to its runner; ``leased_until`` when somebody else may carry on with one
@@ -71,6 +72,7 @@ class Run:
     changes: one is written only over what it was made from.
     """
 
+    node: NodeName
     task: str
     uuid: str
     start: dt.datetime

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.domain import repeat
 from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, MULTI_RESULT
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, UTC, ZERO, format_duration, format_timestamp
@@ -34,11 +35,13 @@ class Task:
     """One task. All but ``enabled``, ``progress``, ``runs_started``, ``plan_at`` and ``plan_reason`` is
     fixed at its posting.
 
-    ``document`` is the task as posted, with the tool chosen; ``participants`` has names only, this
-    node's own included. ``plan_at`` is when the planner looks at it next, None being never, and
-    ``plan_reason`` why then, or why never, where that does not follow from its schedule.
+    ``node`` is whose it is: of the nodes of one deployment each has its own, of the same uuid where they
+    take part in it together. ``document`` is the task as posted, with the tool chosen; ``participants`` has
+    names only, this node's own included. ``plan_at`` is when the planner looks at it next, None being never,
+    and ``plan_reason`` why then, or why never, where that does not follow from its schedule.
     """
 
+    node: NodeName
     uuid: str
     document: Mapping[str, JSON]
     schedule: Schedule

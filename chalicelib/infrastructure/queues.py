@@ -74,12 +74,8 @@ def forget_urls() -> None:
 def send(queue: Queue, message: dict[str, JSON], delay: dt.timedelta = dt.timedelta(0)) -> None:
     """Put a message on a queue, to be seen after a delay of at most 15 minutes."""
     seconds = min(max(0, int(delay.total_seconds())), LONGEST_DELAY)
-    body = _body(message)
+    body = json.dumps(message, separators=(",", ":"))
     client("sqs").send_message(QueueUrl=queue_url(queue.name), MessageBody=body, DelaySeconds=seconds)
-
-
-def _body(message: dict[str, JSON]) -> str:
-    return json.dumps({**message, **settings().addressed}, separators=(",", ":"))
 
 
 def send_many(queue: Queue, messages: list[tuple[dict[str, JSON], dt.timedelta]]) -> None:
@@ -91,7 +87,7 @@ def send_many(queue: Queue, messages: list[tuple[dict[str, JSON], dt.timedelta]]
         entries = [
             {
                 "Id": str(number),
-                "MessageBody": _body(message),
+                "MessageBody": json.dumps(message, separators=(",", ":")),
                 "DelaySeconds": min(max(0, int(delay.total_seconds())), LONGEST_DELAY),
             }
             for number, (message, delay) in enumerate(messages[first : first + 10])
@@ -125,5 +121,5 @@ def load(queue: Queue) -> Load:
 
 
 def messages(event: Iterable[Any]) -> list[dict[str, JSON]]:
-    """The messages in an event of a queue."""
-    return [json.loads(record.body) for record in event]
+    """The messages in an event of a queue; those that do not say whose they are are the deployment's own."""
+    return [{"node": settings().node, **json.loads(record.body)} for record in event]

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.names import NodeName
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import NodeItem, key
 
@@ -15,9 +16,9 @@ class Full(Conflict):
     """A counter has no room for what was to be counted."""
 
 
-def add(name: str, amount: int, most: int, until: dt.datetime) -> None:
+def add(node: NodeName, name: str, amount: int, most: int, until: dt.datetime) -> None:
     """Count an amount, of use until an instant. Raises Full where that would pass ``most``."""
-    item = _item(name)
+    item = _item(node, name)
     room = NodeItem.counted.does_not_exist() | (NodeItem.counted <= most - amount)
     if amount > most:
         raise Full(f"{name} is full")
@@ -32,21 +33,23 @@ def add(name: str, amount: int, most: int, until: dt.datetime) -> None:
         )
 
 
-def take_back(name: str, amount: int) -> None:
+def take_back(node: NodeName, name: str, amount: int) -> None:
     """Have an amount not counted after all; of a counter that is gone, nothing."""
     with contextlib.suppress(Conflict), on_condition_failed(Conflict(f"{name} is gone")):
-        _item(name).update(actions=[NodeItem.counted.add(-amount)], condition=NodeItem.counted >= amount)
+        _item(node, name).update(
+            actions=[NodeItem.counted.add(-amount)], condition=NodeItem.counted >= amount
+        )
 
 
-def read(name: str) -> int:
+def read(node: NodeName, name: str) -> int:
     """How much was counted."""
-    found = list(NodeItem.batch_get([_key(name)], consistent_read=True))
+    found = list(NodeItem.batch_get([_key(node, name)], consistent_read=True))
     return int(found[0].counted or 0) if found else 0
 
 
-def _item(name: str) -> NodeItem:
-    return NodeItem(_key(name))
+def _item(node: NodeName, name: str) -> NodeItem:
+    return NodeItem(_key(node, name))
 
 
-def _key(name: str) -> str:
-    return key("counter", name)
+def _key(node: NodeName, name: str) -> str:
+    return key(node, "counter", name)

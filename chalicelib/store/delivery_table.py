@@ -11,45 +11,46 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import DeliveryItem, bare, key
+from chalicelib.store.models import DeliveryItem, bare, key, owner
 
 SHARDS = 4
 
 
-def of_run(run: str) -> list[Delivery]:
+def of_run(node: NodeName, run: str) -> list[Delivery]:
     """The deliveries of a run, in the order of the task's archives."""
-    return [to_delivery(item) for item in DeliveryItem.query(key(run), consistent_read=True)]
+    return [to_delivery(item) for item in DeliveryItem.query(key(node, run), consistent_read=True)]
 
 
-def get(run: str, number: int) -> Delivery:
+def get(node: NodeName, run: str, number: int) -> Delivery:
     """One delivery, strongly consistent. Raises NotFound."""
     try:
-        return to_delivery(DeliveryItem.get(key(run), number, consistent_read=True))
+        return to_delivery(DeliveryItem.get(key(node, run), number, consistent_read=True))
     except DoesNotExist as error:
         raise NotFound(f"There is no delivery {number} of run {run}") from error
 
 
-def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[str, int]]:
+def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[tuple[str, int]]:
     """(run, number) of the deliveries of a shard to be attempted by now, the longest waiting first."""
     index = DeliveryItem.archiving_index
-    found = index.query(key(str(shard)), DeliveryItem.next_attempt <= now, limit=limit)
+    found = index.query(key(node, str(shard)), DeliveryItem.next_attempt <= now, limit=limit)
     return [(bare(item.run), int(item.number)) for item in found]
 
 
-def count_due(now: dt.datetime) -> int:
+def count_due(node: NodeName, now: dt.datetime) -> int:
     """How many deliveries are to be attempted by now."""
-    return _count(DeliveryItem.next_attempt <= now)
+    return _count(node, DeliveryItem.next_attempt <= now)
 
 
-def count_upcoming(now: dt.datetime) -> int:
+def count_upcoming(node: NodeName, now: dt.datetime) -> int:
     """How many deliveries are to be attempted later."""
-    return _count(DeliveryItem.next_attempt > now)
+    return _count(node, DeliveryItem.next_attempt > now)
 
 
-def _count(when: Condition) -> int:
-    return sum(DeliveryItem.archiving_index.count(key(str(shard)), when) for shard in range(SHARDS))
+def _count(node: NodeName, when: Condition) -> int:
+    return sum(DeliveryItem.archiving_index.count(key(node, str(shard)), when) for shard in range(SHARDS))
 
 
 def change(delivery: Delivery) -> Delivery:
@@ -64,13 +65,13 @@ def change(delivery: Delivery) -> Delivery:
 def delete(deliveries: Sequence[Delivery]) -> None:
     """Forget deliveries."""
     for delivery in deliveries:
-        DeliveryItem(key(delivery.run), delivery.number).delete()
+        DeliveryItem(key(delivery.node, delivery.run), delivery.number).delete()
 
 
 def to_item(delivery: Delivery) -> DeliveryItem:
     waiting = delivery.next_attempt is not None
     return DeliveryItem(
-        key(delivery.run),
+        key(delivery.node, delivery.run),
         delivery.number,
         task=delivery.task,
         spec=delivery.spec,
@@ -81,7 +82,7 @@ def to_item(delivery: Delivery) -> DeliveryItem:
         archived=delivery.archived,
         completed=delivery.completed,
         diags=list(delivery.diags),
-        archiving=key(str(int(delivery.run[:8], 16) % SHARDS)) if waiting else None,
+        archiving=key(delivery.node, str(int(delivery.run[:8], 16) % SHARDS)) if waiting else None,
         next_attempt=delivery.next_attempt,
         revision=delivery.revision,
         expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
@@ -91,6 +92,7 @@ def to_item(delivery: Delivery) -> DeliveryItem:
 
 def to_delivery(item: Any) -> Delivery:
     return Delivery(
+        node=owner(item.run),
         run=bare(item.run),
         number=int(item.number),
         task=item.task,

@@ -11,6 +11,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.errors import Repeated
+from chalicelib.domain.names import NodeName
 from chalicelib.store.models import NodeItem, key
 
 KEEP_KEYS = dt.timedelta(hours=24)
@@ -21,27 +22,28 @@ KEEP_KEYS = dt.timedelta(hours=24)
 class IdempotencyRecord:
     """A task to be stored once; ``name`` and ``fingerprint`` are digests of a client's key and body."""
 
+    node: NodeName
     name: str
     fingerprint: str
     task: str
     until: dt.datetime
 
 
-def find(name: str, now: dt.datetime) -> IdempotencyRecord | None:
+def find(node: NodeName, name: str, now: dt.datetime) -> IdempotencyRecord | None:
     """What was done under a key, strongly consistent; None for one not used in the last 24 hours."""
     try:
-        item = NodeItem.get(_key(name), consistent_read=True)
+        item = NodeItem.get(_key(node, name), consistent_read=True)
     except DoesNotExist:
         return None
     until = dt.datetime.fromtimestamp(int(item.expires or 0), now.tzinfo)
     if until <= now:
         return None
-    return IdempotencyRecord(name, item.value["fingerprint"], item.value["task"], until)
+    return IdempotencyRecord(node, name, item.value["fingerprint"], item.value["task"], until)
 
 
 def require_unused(idempotency_record: IdempotencyRecord, now: dt.datetime) -> None:
     """Raise Repeated, with the task there is, when somebody used the key already."""
-    found = find(idempotency_record.name, now)
+    found = find(idempotency_record.node, idempotency_record.name, now)
     if found is not None:
         raise Repeated("The idempotency key was used already", found.task, found.fingerprint)
 
@@ -50,7 +52,9 @@ def to_item(idempotency_record: IdempotencyRecord) -> NodeItem:
     """The item that remembers it."""
     value = {"fingerprint": idempotency_record.fingerprint, "task": idempotency_record.task}
     return NodeItem(
-        _key(idempotency_record.name), value=value, expires=int(idempotency_record.until.timestamp())
+        _key(idempotency_record.node, idempotency_record.name),
+        value=value,
+        expires=int(idempotency_record.until.timestamp()),
     )
 
 
@@ -59,5 +63,5 @@ def unused(now: dt.datetime) -> Condition:
     return NodeItem.name.does_not_exist() | (NodeItem.expires <= int(now.timestamp()))
 
 
-def _key(name: str) -> str:
-    return key("idempotency", name)
+def _key(node: NodeName, name: str) -> str:
+    return key(node, "idempotency", name)

@@ -26,6 +26,7 @@ from pynamodb.indexes import (
 )
 from pynamodb.models import Model
 
+from chalicelib.domain.names import NodeName
 from chalicelib.settings import settings
 
 TIME_TO_LIVE = "expires"
@@ -339,11 +340,16 @@ def rebind() -> None:
         table._connection = None
 
 
-def key(*parts: str) -> str:
-    """A hash key of this node."""
-    return "#".join((settings().node, *parts))
+def key(node: NodeName, *parts: str) -> str:
+    """A hash key of a node."""
+    return "#".join((node, *parts))
 
 
 def bare(hash_key: str) -> str:
     """The last part of a hash key."""
     return hash_key.rsplit("#", 1)[-1]
+
+
+def owner(hash_key: str) -> NodeName:
+    """The node whose hash key this is, of those that have one part behind its name."""
+    return NodeName(hash_key.rsplit("#", 1)[0])

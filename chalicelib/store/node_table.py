@@ -7,60 +7,61 @@ from collections.abc import Iterator
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import NodeItem, key
 
 
-def read(name: str) -> JSON:
+def read(node: NodeName, name: str) -> JSON:
     """A named value; None when there is none."""
     try:
-        return NodeItem.get(key(name), consistent_read=True).value
+        return NodeItem.get(key(node, name), consistent_read=True).value
     except DoesNotExist:
         return None
 
 
-def read_many(names: tuple[str, ...]) -> dict[str, JSON]:
+def read_many(node: NodeName, names: tuple[str, ...]) -> dict[str, JSON]:
     """Named values; those that are not there are left out."""
-    found = NodeItem.batch_get([key(name) for name in names])
+    found = NodeItem.batch_get([key(node, name) for name in names])
     return {item.name.rsplit("#", 1)[-1]: item.value for item in found}
 
 
-def write(name: str, value: JSON, expires: dt.datetime | None = None) -> None:
+def write(node: NodeName, name: str, value: JSON, expires: dt.datetime | None = None) -> None:
     """Keep a value under a name, in place of the one before."""
-    NodeItem(key(name), value=value, expires=int(expires.timestamp()) if expires else None).save()
+    NodeItem(key(node, name), value=value, expires=int(expires.timestamp()) if expires else None).save()
 
 
-def acquire(name: str, now: dt.datetime, until: dt.datetime) -> bool:
+def acquire(node: NodeName, name: str, now: dt.datetime, until: dt.datetime) -> bool:
     """Take a name for oneself until an instant; False where somebody else has it."""
     taken = Conflict(f"{name} is taken")
     end = int(until.timestamp())
     free = NodeItem.name.does_not_exist() | (NodeItem.expires <= int(now.timestamp()))
     try:
         with on_condition_failed(taken):
-            NodeItem(key(name), value={"until": end}, expires=end).save(condition=free)
+            NodeItem(key(node, name), value={"until": end}, expires=end).save(condition=free)
     except Conflict:
         return False
     return True
 
 
 @contextlib.contextmanager
-def lease(name: str, now: dt.datetime, until: dt.datetime) -> Iterator[bool]:
+def lease(node: NodeName, name: str, now: dt.datetime, until: dt.datetime) -> Iterator[bool]:
     """Have a name for oneself meanwhile, at most until an instant; yields False where another has it."""
-    mine = acquire(name, now, until)
+    mine = acquire(node, name, now, until)
     try:
         yield mine
     finally:
         if mine:
-            _release(name, until)
+            _release(node, name, until)
 
 
-def _release(name: str, until: dt.datetime) -> None:
+def _release(node: NodeName, name: str, until: dt.datetime) -> None:
     # Whoever came after the end of the lease has one with another end.
     own = NodeItem.expires == int(until.timestamp())
     with contextlib.suppress(Conflict), on_condition_failed(Conflict(f"{name} is somebody else's")):
-        NodeItem(key(name)).delete(condition=own)
+        NodeItem(key(node, name)).delete(condition=own)
 
 
-def remove(name: str) -> None:
-    NodeItem(key(name)).delete()
+def remove(node: NodeName, name: str) -> None:
+    NodeItem(key(node, name)).delete()

@@ -10,40 +10,43 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import OutboxItem, bare, key
+from chalicelib.store.models import OutboxItem, bare, key, owner
 
 FRESH, TRIED = "fresh", "tried"
 """Where an outbox request waits, by whether it was ever attempted; /stat/http-queue counts them apart."""
 
 
-def get(uuid: str) -> OutboxRequest:
+def get(node: NodeName, uuid: str) -> OutboxRequest:
     """One outbox request, strongly consistent. Raises NotFound."""
     try:
-        return to_outbox_request(OutboxItem.get(key(uuid), consistent_read=True))
+        return to_outbox_request(OutboxItem.get(key(node, uuid), consistent_read=True))
     except DoesNotExist as error:
         raise NotFound(f"There is no outbox request {uuid}") from error
 
 
-def due(now: dt.datetime, limit: int) -> list[str]:
+def due(node: NodeName, now: dt.datetime, limit: int) -> list[str]:
     """The uuids of outbox requests to be attempted by now, those that failed before last."""
     found: list[str] = []
     for where in (FRESH, TRIED):
-        index = OutboxItem.due_index.query(key(where), OutboxItem.due_at <= now, limit=limit - len(found))
+        index = OutboxItem.due_index.query(
+            key(node, where), OutboxItem.due_at <= now, limit=limit - len(found)
+        )
         found += [bare(item.outbox_request) for item in index] if len(found) < limit else []
     return found
 
 
-def backlog() -> int:
+def backlog(node: NodeName) -> int:
     """How many outbox requests were never attempted."""
-    return int(OutboxItem.due_index.count(key(FRESH)))
+    return int(OutboxItem.due_index.count(key(node, FRESH)))
 
 
-def length() -> int:
+def length(node: NodeName) -> int:
     """How many outbox requests there are."""
-    return backlog() + int(OutboxItem.due_index.count(key(TRIED)))
+    return backlog(node) + int(OutboxItem.due_index.count(key(node, TRIED)))
 
 
 def add(outbox_requests: Sequence[OutboxRequest]) -> None:
@@ -62,7 +65,7 @@ def add_within(transaction: TransactWrite, outbox_requests: Sequence[OutboxReque
 def drop_within(transaction: TransactWrite, outbox_requests: Sequence[OutboxRequest]) -> None:
     """Forget outbox requests if all else in a transaction is written, and not otherwise."""
     for outbox_request in outbox_requests:
-        transaction.delete(OutboxItem(key(outbox_request.uuid)))
+        transaction.delete(OutboxItem(key(outbox_request.node, outbox_request.uuid)))
 
 
 def claim(outbox_request: OutboxRequest, now: dt.datetime) -> OutboxRequest:
@@ -70,12 +73,12 @@ def claim(outbox_request: OutboxRequest, now: dt.datetime) -> OutboxRequest:
     begun = outbox_request.begun(now)
     actions: list[Action] = [
         OutboxItem.attempts.set(begun.attempts),
-        OutboxItem.due.set(key(TRIED)),
+        OutboxItem.due.set(key(outbox_request.node, TRIED)),
         OutboxItem.due_at.set(begun.next_attempt),
     ]
     taken = Conflict(f"Outbox request {outbox_request.uuid} was taken by somebody else")
     with on_condition_failed(taken):
-        OutboxItem(key(outbox_request.uuid)).update(
+        OutboxItem(key(outbox_request.node, outbox_request.uuid)).update(
             actions, condition=OutboxItem.attempts == outbox_request.attempts
         )
     return begun
@@ -84,7 +87,7 @@ def claim(outbox_request: OutboxRequest, now: dt.datetime) -> OutboxRequest:
 def explain(outbox_request: OutboxRequest, error: str) -> None:
     """Note why an attempt failed; the next one is due anyway."""
     with on_condition_failed(Conflict(f"Outbox request {outbox_request.uuid} is over")):
-        OutboxItem(key(outbox_request.uuid)).update(
+        OutboxItem(key(outbox_request.node, outbox_request.uuid)).update(
             [OutboxItem.error.set(error)], condition=OutboxItem.outbox_request.exists()
         )
 
@@ -93,12 +96,12 @@ def delete(outbox_requests: Sequence[OutboxRequest]) -> None:
     """Forget outbox requests."""
     with OutboxItem.batch_write() as batch:
         for outbox_request in outbox_requests:
-            batch.delete(OutboxItem(key(outbox_request.uuid)))
+            batch.delete(OutboxItem(key(outbox_request.node, outbox_request.uuid)))
 
 
 def to_item(outbox_request: OutboxRequest) -> OutboxItem:
     return OutboxItem(
-        key(outbox_request.uuid),
+        key(outbox_request.node, outbox_request.uuid),
         method=outbox_request.method,
         host=outbox_request.host,
         path=outbox_request.path,
@@ -107,7 +110,7 @@ def to_item(outbox_request: OutboxRequest) -> OutboxItem:
         added=outbox_request.added,
         attempts=outbox_request.attempts,
         error=outbox_request.error,
-        due=key(TRIED if outbox_request.attempts else FRESH),
+        due=key(outbox_request.node, TRIED if outbox_request.attempts else FRESH),
         due_at=outbox_request.next_attempt,
         expires=math.ceil((outbox_request.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
     )
@@ -115,6 +118,7 @@ def to_item(outbox_request: OutboxRequest) -> OutboxItem:
 
 def to_outbox_request(item: Any) -> OutboxRequest:
     return OutboxRequest(
+        node=owner(item.outbox_request),
         uuid=bare(item.outbox_request),
         method=item.method,
         host=item.host,

@@ -9,18 +9,22 @@ import heapq
 import itertools
 from collections.abc import Iterable, Iterator
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.run_table import starting, to_summary
 
 
-def count(state: State, start: dt.datetime | None = None, end: dt.datetime | None = None) -> int:
+def count(
+    node: NodeName, state: State, start: dt.datetime | None = None, end: dt.datetime | None = None
+) -> int:
     """How many runs in a state start within bounds, both included. Reads keys, and sends back a number."""
-    return RunItem.states_index.count(key(state.value), starting(start, end))
+    return RunItem.states_index.count(key(node, state.value), starting(start, end))
 
 
 def in_order(
+    node: NodeName,
     states: Iterable[State],
     start: dt.datetime | None = None,
     end: dt.datetime | None = None,
@@ -31,15 +35,20 @@ def in_order(
 
     In the order of their starts, or ``backwards``; with ``limit`` so many at most.
     """
-    found = [_one_state(state, start, end, backwards, limit) for state in states]
+    found = [_one_state(node, state, start, end, backwards, limit) for state in states]
     merged = heapq.merge(*found, key=lambda run: run.start, reverse=backwards)
     return itertools.islice(merged, limit)
 
 
 def _one_state(
-    state: State, start: dt.datetime | None, end: dt.datetime | None, backwards: bool, limit: int | None
+    node: NodeName,
+    state: State,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    backwards: bool,
+    limit: int | None,
 ) -> Iterator[Run]:
     found = RunItem.states_index.query(
-        key(state.value), starting(start, end), scan_index_forward=not backwards, limit=limit
+        key(node, state.value), starting(start, end), scan_index_forward=not backwards, limit=limit
     )
     return map(to_summary, found)

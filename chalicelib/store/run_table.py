@@ -12,6 +12,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.errors import NotFound, StaleRun
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
@@ -19,7 +20,7 @@ from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
 from chalicelib.store import ordering
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import RunItem, bare, key
+from chalicelib.store.models import RunItem, bare, key, owner
 from chalicelib.store.ordering import Place
 
 DUE_SHARDS = 4
@@ -40,32 +41,37 @@ COLLECTING = dt.timedelta(seconds=60)
 EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 
 
-def get(task: str, uuid: str) -> Run:
+def get(node: NodeName, task: str, uuid: str) -> Run:
     """One run, strongly consistent. Raises NotFound."""
     try:
-        return to_run(RunItem.get(key(task), uuid, consistent_read=True))
+        return to_run(RunItem.get(key(node, task), uuid, consistent_read=True))
     except DoesNotExist as error:
         raise NotFound(f"There is no run {uuid} of task {task}") from error
 
 
-def first(task: str, not_before: dt.datetime | None = None) -> str | None:
+def first(node: NodeName, task: str, not_before: dt.datetime | None = None) -> str | None:
     """The uuid of the earliest visible run, or the earliest that starts at or after an instant."""
-    found = in_order(task, not_before)
+    found = in_order(node, task, not_before)
     return next((run.uuid for run in found if run.state is not State.SCHEDULING), None)
 
 
 def in_order(
-    task: str, start: dt.datetime | None = None, end: dt.datetime | None = None, backwards: bool = False
+    node: NodeName,
+    task: str,
+    start: dt.datetime | None = None,
+    end: dt.datetime | None = None,
+    backwards: bool = False,
 ) -> Iterator[Run]:
     """A task's runs by start, those starting within bounds; each without its documents."""
     found = RunItem.start_index.query(
-        key(task), starting(start, end), consistent_read=True, scan_index_forward=not backwards
+        key(node, task), starting(start, end), consistent_read=True, scan_index_forward=not backwards
     )
     for item in found:
         yield to_summary(item)
 
 
 def behind(
+    node: NodeName,
     task: str,
     start: dt.datetime | None,
     end: dt.datetime | None,
@@ -75,14 +81,14 @@ def behind(
     """A task's runs by start and then uuid, as ``in_order`` has them, those behind a place."""
     lower = start if after is None else max(start or EARLIEST_START, after[0])
     found = RunItem.start_index.query(
-        key(task), starting(lower, end), consistent_read=True, page_size=page_size
+        key(node, task), starting(lower, end), consistent_read=True, page_size=page_size
     )
     return ordering.behind(map(to_summary, found), lambda run: (run.start, run.uuid), after)
 
 
-def get_many(task: str, uuids: Sequence[str]) -> dict[str, Run]:
+def get_many(node: NodeName, task: str, uuids: Sequence[str]) -> dict[str, Run]:
     """Runs of a task by uuid, whole and strongly consistent; those that are gone are left out."""
-    found = RunItem.batch_get([(key(task), uuid) for uuid in uuids], consistent_read=True)
+    found = RunItem.batch_get([(key(node, task), uuid) for uuid in uuids], consistent_read=True)
     return {run.uuid: run for run in map(to_run, found)}
 
 
@@ -93,9 +99,11 @@ def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
     return RunItem.start.between(lower, upper) if lower <= upper else RunItem.start < EARLIEST_START
 
 
-def due(why: str, shard: int, until: dt.datetime, limit: int) -> list[tuple[str, str, dt.datetime]]:
+def due(
+    node: NodeName, why: str, shard: int, until: dt.datetime, limit: int
+) -> list[tuple[str, str, dt.datetime]]:
     """(task, run, when) of the runs of a shard due by an instant, the longest waiting first."""
-    found = RunItem.due_index.query(key(why, str(shard)), RunItem.due_at <= until, limit=limit)
+    found = RunItem.due_index.query(key(node, why, str(shard)), RunItem.due_at <= until, limit=limit)
     return [(bare(item.task), item.run, item.due_at) for item in found]
 
 
@@ -114,27 +122,27 @@ def changed(uuid: str) -> StaleRun:
     return StaleRun(f"Run {uuid} changed meanwhile")
 
 
-def claim(task: str, uuid: str, start: dt.datetime) -> None:
+def claim(node: NodeName, task: str, uuid: str, start: dt.datetime) -> None:
     """Take a run due for dispatch, so that one alone sends it to its runner. Raises StaleRun."""
-    item = RunItem(key(task), uuid)
+    item = RunItem(key(node, task), uuid)
     actions: list[Action] = [
-        RunItem.due.set(_due_key(GIVE_UP, uuid)),
+        RunItem.due.set(_due_key(node, GIVE_UP, uuid)),
         RunItem.due_at.set(start + GRACE),
         RunItem.revision.add(1),
     ]
     with on_condition_failed(changed(uuid)):
-        item.update(actions, condition=RunItem.due == _due_key(DISPATCH, uuid))
+        item.update(actions, condition=RunItem.due == _due_key(node, DISPATCH, uuid))
 
 
 def reference_to(run: Run) -> RunItem:
     """The run's item with its key alone, for a transaction."""
-    return RunItem(key(run.task), run.uuid)
+    return RunItem(key(run.node, run.task), run.uuid)
 
 
 def delete(run: Run) -> None:
     """Forget a run, and its documents elsewhere. Raises StaleRun when it changed since it was read."""
     with on_condition_failed(changed(run.uuid)):
-        RunItem(key(run.task), run.uuid).delete(condition=RunItem.revision == run.revision)
+        RunItem(key(run.node, run.task), run.uuid).delete(condition=RunItem.revision == run.revision)
     if run.documents_at:
         blobs.delete(run.documents_at)
 
@@ -143,11 +151,13 @@ def to_item(run: Run) -> RunItem:
     """The whole item of a run; documents too large for it go to the bucket first."""
     reason, due_at = due_for(run)
     content = zlib.compress(json.dumps(vars(run.documents), separators=(",", ":")).encode())
-    elsewhere = f"{key(run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST_ITEM else None
+    elsewhere = (
+        f"{key(run.node, run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST_ITEM else None
+    )
     if elsewhere:
         blobs.put(elsewhere, content)
     return RunItem(
-        key(run.task),
+        key(run.node, run.task),
         run.uuid,
         start=run.start,
         end=run.end,
@@ -159,9 +169,9 @@ def to_item(run: Run) -> RunItem:
         documents=None if elsewhere else content,
         documents_at=elsewhere,
         revision=run.revision,
-        due=_due_key(reason, run.uuid),
+        due=_due_key(run.node, reason, run.uuid),
         due_at=due_at,
-        state_key=key(run.state.value),
+        state_key=key(run.node, run.state.value),
         expires=math.ceil((run.end + KEEP_AFTER_LAST_RUN * 2).timestamp()),
     )
 
@@ -183,13 +193,14 @@ def due_for(run: Run) -> tuple[str, dt.datetime]:
             return PURGE, run.purge_at or run.end + KEEP_AFTER_LAST_RUN
 
 
-def _due_key(reason: str, uuid: str) -> str:
-    return key(reason, str(int(uuid[:8], 16) % DUE_SHARDS))
+def _due_key(node: NodeName, reason: str, uuid: str) -> str:
+    return key(node, reason, str(int(uuid[:8], 16) % DUE_SHARDS))
 
 
 def to_summary(item: Any) -> Run:
     """An item, of the table or of an index, without what only the table has: of its documents the reason."""
     return Run(
+        node=owner(item.task),
         task=bare(item.task),
         uuid=item.run,
         start=item.start,

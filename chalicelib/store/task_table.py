@@ -11,6 +11,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
@@ -19,7 +20,7 @@ from chalicelib.domain.times import format_duration, format_timestamp, parse_dur
 from chalicelib.store import ordering
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import TaskItem, bare, connection, key
+from chalicelib.store.models import TaskItem, bare, connection, key, owner
 from chalicelib.store.ordering import Place
 
 PLAN_SHARDS = 4
@@ -27,33 +28,33 @@ PLAN_SHARDS = 4
 PURGE = "purge"
 
 
-def get(uuid: str) -> Task:
+def get(node: NodeName, uuid: str) -> Task:
     """One task, strongly consistent. Raises NotFound."""
     try:
-        return to_task(TaskItem.get(key(uuid), consistent_read=True))
+        return to_task(TaskItem.get(key(node, uuid), consistent_read=True))
     except DoesNotExist as error:
         raise NotFound(f"There is no task {uuid}") from error
 
 
-def every(after: Place | None = None, page_size: int | None = None) -> Iterator[Task]:
+def every(node: NodeName, after: Place | None = None, page_size: int | None = None) -> Iterator[Task]:
     """All tasks in the order they were added, or those behind a place; counters are those of their posting.
 
     Reads the listing, which may be a moment behind and holds only what never changes, ``page_size``
     items at a time.
     """
     behind = None if after is None else TaskItem.added >= after[0]
-    found = TaskItem.added_index.query(key(), behind, page_size=page_size)
+    found = TaskItem.added_index.query(key(node), behind, page_size=page_size)
     return ordering.behind(map(to_task, found), lambda task: (task.added, task.uuid), after)
 
 
-def due(shard: int, now: dt.datetime, limit: int) -> list[str]:
+def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[str]:
     """The uuids of tasks in a shard that want the planner by now, the longest waiting first."""
-    return _looked_at_by(key(str(shard)), now, limit)
+    return _looked_at_by(key(node, str(shard)), now, limit)
 
 
-def expired(shard: int, now: dt.datetime, limit: int) -> list[str]:
+def expired(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[str]:
     """The uuids of tasks in a shard that are to be forgotten by now."""
-    return _looked_at_by(key(PURGE, str(shard)), now, limit)
+    return _looked_at_by(key(node, PURGE, str(shard)), now, limit)
 
 
 def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[str]:
@@ -61,9 +62,9 @@ def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[str]:
     return [bare(item.task) for item in found]
 
 
-def reference_to(uuid: str) -> TaskItem:
+def reference_to(node: NodeName, uuid: str) -> TaskItem:
     """The task's item with its key alone, for an update."""
-    return TaskItem(key(uuid))
+    return TaskItem(key(node, uuid))
 
 
 def disable(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxRequest] = ()) -> Task:
@@ -71,7 +72,7 @@ def disable(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxReques
     off = task.evolve(enabled=False, plan_at=None)
     with on_condition_failed(changed(task)), TransactWrite(connection=connection()) as transaction:
         actions = [TaskItem.enabled.set(False), *planning_actions(off, now)]
-        transaction.update(reference_to(task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
+        transaction.update(reference_to(task.node, task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
         outbox_table.add_within(transaction, outbox_requests)
     return off
 
@@ -100,12 +101,12 @@ def count_started(task: Task) -> None:
 def delete(task: Task) -> None:
     """Forget a task that has nothing more to run, unless it changed since."""
     with on_condition_failed(changed(task)):
-        reference_to(task.uuid).delete(condition=TaskItem.runs == task.progress.runs)
+        reference_to(task.node, task.uuid).delete(condition=TaskItem.runs == task.progress.runs)
 
 
 def _update(task: Task, actions: list[Action], condition: Condition) -> None:
     with on_condition_failed(changed(task)):
-        reference_to(task.uuid).update(actions, condition=condition)
+        reference_to(task.node, task.uuid).update(actions, condition=condition)
 
 
 def changed(task: Task) -> Conflict:
@@ -141,18 +142,18 @@ def _looked_at(task: Task, now: dt.datetime) -> tuple[str, dt.datetime]:
     """Its place in the plan index: with the planner, or, with nothing more to run, with the reaper."""
     shard = str(int(task.uuid[:8], 16) % PLAN_SHARDS)
     if task.plan_at is None:
-        return key(PURGE, shard), purge_at(task, now)
-    return key(shard), task.plan_at
+        return key(task.node, PURGE, shard), purge_at(task, now)
+    return key(task.node, shard), task.plan_at
 
 
 def to_item(task: Task, now: dt.datetime) -> TaskItem:
     """The whole item of a new task."""
     where, when = _looked_at(task, now)
     return TaskItem(
-        key(task.uuid),
+        key(task.node, task.uuid),
         body=_body(task),
         added=task.added,
-        node_key=key(),
+        node_key=key(task.node),
         enabled=task.enabled,
         runs=task.progress.runs,
         runs_started=task.runs_started,
@@ -209,6 +210,7 @@ def to_task(item: Any) -> Task:
     """An item, of the table or of its listing, as a task."""
     body = item.body
     return Task(
+        node=owner(item.task),
         uuid=bare(item.task),
         document=body["document"],
         schedule=_to_schedule(body["schedule"]),
@@ -231,7 +233,7 @@ def to_task(item: Any) -> Task:
     )
 
 
-def get_many(uuids: Sequence[str]) -> dict[str, Task]:
+def get_many(node: NodeName, uuids: Sequence[str]) -> dict[str, Task]:
     """Tasks by uuid; those that are gone are left out."""
-    keys = [key(uuid) for uuid in dict.fromkeys(uuids)]
+    keys = [key(node, uuid) for uuid in dict.fromkeys(uuids)]
     return {task.uuid: task for task in map(to_task, TaskItem.batch_get(keys))}

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import EPOCH, format_duration
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TimelineItem, key
@@ -50,12 +51,13 @@ class Guards:
 class Snapshot:
     """Stretches of time as they were read: what is taken in them, and whether that is still so."""
 
+    node: NodeName
     entries: Sequence[Occupation]
     guards: Guards
 
     def guards_of(self, start: dt.datetime, end: dt.datetime) -> Guards:
         """The guards of a part."""
-        return Guards({name: self.guards.counts[name] for name in _buckets(start, end)})
+        return Guards({name: self.guards.counts[name] for name in _buckets(self.node, start, end)})
 
 
 def require_bookable(duration: dt.timedelta) -> None:
@@ -67,11 +69,13 @@ def require_bookable(duration: dt.timedelta) -> None:
         )
 
 
-def snapshot(spans: Sequence[Range]) -> Snapshot:
+def snapshot(node: NodeName, spans: Sequence[Range]) -> Snapshot:
     """Stretches of time, one after another, strongly consistent."""
-    guards = _read_guards(spans)  # before the entries: see above
-    entries = {entry.run: entry for span in _joined(spans) for entry in read_entries(span.lower, span.upper)}
-    return Snapshot(list(entries.values()), guards)
+    guards = _read_guards(node, spans)  # before the entries: see above
+    entries = {
+        entry.run: entry for span in _joined(spans) for entry in read_entries(node, span.lower, span.upper)
+    }
+    return Snapshot(node, list(entries.values()), guards)
 
 
 def _joined(spans: Sequence[Range]) -> Iterable[Range]:
@@ -91,29 +95,29 @@ def buckets_in(duration: dt.timedelta) -> int:
     return math.ceil(duration / BUCKET) + 1
 
 
-def _read_guards(spans: Sequence[Range]) -> Guards:
-    names = dict.fromkeys(name for span in spans for name in _buckets(span.lower, span.upper))
+def _read_guards(node: NodeName, spans: Sequence[Range]) -> Guards:
+    names = dict.fromkeys(name for span in spans for name in _buckets(node, span.lower, span.upper))
     found = TimelineItem.batch_get([(name, "guard") for name in names], consistent_read=True)
     counts = {item.bucket: (int(item.exclusives or 0), int(item.normals or 0)) for item in found}
     return Guards({name: counts.get(name, (0, 0)) for name in names})
 
 
-def read_entries(start: dt.datetime, end: dt.datetime) -> list[Occupation]:
+def read_entries(node: NodeName, start: dt.datetime, end: dt.datetime) -> list[Occupation]:
     """The occupations that overlap a stretch of time, strongly consistent."""
-    entries = [*_filed_long(start, end), *_filed_by_day(start, end)]
+    entries = [*_filed_long(node, start, end), *_filed_by_day(node, start, end)]
     return [entry for entry in entries if entry.start < end and start < entry.end]
 
 
-def _filed_by_day(start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
+def _filed_by_day(node: NodeName, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
     earliest = start - SHORT
     day = earliest.date()
     while day <= end.date():
-        yield from _query(key(day.isoformat()), earliest, end)
+        yield from _query(key(node, day.isoformat()), earliest, end)
         day += dt.timedelta(days=1)
 
 
-def _filed_long(start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
-    return _query(key("long"), start - LONGEST_RUN, end)
+def _filed_long(node: NodeName, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
+    return _query(key(node, "long"), start - LONGEST_RUN, end)
 
 
 def _query(bucket: str, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
@@ -129,10 +133,10 @@ def _query(bucket: str, start: dt.datetime, end: dt.datetime) -> Iterable[Occupa
         )
 
 
-def entry(occupation: Occupation) -> TimelineItem:
+def entry(node: NodeName, occupation: Occupation) -> TimelineItem:
     """The entry of a run."""
     return TimelineItem(
-        *_filing(occupation),
+        *_filing(node, occupation),
         start=occupation.start,
         end=occupation.end,
         exclusive=occupation.exclusive,
@@ -148,13 +152,13 @@ def guard(bucket: str, occupation: Occupation) -> TimelineItem:
     return TimelineItem(bucket, "guard", expires=_expiry(occupation.end))
 
 
-def shorten(was: Occupation, end: dt.datetime) -> None:
+def shorten(node: NodeName, was: Occupation, end: dt.datetime) -> None:
     """Give back the time of a run after its new end; one that then takes none is forgotten.
 
     Needs no guard: a reader who has not seen it yet only keeps clear of more than it must. What was
     given back before, or more of it, stays so.
     """
-    item = reference(was)
+    item = reference(node, was)
     if end <= was.start:
         item.delete()
         return
@@ -162,25 +166,25 @@ def shorten(was: Occupation, end: dt.datetime) -> None:
         item.update([TimelineItem.end.set(end)], condition=TimelineItem.end > end)
 
 
-def reference(occupation: Occupation) -> TimelineItem:
+def reference(node: NodeName, occupation: Occupation) -> TimelineItem:
     """The item of an entry with its key alone."""
-    return TimelineItem(*_filing(occupation))
+    return TimelineItem(*_filing(node, occupation))
 
 
-def _filing(occupation: Occupation) -> tuple[str, str]:
+def _filing(node: NodeName, occupation: Occupation) -> tuple[str, str]:
     # By the booked length: an entry that is shortened stays where it is, so the caller passes it as booked.
     is_long = occupation.end - occupation.start > SHORT
     day = "long" if is_long else occupation.start.date().isoformat()
-    return key(day), f"{_stamp(occupation.start)}#{occupation.run}"
+    return key(node, day), f"{_stamp(occupation.start)}#{occupation.run}"
 
 
 def _stamp(moment: dt.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _buckets(start: dt.datetime, end: dt.datetime) -> Sequence[str]:
+def _buckets(node: NodeName, start: dt.datetime, end: dt.datetime) -> Sequence[str]:
     first, last = (start - EPOCH) // BUCKET, math.ceil((end - EPOCH) / BUCKET)
-    return [key("guard", _stamp(EPOCH + BUCKET * number)) for number in range(first, last)]
+    return [key(node, "guard", _stamp(EPOCH + BUCKET * number)) for number in range(first, last)]
 
 
 def _expiry(end: dt.datetime) -> int:

@@ -19,7 +19,7 @@ from chalicelib.domain.task import Task
 from chalicelib.service.scheduling.placement import place_at, place_next
 from chalicelib.store import run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.builders import NOON, at, exclusive_task, seconds
+from tests.builders import NODE, NOON, at, exclusive_task, seconds
 
 pytestmark = pytest.mark.usefixtures("ministack_engine")
 
@@ -69,7 +69,7 @@ def placed_runs(owners: list[Task]) -> list[tuple[Task, Run]]:
     return [
         (owner, run)
         for owner in owners
-        for run in run_table.in_order(owner.uuid)
+        for run in run_table.in_order(NODE, owner.uuid)
         if run.state is not State.NONSTART
     ]
 
@@ -121,7 +121,7 @@ def test_one_task_planned_by_many_at_once_gets_each_run_once(scheduling_class: s
     task_table.replan(owner.replanned(NOON), NOON)
 
     def plan(number: int) -> None:
-        task = task_table.get(owner.uuid)
+        task = task_table.get(NODE, owner.uuid)
         while task.plan_at is not None:
             task = place_next(task, NOON).task
 
@@ -129,7 +129,7 @@ def test_one_task_planned_by_many_at_once_gets_each_run_once(scheduling_class: s
 
     starts = [run.start for _, run in placed_runs([owner])]
     assert starts == [at(60 + 3600 * number) for number in range(20)]
-    assert task_table.get(owner.uuid).progress.runs == 20
+    assert task_table.get(NODE, owner.uuid).progress.runs == 20
 
 
 def test_one_run_placed_by_many_at_once_is_stored_and_counted_once() -> None:
@@ -143,7 +143,7 @@ def test_one_run_placed_by_many_at_once_is_stored_and_counted_once() -> None:
     together(place, threads=8)
 
     assert len(placed_runs([owner])) == 1
-    assert task_table.get(owner.uuid).progress.runs == 1
+    assert task_table.get(NODE, owner.uuid).progress.runs == 1
 
 
 def test_a_cancelled_task_gets_no_run_afterwards() -> None:
@@ -153,7 +153,7 @@ def test_a_cancelled_task_gets_no_run_afterwards() -> None:
     def work(number: int) -> None:
         if number == 0:
             time.sleep(0.2)
-            task_table.disable(task_table.get(owner.uuid), NOON)
+            task_table.disable(task_table.get(NODE, owner.uuid), NOON)
             placed_before.append(len(placed_runs([owner])))
             return
         for attempt in range(20):
@@ -172,7 +172,7 @@ def test_a_search_with_slip_finds_every_free_place() -> None:
     ]
 
     def plan(number: int) -> None:
-        while not task_table.get(owners[number].uuid).progress.runs:
+        while not task_table.get(NODE, owners[number].uuid).progress.runs:
             with contextlib.suppress(Overtaken):  # fought over too hard: it keeps its turn
                 place_next(owners[number], NOON)
 

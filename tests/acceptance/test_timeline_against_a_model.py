@@ -26,7 +26,7 @@ from chalicelib.service.scheduling.placement import place_at
 from chalicelib.service.scheduling.slots import proposals
 from chalicelib.store import run_table, timeline
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.builders import NOON, at, exclusive_task
+from tests.builders import NODE, NOON, at, exclusive_task
 from tests.domain.calendar_model import Calendar, Taken
 from tests.service.machines import FakeMachine
 
@@ -83,7 +83,7 @@ class Play:
     def _stored(self) -> list[Taken]:
         return [
             Taken(entry.run, number(entry.start), number(entry.end), entry.exclusive, entry.rank)
-            for entry in timeline.read_entries(at(self.now), at(self.now + 2 * REACH))
+            for entry in timeline.read_entries(NODE, at(self.now), at(self.now + 2 * REACH))
         ]
 
     def _was_in_the_way(self, wanted: Taken, run: str) -> bool:
@@ -118,15 +118,17 @@ class Play:
 
     def _forget(self, run: Taken) -> None:
         task = self.owners[run.name]
-        booked = occupation(run_table.get(task.uuid, run.name), task)
+        booked = occupation(run_table.get(NODE, task.uuid, run.name), task)
         assert booked is not None
-        reaper.forget_run(task.uuid, run.name, at(self.now))
+        reaper.forget_run(NODE, task.uuid, run.name, at(self.now))
         filed = dataclasses.replace(booked, end=booked.start + task.duration)
-        timeline.reference(filed).delete()  # as DynamoDB does once it has expired; the emulator reads on
+        timeline.reference(
+            NODE, filed
+        ).delete()  # as DynamoDB does once it has expired; the emulator reads on
 
     def _end(self, run: Taken) -> None:
         task = self.owners[run.name]
-        stored = run_table.get(task.uuid, run.name)
+        stored = run_table.get(NODE, task.uuid, run.name)
         if stored.state is State.PENDING:
             done = LocalResult(result={"succeeded": True, "result": {"time-slept": "PT1S"}})
             begun = run_table.change(stored.evolve(state=State.RUNNING))

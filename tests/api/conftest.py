@@ -15,6 +15,7 @@ from chalicelib.domain.run import Run
 from chalicelib.service.execution import runner
 from chalicelib.store import run_table
 from plugins import registry
+from tests.builders import NODE
 from tests.contract import Contract
 from tests.service.machines import FakeMachine
 
@@ -50,9 +51,9 @@ class Api:
     def run(self, task: str) -> Run:
         """Let the first run of a task happen at once; the run as it then is."""
         uuid = task.rsplit("/", 1)[-1]
-        first = run_table.get(uuid, run_table.first(uuid) or "none")
-        runner.run(uuid, first.uuid, FakeMachine(first.start))
-        return run_table.get(uuid, first.uuid)
+        first = run_table.get(NODE, uuid, run_table.first(NODE, uuid) or "none")
+        runner.run(NODE, uuid, first.uuid, FakeMachine(first.start))
+        return run_table.get(NODE, uuid, first.uuid)
 
     def post_task(self, **changes: Any) -> str:
         """Post an idle task, changed as asked; its path."""

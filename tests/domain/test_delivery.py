@@ -1,10 +1,16 @@
 import pytest
 
 from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, deliveries_for
+from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from tests.builders import NOON, at, seconds
+from tests.builders import NOON, at, run, seconds, task
 
 BITBUCKET = {"archiver": "bitbucket", "data": {}}
+
+
+def over(state: State = State.FINISHED) -> Run:
+    """A run that has ended."""
+    return run(task(), state=state)
 
 
 @pytest.mark.parametrize(
@@ -24,14 +30,14 @@ def test_a_selector_picks_by_the_state_of_the_run(
 ) -> None:
     spec = {**BITBUCKET, **({"runs": selector} if selector else {})}
 
-    found = deliveries_for([spec], "t", "r", state, NOON)
+    found = deliveries_for([spec], over(state), NOON)
 
     assert bool(found) == delivered
     assert all(one.spec["runs"] == (selector or "succeeded") for one in found)
 
 
 def test_the_time_to_live_starts_with_the_result() -> None:
-    (delivery,) = deliveries_for([{**BITBUCKET, "ttl": "PT1M"}], "t", "r", State.FINISHED, NOON)
+    (delivery,) = deliveries_for([{**BITBUCKET, "ttl": "PT1M"}], over(), NOON)
 
     begun = delivery.begun(NOON)
 
@@ -41,7 +47,7 @@ def test_the_time_to_live_starts_with_the_result() -> None:
 
 
 def test_an_attempt_that_never_reports_is_made_again() -> None:
-    (delivery,) = deliveries_for([BITBUCKET], "t", "r", State.FINISHED, NOON)
+    (delivery,) = deliveries_for([BITBUCKET], over(), NOON)
 
     assert delivery.begun(at(5)).next_attempt == at(5) + ATTEMPT_TIMEOUT
 
@@ -53,7 +59,7 @@ def test_an_attempt_that_never_reports_is_made_again() -> None:
 def test_a_delivery_ends_or_is_tried_again(
     archived: bool, retry: int | None, completed: bool, next_attempt: int | None
 ) -> None:
-    (delivery,) = deliveries_for([BITBUCKET], "t", "r", State.FINISHED, NOON)
+    (delivery,) = deliveries_for([BITBUCKET], over(), NOON)
 
     ended = delivery.begun(at(1)).ended(
         at(5), {"return-code": 0}, archived, seconds(retry) if retry else None
@@ -65,7 +71,7 @@ def test_a_delivery_ends_or_is_tried_again(
 
 
 def test_attempts_that_never_report_are_given_up_after_a_few() -> None:
-    (delivery,) = deliveries_for([BITBUCKET], "t", "r", State.FINISHED, NOON)
+    (delivery,) = deliveries_for([BITBUCKET], over(), NOON)
 
     silent = delivery.begun(NOON).begun(at(180)).begun(at(360))
     heard = silent.ended(at(361), {}, archived=False, retry=seconds(1))

@@ -22,13 +22,13 @@ def book(seed: int, outcomes: Counter[str]) -> None:
     from chalicelib.domain.errors import Blocked, Overtaken
     from chalicelib.service.scheduling.placement import place_at
     from chalicelib.store import task_table
-    from tests.builders import NOON, at
+    from tests.builders import NODE, NOON, at
 
     chooser = random.Random(seed)
-    owners = [task.uuid for task in task_table.every()]
+    owners = [task.uuid for task in task_table.every(NODE)]
     for _ in range(ATTEMPTS):
         try:
-            place_at(task_table.get(chooser.choice(owners)), at(chooser.randrange(HOUR - LENGTH)), NOON)
+            place_at(task_table.get(NODE, chooser.choice(owners)), at(chooser.randrange(HOUR - LENGTH)), NOON)
             outcomes["placed"] += 1
         except Blocked:
             outcomes["blocked"] += 1

@@ -26,10 +26,12 @@ def write(seed: int) -> None:
     """One thread's writes, for ever: items, transactions over three tables, messages, documents."""
     from pynamodb.transactions import TransactWrite
 
+    from chalicelib.domain.names import NodeName
     from chalicelib.infrastructure import blobs, queues
     from chalicelib.infrastructure.aws import client
     from chalicelib.store.models import NodeItem, RunItem, TimelineItem, connection, key
 
+    node = NodeName("local")
     chooser = random.Random(seed)
     now = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone.utc)
     number = 0
@@ -47,8 +49,8 @@ def write(seed: int) -> None:
                     time = {"start": now, "end": now, "exclusive": True, "expires": 1}
                     for entry in range(3):
                         transaction.save(TimelineItem("all", f"{name}-{entry}", **time))
-                    run = RunItem(key("all"), name, start=now, end=now, state="pending", added=now)
-                    run.revision, run.state_key, run.documents = 1, key("pending"), os.urandom(500)
+                    run = RunItem(key(node, "all"), name, start=now, end=now, state="pending", added=now)
+                    run.revision, run.state_key, run.documents = 1, key(node, "pending"), os.urandom(500)
                     transaction.save(run)
                     guard = TimelineItem("all-guard", str(seed), expires=1)
                     transaction.update(guard, [TimelineItem.exclusives.add(1), TimelineItem.expires.set(1)])

@@ -18,6 +18,7 @@ from chalicelib.infrastructure import blobs, queues
 from chalicelib.infrastructure.aws import client
 from chalicelib.store.models import NodeItem, RunItem, TimelineItem, key
 from local.engine import Engine
+from tests.builders import NODE
 
 KILLS = int(os.environ.get("ENGINE_KILLS", "20"))
 _HERE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -73,8 +74,8 @@ def blob(name: str) -> bytes:
 def check_transactions(acknowledged: set[str]) -> None:
     markers = {item.name.removeprefix("all-") for item in NodeItem.scan() if item.name.startswith("all-")}
     entries = [item.entry.rsplit("-", 1)[0] for item in TimelineItem.query("all", consistent_read=True)]
-    found = {item.run for item in RunItem.query(key("all"), consistent_read=True)}
-    in_index = {item.run for item in RunItem.states_index.query(key("pending"))}
+    found = {item.run for item in RunItem.query(key(NODE, "all"), consistent_read=True)}
+    in_index = {item.run for item in RunItem.states_index.query(key(NODE, "pending"))}
     counted = sum(int(item.exclusives) for item in TimelineItem.query("all-guard", consistent_read=True))
 
     assert acknowledged

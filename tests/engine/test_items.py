@@ -369,7 +369,7 @@ def test_a_projection_cuts_out_places(table: Any) -> None:
         (10, {"g": {"S": "x"}}, {}, 1, 1),  # out of it
     ],
 )
-def test_a_write_takes_units_of_the_table_and_of_indexes_it_changes(  # noqa: PLR0917
+def test_a_write_takes_units_of_the_table_and_of_indexes_it_changes(
     table: Any, size: int, before: dict[str, Any], after: dict[str, Any], units: float, in_index: float | None
 ) -> None:
     if before:

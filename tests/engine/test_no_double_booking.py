@@ -15,7 +15,7 @@ from chalicelib.store import run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from local import environment
 from local.engine import Engine
-from tests.builders import NOON, exclusive_task, seconds
+from tests.builders import NODE, NOON, exclusive_task, seconds
 from tests.engine.booking import ATTEMPTS, LENGTH, THREADS
 
 PROCESSES = 4
@@ -34,8 +34,8 @@ def booked(path: pathlib.Path, *left_out: str) -> tuple[list[tuple[Task, Run]], 
             commit(Booking(None, one, ()), NOON)
     said = _all_at_once([str(path)], left_out)
     with Engine(path, synchronous="OFF"):
-        owners = [task_table.get(task.uuid) for task in task_table.every()]
-        found = [(owner, run) for owner in owners for run in run_table.in_order(owner.uuid)]
+        owners = [task_table.get(NODE, task.uuid) for task in task_table.every(NODE)]
+        found = [(owner, run) for owner in owners for run in run_table.in_order(NODE, owner.uuid)]
     counts = [sum(numbers) for numbers in zip(*said, strict=True)]
     return found, (counts[0], counts[1], counts[2])
 

@@ -1,23 +1,16 @@
-"""Several nodes in one deployment: who acts, by whom a request is addressed, from whom a message is."""
+"""Several nodes in one deployment: who they are, by whom a request is addressed, from whom a message is."""
 
-import contextvars
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.settings import (
-    Identity,
-    acting_as,
-    addressed_by,
-    forget_settings,
-    handling,
-    served,
-    settings,
-)
-from chalicelib.store.models import key
+from chalicelib.domain.names import NodeName
+from chalicelib.settings import Identity, addressed_by, forget_settings, served, settings
+from chalicelib.store import node_table
+from chalicelib.store.models import bare, key, owner
 
-SECOND, THIRD = Identity("second", "b.example:8443"), Identity("third", "2001:db8::3")
+FIRST, SECOND, THIRD = map(NodeName, ("first", "second", "third"))
 
 
 @pytest.fixture(autouse=True)
@@ -32,18 +25,28 @@ def _three(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_settings()
 
 
-def test_clocks_tick_for_every_node_or_for_the_one_that_acts() -> None:
-    assert served() == (Identity("first", "a.example"), SECOND, THIRD)
-    with acting_as(SECOND):
-        assert served() == (SECOND,)
+def test_clocks_tick_for_every_node() -> None:
+    assert settings().identities == (
+        Identity(FIRST, "a.example"),
+        Identity(SECOND, "b.example:8443"),
+        Identity(THIRD, "2001:db8::3"),
+    )
+    assert served() == (FIRST, SECOND, THIRD)
 
 
-def test_whoever_acts_has_its_own_name_and_keys() -> None:
-    assert (key("x"), settings().base_url) == ("first#x", "https://www.example/pscheduler")
-    with acting_as(SECOND):
-        assert (key("x"), settings().hostname) == ("second#x", "b.example:8443")
-        assert settings().base_url == "https://b.example:8443/pscheduler"
-    assert key("x") == "first#x"
+def test_each_node_has_its_own_name_and_root() -> None:
+    known = settings()
+
+    assert known.hostname_of(FIRST) == "a.example"
+    assert known.base_url_of(FIRST) == "https://www.example/pscheduler"
+    assert known.hostname_of(SECOND) == "b.example:8443"
+    assert known.base_url_of(SECOND) == "https://b.example:8443/pscheduler"
+    assert known.hostname_of(NodeName("one that was")) == "one that was"
+
+
+def test_each_node_has_its_own_keys() -> None:
+    assert key(FIRST, "x", "y") == "first#x#y"
+    assert (owner(key(SECOND, "x")), bare(key(SECOND, "x"))) == (SECOND, "x")
 
 
 @pytest.mark.parametrize(
@@ -59,36 +62,17 @@ def test_whoever_acts_has_its_own_name_and_keys() -> None:
     ],
 )
 def test_a_request_is_for_the_node_it_is_addressed_to(host: str, node: str) -> None:
-    with addressed_by(host):
-        assert settings().node == node
+    assert addressed_by(host) == node
 
 
-def test_a_message_is_handled_by_the_node_that_sent_it() -> None:
-    assert settings().addressed == {}
-    with acting_as(THIRD):
-        message = settings().addressed
-    assert message == {"node": "third"}
-    with handling({"task": "t", **message}):
-        assert settings().hostname == "2001:db8::3"
-    with handling({"task": "t"}):
-        assert settings().node == "first"
-    with handling({"node": "one that was"}):
-        assert key("x") == "one that was#x"
+@pytest.mark.usefixtures("moto_engine")
+def test_a_thread_writes_for_the_node_it_is_told_and_no_other() -> None:
+    threads = [
+        threading.Thread(target=node_table.write, args=(node, "who", node)) for node in (SECOND, THIRD) * 4
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
-
-def test_a_thread_is_another_node_only_where_it_is_told_so() -> None:
-    seen: list[str] = []
-
-    def look() -> None:
-        seen.append(settings().node)
-
-    with acting_as(SECOND):
-        threads = [
-            threading.Thread(target=look),
-            threading.Thread(target=contextvars.copy_context().run, args=(look,)),
-        ]
-        for thread in threads:
-            thread.start()
-            thread.join()
-
-    assert seen == ["first", "second"]
+    assert [node_table.read(node, "who") for node in (FIRST, SECOND, THIRD)] == [None, SECOND, THIRD]

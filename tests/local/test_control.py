@@ -8,6 +8,7 @@ import pytest
 from chalicelib.domain.times import UTC
 from chalicelib.service.node import debug, pause
 from local import control
+from tests.builders import NODE
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -22,17 +23,17 @@ def test_a_pause_ends_by_itself_or_when_resumed() -> None:
     now = dt.datetime.now(UTC)
 
     assert control.main(["pause", "PT30M"]) == 0
-    assert pause.is_paused(now + dt.timedelta(minutes=29))
-    assert not pause.is_paused(now + dt.timedelta(minutes=31))
+    assert pause.is_paused(NODE, now + dt.timedelta(minutes=29))
+    assert not pause.is_paused(NODE, now + dt.timedelta(minutes=31))
 
     assert control.main(["resume"]) == 0
-    assert not pause.is_paused(now)
+    assert not pause.is_paused(NODE, now)
 
 
 def test_a_pause_without_an_end_has_none() -> None:
     assert control.main(["pause"]) == 0
 
-    assert pause.describe(dt.datetime.now(UTC)) == {"is_paused": True, "infinite": True}
+    assert pause.describe(NODE, dt.datetime.now(UTC)) == {"is_paused": True, "infinite": True}
 
 
 def test_a_query_says_whether_there_is_a_pause_and_makes_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,14 +53,14 @@ def test_a_query_with_a_duration_is_refused_and_changes_nothing(capsys: pytest.C
     assert control.main(["pause", "--query", "PT1H"]) == 1
 
     assert "takes no duration" in capsys.readouterr().err
-    assert not pause.is_paused(dt.datetime.now(UTC))
+    assert not pause.is_paused(NODE, dt.datetime.now(UTC))
 
 
 @pytest.mark.parametrize("duration", ["soon", "P1Y", ""])
 def test_a_duration_that_is_none_pauses_nothing(duration: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert control.main(["pause", duration]) == 1
 
-    assert not pause.is_paused(dt.datetime.now(UTC))
+    assert not pause.is_paused(NODE, dt.datetime.now(UTC))
     assert repr(duration) in capsys.readouterr().err
 
 

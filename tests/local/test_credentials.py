@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.service.node import proxy_credentials as kept
 from local import credentials
+from tests.builders import NODE
 
 HERE = pathlib.Path(__file__).resolve().parents[2]
 
@@ -24,7 +25,7 @@ def test_a_credential_is_added_listed_and_removed(
 ) -> None:
     key = printed(capsys, "add", "gateway").strip()
 
-    assert kept.are_right("gateway", key)
+    assert kept.are_right(NODE, "gateway", key)
     assert printed(capsys, "list") == "gateway\n"
     assert printed(capsys, "remove", "gateway") == ""
     assert printed(capsys, "list") == ""
@@ -36,7 +37,7 @@ def test_a_key_of_ones_own_is_not_printed(
     monkeypatch.setattr(sys, "stdin", io.StringIO("a key of my own choice\n"))
 
     assert printed(capsys, "add", "--key-from-stdin", "gateway") == ""
-    assert kept.are_right("gateway", "a key of my own choice")
+    assert kept.are_right(NODE, "gateway", "a key of my own choice")
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from chalicelib.domain.task import Task
 from chalicelib.store import run_table, task_table, timeline
 from chalicelib.store.timeline import Guards
 from chalicelib.store.transactions.booking import Booking, Time, commit
-from tests.builders import NOON, at, exclusive_task, run, seconds, task
+from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
 
 def guards_of(start: dt.datetime, end: dt.datetime) -> Guards:
-    return timeline.snapshot([Range(start, end)]).guards
+    return timeline.snapshot(NODE, [Range(start, end)]).guards
 
 
 def booking(owner: Task, one: Run, guards: Guards | None = None) -> Booking:
@@ -41,9 +41,9 @@ def test_a_booking_writes_the_run_its_time_and_the_task(owner: Task) -> None:
 
     commit(booking(owner, one), NOON)
 
-    assert run_table.get(owner.uuid, one.uuid) == one
-    assert timeline.read_entries(at(0), at(60)) == [occupation(one, owner)]
-    assert task_table.get(owner.uuid).progress.runs == 1
+    assert run_table.get(NODE, owner.uuid, one.uuid) == one
+    assert timeline.read_entries(NODE, at(0), at(60)) == [occupation(one, owner)]
+    assert task_table.get(NODE, owner.uuid).progress.runs == 1
 
 
 def test_a_guard_that_moved_stops_the_booking_and_nothing_is_written(owner: Task) -> None:
@@ -57,9 +57,9 @@ def test_a_guard_that_moved_stops_the_booking_and_nothing_is_written(owner: Task
         commit(booking(owner, late, as_read), NOON)
 
     with pytest.raises(NotFound):
-        run_table.get(owner.uuid, late.uuid)
-    assert task_table.get(owner.uuid).progress.runs == 0
-    assert len(timeline.read_entries(at(0), at(60))) == 1
+        run_table.get(NODE, owner.uuid, late.uuid)
+    assert task_table.get(NODE, owner.uuid).progress.runs == 0
+    assert len(timeline.read_entries(NODE, at(0), at(60))) == 1
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_task_that_was_cancelled_meanwhile_stops_the_booking(owner: Task) -> N
 def test_a_run_is_placed_once(owner: Task) -> None:
     one = run(owner, 10)
     commit(booking(owner, one), NOON)
-    again = task_table.get(owner.uuid)
+    again = task_table.get(NODE, owner.uuid)
 
     with pytest.raises(Overtaken):
         commit(booking(again, one), NOON)
@@ -118,8 +118,10 @@ def test_a_run_of_any_length_is_found_by_whoever_looks_at_its_last_second(hours:
     long = run(one, 7)
     commit(booking(one, long), NOON)
 
-    assert [found.run for found in timeline.read_entries(long.end - seconds(1), long.end)] == [long.uuid]
-    assert timeline.read_entries(long.end, long.end + seconds(5)) == []
+    assert [found.run for found in timeline.read_entries(NODE, long.end - seconds(1), long.end)] == [
+        long.uuid
+    ]
+    assert timeline.read_entries(NODE, long.end, long.end + seconds(5)) == []
 
 
 def test_a_run_too_long_to_be_booked_is_refused() -> None:
@@ -138,22 +140,22 @@ def booked(owner: Task) -> Occupation:
 
 
 def test_a_run_that_ends_early_gives_back_its_time(booked: Occupation) -> None:
-    timeline.shorten(booked, at(11))
+    timeline.shorten(NODE, booked, at(11))
 
-    assert timeline.read_entries(at(11), at(20)) == []
-    assert len(timeline.read_entries(at(10), at(11))) == 1
-    timeline.shorten(booked, at(10))
-    assert timeline.read_entries(at(0), at(60)) == []
+    assert timeline.read_entries(NODE, at(11), at(20)) == []
+    assert len(timeline.read_entries(NODE, at(10), at(11))) == 1
+    timeline.shorten(NODE, booked, at(10))
+    assert timeline.read_entries(NODE, at(0), at(60)) == []
 
 
 def test_time_given_back_is_never_taken_again(booked: Occupation) -> None:
-    timeline.shorten(booked, at(11))
-    timeline.shorten(booked, at(12))
-    assert [entry.end for entry in timeline.read_entries(at(0), at(60))] == [at(11)]
-    timeline.shorten(booked, at(10))
-    timeline.shorten(booked, at(11))
+    timeline.shorten(NODE, booked, at(11))
+    timeline.shorten(NODE, booked, at(12))
+    assert [entry.end for entry in timeline.read_entries(NODE, at(0), at(60))] == [at(11)]
+    timeline.shorten(NODE, booked, at(10))
+    timeline.shorten(NODE, booked, at(11))
 
-    assert timeline.read_entries(at(0), at(60)) == []
+    assert timeline.read_entries(NODE, at(0), at(60)) == []
 
 
 def test_runs_that_take_up_no_time_are_written_in_batches() -> None:
@@ -162,5 +164,5 @@ def test_runs_that_take_up_no_time_are_written_in_batches() -> None:
 
     commit(Booking(None, one.counting([each.start for each in many], NOON), many), NOON)
 
-    assert len(list(run_table.in_order(one.uuid))) == 90
-    assert task_table.get(one.uuid).progress.latest == at(60 * 89 + 3)
+    assert len(list(run_table.in_order(NODE, one.uuid))) == 90
+    assert task_table.get(NODE, one.uuid).progress.latest == at(60 * 89 + 3)

@@ -7,7 +7,7 @@ from chalicelib.domain.outbox_request import RETRY, STRAGGLING, OutboxRequest, w
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import outbox_table, task_table
 from chalicelib.store.transactions import sharing
-from tests.builders import NOON, at, seconds, task
+from tests.builders import NODE, NOON, at, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -22,7 +22,7 @@ def outbox_request() -> OutboxRequest:
 def test_a_withdrawal_deletes_what_it_is_about_with_the_key(outbox_request: OutboxRequest) -> None:
     outbox_table.add([outbox_request])
 
-    found = outbox_table.get(outbox_request.uuid)
+    found = outbox_table.get(NODE, outbox_request.uuid)
 
     assert found == outbox_request
     assert (found.method, found.host, found.args, found.bind) == ("DELETE", "b", {"key": "k"}, "192.0.2.9")
@@ -33,24 +33,27 @@ def test_an_outbox_request_is_due_until_it_is_done_and_taken_by_one_alone(
     outbox_request: OutboxRequest,
 ) -> None:
     outbox_table.add([outbox_request])
-    assert outbox_table.due(at(-1), 10) == []
-    assert outbox_table.due(NOON, 10) == [outbox_request.uuid]
+    assert outbox_table.due(NODE, at(-1), 10) == []
+    assert outbox_table.due(NODE, NOON, 10) == [outbox_request.uuid]
 
     begun = outbox_table.claim(outbox_request, at(1))
 
     with pytest.raises(Conflict):
         outbox_table.claim(outbox_request, at(1))
-    assert outbox_table.due(at(300), 10) == []
-    assert outbox_table.due(at(1) + RETRY, 10) == [outbox_request.uuid]
+    assert outbox_table.due(NODE, at(300), 10) == []
+    assert outbox_table.due(NODE, at(1) + RETRY, 10) == [outbox_request.uuid]
     outbox_table.explain(begun, "nobody there")
-    assert (outbox_table.get(outbox_request.uuid).attempts, outbox_table.get(outbox_request.uuid).error) == (
+    assert (
+        outbox_table.get(NODE, outbox_request.uuid).attempts,
+        outbox_table.get(NODE, outbox_request.uuid).error,
+    ) == (
         1,
         "nobody there",
     )
     outbox_table.delete([outbox_request])
-    assert outbox_table.due(at(1) + RETRY, 10) == []
+    assert outbox_table.due(NODE, at(1) + RETRY, 10) == []
     with pytest.raises(NotFound):
-        outbox_table.get(outbox_request.uuid)
+        outbox_table.get(NODE, outbox_request.uuid)
 
 
 def test_those_never_attempted_are_counted_apart(outbox_request: OutboxRequest) -> None:
@@ -58,7 +61,7 @@ def test_those_never_attempted_are_counted_apart(outbox_request: OutboxRequest) 
     outbox_table.add([outbox_request, other])
     outbox_table.claim(outbox_request, NOON)
 
-    assert (outbox_table.backlog(), outbox_table.length()) == (1, 2)
+    assert (outbox_table.backlog(NODE), outbox_table.length(NODE)) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +96,18 @@ def test_a_task_and_its_outbox_requests_are_stored_together_or_not_at_all(
     with pytest.raises(Conflict):
         sharing.insert(one, NOON, [withdrawal(one, "d", NOON)])
 
-    assert outbox_table.length() == 1
+    assert outbox_table.length(NODE) == 1
     on = sharing.enable(one.evolve(enabled=True).replanned(NOON), NOON, [outbox_request])
-    assert (outbox_table.length(), task_table.get(one.uuid).enabled, on.plan_at) == (0, True, NOON)
+    assert (outbox_table.length(NODE), task_table.get(NODE, one.uuid).enabled, on.plan_at) == (0, True, NOON)
     off = task_table.disable(on, NOON, [outbox_request])
-    assert (outbox_table.length(), task_table.get(one.uuid).enabled, off.plan_at) == (1, False, None)
+    assert (outbox_table.length(NODE), task_table.get(NODE, one.uuid).enabled, off.plan_at) == (
+        1,
+        False,
+        None,
+    )
     with pytest.raises(Conflict):
         task_table.disable(on, NOON, [withdrawal(one, "d", NOON)])
-    assert outbox_table.length() == 1
+    assert outbox_table.length(NODE) == 1
 
 
 def test_a_task_is_leased_to_one_planner() -> None:
@@ -109,6 +116,6 @@ def test_a_task_is_leased_to_one_planner() -> None:
 
     leased = task_table.lease(one, at(120), NOON)
 
-    assert task_table.get(one.uuid).plan_at == at(120) == leased.plan_at
+    assert task_table.get(NODE, one.uuid).plan_at == at(120) == leased.plan_at
     with pytest.raises(Conflict):
         task_table.lease(one, at(130), NOON)

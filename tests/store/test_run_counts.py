@@ -9,7 +9,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.store import run_counts, run_table
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.builders import NOON, at, run, task
+from tests.builders import NODE, NOON, at, run, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -44,26 +44,26 @@ def starts(found: object) -> list[float]:
 def test_runs_in_a_state_are_counted(
     placed: list[Run], state: State, start: dt.datetime | None, end: dt.datetime | None, count: int
 ) -> None:
-    assert run_counts.count(state, start, end) == count
+    assert run_counts.count(NODE, state, start, end) == count
 
 
 def test_a_run_moves_from_one_count_to_the_other(placed: list[Run]) -> None:
-    run_table.change(run_table.get(placed[0].task, placed[0].uuid).evolve(state=State.RUNNING))
+    run_table.change(run_table.get(NODE, placed[0].task, placed[0].uuid).evolve(state=State.RUNNING))
 
-    assert (run_counts.count(State.PENDING), run_counts.count(State.RUNNING)) == (2, 1)
+    assert (run_counts.count(NODE, State.PENDING), run_counts.count(NODE, State.RUNNING)) == (2, 1)
 
 
 def test_runs_in_several_states_come_in_one_order(placed: list[Run]) -> None:
     both = (State.PENDING, State.NONSTART)
 
-    assert starts(run_counts.in_order(both)) == [0, 10, 15, 20]
-    assert starts(run_counts.in_order(both, backwards=True)) == [20, 15, 10, 0]
-    assert starts(run_counts.in_order(both, start=at(10), limit=2)) == [10, 15]
-    assert starts(run_counts.in_order(both, end=at(15), backwards=True, limit=1)) == [15]
+    assert starts(run_counts.in_order(NODE, both)) == [0, 10, 15, 20]
+    assert starts(run_counts.in_order(NODE, both, backwards=True)) == [20, 15, 10, 0]
+    assert starts(run_counts.in_order(NODE, both, start=at(10), limit=2)) == [10, 15]
+    assert starts(run_counts.in_order(NODE, both, end=at(15), backwards=True, limit=1)) == [15]
 
 
 def test_what_is_listed_says_how_it_ended(placed: list[Run]) -> None:
-    (found,) = run_counts.in_order([State.NONSTART])
+    (found,) = run_counts.in_order(NODE, [State.NONSTART])
 
     assert (found.errors, found.priority, found.end) == ("No time", 3, at(18))
 
@@ -79,6 +79,6 @@ def test_counting_sends_back_no_items(placed: list[Run], monkeypatch: pytest.Mon
         lambda self, name, sent: asked.append({"name": name, **sent}) or real(self, name, sent),  # type: ignore[func-returns-value]
     )
 
-    run_counts.count(State.PENDING)
+    run_counts.count(NODE, State.PENDING)
 
     assert [(one["name"], one["IndexName"], one["Select"]) for one in asked] == [("Query", "states", "COUNT")]

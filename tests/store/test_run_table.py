@@ -13,7 +13,7 @@ from chalicelib.infrastructure import blobs
 from chalicelib.store import run_table
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.builders import NOON, at, run, task
+from tests.builders import NODE, NOON, at, run, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -29,7 +29,9 @@ def stored(owner: Task, *all_of_them: Run) -> None:
 
 def due(why: str, seconds: float) -> list[str]:
     found = [
-        each for shard in range(run_table.DUE_SHARDS) for each in run_table.due(why, shard, at(seconds), 10)
+        each
+        for shard in range(run_table.DUE_SHARDS)
+        for each in run_table.due(NODE, why, shard, at(seconds), 10)
     ]
     return [run for _, run, _ in found]
 
@@ -52,7 +54,7 @@ def test_a_run_comes_back_as_it_went_in(owner: Task) -> None:
 
     stored(owner, one)
 
-    assert run_table.get(owner.uuid, one.uuid) == one
+    assert run_table.get(NODE, owner.uuid, one.uuid) == one
 
 
 def test_a_run_of_another_task_is_not_found(owner: Task) -> None:
@@ -60,16 +62,16 @@ def test_a_run_of_another_task_is_not_found(owner: Task) -> None:
     stored(owner, one)
 
     with pytest.raises(NotFound):
-        run_table.get("another", one.uuid)
+        run_table.get(NODE, "another", one.uuid)
 
 
 def test_runs_are_listed_by_their_start(owner: Task) -> None:
     late, early, middle = run(owner, 20), run(owner, 0), run(owner, 10)
     stored(owner, late, early, middle)
 
-    assert [one.uuid for one in run_table.in_order(owner.uuid)] == [early.uuid, middle.uuid, late.uuid]
-    assert [one.uuid for one in run_table.in_order(owner.uuid, at(10), at(19))] == [middle.uuid]
-    assert [one.uuid for one in run_table.in_order(owner.uuid, at(1), backwards=True)] == [
+    assert [one.uuid for one in run_table.in_order(NODE, owner.uuid)] == [early.uuid, middle.uuid, late.uuid]
+    assert [one.uuid for one in run_table.in_order(NODE, owner.uuid, at(10), at(19))] == [middle.uuid]
+    assert [one.uuid for one in run_table.in_order(NODE, owner.uuid, at(1), backwards=True)] == [
         late.uuid,
         middle.uuid,
     ]
@@ -79,9 +81,9 @@ def test_first_and_next_pass_over_runs_still_being_agreed_on(owner: Task) -> Non
     hidden, early, late = run(owner, 0, state=State.SCHEDULING), run(owner, 5), run(owner, 9)
     stored(owner, hidden, early, late)
 
-    assert run_table.first(owner.uuid) == early.uuid
-    assert run_table.first(owner.uuid, at(6)) == late.uuid
-    assert run_table.first(owner.uuid, at(10)) is None
+    assert run_table.first(NODE, owner.uuid) == early.uuid
+    assert run_table.first(NODE, owner.uuid, at(6)) == late.uuid
+    assert run_table.first(NODE, owner.uuid, at(10)) is None
 
 
 def test_a_change_is_written_over_what_it_was_made_from_and_nothing_else(owner: Task) -> None:
@@ -92,7 +94,7 @@ def test_a_change_is_written_over_what_it_was_made_from_and_nothing_else(owner: 
     with pytest.raises(StaleRun):
         run_table.change(one.evolve(state=State.MISSED))
 
-    assert run_table.get(owner.uuid, one.uuid) == running
+    assert run_table.get(NODE, owner.uuid, one.uuid) == running
     assert running.revision == 1
 
 
@@ -108,10 +110,10 @@ def test_a_large_result_goes_to_the_bucket_and_comes_back(owner: Task) -> None:
 
     changed = run_table.change(one.evolve(state=State.RUNNING).with_documents(result=large))
 
-    found = run_table.get(owner.uuid, one.uuid)
+    found = run_table.get(NODE, owner.uuid, one.uuid)
     assert found.documents.result == large
     assert found.documents_at is not None
-    assert RunItem.get(key(owner.uuid), one.uuid).documents is None
+    assert RunItem.get(key(NODE, owner.uuid), one.uuid).documents is None
     run_table.delete(found)
     with pytest.raises(Exception, match="NoSuchKey"):
         blobs.get(found.documents_at)
@@ -122,7 +124,7 @@ def test_a_result_just_small_enough_stays_in_the_table(owner: Task) -> None:
     one = run(owner, documents=Documents(result=incompressible(250_000)))
     stored(owner, one)
 
-    assert run_table.get(owner.uuid, one.uuid).documents_at is None
+    assert run_table.get(NODE, owner.uuid, one.uuid).documents_at is None
 
 
 @pytest.mark.parametrize(
@@ -157,10 +159,10 @@ def test_a_run_is_claimed_for_dispatch_by_one_alone(owner: Task) -> None:
     one = run(owner)
     stored(owner, one)
 
-    run_table.claim(owner.uuid, one.uuid, one.start)
+    run_table.claim(NODE, owner.uuid, one.uuid, one.start)
 
     with pytest.raises(StaleRun):
-        run_table.claim(owner.uuid, one.uuid, one.start)
+        run_table.claim(NODE, owner.uuid, one.uuid, one.start)
     assert due(run_table.DISPATCH, 60) == []
     assert due(run_table.GIVE_UP, 30) == [one.uuid]
 
@@ -168,7 +170,7 @@ def test_a_run_is_claimed_for_dispatch_by_one_alone(owner: Task) -> None:
 def test_a_change_made_before_a_claim_does_not_undo_it(owner: Task) -> None:
     one = run(owner)
     stored(owner, one)
-    run_table.claim(owner.uuid, one.uuid, one.start)
+    run_table.claim(NODE, owner.uuid, one.uuid, one.start)
 
     with pytest.raises(StaleRun):
         run_table.change(one.with_documents(participant_data_full=[{}]))

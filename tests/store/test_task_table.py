@@ -9,7 +9,7 @@ from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
 from chalicelib.store import task_table
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.builders import NOON, at, seconds, task
+from tests.builders import NODE, NOON, at, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -20,7 +20,7 @@ def stored(one: Task) -> Task:
 
 
 def due_everywhere(now: dt.datetime) -> list[str]:
-    return [uuid for shard in range(task_table.PLAN_SHARDS) for uuid in task_table.due(shard, now, 10)]
+    return [uuid for shard in range(task_table.PLAN_SHARDS) for uuid in task_table.due(NODE, shard, now, 10)]
 
 
 def test_a_task_comes_back_as_it_went_in() -> None:
@@ -40,12 +40,12 @@ def test_a_task_comes_back_as_it_went_in() -> None:
 
     stored(one)
 
-    assert task_table.get(one.uuid) == one
+    assert task_table.get(NODE, one.uuid) == one
 
 
 def test_a_task_that_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound, match="no-such"):
-        task_table.get("no-such")
+        task_table.get(NODE, "no-such")
 
 
 def test_a_uuid_is_taken_once() -> None:
@@ -58,7 +58,7 @@ def test_a_uuid_is_taken_once() -> None:
 def test_tasks_are_listed_in_the_order_they_were_added() -> None:
     later, sooner = stored(task(added=at(2))), stored(task(added=at(1)))
 
-    assert [one.uuid for one in task_table.every()] == [sooner.uuid, later.uuid]
+    assert [one.uuid for one in task_table.every(NODE)] == [sooner.uuid, later.uuid]
 
 
 def test_the_planner_sees_a_task_once_its_time_has_come() -> None:
@@ -73,9 +73,9 @@ def test_a_task_with_nothing_to_plan_is_with_the_reaper_until_it_may_be_forgotte
 
     shards = range(task_table.PLAN_SHARDS)
     assert due_everywhere(NOON + HORIZON) == []
-    assert task_table.get(one.uuid).plan_at is None
+    assert task_table.get(NODE, one.uuid).plan_at is None
     assert [
-        uuid for shard in shards for uuid in task_table.expired(shard, NOON + KEEP_AFTER_LAST_RUN, 10)
+        uuid for shard in shards for uuid in task_table.expired(NODE, shard, NOON + KEEP_AFTER_LAST_RUN, 10)
     ] == [one.uuid]
 
 
@@ -85,7 +85,7 @@ def test_a_disabled_task_is_planned_no_more() -> None:
     task_table.disable(one, NOON)
 
     assert due_everywhere(at(60)) == []
-    assert not task_table.get(one.uuid).enabled
+    assert not task_table.get(NODE, one.uuid).enabled
 
 
 def test_disabling_twice_is_a_conflict_and_changes_nothing() -> None:
@@ -113,7 +113,7 @@ def test_a_task_is_forgotten_only_as_it_was_read() -> None:
     task_table.delete(one)
 
     with pytest.raises(NotFound):
-        task_table.get(one.uuid)
+        task_table.get(NODE, one.uuid)
 
 
 def test_started_runs_are_counted() -> None:
@@ -122,10 +122,10 @@ def test_started_runs_are_counted() -> None:
     task_table.count_started(one)
     task_table.count_started(one)
 
-    assert task_table.get(one.uuid).runs_started == 2
+    assert task_table.get(NODE, one.uuid).runs_started == 2
 
 
 def test_many_are_read_at_once_without_those_that_are_gone() -> None:
     one, other = stored(task()), stored(task())
 
-    assert set(task_table.get_many([one.uuid, "gone", other.uuid, one.uuid])) == {one.uuid, other.uuid}
+    assert set(task_table.get_many(NODE, [one.uuid, "gone", other.uuid, one.uuid])) == {one.uuid, other.uuid}

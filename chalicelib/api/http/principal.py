@@ -42,7 +42,7 @@ def hints(request: Request, scope: str = "read") -> dict[str, JSON]:
 def api_key(request: Request) -> ApiKey | None:
     """The API key that a request came with. Raises Forbidden for one that is not known, or is over."""
     text = request.headers.get(HEADER) or _bearer(request.headers.get("authorization", ""))
-    return api_keys.presented(text, request.now) if text else None
+    return api_keys.presented(request.node, text, request.now) if text else None
 
 
 def _bearer(text: str) -> str | None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from chalicelib.domain.documents import DEEPEST, load
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
+from chalicelib.settings import addressed_by
 
 API_LEVEL = 6
 LARGEST_BODY = 10 * 1024 * 1024
@@ -19,7 +21,8 @@ _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One request: ``base`` is the API's root as the client addressed it, ``now`` when it came in."""
+    """One request: ``base`` is the API's root as the client addressed it, ``node`` whose it
+    is by that, ``now`` when it came in."""
 
     method: str
     base: str
@@ -28,6 +31,7 @@ class Request:
     headers: Mapping[str, str]
     caller: str
     server: str
+    node: NodeName
     now: dt.datetime
     principal: str = ""
     """The ARN of who asks, where AWS has authenticated them."""
@@ -96,6 +100,7 @@ def read(raw: Any) -> Request:
         headers=headers,
         caller=raw.context.get("identity", {}).get("sourceIp", "").split("%")[0],
         server=raw.context.get("serverAddress") or raw.context.get("domainName", ""),
+        node=addressed_by(headers.get("host", "")),
         now=dt.datetime.now(UTC),
         principal=raw.context.get("identity", {}).get("userArn") or "",
     )

@@ -24,7 +24,7 @@ def hints(request: Request) -> dict[str, JSON]:
     if text is None:
         return own
     address, name, key = _parts(text)
-    if not proxy_credentials.are_right(name, key):
+    if not proxy_credentials.are_right(request.node, name, key):
         raise Forbidden(f"{HEADER}: the name and key are not known here")
     return {**own, "requester": address, "requester-proxied-by": request.caller}
 

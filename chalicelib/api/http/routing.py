@@ -24,7 +24,6 @@ from chalicelib.api.http.request import identifier as identifier
 from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
 from chalicelib.domain.errors import PSchedulerError
-from chalicelib.settings import addressed_by
 from chalicelib.store.conditions import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
@@ -45,8 +44,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
         elif called is None:
             answer = _refusal(raw, allowed)
         else:
-            with addressed_by(raw.headers.get("host", "")):
-                answer = _answer(called, raw, names)
+            answer = _answer(called, raw, names)
         response = negotiation.sent(answer, raw.headers, with_body=raw.method != "HEAD")
         LOG.debug("%s %s: %d", raw.method, raw.path, answer.status)  # no query: there may be a key in it
         if raw.context.get(DIRECT):

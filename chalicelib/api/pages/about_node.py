@@ -19,7 +19,7 @@ def root(request: Request) -> Answer:
 
     Clients take any string as a sign of life.
     """
-    return as_json(request, f"This is a pScheduler node on {settings().hostname}")
+    return as_json(request, f"This is a pScheduler node on {settings().hostname_of(request.node)}")
 
 
 @operation("Node", answer={"const": API_LEVEL})
@@ -31,7 +31,7 @@ def api(request: Request) -> Answer:
 @operation("Node", answer=STRING)
 def hostname(request: Request) -> Answer:
     """The name this node has among participants."""
-    return as_json(request, settings().hostname)
+    return as_json(request, settings().hostname_of(request.node))
 
 
 @operation("Node", answer=DURATION)
@@ -52,7 +52,7 @@ def status(request: Request) -> Answer:
     document = {
         "time": format_timestamp(request.now),
         "limits": policy_in_force.describe(request.now),
-        **heartbeats.describe(request.now),
+        **heartbeats.describe(request.node, request.now),
     }
     return as_json(request, document)
 

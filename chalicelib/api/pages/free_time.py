@@ -47,7 +47,7 @@ def availability(request: Request) -> Answer:
     All in all and in one piece, whatever their priority.
     """
     span = _span(request)
-    free = free_by_class(timeline.read_entries(span.lower, span.upper), span)
+    free = free_by_class(timeline.read_entries(request.node, span.lower, span.upper), span)
     document = {
         "start": format_timestamp(span.lower),
         "end": format_timestamp(span.upper),

@@ -53,14 +53,16 @@ def cancel_tasks(request: Request) -> Answer:
     `complete` is false where there may be more: post again to the Link.
     """
     wanted, cut = _filter(request.json()), paging.cut(request, NAME)
-    found = store.every(cut.after, cut.first_read)
-    part = paging.page(found, functools.partial(chosen, wanted), place_of, cut.limit or paging.PAGE)
+    found = store.every(request.node, cut.after, cut.first_read)
+    part = paging.page(
+        found, functools.partial(chosen, request.node, wanted), place_of, cut.limit or paging.PAGE
+    )
     link = paging.link(request, "/tasks/cancel", NAME, part.next)
     may_all = principal.administers(request)
     allowed = [task for task in part.items if may_all or _may_cancel(task, request)]
     if not request.flag("dry-run"):
         for task in allowed:
-            cancel_task(store.get(task.uuid), request.now, at_once=0)
+            cancel_task(store.get(request.node, task.uuid), request.now, at_once=0)
     document = {
         "canceled": [href(request, task.uuid) for task in allowed],
         "refused": [href(request, task.uuid) for task in part.items if task not in allowed],

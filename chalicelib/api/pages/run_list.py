@@ -44,7 +44,7 @@ def list_runs(request: Request, task: str) -> Answer:
     name = f"runs of {uuid}"
     cut = paging.cut(request, name)
     start, end = request.moment("start"), request.moment("end")
-    found = store.behind(uuid, start, end, cut.after, cut.first_read if cut.limit else None)
+    found = store.behind(request.node, uuid, start, end, cut.after, cut.first_read if cut.limit else None)
     part = paging.page(found, _filter(request), _place, cut.limit)
     link = paging.link(request, f"/tasks/{uuid}/runs", name, part.next)
     if not request.flag("expanded"):
@@ -79,8 +79,8 @@ def _state(request: Request) -> State | None:
 def _expanded(request: Request, uuid: str, listed: Sequence[Run]) -> Sequence[JSON]:
     if not listed:
         return []
-    task = task_table.get(uuid)
-    whole = store.get_many(uuid, [run.uuid for run in listed])
+    task = task_table.get(request.node, uuid)
+    whole = store.get_many(request.node, uuid, [run.uuid for run in listed])
     required = access.reading_key(task)
     shown = (describe(request, task, whole[run.uuid]) for run in listed if run.uuid in whole)
     return [access.shown(document, required, request.key) for document in shown]

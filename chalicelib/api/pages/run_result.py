@@ -43,7 +43,7 @@ def get_result(request: Request, task: str, run: str) -> Answer:
     kind = request.args.get("format", JSON_TYPE)
     if kind not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
-    found = task_table.get(identifier(task))
+    found = task_table.get(request.node, identifier(task))
     result = _wait(found, identifier(run), WAIT if request.flag("wait") else 0.0)
     merged = result.documents.result_merged
     if merged is None and (kind == JSON_TYPE or not _has_failed(result)):
@@ -62,10 +62,10 @@ def _has_failed(run: Run) -> bool:
 
 def _wait(task: Task, run: str, seconds: float) -> Run:
     until = time.monotonic() + seconds
-    found = visible(task.uuid, run)
+    found = visible(task.node, task.uuid, run)
     while found.documents.result_merged is None and not found.state.is_final and time.monotonic() < until:
         time.sleep(LOOK_EVERY)
-        found = visible(task.uuid, run)
+        found = visible(task.node, task.uuid, run)
     return found
 
 

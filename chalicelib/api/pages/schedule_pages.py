@@ -11,6 +11,7 @@ from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain import chart, chart_svg
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import FINAL, State
 from chalicelib.domain.schemas import JSON
@@ -62,7 +63,7 @@ def schedule(request: Request) -> Answer:
     if form not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
     wanted = [run for run in _listed(request, start, end) if _overlaps(run, start, end)]
-    known = task_table.get_many([run.task for run in wanted])
+    known = task_table.get_many(request.node, [run.task for run in wanted])
     there = [(known[run.task], run) for run in wanted if run.task in known]
     if form == "json":
         return as_json(request, sanitized([_on_schedule(request, task, run) for task, run in there]))
@@ -75,12 +76,14 @@ def schedule(request: Request) -> Answer:
 
 def _listed(request: Request, start: dt.datetime | None, end: dt.datetime | None) -> Iterable[Run]:
     if "task" in request.args:
-        return run_table.in_order(_task_argument(request), end=end)
+        return run_table.in_order(request.node, _task_argument(request), end=end)
     # A run is filed under its start; what began earlier and reaches into the range is looked for too.
     others = [state for state in State if state is not State.RUNNING]
     since = start - WIDEST_WINDOW if start and start > EPOCH else None
-    earlier = run_counts.in_order(others, since, end)
-    return sorted([*run_counts.in_order([State.RUNNING], end=end), *earlier], key=lambda run: run.start)
+    earlier = run_counts.in_order(request.node, others, since, end)
+    return sorted(
+        [*run_counts.in_order(request.node, [State.RUNNING], end=end), *earlier], key=lambda run: run.start
+    )
 
 
 def _task_argument(request: Request) -> str:
@@ -96,7 +99,8 @@ def _overlaps(run: Run, start: dt.datetime | None, end: dt.datetime | None) -> b
 
 def _title(request: Request, count: int) -> str:
     when = request.now.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"Schedule of {settings().hostname} at {when}: {count} run{'' if count == 1 else 's'}"
+    host = settings().hostname_of(request.node)
+    return f"Schedule of {host} at {when}: {count} run{'' if count == 1 else 's'}"
 
 
 def _charted(drawn: chart.Chart, form: str) -> Answer:
@@ -159,14 +163,14 @@ def monitor(request: Request) -> Answer:
     asked = request.integer("window", least=1)
     window = min(asked, MOST_RUNS) if asked else None
     now = truncate(request.now)
-    begun = list(_begun(now, window))
+    begun = list(_begun(request.node, now, window))
     past = sorted((run for run in begun if run.end < now), key=lambda run: (run.end, run.start))
     groups = {
         -1: past[-window:] if window else past,
         0: [run for run in begun if run.end >= now],
-        1: list(run_counts.in_order(AHEAD, start=now + SECOND, limit=window)),
+        1: list(run_counts.in_order(request.node, AHEAD, start=now + SECOND, limit=window)),
     }
-    known = task_table.get_many([run.task for group in groups.values() for run in group])
+    known = task_table.get_many(request.node, [run.task for group in groups.values() for run in group])
     shown = [
         {"ppf": ppf, **_shown(request, known[run.task], run)}
         for ppf, group in groups.items()
@@ -176,12 +180,12 @@ def monitor(request: Request) -> Answer:
     return as_json(request, sanitized(shown))
 
 
-def _begun(now: dt.datetime, window: int | None) -> Iterator[Run]:
+def _begun(node: NodeName, now: dt.datetime, window: int | None) -> Iterator[Run]:
     """The runs that have begun, or were to have: all that are not over, and the latest of the others."""
-    yield from run_counts.in_order(UNDER_WAY, end=now)
+    yield from run_counts.in_order(node, UNDER_WAY, end=now)
     for state in OVER:
         limit = window if state in PAST_ALONE or window is None else max(window, AT_LEAST)
-        yield from run_counts.in_order([state], end=now, backwards=True, limit=limit)
+        yield from run_counts.in_order(node, [state], end=now, backwards=True, limit=limit)
 
 
 def _age(known: Mapping[str, Task], run: Run) -> dt.datetime:

@@ -12,6 +12,7 @@ from chalicelib.api.openapi.operations import KEY, flag, integer, operation
 from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain.documents import DEEPEST_REPLY
 from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -68,7 +69,7 @@ def describe(request: Request, task: Task, run: Run) -> dict[str, JSON]:
 
 def _deliveries(task: Task, run: Run) -> list[delivery_table.Delivery]:
     # A run that failed has no result, and may be delivered all the same.
-    return delivery_table.of_run(run.uuid) if task.archives and run.state.is_final else []
+    return delivery_table.of_run(task.node, run.uuid) if task.archives and run.state.is_final else []
 
 
 @operation(
@@ -76,7 +77,7 @@ def _deliveries(task: Task, run: Run) -> list[delivery_table.Delivery]:
 )
 def post_run(request: Request, task: str) -> Answer:
     """Place a run at the second the body asks for."""
-    found = task_table.get(identifier(task))
+    found = task_table.get(request.node, identifier(task))
     principal.require_write(found, request)
     start = _start_time(_object(request), request.now)
     if not found.is_lead:
@@ -126,16 +127,18 @@ def get_run(request: Request, task: str, run: str) -> Answer:
     By its identifier, or as `first` (the earliest there is) or `next` (the earliest to come); may
     wait for that, or for its result.
     """
-    found = task_table.get(identifier(task))
+    found = task_table.get(request.node, identifier(task))
     local, merged = request.flag("wait-local"), request.flag("wait-merged")
     if local and merged:
         raise Invalid("wait-local and wait-merged exclude each other")
     patience = request.integer("wait", least=0)
     seconds = min(LONGEST_WAIT, WAIT if patience is None else patience)
     uuid = _named(found, run, request.now, seconds)
-    shown = visible(found.uuid, uuid)
+    shown = visible(request.node, found.uuid, uuid)
     if (local or merged) and not _is_there(shown, merged):
-        shown = _wait_for(lambda: _there(found.uuid, uuid, merged), seconds) or visible(found.uuid, uuid)
+        shown = _wait_for(lambda: _there(request.node, found.uuid, uuid, merged), seconds) or visible(
+            request.node, found.uuid, uuid
+        )
     document = describe(request, found, shown)
     return as_json(request, access.shown(document, found.key or found.participant_key, request.key))
 
@@ -144,22 +147,22 @@ def _named(task: Task, run: str, now: dt.datetime, seconds: float) -> str:
     if run not in ("first", "next"):
         return identifier(run)
     not_before = now if run == "next" else None
-    uuid = _wait_for(lambda: store.first(task.uuid, not_before), seconds)
+    uuid = _wait_for(lambda: store.first(task.node, task.uuid, not_before), seconds)
     if uuid is None:
         raise NotFound(f"The task has no {run} run")
     return uuid
 
 
-def visible(task: str, run: str) -> Run:
+def visible(node: NodeName, task: str, run: str) -> Run:
     """A run that clients may see: one that its participants are still agreeing on is not."""
-    found = store.get(task, run)
+    found = store.get(node, task, run)
     if found.state is State.SCHEDULING:
         raise NotFound(f"There is no run {run} of task {task}")
     return found
 
 
-def _there(task: str, run: str, merged: bool) -> Run | None:
-    found = visible(task, run)
+def _there(node: NodeName, task: str, run: str, merged: bool) -> Run | None:
+    found = visible(node, task, run)
     return found if _is_there(found, merged) else None
 
 
@@ -180,11 +183,11 @@ def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
 @operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422, 424])
 def put_run(request: Request, task: str, run: str) -> Answer:
     """Place a run under a given identifier, or tell one that is there what its participants have said."""
-    found = task_table.get(identifier(task))
+    found = task_table.get(request.node, identifier(task))
     principal.require_write(found, request)
     body, uuid = _object(request), identifier(run)
     try:
-        known = store.get(found.uuid, uuid)
+        known = store.get(request.node, found.uuid, uuid)
     except NotFound:
         updates.place(found, _start_time(body, request.now), request.now, uuid)
         return Answer("OK")
@@ -198,8 +201,8 @@ def delete_run(request: Request, task: str, run: str) -> Answer:
 
     One under way is cancelled instead, and its tool stopped.
     """
-    found = task_table.get(identifier(task))
+    found = task_table.get(request.node, identifier(task))
     principal.require_write(found, request)
     uuid = identifier(run)
-    discard(found, store.get(found.uuid, uuid).uuid, request.now)
+    discard(found, store.get(request.node, found.uuid, uuid).uuid, request.now)
     return Answer("OK")

@@ -86,8 +86,12 @@ def post_task(request: Request) -> Answer:
     """
     hints = principal.hints(request, "measure")
     if request.flag("dry-run"):
-        return as_json(request, _describe_dry_run(*create.dry_run(request.json(), hints, request.now)))
-    task = create.create(request.json(), hints, request.now, request.headers.get("idempotency-key"))
+        return as_json(
+            request, _describe_dry_run(*create.dry_run(request.node, request.json(), hints, request.now))
+        )
+    task = create.create(
+        request.node, request.json(), hints, request.now, request.headers.get("idempotency-key")
+    )
     own = href(request, task.uuid)
     if not request.flag("expanded"):
         return as_json(request, own, headers={"Location": own})
@@ -122,14 +126,14 @@ def join_task(request: Request, task: str) -> Answer:
     if number is None:
         raise Invalid("The argument participant is missing")
     hints = principal.hints(request, "measure")
-    joined = join.join(identifier(task), number, request.json(), hints, request.now)
+    joined = join.join(request.node, identifier(task), number, request.json(), hints, request.now)
     return Answer(href(request, joined.uuid))
 
 
 @operation("Tasks", arguments=[DETAIL, KEY], answer=response_schemas.TASK, errors=[403], conditional=True)
 def get_task(request: Request, task: str) -> Answer:
     """One task."""
-    found = store.get(identifier(task))
+    found = store.get(request.node, identifier(task))
     document = describe(request, found, request.flag("detail"))
     required = found.key if found.is_lead else None
     return as_json(request, access.shown(document, required, request.key))
@@ -141,7 +145,7 @@ def delete_task(request: Request, task: str) -> Answer:
 
     It stays, and is planned no more; runs to come are forgotten, one under way is stopped.
     """
-    found = store.get(identifier(task))
+    found = store.get(request.node, identifier(task))
     principal.require_write(found, request)
     cancel_task(found, request.now)
     return Answer("OK")
@@ -153,7 +157,7 @@ def get_cli(request: Request, task: str) -> Answer:
 
     Less what a key would have to open.
     """
-    found = store.get(identifier(task))
+    found = store.get(request.node, identifier(task))
     return as_json(request, [found.test, *access.arguments(found, request.key)])
 
 
@@ -167,7 +171,7 @@ def get_runtimes(request: Request, task: str) -> Answer:
     uuid = identifier(task)
     start, end = request.moment("start"), request.moment("end")
     priority = request.integer("priority")
-    found = store.get(uuid)
+    found = store.get(request.node, uuid)
     if found.is_anytime:
         return as_json(request, [_range(start, end)])
     free = proposals(found, start, end, priority, request.now)

@@ -34,31 +34,31 @@ PAUSE = response_schemas.shape(
 @operation("Statistics", answer=PAUSE)
 def pause(request: Request) -> Answer:
     """Whether runs are held back, and for how long."""
-    return as_json(request, pausing.describe(request.now))
+    return as_json(request, pausing.describe(request.node, request.now))
 
 
 @operation("Statistics")
 def archiving_backlog(request: Request) -> Answer:
     """Deliveries whose next attempt is past."""
-    return Answer(str(delivery_table.count_due(request.now)))
+    return Answer(str(delivery_table.count_due(request.node, request.now)))
 
 
 @operation("Statistics")
 def archiving_upcoming(request: Request) -> Answer:
     """Deliveries whose next attempt is to come."""
-    return Answer(str(delivery_table.count_upcoming(request.now)))
+    return Answer(str(delivery_table.count_upcoming(request.node, request.now)))
 
 
 @operation("Statistics")
 def http_queue_backlog(request: Request) -> Answer:
     """Requests to other nodes that were never attempted."""
-    return Answer(str(outbox_table.backlog()))
+    return Answer(str(outbox_table.backlog(request.node)))
 
 
 @operation("Statistics")
 def http_queue_length(request: Request) -> Answer:
     """Requests to other nodes that are still to be heard."""
-    return Answer(str(outbox_table.length()))
+    return Answer(str(outbox_table.length(request.node)))
 
 
 _BOUND = "as an instant or as a duration from now such as -PT1H"
@@ -80,7 +80,7 @@ def runs(request: Request, state: str) -> Answer:
     start, end = _bound(request, "start"), _bound(request, "end")
     if start and end and start > end:
         start, end = end, start
-    return Answer(str(run_counts.count(names[state], start, end)))
+    return Answer(str(run_counts.count(request.node, names[state], start, end)))
 
 
 def _bound(request: Request, name: str) -> dt.datetime | None:

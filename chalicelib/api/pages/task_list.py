@@ -39,13 +39,13 @@ def list_tasks(request: Request) -> Answer:
     hold less than its limit, or nothing: the list ends where there is no Link.
     """
     cut = paging.cut(request, NAME)
-    found = store.every(cut.after, cut.first_read if cut.limit else None)
-    part = paging.page(found, functools.partial(chosen, _filter(request)), place_of, cut.limit)
+    found = store.every(request.node, cut.after, cut.first_read if cut.limit else None)
+    part = paging.page(found, functools.partial(chosen, request.node, _filter(request)), place_of, cut.limit)
     link = paging.link(request, "/tasks", NAME, part.next)
     if not request.flag("expanded"):
         return as_json(request, [href(request, task.uuid) for task in part.items], headers=link)
     detailed = request.flag("detail")
-    shown = as_they_are(part.items) if detailed else part.items
+    shown = as_they_are(request.node, part.items) if detailed else part.items
     return as_json(request, [sanitized(describe(request, task, detailed)) for task in shown], headers=link)
 
 

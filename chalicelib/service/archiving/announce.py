@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from chalicelib.domain.names import NodeName
 from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats
 from chalicelib.store import delivery_table
@@ -9,7 +10,7 @@ from chalicelib.store import delivery_table
 DELIVERIES_PER_SHARD = 1000
 
 
-def tick(now: dt.datetime) -> int:
+def tick(node: NodeName, now: dt.datetime) -> int:
     """Announce what is due, and tell how many deliveries that were.
 
     Announcing one twice does no harm: whoever takes it first moves its next attempt.
@@ -17,9 +18,9 @@ def tick(now: dt.datetime) -> int:
     due = [
         each
         for shard in range(delivery_table.SHARDS)
-        for each in delivery_table.due(shard, now, DELIVERIES_PER_SHARD)
+        for each in delivery_table.due(node, shard, now, DELIVERIES_PER_SHARD)
     ]
-    messages = [({"run": run, "number": number}, dt.timedelta(0)) for run, number in due]
+    messages = [({"node": node, "run": run, "number": number}, dt.timedelta(0)) for run, number in due]
     queues.send_many(queues.DELIVERIES, messages)
-    heartbeats.beat("archiver", now)
+    heartbeats.beat(node, "archiver", now)
     return len(due)

@@ -11,6 +11,7 @@ from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, MOST_SILENT, Delivery
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
 from chalicelib.domain.metrics import Metric
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.redaction import Redactor
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
@@ -29,10 +30,10 @@ NOTHING_TO_SEND = "The transform left nothing to send"
 NEVER_REPORTED = f"Given up: {MOST_SILENT} attempts in a row were begun and never reported"
 
 
-def deliver(run: str, number: int, now: dt.datetime) -> None:
+def deliver(node: NodeName, run: str, number: int, now: dt.datetime) -> None:
     """Attempt a delivery that is due, and store how it went; one that is not due is left alone."""
     try:
-        delivery = delivery_table.get(run, number)
+        delivery = delivery_table.get(node, run, number)
         if delivery.next_attempt is None or delivery.next_attempt > now:
             return
         if delivery.is_expired(now):
@@ -43,7 +44,7 @@ def deliver(run: str, number: int, now: dt.datetime) -> None:
             return
         # The next attempt is due should this one never report.
         begun = delivery_table.change(delivery.begun(now))
-        _attempt(begun, task_table.get(delivery.task), run_table.get(delivery.task, run), now)
+        _attempt(begun, task_table.get(node, delivery.task), run_table.get(node, delivery.task, run), now)
     except (NotFound, Conflict) as gone:
         LOG.info("Nothing to deliver: %s", gone)
 
@@ -113,7 +114,7 @@ def _end(
 ) -> None:
     ended = delivery_table.change(delivery.ended(now, diag, archived, retry))
     if ended.next_attempt is not None and ended.next_attempt - now < ATTEMPT_TIMEOUT:
-        message = {"run": delivery.run, "number": delivery.number}
+        message = {"node": delivery.node, "run": delivery.run, "number": delivery.number}
         queues.send(queues.DELIVERIES, message, ended.next_attempt - now)
     if ended.completed:
         _keep_after_archive(ended, now)
@@ -121,11 +122,13 @@ def _end(
 
 def _keep_after_archive(delivery: Delivery, now: dt.datetime) -> None:
     """Once nothing of a run is left to deliver, it may go as early as its task says."""
-    task = task_table.get(delivery.task)
+    task = task_table.get(delivery.node, delivery.task)
     keep = task.document.get("keep-after-archive")
-    if keep is None or any(not other.completed for other in delivery_table.of_run(delivery.run)):
+    if keep is None or any(
+        not other.completed for other in delivery_table.of_run(delivery.node, delivery.run)
+    ):
         return
-    run = run_table.get(delivery.task, delivery.run)
+    run = run_table.get(delivery.node, delivery.task, delivery.run)
     run_table.change(run.evolve(purge_at=now + parse_duration(keep)))
 
 
@@ -152,7 +155,7 @@ def document(delivery: Delivery, task: Task, run: Run) -> dict[str, JSON]:
 
 def _base(delivery: Delivery) -> str:
     host = delivery.spec.get("uri-host")
-    return f"https://{host}/pscheduler" if host else settings().base_url
+    return f"https://{host}/pscheduler" if host else settings().base_url_of(delivery.node)
 
 
 def describe(delivery: Delivery) -> dict[str, JSON]:

@@ -69,7 +69,7 @@ def own_time(task: Task, span: Range, now: dt.datetime, priority: int | None = N
     """What is free here."""
     if task.is_anytime:
         return [span]
-    entries = timeline.read_entries(span.lower, span.upper)
+    entries = timeline.read_entries(task.node, span.lower, span.upper)
     wanted = Occupation(span.lower, span.upper, task.is_exclusive, priority)
     return conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=priority is None)
 
@@ -159,7 +159,7 @@ class Agreement:
         )
         written = run_table.change(agreed)
         send([written], now)
-        heartbeats.note(heartbeats.LAST_SCHEDULED, now)
+        heartbeats.note(self._task.node, heartbeats.LAST_SCHEDULED, now)
         return written
 
     def _undo(self, booked: Task) -> None:

@@ -16,14 +16,13 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration
 from chalicelib.service.node import heartbeats
-from chalicelib.service.node.cohosting import as_participant
+from chalicelib.service.node.cohosting import node_of
 from chalicelib.service.scheduling import cancellation, reservation, slots
 from chalicelib.service.scheduling.dispatch import is_imminent, send
 from chalicelib.service.scheduling.placement import persistently, without_time
 from chalicelib.service.scheduling.reservation import Placed
-from chalicelib.settings import current
 from chalicelib.store import task_table, timeline
-from chalicelib.store.transactions.booking import MOST_RUNS, Booking, New, commit_at
+from chalicelib.store.transactions.booking import MOST_RUNS, Booking, New, commit_all
 
 Family = dict[int, Task]
 """A task as each of its participants has it, by number."""
@@ -45,7 +44,9 @@ def copies(task: Task) -> Family:
     """The task as each participant keeps it, by number; the lead's is what it was made from."""
     told = {**task.document, "_key": task.participant_key}
     return {
-        number: task if number == 0 else task.evolve(participant=number, document=told, participant_key=None)
+        number: task
+        if number == 0
+        else task.evolve(node=node_of(task, number), participant=number, document=told, participant_key=None)
         for number in range(len(task.participants))
     }
 
@@ -81,8 +82,7 @@ def _stored(task: Task) -> Family:
     """The task as each participant has it. Raises NotFound where one has it no more."""
     found = {}
     for number in range(len(task.participants)):
-        with as_participant(task, number):
-            found[number] = task_table.get(task.uuid)
+        found[number] = task_table.get(node_of(task, number), task.uuid)
         if not found[number].enabled:
             raise NotFound(f"{task.participants[number]} has cancelled the task")
     return found
@@ -113,9 +113,8 @@ def _book_in_window(family: Family, desired: dt.datetime, now: dt.datetime, new:
 def _free(family: Family, span: Range, now: dt.datetime) -> list[Range]:
     """What is free for the task at all participants."""
     each = []
-    for number, task in family.items():
-        with as_participant(family[0], number):
-            each.append(slots.free(task, timeline.read_entries(span.lower, span.upper), span, now))
+    for task in family.values():
+        each.append(slots.free(task, timeline.read_entries(task.node, span.lower, span.upper), span, now))
     return functools.reduce(lambda one, other: conflicts.intersect(one, other, family[0].duration), each)
 
 
@@ -137,13 +136,12 @@ def _book(
 
 def _agreed(family: Family, first: Run, now: dt.datetime) -> dict[int, Run]:
     """A run as each participant keeps it: everybody's data is known."""
-    runs = {0: first}
-    for number, task in family.items():
-        if number:
-            runs[number] = reservation.new_run(task, first.start, now, first.uuid)
-    refused = next((run for run in runs.values() if run.state is State.NONSTART), None)
-    if refused is not None:  # by the limits of one of them: the lead alone keeps it, and says why
-        return {0: refused}
+    if first.state is State.NONSTART:  # the limits refuse it: the lead alone keeps it, and says why
+        return {0: first}
+    runs = {
+        number: reservation.as_participant(task, first) if number else first
+        for number, task in family.items()
+    }
     full = [runs[number].documents.participant_data for number in sorted(runs)]
     soon = is_imminent(first.start, now)
     return {
@@ -171,17 +169,15 @@ def _commit(family: Family, placed: dict[int, list[Run]], now: dt.datetime, new:
     bookings, after = [], family[0]
     for number, task in family.items():
         runs = placed.get(number, [])
-        with as_participant(family[0], number):
-            later = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
-            pending = (run for run in runs if run.state is State.PENDING)
-            taken = [time for run in pending for time in reservation.time_for(task, run, now)]
-            mine = new if number == 0 or new is None else New()
-            bookings.append((current(), Booking(None if new else task, later, runs, taken, mine)))
+        later = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
+        pending = (run for run in runs if run.state is State.PENDING)
+        taken = [time for run in pending for time in reservation.time_for(task, run, now)]
+        mine = new if number == 0 or new is None else New()
+        bookings.append(Booking(None if new else task, later, runs, taken, mine))
         after = later if number == 0 else after
-    commit_at(bookings, now)
+    commit_all(bookings, now)
     for number, runs in placed.items():
-        with as_participant(family[0], number):
-            send(runs, now)
-            if runs:
-                heartbeats.note(heartbeats.LAST_SCHEDULED, now)
+        send(runs, now)
+        if runs:
+            heartbeats.note(family[number].node, heartbeats.LAST_SCHEDULED, now)
     return Placed(after, placed.get(0, []))

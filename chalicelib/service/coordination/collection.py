@@ -48,7 +48,7 @@ def results(task: Task, run: Run, own: JSON, machine: Machine) -> Collected:
 
 
 def _ask(task: Task, run: Run, found: dict[int, JSON], deadline: Deadline) -> dict[int, Outcome]:
-    if cohosting.are_cohosted(task.participants):
+    if cohosting.are_cohosted(task.node, task.participants):
         return {number: _at_cohosted(task, run, number) for number in task.others if number not in found}
     peer_group = PeerGroup(task, deadline)
     wait = int(deadline.left)
@@ -66,8 +66,7 @@ def _at_cohosted(task: Task, run: Run, number: int) -> Outcome:
     """The run of a participant that is a node of this deployment, as it would have answered."""
     host = task.participants[number]
     try:
-        with cohosting.as_participant(task, number):
-            theirs = run_table.get(task.uuid, run.uuid)
+        theirs = run_table.get(cohosting.node_of(task, number), task.uuid, run.uuid)
     except NotFound as error:
         return PeerForgot(host, error.message, 404)
     return Reply(host, 200, json.dumps({"state": theirs.state.value, "result": theirs.documents.result}))
@@ -107,7 +106,7 @@ def _document(outcome: Outcome) -> dict[str, JSON] | PeerError:
 def clocks(task: Task, machine: Machine) -> list[JSON]:
     """The clocks of all participants in their order; ``{"error": ...}`` of one that does not say."""
     survey: dict[int, JSON] = {task.participant: machine.clock_state()}
-    if cohosting.are_cohosted(task.participants):
+    if cohosting.are_cohosted(task.node, task.participants):
         survey |= dict.fromkeys(task.others, survey[task.participant])
     elif task.others:
         asked = PeerGroup(task, Deadline(CLOCKS)).ask("GET", path="/clock")

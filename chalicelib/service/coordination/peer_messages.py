@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.service.coordination import planner, probe
 from chalicelib.service.peers import outbox
@@ -11,8 +12,10 @@ from chalicelib.service.peers import outbox
 def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
     """Do what a message of the queue asks for."""
     if "outbox_request" in message:
-        outbox.attempt(message["outbox_request"], now)
+        outbox.attempt(NodeName(message["node"]), message["outbox_request"], now)
     elif "tasks" in message:
         probe.ask(message, now)
     else:
-        planner.plan_leased(message["task"], message["lease"], message["tries"], now)
+        planner.plan_leased(
+            NodeName(message["node"]), message["task"], message["lease"], message["tries"], now
+        )

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import (
     PeerForgot,
     Refused,
 )
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Reason
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
@@ -66,14 +67,19 @@ def _unless_changed(uuid: str) -> Iterator[None]:
 
 def _announce(task: Task, tries: int = 0, delay: dt.timedelta = 0 * SECOND) -> None:
     if task.plan_at is not None:
-        message = {"task": task.uuid, "lease": format_timestamp(task.plan_at), "tries": tries}
+        message = {
+            "node": task.node,
+            "task": task.uuid,
+            "lease": format_timestamp(task.plan_at),
+            "tries": tries,
+        }
         queues.send(queues.PEERS, message, delay)
 
 
-def plan_leased(uuid: str, lease: str, tries: int, now: dt.datetime) -> None:
+def plan_leased(node: NodeName, uuid: str, lease: str, tries: int, now: dt.datetime) -> None:
     """Plan the task of a message, unless somebody else did since it was sent."""
     with _unless_changed(uuid):
-        task = task_table.get(uuid)
+        task = task_table.get(node, uuid)
         if task.enabled and task.plan_at == parse_timestamp(lease):
             plan(task_table.lease(task, now + LEASE, now), now, Deadline(IN_ALL), tries)
 

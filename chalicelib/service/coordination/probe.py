@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from chalicelib.domain.errors import PeerError
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
@@ -29,7 +30,9 @@ def delegate(shard: int, wanting: Sequence[Task], now: dt.datetime) -> None:
         if len(same) == 1 and same[0].plan_reason is None:
             planner.delegate(same[0], now)
         else:
-            queues.send(queues.PEERS, {"shard": shard, "tasks": [task.uuid for task in same]})
+            queues.send(
+                queues.PEERS, {"node": same[0].node, "shard": shard, "tasks": [task.uuid for task in same]}
+            )
 
 
 def _wanted(task: Task) -> str:
@@ -41,11 +44,15 @@ def ask(message: Mapping[str, JSON], now: dt.datetime) -> None:
 
     One asks at a time: while the answer is out, the next tick's message does nothing.
     """
-    wanting = [task for task in task_table.get_many(message["tasks"]).values() if task.is_due(now)]
+    wanting = [
+        task
+        for task in task_table.get_many(NodeName(message["node"]), message["tasks"]).values()
+        if task.is_due(now)
+    ]
     if not wanting:
         return
     name = f"ask for {message['shard']}: {_wanted(wanting[0])}"
-    with node_table.lease(name, now, now + planner.LEASE) as is_mine:
+    with node_table.lease(wanting[0].node, name, now, now + planner.LEASE) as is_mine:
         if is_mine:
             _ask(wanting, now, Deadline(planner.IN_ALL))
 

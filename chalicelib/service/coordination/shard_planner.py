@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO
@@ -33,23 +34,23 @@ BACK_OFF = dt.timedelta(minutes=1)
 """How long a task that could not be planned is left alone, so that it holds up no other."""
 
 
-def tick(now: dt.datetime) -> int:
+def tick(node: NodeName, now: dt.datetime) -> int:
     """Have every shard planned that has tasks due, and tell how many those are."""
-    due = [shard for shard in range(task_table.PLAN_SHARDS) if task_table.due(shard, now, 1)]
-    queues.send_many(queues.PLAN, [({"shard": shard}, ZERO) for shard in due])
-    heartbeats.beat("scheduler", now)
+    due = [shard for shard in range(task_table.PLAN_SHARDS) if task_table.due(node, shard, now, 1)]
+    queues.send_many(queues.PLAN, [({"node": node, "shard": shard}, ZERO) for shard in due])
+    heartbeats.beat(node, "scheduler", now)
     return len(due)
 
 
 def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
     """Do what a message of the queue asks for: plan a shard, or one task."""
     if "shard" in message:
-        plan_shard(message["shard"], now)
+        plan_shard(NodeName(message["node"]), message["shard"], now)
     else:
-        plan_task(message["task"], now)
+        plan_task(NodeName(message["node"]), message["task"], now)
 
 
-def plan_shard(shard: int, now: dt.datetime) -> int:
+def plan_shard(node: NodeName, shard: int, now: dt.datetime) -> int:
     """Plan the tasks of a shard that are due; how many there were.
 
     What cannot be done within one planner's time keeps its turn for the next tick. Does nothing where
@@ -58,11 +59,13 @@ def plan_shard(shard: int, now: dt.datetime) -> int:
     deadline = Deadline(SECONDS_PER_SHARD)
     planned = 0
     wanting: list[Task] = []
-    with node_table.lease(f"plan-shard-{shard}", now, now + LEASE) as is_mine:
-        for uuid in _in_an_order_of_its_own(task_table.due(shard, now, TASKS_PER_SHARD)) if is_mine else ():
+    with node_table.lease(node, f"plan-shard-{shard}", now, now + LEASE) as is_mine:
+        for uuid in (
+            _in_an_order_of_its_own(task_table.due(node, shard, now, TASKS_PER_SHARD)) if is_mine else ()
+        ):
             if deadline.left <= 0:
                 break
-            plan_task(uuid, now + dt.timedelta(seconds=deadline.spent), deadline, wanting.append)
+            plan_task(node, uuid, now + dt.timedelta(seconds=deadline.spent), deadline, wanting.append)
             planned += 1
         probe.delegate(shard, wanting, now + dt.timedelta(seconds=deadline.spent))
     return planned
@@ -75,7 +78,11 @@ def _in_an_order_of_its_own(due: Sequence[str]) -> Sequence[str]:
 
 
 def plan_task(
-    uuid: str, now: dt.datetime, deadline: Deadline | None = None, leave: Callable[[Task], None] | None = None
+    node: NodeName,
+    uuid: str,
+    now: dt.datetime,
+    deadline: Deadline | None = None,
+    leave: Callable[[Task], None] | None = None,
 ) -> None:
     """Place a task's runs up to the horizon; or, once it is cancelled, remove those it still has.
 
@@ -85,11 +92,11 @@ def plan_task(
     Never raises for what is wrong with one task: that is logged, and tried again later.
     """
     try:
-        task = task_table.get(uuid)
+        task = task_table.get(node, uuid)
         if not task.enabled:
             cancellation.sweep(task, now)
             return
-        if task.others and task.is_lead and not cohosting.are_cohosted(task.participants):
+        if task.others and task.is_lead and not cohosting.are_cohosted(task.node, task.participants):
             leave(task) if leave else planner.delegate(task, now)
         else:
             _fill(task, now, deadline or Deadline(SECONDS_PER_SHARD))
@@ -97,7 +104,7 @@ def plan_task(
         LOG.info("Task %s is gone", uuid)
     except Exception:
         LOG.exception("Task %s could not be planned", uuid)
-        _postpone(uuid, now)
+        _postpone(node, uuid, now)
 
 
 def _fill(task: Task, now: dt.datetime, deadline: Deadline) -> None:
@@ -110,9 +117,9 @@ def _fill(task: Task, now: dt.datetime, deadline: Deadline) -> None:
         now = began + dt.timedelta(seconds=deadline.spent)
 
 
-def _postpone(uuid: str, now: dt.datetime) -> None:
+def _postpone(node: NodeName, uuid: str, now: dt.datetime) -> None:
     try:
-        task = task_table.get(uuid)
+        task = task_table.get(node, uuid)
         if task.plan_at is not None:
             task_table.replan(task.evolve(plan_at=now + BACK_OFF), now)
     except (Conflict, NotFound):

@@ -26,7 +26,7 @@ def place(task: Task, start: dt.datetime, now: dt.datetime, uuid: str | None = N
 
     Raises Conflict where the time is taken, and PeerError where another participant is in the way.
     """
-    if task.is_lead and cohosting.are_cohosted(task.participants):
+    if task.is_lead and cohosting.are_cohosted(task.node, task.participants):
         return cohosted.place_at(task, truncate(start), now, uuid).runs[0]
     if task.is_lead and task.others:
         return Agreement(PeerGroup(task, Deadline(IN_ALL)), truncate(start), now, uuid).reach().runs[0]

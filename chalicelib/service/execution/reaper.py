@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
@@ -18,19 +19,19 @@ LOG = logging.getLogger(__name__)
 ITEMS_PER_SHARD = 500
 
 
-def tick(now: dt.datetime) -> None:
+def tick(node: NodeName, now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
     for shard in range(run_table.DUE_SHARDS):
         for why in (run_table.AGREE, run_table.GIVE_UP):
-            for task, run, _ in run_table.due(why, shard, now, ITEMS_PER_SHARD):
-                _alone(give_up, task, run, now)
-        for task, run, _ in run_table.due(run_table.PURGE, shard, now, ITEMS_PER_SHARD):
-            _alone(forget_run, task, run, now)
+            for task, run, _ in run_table.due(node, why, shard, now, ITEMS_PER_SHARD):
+                _alone(give_up, node, task, run, now)
+        for task, run, _ in run_table.due(node, run_table.PURGE, shard, now, ITEMS_PER_SHARD):
+            _alone(forget_run, node, task, run, now)
     for shard in range(task_table.PLAN_SHARDS):
-        for task in task_table.expired(shard, now, ITEMS_PER_SHARD):
-            _alone(forget_task, task, now)
-    outbox.tick(now)
-    heartbeats.beat("ticker", now)
+        for task in task_table.expired(node, shard, now, ITEMS_PER_SHARD):
+            _alone(forget_task, node, task, now)
+    outbox.tick(node, now)
+    heartbeats.beat(node, "ticker", now)
 
 
 def _alone(work: Callable[..., None], *what: object) -> None:
@@ -42,9 +43,9 @@ def _alone(work: Callable[..., None], *what: object) -> None:
         LOG.exception("%s failed for %s", work.__name__, what)
 
 
-def give_up(task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
+def give_up(node: NodeName, task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
     """Put a run that has waited too long into its final state (contract/scheduler.md section 9)."""
-    task, run = task_table.get(task_uuid), run_table.get(task_uuid, run_uuid)
+    task, run = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
     why, when = run_table.due_for(run)
     if why not in (run_table.AGREE, run_table.GIVE_UP) or when > now:
         return  # the index was behind
@@ -53,7 +54,7 @@ def give_up(task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
         return
     if run.is_abandoned(now) or (task.is_multi_result and run.state is State.PENDING and now < run.end):
         # Late, or in parts, is better than not at all for a run that goes on for hours.
-        queues.send_many(queues.RUNS, [message(task.uuid, run.uuid, run.start, now)])
+        queues.send_many(queues.RUNS, [message(run.node, run.task, run.uuid, run.start, now)])
         return
     _give_up(run)
 
@@ -68,16 +69,16 @@ def _give_up(run: Run) -> None:
             results.give_up(run, State.FAILED, Reason("no-merge", "Its results were never merged"))
 
 
-def forget_run(task: str, run_uuid: str, now: dt.datetime) -> None:
+def forget_run(node: NodeName, task: str, run_uuid: str, now: dt.datetime) -> None:
     """Delete a run and what was delivered of it."""
-    run = run_table.get(task, run_uuid)
-    delivery_table.delete(delivery_table.of_run(run_uuid))
+    run = run_table.get(node, task, run_uuid)
+    delivery_table.delete(delivery_table.of_run(node, run_uuid))
     run_table.delete(run)
 
 
-def forget_task(uuid: str, now: dt.datetime) -> None:
+def forget_task(node: NodeName, uuid: str, now: dt.datetime) -> None:
     """Delete a task that has nothing more to run, and any runs left of it."""
-    task = task_table.get(uuid)
-    for run in run_table.in_order(uuid):
-        forget_run(uuid, run.uuid, now)
+    task = task_table.get(node, uuid)
+    for run in run_table.in_order(node, uuid):
+        forget_run(node, uuid, run.uuid, now)
     task_table.delete(task)

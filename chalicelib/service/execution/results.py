@@ -82,16 +82,18 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
     A run that streams its results has none itself: those are delivered one by one. Raises StaleRun.
     """
     archives = task.archives if task.is_lead and not task.is_multi_result else ()
-    due = deliveries_for(archives, task.uuid, run.uuid, run.state, now)
+    due = deliveries_for(archives, run, now)
     written = recording.finish(run, due)
-    heartbeats.note(heartbeats.LAST_FINISHED, now)
+    heartbeats.note(task.node, heartbeats.LAST_FINISHED, now)
     _announce(due)
     return written
 
 
 def _announce(due: Sequence[Delivery]) -> None:
     for delivery in due:
-        queues.send(queues.DELIVERIES, {"run": delivery.run, "number": delivery.number})
+        queues.send(
+            queues.DELIVERIES, {"node": delivery.node, "run": delivery.run, "number": delivery.number}
+        )
 
 
 def add(task: Task, result: JSON, now: dt.datetime) -> None:
@@ -100,6 +102,7 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
     It counts toward the task's runs, and is delivered whatever it says of itself.
     """
     run = Run(
+        node=task.node,
         task=task.uuid,
         uuid=str(uuid.uuid4()),
         start=now,
@@ -109,7 +112,7 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
         priority=task.priority,
         documents=Documents(result_merged=bounded(result)),
     )
-    due = deliveries_for(task.archives, task.uuid, run.uuid, run.state, now)
+    due = deliveries_for(task.archives, run, now)
     recording.append(run, due)
     _announce(due)
 

@@ -11,6 +11,7 @@ import logging
 
 from chalicelib.domain.conflicts import preempter
 from chalicelib.domain.errors import NotFound, StaleRun
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -24,14 +25,16 @@ from chalicelib.store import run_table, task_table, timeline
 LOG = logging.getLogger(__name__)
 
 
-def run(task_uuid: str, run_uuid: str, machine: Machine, since: dt.datetime | None = None) -> None:
+def run(
+    node: NodeName, task_uuid: str, run_uuid: str, machine: Machine, since: dt.datetime | None = None
+) -> None:
     """Do a run's whole work, if it is still to be done, and store what came of it.
 
     ``since`` says how far the runner came that had it before and handed it over. A message that says so and
     is late, the run having gone on from there, is none for anybody.
     """
     try:
-        task, found = task_table.get(task_uuid), run_table.get(task_uuid, run_uuid)
+        task, found = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
         handed_over = since is None or since == found.leased_until
         begun = begin(task, found, machine.now()) if handed_over else None
     except (NotFound, StaleRun) as gone:
@@ -68,7 +71,7 @@ def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] |
     latest = run.end if task.is_multi_result else run.start + SECOND
     if now >= latest:
         return State.MISSED, Reason("late", "The second it was to start in had passed")
-    if pause.is_paused(now):
+    if pause.is_paused(task.node, now):
         return State.MISSED, Reason("paused", "The node was paused")
     blocking = _preempter(task, run)
     if blocking:
@@ -81,5 +84,5 @@ def _preempter(task: Task, run: Run) -> str | None:
     mine = occupation(run, task)
     if mine is None:
         return None
-    found = preempter(timeline.read_entries(run.start, run.end), mine)
+    found = preempter(timeline.read_entries(task.node, run.start, run.end), mine)
     return found.run if found else None

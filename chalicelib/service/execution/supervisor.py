@@ -4,7 +4,6 @@ A run that streams its results for hours is its runner's on lease. Who dies lets
 reaper sends the run to another runner; who has not so long to live, as on Lambda, hands it over before.
 """
 
-import contextvars
 import datetime as dt
 import logging
 import threading
@@ -66,11 +65,7 @@ class _ToolAtWork:
         self.result: LocalResult | None = None
         self.came_to = since or machine.now()
         self._task, self._run, self._machine, self._since = task, run, machine, since
-        self._here = contextvars.copy_context()  # threads do not inherit which node they work for
-        name = f"run {run.uuid}"
-        self._thread = threading.Thread(
-            target=self._here.copy().run, args=(self._work,), name=name, daemon=True
-        )
+        self._thread = threading.Thread(target=self._work, name=f"run {run.uuid}", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
@@ -79,7 +74,7 @@ class _ToolAtWork:
     def _emit(self, result: JSON) -> None:
         self._machine.check()  # what is stopped, and goes on all the same, is not heard any more
         now = self._machine.now()
-        self._here.copy().run(results.add, self._task, result, now)
+        results.add(self._task, result, now)
         self.came_to = now
 
     def is_alive(self) -> bool:
@@ -96,7 +91,7 @@ class _ToolAtWork:
 def _held(task: Task, run: Run, now: dt.datetime) -> Run | None:
     """The run as it is now, its lease renewed in time; None where it is no longer this runner's."""
     try:
-        stored = run_table.get(run.task, run.uuid)
+        stored = run_table.get(task.node, run.task, run.uuid)
         if stored.state is not State.RUNNING:
             return None
         if not task.is_multi_result:

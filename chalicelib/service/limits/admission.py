@@ -11,6 +11,7 @@ from chalicelib.domain.limits.conditions import RUN_SCHEDULE, Proposal
 from chalicelib.domain.limits.document import Policy
 from chalicelib.domain.limits.evaluation import Ruling
 from chalicelib.domain.limits.hints import API_KEY, API_SCOPES
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, format_timestamp
@@ -111,7 +112,7 @@ class RunRuling:
 
 def judge_run(task: Task, start: dt.datetime, now: dt.datetime) -> RunRuling:
     """Whether a run may be at an instant, and with which priority; without a policy all may."""
-    hints = _still(task.hints, now)
+    hints = _still(task.node, task.hints, now)
     if not policy_in_force.is_configured():
         if settings().limits == "" and API_KEY in task.hints and API_KEY not in hints:
             why = f"The API key {task.hints[API_KEY]} that the task came with is not good any more"
@@ -127,11 +128,11 @@ def judge_run(task: Task, start: dt.datetime, now: dt.datetime) -> RunRuling:
     return RunRuling(ruling.passed, diags, priority, ruling.why, tuple(ruling.classified))
 
 
-def _still(hints: Mapping[str, JSON], now: dt.datetime) -> Mapping[str, JSON]:
+def _still(node: NodeName, hints: Mapping[str, JSON], now: dt.datetime) -> Mapping[str, JSON]:
     """The hints that a task came with, less the API key if that was revoked or is over by now."""
     if API_KEY not in hints:
         return hints
-    key = api_keys.named(str(hints[API_KEY]), now)
+    key = api_keys.named(node, str(hints[API_KEY]), now)
     others = {name: value for name, value in hints.items() if name not in (API_KEY, API_SCOPES)}
     return others if key is None else {**others, API_KEY: key.name, API_SCOPES: list(key.scopes)}
 

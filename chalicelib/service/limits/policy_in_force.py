@@ -93,17 +93,17 @@ class _Watch:
 def _remember(document: JSON, digest: str, now: dt.datetime) -> None:
     """Keep a policy for the time when it cannot be read; that this fails, fails nothing else."""
     try:
-        known = node_table.read(NAME)
+        known = node_table.read(settings().node, NAME)
         if known is None or known["digest"] != digest:
             at = format_timestamp(now)
-            node_table.write(NAME, {"document": document, "digest": digest, "since": at})
+            node_table.write(settings().node, NAME, {"document": document, "digest": digest, "since": at})
     except STORE_ERRORS:
         LOG.warning("The policy in force could not be stored", exc_info=True)
 
 
 def _remembered() -> InForce:
     try:
-        known = node_table.read(NAME)
+        known = node_table.read(settings().node, NAME)
         if known is None:
             return InForce()
         since = dt.datetime.fromisoformat(known["since"])

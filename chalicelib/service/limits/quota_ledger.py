@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.errors import Forbidden, PSchedulerError
 from chalicelib.domain.limits.quotas import RUNS, SECONDS, TASKS, Charge
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.task import Task
 from chalicelib.service.limits import policy_in_force
 from chalicelib.service.limits.admission import classes_of
@@ -23,11 +24,11 @@ def charged(task: Task, now: dt.datetime) -> Iterator[None]:
     Raises Forbidden where a quota of tasks is used up.
     """
     charges = _charges(task, {TASKS: 1}, now)
-    _charge(charges)
+    _charge(task.node, charges)
     try:
         yield
     except BaseException:
-        give_back(charges)
+        give_back(task.node, charges)
         raise
 
 
@@ -38,7 +39,7 @@ def charge_run(task: Task, start: dt.datetime, now: dt.datetime) -> Sequence[Cha
     """
     seconds = int(task.duration.total_seconds()) if task.is_exclusive else 0
     charges = _charges(task, {RUNS: 1, SECONDS: seconds}, now, start)
-    _charge(charges)
+    _charge(task.node, charges)
     return charges
 
 
@@ -54,20 +55,20 @@ def _charges(
     return [charge for charge in found if charge is not None]
 
 
-def _charge(charges: Sequence[Charge]) -> None:
+def _charge(node: NodeName, charges: Sequence[Charge]) -> None:
     """Count all, or nothing. Raises Forbidden."""
     for number, charge in enumerate(charges):
         try:
-            counters.add(charge.counter, charge.amount, charge.quota.most, charge.until)
+            counters.add(node, charge.counter, charge.amount, charge.quota.most, charge.until)
         except counters.Full as error:
-            give_back(charges[:number])
+            give_back(node, charges[:number])
             raise Forbidden(f"The limits of this node refuse this: {charge.refusal}") from error
 
 
-def give_back(charges: Sequence[Charge]) -> None:
+def give_back(node: NodeName, charges: Sequence[Charge]) -> None:
     """Have charges not counted after all; where the table does not answer, they stay."""
     for charge in charges:
         try:
-            counters.take_back(charge.counter, charge.amount)
+            counters.take_back(node, charge.counter, charge.amount)
         except (PSchedulerError, *STORE_ERRORS):
             LOG.warning("%s could not be given back", charge.counter, exc_info=True)

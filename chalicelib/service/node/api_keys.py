@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Iterator
 
 from chalicelib.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, format_timestamp, parse_timestamp
 from chalicelib.store import node_table
@@ -43,12 +44,12 @@ class ApiKey:
         return self.expires is not None and self.expires <= now
 
 
-def known() -> list[ApiKey]:
+def known(node: NodeName) -> list[ApiKey]:
     """All keys, those that are over too, by name."""
-    return [_read(name, item) for name, item in sorted(_all().items())]
+    return [_read(name, item) for name, item in sorted(_all(node).items())]
 
 
-def add(name: str, scope: str, now: dt.datetime, expires: dt.datetime | None = None) -> str:
+def add(node: NodeName, name: str, scope: str, now: dt.datetime, expires: dt.datetime | None = None) -> str:
     """Make a key for a scope and those it includes. It is returned, and never again to be had.
 
     Raises Invalid, and Conflict for a name that has one, or while somebody else changes the keys.
@@ -66,7 +67,7 @@ def add(name: str, scope: str, now: dt.datetime, expires: dt.datetime | None = N
         "added": format_timestamp(now),
         "expires": format_timestamp(expires) if expires else None,
     }
-    with _changing(now) as keys:
+    with _changing(node, now) as keys:
         if name in keys:
             raise Conflict(f"There is a key {name}: revoke it first")
         if len(keys) >= MOST:
@@ -75,17 +76,17 @@ def add(name: str, scope: str, now: dt.datetime, expires: dt.datetime | None = N
     return f"{PREFIX}{name}.{_text(secret)}"
 
 
-def revoke(name: str, now: dt.datetime) -> None:
+def revoke(node: NodeName, name: str, now: dt.datetime) -> None:
     """Have a key open nothing any more. Raises NotFound, Conflict."""
-    with _changing(now) as keys:
+    with _changing(node, now) as keys:
         if keys.pop(name, None) is None:
             raise NotFound(f"There is no key {name}")
 
 
-def presented(text: str, now: dt.datetime) -> ApiKey:
+def presented(node: NodeName, text: str, now: dt.datetime) -> ApiKey:
     """The key somebody came with. Raises Forbidden for one that is not known, or is over."""
     name, _, secret = text.removeprefix(PREFIX).partition(".")
-    item = _all().get(name)
+    item = _all(node).get(name)
     right = _hash(_bytes(secret)) if item else b""
     if item is None or not hmac.compare_digest(right, base64.urlsafe_b64decode(item["hash"])):
         raise Forbidden("The API key is not known here")
@@ -95,26 +96,26 @@ def presented(text: str, now: dt.datetime) -> ApiKey:
     return found
 
 
-def named(name: str, now: dt.datetime) -> ApiKey | None:
+def named(node: NodeName, name: str, now: dt.datetime) -> ApiKey | None:
     """The key of a name, if it is still good."""
-    item = _all().get(name)
+    item = _all(node).get(name)
     found = _read(name, item) if item else None
     return None if found is None or found.is_over(now) else found
 
 
 @contextlib.contextmanager
-def _changing(now: dt.datetime) -> Iterator[dict[str, JSON]]:
+def _changing(node: NodeName, now: dt.datetime) -> Iterator[dict[str, JSON]]:
     """The keys, to be changed by nobody else meanwhile, and stored when that is done."""
-    with node_table.lease(LEASE, now, now + _PATIENCE) as mine:
+    with node_table.lease(node, LEASE, now, now + _PATIENCE) as mine:
         if not mine:
             raise Conflict("Somebody else is changing the keys: try again")
-        keys = _all()
+        keys = _all(node)
         yield keys
-        node_table.write(NAME, keys)
+        node_table.write(node, NAME, keys)
 
 
-def _all() -> dict[str, JSON]:
-    return node_table.read(NAME) or {}
+def _all(node: NodeName) -> dict[str, JSON]:
+    return node_table.read(node, NAME) or {}
 
 
 def _read(name: str, item: JSON) -> ApiKey:

@@ -1,19 +1,19 @@
-"""Kin: participants of a task that are all nodes of this deployment."""
+"""Co-hosted nodes: participants of a task that are all nodes of this deployment."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from chalicelib.domain import hosts
 from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.task import Task
-from chalicelib.settings import Identity, acting_as, current, settings
+from chalicelib.settings import Identity, settings
 
 
-def are_cohosted(participants: Sequence[str]) -> bool:
-    """Whether all participants are different nodes of this deployment, the first being the one that acts."""
+def are_cohosted(lead: NodeName, participants: Sequence[str]) -> bool:
+    """Whether all participants are different nodes of this deployment, the first being the lead."""
     found = [identity(name) for name in participants[1:]]
     known = [one.node for one in found if one is not None]
-    return len(found) == len(known) > 0 and len({*known, current().node}) == len(participants)
+    return len(found) == len(known) > 0 and len({*known, lead}) == len(participants)
 
 
 def identity(participant: str) -> Identity | None:
@@ -28,11 +28,11 @@ def identity(participant: str) -> Identity | None:
     return nodes.get(name)
 
 
-@contextmanager
-def as_participant(task: Task, number: int) -> Iterator[None]:
-    """Be one of the participants of a task of co-hosted nodes."""
-    found = current() if number == task.participant else identity(task.participants[number])
+def node_of(task: Task, number: int) -> NodeName:
+    """The node that is a participant of a task of co-hosted nodes. Raises NotFound where there is none."""
+    if number == task.participant:
+        return task.node
+    found = identity(task.participants[number])
     if found is None:
         raise NotFound(f"{task.participants[number]} is no node of this deployment any more")
-    with acting_as(found):
-        yield
+    return found.node

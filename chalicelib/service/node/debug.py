@@ -1,8 +1,9 @@
-"""The switch for more talk in the log: stored for all processes of the node, who look at it now and then."""
+"""The switch for more talk in the log: all processes of the deployment look at it now and then."""
 
 import logging
 import time
 
+from chalicelib.settings import settings
 from chalicelib.store import node_table
 from chalicelib.store.conditions import STORE_ERRORS
 
@@ -18,12 +19,12 @@ _looked: list[float] = []
 
 def is_on() -> bool:
     """Whether the node is to log all it can."""
-    return node_table.read(NAME) is True
+    return node_table.read(settings().node, NAME) is True
 
 
 def switch(on: bool) -> None:
     """Turn it on or off: here at once, in the other processes when they look next."""
-    node_table.write(NAME, on)
+    node_table.write(settings().node, NAME, on)
     _set(on)
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import (
     UTC,
@@ -32,42 +33,44 @@ LAST_SCHEDULED, LAST_FINISHED = "last-scheduled", "last-finished"
 NOTE_EVERY = dt.timedelta(seconds=10)
 """A process writes down an event at most this often: one write a run would be a write too many."""
 
-_noted: dict[str, dt.datetime] = {}
+_noted: dict[tuple[NodeName, str], dt.datetime] = {}
 _noting = threading.Lock()
 
 
-def beat(service: str, now: dt.datetime) -> None:
+def beat(node: NodeName, service: str, now: dt.datetime) -> None:
     """Record that a service has worked. One that was silent for long counts as started anew."""
-    known = node_table.read(service)
+    known = node_table.read(node, service)
     if known is None or parse_timestamp(known["last"]) < now - 5 * INTERVAL:
         known = {"started": format_timestamp(now), "updates": 0}
-    node_table.write(service, {**known, "updates": known["updates"] + 1, "last": format_timestamp(now)})
+    node_table.write(node, service, {**known, "updates": known["updates"] + 1, "last": format_timestamp(now)})
 
 
-def note(event: str, now: dt.datetime) -> None:
+def note(node: NodeName, event: str, now: dt.datetime) -> None:
     """Record that something happened, unless this process just did."""
     with _noting:
-        recent = _noted.get(event)
+        recent = _noted.get((node, event))
         if recent is not None and now - NOTE_EVERY < recent <= now:
             return
-        _noted[event] = now
-    node_table.write(event, format_timestamp(now))
+        _noted[node, event] = now
+    node_table.write(node, event, format_timestamp(now))
 
 
 def taken(queue: Queue, event: Iterable[Any]) -> list[dict[str, JSON]]:
     """The messages in an event of a queue; that it came at all is a sign of life of whoever handles it."""
-    note(_handled(queue), dt.datetime.now(UTC))
-    return queues.messages(event)
+    found = queues.messages(event)
+    for node in dict.fromkeys(NodeName(message["node"]) for message in found):
+        note(node, _handled(queue), dt.datetime.now(UTC))
+    return found
 
 
 def _handled(queue: Queue) -> str:
     return f"handled-{queue.name}"
 
 
-def describe(now: dt.datetime) -> dict[str, JSON]:
+def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     """The members ``services``, ``queues`` and ``runs`` of /status."""
     handled = [_handled(queue) for queue in queues.QUEUES]
-    known = node_table.read_many((*SERVICES, *handled, LAST_SCHEDULED, LAST_FINISHED))
+    known = node_table.read_many(node, (*SERVICES, *handled, LAST_SCHEDULED, LAST_FINISHED))
     loads = {queue: queues.load(queue) for queue in queues.QUEUES}
     return {
         "services": {service: _service(service, known, loads, now) for service in SERVICES},

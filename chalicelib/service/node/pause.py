@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration, format_timestamp, parse_timestamp, round_up
 from chalicelib.store import node_table
@@ -9,26 +10,26 @@ from chalicelib.store import node_table
 NAME = "pause"
 
 
-def pause(until: dt.datetime | None) -> None:
+def pause(node: NodeName, until: dt.datetime | None) -> None:
     """Start no runs until an instant; None is until resumed."""
-    node_table.write(NAME, {"until": format_timestamp(until) if until else None})
+    node_table.write(node, NAME, {"until": format_timestamp(until) if until else None})
 
 
-def resume() -> None:
+def resume(node: NodeName) -> None:
     """Start runs again."""
-    node_table.remove(NAME)
+    node_table.remove(node, NAME)
 
 
-def is_paused(now: dt.datetime) -> bool:
-    found = node_table.read(NAME)
+def is_paused(node: NodeName, now: dt.datetime) -> bool:
+    found = node_table.read(node, NAME)
     return found is not None and (found["until"] is None or parse_timestamp(found["until"]) > now)
 
 
-def describe(now: dt.datetime) -> dict[str, JSON]:
+def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     """As /stat/control/pause shows it (contract/api.md)."""
-    if not is_paused(now):
+    if not is_paused(node, now):
         return {"is_paused": False}
-    until = node_table.read(NAME)["until"]
+    until = node_table.read(node, NAME)["until"]
     if until is None:
         return {"is_paused": True, "infinite": True}
     left = round_up(parse_timestamp(until) - now)

@@ -10,6 +10,7 @@ import hmac
 import secrets
 
 from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.store import node_table
 
@@ -19,38 +20,38 @@ _SALT_BYTES = 16
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 * 2**20}
 
 
-def known() -> list[str]:
+def known(node: NodeName) -> list[str]:
     """The names that have a credential."""
-    return sorted(_all())
+    return sorted(_all(node))
 
 
-def add(name: str, key: str) -> None:
+def add(node: NodeName, name: str, key: str) -> None:
     """Store a credential, in place of the one of that name. Raises Invalid."""
     if not name or not name.isprintable() or ";" in name:
         raise Invalid("A name has printable characters, and no semicolon")
     if len(key) < SHORTEST_KEY:
         raise Invalid(f"A key has {SHORTEST_KEY} characters or more")
     salt = secrets.token_bytes(_SALT_BYTES)
-    node_table.write(NAME, {**_all(), name: {"salt": _text(salt), "hash": _text(_hash(key, salt))}})
+    node_table.write(node, NAME, {**_all(node), name: {"salt": _text(salt), "hash": _text(_hash(key, salt))}})
 
 
-def remove(name: str) -> None:
+def remove(node: NodeName, name: str) -> None:
     """Forget a credential. Raises NotFound."""
-    left = _all()
+    left = _all(node)
     if left.pop(name, None) is None:
         raise NotFound(f"There is no credential {name}")
-    node_table.write(NAME, left)
+    node_table.write(node, NAME, left)
 
 
-def are_right(name: str, key: str) -> bool:
+def are_right(node: NodeName, name: str, key: str) -> bool:
     """Whether a key is that of a name. An unknown name takes as long as a wrong key."""
-    found = _all().get(name, {"salt": "", "hash": ""})
+    found = _all(node).get(name, {"salt": "", "hash": ""})
     made = _hash(key, base64.b64decode(found["salt"]))
     return hmac.compare_digest(made, base64.b64decode(found["hash"]))
 
 
-def _all() -> dict[str, JSON]:
-    return node_table.read(NAME) or {}
+def _all(node: NodeName) -> dict[str, JSON]:
+    return node_table.read(node, NAME) or {}
 
 
 def _hash(key: str, salt: bytes) -> bytes:

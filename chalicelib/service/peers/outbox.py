@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from chalicelib.domain.errors import Conflict, NotFound, PeerError
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.peer_http import Call, network
@@ -17,15 +18,17 @@ SECONDS_PER_REQUEST = 5.0
 REQUESTS_PER_TICK = 500
 
 
-def announce(outbox_requests: Sequence[str]) -> None:
+def announce(node: NodeName, outbox_requests: Sequence[str]) -> None:
     """Have outbox requests attempted now. Announcing one twice does no harm: it is taken once."""
-    queues.send_many(queues.PEERS, [({"outbox_request": uuid}, dt.timedelta(0)) for uuid in outbox_requests])
+    messages = [({"node": node, "outbox_request": uuid}, dt.timedelta(0)) for uuid in outbox_requests]
+    queues.send_many(queues.PEERS, messages)
 
 
 def begin(outbox_requests: Sequence[OutboxRequest]) -> None:
     """Keep outbox requests, and make their first attempts now."""
     store.add(outbox_requests)
-    announce([outbox_request.uuid for outbox_request in outbox_requests])
+    for node in dict.fromkeys(outbox_request.node for outbox_request in outbox_requests):
+        announce(node, [each.uuid for each in outbox_requests if each.node == node])
 
 
 def hurry(outbox_requests: Sequence[OutboxRequest], now: dt.datetime) -> None:
@@ -33,17 +36,17 @@ def hurry(outbox_requests: Sequence[OutboxRequest], now: dt.datetime) -> None:
     begin([dataclasses.replace(outbox_request, next_attempt=now) for outbox_request in outbox_requests])
 
 
-def tick(now: dt.datetime) -> int:
+def tick(node: NodeName, now: dt.datetime) -> int:
     """Announce the outbox requests that are due, and tell how many they were."""
-    due = store.due(now, REQUESTS_PER_TICK)
-    announce(due)
+    due = store.due(node, now, REQUESTS_PER_TICK)
+    announce(node, due)
     return len(due)
 
 
-def attempt(uuid: str, now: dt.datetime) -> None:
+def attempt(node: NodeName, uuid: str, now: dt.datetime) -> None:
     """Make the request of an outbox request that is due, and forget it once it was heard."""
     try:
-        outbox_request = store.get(uuid)
+        outbox_request = store.get(node, uuid)
         if outbox_request.is_hopeless(now):
             store.delete([outbox_request])
         elif outbox_request.next_attempt <= now:

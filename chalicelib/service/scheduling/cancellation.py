@@ -32,7 +32,7 @@ def cancel_task(
     The task keeps the reason, where its planner has one. A run that cannot be cancelled stays as it
     ended. Runs beyond ``at_once`` are left to the queue.
     """
-    if task.is_lead and cohosting.are_cohosted(task.participants):
+    if task.is_lead and cohosting.are_cohosted(task.node, task.participants):
         _cancel_at_cohosted(
             task, now
         )  # first: who hears no answer asks again, as long as this one is enabled
@@ -42,14 +42,13 @@ def cancel_task(
     except Conflict:
         LOG.info("Task %s was cancelled by somebody else", task.uuid)
     if not sweep(task, now, at_once):
-        queues.send(queues.PLAN, {"task": task.uuid})
+        queues.send(queues.PLAN, {"node": task.node, "task": task.uuid})
 
 
 def _cancel_at_cohosted(task: Task, now: dt.datetime) -> None:
     for number in task.others:
         try:
-            with cohosting.as_participant(task, number):
-                cancel_task(task_table.get(task.uuid), now)
+            cancel_task(task_table.get(cohosting.node_of(task, number), task.uuid), now)
         except NotFound:
             LOG.info("Participant %d of task %s has it no more", number, task.uuid)
 
@@ -58,17 +57,21 @@ def _disable(task: Task, now: dt.datetime) -> Task:
     """Disable it here and, by outbox requests stored with that, at the others if this is the lead."""
     told = [withdrawal(task, host, now) for host in _to_be_told(task)]
     off = task_table.disable(task, now, told)
-    outbox.announce([outbox_request.uuid for outbox_request in told])
+    outbox.announce(task.node, [outbox_request.uuid for outbox_request in told])
     return off
 
 
 def _to_be_told(task: Task) -> Iterable[str]:
-    return task.others.values() if task.is_lead and not cohosting.are_cohosted(task.participants) else ()
+    return (
+        task.others.values()
+        if task.is_lead and not cohosting.are_cohosted(task.node, task.participants)
+        else ()
+    )
 
 
 def sweep(task: Task, now: dt.datetime, limit: int | None = None) -> bool:
     """Remove what a cancelled task still has ahead of it; False when there was more than the limit."""
-    found = run_table.in_order(task.uuid, start=now - task.duration)
+    found = run_table.in_order(task.node, task.uuid, start=now - task.duration)
     ahead = (run for run in found if run.end >= now and run.state is not State.CANCELED)
     taken = list(itertools.islice(ahead, limit))
     for run in taken:
@@ -97,7 +100,7 @@ def _persistently(
 ) -> None:
     for _ in range(TRIES):
         try:
-            return work(task, run_table.get(task.uuid, run), now)
+            return work(task, run_table.get(task.node, task.uuid, run), now)
         except StaleRun:
             continue
         except NotFound:
@@ -116,7 +119,7 @@ def _cancel(task: Task, run: Run, now: dt.datetime) -> None:
 
 def _delete(task: Task, run: Run, now: dt.datetime) -> None:
     if run.state.is_finished and run.state is not State.CLEANUP:
-        delivery_table.delete(delivery_table.of_run(run.uuid))
+        delivery_table.delete(delivery_table.of_run(task.node, run.uuid))
         remove(task, run)
     else:
         _cancel(task, run, now)

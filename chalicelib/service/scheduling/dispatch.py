@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -21,10 +22,10 @@ def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
 
 
 def message(
-    task: str, run: str, start: dt.datetime, now: dt.datetime
+    node: NodeName, task: str, run: str, start: dt.datetime, now: dt.datetime
 ) -> tuple[dict[str, JSON], dt.timedelta]:
     """What the runner is sent of a run, and how long it is to be held back."""
-    return {"task": task, "run": run}, start - EARLY - now
+    return {"node": node, "task": task, "run": run}, start - EARLY - now
 
 
 def send(runs: Iterable[Run], now: dt.datetime) -> None:
@@ -33,12 +34,14 @@ def send(runs: Iterable[Run], now: dt.datetime) -> None:
     A crash between marking and sending leaves a run that is given up as missed: it says so.
     """
     marked = (run for run in runs if run.dispatched and run.state is State.PENDING)
-    queues.send_many(queues.RUNS, [message(run.task, run.uuid, run.start, now) for run in marked])
+    queues.send_many(queues.RUNS, [message(run.node, run.task, run.uuid, run.start, now) for run in marked])
 
 
 def hand_over(run: Run, came_to: dt.datetime) -> None:
     """Send a run that streams its results to another runner, and say how far the last one came."""
-    queues.send(queues.RUNS, {"task": run.task, "run": run.uuid, "since": format_timestamp(came_to)})
+    queues.send(
+        queues.RUNS, {"node": run.node, "task": run.task, "run": run.uuid, "since": format_timestamp(came_to)}
+    )
 
 
 def handed_over(message: Mapping[str, JSON]) -> dt.datetime | None:

@@ -69,7 +69,7 @@ def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: str | None =
         nonlocal overtaken
         if not task.enabled:
             raise Conflict(f"Task {task.uuid} was cancelled")
-        if overtaken and run is not None and (there := run_table.get_many(task.uuid, [run])):
+        if overtaken and run is not None and (there := run_table.get_many(task.node, task.uuid, [run])):
             return Placed(task, list(there.values()))
         overtaken = True  # should this be tried again
         wanted = new_run(task, truncate(start), now, run)
@@ -85,7 +85,7 @@ def persistently(attempt: Callable[[Task], Placed], task: Task, new: New | None 
             return attempt(task)
         except Overtaken:
             time.sleep(random.uniform(0, min(PAUSE * tries, LONGEST_PAUSE)))  # noqa: S311 - spreads load
-            task = task if new else task_table.get(task.uuid)
+            task = task if new else task_table.get(task.node, task.uuid)
     return attempt(task)
 
 
@@ -104,7 +104,7 @@ def _most_together(task: Task) -> int:
 def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, new: New | None) -> Placed:
     """Place runs for slots, as long as those are the next ones: where a run lies can move what follows."""
     windows = [seeking.window(task, slot) for slot in slots]
-    seen = timeline.snapshot(windows)
+    seen = timeline.snapshot(task.node, windows)
     entries, taken, placed, after = list(seen.entries), [], [], task
     for slot, span in zip(slots, windows, strict=True):
         if seeking.next_starts(after, now, 1) != [slot]:
@@ -135,7 +135,7 @@ def _fitted(
 def _book_after_searching(task: Task, slot: dt.datetime, now: dt.datetime, new: New | None) -> Placed:
     """Place a run somewhere in a wide window: looked for first, then looked at as any other time."""
     span = seeking.window(task, slot)
-    entries = timeline.read_entries(span.lower, span.upper)
+    entries = timeline.read_entries(task.node, span.lower, span.upper)
     start = seeking.choose(task, seeking.free(task, entries, span, now))
     wanted = new_run(task, start or slot, now)
     try:

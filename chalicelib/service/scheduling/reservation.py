@@ -10,6 +10,7 @@ from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Blocked, Forbidden
 from chalicelib.domain.limits.quotas import Charge
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -46,6 +47,7 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = 
     data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
     awaiting = bool(task.others)
     return Run(
+        node=task.node,
         task=task.uuid,
         uuid=run or str(uuid.uuid4()),
         start=start,
@@ -63,6 +65,13 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = 
     )
 
 
+def as_participant(task: Task, run: Run) -> Run:
+    """A run that another participant of the same deployment has made, as this one has it."""
+    data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
+    documents = dataclasses.replace(run.documents, participant_data=data)
+    return dataclasses.replace(run, node=task.node, documents=documents)
+
+
 def _refused(task: Task, start: dt.datetime, now: dt.datetime, ruling: RunRuling, run: str | None) -> Run:
     """The non-starter in place of a run that the limits refuse: whoever asked for it reads why."""
     reason = Reason(LIMITS, f"The limits of this node refuse the run: {ruling.why}\n{ruling.diags}")
@@ -73,6 +82,7 @@ def _refused(task: Task, start: dt.datetime, now: dt.datetime, ruling: RunRuling
 def nonstarter(task: Task, desired: dt.datetime, now: dt.datetime, reason: Reason) -> Run:
     """A run that could not be placed, kept to say why."""
     return Run(
+        node=task.node,
         task=task.uuid,
         uuid=str(uuid.uuid4()),
         start=desired,
@@ -91,18 +101,18 @@ def time_for(task: Task, run: Run, now: dt.datetime) -> list[Time]:
     Raises Blocked, naming the run in the way.
     """
     wanted = None if run.state is State.NONSTART else occupation(run, task)
-    return [] if wanted is None else _free_time(wanted, now)
+    return [] if wanted is None else _free_time(task.node, wanted, now)
 
 
 def require_time_at(task: Task, start: dt.datetime, now: dt.datetime) -> None:
     """Raise Blocked, naming the run in the way, unless a run of a task could be at an instant."""
     if not task.is_anytime:
         end = start + task.duration
-        _free_time(Occupation(start, end, task.is_exclusive, task.priority, task.uuid), now)
+        _free_time(task.node, Occupation(start, end, task.is_exclusive, task.priority, task.uuid), now)
 
 
-def _free_time(wanted: Occupation, now: dt.datetime) -> list[Time]:
-    seen = timeline.snapshot([Range(wanted.start, wanted.end)])
+def _free_time(node: NodeName, wanted: Occupation, now: dt.datetime) -> list[Time]:
+    seen = timeline.snapshot(node, [Range(wanted.start, wanted.end)])
     require_free(seen.entries, wanted, now)
     return [Time(wanted, seen.guards)]
 
@@ -124,7 +134,7 @@ def write(
             commit(Booking(None if new else task, after, allowed, _of(allowed, taken), new), now)
     send(allowed, now)
     if runs:
-        heartbeats.note(heartbeats.LAST_SCHEDULED, now)
+        heartbeats.note(task.node, heartbeats.LAST_SCHEDULED, now)
     return Placed(after, allowed)
 
 
@@ -145,7 +155,7 @@ def within_quotas(task: Task, runs: Sequence[Run], now: dt.datetime) -> Iterator
     try:
         yield allowed
     except BaseException:
-        quota_ledger.give_back(charges)
+        quota_ledger.give_back(task.node, charges)
         raise
 
 
@@ -164,4 +174,4 @@ def give_back(task: Task, run: Run, end: dt.datetime) -> None:
     """Free the time a run has booked after an end that is before its own."""
     booked = occupation(run, task)
     if booked is not None and end < booked.end:
-        timeline.shorten(booked, end)
+        timeline.shorten(task.node, booked, end)

@@ -76,7 +76,7 @@ def propose(task: Task, now: dt.datetime) -> Proposal:
     if task.is_anytime:
         return Proposal(starts[0])
     span = window(task, starts[0])
-    entries = timeline.read_entries(span.lower, span.upper)
+    entries = timeline.read_entries(task.node, span.lower, span.upper)
     start = choose(task, free(task, entries, span, now))
     if start is not None:
         return Proposal(start)
@@ -87,7 +87,7 @@ def propose(task: Task, now: dt.datetime) -> Proposal:
 
 
 def _have_to_agree(task: Task) -> bool:
-    return bool(task.others) and not cohosting.are_cohosted(task.participants)
+    return bool(task.others) and not cohosting.are_cohosted(task.node, task.participants)
 
 
 def taken_by(blocking: Occupation) -> str:
@@ -104,5 +104,5 @@ def proposals(
         return []
     rank = None if priority is None else min(priority, admission.priority(task, span.lower, now) or 0)
     wanted = Occupation(span.lower, span.upper, task.is_exclusive, rank)
-    entries = timeline.read_entries(span.lower, span.upper)
+    entries = timeline.read_entries(task.node, span.lower, span.upper)
     return conflicts.free_ranges(entries, wanted, task.duration, now, avoid_all=priority is None)

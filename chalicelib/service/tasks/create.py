@@ -14,6 +14,7 @@ from typing import Any
 from chalicelib.domain import tool_choice
 from chalicelib.domain.conflicts import ANYTIME, MULTI_RESULT
 from chalicelib.domain.errors import Repeated, TooLarge
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.specs import check_task
@@ -44,7 +45,11 @@ LARGEST_TASK = 150_000
 
 
 def create(
-    document: JSON, hints: Mapping[str, JSON], now: dt.datetime, idempotency_key: str | None = None
+    node: NodeName,
+    document: JSON,
+    hints: Mapping[str, JSON],
+    now: dt.datetime,
+    idempotency_key: str | None = None,
 ) -> Task:
     """Check a posted task, choose its tool, store it, and place its first run.
 
@@ -54,25 +59,29 @@ def create(
     """
     request_key = idempotency.request_key(idempotency_key, document) if idempotency_key is not None else None
     if request_key is None:
-        return _create(document, hints, now, None)
+        return _create(node, document, hints, now, None)
     try:
-        return idempotency.earlier(request_key, now) or _create(document, hints, now, request_key)
+        return idempotency.earlier(node, request_key, now) or _create(node, document, hints, now, request_key)
     except Repeated as error:
-        return idempotency.resolved(request_key, error)
+        return idempotency.resolved(node, request_key, error)
 
 
 def _create(
-    document: JSON, hints: Mapping[str, JSON], now: dt.datetime, request_key: IdempotencyKey | None
+    node: NodeName,
+    document: JSON,
+    hints: Mapping[str, JSON],
+    now: dt.datetime,
+    request_key: IdempotencyKey | None,
 ) -> Task:
     deadline = Deadline(invitation.IN_ALL)
-    task = prepare(document, hints, now, deadline)
+    task = prepare(node, document, hints, now, deadline)
     with quota_ledger.charged(task, now):
         return _store(task, now, request_key, deadline)
 
 
 def _store(task: Task, now: dt.datetime, request_key: IdempotencyKey | None, deadline: Deadline) -> Task:
     new = New(request_key.for_task(task, now) if request_key else None)
-    if cohosting.are_cohosted(task.participants):
+    if cohosting.are_cohosted(task.node, task.participants):
         placed = cohosted.place_first(task, now, new)
     elif task.others:
         return _share(task, now, deadline, new)
@@ -91,14 +100,18 @@ def _share(task: Task, now: dt.datetime, deadline: Deadline, new: New) -> Task:
         return ours
 
 
-def dry_run(document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> tuple[Task, Proposal]:
+def dry_run(
+    node: NodeName, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
+) -> tuple[Task, Proposal]:
     """What ``create`` would make of a task, and when its first run would be; nothing is stored."""
     deadline = Deadline(invitation.IN_ALL)
-    task = prepare(document, hints, now, deadline).replanned(now)
+    task = prepare(node, document, hints, now, deadline).replanned(now)
     return task, propose(task, now)
 
 
-def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadline: Deadline) -> Task:
+def prepare(
+    node: NodeName, document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadline: Deadline
+) -> Task:
     """A posted task, checked and with its tool chosen; nothing is stored."""
     test, schedule = check(document, now)
     document = _in_ascii(document, test)
@@ -106,17 +119,18 @@ def prepare(document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadlin
     if admitted.rewritten:
         document = admitted.document
         test, schedule = check(document, now)
-    participants = _participants(test, document["test"]["spec"])
+    participants = _participants(node, test, document["test"]["spec"])
     if len(participants) > 1:
-        validation.participants(participants)
+        validation.participants(node, participants)
     validation.contexts(document.get("contexts"), len(participants))
     validation.lead_bind(document)
-    tool = _choose_tool(document, participants, deadline)
+    tool = _choose_tool(node, document, participants, deadline)
     is_shared = len(participants) > 1
     return assemble(
         {**document, "tool": tool},
         test,
         schedule,
+        node=node,
         uuid=str(uuid.uuid4()),
         participants=participants,
         participant_key=(document.get("_key") or invitation.new_key()) if is_shared else None,
@@ -155,7 +169,7 @@ def assemble(
     duration = round_up(tool.duration(test.name, spec))
     if test.scheduling_class not in ANYTIME:
         require_bookable(duration)
-        if cohosting.are_cohosted(more["participants"]):
+        if cohosting.are_cohosted(more["node"], more["participants"]):
             cohosted.require_bookable(duration, len(more["participants"]))
     return Task(
         document={**document, "schedule": document.get("schedule", {})},
@@ -173,17 +187,19 @@ def assemble(
 def _plan_on(placed: Placed, now: dt.datetime) -> None:
     # A repeating task has more runs inside the horizon: the planner need not wait for its next tick.
     if placed.task.is_due(now):
-        queues.send(queues.PLAN, {"task": placed.task.uuid})
+        queues.send(queues.PLAN, {"node": placed.task.node, "task": placed.task.uuid})
 
 
-def _participants(test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:
-    return tuple(name or settings().hostname for name in test.participants(spec))
+def _participants(node: NodeName, test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:
+    return tuple(name or settings().hostname_of(node) for name in test.participants(spec))
 
 
-def _choose_tool(document: Mapping[str, JSON], participants: Sequence[str], deadline: Deadline) -> str:
+def _choose_tool(
+    node: NodeName, document: Mapping[str, JSON], participants: Sequence[str], deadline: Deadline
+) -> str:
     test = document["test"]
     known = [offers(test["type"], test["spec"])]
-    if cohosting.are_cohosted(participants):
+    if cohosting.are_cohosted(node, participants):
         known *= len(participants)  # the same machines, with the same programs
     else:
         known += invitation.offers(participants[1:], test, document.get("lead-bind"), deadline)

@@ -11,6 +11,7 @@ import json
 import re
 
 from chalicelib.domain.errors import Invalid, Repeated, Unprocessable
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.store import idempotency_records, task_table
@@ -28,7 +29,7 @@ class IdempotencyKey:
 
     def for_task(self, task: Task, now: dt.datetime) -> IdempotencyRecord:
         """What is stored with the task."""
-        return IdempotencyRecord(self.name, self.fingerprint, task.uuid, now + KEEP_KEYS)
+        return IdempotencyRecord(task.node, self.name, self.fingerprint, task.uuid, now + KEEP_KEYS)
 
 
 def request_key(key: str, body: JSON) -> IdempotencyKey:
@@ -42,21 +43,21 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def earlier(wanted: IdempotencyKey, now: dt.datetime) -> Task | None:
+def earlier(node: NodeName, wanted: IdempotencyKey, now: dt.datetime) -> Task | None:
     """The task stored for the wish before; None for a new wish.
 
     Raises Unprocessable when the key came with another body then.
     """
-    found = idempotency_records.find(wanted.name, now)
-    return None if found is None else _same(wanted, found.task, found.fingerprint)
+    found = idempotency_records.find(node, wanted.name, now)
+    return None if found is None else _same(node, wanted, found.task, found.fingerprint)
 
 
-def resolved(wanted: IdempotencyKey, error: Repeated) -> Task:
+def resolved(node: NodeName, wanted: IdempotencyKey, error: Repeated) -> Task:
     """The task that somebody else stored for the wish while we were at it. Raises Unprocessable as above."""
-    return _same(wanted, error.task, error.fingerprint)
+    return _same(node, wanted, error.task, error.fingerprint)
 
 
-def _same(wanted: IdempotencyKey, task: str, fingerprint: str) -> Task:
+def _same(node: NodeName, wanted: IdempotencyKey, task: str, fingerprint: str) -> Task:
     if fingerprint != wanted.fingerprint:
         raise Unprocessable("Idempotency-Key: was used with another body in the last 24 hours")
-    return task_table.get(task)
+    return task_table.get(node, task)

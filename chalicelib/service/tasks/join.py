@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain import hosts
 from chalicelib.domain.conflicts import MULTI_RESULT
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.service.limits import admission, quota_ledger
@@ -15,17 +16,19 @@ from chalicelib.store.transactions import sharing
 from plugins import registry
 
 
-def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
+def join(
+    node: NodeName, uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
+) -> Task:
     """Take part in a task as the participant of a number. Doing it again is harmless.
 
     Raises Invalid naming the member at fault.
     """
-    task = _prepare(uuid, number, document, hints, now)
+    task = _prepare(node, uuid, number, document, hints, now)
     try:
         with quota_ledger.charged(task, now):
             sharing.insert(task, now)
     except Conflict as error:
-        known = _known(task.uuid)
+        known = _known(node, task.uuid)
         if known is not None and known.is_lead:
             raise Invalid(
                 f"/participants/{number}: {validation.SEPARATE}; this one leads the task"
@@ -35,7 +38,9 @@ def join(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now:
     return task
 
 
-def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime) -> Task:
+def _prepare(
+    node: NodeName, uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
+) -> Task:
     if not isinstance(document, dict):
         raise Invalid("/: must be an object")
     posted = {name: value for name, value in document.items() if name != "participants"}
@@ -52,6 +57,7 @@ def _prepare(uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], 
         posted,
         test,
         schedule,
+        node=node,
         uuid=uuid,
         participants=participants,
         participant=number,
@@ -92,9 +98,9 @@ def _check_tool(document: Mapping[str, JSON], test: str) -> None:
         raise Invalid(f"/tool: {tool.name} declines here: {'; '.join(reasons)}")
 
 
-def _known(uuid: str) -> Task | None:
+def _known(node: NodeName, uuid: str) -> Task | None:
     try:
-        return task_table.get(uuid)
+        return task_table.get(node, uuid)
     except NotFound:
         return None
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import hosts, repeat, transforms
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
@@ -108,13 +109,17 @@ def lead_bind(document: Mapping[str, JSON]) -> None:
         raise Invalid(f"/lead-bind: {address} is not an address of this host")
 
 
-def participants(names: Sequence[str]) -> None:
+def participants(node: NodeName, names: Sequence[str]) -> None:
     """Each participant has to be a system of its own: a node cannot agree with itself.
 
     A name that leads to this node by the DNS alone is found out when it is invited (``join``).
     """
     first, *others = (_place(name) for name in names)
-    taken = {first, _place(settings().hostname), *(_place(place) for place in _split(settings().listens))}
+    taken = {
+        first,
+        _place(settings().hostname_of(node)),
+        *(_place(place) for place in _split(settings().listens)),
+    }
     for name, place in zip(names[1:], others, strict=True):
         if place in taken or _is_at_a_wildcard(place):
             raise Invalid(f"/test/spec: {SEPARATE}, and {name} is a second name of one that takes part")

@@ -10,9 +10,9 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.conflicts import Occupation
 from chalicelib.domain.errors import Overtaken
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.settings import Identity, acting_as, current
 from chalicelib.store import idempotency_records
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
@@ -61,19 +61,18 @@ def commit(booking: Booking, now: dt.datetime) -> None:
     Raises Overtaken when the task or the time is no longer as it was read: read and decide again;
     Repeated when a new task's idempotency key was used meanwhile.
     """
-    commit_at([(current(), booking)], now)
+    commit_all([booking], now)
 
 
-def commit_at(bookings: Sequence[tuple[Identity, Booking]], now: dt.datetime) -> None:
+def commit_all(bookings: Sequence[Booking], now: dt.datetime) -> None:
     """The same for bookings of several nodes of this deployment: all are written, or none."""
     lost = Overtaken("Something changed while the run was being placed")
     try:
         with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
-            for identity, booking in bookings:
-                with acting_as(identity):
-                    _write(transaction, booking, now)
+            for booking in bookings:
+                _write(transaction, booking, now)
     except Overtaken:
-        for _, booking in bookings:
+        for booking in bookings:
             if booking.new and booking.new.idempotency_record:
                 idempotency_records.require_unused(booking.new.idempotency_record, now)
         raise
@@ -88,7 +87,7 @@ def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> No
         transaction.save(
             idempotency_records.to_item(idempotency_record), condition=idempotency_records.unused(now)
         )
-    _times(transaction, booking.times)
+    _times(transaction, booking.after.node, booking.times)
 
 
 def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
@@ -103,10 +102,12 @@ def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
         transaction.delete(item, condition=RunItem.revision == run.revision)
         actions = task_store.progress_actions(restored, now)
         transaction.update(
-            task_store.reference_to(restored.uuid), actions, condition=task_store.unchanged(current)
+            task_store.reference_to(current.node, restored.uuid),
+            actions,
+            condition=task_store.unchanged(current),
         )
         if booked:
-            transaction.delete(reference(booked))
+            transaction.delete(reference(run.node, booked))
 
 
 def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:
@@ -114,16 +115,18 @@ def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> Non
         transaction.save(task_store.to_item(booking.after, now), condition=TaskItem.task.does_not_exist())
         return
     transaction.update(
-        task_store.reference_to(booking.after.uuid),
+        task_store.reference_to(booking.after.node, booking.after.uuid),
         task_store.progress_actions(booking.after, now),
         condition=task_store.unchanged(booking.before),
     )
 
 
-def _times(transaction: TransactWrite, times: Sequence[Time]) -> None:
+def _times(transaction: TransactWrite, node: NodeName, times: Sequence[Time]) -> None:
     touched: dict[str, list[Time]] = {}  # a transaction takes an item once: runs of a bucket move it together
     for time in times:
-        transaction.save(entry(time.occupation))  # its key has the run's in it, and that is not there yet
+        transaction.save(
+            entry(node, time.occupation)
+        )  # its key has the run's in it, and that is not there yet
         for bucket in time.guards.counts:
             touched.setdefault(bucket, []).append(time)
     for bucket, those in touched.items():

@@ -40,7 +40,9 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
         TransactWrite(connection=connection()) as transaction,
     ):
         transaction.save(run_table.to_item(run), condition=RunItem.run.does_not_exist())
-        transaction.update(task_table.reference_to(run.task), counted, condition=TaskItem.task.exists())
+        transaction.update(
+            task_table.reference_to(run.node, run.task), counted, condition=TaskItem.task.exists()
+        )
         _deliveries(transaction, due)
 
 

@@ -50,7 +50,9 @@ def _enable(
 ) -> None:
     with on_condition_failed(task_table.changed(task)), TransactWrite(connection=connection()) as transaction:
         actions = [TaskItem.enabled.set(True), *task_table.planning_actions(task, now)]
-        transaction.update(task_table.reference_to(task.uuid), actions, condition=TaskItem.task.exists())
+        transaction.update(
+            task_table.reference_to(task.node, task.uuid), actions, condition=TaskItem.task.exists()
+        )
         outbox_table.drop_within(transaction, dropped)
         if idempotency_record is not None:
             transaction.save(

@@ -13,7 +13,6 @@ from chalicelib.service.archiving import attempt
 from chalicelib.service.coordination import peer_messages, shard_planner
 from chalicelib.service.execution import runner
 from chalicelib.service.scheduling import dispatch
-from chalicelib.settings import settings
 from tests.acceptance.history.faults import Faults
 from tests.acceptance.history.world import Fiber, SimulatedMachine, World
 from tests.cluster import Cluster
@@ -52,7 +51,7 @@ class Network:
         assert caller is not None
         open_ = [_Exchange(call, world.now + call.timeout) for call in calls]
         for exchange in open_:
-            self._send(exchange, settings().hostname, lambda: world.wake(caller))
+            self._send(exchange, caller.node, lambda: world.wake(caller))
         for exchange in open_:
             while exchange.outcome is None and world.now < exchange.deadline:
                 world.sleep(exchange.deadline - world.now)
@@ -118,9 +117,9 @@ class Queues:
     def send_many(self, queue: queues.Queue, messages: list[tuple[dict[str, Any], dt.timedelta]]) -> None:
         if not messages:
             return
-        node = settings().node
         self._write()
         for message, delay in messages:
+            node = message["node"]
             self.sent.append((node, queue.name, message))
             seconds = min(max(0, int(delay.total_seconds())), queues.LONGEST_DELAY)
             self._deliver(node, queue, json.dumps(message), seconds + self._world.chance.uniform(0.02, 1))
@@ -147,10 +146,11 @@ class Queues:
             case "peers":
                 peer_messages.handle(message, now)
             case "deliveries":
-                attempt.deliver(message["run"], message["number"], now)
+                attempt.deliver(message["node"], message["run"], message["number"], now)
             case "runs":
                 machine = SimulatedMachine(self._world, message["run"])
-                runner.run(message["task"], message["run"], machine, dispatch.handed_over(message))
+                since = dispatch.handed_over(message)
+                runner.run(message["node"], message["task"], message["run"], machine, since)
 
     def _over(self, handler: Fiber, queue: queues.Queue, text: str) -> None:
         if handler.failure is None:

@@ -21,7 +21,7 @@ from chalicelib.service.execution import reaper
 from chalicelib.service.node import debug, heartbeats
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.scheduling import dispatch_tick
-from chalicelib.settings import Identity, acting_as, forget_settings
+from chalicelib.settings import forget_settings
 from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
@@ -126,7 +126,7 @@ class Simulation:
         late = self.world.chance.uniform(0, 5)
         for _ in range(times):
             if node not in self.weather.off:
-                self._later(late, node, lambda: work_(self.world.moment()), limit)
+                self._later(late, node, lambda: work_(node, self.world.moment()), limit)
         self.world.at(self.world.now + 60, lambda: self.tick(node, name))
 
     def _later(self, after: float, node: str, what: Callable[[], Any], limit: float) -> None:
@@ -212,7 +212,7 @@ class Simulation:
 
     def pause(self, node: str) -> None:
         until = self.world.moment() + 60 * work.SECOND * self.world.chance.randint(1, 4)
-        self._start(node, lambda: pausing.pause(until), PAGE)
+        self._start(node, lambda: pausing.pause(node, until), PAGE)
 
     # --- all of it
 
@@ -265,6 +265,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         if simulation.scale.cohosted:
             patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))
         forget_settings()
+        patch.setattr("chalicelib.api.http.request.addressed_by", simulation.cluster.addressed_by)
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debug, "_looked", [])
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
@@ -290,5 +291,5 @@ def recorded(seed: int, scale: Scale) -> list[Called]:
 
 
 def _play(simulation: Simulation) -> History:
-    with acting_as(Identity("nobody", "nobody")), _in_place(simulation):
+    with _in_place(simulation):
         return simulation.run()

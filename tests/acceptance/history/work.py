@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from chalicelib.domain.times import SECOND, parse_duration
-from chalicelib.settings import current
 from plugins import registry
 from plugins.sdk.base import Archiver, Job, Outcome, Parcel, PluginFailed, Test, Tool, wrapped
 from plugins.tests import idle
@@ -82,7 +81,7 @@ def _tool(world: World, notes: Notes) -> Tool:
         start = (job.start - BEGINNING).total_seconds()
         assert isinstance(job.host, SimulatedMachine)
         noted = Performance(
-            current().node,
+            world.node,
             job.host.run,
             job.test.partition("-")[2],
             start,
@@ -132,7 +131,7 @@ def _archiver(world: World, notes: Notes) -> Archiver:
     """An archiver that often has to be asked again."""
 
     def deliver(parcel: Parcel) -> Outcome:
-        attempt = Attempt(current().node, parcel.result["id"], world.now, world.now)
+        attempt = Attempt(world.node, parcel.result["id"], world.now, world.now)
         notes.attempts.append(attempt)
         try:
             world.sleep(world.chance.uniform(0.1, 5))

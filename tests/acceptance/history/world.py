@@ -20,7 +20,6 @@ import pytest
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.settings import Identity, acting_as
 
 BEGINNING = dt.datetime(2030, 1, 7, 12, 0, tzinfo=dt.timezone.utc)
 _CLOCKS = (
@@ -56,8 +55,7 @@ class Fiber:
         self._go.acquire()
         try:
             self.check()
-            with acting_as(Identity(self.node, self.node)):
-                self._work()
+            self._work()
         except BaseException as failure:
             self.failure = failure
         self.over = True
@@ -104,6 +102,12 @@ class World:
         self.fibers: list[Fiber] = []
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
+
+    @property
+    def node(self) -> str:
+        """The node that the current fiber works for."""
+        assert self.current is not None
+        return self.current.node
 
     def moment(self) -> dt.datetime:
         return BEGINNING + dt.timedelta(seconds=self.now)

@@ -93,7 +93,7 @@ def test_storage_that_does_not_answer_is_a_503_and_no_traceback(
 
     from chalicelib.store import task_table
 
-    def unreachable(uuid: str) -> None:
+    def unreachable(node: str, uuid: str) -> None:
         raise EndpointConnectionError(endpoint_url="there")
 
     monkeypatch.setattr(task_table, "get", unreachable)

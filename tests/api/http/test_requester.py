@@ -6,6 +6,7 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.service.node import proxy_credentials
 from chalicelib.store import node_table
 from tests.api.conftest import IDLE, Api, query
+from tests.builders import NODE
 
 STRANGER, OTHER = "203.0.113.7", "198.51.100.9"
 LATER = {"start": "PT1H"}
@@ -15,7 +16,7 @@ HEADER = "X-pScheduler-Requester"
 
 @pytest.fixture
 def trusted(api: Api) -> Api:
-    proxy_credentials.add("gateway", KEY)
+    proxy_credentials.add(NODE, "gateway", KEY)
     return api
 
 
@@ -60,25 +61,25 @@ def test_a_proxy_that_is_not_trusted_is_refused(
 
 
 def test_no_key_is_stored_as_it_is(trusted: Api) -> None:
-    assert KEY not in str(node_table.read(proxy_credentials.NAME))
-    assert proxy_credentials.known() == ["gateway"]
+    assert KEY not in str(node_table.read(NODE, proxy_credentials.NAME))
+    assert proxy_credentials.known(NODE) == ["gateway"]
 
 
 def test_a_credential_is_replaced_and_removed(trusted: Api) -> None:
-    proxy_credentials.add("gateway", "another key, as long")
-    assert not proxy_credentials.are_right("gateway", KEY)
+    proxy_credentials.add(NODE, "gateway", "another key, as long")
+    assert not proxy_credentials.are_right(NODE, "gateway", KEY)
 
-    proxy_credentials.remove("gateway")
+    proxy_credentials.remove(NODE, "gateway")
 
-    assert not proxy_credentials.are_right("gateway", "another key, as long")
+    assert not proxy_credentials.are_right(NODE, "gateway", "another key, as long")
     with pytest.raises(NotFound):
-        proxy_credentials.remove("gateway")
+        proxy_credentials.remove(NODE, "gateway")
 
 
 @pytest.mark.parametrize(("name", "key"), [("", KEY), ("a;b", KEY), ("a\n", KEY), ("a", "short")])
 def test_a_credential_nobody_could_use_or_anybody_guess_is_refused(api: Api, name: str, key: str) -> None:
     with pytest.raises(Invalid):
-        proxy_credentials.add(name, key)
+        proxy_credentials.add(NODE, name, key)
 
 
 # --- writing ----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as store
 from tests.api.conftest import Api
-from tests.builders import run, task
+from tests.builders import NODE, run, task
 
 LATER = {"start": "PT1H"}
 EXCLUSIVE = {"schema": 1, "test": {"type": "idleex", "spec": {"duration": "PT10S"}}}
@@ -54,7 +54,7 @@ def test_runs_of_tasks_cancelled_together_are_forgotten_by_the_planner(api: Api)
     assert len(api.get(f"{path}/runs")) == 1
 
     cancel(api, {})
-    plan_task(path.rsplit("/", 1)[-1], dt.datetime.now(UTC))
+    plan_task(NODE, path.rsplit("/", 1)[-1], dt.datetime.now(UTC))
 
     assert api.get(f"{path}/runs") == []
 

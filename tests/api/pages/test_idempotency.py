@@ -12,6 +12,7 @@ from chalicelib.service.scheduling import reservation
 from chalicelib.service.tasks import create
 from chalicelib.store import task_table as store
 from tests.api.conftest import IDLE, Api
+from tests.builders import NODE
 
 KEY = {"Idempotency-Key": "6f2c-1"}
 LATER = {**IDLE, "schedule": {"start": "PT1H"}}
@@ -23,7 +24,7 @@ def test_the_same_request_again_is_answered_with_the_same_task(api: Api) -> None
     second = api.ask("POST", "/tasks", dict(reversed(LATER.items())), **KEY)
 
     assert first == second
-    assert len(list(store.every())) == 1
+    assert len(list(store.every(NODE))) == 1
 
 
 def test_another_body_under_the_same_key_is_refused(api: Api) -> None:
@@ -33,14 +34,14 @@ def test_another_body_under_the_same_key_is_refused(api: Api) -> None:
 
     assert status == 422
     assert "Idempotency-Key" in text
-    assert len(list(store.every())) == 1
+    assert len(list(store.every(NODE))) == 1
 
 
 def test_another_key_or_none_makes_another_task(api: Api) -> None:
     for headers in (KEY, {"Idempotency-Key": "other"}, {}, {}):
         api.ask("POST", "/tasks", LATER, **headers)
 
-    assert len(list(store.every())) == 4
+    assert len(list(store.every(NODE))) == 4
 
 
 def test_a_refused_request_uses_up_no_key(api: Api) -> None:
@@ -56,12 +57,12 @@ def test_a_key_that_is_none_is_refused(api: Api, key: str) -> None:
 
 def test_a_key_is_free_again_after_a_day_even_if_its_item_is_still_there(moto_engine: None) -> None:
     now = dt.datetime.now(UTC)
-    first = create.create(LATER, {}, now - dt.timedelta(hours=23), "key")
+    first = create.create(NODE, LATER, {}, now - dt.timedelta(hours=23), "key")
 
-    assert create.create(LATER, {}, now, "key").uuid == first.uuid
+    assert create.create(NODE, LATER, {}, now, "key").uuid == first.uuid
     with pytest.raises(Unprocessable):
-        create.create(IDLE, {}, now, "key")
-    assert create.create(IDLE, {}, now + dt.timedelta(hours=2), "key").uuid != first.uuid
+        create.create(NODE, IDLE, {}, now, "key")
+    assert create.create(NODE, IDLE, {}, now + dt.timedelta(hours=2), "key").uuid != first.uuid
 
 
 def test_many_at_the_same_time_make_one_task(moto_engine: None) -> None:
@@ -70,7 +71,7 @@ def test_many_at_the_same_time_make_one_task(moto_engine: None) -> None:
 
     def post() -> None:
         together.wait()
-        made.append(create.create(EXCLUSIVE, {}, dt.datetime.now(UTC), "key").uuid)
+        made.append(create.create(NODE, EXCLUSIVE, {}, dt.datetime.now(UTC), "key").uuid)
 
     threads = [threading.Thread(target=post) for _ in range(8)]
     for thread in threads:
@@ -80,7 +81,7 @@ def test_many_at_the_same_time_make_one_task(moto_engine: None) -> None:
 
     assert len(made) == 8
     assert len(set(made)) == 1
-    assert len(list(store.every())) == 1
+    assert len(list(store.every(NODE))) == 1
 
 
 class Crash(Exception):
@@ -93,26 +94,26 @@ def post_and_crash_at(step: str, now: dt.datetime) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reservation, step, crash)
-        create.create(LATER, {}, now, "key")
+        create.create(NODE, LATER, {}, now, "key")
 
 
 def test_a_crash_before_the_write_loses_nothing_and_one_after_it_doubles_nothing(moto_engine: None) -> None:
     now = dt.datetime.now(UTC)
     with pytest.raises(Crash):
         post_and_crash_at("commit", now)
-    assert list(store.every()) == []
+    assert list(store.every(NODE)) == []
     with pytest.raises(Crash):
         post_and_crash_at("send", now)
 
-    again = create.create(LATER, {}, now, "key")
+    again = create.create(NODE, LATER, {}, now, "key")
 
-    assert [task.uuid for task in store.every()] == [again.uuid]
+    assert [task.uuid for task in store.every(NODE)] == [again.uuid]
 
 
 def test_the_key_itself_is_not_stored(moto_engine: None) -> None:
     from chalicelib.store.models import NodeItem
 
-    create.create(LATER, {}, dt.datetime.now(UTC), "a-secret-key")
+    create.create(NODE, LATER, {}, dt.datetime.now(UTC), "a-secret-key")
 
     names = [item.name for item in NodeItem.scan()]
 
@@ -129,7 +130,7 @@ def test_a_rehearsal_says_what_would_be_and_stores_nothing(api: Api) -> None:
     assert proposal["task"]["detail"]["duration"] == "PT3S"
     assert proposal["start"] == proposal["task"]["detail"]["start"]
     assert proposal["start"] < proposal["end"]
-    assert list(store.every()) == []
+    assert list(store.every(NODE)) == []
 
 
 def test_a_rehearsal_finds_the_mistakes_a_post_would(api: Api) -> None:

@@ -11,6 +11,7 @@ from chalicelib.domain.times import UTC
 from chalicelib.service.node import api_keys
 from chalicelib.store import run_table, task_table
 from tests.api.conftest import IDLE, Api, query
+from tests.builders import NODE
 from tests.domain.limits.world import (
     EVERYBODY,
     NEVER,
@@ -37,12 +38,12 @@ def _long(api: Api, **headers: str) -> tuple[int, Any]:
 
 
 def _stored(href: str) -> Any:
-    return task_table.get(href.rsplit("/", 1)[-1])
+    return task_table.get(NODE, href.rsplit("/", 1)[-1])
 
 
 def _first(href: str) -> Any:
     task = href.rsplit("/", 1)[-1]
-    return run_table.get(task, run_table.first(task) or "none")
+    return run_table.get(NODE, task, run_table.first(NODE, task) or "none")
 
 
 def test_a_task_that_the_limits_refuse_is_told_which_and_why(api: Api, installed: Install) -> None:
@@ -270,7 +271,7 @@ def test_a_hint_of_a_proxy_is_who_asks(api: Api, installed: Install) -> None:
     from chalicelib.service.node import proxy_credentials
 
     installed(TEN)
-    proxy_credentials.add("gateway", "a key of its own, long")
+    proxy_credentials.add(NODE, "gateway", "a key of its own, long")
 
     assert api.ask("POST", "/tasks", IDLE)[0] == 403
     header = {"X-pScheduler-Requester": "10.1.1.1;gateway;a key of its own, long"}
@@ -355,7 +356,7 @@ def test_a_key_is_let_in_without_a_policy(
     api: Api, installed: Install, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     use(monkeypatch, "")
-    key = api_keys.add("probe", "measure", _now())
+    key = api_keys.add(NODE, "probe", "measure", _now())
     text = f"Bearer {key}" if name == "Authorization" else key
 
     status, href = api.ask("POST", "/tasks", IDLE, **{name: text})
@@ -370,7 +371,7 @@ def test_a_key_is_let_in_without_a_policy(
     "text", ["psk.probe.wrong", "psk.nobody.AAAA", "psk.", "nonsense", "psk.probe.\u00ff"]
 )
 def test_a_wrong_key_is_refused_even_where_nobody_needs_one(api: Api, text: str) -> None:
-    api_keys.add("probe", "measure", _now())
+    api_keys.add(NODE, "probe", "measure", _now())
 
     status, said = api.ask("POST", "/tasks", IDLE, **{"X-API-Key": text})
 
@@ -384,7 +385,7 @@ def test_other_credentials_are_for_others(api: Api) -> None:
 
 
 def test_a_key_to_read_posts_no_tasks(api: Api) -> None:
-    key = api_keys.add("reader", "read", _now())
+    key = api_keys.add(NODE, "reader", "read", _now())
 
     status, said = api.ask("POST", "/tasks", IDLE, **{"X-API-Key": key})
 
@@ -395,9 +396,9 @@ def test_a_key_to_read_posts_no_tasks(api: Api) -> None:
 
 def test_a_key_that_is_over_or_revoked_opens_nothing(api: Api) -> None:
     past = _now() - dt.timedelta(hours=2)
-    over = api_keys.add("over", "measure", past, past + dt.timedelta(hours=1))
-    revoked = api_keys.add("revoked", "measure", _now())
-    api_keys.revoke("revoked", _now())
+    over = api_keys.add(NODE, "over", "measure", past, past + dt.timedelta(hours=1))
+    revoked = api_keys.add(NODE, "revoked", "measure", _now())
+    api_keys.revoke(NODE, "revoked", _now())
 
     found = [api.ask("POST", "/tasks", IDLE, **{"X-API-Key": key}) for key in (over, revoked)]
 
@@ -406,8 +407,8 @@ def test_a_key_that_is_over_or_revoked_opens_nothing(api: Api) -> None:
 
 
 def test_a_key_to_administer_changes_everybodys_tasks(api: Api) -> None:
-    key = api_keys.add("desk", "administer", _now())
-    measuring = api_keys.add("probe", "measure", _now())
+    key = api_keys.add(NODE, "desk", "administer", _now())
+    measuring = api_keys.add(NODE, "probe", "measure", _now())
     api.call_from("192.0.2.55")
     href = api.post_task(schedule={"start": "PT1H"})
     api.call_from(STRANGER)
@@ -418,8 +419,8 @@ def test_a_key_to_administer_changes_everybodys_tasks(api: Api) -> None:
 
 def test_a_policy_knows_keys(api: Api, installed: Install) -> None:
     installed(identifying(identifier("api-key", {"names": ["probe"]})))
-    key = api_keys.add("probe", "measure", _now())
-    other = api_keys.add("other", "measure", _now())
+    key = api_keys.add(NODE, "probe", "measure", _now())
+    other = api_keys.add(NODE, "other", "measure", _now())
 
     headers: list[dict[str, str]] = [{"X-API-Key": key}, {"X-API-Key": other}, {}]
     assert [api.ask("POST", "/tasks", IDLE, **one)[0] for one in headers] == [200, 403, 403]
@@ -427,10 +428,10 @@ def test_a_policy_knows_keys(api: Api, installed: Install) -> None:
 
 def test_a_run_whose_key_was_revoked_does_not_start(api: Api, installed: Install) -> None:
     installed(identifying(identifier("api-key", {})))
-    key = api_keys.add("probe", "measure", _now())
+    key = api_keys.add(NODE, "probe", "measure", _now())
     status, href = api.ask("POST", "/tasks", {**IDLE, "schedule": {"start": "PT2H"}}, **{"X-API-Key": key})
     assert status == 200
-    api_keys.revoke("probe", _now())
+    api_keys.revoke(NODE, "probe", _now())
     start = (_now() + dt.timedelta(hours=1)).isoformat(timespec="seconds")
 
     run = api.ask("POST", f"{href.removeprefix('http://node.test')}/runs", {"start-time": start})[1]

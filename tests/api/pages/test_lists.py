@@ -21,7 +21,7 @@ from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as store
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.api.conftest import Api
-from tests.builders import NOON, at, run, task
+from tests.builders import NODE, NOON, at, run, task
 
 
 def stored(count: int, **changes: Any) -> list[Task]:
@@ -110,7 +110,7 @@ def test_tasks_added_in_one_instant_are_each_listed_once(api: Api) -> None:
 def test_every_task_that_stays_is_visited_once_while_others_come_and_go(
     api: Api, data: st.DataObject
 ) -> None:
-    listed = list(store.every())
+    listed = list(store.every(NODE))
     for one in listed:
         store.delete(one)
     made = stored(data.draw(st.integers(0, 12), "tasks"))
@@ -255,7 +255,7 @@ def test_runs_of_one_state_can_be_asked_for(api: Api) -> None:
 def test_expanded_runs_show_nothing_private_without_the_key(api: Api) -> None:
     (owner,) = stored(1, document={**task().document, "_key": "sesame"})
     (made,) = runs_of(owner, 1)
-    secret = run_store.get(owner.uuid, made.uuid).with_documents(result={"_private": 1})
+    secret = run_store.get(NODE, owner.uuid, made.uuid).with_documents(result={"_private": 1})
     run_store.to_item(secret).save()
     path = f"/tasks/{owner.uuid}/runs?expanded"
 

@@ -11,6 +11,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats, path_mtu
 from chalicelib.store import node_table
 from tests.api.conftest import IDLE, Api, query
+from tests.builders import NODE
 from tests.plugins.programs import needs
 
 PROPOSAL = json.dumps(IDLE)
@@ -37,7 +38,7 @@ def beaten(service: str, seconds_ago: float) -> None:
     now = dt.datetime.now(UTC)
     last = format_timestamp(now - dt.timedelta(seconds=seconds_ago))
     started = format_timestamp(now - dt.timedelta(hours=1))
-    node_table.write(service, {"started": started, "updates": 3, "last": last})
+    node_table.write(NODE, service, {"started": started, "updates": 3, "last": last})
 
 
 def test_a_part_that_never_worked_says_nothing_of_itself(api: Api) -> None:
@@ -197,7 +198,7 @@ def test_another_process_follows_the_switch(api: Api, monkeypatch: pytest.Monkey
 
     from chalicelib.service.node import debug
 
-    node_table.write(debug.NAME, True)
+    node_table.write(NODE, debug.NAME, True)
     monkeypatch.setattr(debug, "_looked", [])
     api.get("/api")
     followed = logging.getLogger("chalicelib").level

@@ -15,6 +15,7 @@ from chalicelib.service.execution import runner
 from local.plugin_check.__main__ import main as plugin_check
 from plugins import registry
 from tests.api.conftest import Api
+from tests.builders import NODE
 
 HERE = pathlib.Path(__file__).resolve().parents[3]
 FILE = re.compile(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -88,7 +89,7 @@ def test_a_task_of_it_is_posted_performed_and_shown(api: Api, greeter: int) -> N
     task = api.post_task(test={"type": "banner", "spec": {"dest": "127.0.0.1", "port": greeter}})
     run = str(api.get(f"{task}/runs/first")["href"]).rpartition("/")[2]
 
-    runner.run(task.rpartition("/")[2], run, Machine())
+    runner.run(NODE, task.rpartition("/")[2], run, Machine())
 
     result = api.get(f"{task}/runs/{run}/result")
     assert (result["succeeded"], result["banner"]) == (True, "SSH-2.0-<b>Example</b>")
@@ -103,7 +104,7 @@ def test_a_service_that_is_not_there_is_a_failed_run(api: Api, greeter: int) -> 
     task = api.post_task(test={"type": "banner", "spec": {"dest": "127.0.0.1", "port": port}})
     run = str(api.get(f"{task}/runs/first")["href"]).rpartition("/")[2]
 
-    runner.run(task.rpartition("/")[2], run, Machine())
+    runner.run(NODE, task.rpartition("/")[2], run, Machine())
 
     found = api.get(f"{task}/runs/{run}")
     assert found["state"] == "failed"

@@ -15,6 +15,7 @@ from chalicelib.service.archiving import attempt
 from chalicelib.service.execution import runner
 from chalicelib.store import run_table, task_table
 from tests.api.conftest import Api, query
+from tests.builders import NODE
 
 LATER = {"start": "PT1H"}
 EXCLUSIVE = {"type": "idleex", "spec": {"duration": "PT2S"}}
@@ -96,7 +97,7 @@ def test_a_run_shows_all_its_members_and_null_where_there_is_nothing_yet(api: Ap
 def test_a_run_that_is_over_shows_what_came_of_it(api: Api) -> None:
     task = api.post_task(archives=[{"archiver": "bitbucket", "data": {}, "schema": 3, "label": "bin"}])
     ended = api.run(task)
-    attempt.deliver(ended.uuid, 0, ended.end)
+    attempt.deliver(NODE, ended.uuid, 0, ended.end)
 
     run = api.get(f"{task}/runs/first")
 
@@ -154,7 +155,7 @@ def test_the_next_run_starts_now_or_later_and_the_first_may_be_over(api: Api) ->
 
 def test_a_run_that_will_not_come_is_waited_for_as_long_as_asked_and_no_longer(api: Api) -> None:
     task = api.post_task()
-    api.ask("DELETE", f"{task}/runs/{run_table.first(task.rsplit('/', 1)[-1])}")
+    api.ask("DELETE", f"{task}/runs/{run_table.first(NODE, task.rsplit('/', 1)[-1])}")
 
     assert "no first run" in api.get(f"{task}/runs/first?wait=0", 404)
     assert "no next run" in api.get(f"{task}/runs/next?wait=0", 404)
@@ -260,8 +261,8 @@ def test_a_run_is_told_what_its_participants_have_said(api: Api) -> None:
 def test_a_running_run_takes_the_results_of_all(api: Api, succeeded: bool, state: str) -> None:
     task = api.post_task()
     uuid = task.rsplit("/", 1)[-1]
-    found = run_table.get(uuid, run_table.first(uuid) or "")
-    runner.begin(task_table.get(uuid), found, found.start)
+    found = run_table.get(NODE, uuid, run_table.first(NODE, uuid) or "")
+    runner.begin(task_table.get(NODE, uuid), found, found.start)
 
     status, _ = api.ask(
         "PUT", f"{task}/runs/{found.uuid}", {"result-full": [{"a": 1}], "succeeded": succeeded}
@@ -332,8 +333,8 @@ def test_a_run_that_is_over_is_forgotten_with_its_deliveries(api: Api) -> None:
 def test_a_run_under_way_is_cancelled(api: Api) -> None:
     task = api.post_task()
     uuid = task.rsplit("/", 1)[-1]
-    found = run_table.get(uuid, run_table.first(uuid) or "")
-    runner.begin(task_table.get(uuid), found, found.start)
+    found = run_table.get(NODE, uuid, run_table.first(NODE, uuid) or "")
+    runner.begin(task_table.get(NODE, uuid), found, found.start)
 
     assert api.ask("DELETE", f"{task}/runs/{found.uuid}")[0] == 200
 
@@ -401,7 +402,7 @@ def test_results_have_no_nicknames(api: Api, name: str) -> None:
 
 def test_a_wait_for_a_result_waits_for_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     task = api.post_task()
-    uuid = run_table.first(task.rsplit("/", 1)[-1])
+    uuid = run_table.first(NODE, task.rsplit("/", 1)[-1])
     monkeypatch.setattr(results_page.time, "sleep", lambda seconds: api.run(task))
 
     assert api.get(f"{task}/runs/{uuid}/result?wait")["succeeded"] is True
@@ -429,7 +430,7 @@ def test_the_key_guards_the_run(api: Api) -> None:
 def test_runs_still_being_agreed_on_are_hidden(api: Api) -> None:
     task = api.post_task(schedule=LATER)
     uuid = task.rsplit("/", 1)[-1]
-    run = run_table.get(uuid, run_table.first(uuid) or "")
+    run = run_table.get(NODE, uuid, run_table.first(NODE, uuid) or "")
     run_table.delete(run)
     run_table.to_item(dataclasses.replace(run, state=State.SCHEDULING)).save()
 

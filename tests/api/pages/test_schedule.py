@@ -15,7 +15,7 @@ from chalicelib.service.node import pause
 from chalicelib.store import delivery_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.api.conftest import Api, query
-from tests.builders import run, task
+from tests.builders import NODE, run, task
 
 NOW = dt.datetime.now(UTC).replace(microsecond=0)
 
@@ -325,7 +325,7 @@ def test_other_counts_there_are_none(api: Api, path: str) -> None:
 def test_deliveries_are_counted_by_whether_they_are_late(api: Api) -> None:
     archive = {"archiver": "bitbucket", "data": {}}
     ended = api.run(api.post_task(archives=[archive, archive]))
-    late, _ = delivery_table.of_run(ended.uuid)
+    late, _ = delivery_table.of_run(NODE, ended.uuid)
     delivery_table.change(dataclasses.replace(late, next_attempt=after(-60)))
 
     assert api.get("/stat/archiving/backlog") == "1\n"
@@ -340,9 +340,9 @@ def test_requests_to_other_nodes_are_counted(api: Api) -> None:
 def test_a_pause_shows(api: Api) -> None:
     assert api.get("/stat/control/pause") == {"is_paused": False}
 
-    pause.pause(None)
+    pause.pause(NODE, None)
     assert api.get("/stat/control/pause") == {"is_paused": True, "infinite": True}
 
-    pause.pause(dt.datetime.now(UTC) + dt.timedelta(hours=1))
+    pause.pause(NODE, dt.datetime.now(UTC) + dt.timedelta(hours=1))
     shown = api.get("/stat/control/pause")
     assert (shown["infinite"], shown["remaining"][:2]) == (False, "PT")

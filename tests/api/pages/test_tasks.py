@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.store import task_table as store
 from tests.api.conftest import IDLE, Api
+from tests.builders import NODE
 
 LATER = {"start": "PT1H"}
 
@@ -72,7 +73,7 @@ def test_what_is_wrong_with_a_task_is_named_and_nothing_is_stored(
 
     assert status == 400, text
     assert complaint in text
-    assert list(store.every()) == []
+    assert list(store.every(NODE)) == []
 
 
 def test_having_no_tool_in_common_is_reported(api: Api) -> None:

@@ -10,6 +10,7 @@ from chalicelib.service.archiving import attempt
 from chalicelib.store import delivery_table
 from plugins import registry
 from tests.api.conftest import Api
+from tests.builders import NODE
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT2S"}}, "schedule": {}}
 ISO = 'import "pscheduler/iso8601" as iso;'
@@ -22,7 +23,7 @@ def archive(*script: str, **more: Any) -> dict[str, Any]:
 def delivered(api: Api, task: str) -> dict[str, Any]:
     """The delivery of the task's run, attempted once."""
     ended = api.run(task)
-    attempt.deliver(ended.uuid, 0, ended.end)
+    attempt.deliver(NODE, ended.uuid, 0, ended.end)
     (found,) = api.get(f"{task}/runs/first")["archivings"]
     return dict(found)
 
@@ -77,9 +78,9 @@ def test_attempts_that_end_the_process_are_given_up(api: Api, monkeypatch: pytes
 
     for number in range(MOST_SILENT):
         with pytest.raises(Killed):
-            attempt.deliver(ended.uuid, 0, ended.end + number * ATTEMPT_TIMEOUT)
-    attempt.deliver(ended.uuid, 0, ended.end + MOST_SILENT * ATTEMPT_TIMEOUT)
+            attempt.deliver(NODE, ended.uuid, 0, ended.end + number * ATTEMPT_TIMEOUT)
+    attempt.deliver(NODE, ended.uuid, 0, ended.end + MOST_SILENT * ATTEMPT_TIMEOUT)
 
-    given_up = delivery_table.get(ended.uuid, 0)
+    given_up = delivery_table.get(NODE, ended.uuid, 0)
     assert (given_up.completed, given_up.archived, given_up.next_attempt) == (True, False, None)
     assert "never reported" in given_up.diags[-1]["stderr"]

@@ -13,7 +13,7 @@ import pytest
 from chalicelib.domain.delivery import Delivery
 from chalicelib.service.archiving import attempt as archiving
 from plugins.sdk.base import Outcome
-from tests.builders import NOON
+from tests.builders import NODE, NOON
 from tests.plugins.everything import ARCHIVERS
 from tests.plugins.results import DOCUMENT
 
@@ -126,7 +126,7 @@ def sink(answer: Any) -> Iterator[int]:
 
 
 def delivery(name: str, data: dict[str, Any]) -> Delivery:
-    return Delivery("run", 0, "task", {"archiver": name, "data": data, "runs": "all"}, NOON, attempts=1)
+    return Delivery(NODE, "run", 0, "task", {"archiver": name, "data": data, "runs": "all"}, NOON, attempts=1)
 
 
 def test_every_archiver_with_private_settings_is_tried() -> None:

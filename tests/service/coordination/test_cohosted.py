@@ -45,16 +45,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setitem(registry.tools(), "streaming", STREAMING)  # type: ignore[arg-type]
     forget_settings()
     with peer_http.use(NoNetwork()):
-        yield Family(LEAD, OTHER, THIRD)
+        yield Cluster(LEAD, OTHER, THIRD)
     monkeypatch.undo()
     forget_settings()
-
-
-class Family(Cluster):
-    """Nodes of one deployment, told apart by the host a request is addressed to."""
-
-    def acting(self, host: str) -> Any:
-        return addressed_by(host)
 
 
 def posted(cluster: Cluster, document: dict[str, Any], lead: str = LEAD) -> str:
@@ -64,18 +57,18 @@ def posted(cluster: Cluster, document: dict[str, Any], lead: str = LEAD) -> str:
 
 
 def task_at(host: str, uuid: str) -> Task:
-    with addressed_by(host):
-        return task_table.get(uuid)
+    return task_table.get(addressed_by(host), uuid)
 
 
 def runs_at(host: str, uuid: str) -> list[Run]:
-    with addressed_by(host):
-        return [run_table.get(uuid, run.uuid) for run in run_table.in_order(uuid)]
+    return [
+        run_table.get(addressed_by(host), uuid, run.uuid)
+        for run in run_table.in_order(addressed_by(host), uuid)
+    ]
 
 
 def taken_at(host: str) -> list[Occupation]:
-    with addressed_by(host):
-        return timeline.read_entries(now(), now() + seconds(7200))
+    return timeline.read_entries(addressed_by(host), now(), now() + seconds(7200))
 
 
 def test_a_task_of_kin_is_placed_at_all_at_once_and_sooner_than_over_http(cluster: Cluster) -> None:
@@ -106,8 +99,7 @@ def test_kin_perform_and_the_lead_merges_without_a_request(cluster: Cluster) -> 
     (run,) = runs_at(LEAD, uuid)
 
     for host in (OTHER, LEAD):
-        with addressed_by(host):
-            runner.run(uuid, run.uuid, FakeMachine(run.start))
+        runner.run(addressed_by(host), uuid, run.uuid, FakeMachine(run.start))
 
     (ours,), (theirs,) = runs_at(LEAD, uuid), runs_at(OTHER, uuid)
     assert (ours.state, theirs.state) == (State.FINISHED, State.FINISHED)
@@ -152,20 +144,16 @@ def test_kin_are_never_booked_twice_by_several_at_once(cluster: Cluster) -> None
 def test_the_planner_fills_the_horizon_of_kin_and_cancelling_empties_it(cluster: Cluster) -> None:
     uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT10M"}))
 
-    with addressed_by(LEAD):
-        shard_planner.plan_task(uuid, now())
+    shard_planner.plan_task(addressed_by(LEAD), uuid, now())
 
     assert len(runs_at(LEAD, uuid)) == len(runs_at(OTHER, uuid)) > 140
     assert cluster.api(LEAD, "DELETE", f"/tasks/{uuid}")[0] == 200
-    with addressed_by(LEAD):
-        shard_planner.plan_task(uuid, now())
-    with addressed_by(OTHER):
-        shard_planner.plan_task(uuid, now())
+    shard_planner.plan_task(addressed_by(LEAD), uuid, now())
+    shard_planner.plan_task(addressed_by(OTHER), uuid, now())
     left = [*runs_at(LEAD, uuid), *runs_at(OTHER, uuid)]
     assert all(run.start <= now() for run in left)
     assert not task_at(OTHER, uuid).enabled
-    with addressed_by(LEAD):
-        assert outbox_table.length() == 0
+    assert outbox_table.length(addressed_by(LEAD)) == 0
 
 
 def test_one_of_kin_that_has_cancelled_a_task_ends_it_for_all(cluster: Cluster) -> None:
@@ -173,8 +161,7 @@ def test_one_of_kin_that_has_cancelled_a_task_ends_it_for_all(cluster: Cluster) 
     key = task_at(LEAD, uuid).participant_key
     assert cluster.api(OTHER, "DELETE", f"/tasks/{uuid}?key={key}")[0] == 200
 
-    with addressed_by(LEAD):
-        shard_planner.plan_task(uuid, now() + dt.timedelta(hours=1))
+    shard_planner.plan_task(addressed_by(LEAD), uuid, now() + dt.timedelta(hours=1))
 
     task = task_at(LEAD, uuid)
     assert not task.enabled

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.names import NodeName
 from chalicelib.service.tasks import validation
 from chalicelib.settings import forget_settings
 from tests.cluster import LEAD, OTHER, Cluster
@@ -117,7 +118,7 @@ def test_a_system_that_would_take_part_twice_is_refused_before_anybody_is_asked(
 )
 def test_participants_are_told_apart_by_name_and_port(names: tuple[str, ...], is_refused: bool) -> None:
     with pytest.raises(Invalid, match="separate") if is_refused else contextlib.nullcontext():
-        validation.participants(names)
+        validation.participants(NodeName(LEAD), names)
 
 
 @pytest.mark.parametrize(

@@ -51,22 +51,25 @@ def _streaming(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stored_outbox_requests(cluster: Cluster, host: str = LEAD) -> list[str]:
     with cluster.acting(host):
-        return [outbox_table.get(uuid).host for uuid in outbox_table.due(now() + dt.timedelta(hours=1), 99)]
+        return [
+            outbox_table.get(host, uuid).host
+            for uuid in outbox_table.due(host, now() + dt.timedelta(hours=1), 99)
+        ]
 
 
 def send_outbox(cluster: Cluster, at: dt.datetime | None = None) -> None:
     with cluster.acting(LEAD):
-        for uuid in outbox_table.due(at or now(), 99):
-            outbox.attempt(uuid, at or now())
+        for uuid in outbox_table.due(LEAD, at or now(), 99):
+            outbox.attempt(LEAD, uuid, at or now())
 
 
 def tick(cluster: Cluster, at: dt.datetime) -> Task:
     """The planners at the lead, and what their messages ask for; the task that was added last."""
     with cluster.acting(LEAD):
         for shard in range(task_table.PLAN_SHARDS):
-            shard_planner.plan_shard(shard, at)
+            shard_planner.plan_shard(LEAD, shard, at)
         cluster.work(at)
-        return task_table.get(list(task_table.every())[-1].uuid)
+        return task_table.get(LEAD, list(task_table.every(LEAD))[-1].uuid)
 
 
 def again(cluster: Cluster, uuid: str, tries: int, at: dt.datetime) -> Task:
@@ -74,7 +77,7 @@ def again(cluster: Cluster, uuid: str, tries: int, at: dt.datetime) -> Task:
     lease = task_at(cluster, LEAD, uuid).plan_at
     assert lease is not None
     with cluster.acting(LEAD):
-        planner.plan_leased(uuid, format_timestamp(lease), tries, at)
+        planner.plan_leased(LEAD, uuid, format_timestamp(lease), tries, at)
     return task_at(cluster, LEAD, uuid)
 
 
@@ -221,7 +224,7 @@ def test_a_peer_that_is_down_costs_the_runs_that_are_near_and_delays_the_others(
     cluster.faults.append(down(OTHER))
     at = now() + seconds(1)
     with cluster.acting(LEAD):
-        task_table.replan(task_table.get(uuid).evolve(plan_at=at), at)
+        task_table.replan(task_table.get(LEAD, uuid).evolve(plan_at=at), at)
 
     task = tick(cluster, at)
 
@@ -313,7 +316,7 @@ def test_a_crash_at_any_step_of_an_agreement_is_cleared_up_and_made_good(
     later = at + run_table.BEING_TOLD + seconds(1)
     for host in (LEAD, OTHER):
         with cluster.acting(host):
-            reaper.tick(later)
+            reaper.tick(host, later)
     send_outbox(cluster, later)
     task = tick(cluster, later)
 
@@ -342,12 +345,12 @@ def test_a_crash_over_a_further_run_takes_nothing_from_the_first(cluster: Cluste
     (first,) = runs_at(cluster, LEAD, uuid)
     cluster.faults.append(crashing_after(2))
     with cluster.acting(LEAD), pytest.raises(Crash):
-        updates.place(task_table.get(uuid), first.start + seconds(60), now())
+        updates.place(task_table.get(LEAD, uuid), first.start + seconds(60), now())
     cluster.faults.clear()
 
     with cluster.acting(LEAD):
-        reaper.tick(first.start + seconds(60))
-        task = task_table.get(uuid)
+        reaper.tick(LEAD, first.start + seconds(60))
+        task = task_table.get(LEAD, uuid)
 
     assert (task.progress.runs, task.plan_at) == (2, None)
     assert [run.state for run in runs_at(cluster, LEAD, uuid)][1] is State.NONSTART
@@ -355,7 +358,7 @@ def test_a_crash_over_a_further_run_takes_nothing_from_the_first(cluster: Cluste
 
 def occupied(cluster: Cluster, host: str) -> list[Any]:
     with cluster.acting(host):
-        return timeline.read_entries(now(), now() + seconds(7200))
+        return timeline.read_entries(host, now(), now() + seconds(7200))
 
 
 @pytest.mark.parametrize("slip", ["P1D", "P3D"])
@@ -379,10 +382,10 @@ def test_a_message_that_comes_twice_plans_once(cluster: Cluster) -> None:
     at = task_at(cluster, LEAD, uuid).plan_at
     assert at is not None
     with cluster.acting(LEAD):
-        planner.delegate(task_table.get(uuid), at)
+        planner.delegate(task_table.get(LEAD, uuid), at)
         lease = format_timestamp(at + planner.LEASE)
         for _ in range(2):
-            planner.plan_leased(uuid, lease, 0, at)
+            planner.plan_leased(LEAD, uuid, lease, 0, at)
 
     starts = [run.start for run in runs_at(cluster, LEAD, uuid)]
     assert len(starts) == len(set(starts)) == 12
@@ -395,10 +398,10 @@ def test_a_run_that_was_never_agreed_on_is_not_started_and_says_why(cluster: Clu
     assert run.awaiting
 
     with cluster.acting(OTHER):
-        assert dispatch_tick.tick(run.start - seconds(5)) == 0
-        runner.run(uuid, run.uuid, FakeMachine(run.start))
-        reaper.tick(run.start)
-        ended = run_table.get(uuid, run.uuid)
+        assert dispatch_tick.tick(OTHER, run.start - seconds(5)) == 0
+        runner.run(OTHER, uuid, run.uuid, FakeMachine(run.start))
+        reaper.tick(OTHER, run.start)
+        ended = run_table.get(OTHER, uuid, run.uuid)
 
     assert ended.state is State.NONSTART
     assert ended.documents.reason["code"] == "not-agreed"

@@ -130,7 +130,7 @@ def test_while_an_answer_is_out_nobody_else_asks(cluster: Cluster) -> None:
     silence = Silence(OTHER)
     found = waiting(cluster, silence)
     at = due(found)
-    message = {"shard": SHARD, "tasks": [task.uuid for task in found]}
+    message = {"node": LEAD, "shard": SHARD, "tasks": [task.uuid for task in found]}
     silence.meanwhile = lambda: probe.ask(message, at)
 
     with cluster.acting(LEAD):
@@ -160,7 +160,7 @@ def test_what_is_wrong_with_one_of_them_holds_up_no_other(
 ) -> None:
     broken, *others = found = waiting(cluster, Silence(OTHER), 3)
     at = due(found)
-    message = {"shard": SHARD, "tasks": [task.uuid for task in found]}
+    message = {"node": LEAD, "shard": SHARD, "tasks": [task.uuid for task in found]}
     real = getattr(planner, step)
 
     def go_on_or_break(task: Task, *more: Any) -> None:

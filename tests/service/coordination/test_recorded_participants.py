@@ -115,8 +115,8 @@ def test_a_reference_server_understands_this_node_as_its_lead(monkeypatch: pytes
         uuid = posted(cluster, document, lead=LEAD)
         (run,) = runs_at(cluster, LEAD, uuid)
         with cluster.acting(LEAD):
-            runner.run(uuid, run.uuid, FakeMachine(run.start))
-            ended = run_table.get(uuid, run.uuid)
+            runner.run(LEAD, uuid, run.uuid, FakeMachine(run.start))
+            ended = run_table.get(LEAD, uuid, run.uuid)
 
     said = [shape(call.method, call.target.removeprefix("/pscheduler"), call.body) for call in second.heard]
     assert said == [one.shape for one in recorded]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -40,18 +41,18 @@ def posted(cluster: Cluster, document: dict[str, Any], lead: str = LEAD) -> str:
 
 def task_at(cluster: Cluster, host: str, uuid: str) -> Task:
     with cluster.acting(host):
-        return task_table.get(uuid)
+        return task_table.get(host, uuid)
 
 
 def runs_at(cluster: Cluster, host: str, uuid: str) -> list[Run]:
     with cluster.acting(host):
-        return [run_table.get(uuid, run.uuid) for run in run_table.in_order(uuid)]
+        return [run_table.get(host, uuid, run.uuid) for run in run_table.in_order(host, uuid)]
 
 
 def perform(cluster: Cluster, host: str, uuid: str, run: Run) -> Run:
     with cluster.acting(host):
-        runner.run(uuid, run.uuid, FakeMachine(run.start))
-        return run_table.get(uuid, run.uuid)
+        runner.run(host, uuid, run.uuid, FakeMachine(run.start))
+        return run_table.get(host, uuid, run.uuid)
 
 
 def test_a_task_is_taken_in_by_all_and_its_first_run_placed_before_the_answer(cluster: Cluster) -> None:
@@ -161,8 +162,8 @@ def test_a_lead_whose_own_tool_was_stopped_still_waits_for_the_others(
 
     machine.asleep = sleep_too_long
     with cluster.acting(LEAD):
-        runner.run(uuid, run.uuid, machine)
-        ours = run_table.get(uuid, run.uuid)
+        runner.run(LEAD, uuid, run.uuid, machine)
+        ours = run_table.get(LEAD, uuid, run.uuid)
 
     assert ours.state is State.FAILED
     assert "took longer than" in ours.documents.result_full[0]["error"]
@@ -247,10 +248,10 @@ def test_one_that_refuses_the_task_undoes_it_everywhere(cluster: Cluster) -> Non
     assert cluster.api(LEAD, "GET", "/tasks") == (200, [])
     ((_, _, uuid),) = (href.rpartition("/") for href in cluster.api(OTHER, "GET", "/tasks")[1])
     with cluster.acting(LEAD):
-        assert outbox_table.length() == 2
-        for outbox_request in outbox_table.due(now(), 10):
+        assert outbox_table.length(LEAD) == 2
+        for outbox_request in outbox_table.due(LEAD, now(), 10):
             attempt(outbox_request)
-        assert outbox_table.length() == 1  # the third never knew of it, or did not say so
+        assert outbox_table.length(LEAD) == 1  # the third never knew of it, or did not say so
     assert not task_at(cluster, OTHER, uuid).enabled
 
 
@@ -261,7 +262,7 @@ def now() -> dt.datetime:
 def attempt(outbox_request: str) -> None:
     from chalicelib.service.peers import outbox as service
 
-    service.attempt(outbox_request, now())
+    service.attempt(NodeName(LEAD), outbox_request, now())
 
 
 def test_deleting_at_the_lead_deletes_at_all_however_long_it_takes(cluster: Cluster) -> None:
@@ -269,20 +270,20 @@ def test_deleting_at_the_lead_deletes_at_all_however_long_it_takes(cluster: Clus
     cluster.faults.append(down(OTHER))
     assert cluster.api(LEAD, "DELETE", f"/tasks/{uuid}")[0] == 200
     with cluster.acting(LEAD):
-        (outbox_request,) = outbox_table.due(now(), 10)
+        (outbox_request,) = outbox_table.due(LEAD, now(), 10)
         attempt(outbox_request)
-        assert "cannot be reached" in (outbox_table.get(outbox_request).error or "")
-        assert (outbox_table.backlog(), outbox_table.length()) == (0, 1)
+        assert "cannot be reached" in (outbox_table.get(LEAD, outbox_request).error or "")
+        assert (outbox_table.backlog(LEAD), outbox_table.length(LEAD)) == (0, 1)
     assert task_at(cluster, OTHER, uuid).enabled
 
     cluster.faults.clear()
     with cluster.acting(LEAD):
-        later = outbox_table.get(outbox_request).next_attempt
-        assert outbox_table.due(later, 10) == [outbox_request]
+        later = outbox_table.get(LEAD, outbox_request).next_attempt
+        assert outbox_table.due(LEAD, later, 10) == [outbox_request]
         from chalicelib.service.peers import outbox as service
 
-        service.attempt(outbox_request, later)
-        assert outbox_table.length() == 0
+        service.attempt(LEAD, outbox_request, later)
+        assert outbox_table.length(LEAD) == 0
 
     assert not task_at(cluster, OTHER, uuid).enabled
     assert runs_at(cluster, OTHER, uuid) == []
@@ -335,6 +336,6 @@ def test_others_are_asked_from_the_address_the_task_says(cluster: Cluster) -> No
 
     assert set(seen) == {"127.0.0.1"}
     with cluster.acting(LEAD):
-        assert [outbox_table.get(outbox_request).bind for outbox_request in outbox_table.due(now(), 9)] == [
-            "127.0.0.1"
-        ]
+        assert [
+            outbox_table.get(LEAD, outbox_request).bind for outbox_request in outbox_table.due(LEAD, now(), 9)
+        ] == ["127.0.0.1"]

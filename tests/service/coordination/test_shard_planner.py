@@ -10,7 +10,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import shard_planner
 from chalicelib.store import node_table, run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.builders import NOON, at, exclusive_task, seconds
+from tests.builders import NODE, NOON, at, exclusive_task, seconds
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -27,7 +27,7 @@ def stored(shard: int, **changes: Any) -> Task:
 
 
 def count(task: Task) -> int:
-    return len(list(run_table.in_order(task.uuid)))
+    return len(list(run_table.in_order(NODE, task.uuid)))
 
 
 @pytest.fixture
@@ -41,34 +41,34 @@ def test_the_tick_tells_of_the_shards_that_have_something_due(sent: list[Any]) -
     stored(shard=1)
     stored(shard=3)
 
-    shard_planner.tick(NOON)
+    shard_planner.tick(NODE, NOON)
 
-    assert [message for message, _ in sent] == [{"shard": 1}, {"shard": 3}]
+    assert [message for message, _ in sent] == [{"node": NODE, "shard": 1}, {"node": NODE, "shard": 3}]
 
 
 def test_a_planner_places_what_its_shard_wants_and_no_more() -> None:
     mine, others = stored(shard=1), stored(shard=2)
 
-    planned = shard_planner.plan_shard(1, NOON)
+    planned = shard_planner.plan_shard(NODE, 1, NOON)
 
     assert planned == 1
     assert (count(mine), count(others)) == (2, 0)
-    assert shard_planner.plan_shard(1, NOON) == 0
+    assert shard_planner.plan_shard(NODE, 1, NOON) == 0
 
 
 def test_a_shard_that_somebody_plans_is_left_to_them() -> None:
     task = stored(shard=1)
-    node_table.acquire("plan-shard-1", NOON, NOON + shard_planner.LEASE)
+    node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.LEASE)
 
-    assert shard_planner.plan_shard(1, at(1)) == 0
+    assert shard_planner.plan_shard(NODE, 1, at(1)) == 0
     assert count(task) == 0
 
 
 def test_a_planner_that_died_is_followed_by_another() -> None:
     task = stored(shard=1)
-    node_table.acquire("plan-shard-1", NOON, NOON + shard_planner.LEASE)
+    node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.LEASE)
 
-    shard_planner.plan_shard(1, NOON + shard_planner.LEASE + dt.timedelta(seconds=1))
+    shard_planner.plan_shard(NODE, 1, NOON + shard_planner.LEASE + dt.timedelta(seconds=1))
 
     assert count(task) > 0
 
@@ -77,10 +77,10 @@ def test_what_there_is_no_time_for_keeps_its_turn(monkeypatch: pytest.MonkeyPatc
     task = stored(shard=1)
     monkeypatch.setattr(shard_planner, "SECONDS_PER_SHARD", 0.0)
 
-    shard_planner.plan_shard(1, NOON)
+    shard_planner.plan_shard(NODE, 1, NOON)
 
     assert count(task) == 0
-    assert task_table.due(1, NOON, 10) == [task.uuid]
+    assert task_table.due(NODE, 1, NOON, 10) == [task.uuid]
 
 
 def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,8 +94,8 @@ def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(shard_planner, "place_next", place_or_break)
 
-    shard_planner.plan_shard(1, NOON)
+    shard_planner.plan_shard(NODE, 1, NOON)
 
     assert (count(unresponsive), count(well)) == (0, 2)
-    assert task_table.due(1, NOON, 10) == []  # it is looked at again, but later
-    assert unresponsive.uuid in task_table.due(1, NOON + 2 * shard_planner.BACK_OFF, 10)
+    assert task_table.due(NODE, 1, NOON, 10) == []  # it is looked at again, but later
+    assert unresponsive.uuid in task_table.due(NODE, 1, NOON + 2 * shard_planner.BACK_OFF, 10)

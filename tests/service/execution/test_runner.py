@@ -14,7 +14,7 @@ from chalicelib.service.scheduling import cancellation, dispatch_tick
 from chalicelib.service.scheduling.placement import place_at, place_next
 from chalicelib.store import run_table, task_table, timeline
 from chalicelib.store.transactions.booking import New
-from tests.builders import NOON, at, exclusive_task, seconds, task
+from tests.builders import NODE, NOON, at, exclusive_task, seconds, task
 from tests.service.machines import FakeMachine
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.usefixtures("moto_engine")
 
 def placed(one: Task, **later: object) -> tuple[Task, Run]:
     found = place_next(one.replanned(NOON), NOON, New())
-    return task_table.get(one.uuid), found.runs[0]
+    return task_table.get(NODE, one.uuid), found.runs[0]
 
 
 def after(owner: Task, run: Run, now: dt.datetime) -> Run:
-    runner.run(owner.uuid, run.uuid, FakeMachine(now))
-    return run_table.get(owner.uuid, run.uuid)
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(now))
+    return run_table.get(NODE, owner.uuid, run.uuid)
 
 
 def test_a_run_is_performed_and_its_time_given_back() -> None:
@@ -40,8 +40,8 @@ def test_a_run_is_performed_and_its_time_given_back() -> None:
     assert ended.documents.result_merged == {"schema": 1, "succeeded": True, "duration": "PT2S"}
     assert ended.documents.result_full == [ended.documents.result]
     assert ended.errors is None
-    assert task_table.get(owner.uuid).runs_started == 1
-    assert timeline.read_entries(at(5), at(20)) == []
+    assert task_table.get(NODE, owner.uuid).runs_started == 1
+    assert timeline.read_entries(NODE, at(5), at(20)) == []
 
 
 def test_a_message_that_comes_twice_does_nothing_twice() -> None:
@@ -49,11 +49,11 @@ def test_a_message_that_comes_twice_does_nothing_twice() -> None:
     first = after(owner, run, at(0))
 
     assert after(owner, run, at(0)) == first
-    assert task_table.get(owner.uuid).runs_started == 1
+    assert task_table.get(NODE, owner.uuid).runs_started == 1
 
 
 def test_a_message_for_what_is_gone_does_nothing() -> None:
-    runner.run("no-task", "no-run", FakeMachine(NOON))
+    runner.run(NODE, "no-task", "no-run", FakeMachine(NOON))
 
 
 @pytest.mark.parametrize(("now", "state"), [(2.9, State.FINISHED), (3, State.MISSED), (500, State.MISSED)])
@@ -68,16 +68,16 @@ def test_a_run_whose_second_has_passed_is_missed_never_run_late(now: float, stat
 
 
 def test_runs_are_missed_while_the_node_is_paused() -> None:
-    pause.pause(at(60))
+    pause.pause(NODE, at(60))
     owner, run = placed(task())
 
     ended = after(owner, run, at(0))
 
     assert ended.state is State.MISSED
     assert ended.documents.reason["code"] == "paused"
-    assert pause.describe(at(30)) == {"is_paused": True, "infinite": False, "remaining": "PT30S"}
-    pause.resume()
-    assert pause.describe(at(30)) == {"is_paused": False}
+    assert pause.describe(NODE, at(30)) == {"is_paused": True, "infinite": False, "remaining": "PT30S"}
+    pause.resume(NODE)
+    assert pause.describe(NODE, at(30)) == {"is_paused": False}
 
 
 def test_a_run_gives_way_to_one_of_higher_priority() -> None:
@@ -111,11 +111,11 @@ def test_a_run_cancelled_under_way_stays_cancelled() -> None:
     owner, run = placed(task())
 
     def cancel() -> None:
-        cancellation.cancel_task(task_table.get(owner.uuid), at(2))
+        cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(2))
 
-    runner.run(owner.uuid, run.uuid, FakeMachine(at(2), asleep=cancel))
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(2), asleep=cancel))
 
-    ended = run_table.get(owner.uuid, run.uuid)
+    ended = run_table.get(NODE, owner.uuid, run.uuid)
     assert ended.state is State.CANCELED
     assert ended.documents.result is None
 
@@ -124,20 +124,20 @@ def test_cancelling_forgets_what_is_to_come_and_keeps_what_was() -> None:
     owner, first = placed(task(schedule=Schedule(start=at(60), repeat=seconds(60), max_runs=5)))
     after(owner, first, at(59))
 
-    cancellation.cancel_task(task_table.get(owner.uuid), at(90))
-    cancellation.cancel_task(task_table.get(owner.uuid), at(91))
+    cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(90))
+    cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(91))
 
-    assert [run.uuid for run in run_table.in_order(owner.uuid)] == [first.uuid]
-    assert not task_table.get(owner.uuid).enabled
+    assert [run.uuid for run in run_table.in_order(NODE, owner.uuid)] == [first.uuid]
+    assert not task_table.get(NODE, owner.uuid).enabled
 
 
 def test_cancelling_spares_a_run_that_cannot_be_cancelled() -> None:
     owner, run = placed(task(duration=seconds(60)))
     ended = after(owner, run, at(10))
 
-    cancellation.cancel_task(task_table.get(owner.uuid), at(20))
+    cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(20))
 
-    assert run_table.get(owner.uuid, run.uuid) == ended
+    assert run_table.get(NODE, owner.uuid, run.uuid) == ended
 
 
 def test_cancelling_an_exclusive_task_frees_its_time() -> None:
@@ -145,20 +145,20 @@ def test_cancelling_an_exclusive_task_frees_its_time() -> None:
 
     cancellation.cancel_task(owner, at(1))
 
-    assert timeline.read_entries(at(0), at(600)) == []
+    assert timeline.read_entries(NODE, at(0), at(600)) == []
 
 
 def test_a_run_to_come_is_dispatched_once_and_given_up_when_no_runner_takes_it() -> None:
     owner, run = placed(task(schedule=Schedule(start=at(600), max_runs=1)))
 
-    assert dispatch_tick.tick(at(400)) == 0
-    assert dispatch_tick.tick(at(500)) == 1
-    assert dispatch_tick.tick(at(501)) == 0
-    reaper.tick(at(629))
-    assert run_table.get(owner.uuid, run.uuid).state is State.PENDING
-    reaper.tick(at(630))
+    assert dispatch_tick.tick(NODE, at(400)) == 0
+    assert dispatch_tick.tick(NODE, at(500)) == 1
+    assert dispatch_tick.tick(NODE, at(501)) == 0
+    reaper.tick(NODE, at(629))
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.PENDING
+    reaper.tick(NODE, at(630))
 
-    given_up = run_table.get(owner.uuid, run.uuid)
+    given_up = run_table.get(NODE, owner.uuid, run.uuid)
     assert given_up.state is State.MISSED
     assert given_up.documents.reason["code"] == "not-started"
 
@@ -167,34 +167,34 @@ def test_a_run_whose_runner_died_is_overdue() -> None:
     owner, run = placed(task())
     runner.begin(owner, run, at(1))
 
-    reaper.tick(at(5 + 30))
+    reaper.tick(NODE, at(5 + 30))
 
-    assert run_table.get(owner.uuid, run.uuid).state is State.OVERDUE
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.OVERDUE
 
 
 def test_what_is_old_is_forgotten_runs_first() -> None:
     owner, run = placed(task())
     after(owner, run, at(0))
 
-    reaper.tick(at(3) + KEEP_AFTER_LAST_RUN)
-    assert list(run_table.in_order(owner.uuid)) != []
-    reaper.tick(at(6) + KEEP_AFTER_LAST_RUN)
+    reaper.tick(NODE, at(3) + KEEP_AFTER_LAST_RUN)
+    assert list(run_table.in_order(NODE, owner.uuid)) != []
+    reaper.tick(NODE, at(6) + KEEP_AFTER_LAST_RUN)
 
-    assert list(run_table.in_order(owner.uuid)) == []
-    assert list(task_table.every()) == []
+    assert list(run_table.in_order(NODE, owner.uuid)) == []
+    assert list(task_table.every(NODE)) == []
 
 
 def test_a_repeating_task_outlives_its_runs() -> None:
     owner, run = placed(task(schedule=Schedule(repeat=dt.timedelta(days=7))))
     after(owner, run, at(0))
 
-    reaper.tick(at(600) + KEEP_AFTER_LAST_RUN)
+    reaper.tick(NODE, at(600) + KEEP_AFTER_LAST_RUN)
 
-    assert list(run_table.in_order(owner.uuid)) == []
-    assert task_table.get(owner.uuid).plan_at is not None
-    later = task_table.get(owner.uuid).plan_at
+    assert list(run_table.in_order(NODE, owner.uuid)) == []
+    assert task_table.get(NODE, owner.uuid).plan_at is not None
+    later = task_table.get(NODE, owner.uuid).plan_at
     assert later is not None
-    assert place_next(task_table.get(owner.uuid), later).runs[0].start == at(2) + dt.timedelta(days=7)
+    assert place_next(task_table.get(NODE, owner.uuid), later).runs[0].start == at(2) + dt.timedelta(days=7)
 
 
 def test_a_run_placed_by_hand_is_performed_like_any_other() -> None:

@@ -19,7 +19,7 @@ from chalicelib.settings import forget_settings
 from chalicelib.store import run_table, task_table
 from chalicelib.store.transactions.booking import New
 from plugins import registry
-from tests.builders import NOON, at, seconds, task
+from tests.builders import NODE, NOON, at, seconds, task
 from tests.service.machines import FakeMachine
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -77,7 +77,7 @@ def streamed(owner: Task) -> list[dt.datetime]:
     """When the results that are stored were emitted."""
     return [
         run.start
-        for run in run_table.in_order(owner.uuid)
+        for run in run_table.in_order(NODE, owner.uuid)
         if run.state is State.FINISHED and run.duration == SECOND * 0
     ]
 
@@ -102,12 +102,12 @@ def minutes(*numbers: int) -> list[dt.datetime]:
 def test_every_result_is_a_run_and_the_run_itself_ends_without_one() -> None:
     owner, run = streaming()
 
-    runner.run(owner.uuid, run.uuid, FakeMachine(NOON))
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(NOON))
 
     assert streamed(owner) == minutes(*range(1, 11))
-    ended = run_table.get(owner.uuid, run.uuid)
+    ended = run_table.get(NODE, owner.uuid, run.uuid)
     assert (ended.state, ended.documents.result_merged) == (State.FINISHED, None)
-    assert task_table.get(owner.uuid).progress.runs == 11
+    assert task_table.get(NODE, owner.uuid).progress.runs == 11
 
 
 def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[dict[str, Any]]) -> None:
@@ -115,17 +115,17 @@ def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[dict[str,
     sent.clear()
     runner.begin(owner, run, at(1))
 
-    reaper.tick(at(1) + LEASE - SECOND)
-    runner.run(owner.uuid, run.uuid, FakeMachine(at(1) + LEASE - SECOND))
+    reaper.tick(NODE, at(1) + LEASE - SECOND)
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(1) + LEASE - SECOND))
     assert (sent, streamed(owner)) == ([], [])  # it may be at work still
 
-    reaper.tick(at(1) + LEASE)
-    assert sent == [{"task": owner.uuid, "run": run.uuid}]
-    runner.run(owner.uuid, run.uuid, FakeMachine(at(200)))
+    reaper.tick(NODE, at(1) + LEASE)
+    assert sent == [{"node": NODE, "task": owner.uuid, "run": run.uuid}]
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(200)))
 
     assert streamed(owner) == minutes(*range(4, 11))
-    assert run_table.get(owner.uuid, run.uuid).state is State.FINISHED
-    assert task_table.get(owner.uuid).runs_started == 1
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.FINISHED
+    assert task_table.get(NODE, owner.uuid).runs_started == 1
 
 
 def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     renewed = supervisor._held(owner, begun, at(1) + LEASE * 0.6)
     assert renewed is not None
     assert renewed.leased_until == at(1) + LEASE * 1.6
-    assert not run_table.get(owner.uuid, run.uuid).is_abandoned(at(1) + LEASE)
+    assert not run_table.get(NODE, owner.uuid, run.uuid).is_abandoned(at(1) + LEASE)
 
 
 @pytest.mark.usefixtures("on_lambda")
@@ -146,16 +146,16 @@ def test_who_has_not_so_long_to_live_hands_over(sent: list[dict[str, Any]]) -> N
     message: dict[str, Any] = {}
     now = NOON
 
-    while run_table.get(owner.uuid, run.uuid).state is not State.FINISHED:
+    while run_table.get(NODE, owner.uuid, run.uuid).state is not State.FINISHED:
         sent.clear()
         over = now + seconds(240)
         machine = stuck(now, over) if over < run.end else FakeMachine(now)
-        runner.run(owner.uuid, run.uuid, machine, dispatch.handed_over(message))
+        runner.run(NODE, owner.uuid, run.uuid, machine, dispatch.handed_over(message))
         message, now = sent[-1] if sent else {}, over + 10 * SECOND
 
     # What was due while nobody had the run came late, but it came.
     assert streamed(owner) == [*minutes(1, 2, 3), at(250), *minutes(*range(5, 11))]
-    assert task_table.get(owner.uuid).runs_started == 1
+    assert task_table.get(NODE, owner.uuid).runs_started == 1
 
 
 def test_who_is_told_too_late_that_a_run_was_handed_over_leaves_it_alone() -> None:
@@ -164,10 +164,10 @@ def test_who_is_told_too_late_that_a_run_was_handed_over_leaves_it_alone() -> No
     assert begun is not None
     run_table.change(begun.evolve(leased_until=at(250)))
 
-    runner.run(owner.uuid, run.uuid, FakeMachine(at(260)), since=at(130))
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(260)), since=at(130))
 
     assert streamed(owner) == []
-    assert run_table.get(owner.uuid, run.uuid).is_abandoned(at(260))
+    assert run_table.get(NODE, owner.uuid, run.uuid).is_abandoned(at(260))
 
 
 def test_whose_run_was_taken_over_stops_and_stores_nothing(sent: list[dict[str, Any]]) -> None:
@@ -176,26 +176,26 @@ def test_whose_run_was_taken_over_stops_and_stores_nothing(sent: list[dict[str, 
 
     def be_overtaken() -> None:
         if machine.moment >= at(62):
-            abandoned = run_table.get(owner.uuid, run.uuid)
+            abandoned = run_table.get(NODE, owner.uuid, run.uuid)
             run_table.change(abandoned.evolve(leased_until=at(62 + 1000)))
             machine.wait_until_cancelled()
 
     machine.asleep = be_overtaken
-    runner.run(owner.uuid, run.uuid, machine)
+    runner.run(NODE, owner.uuid, run.uuid, machine)
 
     assert streamed(owner) == minutes(1)
-    assert run_table.get(owner.uuid, run.uuid).state is State.RUNNING
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.RUNNING
 
 
 def test_an_abandoned_run_of_a_cancelled_task_is_not_carried_on(sent: list[dict[str, Any]]) -> None:
     owner, run = streaming()
     runner.begin(owner, run, at(1))
-    cancellation.cancel_task(task_table.get(owner.uuid), at(30))
+    cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(30))
 
-    reaper.tick(at(200))
-    runner.run(owner.uuid, run.uuid, FakeMachine(at(200)))
+    reaper.tick(NODE, at(200))
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(200)))
 
-    assert run_table.get(owner.uuid, run.uuid).state is State.CANCELED
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.CANCELED
     assert streamed(owner) == []
 
 
@@ -203,10 +203,10 @@ def test_nobody_carries_on_with_what_is_over(sent: list[dict[str, Any]]) -> None
     owner, run = streaming()
     runner.begin(owner, run, at(1))
 
-    reaper.tick(run.end)
-    runner.run(owner.uuid, run.uuid, FakeMachine(run.end))
+    reaper.tick(NODE, run.end)
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(run.end))
 
-    ended = run_table.get(owner.uuid, run.uuid)
+    ended = run_table.get(NODE, owner.uuid, run.uuid)
     assert ended.state is State.OVERDUE
     assert ended.documents.reason["code"] == "no-result"
 

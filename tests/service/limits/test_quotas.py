@@ -6,7 +6,7 @@ import json
 import pytest
 
 from chalicelib.store import counters
-from tests.builders import NOON, seconds
+from tests.builders import NODE, NOON, seconds
 from tests.domain.limits.world import policy
 from tests.policies import Install
 
@@ -14,7 +14,7 @@ from tests.policies import Install
 def test_a_counter_never_passes_its_bound(moto_engine: None) -> None:
     def count(_: int) -> bool:
         try:
-            counters.add("few", 1, 10, NOON)
+            counters.add(NODE, "few", 1, 10, NOON)
         except counters.Full:
             return False
         return True
@@ -23,18 +23,18 @@ def test_a_counter_never_passes_its_bound(moto_engine: None) -> None:
         passed = list(pool.map(count, range(50)))
 
     assert passed.count(True) == 10
-    assert counters.read("few") == 10
+    assert counters.read(NODE, "few") == 10
 
 
 def test_what_is_taken_back_can_be_counted_again(moto_engine: None) -> None:
-    counters.add("few", 3, 3, NOON)
-    counters.take_back("few", 3)
-    counters.take_back("few", 3)
+    counters.add(NODE, "few", 3, 3, NOON)
+    counters.take_back(NODE, "few", 3)
+    counters.take_back(NODE, "few", 3)
 
-    assert counters.read("few") == 0
-    counters.add("few", 2, 3, NOON + seconds(1))
+    assert counters.read(NODE, "few") == 0
+    counters.add(NODE, "few", 2, 3, NOON + seconds(1))
     with pytest.raises(counters.Full):
-        counters.add("few", 2, 3, NOON)
+        counters.add(NODE, "few", 2, 3, NOON)
 
 
 def test_of_fifty_posts_at_a_time_a_quota_of_ten_lets_ten_pass(moto_engine: None, installed: Install) -> None:

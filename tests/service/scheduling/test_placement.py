@@ -14,7 +14,7 @@ from chalicelib.service.scheduling.placement import place_at, place_next
 from chalicelib.service.scheduling.slots import proposals
 from chalicelib.store import run_table, task_table
 from chalicelib.store.transactions.booking import New, Time
-from tests.builders import NOON, at, exclusive_task, seconds, task
+from tests.builders import NODE, NOON, at, exclusive_task, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -32,16 +32,16 @@ def test_a_one_off_is_placed_with_its_task_and_never_again() -> None:
     (run,) = posted(one)
 
     assert run.start == at(2)
-    assert task_table.get(one.uuid).plan_at is None
-    assert list(place_next(task_table.get(one.uuid), at(60)).runs) == []
+    assert task_table.get(NODE, one.uuid).plan_at is None
+    assert list(place_next(task_table.get(NODE, one.uuid), at(60)).runs) == []
 
 
 def test_a_task_that_starts_beyond_the_horizon_waits_for_the_planner() -> None:
     one = task(schedule=Schedule(start=NOON + HORIZON + seconds(60), slip=seconds(10), max_runs=1))
 
     assert posted(one) == []
-    assert task_table.get(one.uuid).plan_at == at(70)
-    assert [run.start for run in place_next(task_table.get(one.uuid), at(70)).runs] == [
+    assert task_table.get(NODE, one.uuid).plan_at == at(70)
+    assert [run.start for run in place_next(task_table.get(NODE, one.uuid), at(70)).runs] == [
         NOON + HORIZON + seconds(60)
     ]
 
@@ -57,11 +57,11 @@ def test_a_run_that_may_slip_a_day_is_placed_at_once(slip: dt.timedelta) -> None
 def test_background_runs_are_placed_in_batches_up_to_the_horizon() -> None:
     one = task(schedule=Schedule(start=at(300), repeat=seconds(300)))
     placed = posted(one)
-    while (more := place_next(task_table.get(one.uuid), NOON)).runs:
+    while (more := place_next(task_table.get(NODE, one.uuid), NOON)).runs:
         placed += more.runs
 
     assert [run.start for run in placed] == [at(300 * number) for number in range(1, 289)]
-    assert task_table.get(one.uuid).plan_at == at(300)
+    assert task_table.get(NODE, one.uuid).plan_at == at(300)
 
 
 def test_an_exclusive_run_goes_to_the_first_free_place_within_its_slip() -> None:
@@ -80,7 +80,7 @@ def test_a_run_for_which_there_is_no_time_says_who_has_it() -> None:
 
     (run,) = posted(late)
 
-    stored = run_table.get(late.uuid, run.uuid)
+    stored = run_table.get(NODE, late.uuid, run.uuid)
     assert stored.state is State.NONSTART
     assert stored.documents.reason["code"] == "no-time"
     assert stored.documents.reason["blocking-run"] == first.uuid
@@ -115,7 +115,7 @@ def test_a_run_asked_for_in_the_way_of_another_is_refused_by_name() -> None:
     (there,) = posted(owner)
 
     with pytest.raises(Blocked) as refused:
-        place_at(task_table.get(owner.uuid), at(120), NOON)
+        place_at(task_table.get(NODE, owner.uuid), at(120), NOON)
 
     assert refused.value.run == there.uuid
 
@@ -133,19 +133,19 @@ def test_a_run_asked_for_twice_at_a_time_is_placed_once(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(placement, "time_for", and_somebody_else_asks)
 
-    (run,) = place_at(task_table.get(owner.uuid), at(120), NOON, RUN).runs
+    (run,) = place_at(task_table.get(NODE, owner.uuid), at(120), NOON, RUN).runs
 
-    assert run_table.get(owner.uuid, RUN) == run
-    assert task_table.get(owner.uuid).progress.runs == 2
+    assert run_table.get(NODE, owner.uuid, RUN) == run
+    assert task_table.get(NODE, owner.uuid).progress.runs == 2
 
 
 def test_a_cancelled_task_gets_no_run() -> None:
     owner = task()
     posted(owner)
-    task_table.disable(task_table.get(owner.uuid), NOON)
+    task_table.disable(task_table.get(NODE, owner.uuid), NOON)
 
     with pytest.raises(Conflict, match="cancelled"):
-        place_at(task_table.get(owner.uuid), at(120), NOON)
+        place_at(task_table.get(NODE, owner.uuid), at(120), NOON)
 
 
 def test_proposals_read_no_priority_as_nought_and_never_promise_more_than_the_task_has() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.conflicts import Occupation, Range
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import occupation
 from chalicelib.domain.run_states import State
@@ -16,13 +17,12 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import placement
 from chalicelib.service.scheduling.placement import place_at, place_next
-from chalicelib.settings import Identity
 from chalicelib.store import run_table, task_table, timeline
 from chalicelib.store.models import TABLES
 from chalicelib.store.transactions import booking
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.acceptance.history.tables import Tables
-from tests.builders import NOON, at, exclusive_task, seconds
+from tests.builders import NODE, NOON, at, exclusive_task, seconds
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -35,9 +35,9 @@ def stored(**changes: object) -> Task:
 
 def placed(one: Task, now: dt.datetime = NOON) -> list[tuple[dt.datetime, State, str | None]]:
     """Where all runs of a task up to the horizon came to lie, and for which there is no time."""
-    while place_next(task_table.get(one.uuid), now).runs:
+    while place_next(task_table.get(NODE, one.uuid), now).runs:
         pass
-    found = run_table.in_order(one.uuid)
+    found = run_table.in_order(NODE, one.uuid)
     return [(run.start, run.state, run.documents.reason and run.documents.reason["code"]) for run in found]
 
 
@@ -45,13 +45,13 @@ def placed(one: Task, now: dt.datetime = NOON) -> list[tuple[dt.datetime, State,
 def transactions(monkeypatch: pytest.MonkeyPatch) -> list[Booking]:
     """Every transaction made meanwhile."""
     made: list[Booking] = []
-    write = booking.commit_at
+    write = booking.commit_all
 
-    def noting(bookings: list[tuple[Identity, Booking]], now: dt.datetime) -> None:
+    def noting(bookings: list[Booking], now: dt.datetime) -> None:
         write(bookings, now)
-        made.extend(each for _, each in bookings)
+        made.extend(bookings)
 
-    monkeypatch.setattr(booking, "commit_at", noting)
+    monkeypatch.setattr(booking, "commit_all", noting)
     return made
 
 
@@ -60,7 +60,7 @@ def test_a_day_of_runs_takes_few_transactions(transactions: list[Booking]) -> No
 
     assert [start for start, _, _ in placed(one)] == [at(600 + 6 * 3600 * number) for number in range(4)]
     assert [len(each.runs) for each in transactions if each.runs] == [4]
-    assert len(timeline.read_entries(NOON, at(86400))) == 4
+    assert len(timeline.read_entries(NODE, NOON, at(86400))) == 4
 
 
 def test_runs_of_a_bucket_move_its_guard_together() -> None:
@@ -68,7 +68,7 @@ def test_runs_of_a_bucket_move_its_guard_together() -> None:
 
     place_next(one, NOON)
 
-    (guard,) = timeline.snapshot([Range(at(60), at(70))]).guards.counts.values()
+    (guard,) = timeline.snapshot(NODE, [Range(at(60), at(70))]).guards.counts.values()
     assert guard == (8, 0)
 
 
@@ -78,7 +78,7 @@ def test_a_slot_without_time_is_a_nonstarter_among_the_others() -> None:
     one = stored(schedule=Schedule(start=at(600), repeat=seconds(600), slip=seconds(20), max_runs=3))
 
     assert [state for _, state, _ in placed(one)] == [State.PENDING, State.NONSTART, State.PENDING]
-    (nonstarter,) = (run for run in run_table.in_order(one.uuid) if run.state is State.NONSTART)
+    (nonstarter,) = (run for run in run_table.in_order(NODE, one.uuid) if run.state is State.NONSTART)
     assert nonstarter.documents.reason["blocking-run"] == blocking.uuid
 
 
@@ -89,8 +89,8 @@ def test_who_is_overtaken_tries_with_fewer(
     snapshot = timeline.snapshot
     asked = []
 
-    def and_somebody_books(spans: list[Range]) -> timeline.Snapshot:
-        seen = snapshot(spans)
+    def and_somebody_books(node: NodeName, spans: list[Range]) -> timeline.Snapshot:
+        seen = snapshot(node, spans)
         asked.append(len(spans))
         if len(asked) < 3:
             monkeypatch.setattr(timeline, "snapshot", snapshot)
@@ -111,9 +111,9 @@ def test_a_wide_window_is_searched_and_what_was_chosen_looked_at_again(
     one = stored(schedule=Schedule(start=at(600), slip=placement.WIDE, max_runs=1))
     read = timeline.read_entries
 
-    def and_somebody_books(start: dt.datetime, end: dt.datetime) -> list[Occupation]:
+    def and_somebody_books(node: NodeName, start: dt.datetime, end: dt.datetime) -> list[Occupation]:
         monkeypatch.setattr(timeline, "read_entries", read)
-        entries = read(start, end)
+        entries = read(node, start, end)
         place_at(stored(), at(600), NOON)
         return entries
 
@@ -160,6 +160,6 @@ def _document(priority: int | None) -> dict[str, object]:
 
 
 def _require_no_clash(one: Task) -> None:
-    owned = [occupation(run, one) for run in run_table.in_order(one.uuid) if run.state is State.PENDING]
+    owned = [occupation(run, one) for run in run_table.in_order(NODE, one.uuid) if run.state is State.PENDING]
     for earlier, later in itertools.combinations(filter(None, owned), 2):
         assert not earlier.overlaps(later)
