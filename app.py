@@ -1,8 +1,6 @@
 """The table of contents: every page, every clock, every queue."""
 
-import datetime as dt
 import os
-from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, Rate
@@ -25,17 +23,10 @@ from chalicelib.api.pages import (
     stats,
     task_list,
 )
-from chalicelib.domain.names import NodeName
-from chalicelib.domain.times import UTC
+from chalicelib.events import clock_handlers, queue_handlers
 from chalicelib.infrastructure import egress, queues
-from chalicelib.infrastructure.machine import Machine
-from chalicelib.service.archiving import announce, attempt
-from chalicelib.service.coordination import peer_messages, shard_planner
-from chalicelib.service.execution import reaper, runner
-from chalicelib.service.node import debug, heartbeats
-from chalicelib.service.scheduling import dispatch as dispatching
-from chalicelib.service.scheduling import dispatch_tick as dispatch
-from chalicelib.settings import served
+from chalicelib.infrastructure.queues import Queue
+from chalicelib.service.node import debug
 from plugins.support import egress as guard
 
 guard.configure(egress.rules)  # what the plugins' connections are held against
@@ -136,59 +127,22 @@ page(app, "/docs/{asset}", GET=api_docs.asset)
 
 EVERY_MINUTE = Rate(1, unit=Rate.MINUTES)
 
-
-def _at_each_node(tick: Callable[[NodeName, dt.datetime], object]) -> None:
-    for node in served():
-        tick(node, dt.datetime.now(UTC))
-
-
-@app.schedule(EVERY_MINUTE, name="plan")
-def plan_tick(event: Any) -> None:
-    _at_each_node(shard_planner.tick)
-
-
-@app.schedule(EVERY_MINUTE, name="dispatch")
-def dispatch_tick(event: Any) -> None:
-    _at_each_node(dispatch.tick)
-
-
-@app.schedule(EVERY_MINUTE, name="reap")
-def reap_tick(event: Any) -> None:
-    _at_each_node(reaper.tick)
-
-
-@app.schedule(EVERY_MINUTE, name="archive")
-def archive_tick(event: Any) -> None:
-    _at_each_node(announce.tick)
-
+plan_tick = app.schedule(EVERY_MINUTE, name="plan")(clock_handlers.plan_tick)
+dispatch_tick = app.schedule(EVERY_MINUTE, name="dispatch")(clock_handlers.dispatch_tick)
+reap_tick = app.schedule(EVERY_MINUTE, name="reap")(clock_handlers.reap_tick)
+archive_tick = app.schedule(EVERY_MINUTE, name="archive")(clock_handlers.archive_tick)
 
 # --- queues: one message at a time, so that a failure retries nothing else ------------------------
 
 
-@app.on_sqs_message(queue=queues.PLAN.full_name, batch_size=1, name="plan_task")
-def plan_task(event: Any) -> None:
-    for message in heartbeats.taken(queues.PLAN, event):
-        shard_planner.handle(message, dt.datetime.now(UTC))
+def _on(queue: Queue) -> Any:
+    return app.on_sqs_message(queue=queue.full_name, batch_size=1, name=queue.handler)
 
 
-@app.on_sqs_message(queue=queues.PEERS.full_name, batch_size=1, name="ask_peers")
-def ask_peers(event: Any) -> None:
-    for message in heartbeats.taken(queues.PEERS, event):
-        peer_messages.handle(message, dt.datetime.now(UTC))
-
-
-@app.on_sqs_message(queue=queues.RUNS.full_name, batch_size=1, name="run")
-def run(event: Any) -> None:
-    for message in heartbeats.taken(queues.RUNS, event):
-        node, since = NodeName(message["node"]), dispatching.handed_over(message)
-        runner.run(node, message["task"], message["run"], Machine(), since)
-
-
-@app.on_sqs_message(queue=queues.DELIVERIES.full_name, batch_size=1, name="deliver")
-def deliver(event: Any) -> None:
-    for message in heartbeats.taken(queues.DELIVERIES, event):
-        attempt.deliver(NodeName(message["node"]), message["run"], message["number"], dt.datetime.now(UTC))
-
+plan_task = _on(queues.PLAN)(queue_handlers.plan_task)
+ask_peers = _on(queues.PEERS)(queue_handlers.ask_peers)
+run = _on(queues.RUNS)(queue_handlers.run)
+deliver = _on(queues.DELIVERIES)(queue_handlers.deliver)
 
 if os.environ.get("PSCHEDULER_ENGINE") == "moto-inprocess":
     # `chalice local --stage local`: the whole node in this one process. Never so on AWS.

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain import messages
 from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
 from chalicelib.domain.names import NodeName
+from chalicelib.events import queue_handlers
 from chalicelib.infrastructure import peer_http, queues
 from chalicelib.infrastructure.aws import client
+from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.peer_http import Call, Reply
-from chalicelib.service.coordination import peer_messages as ticks
 from local import gateway
 from local.http_server import safe_for_threads
 
@@ -106,9 +108,9 @@ class Cluster:
         where = {"QueueUrl": queues.queue_url(queues.PEERS.name)}
         while taken := client("sqs").receive_message(**where, MaxNumberOfMessages=10).get("Messages"):
             for message in taken:
-                asked = json.loads(message["Body"])
-                with self.acting(asked["node"]):
-                    ticks.handle(asked, at)
+                asked = messages.from_json(queues.PEERS.carries, json.loads(message["Body"]), NodeName("?"))
+                with self.acting(asked.node):
+                    queue_handlers.handle(asked, at, Machine())
                 client("sqs").delete_message(**where, ReceiptHandle=message["ReceiptHandle"])
 
     def lines(self, host: str) -> list[str]:

@@ -4,9 +4,11 @@ import dataclasses
 import datetime as dt
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chalicelib.domain import messages
+from chalicelib.domain.messages import Message
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
@@ -18,12 +20,13 @@ LONGEST_DELAY = 900
 class Queue:
     """One queue; ``handler`` is the function of app.py that gets its messages, one at a time.
 
-    ``timeout`` is the most that function may take, in seconds.
+    ``timeout`` is the most that function may take, in seconds; ``carries`` are the kinds of its messages.
     """
 
     name: str
     handler: str
     timeout: int
+    carries: messages.Kinds
 
     @property
     def visibility(self) -> int:
@@ -39,10 +42,10 @@ class Queue:
         return f"{settings().prefix}-{self.name}"
 
 
-PLAN = Queue("plan", "plan_task", timeout=60)
-RUNS = Queue("runs", "run", timeout=900)
-DELIVERIES = Queue("deliveries", "deliver", timeout=150)
-PEERS = Queue("peers", "ask_peers", timeout=90)
+PLAN = Queue("plan", "plan_task", timeout=60, carries=messages.PLANNING)
+RUNS = Queue("runs", "run", timeout=900, carries=messages.PERFORMING)
+DELIVERIES = Queue("deliveries", "deliver", timeout=150, carries=messages.DELIVERING)
+PEERS = Queue("peers", "ask_peers", timeout=90, carries=messages.ASKING)
 """All that has to wait for other nodes, so that nothing else waits behind it."""
 QUEUES = (PLAN, RUNS, DELIVERIES, PEERS)
 
@@ -71,26 +74,30 @@ def forget_urls() -> None:
     _url.cache_clear()
 
 
-def send(queue: Queue, message: dict[str, JSON], delay: dt.timedelta = dt.timedelta(0)) -> None:
+def send(queue: Queue, message: Message, delay: dt.timedelta = dt.timedelta(0)) -> None:
     """Put a message on a queue, to be seen after a delay of at most 15 minutes."""
     seconds = min(max(0, int(delay.total_seconds())), LONGEST_DELAY)
-    body = json.dumps(message, separators=(",", ":"))
+    body = _body(message)
     client("sqs").send_message(QueueUrl=queue_url(queue.name), MessageBody=body, DelaySeconds=seconds)
 
 
-def send_many(queue: Queue, messages: list[tuple[dict[str, JSON], dt.timedelta]]) -> None:
+def _body(message: Message) -> str:
+    return json.dumps(messages.to_json(message), separators=(",", ":"))
+
+
+def send_many(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
     """Put messages with their delays on a queue, ten to a request.
 
     Raises RuntimeError when any was refused: the caller's own retry then sends them all again.
     """
-    for first in range(0, len(messages), 10):
+    for first in range(0, len(outgoing), 10):
         entries = [
             {
                 "Id": str(number),
-                "MessageBody": json.dumps(message, separators=(",", ":")),
+                "MessageBody": _body(message),
                 "DelaySeconds": min(max(0, int(delay.total_seconds())), LONGEST_DELAY),
             }
-            for number, (message, delay) in enumerate(messages[first : first + 10])
+            for number, (message, delay) in enumerate(outgoing[first : first + 10])
         ]
         answer = client("sqs").send_message_batch(QueueUrl=queue_url(queue.name), Entries=entries)
         if answer.get("Failed"):
@@ -120,6 +127,6 @@ def load(queue: Queue) -> Load:
     return Load(*(int(answer["Attributes"].get(name, 0)) for name in names))
 
 
-def messages(event: Iterable[Any]) -> list[dict[str, JSON]]:
-    """The messages in an event of a queue; those that do not say whose they are are the deployment's own."""
-    return [{"node": settings().node, **json.loads(record.body)} for record in event]
+def received(queue: Queue, event: Iterable[Any]) -> list[Message]:
+    """The messages in an event of a queue. Raises Invalid for what is none."""
+    return [messages.from_json(queue.carries, json.loads(each.body), settings().node) for each in event]

@@ -26,6 +26,7 @@ def write(seed: int) -> None:
     """One thread's writes, for ever: items, transactions over three tables, messages, documents."""
     from pynamodb.transactions import TransactWrite
 
+    from chalicelib.domain.messages import PlanTask
     from chalicelib.domain.names import NodeName
     from chalicelib.infrastructure import blobs, queues
     from chalicelib.infrastructure.aws import client
@@ -56,7 +57,7 @@ def write(seed: int) -> None:
                     transaction.update(guard, [TimelineItem.exclusives.add(1), TimelineItem.expires.set(1)])
                 say("all", name)
             case 4:
-                queues.send(queues.PLAN, {"name": name})
+                queues.send(queues.PLAN, PlanTask(node, name))
                 say("sent", name)
                 url = queues.queue_url("plan")
                 if chooser.random() < 0.3:

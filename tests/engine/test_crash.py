@@ -87,11 +87,11 @@ def check_transactions(acknowledged: set[str]) -> None:
 
 def check_messages(sent: set[str], being_deleted: set[str]) -> None:
     """What was sent is there unless somebody had begun to remove it."""
-    gone = {json.loads(body)["name"] for body in being_deleted}
+    gone = {json.loads(body)["task"] for body in being_deleted}
     left: set[str] = set()
     url = queues.queue_url("plan")
     while answer := client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        left |= {json.loads(message["Body"])["name"] for message in answer}
+        left |= {json.loads(message["Body"])["task"] for message in answer}
 
     assert sent
     assert sent - gone <= left

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.domain.names import NodeName
 from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats
@@ -20,7 +21,7 @@ def tick(node: NodeName, now: dt.datetime) -> int:
         for shard in range(delivery_table.SHARDS)
         for each in delivery_table.due(node, shard, now, DELIVERIES_PER_SHARD)
     ]
-    messages = [({"node": node, "run": run, "number": number}, dt.timedelta(0)) for run, number in due]
+    messages = [(AttemptDelivery(node, run, number), dt.timedelta(0)) for run, number in due]
     queues.send_many(queues.DELIVERIES, messages)
     heartbeats.beat(node, "archiver", now)
     return len(due)

@@ -10,6 +10,7 @@ from chalicelib.domain import transforms
 from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, MOST_SILENT, Delivery
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
+from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.domain.metrics import Metric
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.redaction import Redactor
@@ -114,7 +115,7 @@ def _end(
 ) -> None:
     ended = delivery_table.change(delivery.ended(now, diag, archived, retry))
     if ended.next_attempt is not None and ended.next_attempt - now < ATTEMPT_TIMEOUT:
-        message = {"node": delivery.node, "run": delivery.run, "number": delivery.number}
+        message = AttemptDelivery(delivery.node, delivery.run, delivery.number)
         queues.send(queues.DELIVERIES, message, ended.next_attempt - now)
     if ended.completed:
         _keep_after_archive(ended, now)

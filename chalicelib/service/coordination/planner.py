@@ -20,10 +20,10 @@ from chalicelib.domain.errors import (
     PeerForgot,
     Refused,
 )
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.messages import PlanLeased
 from chalicelib.domain.run import Reason
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
+from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination.agreement import Agreement, free_of_choice, ping
 from chalicelib.service.peers.client import Deadline, PeerGroup
@@ -67,21 +67,15 @@ def _unless_changed(uuid: str) -> Iterator[None]:
 
 def _announce(task: Task, tries: int = 0, delay: dt.timedelta = 0 * SECOND) -> None:
     if task.plan_at is not None:
-        message = {
-            "node": task.node,
-            "task": task.uuid,
-            "lease": format_timestamp(task.plan_at),
-            "tries": tries,
-        }
-        queues.send(queues.PEERS, message, delay)
+        queues.send(queues.PEERS, PlanLeased(task.node, task.uuid, task.plan_at, tries), delay)
 
 
-def plan_leased(node: NodeName, uuid: str, lease: str, tries: int, now: dt.datetime) -> None:
+def plan_leased(message: PlanLeased, now: dt.datetime) -> None:
     """Plan the task of a message, unless somebody else did since it was sent."""
-    with _unless_changed(uuid):
-        task = task_table.get(node, uuid)
-        if task.enabled and task.plan_at == parse_timestamp(lease):
-            plan(task_table.lease(task, now + LEASE, now), now, Deadline(IN_ALL), tries)
+    with _unless_changed(message.task):
+        task = task_table.get(message.node, message.task)
+        if task.enabled and task.plan_at == message.lease:
+            plan(task_table.lease(task, now + LEASE, now), now, Deadline(IN_ALL), message.tries)
 
 
 def on_lease(task: Task, now: dt.datetime) -> Task:

@@ -6,12 +6,11 @@ those of one sick peer would keep all workers busy, and the tasks of others woul
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from chalicelib.domain.errors import PeerError
-from chalicelib.domain.names import NodeName
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.messages import ProbeParticipants
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import planner
@@ -30,28 +29,24 @@ def delegate(shard: int, wanting: Sequence[Task], now: dt.datetime) -> None:
         if len(same) == 1 and same[0].plan_reason is None:
             planner.delegate(same[0], now)
         else:
-            queues.send(
-                queues.PEERS, {"node": same[0].node, "shard": shard, "tasks": [task.uuid for task in same]}
-            )
+            tasks = tuple(task.uuid for task in same)
+            queues.send(queues.PEERS, ProbeParticipants(same[0].node, shard, tasks))
 
 
 def _wanted(task: Task) -> str:
     return " ".join([*sorted(task.others.values()), "from", task.lead_bind or "here"])
 
 
-def ask(message: Mapping[str, JSON], now: dt.datetime) -> None:
+def ask(message: ProbeParticipants, now: dt.datetime) -> None:
     """Have the tasks of a message planned if the participants they all want are up; if not, let them wait.
 
     One asks at a time: while the answer is out, the next tick's message does nothing.
     """
-    wanting = [
-        task
-        for task in task_table.get_many(NodeName(message["node"]), message["tasks"]).values()
-        if task.is_due(now)
-    ]
+    found = task_table.get_many(message.node, message.tasks)
+    wanting = [task for task in found.values() if task.is_due(now)]
     if not wanting:
         return
-    name = f"ask for {message['shard']}: {_wanted(wanting[0])}"
+    name = f"ask for {message.shard}: {_wanted(wanting[0])}"
     with node_table.lease(wanting[0].node, name, now, now + planner.LEASE) as is_mine:
         if is_mine:
             _ask(wanting, now, Deadline(planner.IN_ALL))

@@ -7,11 +7,11 @@ says which shards have something due; who takes such a message has the shard on 
 import datetime as dt
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.messages import PlanShard
 from chalicelib.domain.names import NodeName
-from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO
 from chalicelib.infrastructure import queues
@@ -37,17 +37,9 @@ BACK_OFF = dt.timedelta(minutes=1)
 def tick(node: NodeName, now: dt.datetime) -> int:
     """Have every shard planned that has tasks due, and tell how many those are."""
     due = [shard for shard in range(task_table.PLAN_SHARDS) if task_table.due(node, shard, now, 1)]
-    queues.send_many(queues.PLAN, [({"node": node, "shard": shard}, ZERO) for shard in due])
+    queues.send_many(queues.PLAN, [(PlanShard(node, shard), ZERO) for shard in due])
     heartbeats.beat(node, "scheduler", now)
     return len(due)
-
-
-def handle(message: Mapping[str, JSON], now: dt.datetime) -> None:
-    """Do what a message of the queue asks for: plan a shard, or one task."""
-    if "shard" in message:
-        plan_shard(NodeName(message["node"]), message["shard"], now)
-    else:
-        plan_task(NodeName(message["node"]), message["task"], now)
 
 
 def plan_shard(node: NodeName, shard: int, now: dt.datetime) -> int:

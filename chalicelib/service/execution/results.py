@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from chalicelib.domain.conflicts import end_when_over, free_from
 from chalicelib.domain.delivery import Delivery, deliveries_for
 from chalicelib.domain.errors import StaleRun
+from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.domain.result_size import bounded
 from chalicelib.domain.run import Documents, Reason, Run
 from chalicelib.domain.run_states import State
@@ -91,9 +92,7 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
 
 def _announce(due: Sequence[Delivery]) -> None:
     for delivery in due:
-        queues.send(
-            queues.DELIVERIES, {"node": delivery.node, "run": delivery.run, "number": delivery.number}
-        )
+        queues.send(queues.DELIVERIES, AttemptDelivery(delivery.node, delivery.run, delivery.number))
 
 
 def add(task: Task, result: JSON, now: dt.datetime) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chalicelib.domain.messages import Message
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import (
@@ -55,10 +56,10 @@ def note(node: NodeName, event: str, now: dt.datetime) -> None:
     node_table.write(node, event, format_timestamp(now))
 
 
-def taken(queue: Queue, event: Iterable[Any]) -> list[dict[str, JSON]]:
+def taken(queue: Queue, event: Iterable[Any]) -> list[Message]:
     """The messages in an event of a queue; that it came at all is a sign of life of whoever handles it."""
-    found = queues.messages(event)
-    for node in dict.fromkeys(NodeName(message["node"]) for message in found):
+    found = queues.received(queue, event)
+    for node in dict.fromkeys(message.node for message in found):
         note(node, _handled(queue), dt.datetime.now(UTC))
     return found
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from chalicelib.domain.errors import Conflict, NotFound, PeerError
+from chalicelib.domain.messages import AttemptOutboxRequest
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.infrastructure import queues
@@ -20,7 +21,7 @@ REQUESTS_PER_TICK = 500
 
 def announce(node: NodeName, outbox_requests: Sequence[str]) -> None:
     """Have outbox requests attempted now. Announcing one twice does no harm: it is taken once."""
-    messages = [({"node": node, "outbox_request": uuid}, dt.timedelta(0)) for uuid in outbox_requests]
+    messages = [(AttemptOutboxRequest(node, uuid), dt.timedelta(0)) for uuid in outbox_requests]
     queues.send_many(queues.PEERS, messages)
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from chalicelib.domain.errors import Conflict, NotFound, StaleRun
+from chalicelib.domain.messages import PlanTask
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State, may_become
@@ -42,7 +43,7 @@ def cancel_task(
     except Conflict:
         LOG.info("Task %s was cancelled by somebody else", task.uuid)
     if not sweep(task, now, at_once):
-        queues.send(queues.PLAN, {"node": task.node, "task": task.uuid})
+        queues.send(queues.PLAN, PlanTask(task.node, task.uuid))
 
 
 def _cancel_at_cohosted(task: Task, now: dt.datetime) -> None:

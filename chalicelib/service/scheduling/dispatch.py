@@ -1,13 +1,12 @@
 """Sending runs to their runner, a little before they start."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from chalicelib.domain.messages import PerformRun
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import format_timestamp, parse_timestamp
 from chalicelib.infrastructure import queues
 
 AHEAD = dt.timedelta(seconds=120)
@@ -23,9 +22,9 @@ def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
 
 def message(
     node: NodeName, task: str, run: str, start: dt.datetime, now: dt.datetime
-) -> tuple[dict[str, JSON], dt.timedelta]:
+) -> tuple[PerformRun, dt.timedelta]:
     """What the runner is sent of a run, and how long it is to be held back."""
-    return {"node": node, "task": task, "run": run}, start - EARLY - now
+    return PerformRun(node, task, run), start - EARLY - now
 
 
 def send(runs: Iterable[Run], now: dt.datetime) -> None:
@@ -39,11 +38,4 @@ def send(runs: Iterable[Run], now: dt.datetime) -> None:
 
 def hand_over(run: Run, came_to: dt.datetime) -> None:
     """Send a run that streams its results to another runner, and say how far the last one came."""
-    queues.send(
-        queues.RUNS, {"node": run.node, "task": run.task, "run": run.uuid, "since": format_timestamp(came_to)}
-    )
-
-
-def handed_over(message: Mapping[str, JSON]) -> dt.datetime | None:
-    """How far the runner before came, where a message hands a run over."""
-    return parse_timestamp(message["since"]) if "since" in message else None
+    queues.send(queues.RUNS, PerformRun(run.node, run.task, run.uuid, came_to))

@@ -14,6 +14,7 @@ from typing import Any
 from chalicelib.domain import tool_choice
 from chalicelib.domain.conflicts import ANYTIME, MULTI_RESULT
 from chalicelib.domain.errors import Repeated, TooLarge
+from chalicelib.domain.messages import PlanTask
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
@@ -187,7 +188,7 @@ def assemble(
 def _plan_on(placed: Placed, now: dt.datetime) -> None:
     # A repeating task has more runs inside the horizon: the planner need not wait for its next tick.
     if placed.task.is_due(now):
-        queues.send(queues.PLAN, {"node": placed.task.node, "task": placed.task.uuid})
+        queues.send(queues.PLAN, PlanTask(placed.task.node, placed.task.uuid))
 
 
 def _participants(node: NodeName, test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from chalicelib.domain import messages
 from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
+from chalicelib.domain.messages import Message, PerformRun
+from chalicelib.domain.names import NodeName
+from chalicelib.events import queue_handlers
 from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.peer_http import Call, Reply
-from chalicelib.service.archiving import attempt
-from chalicelib.service.coordination import peer_messages, shard_planner
-from chalicelib.service.execution import runner
-from chalicelib.service.scheduling import dispatch
 from tests.acceptance.history.faults import Faults
 from tests.acceptance.history.world import Fiber, SimulatedMachine, World
 from tests.cluster import Cluster
@@ -109,23 +110,21 @@ class Queues:
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
         """Whoever sent what, by node and queue."""
 
-    def send(
-        self, queue: queues.Queue, message: dict[str, Any], delay: dt.timedelta = dt.timedelta(0)
-    ) -> None:
+    def send(self, queue: queues.Queue, message: Message, delay: dt.timedelta = dt.timedelta(0)) -> None:
         self.send_many(queue, [(message, delay)])
 
-    def send_many(self, queue: queues.Queue, messages: list[tuple[dict[str, Any], dt.timedelta]]) -> None:
-        if not messages:
+    def send_many(self, queue: queues.Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
+        if not outgoing:
             return
         self._write()
-        for message, delay in messages:
-            node = message["node"]
-            self.sent.append((node, queue.name, message))
+        for message, delay in outgoing:
+            node, told = message.node, messages.to_json(message)
+            self.sent.append((node, queue.name, told))
             seconds = min(max(0, int(delay.total_seconds())), queues.LONGEST_DELAY)
-            self._deliver(node, queue, json.dumps(message), seconds + self._world.chance.uniform(0.02, 1))
+            self._deliver(node, queue, json.dumps(told), seconds + self._world.chance.uniform(0.02, 1))
             if self._weather.strikes(self._weather.faults.duplicate):
                 again = self._world.chance.choice([0.1, 1, 300]) * self._world.chance.random()
-                self._deliver(node, queue, json.dumps(message), seconds + again)
+                self._deliver(node, queue, json.dumps(told), seconds + again)
         self._write()
 
     def _deliver(self, node: str, queue: queues.Queue, text: str, after: float) -> None:
@@ -138,19 +137,10 @@ class Queues:
         handler.then.append(lambda: self._over(handler, queue, text))
         return None
 
-    def _handle(self, queue: queues.Queue, message: dict[str, Any]) -> None:
-        now = self._world.moment()
-        match queue.name:
-            case "plan":
-                shard_planner.handle(message, now)
-            case "peers":
-                peer_messages.handle(message, now)
-            case "deliveries":
-                attempt.deliver(message["node"], message["run"], message["number"], now)
-            case "runs":
-                machine = SimulatedMachine(self._world, message["run"])
-                since = dispatch.handed_over(message)
-                runner.run(message["node"], message["task"], message["run"], machine, since)
+    def _handle(self, queue: queues.Queue, told: dict[str, Any]) -> None:
+        message = messages.from_json(queue.carries, told, NodeName("nobody"))
+        machine = SimulatedMachine(self._world, told["run"]) if isinstance(message, PerformRun) else Machine()
+        queue_handlers.handle(message, self._world.moment(), machine)
 
     def _over(self, handler: Fiber, queue: queues.Queue, text: str) -> None:
         if handler.failure is None:

@@ -14,6 +14,7 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.domain.errors import PSchedulerError
+from chalicelib.events.clock_handlers import TIMEOUTS
 from chalicelib.infrastructure import peer_http, queues
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
@@ -35,12 +36,12 @@ from tests.cluster import Cluster
 CLIENT = "198.51.100.9"
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 TICKS: dict[str, tuple[Callable[..., Any], float]] = {
-    "plan": (shard_planner.tick, 300),
-    "dispatch": (dispatch_tick.tick, 60),
-    "reap": (reaper.tick, 300),
-    "archive": (announce.tick, 60),
+    "plan": (shard_planner.tick, TIMEOUTS["plan"]),
+    "dispatch": (dispatch_tick.tick, TIMEOUTS["dispatch"]),
+    "reap": (reaper.tick, TIMEOUTS["reap"]),
+    "archive": (announce.tick, TIMEOUTS["archive"]),
 }
-"""The clocks, with the seconds they may take (.chalice/config.json)."""
+"""The clocks, with the seconds they may take."""
 QUIET = 40 * 60.0
 """Seconds without faults at the end: a request that is never answered takes 12 minutes and a few tries."""
 KEPT = 20 * 60 * work.SECOND

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from chalicelib.domain.messages import AttemptDelivery, PerformRun
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats, path_mtu
@@ -63,7 +64,7 @@ def test_a_part_that_worked_lately_is_not_overdue_and_one_that_fell_silent_is(ap
 
 def test_a_runner_whose_queue_nobody_takes_from_is_overdue_though_its_tick_comes(api: Api) -> None:
     beaten("runner", 5)
-    queues.send(queues.RUNS, {"task": "t", "run": "r"})
+    queues.send(queues.RUNS, PerformRun(NODE, "t", "r"))
 
     status = api.get("/status")
 
@@ -74,7 +75,7 @@ def test_a_runner_whose_queue_nobody_takes_from_is_overdue_though_its_tick_comes
 def test_taking_a_message_is_a_sign_of_life(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeats, "_noted", {})
     beaten("archiver", 5)
-    queues.send(queues.DELIVERIES, {"run": "r", "number": 0})
+    queues.send(queues.DELIVERIES, AttemptDelivery(NODE, "r", 0))
 
     api.client.lambda_.invoke("deliver", api.client.events.generate_sqs_event(['{"run": "r", "number": 0}']))
 

@@ -117,7 +117,7 @@ def test_a_run_that_failed_shows_where_it_was_delivered(api: Api) -> None:
     archive = {"archiver": "bitbucket", "data": {}, "schema": 2, "runs": "all"}
     task = api.post_task(test=REFUSED, archives=[archive])
     ended = api.run(task)
-    attempt.deliver(ended.uuid, 0, ended.end)
+    attempt.deliver(NODE, ended.uuid, 0, ended.end)
 
     run = api.get(f"{task}/runs/first")
 

@@ -7,6 +7,8 @@ from typing import Any, cast
 import pytest
 
 from chalicelib.domain.errors import PeerError, TimedOut
+from chalicelib.domain.messages import PlanLeased
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -77,7 +79,7 @@ def again(cluster: Cluster, uuid: str, tries: int, at: dt.datetime) -> Task:
     lease = task_at(cluster, LEAD, uuid).plan_at
     assert lease is not None
     with cluster.acting(LEAD):
-        planner.plan_leased(LEAD, uuid, format_timestamp(lease), tries, at)
+        planner.plan_leased(PlanLeased(NodeName(LEAD), uuid, lease, tries), at)
     return task_at(cluster, LEAD, uuid)
 
 
@@ -383,9 +385,9 @@ def test_a_message_that_comes_twice_plans_once(cluster: Cluster) -> None:
     assert at is not None
     with cluster.acting(LEAD):
         planner.delegate(task_table.get(LEAD, uuid), at)
-        lease = format_timestamp(at + planner.LEASE)
+        lease = at + planner.LEASE
         for _ in range(2):
-            planner.plan_leased(LEAD, uuid, lease, 0, at)
+            planner.plan_leased(PlanLeased(NodeName(LEAD), uuid, lease), at)
 
     starts = [run.start for run in runs_at(cluster, LEAD, uuid)]
     assert len(starts) == len(set(starts)) == 12

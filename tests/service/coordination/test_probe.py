@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import PeerError, TimedOut
+from chalicelib.domain.messages import ProbeParticipants
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.peer_http import Call
@@ -130,7 +132,7 @@ def test_while_an_answer_is_out_nobody_else_asks(cluster: Cluster) -> None:
     silence = Silence(OTHER)
     found = waiting(cluster, silence)
     at = due(found)
-    message = {"node": LEAD, "shard": SHARD, "tasks": [task.uuid for task in found]}
+    message = ProbeParticipants(NodeName(LEAD), SHARD, [task.uuid for task in found])
     silence.meanwhile = lambda: probe.ask(message, at)
 
     with cluster.acting(LEAD):
@@ -160,7 +162,7 @@ def test_what_is_wrong_with_one_of_them_holds_up_no_other(
 ) -> None:
     broken, *others = found = waiting(cluster, Silence(OTHER), 3)
     at = due(found)
-    message = {"node": LEAD, "shard": SHARD, "tasks": [task.uuid for task in found]}
+    message = ProbeParticipants(NodeName(LEAD), SHARD, [task.uuid for task in found])
     real = getattr(planner, step)
 
     def go_on_or_break(task: Task, *more: Any) -> None:

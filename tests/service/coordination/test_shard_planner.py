@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.messages import PlanShard
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
@@ -43,7 +44,7 @@ def test_the_tick_tells_of_the_shards_that_have_something_due(sent: list[Any]) -
 
     shard_planner.tick(NODE, NOON)
 
-    assert [message for message, _ in sent] == [{"node": NODE, "shard": 1}, {"node": NODE, "shard": 3}]
+    assert [message for message, _ in sent] == [PlanShard(NODE, 1), PlanShard(NODE, 3)]
 
 
 def test_a_planner_places_what_its_shard_wants_and_no_more() -> None:

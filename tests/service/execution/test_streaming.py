@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.messages import Message, PerformRun
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -12,7 +13,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.execution import reaper, runner, supervisor
 from chalicelib.service.execution.supervisor import LEASE
-from chalicelib.service.scheduling import cancellation, dispatch
+from chalicelib.service.scheduling import cancellation
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.service.tasks import create
 from chalicelib.settings import forget_settings
@@ -29,12 +30,12 @@ SECOND = seconds(1)
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[PerformRun]:
     """What is put on the queue of runs."""
-    found: list[dict[str, Any]] = []
+    found: list[PerformRun] = []
 
-    def send_many(queue: queues.Queue, messages: list[tuple[dict[str, Any], dt.timedelta]]) -> None:
-        found.extend(message for message, _ in messages if queue is queues.RUNS)
+    def send_many(queue: queues.Queue, messages: list[tuple[Message, dt.timedelta]]) -> None:
+        found.extend(message for message, _ in messages if isinstance(message, PerformRun))
 
     monkeypatch.setattr(queues, "send_many", send_many)
     monkeypatch.setattr(queues, "send", lambda queue, message: send_many(queue, [(message, SECOND)]))
@@ -110,7 +111,7 @@ def test_every_result_is_a_run_and_the_run_itself_ends_without_one() -> None:
     assert task_table.get(NODE, owner.uuid).progress.runs == 11
 
 
-def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[dict[str, Any]]) -> None:
+def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[PerformRun]) -> None:
     owner, run = streaming()
     sent.clear()
     runner.begin(owner, run, at(1))
@@ -120,7 +121,7 @@ def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[dict[str,
     assert (sent, streamed(owner)) == ([], [])  # it may be at work still
 
     reaper.tick(NODE, at(1) + LEASE)
-    assert sent == [{"node": NODE, "task": owner.uuid, "run": run.uuid}]
+    assert sent == [PerformRun(NODE, owner.uuid, run.uuid)]
     runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(200)))
 
     assert streamed(owner) == minutes(*range(4, 11))
@@ -141,17 +142,17 @@ def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("on_lambda")
-def test_who_has_not_so_long_to_live_hands_over(sent: list[dict[str, Any]]) -> None:
+def test_who_has_not_so_long_to_live_hands_over(sent: list[PerformRun]) -> None:
     owner, run = streaming()
-    message: dict[str, Any] = {}
+    message = PerformRun(NODE, owner.uuid, run.uuid)
     now = NOON
 
     while run_table.get(NODE, owner.uuid, run.uuid).state is not State.FINISHED:
         sent.clear()
         over = now + seconds(240)
         machine = stuck(now, over) if over < run.end else FakeMachine(now)
-        runner.run(NODE, owner.uuid, run.uuid, machine, dispatch.handed_over(message))
-        message, now = sent[-1] if sent else {}, over + 10 * SECOND
+        runner.run(NODE, owner.uuid, run.uuid, machine, message.since)
+        message, now = sent[-1] if sent else message, over + 10 * SECOND
 
     # What was due while nobody had the run came late, but it came.
     assert streamed(owner) == [*minutes(1, 2, 3), at(250), *minutes(*range(5, 11))]
@@ -170,7 +171,7 @@ def test_who_is_told_too_late_that_a_run_was_handed_over_leaves_it_alone() -> No
     assert run_table.get(NODE, owner.uuid, run.uuid).is_abandoned(at(260))
 
 
-def test_whose_run_was_taken_over_stops_and_stores_nothing(sent: list[dict[str, Any]]) -> None:
+def test_whose_run_was_taken_over_stops_and_stores_nothing(sent: list[PerformRun]) -> None:
     owner, run = streaming()
     machine = FakeMachine(NOON)
 
@@ -187,7 +188,7 @@ def test_whose_run_was_taken_over_stops_and_stores_nothing(sent: list[dict[str, 
     assert run_table.get(NODE, owner.uuid, run.uuid).state is State.RUNNING
 
 
-def test_an_abandoned_run_of_a_cancelled_task_is_not_carried_on(sent: list[dict[str, Any]]) -> None:
+def test_an_abandoned_run_of_a_cancelled_task_is_not_carried_on(sent: list[PerformRun]) -> None:
     owner, run = streaming()
     runner.begin(owner, run, at(1))
     cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(30))
@@ -199,7 +200,7 @@ def test_an_abandoned_run_of_a_cancelled_task_is_not_carried_on(sent: list[dict[
     assert streamed(owner) == []
 
 
-def test_nobody_carries_on_with_what_is_over(sent: list[dict[str, Any]]) -> None:
+def test_nobody_carries_on_with_what_is_over(sent: list[PerformRun]) -> None:
     owner, run = streaming()
     runner.begin(owner, run, at(1))
 
