@@ -54,9 +54,15 @@ given back twice stays so, which tests/store/test_booking.py sees to.
 MISTAKES: dict[str, tuple[str, Any]] = {
     "a run is booked whatever is in its way": ("domain.conflicts.blocker", lambda *_: None),
     "a run starts whatever took its place": ("service.execution.runner.preempter", lambda *_: None),
-    "a cancelled task is cancelled here alone": ("service.scheduling.cancellation._to_be_told", lambda _: ()),
+    "a cancelled task is cancelled here alone": (
+        "service.scheduling.cancellation._withdrawals",
+        lambda *_: [],
+    ),
     "what is undone stays at the others": ("service.coordination.agreement.outbox.begin", lambda _: None),
-    "the reaper undoes it here alone": ("service.execution.expiry.outbox.begin", lambda _: None),
+    "the reaper undoes it here alone": (
+        "service.coordination.participation.Remote.withdraw",
+        lambda *_: None,
+    ),
     "nobody is told that all agreed": ("service.coordination.agreement.Agreement._tell", lambda *_: None),
     "a run that others know of is published first": (
         "service.coordination.agreement.Agreement._book_elsewhere",

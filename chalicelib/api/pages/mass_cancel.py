@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Forbidden, Invalid
 from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import ANY, TaskFilter
-from chalicelib.service.scheduling.cancellation import cancel_task
+from chalicelib.service.coordination import participation
 from chalicelib.service.tasks import access
 from chalicelib.service.tasks.search import chosen
 from chalicelib.store import task_table as store
@@ -62,7 +62,7 @@ def cancel_tasks(request: Request) -> Answer:
     allowed = [task for task in part.items if may_all or _may_cancel(task, request)]
     if not request.flag("dry-run"):
         for task in allowed:
-            cancel_task(store.get(request.node, task.uuid), request.now, at_once=0)
+            participation.cancel(request.node, task.uuid, request.now, at_once=0)
     document = {
         "canceled": [href(request, task.uuid) for task in allowed],
         "refused": [href(request, task.uuid) for task in part.items if task not in allowed],

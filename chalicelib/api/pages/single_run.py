@@ -19,7 +19,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import parse_timestamp
 from chalicelib.service.archiving import attempt
-from chalicelib.service.coordination import updates
+from chalicelib.service.coordination import participation, updates
 from chalicelib.service.scheduling.cancellation import delete_run as discard
 from chalicelib.service.tasks import access
 from chalicelib.store import delivery_table, task_table
@@ -82,7 +82,7 @@ def post_run(request: Request, task: str) -> Answer:
     start = _start_time(_object(request), request.now)
     if not found.is_lead:
         raise Invalid("Runs of this task are placed by its first participant")
-    placed = updates.place(found, start, request.now)
+    placed = participation.of(found).place_at(start, request.now)
     return as_json(request, href(request, found.uuid, placed.uuid))
 
 
@@ -189,7 +189,7 @@ def put_run(request: Request, task: str, run: str) -> Answer:
     try:
         known = store.get(request.node, found.uuid, uuid)
     except NotFound:
-        updates.place(found, _start_time(body, request.now), request.now, uuid)
+        participation.of(found).place_at(_start_time(body, request.now), request.now, uuid)
         return Answer("OK")
     updates.update(found, known, body, request.now)
     return Answer("OK")

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service.scheduling.cancellation import cancel_task
+from chalicelib.service.coordination import participation
 from chalicelib.service.scheduling.slots import Proposal, proposals
 from chalicelib.service.tasks import access, create, join
 from chalicelib.store import task_table as store
@@ -147,7 +147,7 @@ def delete_task(request: Request, task: str) -> Answer:
     """
     found = store.get(request.node, identifier(task))
     principal.require_write(found, request)
-    cancel_task(found, request.now)
+    participation.of(found).cancel(request.now)
     return Answer("OK")
 
 

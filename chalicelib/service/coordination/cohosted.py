@@ -6,6 +6,7 @@ them is booked in one transaction, or not at all.
 
 import datetime as dt
 import functools
+import logging
 from collections.abc import Sequence
 
 from chalicelib.domain import conflicts
@@ -23,6 +24,8 @@ from chalicelib.service.scheduling.placement import persistently, without_time
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.store import task_table, timeline
 from chalicelib.store.transactions.booking import MOST_RUNS, Booking, New, commit_all
+
+LOG = logging.getLogger(__name__)
 
 Family = dict[int, Task]
 """A task as each of its participants has it, by number."""
@@ -65,7 +68,7 @@ def place_next(task: Task, now: dt.datetime) -> Placed:
     try:
         return _place_next(_stored(task), now, None)
     except NotFound as error:
-        cancellation.cancel_task(task, now, error.message)
+        cancel(task, now, error.message)
         return Placed(task)
 
 
@@ -76,6 +79,20 @@ def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: str | None =
         return _book(_stored(lead), [start], now, None, run)
 
     return persistently(attempt, task)
+
+
+def cancel(
+    task: Task, now: dt.datetime, reason: str | None = None, at_once: int = cancellation.RUNS_AT_ONCE
+) -> None:
+    """Cancel a task at all participants, here last: who hears no answer asks again while it is enabled."""
+    for number in task.others:
+        try:
+            theirs = task_table.get(node_of(task, number), task.uuid)
+        except NotFound:
+            LOG.info("Participant %d of task %s has it no more", number, task.uuid)
+        else:
+            cancellation.cancel_task(theirs, now)
+    cancellation.cancel_task(task, now, reason, at_once)
 
 
 def _stored(task: Task) -> Family:

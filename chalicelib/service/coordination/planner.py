@@ -139,7 +139,7 @@ class _Planner:
         except (Conflict, PeerConflict) as error:
             return self._try_again(wanted, error)
         except PeerForgot as error:
-            cancel_task(self.task, self._now(), error.message)
+            cancel_task(self.task, self._now(), error.message, tell=self.task.others.values())
             return False
         except PeerError as error:
             self.wait_for_peers(error)

@@ -15,11 +15,10 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO
 from chalicelib.infrastructure import queues
-from chalicelib.service.coordination import cohosted, planner, probe
-from chalicelib.service.node import cohosting, heartbeats
+from chalicelib.service.coordination import participation, probe
+from chalicelib.service.node import heartbeats
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling import cancellation
-from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import node_table, task_table
 
 LOG = logging.getLogger(__name__)
@@ -88,25 +87,12 @@ def plan_task(
         if not task.enabled:
             cancellation.sweep(task, now)
             return
-        if task.others and task.is_lead and not cohosting.are_cohosted(task.node, task.participants):
-            leave(task) if leave else planner.delegate(task, now)
-        else:
-            _fill(task, now, deadline or Deadline(SECONDS_PER_SHARD))
+        participation.of(task).fill(now, deadline or Deadline(SECONDS_PER_SHARD), leave)
     except NotFound:
         LOG.info("Task %s is gone", uuid)
     except Exception:
         LOG.exception("Task %s could not be planned", uuid)
         _postpone(node, uuid, now)
-
-
-def _fill(task: Task, now: dt.datetime, deadline: Deadline) -> None:
-    began = now - dt.timedelta(seconds=deadline.spent)
-    while task.is_due(now) and deadline.left > 0:
-        placed = cohosted.place_next(task, now) if task.others else place_next(task, now)
-        task = placed.task
-        if not placed.runs:
-            return
-        now = began + dt.timedelta(seconds=deadline.spent)
 
 
 def _postpone(node: NodeName, uuid: str, now: dt.datetime) -> None:

@@ -8,29 +8,9 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State, may_become
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import parse_timestamp, truncate
-from chalicelib.service.coordination import cohosted
-from chalicelib.service.coordination.agreement import Agreement
-from chalicelib.service.node import cohosting
-from chalicelib.service.peers.client import Deadline, PeerGroup
+from chalicelib.domain.times import parse_timestamp
 from chalicelib.service.scheduling.dispatch import is_imminent, send
-from chalicelib.service.scheduling.placement import place_at
 from chalicelib.store import run_table
-
-IN_ALL = 25.0
-"""Seconds a run that a client asks for may take to be agreed on, the client waiting."""
-
-
-def place(task: Task, start: dt.datetime, now: dt.datetime, uuid: str | None = None) -> Run:
-    """Place a run at a second, at the lead of a task that others take part in with their agreement.
-
-    Raises Conflict where the time is taken, and PeerError where another participant is in the way.
-    """
-    if task.is_lead and cohosting.are_cohosted(task.node, task.participants):
-        return cohosted.place_at(task, truncate(start), now, uuid).runs[0]
-    if task.is_lead and task.others:
-        return Agreement(PeerGroup(task, Deadline(IN_ALL)), truncate(start), now, uuid).reach().runs[0]
-    return place_at(task, start, now, uuid).runs[0]
 
 
 def update(task: Task, run: Run, body: Mapping[str, JSON], now: dt.datetime) -> Run:

@@ -4,13 +4,12 @@ import datetime as dt
 import logging
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.repeat import Progress
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
+from chalicelib.service.coordination import participation
 from chalicelib.service.execution import results
-from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling.reservation import give_back
 from chalicelib.store.transactions.booking import retract
 
@@ -26,7 +25,7 @@ def give_up(task: Task, run: Run, now: dt.datetime) -> None:
     its task will have is planned anew instead.
     """
     if task.is_lead:
-        outbox.begin([withdrawal(task, host, now, run.uuid) for host in task.others.values()])
+        participation.of(task).withdraw(run, now)
         only = not task.schedule.repeats and task.progress.runs == 1
         if only and task.enabled and _planned_anew(task, run, now):
             return

@@ -7,67 +7,54 @@ from collections.abc import Callable, Iterable
 
 from chalicelib.domain.errors import Conflict, NotFound, StaleRun
 from chalicelib.domain.messages import PlanTask
-from chalicelib.domain.outbox_request import withdrawal
+from chalicelib.domain.outbox_request import OutboxRequest, withdrawal
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
-from chalicelib.service.node import cohosting
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling.reservation import give_back
 from chalicelib.store import delivery_table, run_table, task_table
 
 LOG = logging.getLogger(__name__)
 
-RUNS_PER_TRANSACTION = 100
+RUNS_AT_ONCE = 100
 """Runs dealt with while the client waits; the rest, later ones all, are left to the planner's queue."""
 TRIES = 4
 CANCELED = Reason("canceled", "It was cancelled")
 
 
 def cancel_task(
-    task: Task, now: dt.datetime, reason: str | None = None, at_once: int = RUNS_PER_TRANSACTION
+    task: Task,
+    now: dt.datetime,
+    reason: str | None = None,
+    at_once: int = RUNS_AT_ONCE,
+    tell: Iterable[str] = (),
 ) -> None:
-    """Place no more runs, forget those to come, cancel the one under way. Doing it again is harmless.
+    """Place no more runs here, forget those to come, cancel the one under way. Doing it again is harmless.
 
     The task keeps the reason, where its planner has one. A run that cannot be cancelled stays as it
-    ended. Runs beyond ``at_once`` are left to the queue.
+    ended. Runs beyond ``at_once`` are left to the queue. Hosts to ``tell`` are told to do the same.
     """
-    if task.is_lead and cohosting.are_cohosted(task.node, task.participants):
-        _cancel_at_cohosted(
-            task, now
-        )  # first: who hears no answer asks again, as long as this one is enabled
     try:
         if task.enabled:
-            task = _disable(task.evolve(plan_reason=reason), now)
+            task = _disable(task.evolve(plan_reason=reason), now, tell)
     except Conflict:
         LOG.info("Task %s was cancelled by somebody else", task.uuid)
     if not sweep(task, now, at_once):
         queues.send(queues.PLAN, PlanTask(task.node, task.uuid))
 
 
-def _cancel_at_cohosted(task: Task, now: dt.datetime) -> None:
-    for number in task.others:
-        try:
-            cancel_task(task_table.get(cohosting.node_of(task, number), task.uuid), now)
-        except NotFound:
-            LOG.info("Participant %d of task %s has it no more", number, task.uuid)
-
-
-def _disable(task: Task, now: dt.datetime) -> Task:
-    """Disable it here and, by outbox requests stored with that, at the others if this is the lead."""
-    told = [withdrawal(task, host, now) for host in _to_be_told(task)]
+def _disable(task: Task, now: dt.datetime, tell: Iterable[str]) -> Task:
+    """Disable it here and, by outbox requests stored with that, at other hosts."""
+    told = _withdrawals(task, tell, now)
     off = task_table.disable(task, now, told)
     outbox.announce(task.node, [outbox_request.uuid for outbox_request in told])
     return off
 
 
-def _to_be_told(task: Task) -> Iterable[str]:
-    return (
-        task.others.values()
-        if task.is_lead and not cohosting.are_cohosted(task.node, task.participants)
-        else ()
-    )
+def _withdrawals(task: Task, hosts: Iterable[str], now: dt.datetime) -> list[OutboxRequest]:
+    return [withdrawal(task, host, now) for host in hosts]
 
 
 def sweep(task: Task, now: dt.datetime, limit: int | None = None) -> bool:

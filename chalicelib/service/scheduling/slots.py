@@ -11,7 +11,6 @@ from chalicelib.domain.run import Reason
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import SECOND
 from chalicelib.service.limits import admission
-from chalicelib.service.node import cohosting
 from chalicelib.store import timeline
 
 NO_TIME = "no-time"
@@ -68,9 +67,9 @@ def choose(task: Task, ranges: Sequence[Range]) -> dt.datetime | None:
     return chosen.lower + SECOND * random.randint(0, max(0, spare - 1))  # noqa: S311
 
 
-def propose(task: Task, now: dt.datetime) -> Proposal:
-    """Where the next run of a task would be placed now."""
-    starts = next_starts(task, now, 1, have_to_agree=_have_to_agree(task))
+def propose(task: Task, now: dt.datetime, have_to_agree: bool = False) -> Proposal:
+    """Where the next run of a task would be placed now, by participants who may have to agree on it."""
+    starts = next_starts(task, now, 1, have_to_agree=have_to_agree)
     if not starts:
         return Proposal(task.next_try(now))
     if task.is_anytime:
@@ -84,10 +83,6 @@ def propose(task: Task, now: dt.datetime) -> Proposal:
     wanted = Occupation(span.lower, span.lower + task.duration, task.is_exclusive, rank)
     blocking = conflicts.blocker(entries, wanted, now)
     return Proposal(None, Reason(NO_TIME, taken_by(blocking), blocking.run) if blocking else None)
-
-
-def _have_to_agree(task: Task) -> bool:
-    return bool(task.others) and not cohosting.are_cohosted(task.node, task.participants)
 
 
 def taken_by(blocking: Occupation) -> str:

@@ -23,18 +23,15 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
-from chalicelib.service.coordination import cohosted, invitation, planner
+from chalicelib.service.coordination import invitation, participation
 from chalicelib.service.limits import admission, quota_ledger
-from chalicelib.service.node import cohosting
 from chalicelib.service.peers.client import Deadline
-from chalicelib.service.scheduling.placement import place_next
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.service.scheduling.slots import Proposal, propose
 from chalicelib.service.tasks import idempotency, validation
 from chalicelib.service.tasks.access import public_arguments
 from chalicelib.service.tasks.idempotency import IdempotencyKey
 from chalicelib.settings import settings
-from chalicelib.store.timeline import require_bookable
 from chalicelib.store.transactions.booking import New
 from plugins import registry
 from plugins.sdk.base import Test, Tool
@@ -82,23 +79,9 @@ def _create(
 
 def _store(task: Task, now: dt.datetime, request_key: IdempotencyKey | None, deadline: Deadline) -> Task:
     new = New(request_key.for_task(task, now) if request_key else None)
-    if cohosting.are_cohosted(task.node, task.participants):
-        placed = cohosted.place_first(task, now, new)
-    elif task.others:
-        return _share(task, now, deadline, new)
-    else:
-        placed = place_next(task.replanned(now), now, new)
+    placed = participation.of(task).take_in(now, new, deadline)
     _plan_on(placed, now)
     return placed.task
-
-
-def _share(task: Task, now: dt.datetime, deadline: Deadline, new: New) -> Task:
-    ours = invitation.invite(task, now, deadline, new.idempotency_record)
-    try:
-        return planner.plan_first(ours, now, deadline)
-    except Exception:  # the task is taken in: what is wrong with its first run is for the planner
-        LOG.exception("The first run of task %s is left to the planner", ours.uuid)
-        return ours
 
 
 def dry_run(
@@ -107,7 +90,7 @@ def dry_run(
     """What ``create`` would make of a task, and when its first run would be; nothing is stored."""
     deadline = Deadline(invitation.IN_ALL)
     task = prepare(node, document, hints, now, deadline).replanned(now)
-    return task, propose(task, now)
+    return task, propose(task, now, participation.of(task).have_to_agree)
 
 
 def prepare(
@@ -169,9 +152,8 @@ def assemble(
     spec, tool = document["test"]["spec"], registry.tools()[document["tool"]]
     duration = round_up(tool.duration(test.name, spec))
     if test.scheduling_class not in ANYTIME:
-        require_bookable(duration)
-        if cohosting.are_cohosted(more["node"], more["participants"]):
-            cohosted.require_bookable(duration, len(more["participants"]))
+        kind = participation.kind(more["node"], more["participants"], more.get("participant", 0))
+        kind.require_bookable(duration, len(more["participants"]))
     return Task(
         document={**document, "schedule": document.get("schedule", {})},
         schedule=schedule,
@@ -199,11 +181,8 @@ def _choose_tool(
     node: NodeName, document: Mapping[str, JSON], participants: Sequence[str], deadline: Deadline
 ) -> str:
     test = document["test"]
-    known = [offers(test["type"], test["spec"])]
-    if cohosting.are_cohosted(node, participants):
-        known *= len(participants)  # the same machines, with the same programs
-    else:
-        known += invitation.offers(participants[1:], test, document.get("lead-bind"), deadline)
+    own, kind = offers(test["type"], test["spec"]), participation.kind(node, participants)
+    known = kind.offers(own, participants[1:], document, deadline)
     return tool_choice.choose(participants, known, tool_choice.asked_for(document))
 
 

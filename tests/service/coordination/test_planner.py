@@ -14,7 +14,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.infrastructure.peer_http import Call, Reply
-from chalicelib.service.coordination import planner, shard_planner, updates
+from chalicelib.service.coordination import participation, planner, shard_planner
 from chalicelib.service.execution import reaper, runner
 from chalicelib.service.peers import outbox as outbox
 from chalicelib.service.scheduling import dispatch_tick
@@ -347,7 +347,7 @@ def test_a_crash_over_a_further_run_takes_nothing_from_the_first(cluster: Cluste
     (first,) = runs_at(cluster, LEAD, uuid)
     cluster.faults.append(crashing_after(2))
     with cluster.acting(LEAD), pytest.raises(Crash):
-        updates.place(task_table.get(LEAD, uuid), first.start + seconds(60), now())
+        participation.of(task_table.get(LEAD, uuid)).place_at(first.start + seconds(60), now())
     cluster.faults.clear()
 
     with cluster.acting(LEAD):

@@ -12,8 +12,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.peer_http import Call
-from chalicelib.service.coordination import planner, probe
-from chalicelib.service.scheduling.cancellation import cancel_task
+from chalicelib.service.coordination import participation, planner, probe
 from chalicelib.store import task_table
 from tests.builders import seconds
 from tests.cluster import LEAD, OTHER, THIRD, Cluster
@@ -145,7 +144,7 @@ def test_one_that_is_cancelled_while_the_answer_is_out_stays_so(cluster: Cluster
     silence = Silence(OTHER)
     first, *others = found = waiting(cluster, silence)
     at = due(found)
-    silence.meanwhile = lambda: cancel_task(first, at)
+    silence.meanwhile = lambda: participation.of(first).cancel(at)
 
     delegate(cluster, found, at)
     cluster.work(at)
