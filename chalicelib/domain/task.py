@@ -130,12 +130,16 @@ class Task:
         return repeat.next_try(self.schedule, self.progress, now)
 
     def counting(self, starts: Sequence[dt.datetime], now: dt.datetime) -> "Task":
+        """The task once runs have been placed at these instants, and when it wants the next."""
+        return self.counted(starts).replanned(now)
+
+    def counted(self, starts: Sequence[dt.datetime]) -> "Task":
         """The task once runs have been placed at these instants (contract/scheduler.md section 5)."""
         first = self.progress.first_start or self.schedule.start or min(starts)
         length = max(self.duration, SECOND)  # a slot has one run, be it over in no time
         latest = max([start + length for start in starts] + [self.progress.latest or starts[0]])
         progress = Progress(self.progress.runs + len(starts), first, latest)
-        return self.evolve(progress=progress).replanned(now)
+        return self.evolve(progress=progress)
 
     def replanned(self, now: dt.datetime) -> "Task":
         """The task with the instant at which its next run comes inside the horizon."""

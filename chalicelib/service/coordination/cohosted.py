@@ -56,7 +56,7 @@ def copies(task: Task) -> Family:
 
 def place_first(task: Task, now: dt.datetime, new: New) -> Placed:
     """Store a new task at all participants, with its first run if it comes inside the horizon."""
-    return _place_next(copies(task.replanned(now)), now, new)
+    return _place_next(copies(task), now, new)
 
 
 def place_next(task: Task, now: dt.datetime) -> Placed:

@@ -109,7 +109,7 @@ class Alone(Participation):
     """This node by itself."""
 
     def take_in(self, now: dt.datetime, new: New, deadline: Deadline) -> Placed:
-        return placement.place_next(self.task.replanned(now), now, new)
+        return placement.place_next(self.task, now, new)
 
     def place_at(self, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
         return placement.place_at(self.task, start, now, run).runs[0]

@@ -105,9 +105,10 @@ def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, n
     """Place runs for slots, as long as those are the next ones: where a run lies can move what follows."""
     windows = [seeking.window(task, slot) for slot in slots]
     seen = timeline.snapshot(task.node, windows)
-    entries, taken, placed, after = list(seen.entries), [], [], task
+    entries, taken, placed, after, slipped = list(seen.entries), [], [], task, False
     for slot, span in zip(slots, windows, strict=True):
-        if seeking.next_starts(after, now, 1) != [slot]:
+        # As long as all lay in their slots, these are the next ones: that is how they were found.
+        if slipped and seeking.next_starts(after, now, 1) != [slot]:
             break
         start = seeking.choose(task, seeking.free(task, entries, span, now))
         run, wanted = _fitted(task, new_run(task, start or slot, now), entries, now)
@@ -115,7 +116,7 @@ def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, n
             entries.append(wanted)
             taken.append(Time(wanted, seen.guards_of(run.start, run.end)))
         placed.append(run)
-        after = after.counting([run.start], now)
+        after, slipped = after.counted([run.start]), slipped or run.start != slot
     return write(task, now, placed, new, taken)
 
 

@@ -32,12 +32,12 @@ def next_starts(task: Task, now: dt.datetime, most: int, have_to_agree: bool = F
     # that would always be just out of reach.
     latest = max(earliest, now + HORIZON - min(task.schedule.slip_for(task.duration), HORIZON))
     starts: list[dt.datetime] = []
-    while len(starts) < most:
+    for _ in range(most):
+        task = task.counted(starts[-1:]) if starts else task
         slot = task.next_try(earliest - SECOND)
         if slot is None or (slot > latest and not task.is_multi_result):
             break
         starts.append(max(slot, earliest))
-        task = task.counting(starts[-1:], now)
     return starts
 
 

@@ -8,9 +8,10 @@ from botocore.client import BaseClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.domain import repeat
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.names import NodeName
-from chalicelib.domain.repeat import Schedule
+from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.run import occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -80,6 +81,21 @@ def test_a_slot_without_time_is_a_nonstarter_among_the_others() -> None:
     assert [state for _, state, _ in placed(one)] == [State.PENDING, State.NONSTART, State.PENDING]
     (nonstarter,) = (run for run in run_table.in_order(NODE, one.uuid) if run.state is State.NONSTART)
     assert nonstarter.documents.reason["blocking-run"] == blocking.uuid
+
+
+def test_what_comes_next_is_worked_out_once_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = stored(schedule=Schedule(start=at(600), repeat=seconds(600), max_runs=6))
+    worked_out: list[dt.datetime] = []
+    next_try = repeat.next_try
+
+    def counted(schedule: Schedule, progress: Progress, now: dt.datetime) -> dt.datetime | None:
+        worked_out.append(now)
+        return next_try(schedule, progress, now)
+
+    monkeypatch.setattr(repeat, "next_try", counted)
+
+    assert len(place_next(one, NOON).runs) == 6
+    assert len(worked_out) == 6 + 2  # that there is no seventh, and when the planner looks again
 
 
 def test_who_is_overtaken_tries_with_fewer(
