@@ -121,8 +121,8 @@ def check_egress() -> None:
 
     try:
         rules()
-    except Invalid as trouble:
-        raise CannotStart(trouble.message) from trouble
+    except Invalid as error:
+        raise CannotStart(error.message) from error
 
 
 def check_tables(state: pathlib.Path) -> None:

@@ -59,10 +59,10 @@ def _setting(environment: Mapping[str, str]) -> tuple[set[str], tuple[Network, .
 def _network(entry: str) -> Network:
     try:
         return ipaddress.ip_network(entry)
-    except ValueError as trouble:
+    except ValueError as error:
         raise Invalid(
             f"PSCHEDULER_EGRESS: {entry!r} is not loopback, private, none or a network such as 10.1.0.0/16"
-        ) from trouble
+        ) from error
 
 
 def _engine(environment: Mapping[str, str], own: frozenset[Address], resolve: Resolve) -> Iterator[Endpoint]:

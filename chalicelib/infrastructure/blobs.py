@@ -29,8 +29,8 @@ def get_text(bucket: str, key: str, most: int) -> str:
     try:
         body = client("s3").get_object(Bucket=bucket, Key=key)["Body"]
         text: str = body.read(most + 1).decode()
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ValueError) as trouble:
-        raise Unavailable(f"s3://{bucket}/{key} cannot be read: {trouble}") from trouble
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise Unavailable(f"s3://{bucket}/{key} cannot be read: {error}") from error
     return text
 
 

@@ -77,17 +77,17 @@ def _connected(connection: Any) -> socket.socket:
     host, port = connection._dns_host.strip("[]"), connection.port
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as unknown:
-        reason = unknown if isinstance(unknown, socket.gaierror) else socket.gaierror(str(unknown))
-        raise NameResolutionError(host, connection, reason) from unknown
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+        raise NameResolutionError(host, connection, reason) from error
     trouble: OSError = OSError("it has no address")
     for family, kind, number, _, address in found:
         try:
             return _connected_to(connection, (family, kind, number), address)
-        except TimeoutError as late:
-            raise ConnectTimeoutError(connection, f"no connection to {host} in time") from late
-        except OSError as failed:
-            trouble = failed
+        except TimeoutError as error:
+            raise ConnectTimeoutError(connection, f"no connection to {host} in time") from error
+        except OSError as error:
+            trouble = error
     raise NewConnectionError(connection, str(trouble)) from trouble
 
 

@@ -27,10 +27,10 @@ def copy(source: pathlib.Path, target: pathlib.Path) -> int:
         with database.reading() as link:
             _write(link, unfinished)
         os.link(unfinished, target)  # unlike a rename, it never replaces what came there meanwhile
-    except FileExistsError as trouble:
-        raise EngineError(f"{target} is there already: choose another name") from trouble
-    except (OSError, sqlite3.Error) as trouble:
-        raise EngineError(f"{target} cannot be written ({trouble})") from trouble
+    except FileExistsError as error:
+        raise EngineError(f"{target} is there already: choose another name") from error
+    except (OSError, sqlite3.Error) as error:
+        raise EngineError(f"{target} cannot be written ({error})") from error
     finally:
         unfinished.unlink(missing_ok=True)
         database.close()

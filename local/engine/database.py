@@ -66,18 +66,18 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             schema.require_whole(self.path)
             link = self._connect()
-        except (OSError, sqlite3.OperationalError) as trouble:
-            raise EngineError(f"{self.path} cannot be opened ({trouble})") from trouble
-        except sqlite3.DatabaseError as trouble:
-            raise schema.damaged(self.path, trouble) from trouble
+        except (OSError, sqlite3.OperationalError) as error:
+            raise EngineError(f"{self.path} cannot be opened ({error})") from error
+        except sqlite3.DatabaseError as error:
+            raise schema.damaged(self.path, error) from error
         try:
             _patiently(lambda: schema.prepare(link, self.path), self.busy_seconds)
-        except sqlite3.OperationalError as trouble:
+        except sqlite3.OperationalError as error:
             link.close()
-            raise EngineError(f"{self.path} cannot be used ({trouble})") from trouble
-        except sqlite3.DatabaseError as trouble:
+            raise EngineError(f"{self.path} cannot be used ({error})") from error
+        except sqlite3.DatabaseError as error:
             link.close()
-            raise schema.damaged(self.path, trouble) from trouble
+            raise schema.damaged(self.path, error) from error
         except EngineError:
             link.close()
             raise
@@ -103,9 +103,9 @@ class Database:
     def _write_ahead(self, link: sqlite3.Connection) -> None:
         try:
             link.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as trouble:
+        except sqlite3.OperationalError as error:
             link.close()
-            raise EngineError(f"{self.path} cannot be used ({trouble})") from trouble
+            raise EngineError(f"{self.path} cannot be used ({error})") from error
         self._writer = link
 
     @contextlib.contextmanager
@@ -215,8 +215,8 @@ def _patiently(work: Callable[[], None], seconds: float) -> None:
     while True:
         try:
             return work()
-        except sqlite3.OperationalError as trouble:
-            if "locked" not in str(trouble) or time.monotonic() > until:
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
                 raise
             time.sleep(0.01)
 

@@ -66,11 +66,11 @@ def storage_errors(path: pathlib.Path) -> Iterator[None]:
     """Raise what SQLite says of its file as a ServiceError."""
     try:
         yield
-    except sqlite3.DatabaseError as trouble:
-        found = _storage_error(path, str(trouble))
+    except sqlite3.DatabaseError as error:
+        found = _storage_error(path, str(error))
         if found is None:
             raise
-        raise found from trouble
+        raise found from error
 
 
 def _storage_error(path: pathlib.Path, text: str) -> ServiceError | None:

@@ -57,9 +57,9 @@ def _answer(model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse,
     try:
         parsed = _called(_installed[-1], service, model, asked)
         status = 200
-    except ServiceError as trouble:
-        parsed = {"Error": {"Message": trouble.message, **_codes(trouble.code)}, **trouble.more}
-        status = trouble.status
+    except ServiceError as error:
+        parsed = {"Error": {"Message": error.message, **_codes(error.code)}, **error.more}
+        status = error.status
     metadata["HTTPStatusCode"] = status
     parsed["ResponseMetadata"] = metadata
     return AWSResponse("", status, metadata["HTTPHeaders"], None), parsed
@@ -76,14 +76,14 @@ def _codes(code: str) -> dict[str, str]:
 def _called(engine: "Engine", service: str, model: Any, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         return engine.call(service, model.name, asked)
-    except UnicodeError as trouble:
-        raise ServiceError("SerializationException", f"A string is no Unicode text: {trouble}") from trouble
-    except (KeyError, TypeError, ValueError, AttributeError) as trouble:
+    except UnicodeError as error:
+        raise ServiceError("SerializationException", f"A string is no Unicode text: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         # PynamoDB's clients send unchecked what they are given.
         report = ParamValidator().validate(asked, model.input_shape)
         if not report.has_errors():
             raise
-        raise ServiceError("SerializationException", report.generate_report()) from trouble
+        raise ServiceError("SerializationException", report.generate_report()) from error
 
 
 _HANDLERS: list[Any] = botocore.handlers.BUILTIN_HANDLERS

@@ -44,8 +44,8 @@ def deliver(parcel: Parcel) -> Outcome:
     post = _post(data, json.dumps(parcel.result).encode())
     try:
         reply = web_posts.send(post)
-    except web_posts.NoAnswer as nothing:
-        return Outcome(False, f"{post.method} failed: {nothing}", again)
+    except web_posts.NoAnswer as error:
+        return Outcome(False, f"{post.method} failed: {error}", again)
     if reply.is_success:
         return Outcome(True)
     return Outcome(False, f"{post.method} failed with status {reply.status}: {reply.body[:SHOWN]}", again)

@@ -167,8 +167,8 @@ def check(data: Mapping[str, JSON]) -> None:
     """Raise Invalid for a DSN that cannot be read, never showing it."""
     try:
         parse_dsn(data["_dsn"])
-    except Invalid as trouble:
-        raise Invalid(f"/{trouble.message}") from trouble
+    except Invalid as error:
+        raise Invalid(f"/{error.message}") from error
 
 
 ARCHIVER = Archiver(

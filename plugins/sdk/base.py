@@ -263,8 +263,8 @@ class Archiver(Plugin):
             return trouble
         try:
             self.check(data)
-        except Invalid as invalid:
-            return invalid.message
+        except Invalid as error:
+            return error.message
         return None
 
 

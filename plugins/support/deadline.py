@@ -66,9 +66,9 @@ def ending(seconds: float) -> Iterator[None]:
         yield
         if found.is_over:
             raise TimeoutError(f"No end in {seconds:g} seconds")
-    except Exception as trouble:
-        if found.is_over and not isinstance(trouble, TimeoutError):
-            raise TimeoutError(f"No end in {seconds:g} seconds") from trouble
+    except Exception as error:
+        if found.is_over and not isinstance(error, TimeoutError):
+            raise TimeoutError(f"No end in {seconds:g} seconds") from error
         raise
     finally:
         _current.end = before

@@ -88,8 +88,8 @@ def places(
         try:
             check(place[1][0], port, purpose)
             allowed.append(place)
-        except Refused as trouble:
-            refused = refused or trouble
+        except Refused as error:
+            refused = refused or error
     if not allowed and refused:
         raise refused
     if not allowed:
@@ -104,11 +104,11 @@ def _looked_up(host: str, port: int, family: int, kind: int) -> list[Any]:
         name = host.encode("idna").decode() if not host.isascii() else host
         look = functools.partial(socket.getaddrinfo, name, port, family, kind)
         return list(hosts.limited(LOOKUP_LIMIT, look))
-    except TimeoutError as trouble:
-        raise Unresolvable(f"{host} was not found in {LOOKUP_LIMIT:g} seconds") from trouble
-    except (OSError, UnicodeError) as trouble:
-        reason = getattr(trouble, "strerror", None) or trouble
-        raise Unresolvable(f"{host} has no such address: {reason}") from trouble
+    except TimeoutError as error:
+        raise Unresolvable(f"{host} was not found in {LOOKUP_LIMIT:g} seconds") from error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Unresolvable(f"{host} has no such address: {reason}") from error
 
 
 def address_of(host: str, port: int, purpose: Purpose = Purpose.CONVERSATION) -> str:
@@ -158,8 +158,8 @@ def create_connection(
             raise TimeoutError("timed out")
         try:
             end = _connected(family, address, left, how)
-        except OSError as failed:
-            trouble = failed
+        except OSError as error:
+            trouble = error
         else:
             end.settimeout(timeout)
             return end
@@ -196,10 +196,10 @@ def _guarded(connection: Any, purpose: Purpose) -> Any:
             how = How(self.source_address, self.socket_options, purpose)
             try:
                 return create_connection(self._dns_host.strip("[]"), self.port, limit, how)
-            except TimeoutError as trouble:
-                raise ConnectTimeoutError(self, "no connection in time") from trouble
-            except OSError as trouble:
-                raise NewConnectionError(self, trouble.strerror or str(trouble)) from trouble
+            except TimeoutError as error:
+                raise ConnectTimeoutError(self, "no connection in time") from error
+            except OSError as error:
+                raise NewConnectionError(self, error.strerror or str(error)) from error
 
         def request(self, *given: Any, **named: Any) -> Any:
             if self.sock is not None:  # kept from an earlier exchange

@@ -44,9 +44,9 @@ class Node:
         try:
             with urllib.request.urlopen(request, timeout=timeout, context=self._trust()) as answer:
                 return answer.status, _value(answer)
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return refused.code, _value(refused)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _value(error)
 
     def kill(self) -> None:
         """End it as a crash would; its MiniStack stays up."""

@@ -84,8 +84,8 @@ def test_no_two_runs_that_conflict_are_ever_stored_and_every_loser_is_told_so() 
             try:
                 place_at(owners[number], at(chooser.randrange(HOUR - 90)), NOON)
                 outcomes["placed"] += 1
-            except Blocked as lost:
-                outcomes["blocked" if lost.run else "blocked by nobody"] += 1
+            except Blocked as error:
+                outcomes["blocked" if error.run else "blocked by nobody"] += 1
 
     together(book)
 

@@ -61,8 +61,8 @@ class Play:
         wanted = Taken(run, start, start + task.duration // SECOND, task.is_exclusive, task.priority or 0)
         try:
             place_at(task, at(start), at(self.now), run)
-        except Blocked as lost:
-            self.losses.append((wanted, lost.run))
+        except Blocked as error:
+            self.losses.append((wanted, error.run))
         except Overtaken:
             pass  # fought over too hard: nothing may have been written, which the end of the round shows
         else:

@@ -17,12 +17,12 @@ def ask(client: Any, request: Request) -> dict[str, Any]:
         answer = getattr(client, METHODS[operation])(**params)
     except ParamValidationError:
         return {"error": "ParamValidationError"}
-    except ClientError as trouble:
+    except ClientError as error:
         found = {
-            "error": trouble.response["Error"]["Code"],
-            "said": trouble.response["Error"].get("Message", ""),
+            "error": error.response["Error"]["Code"],
+            "said": error.response["Error"].get("Message", ""),
         }
-        reasons = trouble.response.get("CancellationReasons")
+        reasons = error.response.get("CancellationReasons")
         if reasons:
             found["reasons"] = [
                 (reason.get("Code", "None"), plain(reason["Item"]) if reason.get("Item") else None)
@@ -30,8 +30,8 @@ def ask(client: Any, request: Request) -> dict[str, Any]:
             ]
             found["said"] = " ".join(reason.get("Message") or "" for reason in reasons)
         return found
-    except Exception as crash:  # moto's own, which would be a 500
-        return {"error": f"crash: {type(crash).__name__}"}
+    except Exception as error:  # moto's own, which would be a 500
+        return {"error": f"crash: {type(error).__name__}"}
     return {name: plain(answer[name]) for name in _COMPARED if answer.get(name)}
 
 

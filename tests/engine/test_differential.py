@@ -83,8 +83,8 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return
     try:
         python = node.ministack_python()
-    except node.CannotStart as trouble:
-        pytest.skip(str(trouble))
+    except node.CannotStart as error:
+        pytest.skip(str(error))
     running, _ = ministack_module.start(python, folder / "ministack")
     try:
         session = botocore.session.get_session()

@@ -68,8 +68,8 @@ class Queue:
         work: Callable[..., Any] = getattr(self, f"_{name}")
         try:
             return work(**params)
-        except ClientError as trouble:
-            return trouble.response["Error"]["Code"]
+        except ClientError as error:
+            return error.response["Error"]["Code"]
 
     def _send(self, **params: Any) -> Any:
         given = {**params, "MessageBody": self._own(params["MessageBody"])}
@@ -156,8 +156,8 @@ def bucket_answer(client: Any, step: Step) -> Any:
     name, params = step
     try:
         answer = getattr(client, name)(Bucket="docs", **params)
-    except ClientError as trouble:
-        return trouble.response["Error"]["Code"]
+    except ClientError as error:
+        return error.response["Error"]["Code"]
     found = {member: answer[member] for member in _COMPARED if member in answer}
     if "Body" in answer:
         found["Body"] = answer["Body"].read()

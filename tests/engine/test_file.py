@@ -144,8 +144,8 @@ def _full() -> ClientError:
     for number in range(1000):
         try:
             put(f"more-{number:04}", 50_000)
-        except ClientError as trouble:
-            return trouble
+        except ClientError as error:
+            return error
     raise AssertionError("The disk never filled up")
 
 

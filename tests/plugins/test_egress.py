@@ -111,8 +111,8 @@ def delivered(name: str, parcel: Parcel) -> Outcome:
     """As the node has it: what a plugin raises on purpose is a failure for good."""
     try:
         outcome: Outcome = ARCHIVERS[name].deliver(parcel)
-    except PluginFailed as trouble:
-        return Outcome(False, trouble.message)
+    except PluginFailed as error:
+        return Outcome(False, error.message)
     return outcome
 
 
@@ -188,8 +188,8 @@ def failure_of(tool: Any, one: Any) -> str:
     """Why a measurement failed, be it as an error or as a result without a time."""
     try:
         result = tool.run(one)
-    except PluginFailed as trouble:
-        return trouble.message
+    except PluginFailed as error:
+        return error.message
     return str(result.get("reason"))
 
 

@@ -100,8 +100,8 @@ def test_refuses_for_good_what_it_cannot_read_and_never_shows_it(dsn: str) -> No
 def test_any_connection_string_is_read_or_refused(text: str) -> None:
     try:
         said = f"_dsn: port {parse_dsn(text)['port']}"
-    except Invalid as refused:
-        said = refused.message
+    except Invalid as error:
+        said = error.message
 
     assert said.startswith("_dsn: ")
 

@@ -46,8 +46,8 @@ def deliver(node: NodeName, run: str, number: int, now: dt.datetime) -> None:
         # The next attempt is due should this one never report.
         begun = delivery_table.change(delivery.begun(now))
         _attempt(begun, task_table.get(node, delivery.task), run_table.get(node, delivery.task, run), now)
-    except (NotFound, Conflict) as gone:
-        LOG.info("Nothing to deliver: %s", gone)
+    except (NotFound, Conflict) as error:
+        LOG.info("Nothing to deliver: %s", error)
 
 
 def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None:

@@ -61,8 +61,8 @@ def _unless_changed(uuid: str) -> Iterator[None]:
     """What is done to a task, and given up without a word when it is somebody else's turn by now."""
     try:
         yield
-    except (Conflict, NotFound) as gone:
-        LOG.info("Task %s is not to be planned any more: %s", uuid, gone)
+    except (Conflict, NotFound) as error:
+        LOG.info("Task %s is not to be planned any more: %s", uuid, error)
 
 
 def _announce(task: Task, tries: int = 0, delay: dt.timedelta = 0 * SECOND) -> None:

@@ -37,8 +37,8 @@ def tick(node: NodeName, now: dt.datetime) -> None:
 def _alone(work: Callable[..., None], *what: object) -> None:
     try:
         work(*what)
-    except (Conflict, NotFound) as gone:
-        LOG.info("Nothing to do: %s", gone)
+    except (Conflict, NotFound) as error:
+        LOG.info("Nothing to do: %s", error)
     except Exception:
         LOG.exception("%s failed for %s", work.__name__, what)
 

@@ -37,8 +37,8 @@ def run(
         task, found = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
         handed_over = since is None or since == found.leased_until
         begun = begin(task, found, machine.now()) if handed_over else None
-    except (NotFound, StaleRun) as gone:
-        LOG.info("Nothing to run: %s", gone)
+    except (NotFound, StaleRun) as error:
+        LOG.info("Nothing to run: %s", error)
         return
     if begun is not None:
         supervisor.perform_watched(task, begun, machine, since)

@@ -52,8 +52,8 @@ def attempt(node: NodeName, uuid: str, now: dt.datetime) -> None:
             store.delete([outbox_request])
         elif outbox_request.next_attempt <= now:
             _attempt(store.claim(outbox_request, now), now)
-    except (NotFound, Conflict) as gone:
-        LOG.info("No outbox request to run: %s", gone)
+    except (NotFound, Conflict) as error:
+        LOG.info("No outbox request to run: %s", error)
 
 
 def _attempt(outbox_request: OutboxRequest, now: dt.datetime) -> None:

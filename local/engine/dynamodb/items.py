@@ -94,10 +94,10 @@ def prepare(engine: "Engine", what: str, request: Mapping[str, Any], within: boo
     shows_item = request.get("ReturnValuesOnConditionCheckFailure", "NONE") == "ALL_OLD"
     try:
         item, key = _item(table, what, request)
-    except ServiceError as trouble:
+    except ServiceError as error:
         if not within:
             raise
-        return Write(what, table, (b"", b""), {}, condition, update, scope, shows_item, trouble)
+        return Write(what, table, (b"", b""), {}, condition, update, scope, shows_item, error)
     return Write(what, table, key, item, condition, update, scope, shows_item)
 
 
@@ -198,9 +198,9 @@ def _single(engine: "Engine", what: str, params: dict[str, Any]) -> dict[str, An
     try:
         with engine.database.writing() as link:
             done = perform(link, write)
-    except ConditionFailed as failed:
-        item: dict[str, Any] = {} if failed.item is None else {"Item": failed.item}
-        raise ServiceError("ConditionalCheckFailedException", str(failed), **item) from failed
+    except ConditionFailed as error:
+        item: dict[str, Any] = {} if error.item is None else {"Item": error.item}
+        raise ServiceError("ConditionalCheckFailedException", str(error), **item) from error
     expiry.sweep(engine)
     answer = _returned(write, done, wanted)
     capacity.add_to(answer, params, write.table, done.units)

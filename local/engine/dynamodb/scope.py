@@ -21,8 +21,8 @@ class Scope:
     def _checked(given: Mapping[str, Any]) -> dict[str, Value]:
         try:
             return {name: values.checked(value) for name, value in given.items()}
-        except TypeError as trouble:
-            raise invalid(f"ExpressionAttributeValues contains invalid value: {trouble}") from trouble
+        except TypeError as error:
+            raise invalid(f"ExpressionAttributeValues contains invalid value: {error}") from error
 
     def require_matching(self, expressions: Iterable[Parsed | None]) -> None:
         """Raise ValidationException unless what expressions use is there, and what is there used."""

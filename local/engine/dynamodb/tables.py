@@ -60,8 +60,8 @@ def current(engine: "Engine", work: Callable[[], T]) -> T:
     """Do work on tables, once more where another process replaced one of them meanwhile."""
     try:
         return work()
-    except sqlite3.OperationalError as trouble:
-        if "no such table" not in str(trouble) and "no such column" not in str(trouble):
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error) and "no such column" not in str(error):
             raise
     engine.known.clear()
     return work()

@@ -82,11 +82,11 @@ def _performed(link: sqlite3.Connection, writes: Sequence[Write]) -> list[Done]:
         try:
             done.append(items.perform(link, one))
             reasons.append({"Code": "None"})
-        except ConditionFailed as failed:
-            item = {} if failed.item is None else {"Item": failed.item}
-            reasons.append({"Code": "ConditionalCheckFailed", "Message": str(failed), **item})
-        except ServiceError as trouble:
-            reasons.append({"Code": "ValidationError", "Message": trouble.message})
+        except ConditionFailed as error:
+            item = {} if error.item is None else {"Item": error.item}
+            reasons.append({"Code": "ConditionalCheckFailed", "Message": str(error), **item})
+        except ServiceError as error:
+            reasons.append({"Code": "ValidationError", "Message": error.message})
     if len(done) < len(writes):
         raise cancelled(reasons)
     if sum(max(one.new.size if one.new else 0, one.old.size if one.old else 0) for one in done) > LARGEST:

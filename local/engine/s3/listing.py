@@ -69,8 +69,8 @@ def listed(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 def _decoded(token: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(token.encode())
-    except ValueError as trouble:
-        raise ServiceError("InvalidArgument", "The continuation token provided is incorrect") from trouble
+    except ValueError as error:
+        raise ServiceError("InvalidArgument", "The continuation token provided is incorrect") from error
 
 
 def _last(entry: Entry) -> bytes:

@@ -38,8 +38,8 @@ def each(batch: Sequence[dict[str, Any]], work: Callable[[dict[str, Any]], dict[
     for entry in batch:
         try:
             done.append({"Id": entry["Id"], **work(entry)})
-        except ServiceError as trouble:
+        except ServiceError as error:
             failed.append(
-                {"Id": entry["Id"], "SenderFault": True, "Code": trouble.code, "Message": trouble.message}
+                {"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message}
             )
     return {"Successful": done, **({"Failed": failed} if failed else {})}

@@ -46,5 +46,5 @@ def _require_policy(name: str, value: str) -> None:
             policy["deadLetterTargetArn"].startswith("arn:") and 1 <= int(policy["maxReceiveCount"]) <= 1000
         ):
             raise wrong
-    except (ValueError, KeyError, TypeError, AttributeError) as trouble:
-        raise wrong from trouble
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise wrong from error

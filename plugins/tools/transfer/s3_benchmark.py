@@ -93,8 +93,8 @@ def run(job: Job) -> JSON:
         try:
             with egress.ending(limit):
                 loops = _loops(job, store, begun + limit - MARGIN)
-        except TimeoutError as trouble:
-            raise PluginFailed("The store was too slow for the time that was planned") from trouble
+        except TimeoutError as error:
+            raise PluginFailed("The store was too slow for the time that was planned") from error
         taken = dt.timedelta(seconds=time.monotonic() - begun)
     wanted = int(spec.get("iterations", 1))
     diags = "" if len(loops) == wanted else f"There was time for {len(loops)} of {wanted} loops\n"

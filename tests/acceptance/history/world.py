@@ -56,8 +56,8 @@ class Fiber:
         try:
             self.check()
             self._work()
-        except BaseException as failure:
-            self.failure = failure
+        except BaseException as error:
+            self.failure = error
         self.over = True
         if isinstance(self.failure, Crash):
             for other in self.process:

@@ -23,14 +23,14 @@ class InProcessJq:
     def check(self, script: str, args: Mapping[str, Any]) -> None:
         try:
             library.compile(script, args=dict(args))
-        except ValueError as trouble:
-            raise ScriptFailed(str(trouble)) from trouble
+        except ValueError as error:
+            raise ScriptFailed(str(error)) from error
 
     def run(self, script: str, args: Mapping[str, Any], document: Any) -> list[Any]:
         try:
             return library.compile(script, args=dict(args)).input_value(document).all()
-        except ValueError as trouble:
-            raise ScriptFailed(str(trouble)) from trouble
+        except ValueError as error:
+            raise ScriptFailed(str(error)) from error
 
 
 @dataclasses.dataclass
