@@ -8,7 +8,7 @@ import json
 
 from chalicelib.domain.schemas import JSON
 
-LARGEST = 1_200_000
+LARGEST_RESULT = 1_200_000
 """Characters of one local result, as they travel; four of them fit an answer."""
 LARGEST_TEXT = 1_000_000
 """The same of one text in a result that may be cut."""
@@ -35,10 +35,10 @@ def bounded(result: JSON) -> JSON:
     if isinstance(kept, dict) and isinstance(kept.get("result"), dict):
         kept = {**kept, "result": _with_short_diags(kept["result"])}
     size = travelling(kept)
-    if size <= LARGEST:
+    if size <= LARGEST_RESULT:
         return kept
     diags = kept.get("diags", "") if isinstance(kept, dict) else ""
-    error = f"The result takes up {size} characters; a run can have {LARGEST}"
+    error = f"The result takes up {size} characters; a run can have {LARGEST_RESULT}"
     return {"succeeded": False, "result": None, "error": error, "diags": diags}
 
 

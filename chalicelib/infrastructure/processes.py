@@ -21,7 +21,7 @@ OUTPUT_LIMIT = 8 * 2**20
 """Bytes a program may print, on both streams together; of one that is followed, bytes of a line."""
 ERRORS_KEPT = 2**16
 """Bytes kept of what a program that is followed last printed as errors."""
-GRACE = 0.5
+SECONDS_TO_STOP = 0.5
 """Seconds a program has to end by itself once asked to."""
 LOOK_EVERY = 0.05
 """Seconds between looks at the clock and at whether to stop."""
@@ -248,7 +248,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     """End the whole process group: asked first where the program still runs, then killed."""
     if not _has_ended(process):
         _signal(process, signal.SIGTERM)
-        last_look = time.monotonic() + GRACE
+        last_look = time.monotonic() + SECONDS_TO_STOP
         while time.monotonic() < last_look and not _has_ended(process):
             time.sleep(LOOK_EVERY / 10)
     _signal(process, signal.SIGKILL)

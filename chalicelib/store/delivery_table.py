@@ -16,7 +16,7 @@ from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, bare, key, owner
 
-SHARDS = 4
+DELIVERY_SHARDS = 4
 
 
 def of_run(node: NodeName, run: str) -> list[Delivery]:
@@ -50,7 +50,9 @@ def count_upcoming(node: NodeName, now: dt.datetime) -> int:
 
 
 def _count(node: NodeName, when: Condition) -> int:
-    return sum(DeliveryItem.archiving_index.count(key(node, str(shard)), when) for shard in range(SHARDS))
+    return sum(
+        DeliveryItem.archiving_index.count(key(node, str(shard)), when) for shard in range(DELIVERY_SHARDS)
+    )
 
 
 def change(delivery: Delivery) -> Delivery:
@@ -82,7 +84,7 @@ def to_item(delivery: Delivery) -> DeliveryItem:
         archived=delivery.archived,
         completed=delivery.completed,
         diags=list(delivery.diags),
-        archiving=key(delivery.node, str(int(delivery.run[:8], 16) % SHARDS)) if waiting else None,
+        archiving=key(delivery.node, str(int(delivery.run[:8], 16) % DELIVERY_SHARDS)) if waiting else None,
         next_attempt=delivery.next_attempt,
         revision=delivery.revision,
         expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),

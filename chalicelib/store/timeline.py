@@ -29,10 +29,10 @@ BUCKET = dt.timedelta(minutes=15)
 """A transaction holds 100 items; with one guard a bucket this lets a run take a whole day."""
 LONGEST_RUN = dt.timedelta(days=1)
 """The longest run that can be booked."""
-SHORT = dt.timedelta(minutes=10)
+SHORT_RUN = dt.timedelta(minutes=10)
 """Runs up to this long are filed by day; a reader need look no further back for them. Most tests that need
 time for themselves take less, and what is read of a busy calendar grows with it."""
-NEAR = dt.timedelta(minutes=30)
+READ_TOGETHER = dt.timedelta(minutes=30)
 """Between stretches no further apart, reading what lies there costs less than another query."""
 KEEP_ENTRIES = dt.timedelta(days=2)
 
@@ -82,7 +82,7 @@ def _joined(spans: Sequence[Range]) -> Iterable[Range]:
     """The same, those that are near each other as one."""
     current = spans[0]
     for span in spans[1:]:
-        if span.lower - current.upper <= NEAR:
+        if span.lower - current.upper <= READ_TOGETHER:
             current = Range(current.lower, max(current.upper, span.upper))
         else:
             yield current
@@ -109,7 +109,7 @@ def read_entries(node: NodeName, start: dt.datetime, end: dt.datetime) -> list[O
 
 
 def _filed_by_day(node: NodeName, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
-    earliest = start - SHORT
+    earliest = start - SHORT_RUN
     day = earliest.date()
     while day <= end.date():
         yield from _query(key(node, day.isoformat()), earliest, end)
@@ -173,7 +173,7 @@ def reference(node: NodeName, occupation: Occupation) -> TimelineItem:
 
 def _filing(node: NodeName, occupation: Occupation) -> tuple[str, str]:
     # By the booked length: an entry that is shortened stays where it is, so the caller passes it as booked.
-    is_long = occupation.end - occupation.start > SHORT
+    is_long = occupation.end - occupation.start > SHORT_RUN
     day = "long" if is_long else occupation.start.date().isoformat()
     return key(node, day), f"{_stamp(occupation.start)}#{occupation.run}"
 

@@ -15,7 +15,7 @@ from plugins.sdk.base import Archiver, Outcome, Parcel, PluginFailed
 
 AGAIN = dt.timedelta(seconds=10)
 HALF = 0.5
-LONGEST = 60.0
+LONGEST_ATTEMPT = 60.0
 """Seconds that a delay may be, as with the time-outs of others: a worker waits meanwhile."""
 
 V1 = {
@@ -39,7 +39,7 @@ def deliver(
     archiver process that dies.
     """
     if "delay" in parcel.data:
-        sleep(min(LONGEST, parse_duration(parcel.data["delay"]).total_seconds()))
+        sleep(min(LONGEST_ATTEMPT, parse_duration(parcel.data["delay"]).total_seconds()))
     if chance() >= parcel.data.get("fail", HALF):
         return Outcome(True)
     if parcel.data.get("badly"):

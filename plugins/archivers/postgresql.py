@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30
 """Seconds to connect, and for each answer, where the DSN has no connect_timeout."""
-LONGEST = 60
+LONGEST_ATTEMPT = 60
 """Seconds that a delivery may take, whatever the DSN says: a worker waits meanwhile."""
 
 _IDENTIFIER = pattern(
@@ -60,7 +60,7 @@ def _insert(parcel: Parcel, where: dict[str, Any]) -> None:
 
     # Their types let nothing but plain names through; unquoted, as PostgreSQL takes them in any case.
     table, column = parcel.data["table"], parcel.data["column"]
-    with egress.ending(LONGEST), _line(where) as end:
+    with egress.ending(LONGEST_ATTEMPT), _line(where) as end:
         connection = pg8000.dbapi.connect(**where, sock=end)
         try:
             cursor = connection.cursor()
@@ -102,7 +102,7 @@ def parse_dsn(text: str) -> dict[str, Any]:
     found["user"] = found.get("user") or "postgres"
     found["port"] = _number("port", given.get("port") or "5432")
     wanted = _number("connect_timeout", given.get("connect_timeout") or str(TIMEOUT))
-    found["timeout"] = min(wanted or LONGEST, LONGEST)  # 0 is to wait for ever
+    found["timeout"] = min(wanted or LONGEST_ATTEMPT, LONGEST_ATTEMPT)  # 0 is to wait for ever
     if found.get("host", "").startswith("/"):
         found["unix_sock"] = f"{found.pop('host')}/.s.PGSQL.{found['port']}"
     if "application_name" in given:

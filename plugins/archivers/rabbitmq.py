@@ -17,7 +17,7 @@ from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
 
 TIMEOUT = "PT10S"
-LONGEST = 60.0
+LONGEST_ATTEMPT = 60.0
 """Seconds that a time-out may be; one that is longer counts as this."""
 SPEECHLESS = logging.getLogger("pika")
 """It would log each failure with its URL's host and a traceback: what there is to say is in the outcome."""
@@ -106,7 +106,7 @@ def check(data: Mapping[str, JSON]) -> None:
 
 def patience(data: Mapping[str, JSON]) -> float:
     """Seconds that the whole exchange may take: a worker waits meanwhile, so there is a longest."""
-    return min(LONGEST, max(0.1, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
+    return min(LONGEST_ATTEMPT, max(0.1, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
 
 
 def parameters(url: str, seconds: float) -> JSON:

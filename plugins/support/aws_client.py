@@ -11,7 +11,7 @@ from plugins.sdk.base import Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
 
 TIMEOUT = "PT30S"
-LONGEST = 60.0
+LONGEST_ATTEMPT = 60.0
 """Seconds that a delivery may take."""
 
 OUTSIDE = "means-the-service-it-names"
@@ -60,7 +60,7 @@ def deliver(parcel: Parcel, service: str, operation: str, arguments: Mapping[str
 @contextlib.contextmanager
 def _client(service: str, data: Mapping[str, JSON]) -> Iterator[JSON]:
     """A client that lives for one delivery, and is cut when its time is up."""
-    seconds = min(LONGEST, max(0.1, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
+    seconds = min(LONGEST_ATTEMPT, max(0.1, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
     client = guarded_client(
         service,
         seconds,

@@ -14,7 +14,7 @@ from chalicelib.domain.times import parse_duration
 from plugins.support import egress, sayings
 
 TIMEOUT = "PT30S"
-LONGEST = 60.0
+LONGEST_ATTEMPT = 60.0
 """Seconds that a time-out may be; one that is longer counts as this, since a worker waits meanwhile."""
 LONGEST_BODY = 65536
 """Bytes read of an answer; the connection of a longer one is not used again."""
@@ -34,7 +34,7 @@ class Post:
     content: bytes
     headers: Mapping[str, str]
     method: str = "POST"
-    seconds: float = LONGEST
+    seconds: float = LONGEST_ATTEMPT
     verify: bool = False
     bind: str | None = None
 
@@ -54,7 +54,7 @@ class Reply:
 
 def patience(data: Mapping[str, JSON]) -> float:
     """Seconds that the ``timeout`` of some settings allows the whole exchange."""
-    return min(LONGEST, max(0.001, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
+    return min(LONGEST_ATTEMPT, max(0.001, parse_duration(data.get("timeout", TIMEOUT)).total_seconds()))
 
 
 def send(post: Post) -> Reply:

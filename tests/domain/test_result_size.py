@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.api.http.negotiation import LARGEST_ANSWER
-from chalicelib.domain.result_size import DIAGS, LARGEST, LARGEST_TEXT, bounded, cut, shortened, travelling
+from chalicelib.domain.result_size import (
+    DIAGS,
+    LARGEST_RESULT,
+    LARGEST_TEXT,
+    bounded,
+    cut,
+    shortened,
+    travelling,
+)
 
 
 @pytest.mark.parametrize("character", ["a", '"', "\\", "\x00", "ü", "𝄞"])
@@ -45,7 +53,7 @@ def test_a_result_that_can_be_kept_says_what_it_said(result: Any) -> None:
     kept = bounded(result)
 
     assert without_diags(kept) == without_diags(result)
-    assert travelling(kept) <= LARGEST
+    assert travelling(kept) <= LARGEST_RESULT
 
 
 def without_diags(value: Any) -> Any:
@@ -55,13 +63,13 @@ def without_diags(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "result", [{"succeeded": True, "data": ["x"] * 400_000}, ["x" * LARGEST], "x" * LARGEST]
+    "result", [{"succeeded": True, "data": ["x"] * 400_000}, ["x" * LARGEST_RESULT], "x" * LARGEST_RESULT]
 )
 def test_one_that_is_too_large_is_a_failure_that_says_so(result: Any) -> None:
     kept = bounded(result)
 
     assert kept["succeeded"] is False
-    assert f"a run can have {LARGEST}" in kept["error"]
+    assert f"a run can have {LARGEST_RESULT}" in kept["error"]
 
 
 def test_a_run_of_two_participants_with_the_largest_results_can_be_answered() -> None:

@@ -17,7 +17,7 @@ from chalicelib.service.tasks import access
 from chalicelib.service.tasks.search import chosen
 from chalicelib.store import task_table as store
 
-NAME = "tasks to cancel"
+CURSORS = "tasks to cancel"
 
 FILTER = closed(
     {
@@ -52,12 +52,12 @@ def cancel_tasks(request: Request) -> Answer:
     Those the caller may not cancel are left alone and named. An empty filter matches every task.
     `complete` is false where there may be more: post again to the Link.
     """
-    wanted, cut = _filter(request.json()), paging.cut(request, NAME)
+    wanted, cut = _filter(request.json()), paging.cut(request, CURSORS)
     found = store.every(request.node, cut.after, cut.first_read)
     part = paging.page(
         found, functools.partial(chosen, request.node, wanted), place_of, cut.limit or paging.PAGE
     )
-    link = paging.link(request, "/tasks/cancel", NAME, part.next)
+    link = paging.link(request, "/tasks/cancel", CURSORS, part.next)
     may_all = principal.administers(request)
     allowed = [task for task in part.items if may_all or _may_cancel(task, request)]
     if not request.flag("dry-run"):

@@ -17,7 +17,7 @@ from plugins import registry
 from plugins.sdk.show import Lines, render
 
 FORMATS = (JSON_TYPE, HTML_TYPE, TEXT_TYPE)
-WAIT = 10.0
+SECONDS_FOR_RESULT = 10.0
 """Seconds that ``wait`` waits."""
 FAILED = "The test failed."
 NO_RESULT = "The run has no result"
@@ -27,7 +27,7 @@ NO_RESULT = "The run has no result"
     "Runs",
     arguments=[
         word("format", "How to show it", *FORMATS),
-        flag("wait", f"Wait for it, up to {WAIT:.0f} seconds"),
+        flag("wait", f"Wait for it, up to {SECONDS_FOR_RESULT:.0f} seconds"),
         KEY,
     ],
     answer=plugin_schemas.any_result,
@@ -44,7 +44,7 @@ def get_result(request: Request, task: str, run: str) -> Answer:
     if kind not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
     found = task_table.get(request.node, identifier(task))
-    result = _wait(found, identifier(run), WAIT if request.flag("wait") else 0.0)
+    result = _wait(found, identifier(run), SECONDS_FOR_RESULT if request.flag("wait") else 0.0)
     merged = result.documents.result_merged
     if merged is None and (kind == JSON_TYPE or not _has_failed(result)):
         raise NotFound(f"The run has no result: {result.failure}" if result.failure else NO_RESULT)

@@ -25,7 +25,7 @@ from chalicelib.service.tasks import access
 from chalicelib.store import delivery_table, task_table
 from chalicelib.store import run_table as store
 
-WAIT = 30
+USUAL_WAIT = 30
 """Seconds a client is kept waiting when it does not say how long."""
 LONGEST_WAIT = 25
 """Seconds it is kept at most: API Gateway gives up after 29."""
@@ -113,7 +113,7 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     arguments=[
         flag("wait-local", "Wait for this participant's result"),
         flag("wait-merged", "Wait for the whole result"),
-        integer("wait", f"Seconds to wait, {WAIT} if absent, {LONGEST_WAIT} at most", least=0),
+        integer("wait", f"Seconds to wait, {USUAL_WAIT} if absent, {LONGEST_WAIT} at most", least=0),
         KEY,
     ],
     path={"run": RUN_NAME},
@@ -132,7 +132,7 @@ def get_run(request: Request, task: str, run: str) -> Answer:
     if local and merged:
         raise Invalid("wait-local and wait-merged exclude each other")
     patience = request.integer("wait", least=0)
-    seconds = min(LONGEST_WAIT, WAIT if patience is None else patience)
+    seconds = min(LONGEST_WAIT, USUAL_WAIT if patience is None else patience)
     uuid = _named(found, run, request.now, seconds)
     shown = visible(request.node, found.uuid, uuid)
     if (local or merged) and not _is_there(shown, merged):

@@ -15,7 +15,7 @@ from chalicelib.service.tasks.search import as_they_are, chosen
 from chalicelib.store import task_table as store
 from chalicelib.store.ordering import Place
 
-NAME = "tasks"
+CURSORS = "tasks"
 FILTERS = (
     document("json", "Only tasks that hold this; null for all"),
     word("test", "Only tasks of this test"),
@@ -38,10 +38,10 @@ def list_tasks(request: Request) -> Answer:
     With `limit`, part of them, and a Link to the next part. Where few of many are wanted a part may
     hold less than its limit, or nothing: the list ends where there is no Link.
     """
-    cut = paging.cut(request, NAME)
+    cut = paging.cut(request, CURSORS)
     found = store.every(request.node, cut.after, cut.first_read if cut.limit else None)
     part = paging.page(found, functools.partial(chosen, request.node, _filter(request)), place_of, cut.limit)
-    link = paging.link(request, "/tasks", NAME, part.next)
+    link = paging.link(request, "/tasks", CURSORS, part.next)
     if not request.flag("expanded"):
         return as_json(request, [href(request, task.uuid) for task in part.items], headers=link)
     detailed = request.flag("detail")

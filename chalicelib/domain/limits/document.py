@@ -21,9 +21,9 @@ from chalicelib.domain.limits.quotas import Quota, quotas
 from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.domain.types import TYPES
 
-LARGEST = 256 * 1024
+LARGEST_POLICY = 256 * 1024
 """Characters of a policy."""
-MOST = 1000
+MOST_ENTRIES = 1000
 """Identifiers, classifiers, limits and applications, each."""
 HIGHEST = 5
 """The schema of this node's additions; pScheduler's own end with 4."""
@@ -33,7 +33,7 @@ _REQUIRE = {"enum": list(REQUIREMENTS)}
 
 
 def _array(items: dict[str, JSON]) -> dict[str, JSON]:
-    return {"type": "array", "items": items, "maxItems": MOST}
+    return {"type": "array", "items": items, "maxItems": MOST_ENTRIES}
 
 
 def _schema(version: int) -> dict[str, JSON]:
@@ -126,8 +126,8 @@ def _require_size(document: JSON) -> None:
         size = len(json.dumps(document))
     except RecursionError as error:
         raise Invalid("/: nested too deeply") from error
-    if size > LARGEST:
-        raise TooLarge(f"A policy may have {LARGEST} characters; this one has {size}")
+    if size > LARGEST_POLICY:
+        raise TooLarge(f"A policy may have {LARGEST_POLICY} characters; this one has {size}")
 
 
 def _identifiers(found: Sequence[JSON], jq: Jq) -> list[Identifier]:

@@ -13,7 +13,7 @@ from chalicelib.domain.limits.prioritizer import DEFAULT
 from chalicelib.domain.limits.surroundings import Surroundings
 from chalicelib.domain.schemas import JSON
 
-LONGEST = 20_000
+LONGEST_TRACE = 20_000
 """Characters of a trace: it is stored with each task."""
 
 
@@ -36,7 +36,7 @@ class Ruling:
     def diags(self) -> str:
         """The trace as text."""
         text = "\n".join(self.lines)
-        return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n... and more"
+        return text if len(text) <= LONGEST_TRACE else f"{text[:LONGEST_TRACE]}\n... and more"
 
     @property
     def why(self) -> str:

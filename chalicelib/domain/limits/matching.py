@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 
-LONGEST = 255
+LONGEST_MATCHED = 255
 """Characters of a text that are looked at: a name in the DNS has no more."""
 LONGEST_PATTERN = 1000
 MOST_REPEATS = 3
@@ -32,7 +32,7 @@ class Matcher:
     pattern: "re.Pattern[str] | None" = None
 
     def matches(self, text: str) -> bool:
-        return self._found(text[:LONGEST]) != self.inverted
+        return self._found(text[:LONGEST_MATCHED]) != self.inverted
 
     def _found(self, text: str) -> bool:
         if self.pattern is not None:

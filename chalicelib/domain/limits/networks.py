@@ -8,7 +8,7 @@ from chalicelib.domain.errors import Invalid
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-MOST = 200_000
+MOST_NETWORKS = 200_000
 """Networks a list may have."""
 
 
@@ -68,7 +68,7 @@ def read_lines(text: str) -> Networks:
     found: list[Network] = []
     for line in text.splitlines():
         word = line.partition("#")[0].strip()
-        if word and len(found) < MOST:
+        if word and len(found) < MOST_NETWORKS:
             try:
                 found.append(ipaddress.ip_network(word))
             except ValueError:

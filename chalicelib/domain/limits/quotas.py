@@ -19,7 +19,7 @@ from chalicelib.domain.types import TYPES
 
 TASKS, RUNS, SECONDS = "tasks", "runs", "exclusive-seconds"
 REQUESTER, CLASS = "requester", "class"
-LONGEST = dt.timedelta(days=31)
+LONGEST_WINDOW = dt.timedelta(days=31)
 
 SCHEMA = closed(
     {
@@ -93,8 +93,8 @@ def quotas(found: Sequence[JSON], classifiers: Collection[str]) -> list[Quota]:
             window = parse_duration(one["window"])
         except Invalid as error:
             raise Invalid(f"{at}/window: {error}") from error
-        if not SECOND <= window <= LONGEST:
-            raise Invalid(f"{at}/window: must be from a second to {LONGEST.days} days")
+        if not SECOND <= window <= LONGEST_WINDOW:
+            raise Invalid(f"{at}/window: must be from a second to {LONGEST_WINDOW.days} days")
         made[one["name"]] = Quota(
             one["name"], one.get("classifier"), one.get("per", REQUESTER), one["of"], one["most"], window
         )

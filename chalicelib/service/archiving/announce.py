@@ -18,7 +18,7 @@ def tick(node: NodeName, now: dt.datetime) -> int:
     """
     due = [
         each
-        for shard in range(delivery_table.SHARDS)
+        for shard in range(delivery_table.DELIVERY_SHARDS)
         for each in delivery_table.due(node, shard, now, DELIVERIES_PER_SHARD)
     ]
     messages = [(AttemptDelivery(node, run, number), dt.timedelta(0)) for run, number in due]

@@ -35,7 +35,7 @@ from chalicelib.store import task_table
 from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.transactions import sharing
 
-IN_ALL = 25.0
+SECONDS_TO_INVITE = 25.0
 """Seconds the posting of a task may take: whoever posts it waits, and gateways give up after 29."""
 UNDO_AFTER = dt.timedelta(minutes=2)
 """When what was begun and never ended is undone."""

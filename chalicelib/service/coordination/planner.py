@@ -34,26 +34,26 @@ from chalicelib.store.transactions.booking import Booking, commit
 
 LOG = logging.getLogger(__name__)
 
-IN_ALL = 45.0
+SECONDS_PER_MESSAGE = 45.0
 """Seconds one message may plan; the function that handles it has twice as many."""
-ENOUGH = 12.0
+SECONDS_PER_RUN = 12.0
 """Seconds that must be left to begin with another run."""
-LEASE = dt.timedelta(seconds=100)
+TASK_LEASE = dt.timedelta(seconds=100)
 """How long nobody else plans a task: longer than any planner lives."""
-AGAIN = 10 * SECOND
+ASK_AGAIN_AFTER = 10 * SECOND
 """How long after they were asked participants that did not answer are asked again: at the next tick."""
-NEAR = dt.timedelta(seconds=70)
+TOO_NEAR_TO_WAIT = dt.timedelta(seconds=70)
 """A run that starts sooner than this would be over by the next try: it becomes a non-starter now."""
-TRIES = 5
+TRIES_TO_AGREE = 5
 """How often a run that somebody else's keeps out is tried (contract/scheduler.md section 1)."""
-LONGEST_PAUSE = 10
+LONGEST_PAUSE_TO_AGREE = 10
 
 
 def delegate(task: Task, now: dt.datetime) -> None:
     """Have a task planned that is due, by whoever takes the message, unless it changed meanwhile."""
     if task.is_due(now):
         with _unless_changed(task.uuid):
-            _announce(task_table.lease(task, now + LEASE, now))
+            _announce(task_table.lease(task, now + TASK_LEASE, now))
 
 
 @contextlib.contextmanager
@@ -75,12 +75,17 @@ def plan_leased(message: PlanLeased, now: dt.datetime) -> None:
     with _unless_changed(message.task):
         task = task_table.get(message.node, message.task)
         if task.enabled and task.plan_at == message.lease:
-            plan(task_table.lease(task, now + LEASE, now), now, Deadline(IN_ALL), message.tries)
+            plan(
+                task_table.lease(task, now + TASK_LEASE, now),
+                now,
+                Deadline(SECONDS_PER_MESSAGE),
+                message.tries,
+            )
 
 
 def on_lease(task: Task, now: dt.datetime) -> Task:
     """A new task, on lease to whoever takes it in if it is due at once."""
-    return task.evolve(plan_at=now + LEASE) if task.is_due(now) else task
+    return task.evolve(plan_at=now + TASK_LEASE) if task.is_due(now) else task
 
 
 def plan_first(task: Task, now: dt.datetime, deadline: Deadline) -> Task:
@@ -89,7 +94,7 @@ def plan_first(task: Task, now: dt.datetime, deadline: Deadline) -> Task:
     ``now`` is when it was posted. The budget has been running since: taking the others in may have used up
     most of the seconds a first run is placed ahead, and the run would be late by the time all agreed.
     """
-    if task.plan_at != now + LEASE:
+    if task.plan_at != now + TASK_LEASE:
         return task
     return plan(task, now + dt.timedelta(seconds=deadline.spent), deadline, most=1)
 
@@ -126,7 +131,7 @@ class _Planner:
 
     def plan(self, most: int | None) -> None:
         placed, wanted = 0, self._wanted(self._now())
-        while wanted is not None and placed != most and self._deadline.left > ENOUGH:
+        while wanted is not None and placed != most and self._deadline.left > SECONDS_PER_RUN:
             if not self._place(wanted, is_first=placed == 0):
                 return
             placed, wanted = placed + 1, self._wanted(self._now())
@@ -166,14 +171,14 @@ class _Planner:
 
     def _try_again(self, wanted: dt.datetime, error: Conflict | PeerError) -> bool:
         """Somebody holds the time, or was faster: try again a little later, a few times."""
-        if self._tries + 1 >= TRIES:
+        if self._tries + 1 >= TRIES_TO_AGREE:
             blocking = error.run if isinstance(error, Blocked) else None
-            message = f"Could not be placed in {TRIES} tries. {error.message}"
+            message = f"Could not be placed in {TRIES_TO_AGREE} tries. {error.message}"
             self._give_up(wanted, Reason("conflict", message, blocking))
             self._tries = 0
             return True
-        pause = SECOND * random.randint(1, LONGEST_PAUSE)  # noqa: S311 - spreads load
-        self._store(self._now() + pause + LEASE, f"Being tried again: {error.message}")
+        pause = SECOND * random.randint(1, LONGEST_PAUSE_TO_AGREE)  # noqa: S311 - spreads load
+        self._store(self._now() + pause + TASK_LEASE, f"Being tried again: {error.message}")
         _announce(self.task, self._tries + 1, pause)
         return False
 
@@ -184,14 +189,14 @@ class _Planner:
         """
         code = "refused" if isinstance(error, Refused) else "unreachable"
         soon = self._wanted(self._began)
-        while soon is not None and self._latest(soon) < self._now() + NEAR:
+        while soon is not None and self._latest(soon) < self._now() + TOO_NEAR_TO_WAIT:
             self._give_up(soon, Reason(code, error.message))
             soon = self._wanted(self._began)
         if soon is None:
             self._look_again(has_come_on=False)
         else:
             waiting = self.task.evolve(plan_reason=error.message)
-            self.task = task_table.lease(waiting, self._began + AGAIN, self._now())
+            self.task = task_table.lease(waiting, self._began + ASK_AGAIN_AFTER, self._now())
 
     def _latest(self, wanted: dt.datetime) -> dt.datetime:
         """When it is too late for a run: its slot, or for one that is not repeated the end of its slip."""
@@ -203,7 +208,7 @@ class _Planner:
         now = self._now()
         planned = self.task.replanned(now)
         if planned.is_due(now):
-            self._store(now + (LEASE if has_come_on else AGAIN), None)
+            self._store(now + (TASK_LEASE if has_come_on else ASK_AGAIN_AFTER), None)
             if has_come_on:
                 _announce(self.task)
         else:

@@ -47,9 +47,9 @@ def ask(message: ProbeParticipants, now: dt.datetime) -> None:
     if not wanting:
         return
     name = f"ask for {message.shard}: {_wanted(wanting[0])}"
-    with node_table.lease(wanting[0].node, name, now, now + planner.LEASE) as is_mine:
+    with node_table.lease(wanting[0].node, name, now, now + planner.TASK_LEASE) as is_mine:
         if is_mine:
-            _ask(wanting, now, Deadline(planner.IN_ALL))
+            _ask(wanting, now, Deadline(planner.SECONDS_PER_MESSAGE))
 
 
 def _ask(wanting: Sequence[Task], now: dt.datetime, deadline: Deadline) -> None:

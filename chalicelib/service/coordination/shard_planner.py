@@ -27,7 +27,7 @@ TASKS_PER_SHARD = 1000
 """Tasks of a shard that one planner looks up, the longest waiting."""
 SECONDS_PER_SHARD = 40.0
 """Seconds one planner works; the function it runs in has half as many more."""
-LEASE = dt.timedelta(seconds=90)
+SHARD_LEASE = dt.timedelta(seconds=90)
 """How long a shard is left to its planner: longer than any lives."""
 BACK_OFF = dt.timedelta(minutes=1)
 """How long a task that could not be planned is left alone, so that it holds up no other."""
@@ -50,7 +50,7 @@ def plan_shard(node: NodeName, shard: int, now: dt.datetime) -> int:
     deadline = Deadline(SECONDS_PER_SHARD)
     planned = 0
     wanting: list[Task] = []
-    with node_table.lease(node, f"plan-shard-{shard}", now, now + LEASE) as is_mine:
+    with node_table.lease(node, f"plan-shard-{shard}", now, now + SHARD_LEASE) as is_mine:
         for uuid in (
             _in_an_order_of_its_own(task_table.due(node, shard, now, TASKS_PER_SHARD)) if is_mine else ()
         ):

@@ -25,13 +25,13 @@ from chalicelib.store import run_table
 LOG = logging.getLogger(__name__)
 WATCH_EVERY = 3.0
 """Seconds between looks at whether a running run was cancelled."""
-LEASE = 90 * SECOND
+RUN_LEASE = 90 * SECOND
 """How long a run that streams is left to a runner that does not say it is still at work."""
 
 
 def lease(task: Task, now: dt.datetime) -> dt.datetime | None:
     """Until when a run that begins, or goes on, is its runner's; None for one that nobody else carries on."""
-    return now + LEASE if task.is_multi_result else None
+    return now + RUN_LEASE if task.is_multi_result else None
 
 
 def perform_watched(task: Task, run: Run, machine: Machine, since: dt.datetime | None = None) -> None:
@@ -98,7 +98,7 @@ def _held(task: Task, run: Run, now: dt.datetime) -> Run | None:
             return run
         if stored.leased_until is None or stored.leased_until != run.leased_until:
             return None
-        soon = stored.leased_until - now < LEASE / 2
+        soon = stored.leased_until - now < RUN_LEASE / 2
         return run_table.change(stored.evolve(leased_until=lease(task, now))) if soon else stored
     except (NotFound, StaleRun):
         return None

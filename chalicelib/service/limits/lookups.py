@@ -29,7 +29,7 @@ from chalicelib.infrastructure.name_server import NameServer
 from chalicelib.infrastructure.subnets import LocalInterfaces
 from chalicelib.infrastructure.web import Want
 
-IN_ALL = 8.0
+SECONDS_TO_LOOK_UP = 8.0
 """Seconds that one judgement may look things up."""
 MOST_KEPT = 4096
 KNOWN_FOR, UNKNOWN_FOR = 300.0, 30.0
@@ -171,7 +171,7 @@ class _Patience:
         """As much of a time-out as is left. Raises Unavailable where nothing is."""
         left = dt.timedelta(seconds=self._until - time.monotonic())
         if left <= dt.timedelta(0):
-            raise Unavailable(f"More than {IN_ALL:.0f} seconds were spent looking things up")
+            raise Unavailable(f"More than {SECONDS_TO_LOOK_UP:.0f} seconds were spent looking things up")
         return min(wanted, left)
 
 
@@ -221,7 +221,7 @@ def jq() -> Jq:
 
 def surroundings() -> Surroundings:
     """The world, for one judgement."""
-    patience = _Patience(IN_ALL)
+    patience = _Patience(SECONDS_TO_LOOK_UP)
     return Surroundings(
         SANDBOX, _PatientNames(_NAMES, patience), _LISTS, _PatientPages(patience), _INTERFACES
     )

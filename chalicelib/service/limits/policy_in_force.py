@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 LOOK_EVERY = dt.timedelta(seconds=15)
 """How long after it was looked at a policy may have changed unnoticed (contract/limits.md section 1)."""
-NAME = "limits"
+LAST_GOOD_POLICY = "limits"
 """The name in the node's table under which the last good policy is."""
 
 
@@ -93,17 +93,19 @@ class _Watch:
 def _remember(document: JSON, digest: str, now: dt.datetime) -> None:
     """Keep a policy for the time when it cannot be read; that this fails, fails nothing else."""
     try:
-        known = node_table.read(settings().node, NAME)
+        known = node_table.read(settings().node, LAST_GOOD_POLICY)
         if known is None or known["digest"] != digest:
             at = format_timestamp(now)
-            node_table.write(settings().node, NAME, {"document": document, "digest": digest, "since": at})
+            node_table.write(
+                settings().node, LAST_GOOD_POLICY, {"document": document, "digest": digest, "since": at}
+            )
     except STORE_ERRORS:
         LOG.warning("The policy in force could not be stored", exc_info=True)
 
 
 def _remembered() -> InForce:
     try:
-        known = node_table.read(settings().node, NAME)
+        known = node_table.read(settings().node, LAST_GOOD_POLICY)
         if known is None:
             return InForce()
         since = dt.datetime.fromisoformat(known["since"])

@@ -4,7 +4,7 @@ import pathlib
 
 from chalicelib.domain.documents import load
 from chalicelib.domain.errors import Invalid, TooLarge, Unavailable
-from chalicelib.domain.limits.document import LARGEST
+from chalicelib.domain.limits.document import LARGEST_POLICY
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure import blobs, web
 from chalicelib.infrastructure.web import Want
@@ -21,8 +21,8 @@ def read(where: str) -> str:
     Raises Unavailable when it cannot be read, TooLarge for one that is too large.
     """
     text = _page(where) if where.startswith(_WEB) else _stored(where)
-    if len(text) > LARGEST * 4:  # comments count here, and do not later
-        raise TooLarge(f"The policy has {len(text)} characters: {LARGEST} may be")
+    if len(text) > LARGEST_POLICY * 4:  # comments count here, and do not later
+        raise TooLarge(f"The policy has {len(text)} characters: {LARGEST_POLICY} may be")
     bare = text.strip()
     if not where.startswith(_WEB) and bare.startswith(_WEB) and len(bare.split()) == 1:
         return _page(bare)
@@ -33,13 +33,13 @@ def _stored(where: str) -> str:
     if not where.startswith("s3://"):
         return _file(where)
     bucket, _, key = where.removeprefix("s3://").partition("/")
-    return blobs.get_text(bucket, key, LARGEST * 4)
+    return blobs.get_text(bucket, key, LARGEST_POLICY * 4)
 
 
 def _file(where: str) -> str:
     try:
         with pathlib.Path(where.removeprefix("file://")).open(encoding="utf-8") as opened:
-            return opened.read(LARGEST * 4 + 1)
+            return opened.read(LARGEST_POLICY * 4 + 1)
     except OSError as error:
         raise Unavailable(f"{where} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -47,7 +47,7 @@ def _file(where: str) -> str:
 
 
 def _page(url: str) -> str:
-    status, text = web.get(Want(url, TIMEOUT, LARGEST * 4))
+    status, text = web.get(Want(url, TIMEOUT, LARGEST_POLICY * 4))
     if status != 200:
         raise Unavailable(f"The policy's URL answered with status {status}")
     return text

@@ -21,11 +21,11 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, format_timestamp, parse_timestamp
 from chalicelib.store import node_table
 
-NAME, LEASE = "api-keys", "api-keys-changing"
+KEYS, CHANGING_KEYS = "api-keys", "api-keys-changing"
 PREFIX = "psk."
 SCOPES = ("read", "measure", "administer")
 """What keys are for, each including those before it: looking, posting tasks, changing everybody's."""
-MOST = 500
+MOST_KEYS = 500
 _SECRET_BYTES = 32
 _PATIENCE = dt.timedelta(seconds=10)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -70,8 +70,8 @@ def add(node: NodeName, name: str, scope: str, now: dt.datetime, expires: dt.dat
     with _changing(node, now) as keys:
         if name in keys:
             raise Conflict(f"There is a key {name}: revoke it first")
-        if len(keys) >= MOST:
-            raise Invalid(f"There are {MOST} keys: revoke some first")
+        if len(keys) >= MOST_KEYS:
+            raise Invalid(f"There are {MOST_KEYS} keys: revoke some first")
         keys[name] = item
     return f"{PREFIX}{name}.{_text(secret)}"
 
@@ -106,16 +106,16 @@ def named(node: NodeName, name: str, now: dt.datetime) -> ApiKey | None:
 @contextlib.contextmanager
 def _changing(node: NodeName, now: dt.datetime) -> Iterator[dict[str, JSON]]:
     """The keys, to be changed by nobody else meanwhile, and stored when that is done."""
-    with node_table.lease(node, LEASE, now, now + _PATIENCE) as mine:
+    with node_table.lease(node, CHANGING_KEYS, now, now + _PATIENCE) as mine:
         if not mine:
             raise Conflict("Somebody else is changing the keys: try again")
         keys = _all(node)
         yield keys
-        node_table.write(node, NAME, keys)
+        node_table.write(node, KEYS, keys)
 
 
 def _all(node: NodeName) -> dict[str, JSON]:
-    return node_table.read(node, NAME) or {}
+    return node_table.read(node, KEYS) or {}
 
 
 def _read(name: str, item: JSON) -> ApiKey:

@@ -9,7 +9,7 @@ from chalicelib.store.conditions import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 
-NAME = "debug"
+DEBUG = "debug"
 LOOK_EVERY = 15.0
 """Seconds after which a process looks at the switch again."""
 OURS = ("chalicelib", "plugins")
@@ -19,12 +19,12 @@ _looked: list[float] = []
 
 def is_on() -> bool:
     """Whether the node is to log all it can."""
-    return node_table.read(settings().node, NAME) is True
+    return node_table.read(settings().node, DEBUG) is True
 
 
 def switch(on: bool) -> None:
     """Turn it on or off: here at once, in the other processes when they look next."""
-    node_table.write(settings().node, NAME, on)
+    node_table.write(settings().node, DEBUG, on)
     _set(on)
 
 

@@ -7,21 +7,21 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration, format_timestamp, parse_timestamp, round_up
 from chalicelib.store import node_table
 
-NAME = "pause"
+PAUSE = "pause"
 
 
 def pause(node: NodeName, until: dt.datetime | None) -> None:
     """Start no runs until an instant; None is until resumed."""
-    node_table.write(node, NAME, {"until": format_timestamp(until) if until else None})
+    node_table.write(node, PAUSE, {"until": format_timestamp(until) if until else None})
 
 
 def resume(node: NodeName) -> None:
     """Start runs again."""
-    node_table.remove(node, NAME)
+    node_table.remove(node, PAUSE)
 
 
 def is_paused(node: NodeName, now: dt.datetime) -> bool:
-    found = node_table.read(node, NAME)
+    found = node_table.read(node, PAUSE)
     return found is not None and (found["until"] is None or parse_timestamp(found["until"]) > now)
 
 
@@ -29,7 +29,7 @@ def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     """As /stat/control/pause shows it (contract/api.md)."""
     if not is_paused(node, now):
         return {"is_paused": False}
-    until = node_table.read(node, NAME)["until"]
+    until = node_table.read(node, PAUSE)["until"]
     if until is None:
         return {"is_paused": True, "infinite": True}
     left = round_up(parse_timestamp(until) - now)

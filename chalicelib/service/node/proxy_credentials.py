@@ -14,7 +14,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.store import node_table
 
-NAME = "credentials"
+CREDENTIALS = "credentials"
 SHORTEST_KEY = 16
 _SALT_BYTES = 16
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 * 2**20}
@@ -32,7 +32,9 @@ def add(node: NodeName, name: str, key: str) -> None:
     if len(key) < SHORTEST_KEY:
         raise Invalid(f"A key has {SHORTEST_KEY} characters or more")
     salt = secrets.token_bytes(_SALT_BYTES)
-    node_table.write(node, NAME, {**_all(node), name: {"salt": _text(salt), "hash": _text(_hash(key, salt))}})
+    node_table.write(
+        node, CREDENTIALS, {**_all(node), name: {"salt": _text(salt), "hash": _text(_hash(key, salt))}}
+    )
 
 
 def remove(node: NodeName, name: str) -> None:
@@ -40,7 +42,7 @@ def remove(node: NodeName, name: str) -> None:
     left = _all(node)
     if left.pop(name, None) is None:
         raise NotFound(f"There is no credential {name}")
-    node_table.write(node, NAME, left)
+    node_table.write(node, CREDENTIALS, left)
 
 
 def are_right(node: NodeName, name: str, key: str) -> bool:
@@ -51,7 +53,7 @@ def are_right(node: NodeName, name: str, key: str) -> bool:
 
 
 def _all(node: NodeName) -> dict[str, JSON]:
-    return node_table.read(node, NAME) or {}
+    return node_table.read(node, CREDENTIALS) or {}
 
 
 def _hash(key: str, salt: bytes) -> bytes:

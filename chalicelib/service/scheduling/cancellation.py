@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 
 RUNS_AT_ONCE = 100
 """Runs dealt with while the client waits; the rest, later ones all, are left to the planner's queue."""
-TRIES = 4
+TRIES_TO_CANCEL = 4
 CANCELED = Reason("canceled", "It was cancelled")
 
 
@@ -86,7 +86,7 @@ def delete_run(task: Task, run: str, now: dt.datetime) -> None:
 def _persistently(
     work: Callable[[Task, Run, dt.datetime], None], task: Task, run: str, now: dt.datetime
 ) -> None:
-    for _ in range(TRIES):
+    for _ in range(TRIES_TO_CANCEL):
         try:
             return work(task, run_table.get(task.node, task.uuid, run), now)
         except StaleRun:

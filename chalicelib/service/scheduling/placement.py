@@ -28,10 +28,10 @@ from chalicelib.store.transactions.booking import MOST_RUNS, New, Time
 
 MOST_TOGETHER = 8
 """Runs that take up time placed in one transaction: the more of it, the likelier somebody else is faster."""
-WIDE = 16 * timeline.BUCKET
+WIDE_WINDOW = 16 * timeline.BUCKET
 """Windows up to this length have all their guards read; a run of a wider one is looked for first."""
-TRIES = 20
-PAUSE, LONGEST_PAUSE = 0.05, 0.5
+TRIES_TO_BOOK = 20
+PAUSE_PER_TRY, LONGEST_PAUSE_TO_BOOK = 0.05, 0.5
 """Seconds between tries, at most: for each try so far, and for any. A transaction takes milliseconds."""
 
 
@@ -80,18 +80,18 @@ def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: str | None =
 
 def persistently(attempt: Callable[[Task], Placed], task: Task, new: New | None = None) -> Placed:
     """Make an attempt until nobody else was faster, each time on the task as it then is."""
-    for tries in range(1, TRIES):
+    for tries in range(1, TRIES_TO_BOOK):
         try:
             return attempt(task)
         except Overtaken:
-            time.sleep(random.uniform(0, min(PAUSE * tries, LONGEST_PAUSE)))  # noqa: S311 - spreads load
+            time.sleep(random.uniform(0, min(PAUSE_PER_TRY * tries, LONGEST_PAUSE_TO_BOOK)))  # noqa: S311 - spreads load
             task = task if new else task_table.get(task.node, task.uuid)
     return attempt(task)
 
 
 def _is_wide(task: Task) -> bool:
     """Whether its runs may lie in so much time that the guards of all of it are not worth reading."""
-    return seeking.window(task, task.added).length > WIDE
+    return seeking.window(task, task.added).length > WIDE_WINDOW
 
 
 def _most_together(task: Task) -> int:

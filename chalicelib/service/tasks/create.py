@@ -71,7 +71,7 @@ def _create(
     now: dt.datetime,
     request_key: IdempotencyKey | None,
 ) -> Task:
-    deadline = Deadline(invitation.IN_ALL)
+    deadline = Deadline(invitation.SECONDS_TO_INVITE)
     task = prepare(node, document, hints, now, deadline)
     with quota_ledger.charged(task, now):
         return _store(task, now, request_key, deadline)
@@ -88,7 +88,7 @@ def dry_run(
     node: NodeName, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
 ) -> tuple[Task, Proposal]:
     """What ``create`` would make of a task, and when its first run would be; nothing is stored."""
-    deadline = Deadline(invitation.IN_ALL)
+    deadline = Deadline(invitation.SECONDS_TO_INVITE)
     task = prepare(node, document, hints, now, deadline).replanned(now)
     return task, propose(task, now, participation.of(task).have_to_agree)
 

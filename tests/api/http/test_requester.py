@@ -61,7 +61,7 @@ def test_a_proxy_that_is_not_trusted_is_refused(
 
 
 def test_no_key_is_stored_as_it_is(trusted: Api) -> None:
-    assert KEY not in str(node_table.read(NODE, proxy_credentials.NAME))
+    assert KEY not in str(node_table.read(NODE, proxy_credentials.CREDENTIALS))
     assert proxy_credentials.known(NODE) == ["gateway"]
 
 

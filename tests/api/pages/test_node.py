@@ -199,7 +199,7 @@ def test_another_process_follows_the_switch(api: Api, monkeypatch: pytest.Monkey
 
     from chalicelib.service.node import debug
 
-    node_table.write(NODE, debug.NAME, True)
+    node_table.write(NODE, debug.DEBUG, True)
     monkeypatch.setattr(debug, "_looked", [])
     api.get("/api")
     followed = logging.getLogger("chalicelib").level

@@ -386,7 +386,7 @@ def test_a_run_that_failed_without_a_result_says_why(api: Api, kind: str) -> Non
 def test_a_result_that_is_not_there_or_not_in_that_form(
     api: Api, path: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results_page, "WAIT", 0.02)
+    monkeypatch.setattr(results_page, "SECONDS_FOR_RESULT", 0.02)
     task = api.post_task(schedule=LATER)
 
     assert api.get(f"{bare(api.get(f'{task}/runs')[0])}/result{path}", status)

@@ -236,7 +236,7 @@ def test_a_peer_that_is_down_costs_the_runs_that_are_near_and_delays_the_others(
     assert others[0].documents.reason["code"] == "unreachable"
     assert task.plan_reason is not None
     assert OTHER in task.plan_reason
-    assert task.plan_at == at + planner.AGAIN or abs(task.plan_at - at) < seconds(30)
+    assert task.plan_at == at + planner.ASK_AGAIN_AFTER or abs(task.plan_at - at) < seconds(30)
 
     cluster.faults.clear()
     recovered = tick(cluster, task.plan_at)
@@ -385,7 +385,7 @@ def test_a_message_that_comes_twice_plans_once(cluster: Cluster) -> None:
     assert at is not None
     with cluster.acting(LEAD):
         planner.delegate(task_table.get(LEAD, uuid), at)
-        lease = at + planner.LEASE
+        lease = at + planner.TASK_LEASE
         for _ in range(2):
             planner.plan_leased(PlanLeased(NodeName(LEAD), uuid, lease), at)
 

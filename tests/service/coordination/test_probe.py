@@ -76,7 +76,7 @@ def test_many_tasks_wait_for_a_silent_participant_once(cluster: Cluster) -> None
         after = task_at(cluster, LEAD, task.uuid)
         assert "did not answer" in (after.plan_reason or "")
         assert after.plan_at is not None
-        assert abs(after.plan_at - at - planner.AGAIN) < seconds(1)
+        assert abs(after.plan_at - at - planner.ASK_AGAIN_AFTER) < seconds(1)
 
 
 def test_all_of_them_are_planned_at_the_tick_after_it_has_come_back(cluster: Cluster) -> None:

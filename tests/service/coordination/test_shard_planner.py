@@ -59,7 +59,7 @@ def test_a_planner_places_what_its_shard_wants_and_no_more() -> None:
 
 def test_a_shard_that_somebody_plans_is_left_to_them() -> None:
     task = stored(shard=1)
-    node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.LEASE)
+    node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.SHARD_LEASE)
 
     assert shard_planner.plan_shard(NODE, 1, at(1)) == 0
     assert count(task) == 0
@@ -67,9 +67,9 @@ def test_a_shard_that_somebody_plans_is_left_to_them() -> None:
 
 def test_a_planner_that_died_is_followed_by_another() -> None:
     task = stored(shard=1)
-    node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.LEASE)
+    node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.SHARD_LEASE)
 
-    shard_planner.plan_shard(NODE, 1, NOON + shard_planner.LEASE + dt.timedelta(seconds=1))
+    shard_planner.plan_shard(NODE, 1, NOON + shard_planner.SHARD_LEASE + dt.timedelta(seconds=1))
 
     assert count(task) > 0
 

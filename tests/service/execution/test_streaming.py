@@ -12,7 +12,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.execution import reaper, runner, supervisor
-from chalicelib.service.execution.supervisor import LEASE
+from chalicelib.service.execution.supervisor import RUN_LEASE
 from chalicelib.service.scheduling import cancellation
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.service.tasks import create
@@ -116,11 +116,11 @@ def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[PerformRu
     sent.clear()
     runner.begin(owner, run, at(1))
 
-    reaper.tick(NODE, at(1) + LEASE - SECOND)
-    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(1) + LEASE - SECOND))
+    reaper.tick(NODE, at(1) + RUN_LEASE - SECOND)
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(1) + RUN_LEASE - SECOND))
     assert (sent, streamed(owner)) == ([], [])  # it may be at work still
 
-    reaper.tick(NODE, at(1) + LEASE)
+    reaper.tick(NODE, at(1) + RUN_LEASE)
     assert sent == [PerformRun(NODE, owner.uuid, run.uuid)]
     runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(200)))
 
@@ -134,11 +134,11 @@ def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = runner.begin(owner, run, at(1))
     assert begun is not None
 
-    assert supervisor._held(owner, begun, at(1) + LEASE / 2) == begun
-    renewed = supervisor._held(owner, begun, at(1) + LEASE * 0.6)
+    assert supervisor._held(owner, begun, at(1) + RUN_LEASE / 2) == begun
+    renewed = supervisor._held(owner, begun, at(1) + RUN_LEASE * 0.6)
     assert renewed is not None
-    assert renewed.leased_until == at(1) + LEASE * 1.6
-    assert not run_table.get(NODE, owner.uuid, run.uuid).is_abandoned(at(1) + LEASE)
+    assert renewed.leased_until == at(1) + RUN_LEASE * 1.6
+    assert not run_table.get(NODE, owner.uuid, run.uuid).is_abandoned(at(1) + RUN_LEASE)
 
 
 @pytest.mark.usefixtures("on_lambda")

@@ -115,7 +115,7 @@ def test_who_is_overtaken_tries_with_fewer(
         return seen
 
     monkeypatch.setattr(timeline, "snapshot", and_somebody_books)
-    monkeypatch.setattr(placement, "PAUSE", 0)
+    monkeypatch.setattr(placement, "PAUSE_PER_TRY", 0)
 
     assert len(place_next(one, NOON).runs) == asked[-1]
     assert asked == [6, 4, 2]
@@ -124,7 +124,7 @@ def test_who_is_overtaken_tries_with_fewer(
 def test_a_wide_window_is_searched_and_what_was_chosen_looked_at_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = stored(schedule=Schedule(start=at(600), slip=placement.WIDE, max_runs=1))
+    one = stored(schedule=Schedule(start=at(600), slip=placement.WIDE_WINDOW, max_runs=1))
     read = timeline.read_entries
 
     def and_somebody_books(node: NodeName, start: dt.datetime, end: dt.datetime) -> list[Occupation]:
@@ -134,7 +134,7 @@ def test_a_wide_window_is_searched_and_what_was_chosen_looked_at_again(
         return entries
 
     monkeypatch.setattr(timeline, "read_entries", and_somebody_books)
-    monkeypatch.setattr(placement, "PAUSE", 0)
+    monkeypatch.setattr(placement, "PAUSE_PER_TRY", 0)
 
     assert [start for start, _, _ in placed(one)] == [at(603)]
 
