@@ -3,7 +3,9 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from chalicelib.domain.delivery_states import DeliveryState, require
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -44,6 +46,18 @@ class Delivery:
         name: str = self.spec["archiver"]
         return name
 
+    @property
+    def state(self) -> DeliveryState:
+        if self.completed:
+            return DeliveryState.ARCHIVED if self.archived else DeliveryState.FAILED
+        return DeliveryState.UNDER_WAY if self.silent else DeliveryState.WAITING
+
+    def evolve(self, **changes: Any) -> "Delivery":
+        """The delivery with these members changed. Raises BadTransition for a state it may not take."""
+        made = dataclasses.replace(self, **changes)
+        require(self.state, made.state)
+        return made
+
     def is_expired(self, now: dt.datetime) -> bool:
         """Its time to live has passed; one attempt is made however short that is."""
         return self.deadline is not None and now >= self.deadline and self.attempts > 0
@@ -55,8 +69,7 @@ class Delivery:
 
     def begun(self, now: dt.datetime) -> "Delivery":
         """An attempt is under way; should it never report, it is made again."""
-        return dataclasses.replace(
-            self,
+        return self.evolve(
             attempts=self.attempts + 1,
             silent=self.silent + 1,
             last_attempt=now,
@@ -69,8 +82,7 @@ class Delivery:
         """An attempt has reported: it is archived, to be tried again, or has failed for good."""
         again = retry is not None and not archived
         diags = [*self.diags, {"time": format_timestamp(now), **diag}][-MOST_DIAGS:]
-        return dataclasses.replace(
-            self,
+        return self.evolve(
             archived=archived,
             silent=0,
             completed=not again,

@@ -1,6 +1,19 @@
-"""The states of a run and the ways between them (contract/scheduler.md section 2)."""
+"""The life of a run: its states and the ways between them (contract/scheduler.md section 2).
+
+A run begins when it is booked: unseen at its lead while other nodes have to agree, and waiting for its time
+otherwise. It ends in exactly one of the final states. Two rules hold on the way:
+
+- A state is changed by a conditional write over the run as it was read, so that of two who change it at a
+  time one is too late (``store/run_table.py``).
+- Every state that is not final has a deadline by which the reaper ends it (``run_table.due_for``), so no run
+  waits for ever, whoever died.
+
+``LIFE`` says where a run may go from each state and what takes it there. Ways without a word are those that
+the reference has too and this node never takes. docs/states.md is drawn from the table.
+"""
 
 import enum
+from collections.abc import Mapping
 
 from chalicelib.domain.errors import BadTransition
 
@@ -41,25 +54,63 @@ FINAL = tuple(state for state in State if state.is_finished and state is not Sta
 
 _DISPLAY = {State.NONSTART: "Non-Starter"}
 
-_NEXT: dict[State, str] = {
-    State.SCHEDULING: "pending preempted canceled nonstart",
-    State.PENDING: "on-deck running missed failed preempted canceled nonstart",
-    State.ON_DECK: "running overdue missed failed canceled preempted",
-    State.RUNNING: "cleanup finished overdue missed failed preempted canceled",
-    State.CLEANUP: "finished failed",
-    State.FINISHED: "failed",
-    State.OVERDUE: "finished missed failed canceled preempted",
-    State.MISSED: "failed",
-    State.NONSTART: "canceled",
-    State.FAILED: "",
-    State.PREEMPTED: "",
-    State.CANCELED: "",
+LIFE: Mapping[State, Mapping[State, str]] = {
+    State.SCHEDULING: {
+        State.PENDING: "all participants agreed",
+        State.NONSTART: "they did not agree in time",
+        State.CANCELED: "it was cancelled",
+        State.PREEMPTED: "",
+    },
+    State.PENDING: {
+        State.RUNNING: "a runner takes it",
+        State.MISSED: "nobody took it in time, or the node is paused",
+        State.PREEMPTED: "a run of a higher priority took its place",
+        State.NONSTART: "its lead never said that all agreed",
+        State.CANCELED: "it was cancelled",
+        State.FAILED: "its lead tells that it failed",
+        State.ON_DECK: "",
+    },
+    State.ON_DECK: dict.fromkeys(
+        (State.RUNNING, State.OVERDUE, State.MISSED, State.FAILED, State.CANCELED, State.PREEMPTED), ""
+    ),
+    State.RUNNING: {
+        State.CLEANUP: "its tool is done, and others take part",
+        State.FINISHED: "its result is there",
+        State.FAILED: "its tool failed",
+        State.OVERDUE: "its runner never reported",
+        State.CANCELED: "it was cancelled",
+        State.MISSED: "",
+        State.PREEMPTED: "",
+    },
+    State.CLEANUP: {
+        State.FINISHED: "the results of all are merged",
+        State.FAILED: "they were not in time, or it failed",
+    },
+    State.FINISHED: {State.FAILED: "its lead tells that it failed"},
+    State.OVERDUE: {
+        State.FINISHED: "its lead tells the result",
+        State.FAILED: "its lead tells that it failed",
+        State.MISSED: "",
+        State.CANCELED: "it was cancelled",
+        State.PREEMPTED: "",
+    },
+    State.MISSED: {State.FAILED: "its lead tells that it failed"},
+    State.NONSTART: {State.CANCELED: ""},
+    State.FAILED: {},
+    State.PREEMPTED: {},
+    State.CANCELED: {},
+}
+BEGINS: Mapping[State, str] = {
+    State.SCHEDULING: "other nodes have to agree",
+    State.PENDING: "this node alone has to, or its lead asks it",
+    State.NONSTART: "there is no time for it, or the limits refuse it",
+    State.FINISHED: "it is one result of a task that streams them",
 }
 
 
 def may_become(old: State, new: State) -> bool:
     """Whether a run may go from one state to the other; staying is always allowed."""
-    return old is new or new.value in _NEXT[old].split()
+    return old is new or new in LIFE[old]
 
 
 def sources(new: State) -> tuple[State, ...]:

@@ -1,6 +1,8 @@
 import pytest
 
 from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, deliveries_for
+from chalicelib.domain.delivery_states import DeliveryState
+from chalicelib.domain.errors import BadTransition
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from tests.builders import NOON, at, run, seconds, task
@@ -79,3 +81,30 @@ def test_attempts_that_never_report_are_given_up_after_a_few() -> None:
     assert not delivery.begun(NOON).begun(at(180)).is_hopeless
     assert silent.is_hopeless
     assert not heard.is_hopeless
+
+
+def test_the_state_of_a_delivery_follows_from_how_far_it_has_come() -> None:
+    (waiting,) = deliveries_for([BITBUCKET], over(), NOON)
+    begun = waiting.begun(NOON)
+
+    assert waiting.state is DeliveryState.WAITING
+    assert begun.state is begun.begun(at(180)).state is DeliveryState.UNDER_WAY
+    assert begun.ended(at(1), {}, archived=False, retry=seconds(1)).state is DeliveryState.WAITING
+    assert begun.ended(at(1), {}, archived=True).state is DeliveryState.ARCHIVED
+    assert waiting.ended(at(1), {}, archived=False).state is DeliveryState.FAILED
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_delivery_that_is_over_is_never_attempted_again(archived: bool) -> None:
+    (waiting,) = deliveries_for([BITBUCKET], over(), NOON)
+    ended = waiting.begun(NOON).ended(at(1), {}, archived=archived)
+
+    with pytest.raises(BadTransition, match="cannot become"):
+        ended.begun(at(2))
+
+
+def test_a_delivery_is_not_archived_without_an_attempt() -> None:
+    (waiting,) = deliveries_for([BITBUCKET], over(), NOON)
+
+    with pytest.raises(BadTransition, match="waiting cannot become archived"):
+        waiting.ended(NOON, {}, archived=True)
