@@ -9,6 +9,7 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import shard_planner
+from chalicelib.service.scheduling import placement
 from chalicelib.store import node_table, run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, exclusive_task, seconds
@@ -86,14 +87,14 @@ def test_what_there_is_no_time_for_keeps_its_turn(monkeypatch: pytest.MonkeyPatc
 
 def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     unresponsive, well = stored(shard=1), stored(shard=1)
-    place = shard_planner.place_next
+    place = placement.place_next
 
     def place_or_break(task: Task, now: dt.datetime) -> Any:
         if task.uuid == unresponsive.uuid:
             raise ZeroDivisionError
         return place(task, now)
 
-    monkeypatch.setattr(shard_planner, "place_next", place_or_break)
+    monkeypatch.setattr(placement, "place_next", place_or_break)
 
     shard_planner.plan_shard(NODE, 1, NOON)
 
