@@ -10,6 +10,7 @@ from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.job import Completed
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
+from chalicelib.infrastructure import guardian
 from chalicelib.infrastructure.processes import Given, execute, follow
 from chalicelib.infrastructure.system_clock import clock_state
 
@@ -29,6 +30,7 @@ class Machine:
 
     def __init__(self) -> None:
         self._stop = threading.Event()
+        guardian.watch()  # here, as a tool's thread may be in a namespace that it would stay in
 
     def cancel(self) -> None:
         """End the wait that is going on, and every later one."""

@@ -16,6 +16,7 @@ from typing import IO
 
 from chalicelib.domain.errors import Cancelled, PluginFailed
 from chalicelib.domain.job import Completed
+from chalicelib.infrastructure import guardian
 
 OUTPUT_LIMIT = 8 * 2**20
 """Bytes a program may print, on both streams together; of one that is followed, bytes of a line."""
@@ -44,7 +45,7 @@ def execute(argv: Sequence[str], timeout: float, more: Given, stop: threading.Ev
     It gets the C locale, a directory of its own for temporary files, what it is given, and nothing
     else of our environment, which may hold credentials. Output that is not UTF-8 comes back with replacement
     characters. Raises PluginFailed when it cannot be started, takes too long or prints too much, and
-    Cancelled when ``stop`` is set; nothing it started in its process group outlives the call.
+    Cancelled when ``stop`` is set; nothing it started outlives the call.
     """
     printed = {"stdout": bytearray(), "stderr": bytearray()}
 
@@ -145,13 +146,16 @@ def _running(
     directory: str,
     env: Mapping[str, str] | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The program, ended with everything in its process group however this is left."""
-    process = _start(argv, stdin, directory, {**_environment(os.environ, scratch), **(env or {})})
+    """The program, ended with everything it has started however this is left."""
+    mark = guardian.new_mark()
+    given = {**_environment(os.environ, scratch), **(env or {}), guardian.VARIABLE: mark}
+    process = _start(argv, stdin, directory, given)
     with process:
         try:
             yield process
         finally:
             _end(process)
+            guardian.end_marked(mark)
 
 
 def _start(

@@ -35,7 +35,7 @@ def web() -> Iterator[WebServer]:
 @pytest.fixture
 def dest(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A file that may be written."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path.parent))
+    monkeypatch.setenv("PSCHEDULER_COPY_TO", str(tmp_path))
     return tmp_path / "a copy"
 
 
@@ -63,14 +63,59 @@ def test_removes_the_copy_in_the_end(web: WebServer, dest: pathlib.Path) -> None
     assert not dest.exists()
 
 
-@pytest.mark.parametrize("before", ["", "x" * 2**21])
-def test_leaves_the_copy_where_it_is_to(web: WebServer, dest: pathlib.Path, before: str) -> None:
-    dest.write_text(before)
-
+def test_leaves_the_copy_where_it_is_to(web: WebServer, dest: pathlib.Path) -> None:
     copy(f"{web.url}/large", f"file://{str(dest).replace(' ', '%20')}", cleanup=False)
 
     assert dest.read_bytes() == LARGE
-    assert dest.stat().st_mode & 0o077 == 0o044 if before else True
+
+
+@pytest.mark.parametrize("cleanup", [True, False])
+@pytest.mark.parametrize("path", ["/large", "/nowhere"])
+def test_what_is_there_is_neither_overwritten_nor_removed(
+    web: WebServer, dest: pathlib.Path, cleanup: bool, path: str
+) -> None:
+    dest.write_text("mine")
+    spec = {"source": web.url + path, "dest": str(dest), "cleanup": cleanup}
+
+    with pytest.raises(PluginFailed, match="there already"):
+        curl_d2d.run(job(curl_d2d.TOOL, spec))
+
+    assert dest.read_text() == "mine"
+    assert curl_d2d.TOOL.reasons_against("disk-to-disk", spec) == [
+        f"{dest} is there already: nothing is overwritten"
+    ]
+
+
+def test_what_was_put_in_the_place_of_the_copy_is_not_removed(dest: pathlib.Path) -> None:
+    with file_copy.made(str(dest), keep=False):
+        dest.unlink()
+        dest.write_text("somebody's")
+
+    assert dest.read_text() == "somebody's"
+
+
+def test_copies_go_to_a_folder_of_the_nodes_own(
+    web: WebServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PSCHEDULER_COPY_TO", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (folder,) = file_copy.dest_folders()
+
+    copy(f"{web.url}/large", f"{folder}/copy", cleanup=False)
+
+    assert (tmp_path / "pscheduler-copies" / "copy").read_bytes() == LARGE
+    assert pathlib.Path(folder).stat().st_mode & 0o777 == 0o700
+    assert file_copy.dest_refusal(f"{tmp_path}/copy") == f"Does not write to files outside {folder}"
+
+
+def test_a_folder_that_somebody_else_put_there_is_not_used(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "pscheduler-copies").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    assert file_copy.dest_refusal(f"{tmp_path}/pscheduler-copies/copy")
 
 
 def test_a_new_copy_is_for_nobody_else_to_read(web: WebServer, dest: pathlib.Path) -> None:
@@ -134,7 +179,7 @@ def test_a_destination_that_became_a_link_is_not_followed(web: WebServer, dest: 
     treasure.write_text("mine")
     dest.symlink_to(treasure)
 
-    with pytest.raises(PluginFailed, match="not a plain file"):
+    with pytest.raises(PluginFailed, match="there already"):
         curl_d2d.run(job(curl_d2d.TOOL, {"source": f"{web.url}/large", "dest": str(dest)}))
 
     assert treasure.read_text() == "mine"
@@ -157,16 +202,17 @@ def test_a_full_or_missing_disk_is_a_failure(
         ("http://example.org/x", "Copies to files of this machine only"),
         ("copy", "Copies to files of this machine only"),
         ("file://[::1", "Copies to files of this machine only"),
-        ("/etc/cron.d/x", "Does not write to files outside the folders under"),
+        ("/etc/cron.d/x", "Does not write to files outside"),
         ("{}/../x", "Does not write to files without a plain absolute path"),
         ("file://{}/%2e%2e/x", "Does not write to files without a plain absolute path"),
         ("{}/\0", "Does not write to files without a plain absolute path"),
         ("file:x", "Does not write to files without a plain absolute path"),
-        ("{}/out/passwd", "Does not write to files outside the folders under"),
-        ("{}/nowhere/x", "Does not write to files outside the folders under"),
-        ("{}/folder", "is not a plain file"),
-        ("{}/link", "is not a plain file"),
-        ("{}/folder/", "is not a plain file"),
+        ("{}/out/passwd", "Does not write to files outside"),
+        ("{}/nowhere/x", "Does not write to files outside"),
+        ("{}/folder", "is there already"),
+        ("{}/link", "is there already"),
+        ("{}/folder/", "is there already"),
+        ("/tmp/copy", "Does not write to files outside"),
     ],
 )
 def test_declines_to_write_elsewhere(dest: pathlib.Path, place: str, reason: str) -> None:
@@ -187,7 +233,7 @@ def test_declines_to_write_elsewhere(dest: pathlib.Path, place: str, reason: str
         "ftp://example.org/x",
         "/etc/passwd",
         "file:///proc/self/environ",
-        "x",
+        "",
         "http://[::1",
     ],
 )
@@ -195,14 +241,19 @@ def test_declines_to_read_elsewhere(dest: pathlib.Path, source: str) -> None:
     assert curl_d2d.TOOL.reasons_against("disk-to-disk", {"source": source, "dest": str(dest)})
 
 
-def test_declines_to_copy_a_file_onto_itself(dest: pathlib.Path) -> None:
-    dest.write_text("mine")
-    dest.with_name("folder").symlink_to(dest.parent)
-    spec = {"source": str(dest), "dest": f"{dest.parent}/folder/{dest.name}"}
+def test_copies_only_files_that_may_be(
+    dest: pathlib.Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    elsewhere.joinpath("data").write_bytes(LARGE)
+    (dest.parent / "folder").symlink_to(elsewhere)
+    sources = [f"{elsewhere}/data", f"{dest.parent}/folder/data"]
 
-    assert curl_d2d.TOOL.reasons_against("disk-to-disk", spec) == [
-        "The source and the destination are the same file"
-    ]
+    refused = [file_copy.source_refusal(source) for source in sources]
+    monkeypatch.setenv("PSCHEDULER_COPY_FROM", f"/nowhere:{elsewhere}")
+
+    assert refused == [f"Does not copy files outside {dest.parent}"] * 2
+    assert copy(sources[0], dest)["bytes-sent"] == len(LARGE)
 
 
 def test_the_time_a_run_needs() -> None:

@@ -26,7 +26,13 @@ from tests.plugins.web import serving
 METADATA = "169.254.169.254"
 REFUSED = "may not be (reached|probed) by tasks: "
 REFUSED_BY = re.compile(REFUSED)
+COPY = "/tmp/pscheduler-egress-test"
 PLUGINS = pathlib.Path(__file__).resolve().parent.parent.parent / "plugins"
+
+
+@pytest.fixture(autouse=True)
+def _copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PSCHEDULER_COPY_TO", "/tmp")
 
 
 class Engine:
@@ -125,8 +131,8 @@ OUTWARD: dict[str, Make | None] = {
     # These reach nowhere, or where this machine's own set-up says.
     **dict.fromkeys(("bssidscanner", "dhclient", "umichwpa", "passthrough", "sleep", "sleepbgm", "snooze")),
     "curl": lambda port: {"url": f"http://{LOCAL}:{port}/"},
-    "curl-d2d": lambda port: {"source": f"http://{LOCAL}:{port}/", "dest": "/tmp/pscheduler-egress-test"},
-    "globus": lambda port: {"source": f"http://{LOCAL}:{port}/", "dest": "/tmp/pscheduler-egress-test"},
+    "curl-d2d": lambda port: {"source": f"http://{LOCAL}:{port}/", "dest": COPY},
+    "globus": lambda port: {"source": f"http://{LOCAL}:{port}/", "dest": COPY},
     "dnspy": lambda port: {"query": "example.org", "record": "a", "nameserver": METADATA},
     "fwmtu": lambda port: {"dest": LOCAL, "port": port},
     "pysnmp": lambda port: {"dest": METADATA, "oid": ["1.3.6.1.2.1.1.1.0"], "polls": 1, **SNMP},

@@ -1,7 +1,6 @@
 """The globus tool: its arguments, what it makes of the program's output, and a program of its name."""
 
 import pathlib
-import tempfile
 from typing import Any
 
 import pytest
@@ -15,11 +14,15 @@ from tests.plugins.jobs import FakeHost, job
 
 UPDATES = pathlib.Path(__file__).with_name("globus").joinpath("updates.out").read_text()
 REMOTE = "gsiftp://dtn.example.org/1GB"
-DEST = f"{tempfile.gettempdir()}/a copy"
+
+
+@pytest.fixture(autouse=True)
+def _copies(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PSCHEDULER_COPY_TO", str(tmp_path))
 
 
 def copy(completed: Completed, **spec: Any) -> dict[str, Any]:
-    whole = {"source": REMOTE, "dest": DEST, **spec}
+    whole = {"source": REMOTE, "dest": REMOTE, **spec}
     result: dict[str, Any] = globus.run(job(globus.TOOL, whole, FakeHost(completed)))["result"]
     assert TEST.result_versions.problem(result) is None
     return result
@@ -76,33 +79,51 @@ def test_a_program_that_failed_is_a_failure(completed: Completed, said: str) -> 
 
 
 def test_waits_for_the_start_and_removes_what_is_left(tmp_path: pathlib.Path) -> None:
-    host, left = FakeHost(PluginFailed("It took too long")), tmp_path / "copy"
-    left.write_text("half of it")
+    host = FakeHost(PluginFailed("It took too long"))
 
     with pytest.raises(PluginFailed, match="too long"):
-        globus.run(job(globus.TOOL, {"source": REMOTE, "dest": str(left)}, host))
+        globus.run(job(globus.TOOL, {"source": REMOTE, "dest": f"{tmp_path}/copy", "cleanup": False}, host))
 
     assert host.slept_until == [at(2)]
-    assert not left.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def program(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of its name that copies a file of this machine."""
+    folder = tmp_path_factory.mktemp("bin")
+    script = folder / "globus-url-copy"
+    script.write_text('#!/bin/sh\necho "$@"\ncp "${4#file://}" "${5#file://}"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+@pytest.mark.usefixtures("program")
 @pytest.mark.parametrize("cleanup", [True, False])
-def test_a_program_of_its_name_is_run(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, cleanup: bool
-) -> None:
-    program = tmp_path / "globus-url-copy"
-    program.write_text(f'#!/bin/sh\necho "$@"\ncp "{tmp_path}/source" "{tmp_path}/copy"\n')
-    program.chmod(0o755)
+def test_a_program_of_its_name_is_run(tmp_path: pathlib.Path, cleanup: bool) -> None:
     tmp_path.joinpath("source").write_text("content")
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     spec = {"source": f"{tmp_path}/source", "dest": f"{tmp_path}/copy", "parallel": 2, "cleanup": cleanup}
     assert globus.TOOL.reasons_against("disk-to-disk", spec) == []
     machine = Machine()
 
     local = globus.run(job(globus.TOOL, spec, machine, start=machine.now()))
 
-    assert f"-vb -p 2 file://{tmp_path}/source file://{tmp_path}/copy" in local["diags"]
-    assert tmp_path.joinpath("copy").exists() is not cleanup
+    assert f"-vb -p 2 file://{tmp_path}/source file://{tmp_path}/.copy-" in local["diags"]
+    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert left == {"source": "content", **({} if cleanup else {"copy": "content"})}
+
+
+@pytest.mark.usefixtures("program")
+def test_what_is_there_is_neither_overwritten_nor_removed(tmp_path: pathlib.Path) -> None:
+    tmp_path.joinpath("source").write_text("content")
+    spec = {"source": f"{tmp_path}/source", "dest": f"{tmp_path}/copy", "parallel": 2, "cleanup": False}
+    machine = Machine()
+    tmp_path.joinpath("copy").write_text("mine")
+
+    with pytest.raises(PluginFailed, match="there already"):
+        globus.run(job(globus.TOOL, spec, machine, start=machine.now()))
+
+    assert tmp_path.joinpath("copy").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +132,7 @@ def test_a_program_of_its_name_is_run(
         ("-sf", REMOTE, "-sf is neither a URL nor an absolute path"),
         (REMOTE, "-", "- is neither a URL nor an absolute path"),
         ("/etc/passwd", REMOTE, "Does not fetch files under"),
-        (REMOTE, "/etc/passwd", "Does not write to files outside the folders under"),
+        (REMOTE, "/etc/passwd", "Does not write to files outside"),
         (REMOTE, "file:///usr/bin/x", "Does not write to files outside"),
     ],
 )

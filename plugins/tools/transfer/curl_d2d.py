@@ -1,11 +1,9 @@
 """curl-d2d: performs disk-to-disk by fetching a URL into a file (contract/tools.md section 2).
 
-Sources are http, https and files of this machine, destinations files in its folder for temporary ones.
+Sources are http, https and files of this machine that may be copied, destinations new files in its folders
+for copies: see ``file_copy.py``.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import BinaryIO
 
 from chalicelib.domain.schemas import JSON
@@ -22,40 +20,20 @@ def declines(test: str, spec: Spec) -> list[str]:
     source, dest = spec["source"], spec["dest"]
     if file_copy.local_path(dest) is None:
         return [f"Copies to files of this machine only, not to {dest}"]
-    if file_copy.same_file(source, dest):
-        return ["The source and the destination are the same file"]
-    refusals = (fetch.refusal(file_copy.as_url(source)), file_copy.dest_refusal(dest))
-    return [refusal for refusal in refusals if refusal]
+    refusals = (fetch.refusal(file_copy.as_url(source)) or file_copy.source_refusal(source),)
+    return [refusal for refusal in (*refusals, file_copy.dest_refusal(dest)) if refusal]
 
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the whole did not come in time, or cannot be written."""
     source, dest = job.spec["source"], job.spec["dest"]
     job.wait_for_start()
-    try:
-        with _opened(dest) as file:
-            result = _copied(file_copy.as_url(source), file, file_copy.timeout(job.spec).total_seconds())
-    except PluginFailed:
-        file_copy.remove(dest)
-        raise
-    if job.spec.get("cleanup", True):
-        file_copy.remove(dest)
-    return wrapped(result, f"Copied {source} to {dest}")
-
-
-@contextmanager
-def _opened(dest: str) -> Iterator[BinaryIO]:
-    refusal = file_copy.dest_refusal(dest)  # it may have changed since the tool was chosen
+    refusal = file_copy.source_refusal(source)  # it may have changed since the tool was chosen
     if refusal:
         raise PluginFailed(refusal)
-    try:
-        number = os.open(
-            file_copy.local_path(dest) or "", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600
-        )
-        with os.fdopen(number, "wb") as file:
-            yield file
-    except OSError as error:
-        raise PluginFailed(f"{dest} cannot be written: {error.strerror}") from error
+    with file_copy.made(dest, keep=not job.spec.get("cleanup", True)) as file:
+        result = _copied(file_copy.as_url(source), file, file_copy.timeout(job.spec).total_seconds())
+    return wrapped(result, f"Copied {source} to {dest}")
 
 
 def _copied(url: str, file: BinaryIO, limit: float) -> Result:

@@ -31,13 +31,13 @@ def declines(test: str, spec: Spec) -> list[str]:
     ]
 
 
-def argv(spec: Spec) -> list[str]:
-    """The program and its arguments; ``-vb`` has it report its progress."""
+def argv(spec: Spec, dest: str | None = None) -> list[str]:
+    """The program and its arguments, to another place where one is given; ``-vb`` reports progress."""
     parallel = int(spec.get("parallel", 1))
     return [
         *(PROGRAM, "-vb"),
         *(["-p", str(parallel)] if parallel > 1 else []),
-        *(file_copy.as_url(spec[end]) for end in ("source", "dest")),
+        *(file_copy.as_url(place) for place in (spec["source"], dest or spec["dest"])),
     ]
 
 
@@ -68,19 +68,20 @@ def _check(spec: Spec) -> None:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not copy all of it in time."""
-    command = argv(job.spec)
-    _check(job.spec)
+    spec = job.spec
+    _check(spec)
     job.wait_for_start()
-    begun = time.monotonic()
-    try:
-        done = job.host.execute(command, timeout=file_copy.timeout(job.spec).total_seconds())
-    finally:
+    refusal = file_copy.source_refusal(spec["source"])  # it may have changed since the tool was chosen
+    if refusal:
+        raise PluginFailed(refusal)
+    with file_copy.landed(spec["dest"], keep=not spec.get("cleanup", True)) as dest:
+        command = argv(spec, dest)
+        begun = time.monotonic()
+        done = job.host.execute(command, timeout=file_copy.timeout(spec).total_seconds())
         taken = dt.timedelta(seconds=time.monotonic() - begun)
-        if job.spec.get("cleanup", True):
-            file_copy.remove(job.spec["dest"])
-    diags = f"{' '.join(command)}\n\n{done.stdout}{done.stderr}"
-    if done.status != 0:
-        raise PluginFailed(done.stderr.strip() or f"{PROGRAM} ended with status {done.status}", diags)
+        diags = f"{' '.join(command)}\n\n{done.stdout}{done.stderr}"
+        if done.status != 0:
+            raise PluginFailed(done.stderr.strip() or f"{PROGRAM} ended with status {done.status}", diags)
     result: Result = {"schema": 1, "succeeded": True, "time": format_duration(taken), **parse(done.stdout)}
     return wrapped(result, diags)
 
