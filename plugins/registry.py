@@ -33,6 +33,7 @@ from plugins.tests import (
     dhcp,
     disk_to_disk,
     dns,
+    dns64,
     dot1x,
     http,
     idle,
@@ -65,13 +66,14 @@ from plugins.tools.route import dublin_traceroute, fwmtu, paris_traceroute, trac
 from plugins.tools.snmp import net_snmp_set, pysnmp
 from plugins.tools.throughput import ethr, iperf2, iperf3, nuttcp
 from plugins.tools.transfer import curl_d2d, globus, s3_benchmark, simplestreamer
-from plugins.tools.web import curl, dnspy, tlspy
+from plugins.tools.web import curl, dnspy, pydns64, tlspy
 
 TESTS = (
     clock.TEST,
     dhcp.TEST,
     disk_to_disk.TEST,
     dns.TEST,
+    dns64.TEST,
     dot1x.TEST,
     http.TEST,
     idle.TEST,
@@ -120,6 +122,7 @@ TOOLS = (
     powstream.TOOL,
     psclock.TOOL,
     pstimer.TOOL,
+    pydns64.TOOL,
     pysnmp.TOOL,
     s3_benchmark.TOOL,
     simplestreamer.TOOL,

@@ -134,6 +134,7 @@ OUTWARD: dict[str, Make | None] = {
     "curl-d2d": lambda port: {"source": f"http://{LOCAL}:{port}/", "dest": COPY},
     "globus": lambda port: {"source": f"http://{LOCAL}:{port}/", "dest": COPY},
     "dnspy": lambda port: {"query": "example.org", "record": "a", "nameserver": METADATA},
+    "pydns64": lambda port: {"query": "example.org", "nameserver": METADATA},
     "fwmtu": lambda port: {"dest": LOCAL, "port": port},
     "pysnmp": lambda port: {"dest": METADATA, "oid": ["1.3.6.1.2.1.1.1.0"], "polls": 1, **SNMP},
     "net-snmp-set": lambda port: {

@@ -226,6 +226,25 @@ def test_a_program_that_does_not_say_its_version_tells_none() -> None:
 # --- both ends, on programs that only seem to run ---------------------------------------------------
 
 
+@pytest.mark.parametrize(("length", "begins"), [("PT1S", 2.5), ("PT3S", 3.5), ("PT6S", 5), ("PT1H", 5)])
+def test_the_client_comes_while_the_server_of_a_short_test_still_waits(length: str, begins: float) -> None:
+    host = Programs(iperf3=Completed(0, TCP, ""))
+
+    two_ends.end(iperf3.TOOL, {"dest": "127.0.0.1", "duration": length}, host)
+
+    assert host.slept_until == [at(2), at(begins)]
+
+
+def test_the_client_tries_again_while_the_server_may_still_be_starting() -> None:
+    host = Programs(iperf3=Completed(1, (HERE / "refused.out").read_text(), ""))
+
+    with pytest.raises(PluginFailed, match="unable to connect"):
+        two_ends.end(iperf3.TOOL, {"dest": "127.0.0.1", "duration": "PT4S"}, host)
+
+    assert host.slept_until == [at(2), at(4), at(4.25), at(4.5), at(4.75), at(5)]
+    assert len([argv for argv in host.executed if "-c" in argv]) == 5
+
+
 def test_the_client_waits_for_the_server_and_proves_who_it_is() -> None:
     host = Programs(iperf3=Completed(0, TCP, ""))
 

@@ -26,11 +26,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where nobody answers. An answer of any kind is timed, also one without a record."""
-    server = job.spec.get("nameserver")
-    address = str(_hosts.resolve(server)) if server else None
-    if address:  # the library makes its own sockets, and looks an address up no more
-        egress.check(address, PORT)
-    resolver = make_resolver(timeout(job.spec), address)
+    resolver = resolver_for(job.spec, timeout(job.spec))
     job.wait_for_start()
     answer = ask(resolver, job.spec["query"], job.spec["record"])
     return local_result(answer, bool(job.spec.get("always-succeed")))
@@ -59,6 +55,15 @@ def local_result(answer: Answer, always_succeed: bool) -> dict[str, JSON]:
     }
     local = wrapped(said, f"The answer's code is {answer.rcode}\n", answer.error)
     return {**local, "succeeded": succeeded}
+
+
+def resolver_for(spec: Spec, limit: dt.timedelta) -> JSON:
+    """The resolver that a spec names by its ``nameserver``. Raises PluginFailed, Refused among them."""
+    server = spec.get("nameserver")
+    address = str(_hosts.resolve(server)) if server else None
+    if address:  # the library makes its own sockets, and looks an address up no more
+        egress.check(address, PORT)
+    return make_resolver(limit, address)
 
 
 def make_resolver(limit: dt.timedelta, server: str | None = None, port: int = PORT) -> JSON:
