@@ -10,6 +10,7 @@ from typing import Any
 
 import botocore.client
 
+from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -88,4 +89,6 @@ def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
 
 def _run(task: Task, now: dt.datetime) -> Run:
     start = now.replace(microsecond=0) - dt.timedelta(hours=1)
-    return Run(task.node, task.uuid, str(uuid.uuid4()), start, start + task.duration, State.FINISHED, now)
+    return Run(
+        task.node, task.uuid, RunId(str(uuid.uuid4())), start, start + task.duration, State.FINISHED, now
+    )

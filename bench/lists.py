@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.capacity import counted
+from chalicelib.domain.names import RunId, TaskId
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -132,7 +133,7 @@ def _task(number: int, added: dt.datetime, start: dt.datetime) -> Task:
     schedule = Schedule(repeat=dt.timedelta(hours=1), slip=dt.timedelta(minutes=5), sliprand=True)
     return Task(
         node=settings().node,
-        uuid=str(uuid.uuid4()),
+        uuid=TaskId(str(uuid.uuid4())),
         document=document,
         schedule=schedule,
         participants=("node.example.net",),
@@ -150,7 +151,7 @@ def _task(number: int, added: dt.datetime, start: dt.datetime) -> Task:
 def _run(task: Task, start: dt.datetime, now: dt.datetime) -> Run:
     end = start + task.duration
     state = State.FINISHED if end < now else State.RUNNING if start < now else State.PENDING
-    return Run(task.node, task.uuid, str(uuid.uuid4()), start, end, state, task.added)
+    return Run(task.node, task.uuid, RunId(str(uuid.uuid4())), start, end, state, task.added)
 
 
 def _measured(path: str) -> dict[str, float]:

@@ -44,6 +44,7 @@ def paging(count: int = 20_000) -> dict[str, Any]:
 
 
 def _task(added: dt.datetime) -> Any:
+    from chalicelib.domain.names import TaskId
     from chalicelib.domain.repeat import Schedule
     from chalicelib.domain.task import Task
     from chalicelib.settings import settings
@@ -51,7 +52,7 @@ def _task(added: dt.datetime) -> Any:
     document = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "tool": "snooze"}
     return Task(
         node=settings().node,
-        uuid=str(uuid.uuid4()),
+        uuid=TaskId(str(uuid.uuid4())),
         document={**document, "schedule": {}},
         schedule=Schedule(max_runs=1),
         participants=("here",),
@@ -75,6 +76,7 @@ def _store(count: int) -> list[str]:
 
 def _unrest(going: list[str], stop: threading.Event) -> None:
     """Delete tasks all over the list, and add others all over it."""
+    from chalicelib.domain.names import TaskId
     from chalicelib.domain.times import UTC
     from chalicelib.settings import settings
     from chalicelib.store import task_table
@@ -82,7 +84,7 @@ def _unrest(going: list[str], stop: threading.Event) -> None:
     for number, gone in enumerate(going):
         if stop.is_set():
             return
-        task_table.reference_to(settings().node, gone).delete()
+        task_table.reference_to(settings().node, TaskId(gone)).delete()
         late = _task(dt.datetime.now(UTC) - dt.timedelta(seconds=15 * number))
         task_table.to_item(late, late.added).save()
 

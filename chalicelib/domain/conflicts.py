@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
+from chalicelib.domain.names import NO_RUN, NO_TASK, RunId, TaskId
 from chalicelib.domain.times import SECOND, truncate
 
 START_MARGIN = dt.timedelta(seconds=3)
@@ -26,8 +27,8 @@ class Occupation:
     end: dt.datetime
     exclusive: bool
     priority: int | None = None
-    task: str = ""
-    run: str = ""
+    task: TaskId = NO_TASK
+    run: RunId = NO_RUN
 
     @property
     def rank(self) -> int:

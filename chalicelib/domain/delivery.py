@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.delivery_states import DeliveryState, require
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -25,9 +25,9 @@ class Delivery:
     """One result on its way to one archive; ``next_attempt`` None once nothing more will be tried."""
 
     node: NodeName
-    run: str
+    run: RunId
     number: int
-    task: str
+    task: TaskId
     spec: Mapping[str, JSON]
     added: dt.datetime
     deadline: dt.datetime | None = None

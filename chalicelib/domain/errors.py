@@ -27,6 +27,8 @@ Only ``api/http/problems.py`` knows their HTTP numbers. No client is answered wi
 a failed measurement is a result.
 """
 
+from chalicelib.domain.names import RunId, TaskId
+
 
 class PSchedulerError(Exception):
     """The base of every error this product raises on purpose; ``str()`` of it is fit for a client."""
@@ -67,7 +69,7 @@ class Conflict(PSchedulerError):
 class Blocked(Conflict):
     """A run is in the way; ``run`` is its uuid."""
 
-    def __init__(self, message: str, run: str):
+    def __init__(self, message: str, run: RunId):
         super().__init__(message)
         self.run = run
 
@@ -75,7 +77,7 @@ class Blocked(Conflict):
 class Repeated(Conflict):
     """An idempotency key was used already: for ``task``, posted in a body of this ``fingerprint``."""
 
-    def __init__(self, message: str, task: str, fingerprint: str):
+    def __init__(self, message: str, task: TaskId, fingerprint: str):
         super().__init__(message)
         self.task, self.fingerprint = task, fingerprint
 

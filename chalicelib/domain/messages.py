@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp, parse_timestamp
 
@@ -35,7 +35,7 @@ class PlanShard(Message):
 class PlanTask(Message):
     """Plan one task; or, once it is cancelled, remove the runs it still has."""
 
-    task: str
+    task: TaskId
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ProbeParticipants(Message):
     """Ask the participants that some tasks of a shard all want whether they are up, and plan these then."""
 
     shard: int
-    tasks: Sequence[str]
+    tasks: Sequence[TaskId]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ class PlanLeased(Message):
     ``tries`` is how often the run that comes next was in somebody's way.
     """
 
-    task: str
+    task: TaskId
     lease: dt.datetime
     tries: int = 0
 
@@ -69,8 +69,8 @@ class PlanLeased(Message):
 class PerformRun(Message):
     """Do a run's whole work; ``since`` how far the runner came that had it before and handed it over."""
 
-    task: str
-    run: str
+    task: TaskId
+    run: RunId
     since: dt.datetime | None = None
 
 
@@ -78,7 +78,7 @@ class PerformRun(Message):
 class AttemptDelivery(Message):
     """Attempt a delivery of a run's result, if it is due."""
 
-    run: str
+    run: RunId
     number: int
 
 

@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import ZERO
 
@@ -49,7 +49,7 @@ class OutboxRequest:
 
 
 def withdrawal(
-    task: Task, host: str, now: dt.datetime, run: str | None = None, wait: dt.timedelta = ZERO
+    task: Task, host: str, now: dt.datetime, run: RunId | None = None, wait: dt.timedelta = ZERO
 ) -> OutboxRequest:
     """The outbox request that deletes a task, or one run of it, at another node, after a wait."""
     key = task.participant_key

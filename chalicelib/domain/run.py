@@ -5,7 +5,7 @@ import datetime as dt
 from typing import Any
 
 from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, Occupation
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run_states import State, require
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -73,8 +73,8 @@ class Run:
     """
 
     node: NodeName
-    task: str
-    uuid: str
+    task: TaskId
+    uuid: RunId
     start: dt.datetime
     end: dt.datetime
     state: State

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain import repeat
 from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, MULTI_RESULT
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, UTC, ZERO, format_duration, format_timestamp
@@ -42,7 +42,7 @@ class Task:
     """
 
     node: NodeName
-    uuid: str
+    uuid: TaskId
     document: Mapping[str, JSON]
     schedule: Schedule
     participants: Sequence[str]

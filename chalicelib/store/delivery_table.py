@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, bare, key, owner
@@ -19,12 +19,12 @@ from chalicelib.store.models import DeliveryItem, bare, key, owner
 DELIVERY_SHARDS = 4
 
 
-def of_run(node: NodeName, run: str) -> list[Delivery]:
+def of_run(node: NodeName, run: RunId) -> list[Delivery]:
     """The deliveries of a run, in the order of the task's archives."""
     return [to_delivery(item) for item in DeliveryItem.query(key(node, run), consistent_read=True)]
 
 
-def get(node: NodeName, run: str, number: int) -> Delivery:
+def get(node: NodeName, run: RunId, number: int) -> Delivery:
     """One delivery, strongly consistent. Raises NotFound."""
     try:
         return to_delivery(DeliveryItem.get(key(node, run), number, consistent_read=True))
@@ -32,11 +32,11 @@ def get(node: NodeName, run: str, number: int) -> Delivery:
         raise NotFound(f"There is no delivery {number} of run {run}") from error
 
 
-def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[tuple[str, int]]:
+def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[tuple[RunId, int]]:
     """(run, number) of the deliveries of a shard to be attempted by now, the longest waiting first."""
     index = DeliveryItem.archiving_index
     found = index.query(key(node, str(shard)), DeliveryItem.next_attempt <= now, limit=limit)
-    return [(bare(item.run), int(item.number)) for item in found]
+    return [(RunId(bare(item.run)), int(item.number)) for item in found]
 
 
 def count_due(node: NodeName, now: dt.datetime) -> int:
@@ -95,9 +95,9 @@ def to_item(delivery: Delivery) -> DeliveryItem:
 def to_delivery(item: Any) -> Delivery:
     return Delivery(
         node=owner(item.run),
-        run=bare(item.run),
+        run=RunId(bare(item.run)),
         number=int(item.number),
-        task=item.task,
+        task=TaskId(item.task),
         spec=item.spec,
         added=item.added,
         deadline=item.deadline,

@@ -11,7 +11,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.errors import Repeated
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.store.models import NodeItem, key
 
 KEEP_KEYS = dt.timedelta(hours=24)
@@ -25,7 +25,7 @@ class IdempotencyRecord:
     node: NodeName
     name: str
     fingerprint: str
-    task: str
+    task: TaskId
     until: dt.datetime
 
 

@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.domain.errors import NotFound, StaleRun
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
@@ -41,7 +41,7 @@ COLLECTING = dt.timedelta(seconds=60)
 EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 
 
-def get(node: NodeName, task: str, uuid: str) -> Run:
+def get(node: NodeName, task: TaskId, uuid: RunId) -> Run:
     """One run, strongly consistent. Raises NotFound."""
     try:
         return to_run(RunItem.get(key(node, task), uuid, consistent_read=True))
@@ -49,7 +49,7 @@ def get(node: NodeName, task: str, uuid: str) -> Run:
         raise NotFound(f"There is no run {uuid} of task {task}") from error
 
 
-def first(node: NodeName, task: str, not_before: dt.datetime | None = None) -> str | None:
+def first(node: NodeName, task: TaskId, not_before: dt.datetime | None = None) -> RunId | None:
     """The uuid of the earliest visible run, or the earliest that starts at or after an instant."""
     found = in_order(node, task, not_before)
     return next((run.uuid for run in found if run.state is not State.SCHEDULING), None)
@@ -57,7 +57,7 @@ def first(node: NodeName, task: str, not_before: dt.datetime | None = None) -> s
 
 def in_order(
     node: NodeName,
-    task: str,
+    task: TaskId,
     start: dt.datetime | None = None,
     end: dt.datetime | None = None,
     backwards: bool = False,
@@ -72,7 +72,7 @@ def in_order(
 
 def behind(
     node: NodeName,
-    task: str,
+    task: TaskId,
     start: dt.datetime | None,
     end: dt.datetime | None,
     after: Place | None,
@@ -86,7 +86,7 @@ def behind(
     return ordering.behind(map(to_summary, found), lambda run: (run.start, run.uuid), after)
 
 
-def get_many(node: NodeName, task: str, uuids: Sequence[str]) -> dict[str, Run]:
+def get_many(node: NodeName, task: TaskId, uuids: Sequence[RunId]) -> dict[RunId, Run]:
     """Runs of a task by uuid, whole and strongly consistent; those that are gone are left out."""
     found = RunItem.batch_get([(key(node, task), uuid) for uuid in uuids], consistent_read=True)
     return {run.uuid: run for run in map(to_run, found)}
@@ -101,10 +101,10 @@ def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
 
 def due(
     node: NodeName, why: str, shard: int, until: dt.datetime, limit: int
-) -> list[tuple[str, str, dt.datetime]]:
+) -> list[tuple[TaskId, RunId, dt.datetime]]:
     """(task, run, when) of the runs of a shard due by an instant, the longest waiting first."""
     found = RunItem.due_index.query(key(node, why, str(shard)), RunItem.due_at <= until, limit=limit)
-    return [(bare(item.task), item.run, item.due_at) for item in found]
+    return [(TaskId(bare(item.task)), RunId(item.run), item.due_at) for item in found]
 
 
 def change(run: Run) -> Run:
@@ -118,11 +118,11 @@ def change(run: Run) -> Run:
     return written
 
 
-def changed(uuid: str) -> StaleRun:
+def changed(uuid: RunId) -> StaleRun:
     return StaleRun(f"Run {uuid} changed meanwhile")
 
 
-def claim(node: NodeName, task: str, uuid: str, start: dt.datetime) -> None:
+def claim(node: NodeName, task: TaskId, uuid: RunId, start: dt.datetime) -> None:
     """Take a run due for dispatch, so that one alone sends it to its runner. Raises StaleRun."""
     item = RunItem(key(node, task), uuid)
     actions: list[Action] = [
@@ -193,7 +193,7 @@ def due_for(run: Run) -> tuple[str, dt.datetime]:
             return PURGE, run.purge_at or run.end + KEEP_AFTER_LAST_RUN
 
 
-def _due_key(node: NodeName, reason: str, uuid: str) -> str:
+def _due_key(node: NodeName, reason: str, uuid: RunId) -> str:
     return key(node, reason, str(int(uuid[:8], 16) % DUE_SHARDS))
 
 
@@ -201,8 +201,8 @@ def to_summary(item: Any) -> Run:
     """An item, of the table or of an index, without what only the table has: of its documents the reason."""
     return Run(
         node=owner(item.task),
-        task=bare(item.task),
-        uuid=item.run,
+        task=TaskId(bare(item.task)),
+        uuid=RunId(item.run),
         start=item.start,
         end=item.end,
         state=State(item.state),

@@ -11,7 +11,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.schemas import JSON
@@ -28,7 +28,7 @@ PLAN_SHARDS = 4
 PURGE = "purge"
 
 
-def get(node: NodeName, uuid: str) -> Task:
+def get(node: NodeName, uuid: TaskId) -> Task:
     """One task, strongly consistent. Raises NotFound."""
     try:
         return to_task(TaskItem.get(key(node, uuid), consistent_read=True))
@@ -47,22 +47,22 @@ def every(node: NodeName, after: Place | None = None, page_size: int | None = No
     return ordering.behind(map(to_task, found), lambda task: (task.added, task.uuid), after)
 
 
-def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[str]:
+def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[TaskId]:
     """The uuids of tasks in a shard that want the planner by now, the longest waiting first."""
     return _looked_at_by(key(node, str(shard)), now, limit)
 
 
-def expired(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[str]:
+def expired(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[TaskId]:
     """The uuids of tasks in a shard that are to be forgotten by now."""
     return _looked_at_by(key(node, PURGE, str(shard)), now, limit)
 
 
-def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[str]:
+def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[TaskId]:
     found = TaskItem.plan_index.query(where, TaskItem.plan_at <= now, limit=limit)
-    return [bare(item.task) for item in found]
+    return [TaskId(bare(item.task)) for item in found]
 
 
-def reference_to(node: NodeName, uuid: str) -> TaskItem:
+def reference_to(node: NodeName, uuid: TaskId) -> TaskItem:
     """The task's item with its key alone, for an update."""
     return TaskItem(key(node, uuid))
 
@@ -211,7 +211,7 @@ def to_task(item: Any) -> Task:
     body = item.body
     return Task(
         node=owner(item.task),
-        uuid=bare(item.task),
+        uuid=TaskId(bare(item.task)),
         document=body["document"],
         schedule=_to_schedule(body["schedule"]),
         participants=tuple(body["participants"]),
@@ -233,7 +233,7 @@ def to_task(item: Any) -> Task:
     )
 
 
-def get_many(node: NodeName, uuids: Sequence[str]) -> dict[str, Task]:
+def get_many(node: NodeName, uuids: Sequence[TaskId]) -> dict[TaskId, Task]:
     """Tasks by uuid; those that are gone are left out."""
     keys = [key(node, uuid) for uuid in dict.fromkeys(uuids)]
     return {task.uuid: task for task in map(to_task, TaskItem.batch_get(keys))}

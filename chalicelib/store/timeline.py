@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.times import EPOCH, format_duration
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TimelineItem, key
@@ -128,8 +128,8 @@ def _query(bucket: str, start: dt.datetime, end: dt.datetime) -> Iterable[Occupa
             end=item.end,
             exclusive=item.exclusive,
             priority=None if item.priority is None else int(item.priority),
-            task=item.task,
-            run=item.run,
+            task=TaskId(item.task),
+            run=RunId(item.run),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain.documents import DEEPEST, load
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
 from chalicelib.settings import addressed_by
@@ -138,3 +138,13 @@ def identifier(text: str) -> str:
     except ValueError:
         pass
     raise NotFound(f"{text} is no identifier")
+
+
+def task_id(text: str) -> TaskId:
+    """A task's identifier in a path. Raises NotFound."""
+    return TaskId(identifier(text))
+
+
+def run_id(text: str) -> RunId:
+    """A run's identifier in a path. Raises NotFound."""
+    return RunId(identifier(text))

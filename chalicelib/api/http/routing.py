@@ -21,6 +21,8 @@ from chalicelib.api.http.answer import as_json as as_json
 from chalicelib.api.http.request import API_LEVEL as API_LEVEL
 from chalicelib.api.http.request import Request as Request
 from chalicelib.api.http.request import identifier as identifier
+from chalicelib.api.http.request import run_id as run_id
+from chalicelib.api.http.request import task_id as task_id
 from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
 from chalicelib.domain.errors import PSchedulerError

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from chalicelib.api.http import paging
-from chalicelib.api.http.routing import Answer, Request, as_json, identifier
+from chalicelib.api.http.routing import Answer, Request, as_json, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import EXPANDED, KEY, flag, moment, operation, word
 from chalicelib.api.pages.single_run import describe, href
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.names import TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -40,7 +41,7 @@ def list_runs(request: Request, task: str) -> Answer:
     With `limit`, part of them, and a Link to the next part. Expanded they are shown as the page of
     each shows them, which without the task's key is without what is private.
     """
-    uuid = identifier(task)
+    uuid = task_id(task)
     name = f"runs of {uuid}"
     cut = paging.cut(request, name)
     start, end = request.moment("start"), request.moment("end")
@@ -76,7 +77,7 @@ def _state(request: Request) -> State | None:
         raise Invalid(f"state: must be one of {', '.join(state.value for state in State)}") from error
 
 
-def _expanded(request: Request, uuid: str, listed: Sequence[Run]) -> Sequence[JSON]:
+def _expanded(request: Request, uuid: TaskId, listed: Sequence[Run]) -> Sequence[JSON]:
     if not listed:
         return []
     task = task_table.get(request.node, uuid)

@@ -2,11 +2,21 @@
 
 import time
 
-from chalicelib.api.http.routing import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json, identifier
+from chalicelib.api.http.routing import (
+    HTML_TYPE,
+    JSON_TYPE,
+    TEXT_TYPE,
+    Answer,
+    Request,
+    as_json,
+    run_id,
+    task_id,
+)
 from chalicelib.api.openapi import plugin_schemas
 from chalicelib.api.openapi.operations import KEY, flag, operation, word
 from chalicelib.api.pages.single_run import LOOK_EVERY, visible
 from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -43,8 +53,8 @@ def get_result(request: Request, task: str, run: str) -> Answer:
     kind = request.args.get("format", JSON_TYPE)
     if kind not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
-    found = task_table.get(request.node, identifier(task))
-    result = _wait(found, identifier(run), SECONDS_FOR_RESULT if request.flag("wait") else 0.0)
+    found = task_table.get(request.node, task_id(task))
+    result = _wait(found, run_id(run), SECONDS_FOR_RESULT if request.flag("wait") else 0.0)
     merged = result.documents.result_merged
     if merged is None and (kind == JSON_TYPE or not _has_failed(result)):
         raise NotFound(f"The run has no result: {result.failure}" if result.failure else NO_RESULT)
@@ -60,7 +70,7 @@ def _has_failed(run: Run) -> bool:
     return run.state.is_final and run.state is not State.FINISHED
 
 
-def _wait(task: Task, run: str, seconds: float) -> Run:
+def _wait(task: Task, run: RunId, seconds: float) -> Run:
     until = time.monotonic() + seconds
     found = visible(task.node, task.uuid, run)
     while found.documents.result_merged is None and not found.state.is_final and time.monotonic() < until:

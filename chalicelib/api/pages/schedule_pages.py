@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 
-from chalicelib.api.http.routing import TEXT_TYPE, Answer, Request, as_json, identifier
+from chalicelib.api.http.routing import TEXT_TYPE, Answer, Request, as_json, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import Argument, integer, moment, operation, word
 from chalicelib.api.pages.single_run import href as run_href
@@ -11,7 +11,7 @@ from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain import chart, chart_svg
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import FINAL, State
 from chalicelib.domain.schemas import JSON
@@ -86,9 +86,9 @@ def _listed(request: Request, start: dt.datetime | None, end: dt.datetime | None
     )
 
 
-def _task_argument(request: Request) -> str:
+def _task_argument(request: Request) -> TaskId:
     try:
-        return identifier(request.args["task"])
+        return task_id(request.args["task"])
     except NotFound as error:
         raise Invalid("task: is no identifier") from error
 
@@ -188,5 +188,5 @@ def _begun(node: NodeName, now: dt.datetime, window: int | None) -> Iterator[Run
         yield from run_counts.in_order(node, [state], end=now, backwards=True, limit=limit)
 
 
-def _age(known: Mapping[str, Task], run: Run) -> dt.datetime:
+def _age(known: Mapping[TaskId, Task], run: Run) -> dt.datetime:
     return known[run.task].added if run.task in known else run.added

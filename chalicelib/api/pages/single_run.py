@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chalicelib.api.http import principal
-from chalicelib.api.http.routing import Answer, Request, as_json, identifier
+from chalicelib.api.http.routing import Answer, Request, as_json, run_id, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, integer, operation
 from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain.documents import DEEPEST_REPLY
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -51,7 +51,7 @@ RUN_NAME = {"anyOf": [{"type": "string", "format": "uuid"}, {"enum": ["first", "
 Found = TypeVar("Found")
 
 
-def href(request: Request, task: str, run: str) -> str:
+def href(request: Request, task: TaskId, run: RunId) -> str:
     return f"{task_href(request, task)}/runs/{run}"
 
 
@@ -77,7 +77,7 @@ def _deliveries(task: Task, run: Run) -> list[delivery_table.Delivery]:
 )
 def post_run(request: Request, task: str) -> Answer:
     """Place a run at the second the body asks for."""
-    found = task_table.get(request.node, identifier(task))
+    found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
     start = _start_time(_object(request), request.now)
     if not found.is_lead:
@@ -127,7 +127,7 @@ def get_run(request: Request, task: str, run: str) -> Answer:
     By its identifier, or as `first` (the earliest there is) or `next` (the earliest to come); may
     wait for that, or for its result.
     """
-    found = task_table.get(request.node, identifier(task))
+    found = task_table.get(request.node, task_id(task))
     local, merged = request.flag("wait-local"), request.flag("wait-merged")
     if local and merged:
         raise Invalid("wait-local and wait-merged exclude each other")
@@ -143,9 +143,9 @@ def get_run(request: Request, task: str, run: str) -> Answer:
     return as_json(request, access.shown(document, found.key or found.participant_key, request.key))
 
 
-def _named(task: Task, run: str, now: dt.datetime, seconds: float) -> str:
+def _named(task: Task, run: str, now: dt.datetime, seconds: float) -> RunId:
     if run not in ("first", "next"):
-        return identifier(run)
+        return run_id(run)
     not_before = now if run == "next" else None
     uuid = _wait_for(lambda: store.first(task.node, task.uuid, not_before), seconds)
     if uuid is None:
@@ -153,7 +153,7 @@ def _named(task: Task, run: str, now: dt.datetime, seconds: float) -> str:
     return uuid
 
 
-def visible(node: NodeName, task: str, run: str) -> Run:
+def visible(node: NodeName, task: TaskId, run: RunId) -> Run:
     """A run that clients may see: one that its participants are still agreeing on is not."""
     found = store.get(node, task, run)
     if found.state is State.SCHEDULING:
@@ -161,7 +161,7 @@ def visible(node: NodeName, task: str, run: str) -> Run:
     return found
 
 
-def _there(node: NodeName, task: str, run: str, merged: bool) -> Run | None:
+def _there(node: NodeName, task: TaskId, run: RunId, merged: bool) -> Run | None:
     found = visible(node, task, run)
     return found if _is_there(found, merged) else None
 
@@ -183,9 +183,9 @@ def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
 @operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422, 424])
 def put_run(request: Request, task: str, run: str) -> Answer:
     """Place a run under a given identifier, or tell one that is there what its participants have said."""
-    found = task_table.get(request.node, identifier(task))
+    found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
-    body, uuid = _object(request), identifier(run)
+    body, uuid = _object(request), run_id(run)
     try:
         known = store.get(request.node, found.uuid, uuid)
     except NotFound:
@@ -201,8 +201,8 @@ def delete_run(request: Request, task: str, run: str) -> Answer:
 
     One under way is cancelled instead, and its tool stopped.
     """
-    found = task_table.get(request.node, identifier(task))
+    found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
-    uuid = identifier(run)
+    uuid = run_id(run)
     discard(found, store.get(request.node, found.uuid, uuid).uuid, request.now)
     return Answer("OK")

@@ -3,11 +3,12 @@
 import datetime as dt
 
 from chalicelib.api.http import principal
-from chalicelib.api.http.routing import Answer, Request, as_json, identifier
+from chalicelib.api.http.routing import Answer, Request, as_json, task_id
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, header, integer, moment, operation
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.names import TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
@@ -41,7 +42,7 @@ EXAMPLES = {
 BOUNDS = (moment("start", "Not before"), moment("end", "Not after"))
 
 
-def href(request: Request, task: str) -> str:
+def href(request: Request, task: TaskId) -> str:
     return f"{request.base}/tasks/{task}"
 
 
@@ -126,14 +127,14 @@ def join_task(request: Request, task: str) -> Answer:
     if number is None:
         raise Invalid("The argument participant is missing")
     hints = principal.hints(request, "measure")
-    joined = join.join(request.node, identifier(task), number, request.json(), hints, request.now)
+    joined = join.join(request.node, task_id(task), number, request.json(), hints, request.now)
     return Answer(href(request, joined.uuid))
 
 
 @operation("Tasks", arguments=[DETAIL, KEY], answer=response_schemas.TASK, errors=[403], conditional=True)
 def get_task(request: Request, task: str) -> Answer:
     """One task."""
-    found = store.get(request.node, identifier(task))
+    found = store.get(request.node, task_id(task))
     document = describe(request, found, request.flag("detail"))
     required = found.key if found.is_lead else None
     return as_json(request, access.shown(document, required, request.key))
@@ -145,7 +146,7 @@ def delete_task(request: Request, task: str) -> Answer:
 
     It stays, and is planned no more; runs to come are forgotten, one under way is stopped.
     """
-    found = store.get(request.node, identifier(task))
+    found = store.get(request.node, task_id(task))
     principal.require_write(found, request)
     participation.of(found).cancel(request.now)
     return Answer("OK")
@@ -157,7 +158,7 @@ def get_cli(request: Request, task: str) -> Answer:
 
     Less what a key would have to open.
     """
-    found = store.get(request.node, identifier(task))
+    found = store.get(request.node, task_id(task))
     return as_json(request, [found.test, *access.arguments(found, request.key)])
 
 
@@ -168,7 +169,7 @@ def get_cli(request: Request, task: str) -> Answer:
 )
 def get_runtimes(request: Request, task: str) -> Answer:
     """Where a run of the task would fit."""
-    uuid = identifier(task)
+    uuid = task_id(task)
     start, end = request.moment("start"), request.moment("end")
     priority = request.integer("priority")
     found = store.get(request.node, uuid)

@@ -12,7 +12,7 @@ from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
 from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.domain.metrics import Metric
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.redaction import Redactor
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
@@ -31,7 +31,7 @@ NOTHING_TO_SEND = "The transform left nothing to send"
 NEVER_REPORTED = f"Given up: {MOST_SILENT} attempts in a row were begun and never reported"
 
 
-def deliver(node: NodeName, run: str, number: int, now: dt.datetime) -> None:
+def deliver(node: NodeName, run: RunId, number: int, now: dt.datetime) -> None:
     """Attempt a delivery that is due, and store how it went; one that is not due is left alone."""
     try:
         delivery = delivery_table.get(node, run, number)

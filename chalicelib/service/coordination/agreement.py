@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, PeerConflict, PeerError, Refused
+from chalicelib.domain.names import RunId
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -88,7 +89,7 @@ def _ranges(reply: Reply) -> list[Range]:
 class Agreement:
     """The agreement on one run: ``reach`` it, and nothing is left of it where that fails."""
 
-    def __init__(self, peer_group: PeerGroup, start: dt.datetime, now: dt.datetime, run: str | None = None):
+    def __init__(self, peer_group: PeerGroup, start: dt.datetime, now: dt.datetime, run: RunId | None = None):
         self._peer_group = peer_group
         self._task = peer_group.task
         self._began = now - dt.timedelta(seconds=peer_group.deadline.spent)

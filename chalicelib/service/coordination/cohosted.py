@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Range
 from chalicelib.domain.errors import Blocked, Invalid, NotFound, Overtaken
+from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -72,7 +73,7 @@ def place_next(task: Task, now: dt.datetime) -> Placed:
         return Placed(task)
 
 
-def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Placed:
+def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Placed:
     """Place a run at exactly this second, at all participants. Raises Blocked and Conflict."""
 
     def attempt(lead: Task) -> Placed:
@@ -140,7 +141,7 @@ def _book(
     starts: Sequence[dt.datetime],
     now: dt.datetime,
     new: New | None,
-    uuid: str | None = None,
+    uuid: RunId | None = None,
 ) -> Placed:
     """Write a run at each start for all participants. Raises Blocked and Overtaken."""
     placed: dict[int, list[Run]] = {number: [] for number in family}

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from chalicelib.domain.errors import NotFound, PeerForgot, Refused
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
@@ -71,7 +71,7 @@ class Participation(abc.ABC):
         """Store a new task at all participants, with its first run if it comes inside the horizon."""
 
     @abc.abstractmethod
-    def place_at(self, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
+    def place_at(self, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Run:
         """Place a run at a second. Raises Conflict where the time is taken, and PeerError."""
 
     @abc.abstractmethod
@@ -111,7 +111,7 @@ class Alone(Participation):
     def take_in(self, now: dt.datetime, new: New, deadline: Deadline) -> Placed:
         return placement.place_next(self.task, now, new)
 
-    def place_at(self, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
+    def place_at(self, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Run:
         return placement.place_at(self.task, start, now, run).runs[0]
 
     def place_next(self, now: dt.datetime) -> Placed:
@@ -135,7 +135,7 @@ class CoHosted(Participation):
     def take_in(self, now: dt.datetime, new: New, deadline: Deadline) -> Placed:
         return cohosted.place_first(self.task, now, new)
 
-    def place_at(self, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
+    def place_at(self, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Run:
         return cohosted.place_at(self.task, truncate(start), now, run).runs[0]
 
     def place_next(self, now: dt.datetime) -> Placed:
@@ -181,7 +181,7 @@ class Remote(Participation):
             LOG.exception("The first run of task %s is left to the planner", ours.uuid)
             return Placed(ours)
 
-    def place_at(self, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
+    def place_at(self, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Run:
         peer_group = PeerGroup(self.task, Deadline(SECONDS_TO_AGREE))
         return Agreement(peer_group, truncate(start), now, run).reach().runs[0]
 
@@ -238,6 +238,6 @@ def kind(node: NodeName, participants: Sequence[str], number: int = 0) -> type[P
     return CoHosted if cohosting.are_cohosted(node, participants) else Remote
 
 
-def cancel(node: NodeName, uuid: str, now: dt.datetime, at_once: int = RUNS_AT_ONCE) -> None:
+def cancel(node: NodeName, uuid: TaskId, now: dt.datetime, at_once: int = RUNS_AT_ONCE) -> None:
     """Cancel a task as it now is, at all its participants. Raises NotFound."""
     of(task_table.get(node, uuid)).cancel(now, at_once)

@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
     Refused,
 )
 from chalicelib.domain.messages import PlanLeased
+from chalicelib.domain.names import TaskId
 from chalicelib.domain.run import Reason
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
@@ -57,7 +58,7 @@ def delegate(task: Task, now: dt.datetime) -> None:
 
 
 @contextlib.contextmanager
-def _unless_changed(uuid: str) -> Iterator[None]:
+def _unless_changed(uuid: TaskId) -> Iterator[None]:
     """What is done to a task, and given up without a word when it is somebody else's turn by now."""
     try:
         yield

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.messages import PlanShard
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO
 from chalicelib.infrastructure import queues
@@ -62,7 +62,7 @@ def plan_shard(node: NodeName, shard: int, now: dt.datetime) -> int:
     return planned
 
 
-def _in_an_order_of_its_own(due: Sequence[str]) -> Sequence[str]:
+def _in_an_order_of_its_own(due: Sequence[TaskId]) -> Sequence[TaskId]:
     """Tasks that wait the longest, shuffled: planners side by side that went through the same slots in the
     same order would want the same time all along, and one would overtake the other."""
     return random.sample(due, len(due))
@@ -70,7 +70,7 @@ def _in_an_order_of_its_own(due: Sequence[str]) -> Sequence[str]:
 
 def plan_task(
     node: NodeName,
-    uuid: str,
+    uuid: TaskId,
     now: dt.datetime,
     deadline: Deadline | None = None,
     leave: Callable[[Task], None] | None = None,
@@ -95,7 +95,7 @@ def plan_task(
         _postpone(node, uuid, now)
 
 
-def _postpone(node: NodeName, uuid: str, now: dt.datetime) -> None:
+def _postpone(node: NodeName, uuid: TaskId, now: dt.datetime) -> None:
     try:
         task = task_table.get(node, uuid)
         if task.plan_at is not None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
@@ -43,7 +43,7 @@ def _alone(work: Callable[..., None], *what: object) -> None:
         LOG.exception("%s failed for %s", work.__name__, what)
 
 
-def give_up(node: NodeName, task_uuid: str, run_uuid: str, now: dt.datetime) -> None:
+def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime) -> None:
     """Put a run that has waited too long into its final state (contract/scheduler.md section 9)."""
     task, run = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
     why, when = run_table.due_for(run)
@@ -69,14 +69,14 @@ def _give_up(run: Run) -> None:
             results.give_up(run, State.FAILED, Reason("no-merge", "Its results were never merged"))
 
 
-def forget_run(node: NodeName, task: str, run_uuid: str, now: dt.datetime) -> None:
+def forget_run(node: NodeName, task: TaskId, run_uuid: RunId, now: dt.datetime) -> None:
     """Delete a run and what was delivered of it."""
     run = run_table.get(node, task, run_uuid)
     delivery_table.delete(delivery_table.of_run(node, run_uuid))
     run_table.delete(run)
 
 
-def forget_task(node: NodeName, uuid: str, now: dt.datetime) -> None:
+def forget_task(node: NodeName, uuid: TaskId, now: dt.datetime) -> None:
     """Delete a task that has nothing more to run, and any runs left of it."""
     task = task_table.get(node, uuid)
     for run in run_table.in_order(node, uuid):

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import logging
-import uuid
 from collections.abc import Sequence
 
 from chalicelib.domain.conflicts import end_when_over, free_from
@@ -19,7 +18,7 @@ from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import collection
 from chalicelib.service.execution.tool_execution import LocalResult
 from chalicelib.service.node import heartbeats
-from chalicelib.service.scheduling.reservation import give_back
+from chalicelib.service.scheduling.reservation import give_back, new_id
 from chalicelib.store import run_table
 from chalicelib.store.transactions import recording
 from plugins import registry
@@ -103,7 +102,7 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
     run = Run(
         node=task.node,
         task=task.uuid,
-        uuid=str(uuid.uuid4()),
+        uuid=new_id(),
         start=now,
         end=now,
         state=State.FINISHED,

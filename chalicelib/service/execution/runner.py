@@ -11,7 +11,7 @@ import logging
 
 from chalicelib.domain.conflicts import preempter
 from chalicelib.domain.errors import NotFound, StaleRun
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 def run(
-    node: NodeName, task_uuid: str, run_uuid: str, machine: Machine, since: dt.datetime | None = None
+    node: NodeName, task_uuid: TaskId, run_uuid: RunId, machine: Machine, since: dt.datetime | None = None
 ) -> None:
     """Do a run's whole work, if it is still to be done, and store what came of it.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from chalicelib.domain.errors import Conflict, NotFound, StaleRun
 from chalicelib.domain.messages import PlanTask
+from chalicelib.domain.names import RunId
 from chalicelib.domain.outbox_request import OutboxRequest, withdrawal
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State, may_become
@@ -67,7 +68,7 @@ def sweep(task: Task, now: dt.datetime, limit: int | None = None) -> bool:
     return limit is None or len(taken) < limit
 
 
-def cancel_run(task: Task, run: str, now: dt.datetime) -> None:
+def cancel_run(task: Task, run: RunId, now: dt.datetime) -> None:
     """Forget a run that has not begun; cancel one that has, which stops its tool.
 
     One that is over stays as it ended. Raises Conflict when it keeps changing under our hands.
@@ -75,7 +76,7 @@ def cancel_run(task: Task, run: str, now: dt.datetime) -> None:
     _persistently(_cancel, task, run, now)
 
 
-def delete_run(task: Task, run: str, now: dt.datetime) -> None:
+def delete_run(task: Task, run: RunId, now: dt.datetime) -> None:
     """Forget a run and what was delivered of it; one under way is cancelled instead, which stops its tool.
 
     Raises Conflict when it keeps changing under our hands.
@@ -84,7 +85,7 @@ def delete_run(task: Task, run: str, now: dt.datetime) -> None:
 
 
 def _persistently(
-    work: Callable[[Task, Run, dt.datetime], None], task: Task, run: str, now: dt.datetime
+    work: Callable[[Task, Run, dt.datetime], None], task: Task, run: RunId, now: dt.datetime
 ) -> None:
     for _ in range(TRIES_TO_CANCEL):
         try:

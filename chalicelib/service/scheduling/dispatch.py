@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from chalicelib.domain.messages import PerformRun
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
@@ -21,7 +21,7 @@ def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
 
 
 def message(
-    node: NodeName, task: str, run: str, start: dt.datetime, now: dt.datetime
+    node: NodeName, task: TaskId, run: RunId, start: dt.datetime, now: dt.datetime
 ) -> tuple[PerformRun, dt.timedelta]:
     """What the runner is sent of a run, and how long it is to be held back."""
     return PerformRun(node, task, run), start - EARLY - now

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 
 from chalicelib.domain.errors import StaleRun
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling.dispatch import AHEAD, message
@@ -28,7 +28,7 @@ def _dispatch(node: NodeName, shard: int, now: dt.datetime) -> int:
     return len(claimed)
 
 
-def _claim(node: NodeName, task: str, run: str, start: dt.datetime) -> bool:
+def _claim(node: NodeName, task: TaskId, run: RunId, start: dt.datetime) -> bool:
     try:
         run_table.claim(node, task, run, start)
     except StaleRun:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.domain.conflicts import Occupation
 from chalicelib.domain.errors import Blocked, Conflict, Overtaken
+from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -58,7 +59,7 @@ def place_next(task: Task, now: dt.datetime, new: New | None = None) -> Placed:
     return persistently(attempt, task, new)
 
 
-def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Placed:
+def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Placed:
     """Place a run of a task at exactly this second; asked for twice at a time by its uuid, it is placed once.
 
     Raises Blocked, naming the run in the way.

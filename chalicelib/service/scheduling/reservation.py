@@ -10,7 +10,7 @@ from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Blocked, Forbidden
 from chalicelib.domain.limits.quotas import Charge
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
@@ -36,7 +36,7 @@ class Placed:
     runs: Sequence[Run] = ()
 
 
-def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = None) -> Run:
+def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Run:
     """A run as it is placed; a non-starter where the limits refuse it (contract/scheduler.md section 6).
 
     One that others take part in waits for them to agree, at the lead unseen.
@@ -49,7 +49,7 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = 
     return Run(
         node=task.node,
         task=task.uuid,
-        uuid=run or str(uuid.uuid4()),
+        uuid=run or new_id(),
         start=start,
         end=start + task.duration,
         state=State.SCHEDULING if awaiting and task.is_lead else State.PENDING,
@@ -65,6 +65,11 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: str | None = 
     )
 
 
+def new_id() -> RunId:
+    """An identifier that no run has."""
+    return RunId(str(uuid.uuid4()))
+
+
 def as_participant(task: Task, run: Run) -> Run:
     """A run that another participant of the same deployment has made, as this one has it."""
     data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
@@ -72,7 +77,7 @@ def as_participant(task: Task, run: Run) -> Run:
     return dataclasses.replace(run, node=task.node, documents=documents)
 
 
-def _refused(task: Task, start: dt.datetime, now: dt.datetime, ruling: RunRuling, run: str | None) -> Run:
+def _refused(task: Task, start: dt.datetime, now: dt.datetime, ruling: RunRuling, run: RunId | None) -> Run:
     """The non-starter in place of a run that the limits refuse: whoever asked for it reads why."""
     reason = Reason(LIMITS, f"The limits of this node refuse the run: {ruling.why}\n{ruling.diags}")
     made = nonstarter(task, start, now, reason).with_documents(limit_diags=ruling.diags)
@@ -84,7 +89,7 @@ def nonstarter(task: Task, desired: dt.datetime, now: dt.datetime, reason: Reaso
     return Run(
         node=task.node,
         task=task.uuid,
-        uuid=str(uuid.uuid4()),
+        uuid=new_id(),
         start=desired,
         end=desired + task.duration,
         state=State.NONSTART,

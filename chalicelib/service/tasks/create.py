@@ -15,7 +15,7 @@ from chalicelib.domain import tool_choice
 from chalicelib.domain.conflicts import ANYTIME, MULTI_RESULT
 from chalicelib.domain.errors import Repeated, TooLarge
 from chalicelib.domain.messages import PlanTask
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.specs import check_task
@@ -115,7 +115,7 @@ def prepare(
         test,
         schedule,
         node=node,
-        uuid=str(uuid.uuid4()),
+        uuid=TaskId(str(uuid.uuid4())),
         participants=participants,
         participant_key=(document.get("_key") or invitation.new_key()) if is_shared else None,
         added=now,

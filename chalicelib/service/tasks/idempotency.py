@@ -11,7 +11,7 @@ import json
 import re
 
 from chalicelib.domain.errors import Invalid, Repeated, Unprocessable
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.store import idempotency_records, task_table
@@ -57,7 +57,7 @@ def resolved(node: NodeName, wanted: IdempotencyKey, error: Repeated) -> Task:
     return _same(node, wanted, error.task, error.fingerprint)
 
 
-def _same(node: NodeName, wanted: IdempotencyKey, task: str, fingerprint: str) -> Task:
+def _same(node: NodeName, wanted: IdempotencyKey, task: TaskId, fingerprint: str) -> Task:
     if fingerprint != wanted.fingerprint:
         raise Unprocessable("Idempotency-Key: was used with another body in the last 24 hours")
     return task_table.get(node, task)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain import hosts
 from chalicelib.domain.conflicts import MULTI_RESULT
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.service.limits import admission, quota_ledger
@@ -17,7 +17,7 @@ from plugins import registry
 
 
 def join(
-    node: NodeName, uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
+    node: NodeName, uuid: TaskId, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
 ) -> Task:
     """Take part in a task as the participant of a number. Doing it again is harmless.
 
@@ -39,7 +39,7 @@ def join(
 
 
 def _prepare(
-    node: NodeName, uuid: str, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
+    node: NodeName, uuid: TaskId, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
 ) -> Task:
     if not isinstance(document, dict):
         raise Invalid("/: must be an object")
@@ -98,7 +98,7 @@ def _check_tool(document: Mapping[str, JSON], test: str) -> None:
         raise Invalid(f"/tool: {tool.name} declines here: {'; '.join(reasons)}")
 
 
-def _known(node: NodeName, uuid: str) -> Task | None:
+def _known(node: NodeName, uuid: TaskId) -> Task | None:
     try:
         return task_table.get(node, uuid)
     except NotFound:
