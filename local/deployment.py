@@ -77,7 +77,8 @@ def _prefix() -> str:
 
 
 def _table_name(definition: dict[str, Any]) -> str:
-    return definition["TableName"].removeprefix(_prefix()).strip("-").title() + "Table"
+    name = str(definition["TableName"])
+    return name.removeprefix(_prefix()).strip("-").title() + "Table"
 
 
 def _table(definition: dict[str, Any]) -> dict[str, Any]:

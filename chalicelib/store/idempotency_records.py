@@ -60,7 +60,8 @@ def to_item(idempotency_record: IdempotencyRecord) -> NodeItem:
 
 def unused(now: dt.datetime) -> Condition:
     """That nobody used the key; AWS may be days late to drop an item that has expired."""
-    return NodeItem.name.does_not_exist() | (NodeItem.expires <= int(now.timestamp()))
+    free: Condition = NodeItem.name.does_not_exist() | (NodeItem.expires <= int(now.timestamp()))
+    return free
 
 
 def _key(node: NodeName, name: str) -> str:

@@ -115,7 +115,8 @@ def changed(task: Task) -> Conflict:
 
 def unchanged(task: Task) -> Condition:
     """That the task is as it was read: still enabled, and no run placed since."""
-    return (TaskItem.enabled == True) & (TaskItem.runs == task.progress.runs)  # noqa: E712
+    same: Condition = (TaskItem.enabled == True) & (TaskItem.runs == task.progress.runs)  # noqa: E712
+    return same
 
 
 def progress_actions(task: Task, now: dt.datetime) -> list[Action]:

@@ -18,18 +18,25 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.schemas import Versions as Versions
 from chalicelib.domain.schemas import version_of as version_of
 from chalicelib.domain.times import LONGEST_DURATION, ZERO
-from plugins.sdk.fields import Field, Spec, format_arguments, parse_arguments
+from plugins.sdk.fields import Field as Field
+from plugins.sdk.fields import Spec as Spec
+from plugins.sdk.fields import format_arguments, parse_arguments
 from plugins.sdk.host_names import in_ascii, names_hosts
 from plugins.sdk.jobs import Cancelled as Cancelled
 from plugins.sdk.jobs import Completed as Completed
 from plugins.sdk.jobs import Host as Host
-from plugins.sdk.jobs import Job, Outcome, Parcel
+from plugins.sdk.jobs import Job as Job
+from plugins.sdk.jobs import Outcome as Outcome
+from plugins.sdk.jobs import Parcel as Parcel
 from plugins.sdk.jobs import PluginFailed as PluginFailed
 from plugins.sdk.jobs import retry_after as retry_after
 from plugins.sdk.jobs import wrapped as wrapped
-from plugins.sdk.show import HIDDEN, UNSPECIFIED, Block, Rows
+from plugins.sdk.show import HIDDEN as HIDDEN
+from plugins.sdk.show import UNSPECIFIED as UNSPECIFIED
+from plugins.sdk.show import Block as Block
 from plugins.sdk.show import Lines as Lines
 from plugins.sdk.show import Preformatted as Preformatted
+from plugins.sdk.show import Rows as Rows
 from plugins.sdk.show import Table as Table
 
 MAINTAINER = {

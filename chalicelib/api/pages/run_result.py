@@ -15,6 +15,7 @@ from chalicelib.api.http.routing import (
 from chalicelib.api.openapi import plugin_schemas
 from chalicelib.api.openapi.operations import KEY, flag, operation, word
 from chalicelib.api.pages.single_run import LOOK_EVERY, visible
+from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
@@ -59,7 +60,7 @@ def get_result(request: Request, task: str, run: str) -> Answer:
     if merged is None and (kind == JSON_TYPE or not _has_failed(result)):
         raise NotFound(f"The run has no result: {result.failure}" if result.failure else NO_RESULT)
     whole = access.opens(access.reading_key(found), request.key)
-    shown = merged if whole else access.sanitized(merged)
+    shown = merged if whole else sanitized(merged)
     if kind == JSON_TYPE:
         return as_json(request, shown)
     return Answer(_formatted(found, result, shown, kind, whole), kind)
@@ -82,5 +83,5 @@ def _wait(task: Task, run: RunId, seconds: float) -> Run:
 def _formatted(task: Task, run: Run, merged: JSON, kind: str, whole: bool) -> str:
     if not isinstance(merged, dict) or not merged.get("succeeded"):
         return render([Lines([FAILED, *(run.failure or "").splitlines()])], kind)
-    spec = task.spec if whole else access.sanitized(task.spec)
+    spec = task.spec if whole else sanitized(task.spec)
     return render(registry.tests()[task.test].show(spec, merged), kind)

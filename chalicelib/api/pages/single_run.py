@@ -10,6 +10,7 @@ from chalicelib.api.http.routing import Answer, Request, as_json, run_id, task_i
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, integer, operation
 from chalicelib.api.pages.single_task import href as task_href
+from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.documents import DEEPEST_REPLY
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
@@ -67,7 +68,7 @@ def describe(request: Request, task: Task, run: Run) -> dict[str, JSON]:
     }
 
 
-def _deliveries(task: Task, run: Run) -> list[delivery_table.Delivery]:
+def _deliveries(task: Task, run: Run) -> list[Delivery]:
     # A run that failed has no result, and may be delivered all the same.
     return delivery_table.of_run(task.node, run.uuid) if task.archives and run.state.is_final else []
 

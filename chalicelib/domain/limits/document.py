@@ -200,9 +200,10 @@ def _merged(one: JSON, other: JSON) -> JSON:
 def _member(limit: Mapping[str, JSON], name: str, at: str) -> str:
     if name not in limit:
         raise Invalid(f"{at}: {name!r} is a required property")
-    if not isinstance(limit[name], str):
+    value = limit[name]
+    if not isinstance(value, str):
         raise Invalid(f"{at}/{name}: must be a string")
-    return limit[name]
+    return value
 
 
 def _kind(kinds: Mapping[str, Kind], name: str, at: str, removed: Mapping[str, str]) -> Kind:

@@ -36,7 +36,8 @@ def lookup(engine: "Engine", name: str) -> Table:
     """A table by its name. Raises ResourceNotFoundException."""
     known, until = engine.known.get(name, (None, 0.0))
     if until > time.monotonic():
-        return known
+        table: Table = known
+        return table
     with engine.database.reading() as link:
         found = _stored(link, name.removeprefix(_ARN))
     if found is None:

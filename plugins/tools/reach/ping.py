@@ -68,7 +68,7 @@ def longest(spec: Spec) -> dt.timedelta:
     if "deadline" in spec:
         return parse_duration(spec["deadline"]) + SECOND
     timeout = parse_duration(spec["timeout"]) if "timeout" in spec else PLANNED_TIMEOUT
-    count = spec.get("count", COUNT)
+    count: int = spec.get("count", COUNT)
     return (count - 1) * _interval(spec) + timeout + slack(count)
 
 

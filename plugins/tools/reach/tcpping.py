@@ -34,7 +34,8 @@ def declines(test: str, spec: Spec) -> list[str]:
 
 def duration(test: str, spec: Spec) -> dt.timedelta:
     lookups = 2 * SECOND if spec.get("hostnames", True) else ZERO
-    return 2 * SECOND + 2 * (spec.get("count", COUNT) - 1) * SECOND + lookups + SECOND
+    count: int = spec.get("count", COUNT)
+    return 2 * SECOND + 2 * (count - 1) * SECOND + lookups + SECOND
 
 
 def run(job: Job) -> JSON:

@@ -48,13 +48,15 @@ UNSUPPORTED = ("flow-label", "ip-tos", "length", "queries", "source", "wait")
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:
-    asking = spec.get("hops", HOPS) * A_HOP + _tracing.pauses(spec)
+    hops: int = spec.get("hops", HOPS)
+    asking = hops * A_HOP + _tracing.pauses(spec)
     return _tracing.resolving(spec) + asking + _tracing.systems(spec) + 2 * SECOND
 
 
 def longest(spec: Spec) -> dt.timedelta:
     """How long the program may take."""
-    return spec.get("hops", HOPS) * SECOND + _tracing.pauses(spec) + 5 * SECOND
+    hops: int = spec.get("hops", HOPS)
+    return hops * SECOND + _tracing.pauses(spec) + 5 * SECOND
 
 
 def argv(spec: Spec, dest: str) -> list[str]:

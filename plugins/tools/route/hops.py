@@ -23,7 +23,8 @@ def setting(spec: Spec, name: str, default: dt.timedelta = ZERO) -> dt.timedelta
 
 def pauses(spec: Spec) -> dt.timedelta:
     """What waiting between packets adds up to, one a hop."""
-    return spec.get("hops", HOPS) * setting(spec, "sendwait")
+    hops: int = spec.get("hops", HOPS)
+    return hops * setting(spec, "sendwait")
 
 
 def lookups(spec: Spec) -> dt.timedelta:
