@@ -1,7 +1,6 @@
 """What a page gives back, and how it becomes what Lambda sends (docs/architecture.md, "Pages")."""
 
 import base64
-import contextvars
 import dataclasses
 import itertools
 import json
@@ -40,16 +39,11 @@ class Answer:
         return self.body.encode() if self.body.endswith("\n") else f"{self.body}\n".encode()
 
     def begun(self) -> "Answer":
-        """The answer with the first piece of an iterator read, so that what fails there gets a status.
-
-        The rest is read in the context of now, whoever reads it: as the node that was asked.
-        """
+        """The answer with the first piece of an iterator read, so that what fails there gets a status."""
         if isinstance(self.body, str | bytes):
             return self
-        pieces, context = self.body, contextvars.copy_context()
-        rest = iter(lambda: context.run(next, pieces, None), None)
-        first = next(rest, b"")
-        return dataclasses.replace(self, body=itertools.chain((first,), rest))
+        first = next(self.body, b"")
+        return dataclasses.replace(self, body=itertools.chain((first,), self.body))
 
     def with_headers(self, **headers: str) -> "Answer":
         """The answer with more headers; an underscore stands for a hyphen."""
