@@ -1,11 +1,13 @@
 """Every plugin, by kind and name. The lists are explicit; a test holds them against the folders.
 
 Installed packages can add plugins through the entry-point groups ``pscheduler.tests``, ``.tools``,
-``.archivers`` and ``.contexts``, each naming a constant such as ``package.module:TEST``.
+``.archivers`` and ``.contexts``, each naming a constant such as ``package.module:TEST``. Those have to say
+who maintains them: what is wrong with them is not for this project to mend.
 """
 
 import functools
 import importlib.metadata
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -67,6 +69,8 @@ from plugins.tools.snmp import net_snmp_set, pysnmp
 from plugins.tools.throughput import ethr, iperf2, iperf3, nuttcp
 from plugins.tools.transfer import curl_d2d, globus, s3_benchmark, simplestreamer
 from plugins.tools.web import curl, dnspy, pydns64, tlspy
+
+LOG = logging.getLogger(__name__)
 
 TESTS = (
     clock.TEST,
@@ -169,14 +173,33 @@ def _installed() -> Any:
 
 def forget() -> None:
     """Look anew for what is installed."""
-    for found in (_installed, tests, tools, archivers, contexts):
+    for found in (_installed, _added, tests, tools, archivers, contexts):
         found.cache_clear()
 
 
 def _by_name(kind: str, own: Sequence[AnyPlugin]) -> Mapping[str, AnyPlugin]:
-    added = [entry.load() for entry in _installed().select(group=f"pscheduler.{kind}")]
+    added = [plugin for plugin, reason in _added(kind) if reason is None]
     plugins = {plugin.name: plugin for plugin in [*added, *own]}  # our own cannot be replaced
     return dict(sorted(plugins.items()))
+
+
+@functools.cache
+def _added(kind: str) -> Sequence[tuple[Any, str | None]]:
+    """The installed plugins of a kind, and why one is left out, as a sentence; None where it is not."""
+    found = []
+    for entry in _installed().select(group=f"pscheduler.{kind}"):
+        plugin = entry.load()
+        reason = None if plugin.maintainer else f"{entry.value} names no maintainer, and is left out"
+        if reason:
+            LOG.error("%s", reason)
+        found.append((plugin, reason))
+    return found
+
+
+def left_out(name: str) -> list[str]:
+    """Why installed plugins of a name are left out, a sentence each."""
+    all_added = (added for kind in ("tests", "tools", "archivers", "contexts") for added in _added(kind))
+    return [reason for plugin, reason in all_added if reason and plugin.name == name]
 
 
 @functools.cache

@@ -52,7 +52,7 @@ def find(name: str) -> list[Plugin]:
     )
     plugins = [kind[name] for kind in kinds if name in kind]
     if not plugins:
-        raise LookupError(f"There is no plugin {name}")
+        raise LookupError("\n".join(registry.left_out(name)) or f"There is no plugin {name}")
     return plugins
 
 

@@ -12,13 +12,21 @@ Check = Callable[[Any], Iterable[str]]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _CLASSES = ["background", "background-multi", "exclusive", "normal"]
+_MAINTAINER = closed(
+    {
+        "name": {"type": "string", "minLength": 1},
+        "email": {"anyOf": [TYPES["Email"], {"const": ""}]},  # "": there is none
+        "href": TYPES["URL"],
+    },
+    required=("name",),
+)
 _ENUMERATION = Checker(
     closed(
         {
             "schema": {"const": 1},
             **{member: {"type": "string", "minLength": 1} for member in ("name", "description")},
             "version": TYPES["Version"],
-            "maintainer": TYPES["Maintainer"],
+            "maintainer": _MAINTAINER,
             "scheduling-class": {"enum": _CLASSES},
             "tests": {**TYPES["StringList"], "minItems": 1},
             "preference": TYPES["Integer"],

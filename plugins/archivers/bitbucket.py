@@ -6,6 +6,7 @@ from plugins.sdk.base import Archiver, Outcome
 
 ARCHIVER = Archiver(
     name="bitbucket",
+    label="Bit Bucket",
     description="Throw results away",
     data={1: closed({"schema": TYPES["Cardinal"]})},
     deliver=lambda parcel: Outcome(True),

@@ -74,6 +74,7 @@ def _signature(data: Mapping[str, JSON], content: bytes) -> dict[str, str]:
 
 ARCHIVER = Archiver(
     name="http",
+    label="HTTP",
     description="Send results to a web server",
     data={
         1: closed(V1, required=("_url",)),

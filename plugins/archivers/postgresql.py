@@ -173,6 +173,7 @@ def check(data: Mapping[str, JSON]) -> None:
 
 ARCHIVER = Archiver(
     name="postgresql",
+    label="PostgreSQL",
     description="Send results to a column in PostgreSQL",
     data={
         1: closed(

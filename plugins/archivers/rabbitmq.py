@@ -146,6 +146,7 @@ def _said(error: Exception) -> str:
 
 ARCHIVER = Archiver(
     name="rabbitmq",
+    label="RabbitMQ",
     description="Send results to RabbitMQ",
     data={
         1: closed(V1, required=("_url",)),

@@ -120,6 +120,7 @@ async def _opened(transport: JSON) -> None:
 
 ARCHIVER = Archiver(
     name="snmptrap",
+    label="SNMP Trap",
     description="Tell of results by SNMP traps",
     version="1.0.0.3",
     data={1: {**closed(MEMBERS, ("dest", "trap-oid")), "allOf": [_ONE_OR_THE_OTHER, _NOT_BOTH]}},

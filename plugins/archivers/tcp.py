@@ -20,6 +20,7 @@ def deliver(parcel: Parcel) -> Outcome:
 
 ARCHIVER = Archiver(
     name="tcp",
+    label="TCP",
     description="Send results to a TCP socket",
     data={1: closed(sockets.MEMBERS, required=("host", "port"))},
     deliver=deliver,

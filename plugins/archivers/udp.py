@@ -37,6 +37,7 @@ def _send(parcel: Parcel) -> None:
 
 ARCHIVER = Archiver(
     name="udp",
+    label="UDP",
     description="Send results to a UDP socket",
     data={1: closed({**sockets.MEMBERS, "payload-size": TYPES["Cardinal"]}, required=("host", "port"))},
     deliver=deliver,

@@ -14,6 +14,7 @@ def enter(data: JSON) -> AbstractContextManager[None]:
 
 CONTEXT = Context(
     name="changefail",
+    label="Change Fail",
     description="Fail before the tool runs",
     data={1: closed({"schema": TYPES["Cardinal"]})},
     enter=enter,

@@ -8,6 +8,7 @@ from plugins.sdk.base import Context
 
 CONTEXT = Context(
     name="changenothing",
+    label="Change Nothing",
     description="Change nothing before the tool runs",
     data={1: closed({"schema": TYPES["Cardinal"]})},
     enter=lambda data: contextlib.nullcontext(),

@@ -76,6 +76,7 @@ def _mount(source: str, target: str, flags: int) -> None:
 
 CONTEXT = Context(
     name="linuxnns",
+    label="Linux Network Namespace",
     description="Run the tool in a network namespace of Linux",
     data={1: linux.settings("namespace")},
     enter=enter,

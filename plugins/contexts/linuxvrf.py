@@ -51,6 +51,7 @@ def driver(name: str) -> str:
 
 CONTEXT = Context(
     name="linuxvrf",
+    label="Linux VRF",
     description="Run the tool in a VRF of Linux",
     data={1: linux.settings("vrf")},
     enter=enter,

@@ -1,0 +1,37 @@
+"""What plugins are made of: all that their authors import, in one place.
+
+``plugins.sdk.base`` says what each kind declares, ``fields`` how a spec is declared and read from a command
+line, ``jobs`` what plugins are handed while they work, ``show`` how what they found is shown.
+"""
+
+from chalicelib.domain.errors import Invalid as Invalid
+from chalicelib.domain.schemas import JSON as JSON
+from chalicelib.domain.schemas import closed as closed
+from chalicelib.domain.times import SECOND as SECOND
+from chalicelib.domain.times import format_duration as format_duration
+from chalicelib.domain.times import parse_duration as parse_duration
+from chalicelib.domain.types import TYPES as TYPES
+from plugins.sdk.base import Archiver as Archiver
+from plugins.sdk.base import Context as Context
+from plugins.sdk.base import Maintainer as Maintainer
+from plugins.sdk.base import Result as Result
+from plugins.sdk.base import Test as Test
+from plugins.sdk.base import Tool as Tool
+from plugins.sdk.base import pick as pick
+from plugins.sdk.fields import Field as Field
+from plugins.sdk.fields import Spec as Spec
+from plugins.sdk.jobs import Cancelled as Cancelled
+from plugins.sdk.jobs import Completed as Completed
+from plugins.sdk.jobs import Host as Host
+from plugins.sdk.jobs import Job as Job
+from plugins.sdk.jobs import Outcome as Outcome
+from plugins.sdk.jobs import Parcel as Parcel
+from plugins.sdk.jobs import PluginFailed as PluginFailed
+from plugins.sdk.jobs import retry_after as retry_after
+from plugins.sdk.jobs import wrapped as wrapped
+from plugins.sdk.show import UNSPECIFIED as UNSPECIFIED
+from plugins.sdk.show import Block as Block
+from plugins.sdk.show import Lines as Lines
+from plugins.sdk.show import Preformatted as Preformatted
+from plugins.sdk.show import Rows as Rows
+from plugins.sdk.show import Table as Table

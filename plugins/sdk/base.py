@@ -39,11 +39,18 @@ from plugins.sdk.show import Preformatted as Preformatted
 from plugins.sdk.show import Rows as Rows
 from plugins.sdk.show import Table as Table
 
-MAINTAINER = {
-    "name": "perfSONAR Development Team",
-    "email": "perfsonar-developer@internet2.edu",
-    "href": "http://www.perfsonar.net",
-}
+
+@dataclasses.dataclass(frozen=True)
+class Maintainer:
+    """Who looks after a plugin; ``email`` and ``href`` are empty where there are none."""
+
+    name: str
+    email: str = ""
+    href: str = ""
+
+
+PROJECT = Maintainer("A pScheduler node without servers")
+"""Who looks after the plugins that come with the node: the project, as its README calls it."""
 
 Result = dict[str, JSON]
 
@@ -52,11 +59,17 @@ _TOO_LONG = "Would take longer than a century"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """What every kind has: the members of its enumeration."""
+    """What every kind has: the members of its enumeration.
+
+    ``maintainer`` has to be named by those that do not come with the node; ``label`` is what people call it,
+    made of the name where there is none.
+    """
 
     name: str
     description: str
     version: str = "1.0"
+    maintainer: Maintainer | None = None
+    label: str = ""
 
     def enumeration(self) -> dict[str, JSON]:
         """The plugin as clients see it (contract/api.md, Plugins)."""
@@ -65,8 +78,13 @@ class Plugin:
             "name": self.name,
             "description": self.description,
             "version": self.version,
-            "maintainer": MAINTAINER,
+            "maintainer": dataclasses.asdict(self.maintainer or PROJECT),
         }
+
+    @property
+    def called(self) -> str:
+        """Its label, or its name with the words set apart and in capitals."""
+        return self.label or " ".join(word[:1].upper() + word[1:] for word in self.name.split("-"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

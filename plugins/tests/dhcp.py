@@ -40,6 +40,7 @@ RESULT = closed(
 
 TEST = Test(
     name="dhcp",
+    label="DHCP",
     description="Measure the time it takes to get an address from a DHCP server",
     scheduling_class="background",
     fields=FIELDS,

@@ -62,6 +62,7 @@ RESULT = closed(
 
 TEST = Test(
     name="disk-to-disk",
+    label="Disk-to-Disk",
     description="Measure the transfer of a file",
     scheduling_class="background",
     fields=FIELDS,

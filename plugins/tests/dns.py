@@ -93,6 +93,7 @@ RESULT_2 = closed({**_MEMBERS, "rcode": TYPES["String"]}, required=("schema", "s
 
 TEST = Test(
     name="dns",
+    label="DNS",
     description="Measure the time of a DNS look-up",
     scheduling_class="background",
     fields=FIELDS,

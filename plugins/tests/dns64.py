@@ -69,6 +69,7 @@ RESULT = closed(
 
 TEST = Test(
     name="dns64",
+    label="DNS64",
     description="Check that a name server translates IPv4 addresses (DNS64)",
     scheduling_class="background",
     fields=FIELDS,

@@ -50,6 +50,7 @@ RESULT = closed(
 
 TEST = Test(
     name="dot1x",
+    label="802.1X",
     description="Measure the time it takes to authenticate by IEEE 802.1X",
     scheduling_class="background",
     fields=FIELDS,

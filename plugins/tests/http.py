@@ -125,6 +125,7 @@ _ANSWER = {
 
 TEST = Test(
     name="http",
+    label="HTTP",
     description="Measure the time it takes to fetch a URL",
     scheduling_class="background",
     fields=FIELDS,

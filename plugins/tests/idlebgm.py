@@ -40,6 +40,7 @@ RESULT = closed(
 
 TEST = Test(
     name="idlebgm",
+    label="Idle Background-Multi",
     description="Consume time in the background, with a result every interval",
     scheduling_class="background-multi",
     fields=FIELDS,

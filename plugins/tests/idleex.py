@@ -36,6 +36,7 @@ RESULT = closed(
 
 TEST = Test(
     name="idleex",
+    label="Idle Exclusive",
     description="Consume time with nothing else running",
     scheduling_class="exclusive",
     fields=FIELDS,

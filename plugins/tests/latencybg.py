@@ -32,6 +32,7 @@ FIELDS = (
 
 TEST = Test(
     name="latencybg",
+    label="Latency Background-Multi",
     description="Measure one-way latency in the background, with a result every so many packets",
     scheduling_class="background-multi",
     fields=FIELDS,

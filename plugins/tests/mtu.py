@@ -30,6 +30,7 @@ FIELDS = (
 
 TEST = Test(
     name="mtu",
+    label="MTU",
     description="Measure the maximum transmission unit (MTU) of the path to a host",
     scheduling_class="background",
     fields=FIELDS,

@@ -115,6 +115,7 @@ RESULT = closed(
 
 TEST = Test(
     name="netreach",
+    label="Network Reachability",
     description="Find out whether a network can be reached",
     scheduling_class="background",
     fields=FIELDS,

@@ -31,6 +31,7 @@ RESULT = closed(
 
 TEST = Test(
     name="noop",
+    label="No-Op",
     description="Measure nothing and hand data through",
     scheduling_class="background",
     fields=FIELDS,

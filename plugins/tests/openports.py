@@ -119,6 +119,7 @@ RESULT = closed(
 
 TEST = Test(
     name="openports",
+    label="Open Ports",
     description="Find the open TCP ports of a host or a network",
     scheduling_class="background",
     fields=FIELDS,

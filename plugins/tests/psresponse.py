@@ -41,6 +41,7 @@ RESULT = closed(
 
 TEST = Test(
     name="psresponse",
+    label="pScheduler Response",
     description="Measure the response time of a pScheduler node",
     scheduling_class="background",
     fields=FIELDS,

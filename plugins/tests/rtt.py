@@ -128,6 +128,7 @@ RESULT = closed(
 
 TEST = Test(
     name="rtt",
+    label="RTT",
     description="Measure the round-trip time to a host",
     scheduling_class="background",
     fields=FIELDS,

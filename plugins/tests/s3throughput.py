@@ -109,6 +109,7 @@ _LOOP = {
 
 TEST = Test(
     name="s3throughput",
+    label="S3 Throughput",
     description="Measure the throughput of an S3 object store",
     scheduling_class="exclusive",
     fields=FIELDS,

@@ -61,6 +61,7 @@ RESULT = closed(
 
 TEST = Test(
     name="simplestream",
+    label="Simple Stream",
     description="Send a text from one node to another over TCP",
     scheduling_class="background",
     fields=FIELDS,

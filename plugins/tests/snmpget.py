@@ -134,6 +134,7 @@ RESULT = closed(
 
 TEST = Test(
     name="snmpget",
+    label="SNMP Get",
     version="1.0.0.3",
     description="Get the values of SNMP objects",
     scheduling_class="background",

@@ -29,6 +29,7 @@ RESULT = closed(
 
 TEST = Test(
     name="snmpgetbgm",
+    label="SNMP Get Background-Multi",
     version="1.0.0.3",
     description="Get the values of SNMP objects in the background, with a result every time",
     scheduling_class="background-multi",

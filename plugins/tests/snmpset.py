@@ -99,6 +99,7 @@ RESULT = closed(
 
 TEST = Test(
     name="snmpset",
+    label="SNMP Set",
     description="Set the values of SNMP objects",
     scheduling_class="background",
     fields=FIELDS,

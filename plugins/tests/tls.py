@@ -96,6 +96,7 @@ RESULT: dict[str, JSON] = {
 
 TEST = Test(
     name="tls",
+    label="TLS",
     description="Measure a TLS handshake and look at the certificate",
     scheduling_class="background",
     fields=FIELDS,

@@ -84,6 +84,7 @@ RESULT = closed(
 
 TEST = Test(
     name="wifibssid",
+    label="WiFi BSSID",
     description="Find the access points of wireless networks",
     scheduling_class="background",
     fields=FIELDS,

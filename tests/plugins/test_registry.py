@@ -1,7 +1,9 @@
 """The registry's lists against the folders, and against what the contract wants there to be."""
 
+import dataclasses
 import pathlib
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +12,7 @@ import plugins.contexts
 import plugins.tests
 import plugins.tools
 from plugins import registry
-from plugins.sdk.base import Plugin
+from plugins.sdk.base import PROJECT, Maintainer, Plugin
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label, module_name, modules
 
 _TESTS = """clock dhcp disk-to-disk dns dot1x http idle idlebgm idleex latency latencybg mtu netreach noop
@@ -72,7 +74,7 @@ def test_nothing_the_contract_names_is_described_as_something_else(plugin: Plugi
     shown = plugin.enumeration()
 
     assert shown["schema"] == 1
-    assert shown["maintainer"].keys() == {"name", "email", "href"}
+    assert shown["maintainer"] == {"name": "A pScheduler node without servers", "email": "", "href": ""}
     assert all(shown[member] for member in ("name", "description", "version"))
 
 
@@ -131,3 +133,67 @@ def test_the_readmes_table_says_which_tool_performs_which_test() -> None:
 
     for name in TESTS:
         assert all(tool.name in said[name] for tool in registry.tools_for(name)), name
+
+
+def test_the_maintainer_is_the_project_by_the_name_that_the_readme_has() -> None:
+    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+
+    assert readme.splitlines()[0] == f"# {PROJECT.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """Stands for an entry point of an installed package."""
+
+    plugin: Plugin
+    value: str = "elsewhere.test:TEST"
+
+    def load(self) -> Plugin:
+        return self.plugin
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Entry]]:
+    """The entry points of tests that there are; none of another kind."""
+    entries: list[Entry] = []
+
+    class Installed:
+        def select(self, group: str) -> list[Entry]:
+            return entries if group == "pscheduler.tests" else []
+
+    registry.forget()
+    monkeypatch.setattr(registry.importlib.metadata, "entry_points", Installed)
+    yield entries
+    monkeypatch.undo()
+    registry.forget()
+
+
+def test_a_plugin_from_outside_names_who_maintains_it(
+    installed: list[Entry], caplog: pytest.LogCaptureFixture
+) -> None:
+    anonymous = dataclasses.replace(TESTS["noop"], name="anonymous")
+    signed = dataclasses.replace(
+        TESTS["noop"], name="signed", maintainer=Maintainer("A. Body", "a@example.org")
+    )
+    installed.extend([Entry(anonymous), Entry(signed)])
+
+    assert {"anonymous", "signed"} & set(registry.tests()) == {"signed"}
+    assert registry.tests()["signed"].enumeration()["maintainer"]["name"] == "A. Body"
+    assert registry.left_out("anonymous") == ["elsewhere.test:TEST names no maintainer, and is left out"]
+    assert registry.left_out("signed") == []
+    assert "elsewhere.test:TEST names no maintainer" in caplog.text
+
+
+def test_a_plugin_from_outside_does_not_replace_one_of_the_nodes(installed: list[Entry]) -> None:
+    installed.append(Entry(dataclasses.replace(TESTS["noop"], name="rtt", maintainer=Maintainer("A. Body"))))
+
+    assert registry.tests()["rtt"] is TESTS["rtt"]
+
+
+def test_authors_import_one_module() -> None:
+    import plugins.sdk
+
+    needed = (
+        "Archiver Context Field Invalid JSON Job Maintainer Outcome Parcel PluginFailed Rows Test Tool TYPES"
+    )
+    assert set(needed.split()) <= set(dir(plugins.sdk))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi import plugin_schemas, response_schemas
+from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.openapi.operations import EXPANDED, operation
 from chalicelib.api.openapi.schema_export import portable
 from chalicelib.domain.errors import NotFound
@@ -26,7 +27,8 @@ def listing(request: Request, kind: str, plugins: Iterable[Plugin]) -> Answer:
 
 
 def _expanded(request: Request, kind: str, plugin: Plugin) -> dict[str, JSON]:
-    return {**plugin.enumeration(), "href": f"{request.base}/{kind}/{plugin.name}"}
+    shown = enumeration(plugin, request.api_level)
+    return {**shown, "href": f"{request.base}/{kind}/{plugin.name}"}
 
 
 def known(kind: str, plugins: Mapping[str, AnyPlugin], name: str) -> AnyPlugin:

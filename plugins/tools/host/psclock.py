@@ -113,6 +113,7 @@ def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
 
 TOOL = Tool(
     name="psclock",
+    label="pS Clock",
     description="Compare the clocks of two pScheduler nodes",
     tests=("clock",),
     max_schema=2,

@@ -84,6 +84,7 @@ def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
 
 TOOL = Tool(
     name="pstimer",
+    label="pS Timer",
     description="Measure how long a pScheduler node takes to answer",
     tests=("psresponse",),
     duration=duration,

@@ -53,6 +53,7 @@ def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
 
 TOOL = Tool(
     name="sleepbgm",
+    label="Sleep Background-Multi",
     description="Sleep for a while in the background, with a result every interval",
     tests=("idlebgm",),
     max_schema=1,

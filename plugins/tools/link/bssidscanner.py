@@ -145,6 +145,7 @@ def _scan(job: Job, limit: float) -> Completed:
 
 TOOL = Tool(
     name="bssidscanner",
+    label="BSSID Scanner",
     description="Find the access points of wireless networks, by the program iwlist",
     tests=("wifibssid",),
     programs=(PROGRAM,),

@@ -78,6 +78,7 @@ def _release(job: Job) -> str:
 
 TOOL = Tool(
     name="dhclient",
+    label="DH Client",
     description="Get an address from a DHCP server, by the program dhclient",
     tests=("dhcp",),
     programs=(PROGRAM,),

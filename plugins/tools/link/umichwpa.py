@@ -133,6 +133,7 @@ def _read(log: pathlib.Path) -> str:
 
 TOOL = Tool(
     name="umichwpa",
+    label="UMich WPA",
     description="Authenticate by IEEE 802.1X, by the program wpa_supplicant",
     tests=("dot1x",),
     programs=(PROGRAM,),

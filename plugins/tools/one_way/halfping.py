@@ -116,6 +116,7 @@ def _packet(trip: dict[str, JSON]) -> packet_summary.Packet:
 
 TOOL = Tool(
     name="halfping",
+    label="Half Ping",
     description="Approximate one-way latency by half of what the program ping measures",
     tests=("latency",),
     preference=-100,

@@ -66,6 +66,7 @@ def run(job: Job) -> JSON:
 
 TOOL = Tool(
     name="owping",
+    label="OWPing",
     description="Measure one-way latency with OWAMP, by the program owping",
     tests=("latency",),
     max_schema=4,

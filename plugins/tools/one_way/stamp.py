@@ -223,6 +223,7 @@ class Session:
 
 TOOL = Tool(
     name="stamp",
+    label="STAMP",
     description="Measure one-way latency with STAMP (RFC 8762), without a program",
     tests=("latency",),
     preference=-200,

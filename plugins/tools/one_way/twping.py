@@ -182,6 +182,7 @@ def _duration(seconds: float) -> str:
 
 TOOL = Tool(
     name="twping",
+    label="TWPing",
     description="Measure one-way and round-trip latency with TWAMP, by the program twping",
     tests=("latency", "rtt"),
     max_schema=4,

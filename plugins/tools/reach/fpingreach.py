@@ -59,6 +59,7 @@ def _commands(spec: Spec, source: str | None) -> Iterator[list[str]]:
 
 TOOL = Tool(
     name="fpingreach",
+    label="FPing Reach",
     description="Find out whether a network can be reached with the program fping",
     tests=("netreach",),
     max_schema=1,

@@ -54,6 +54,7 @@ def _commands(spec: Spec) -> Iterator[list[str]]:
 
 TOOL = Tool(
     name="nmapreach",
+    label="NMAP Reach",
     description="Find out whether a network can be reached with the program nmap",
     tests=("netreach",),
     preference=-100,

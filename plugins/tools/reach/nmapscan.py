@@ -93,6 +93,7 @@ def run(job: Job) -> JSON:
 
 TOOL = Tool(
     name="nmapscan",
+    label="NMAP Scan",
     description="Find the open TCP ports of hosts with the program nmap",
     tests=("openports",),
     programs=("nmap",),

@@ -100,6 +100,7 @@ def summary(sent: int, times: Sequence[dt.timedelta]) -> dict[str, JSON]:
 
 TOOL = Tool(
     name="tcpping",
+    label="TCP Ping",
     description="Measure round-trip times with TCP connections",
     tests=("rtt",),
     max_schema=4,

@@ -98,6 +98,7 @@ def by_host(states: dict[Ends, str]) -> dict[str, dict[str, str]]:
 
 TOOL = Tool(
     name="tcpscan",
+    label="TCP Scan",
     description="Find the open TCP ports of hosts by connecting to them",
     tests=("openports",),
     preference=-10,

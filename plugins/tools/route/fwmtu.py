@@ -96,6 +96,7 @@ def run(job: Job) -> JSON:
 
 TOOL = Tool(
     name="fwmtu",
+    label="FW MTU",
     description="Measure the path MTU with UDP packets that must not be fragmented",
     tests=("mtu",),
     max_schema=2,

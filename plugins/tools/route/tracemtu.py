@@ -53,6 +53,7 @@ def run(job: Job) -> JSON:
 
 TOOL = Tool(
     name="tracemtu",
+    label="Trace MTU",
     description="Measure the path MTU with the program traceroute",
     tests=("mtu",),
     preference=-10,

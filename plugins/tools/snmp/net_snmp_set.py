@@ -50,6 +50,7 @@ def run(job: Job) -> JSON:
 
 TOOL = Tool(
     name="net-snmp-set",
+    label="Net SNMP Set",
     description="Set the values of SNMP objects as snmpset does",
     tests=("snmpset",),
     max_schema=1,

@@ -143,6 +143,7 @@ def _add_change(entry: dict[str, JSON], old: dict[str, JSON], seconds: float) ->
 
 TOOL = Tool(
     name="pysnmp",
+    label="Py SNMP",
     version="1.0.0.3",
     description="Get the values of SNMP objects with the library pysnmp",
     tests=("snmpget", "snmpgetbgm"),

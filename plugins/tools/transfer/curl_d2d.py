@@ -55,6 +55,7 @@ def _copied(url: str, file: BinaryIO, limit: float) -> Result:
 
 TOOL = Tool(
     name="curl-d2d",
+    label="cURL Disk-to-Disk",
     description="Copy what a URL holds into a file and measure how long it takes",
     tests=("disk-to-disk",),
     max_schema=1,

@@ -166,6 +166,7 @@ def summary(loops: Sequence[Loop], size: int) -> Result:
 
 TOOL = Tool(
     name="s3-benchmark",
+    label="S3 Benchmark",
     description="Put objects into an S3 store, get and delete them, and measure how long it takes",
     tests=("s3throughput",),
     declines=declines,

@@ -179,6 +179,7 @@ def merge(spec: Spec, results: Sequence[JSON]) -> Result:
 
 TOOL = Tool(
     name="simplestreamer",
+    label="Simple Streamer",
     description="Send a text over TCP between sockets of this node and another",
     tests=("simplestream",),
     max_schema=3,

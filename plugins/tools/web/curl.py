@@ -85,6 +85,7 @@ def result(spec: Spec, fetched: Fetched) -> dict[str, JSON]:
 
 TOOL = Tool(
     name="curl",
+    label="cURL",
     description="Fetch a URL and measure how long it takes",
     tests=("http",),
     max_schema=5,

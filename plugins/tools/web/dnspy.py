@@ -173,6 +173,7 @@ RECORDS: Mapping[str, Callable[[list[JSON]], JSON]] = {
 
 TOOL = Tool(
     name="dnspy",
+    label="DNSPy",
     description="Measure DNS transactions with dnspython",
     tests=("dns",),
     max_schema=2,

@@ -62,6 +62,7 @@ def embedded(address: ipaddress.IPv6Address, length: int) -> ipaddress.IPv4Addre
 
 TOOL = Tool(
     name="pydns64",
+    label="Py DNS64",
     description="Check DNS64 with dnspython",
     tests=("dns64",),
     max_schema=1,

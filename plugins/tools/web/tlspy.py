@@ -177,6 +177,7 @@ def _alternative(kind: str, value: JSON) -> str:
 
 TOOL = Tool(
     name="tlspy",
+    label="TLSPy",
     description="Shake hands by TLS and look at the certificate",
     tests=("tls",),
     max_schema=1,
