@@ -66,7 +66,7 @@ from plugins.tools.one_way import halfping, owping, powstream, stamp, twping
 from plugins.tools.reach import fpingreach, nmapreach, nmapscan, ping, tcpping, tcpscan
 from plugins.tools.route import dublin_traceroute, fwmtu, paris_traceroute, tracemtu, tracepath, traceroute
 from plugins.tools.snmp import net_snmp_set, pysnmp
-from plugins.tools.throughput import ethr, iperf2, iperf3, nuttcp
+from plugins.tools.throughput import ethr, ib_write_bw, iperf2, iperf3, nuttcp, qperf
 from plugins.tools.transfer import curl_d2d, globus, s3_benchmark, simplestreamer
 from plugins.tools.web import curl, dnspy, pydns64, tlspy
 
@@ -113,6 +113,7 @@ TOOLS = (
     fwmtu.TOOL,
     globus.TOOL,
     halfping.TOOL,
+    ib_write_bw.TOOL,
     iperf2.TOOL,
     iperf3.TOOL,
     net_snmp_set.TOOL,
@@ -128,6 +129,7 @@ TOOLS = (
     pstimer.TOOL,
     pydns64.TOOL,
     pysnmp.TOOL,
+    qperf.TOOL,
     s3_benchmark.TOOL,
     simplestreamer.TOOL,
     sleep.TOOL,

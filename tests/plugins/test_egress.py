@@ -157,9 +157,10 @@ OUTWARD: dict[str, Make | None] = {
     ),
     **dict.fromkeys(("owping", "twping", "halfping"), lambda port: {"dest": METADATA}),
     **dict.fromkeys(
-        ("iperf2", "iperf3", "nuttcp", "ethr"),
+        ("iperf2", "iperf3", "nuttcp", "ethr", "qperf"),
         lambda port: {"dest": LOCAL, "single-ended": True, "single-ended-port": port},
     ),
+    "ib-write-bw": lambda port: {"dest": LOCAL},
     "nmapscan": lambda port: NET,
     **dict.fromkeys(("nmapreach", "fpingreach"), lambda port: {"network": "169.254.169.0/24"}),
 }
@@ -175,7 +176,9 @@ def test_no_tool_reaches_where_it_must_not(name: str, engine: Engine) -> None:
     make, tool = OUTWARD[name], TOOLS[name]
     assert make is not None
     port = engine.port
-    told = ({}, {"listen-port": port, "server_port": port}) if name == "simplestreamer" else ()
+    told = (
+        ({}, {"listen-port": port, "server_port": port}) if name in ("simplestreamer", "ib-write-bw") else ()
+    )
     one = job(
         tool,
         make(port),
