@@ -96,7 +96,8 @@ def parse(output: str, count: int) -> dict[str, JSON]:
         "loss": lost / sent,
         "duplicates": len(replies) - len(set(replies)),
         "reorders": sum(later < earlier for earlier, later in itertools.pairwise(replies)),
-        **_statistics(output, arrivals),
+        **_deviation(arrivals),
+        **_statistics(output),
     }
 
 
@@ -170,19 +171,18 @@ def _with_silences(arrivals: Sequence[Arrival], sent: int) -> list[dict[str, JSO
     return trips
 
 
-def _statistics(output: str, arrivals: Sequence[Arrival]) -> dict[str, JSON]:
-    """Nothing where no packet came back. A program that leaves the deviation out has it reckoned here."""
+def _statistics(output: str) -> dict[str, JSON]:
+    """Nothing where no packet came back. Some programs leave the deviation out."""
     found = _TIMES.search(output)
     if not found:
         return {}
-    named = zip(("min", "mean", "max"), found.groups()[:3], strict=True)
-    deviation = _duration(found[4]) if found[4] else _deviation(arrivals)
-    return {**{name: _duration(text) for name, text in named}, **({"stddev": deviation} if deviation else {})}
+    named = zip(("min", "mean", "max", "stddev"), found.groups(), strict=True)
+    return {name: _duration(text) for name, text in named if text}
 
 
-def _deviation(arrivals: Sequence[Arrival]) -> str | None:
-    """The population's, as that of the other programs; None where no packet has a time."""
+def _deviation(arrivals: Sequence[Arrival]) -> dict[str, JSON]:
+    """The population's, as that of the programs that print it; nothing where no packet has a time."""
     import statistics
 
     times = [parse_duration(trip["rtt"]).total_seconds() for _, trip in arrivals if "rtt" in trip]
-    return format_duration(dt.timedelta(seconds=statistics.pstdev(times))) if times else None
+    return {"stddev": format_duration(dt.timedelta(seconds=statistics.pstdev(times)))} if times else {}
