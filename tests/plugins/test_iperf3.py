@@ -1,5 +1,6 @@
 """The iperf3 tool: its arguments, what it makes of the program's output, and the program itself."""
 
+import concurrent.futures
 import hashlib
 import json
 import pathlib
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.infrastructure.machine import Machine
 from plugins.sdk.base import Completed, PluginFailed
 from plugins.support.hosts import Ends
 from plugins.tests.throughput import TEST
@@ -406,3 +408,18 @@ def test_nobody_at_the_other_end_is_a_failure() -> None:
 
     assert not merged["succeeded"]
     assert "Connection refused" in merged["error"]
+
+
+@needs("iperf3", "--idle-timeout", "1", "--version")
+def test_three_seconds_are_measured_to_a_server_that_waits_no_longer() -> None:
+    """As servers of the reference do: they are gone when nobody came while the test was to last."""
+    port = two_ended.free_port()
+    argv = ["iperf3", "-s", "-1", "-p", str(port), "--idle-timeout", "3"]
+    spec = {"dest": "127.0.0.1", "duration": "PT3S", "single-ended": True, "single-ended-port": port}
+
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        serving = other.submit(Machine().execute, argv, 30)
+        merged = checked(two_ends.alone(iperf3.TOOL, spec))
+
+    assert merged["summary"]["summary"]["end"] == pytest.approx(3, abs=0.5)
+    assert serving.result().status == 0
