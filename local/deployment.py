@@ -111,7 +111,15 @@ def _queue(queue: Queue) -> dict[str, Any]:
 def policy() -> dict[str, Any]:
     """What the functions may do, and to which resources: no more than the product does."""
     tables = [f"table/{definition['TableName']}" for definition in _definitions()]
-    item_actions = ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
+    item_actions = (
+        "GetItem",
+        "BatchGetItem",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "ConditionCheckItem",
+    )
     queue_actions = ("SendMessage", "GetQueueUrl", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
     return {
         "Version": "2012-10-17",

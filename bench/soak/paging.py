@@ -65,12 +65,12 @@ def _task(added: dt.datetime) -> Any:
 def _store(count: int) -> list[str]:
     """Store tasks, oldest first, a few in the same instant; their uuids in the order of the list."""
     from chalicelib.domain.times import UTC
-    from chalicelib.store import task_table
+    from chalicelib.store.transactions.booking import Booking, commit
 
     begin = dt.datetime.now(UTC) - dt.timedelta(hours=1)
     made = [_task(begin + dt.timedelta(milliseconds=100 * (number // 3))) for number in range(count)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda task: task_table.to_item(task, begin).save(), made))
+        list(pool.map(lambda task: commit(Booking(None, task, ()), begin), made))
     return [task.uuid for task in sorted(made, key=lambda task: (task.added, task.uuid))]
 
 
@@ -80,13 +80,14 @@ def _unrest(going: list[str], stop: threading.Event) -> None:
     from chalicelib.domain.times import UTC
     from chalicelib.settings import settings
     from chalicelib.store import task_table
+    from chalicelib.store.transactions.booking import Booking, commit
 
     for number, gone in enumerate(going):
         if stop.is_set():
             return
         task_table.reference_to(settings().node, TaskId(gone)).delete()
         late = _task(dt.datetime.now(UTC) - dt.timedelta(seconds=15 * number))
-        task_table.to_item(late, late.added).save()
+        commit(Booking(None, late, ()), late.added)
 
 
 def _read(first: str) -> tuple[list[str], list[float]]:

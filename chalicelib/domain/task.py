@@ -152,9 +152,13 @@ class Task:
 
     def describe(self) -> dict[str, JSON]:
         """The task as clients see it, with ``detail`` but without hrefs (contract/api.md)."""
+        return {**self.shown, "detail": self.detail()}
+
+    @property
+    def shown(self) -> dict[str, JSON]:
+        """The task as clients see it, without ``detail`` and hrefs."""
         hidden = {"participants", "_key"} if self._key_is_of_its_lead else {"participants"}
-        shown = {name: value for name, value in self.document.items() if name not in hidden}
-        return {**shown, "detail": self.detail()}
+        return {name: value for name, value in self.document.items() if name not in hidden}
 
     @property
     def _key_is_of_its_lead(self) -> bool:

@@ -6,6 +6,7 @@ contract/types.md section 2; starts are cut to the second and durations rounded 
 """
 
 import datetime as dt
+import functools
 import math
 import re
 
@@ -29,6 +30,14 @@ def parse_duration(text: str) -> dt.timedelta:
     """
     if text == "PT":
         return ZERO  # passes the type and reads as nothing (contract/types.md section 2)
+    if not isinstance(text, str):
+        raise Invalid(f"{text!r} is not an ISO 8601 duration")
+    return _parsed_duration(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed_duration(text: str) -> dt.timedelta:
+    """The same; most durations are the same few, and a task has four."""
     try:
         value = isodate.parse_duration(text)
     except (isodate.ISO8601Error, TypeError, ValueError, OverflowError) as error:

@@ -17,6 +17,7 @@ _CONFIG = botocore.config.Config(
     read_timeout=25,  # above the longest poll of a queue
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=100,
+    user_agent="pscheduler",  # botocore makes up its own anew for each request, which takes a fifth of it
 )
 _MAKING = threading.Lock()  # a botocore session is not safe for threads while it makes a client
 

@@ -103,7 +103,7 @@ class AddedIndex(GlobalSecondaryIndex["TaskItem"]):
 
 
 class TaskItem(Table):
-    """A task: ``body`` holds all that never changes."""
+    """A task: ``body`` is JSON of all that never changes (``store/task_bodies.py``)."""
 
     class Meta:
         pass
@@ -113,7 +113,7 @@ class TaskItem(Table):
     added_index = AddedIndex()
 
     task = UnicodeAttribute(hash_key=True)
-    body = JSONAttribute()
+    body = UnicodeAttribute()
     added = UTCDateTimeAttribute()
     node_key = UnicodeAttribute()
     enabled = BooleanAttribute()
@@ -124,6 +124,26 @@ class TaskItem(Table):
     plan = UnicodeAttribute()
     plan_at = UTCDateTimeAttribute()
     plan_reason = UnicodeAttribute(null=True)
+
+
+class PostingItem(Table):
+    """That a task has a term (``domain/task_terms.py``): all there is of it is its key.
+
+    ``place`` is the task's in the listing, ``<added>#<uuid>``.
+    """
+
+    class Meta:
+        pass
+
+    short_name = "postings"
+
+    term = UnicodeAttribute(hash_key=True)
+    place = UnicodeAttribute(range_key=True)
+
+    def get_save_kwargs_from_instance(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """What a transaction needs. A task has a dozen, and PynamoDB's way takes longer than the write."""
+        name = self._get_connection().table_name
+        return {"TableName": name, "Item": {"term": {"S": self.term}, "place": {"S": self.place}}}
 
 
 class StartIndex(LocalSecondaryIndex["RunItem"]):
@@ -301,7 +321,15 @@ class NodeItem(Table):
     expires = NumberAttribute(null=True)
 
 
-TABLES: tuple[type[Table], ...] = (TaskItem, RunItem, TimelineItem, DeliveryItem, OutboxItem, NodeItem)
+TABLES: tuple[type[Table], ...] = (
+    TaskItem,
+    PostingItem,
+    RunItem,
+    TimelineItem,
+    DeliveryItem,
+    OutboxItem,
+    NodeItem,
+)
 
 
 def create_tables() -> None:

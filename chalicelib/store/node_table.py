@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
+from chalicelib.store import raw_items
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import NodeItem, key
 
@@ -23,7 +24,7 @@ def read(node: NodeName, name: str) -> JSON:
 
 def read_many(node: NodeName, names: tuple[str, ...]) -> dict[str, JSON]:
     """Named values; those that are not there are left out."""
-    found = NodeItem.batch_get([key(node, name) for name in names])
+    found = raw_items.batch_get(NodeItem, [{"name": key(node, name)} for name in names])
     return {item.name.rsplit("#", 1)[-1]: item.value for item in found}
 
 

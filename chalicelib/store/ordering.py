@@ -12,11 +12,20 @@ from typing import TypeVar
 
 Place = tuple[dt.datetime, str]
 Item = TypeVar("Item")
+Instant = TypeVar("Instant", dt.datetime, str)
 
 
-def behind(found: Iterable[Item], place_of: Callable[[Item], Place], after: Place | None) -> Iterator[Item]:
-    """What an index found, equal instants sorted by identifier, less what is not behind a place."""
-    for _, together in itertools.groupby(found, key=lambda item: place_of(item)[0]):
-        for item in sorted(together, key=place_of):
-            if after is None or place_of(item) > after:
+def behind(
+    found: Iterable[Item],
+    place_of: Callable[[Item], tuple[Instant, str]],
+    after: tuple[Instant, str] | None,
+) -> Iterator[Item]:
+    """What an index found, equal instants sorted by identifier, less what is not behind a place.
+
+    The instants may be texts that sort as they do.
+    """
+    placed = ((place_of(item), item) for item in found)
+    for _, together in itertools.groupby(placed, key=lambda pair: pair[0][0]):
+        for place, item in sorted(together, key=lambda pair: pair[0]):
+            if after is None or place > after:
                 yield item

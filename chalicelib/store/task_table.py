@@ -1,11 +1,11 @@
 """Tasks in the store."""
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
@@ -13,15 +13,15 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.outbox_request import OutboxRequest
-from chalicelib.domain.repeat import Progress, Schedule
+from chalicelib.domain.repeat import Progress
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
-from chalicelib.domain.times import format_duration, format_timestamp, parse_duration, parse_timestamp
-from chalicelib.store import ordering
+from chalicelib.store import ordering, postings, raw_items, task_bodies
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TaskItem, bare, connection, key, owner
 from chalicelib.store.ordering import Place
+from chalicelib.store.raw_items import RawItem, Stretch, written
 
 PLAN_SHARDS = 4
 """Into how many partitions the plan index is cut, so that as many planners can share the work."""
@@ -30,21 +30,60 @@ PURGE = "purge"
 
 def get(node: NodeName, uuid: TaskId) -> Task:
     """One task, strongly consistent. Raises NotFound."""
-    try:
-        return to_task(TaskItem.get(key(node, uuid), consistent_read=True))
-    except DoesNotExist as error:
-        raise NotFound(f"There is no task {uuid}") from error
+    found = raw_items.get(TaskItem, {"task": key(node, uuid)})
+    if found is None:
+        raise NotFound(f"There is no task {uuid}")
+    return to_task(found)
+
+
+class StoredTask:
+    """A task as it was found: its item, looked into no further than it is asked about."""
+
+    __slots__ = ("_item", "uuid")
+
+    def __init__(self, item: RawItem):
+        self._item = item
+        self.uuid = TaskId(bare(item.task))
+
+    @property
+    def added_text(self) -> str:
+        """The instant it was added, as a text that sorts as that does."""
+        return self._item.text("added")
+
+    @property
+    def place(self) -> Place:
+        """Its place in the listing."""
+        return self._item.added, self.uuid
+
+    @property
+    def shown(self) -> str:
+        """JSON of the task as everybody may see it, without its detail."""
+        return task_bodies.shown(self._item.body) or task_bodies.visible(self.read())
+
+    def read(self) -> Task:
+        return to_task(self._item)
+
+    def fixed(self) -> dict[str, JSON]:
+        """What never changes of it, as it is stored (``store/task_bodies.py``), with its ``document``."""
+        body: dict[str, JSON] = json.loads(self._item.body)
+        return body if "document" in body else {**body, "document": body["shown"]}
 
 
 def every(node: NodeName, after: Place | None = None, page_size: int | None = None) -> Iterator[Task]:
-    """All tasks in the order they were added, or those behind a place; counters are those of their posting.
+    """All tasks in the order they were added, or those behind a place; their counters as when posted."""
+    return (stored.read() for stored in listing(node, after, page_size))
+
+
+def listing(node: NodeName, after: Place | None = None, page_size: int | None = None) -> Iterator[StoredTask]:
+    """The same, as they were found.
 
     Reads the listing, which may be a moment behind and holds only what never changes, ``page_size``
     items at a time.
     """
-    behind = None if after is None else TaskItem.added >= after[0]
-    found = TaskItem.added_index.query(key(node), behind, page_size=page_size)
-    return ordering.behind(map(to_task, found), lambda task: (task.added, task.uuid), after)
+    where = None if after is None else (written(after[0]), after[1])
+    stretch = Stretch(("node_key", key(node)), "added", lower=where and where[0], index="added")
+    found = map(StoredTask, raw_items.query(TaskItem, stretch, page_size))
+    return ordering.behind(found, lambda stored: (stored.added_text, stored.uuid), where)
 
 
 def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[TaskId]:
@@ -73,6 +112,7 @@ def disable(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxReques
     with on_condition_failed(changed(task)), TransactWrite(connection=connection()) as transaction:
         actions = [TaskItem.enabled.set(False), *planning_actions(off, now)]
         transaction.update(reference_to(task.node, task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
+        postings.turn_within(transaction, task, enabled=False)
         outbox_table.add_within(transaction, outbox_requests)
     return off
 
@@ -100,8 +140,9 @@ def count_started(task: Task) -> None:
 
 def delete(task: Task) -> None:
     """Forget a task that has nothing more to run, unless it changed since."""
-    with on_condition_failed(changed(task)):
-        reference_to(task.node, task.uuid).delete(condition=TaskItem.runs == task.progress.runs)
+    with on_condition_failed(changed(task)), TransactWrite(connection=connection()) as transaction:
+        transaction.delete(reference_to(task.node, task.uuid), condition=TaskItem.runs == task.progress.runs)
+        postings.drop_within(transaction, task)
 
 
 def _update(task: Task, actions: list[Action], condition: Condition) -> None:
@@ -152,7 +193,7 @@ def to_item(task: Task, now: dt.datetime) -> TaskItem:
     where, when = _looked_at(task, now)
     return TaskItem(
         key(task.node, task.uuid),
-        body=_body(task),
+        body=task_bodies.written(task),
         added=task.added,
         node_key=key(task.node),
         enabled=task.enabled,
@@ -166,66 +207,13 @@ def to_item(task: Task, now: dt.datetime) -> TaskItem:
     )
 
 
-def _body(task: Task) -> dict[str, JSON]:
-    return {
-        "document": dict(task.document),
-        "schedule": _schedule_body(task.schedule),
-        "participants": list(task.participants),
-        "participant": task.participant,
-        "participant-key": task.participant_key,
-        "duration": format_duration(task.duration),
-        "post": format_duration(task.post),
-        "class": task.scheduling_class,
-        "hints": dict(task.hints),
-        "cli": list(task.cli),
-        "diags": task.diags,
-        "limit-diags": task.limit_diags,
-    }
-
-
-def _schedule_body(schedule: Schedule) -> dict[str, JSON]:
-    return {
-        "start": schedule.start and format_timestamp(schedule.start),
-        "slip": format_duration(schedule.slip),
-        "sliprand": schedule.sliprand,
-        "repeat": schedule.repeat and format_duration(schedule.repeat),
-        "cron": schedule.cron,
-        "until": schedule.until and format_timestamp(schedule.until),
-        "max-runs": schedule.max_runs,
-    }
-
-
-def _to_schedule(body: dict[str, JSON]) -> Schedule:
-    return Schedule(
-        start=body["start"] and parse_timestamp(body["start"]),
-        slip=parse_duration(body["slip"]),
-        sliprand=body["sliprand"],
-        repeat=body["repeat"] and parse_duration(body["repeat"]),
-        cron=body["cron"],
-        until=body["until"] and parse_timestamp(body["until"]),
-        max_runs=body["max-runs"],
-    )
-
-
 def to_task(item: Any) -> Task:
     """An item, of the table or of its listing, as a task."""
-    body = item.body
     return Task(
         node=owner(item.task),
         uuid=TaskId(bare(item.task)),
-        document=body["document"],
-        schedule=_to_schedule(body["schedule"]),
-        participants=tuple(body["participants"]),
-        duration=parse_duration(body["duration"]),
-        scheduling_class=body["class"],
+        **task_bodies.read(item.body),
         added=item.added,
-        participant=body["participant"],
-        participant_key=body["participant-key"],
-        post=parse_duration(body["post"]),
-        hints=body["hints"],
-        cli=body["cli"],
-        diags=body["diags"],
-        limit_diags=body["limit-diags"],
         enabled=item.enabled,
         progress=Progress(int(item.runs or 0), item.first_start, item.latest),
         runs_started=int(item.runs_started or 0),
@@ -236,5 +224,11 @@ def to_task(item: Any) -> Task:
 
 def get_many(node: NodeName, uuids: Sequence[TaskId]) -> dict[TaskId, Task]:
     """Tasks by uuid; those that are gone are left out."""
-    keys = [key(node, uuid) for uuid in dict.fromkeys(uuids)]
-    return {task.uuid: task for task in map(to_task, TaskItem.batch_get(keys))}
+    return {uuid: stored.read() for uuid, stored in find_many(node, uuids).items()}
+
+
+def find_many(node: NodeName, uuids: Sequence[str]) -> dict[TaskId, StoredTask]:
+    """The same, as they were found."""
+    keys = [{"task": key(node, uuid)} for uuid in dict.fromkeys(uuids)]
+    found = map(StoredTask, raw_items.batch_get(TaskItem, keys))
+    return {stored.uuid: stored for stored in found}

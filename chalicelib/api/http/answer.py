@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalice import Response
@@ -42,8 +42,10 @@ class Answer:
         """The answer with the first piece of an iterator read, so that what fails there gets a status."""
         if isinstance(self.body, str | bytes):
             return self
-        first = next(self.body, b"")
-        return dataclasses.replace(self, body=itertools.chain((first,), self.body))
+        first, second = next(self.body, b""), next(self.body, None)
+        if second is None:
+            return dataclasses.replace(self, body=first.decode() if self.kind == JSON_TYPE else first)
+        return dataclasses.replace(self, body=itertools.chain((first, second), self.body))
 
     def with_headers(self, **headers: str) -> "Answer":
         """The answer with more headers; an underscore stands for a hyphen."""
@@ -59,7 +61,28 @@ def as_json(request: Request, value: JSON, **more: Any) -> Answer:
     """A JSON answer: compact, or for ``pretty`` sorted and indented."""
     if request.flag("pretty"):
         return Answer(json.dumps(value, sort_keys=True, indent=4), JSON_TYPE, **more)
-    return Answer(json.dumps(value, separators=(",", ":")), JSON_TYPE, **more)
+    return Answer(as_text(value), JSON_TYPE, **more)
+
+
+as_text = json.JSONEncoder(separators=(",", ":")).encode
+"""JSON as it is sent."""
+
+
+def as_json_array(request: Request, pieces: Iterator[Sequence[str]], **more: Any) -> Answer:
+    """An array of what is JSON already, sent while it is read; for ``pretty`` it has to be whole first."""
+    if request.flag("pretty"):
+        return as_json(request, [json.loads(line) for piece in pieces for line in piece], **more)
+    return Answer(_array(pieces), JSON_TYPE, **more)
+
+
+def _array(pieces: Iterator[Sequence[str]]) -> Iterator[bytes]:
+    ready = "["
+    for piece in filter(None, pieces):
+        if ready != "[":
+            yield ready.encode()
+            ready = ","
+        ready += ",".join(piece)
+    yield f"{ready}]\n".encode()
 
 
 class Sent(Response):

@@ -72,7 +72,7 @@ def page(
 ) -> Page[Item]:
     """The first ``limit`` things that are ``wanted``, which is asked of many at a time."""
     if limit is None:
-        return Page(wanted(list(found)))
+        return Page(list(itertools.chain.from_iterable(pieces(found, wanted))))
     taken: list[Item] = []
     looked_at = 0
     while chunk := list(itertools.islice(found, min(_CHUNK, limit - len(taken) + 1))):
@@ -83,6 +83,14 @@ def page(
         if looked_at >= max(LOOKED_AT, limit + 1):
             return Page(taken, place_of(chunk[-1]))
     return Page(taken)
+
+
+def pieces(
+    found: Iterator[Item], wanted: Callable[[Sequence[Item]], Sequence[Item]]
+) -> Iterator[Sequence[Item]]:
+    """All things that are ``wanted``, some at a time, read as they are asked for."""
+    while chunk := list(itertools.islice(found, _CHUNK)):
+        yield wanted(chunk)
 
 
 def link(request: Request, path: str, name: str, after: Place | None) -> dict[str, str]:

@@ -18,6 +18,8 @@ from chalicelib.api.http.answer import JSON_TYPE as JSON_TYPE
 from chalicelib.api.http.answer import TEXT_TYPE as TEXT_TYPE
 from chalicelib.api.http.answer import Answer as Answer
 from chalicelib.api.http.answer import as_json as as_json
+from chalicelib.api.http.answer import as_json_array as as_json_array
+from chalicelib.api.http.answer import as_text as as_text
 from chalicelib.api.http.request import API_LEVEL as API_LEVEL
 from chalicelib.api.http.request import Request as Request
 from chalicelib.api.http.request import identifier as identifier

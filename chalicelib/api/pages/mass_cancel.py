@@ -1,7 +1,5 @@
 """The page that cancels many tasks at once (an addition to the reference's API)."""
 
-import functools
-
 from chalicelib.api.http import paging, principal
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
@@ -14,8 +12,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import ANY, TaskFilter
 from chalicelib.service.coordination import participation
 from chalicelib.service.tasks import access
-from chalicelib.service.tasks.search import chosen
-from chalicelib.store import task_table as store
+from chalicelib.service.tasks.search import Search
 
 CURSORS = "tasks to cancel"
 
@@ -53,19 +50,18 @@ def cancel_tasks(request: Request) -> Answer:
     `complete` is false where there may be more: post again to the Link.
     """
     wanted, cut = _filter(request.json()), paging.cut(request, CURSORS)
-    found = store.every(request.node, cut.after, cut.first_read)
-    part = paging.page(
-        found, functools.partial(chosen, request.node, wanted), place_of, cut.limit or paging.PAGE
-    )
+    search = Search(request.node, wanted, cut.after, cut.first_read)
+    part = paging.page(search.tasks, search.chosen, place_of, cut.limit or paging.PAGE)
     link = paging.link(request, "/tasks/cancel", CURSORS, part.next)
     may_all = principal.administers(request)
-    allowed = [task for task in part.items if may_all or _may_cancel(task, request)]
+    listed = [stored.read() for stored in part.items]
+    allowed = [task for task in listed if may_all or _may_cancel(task, request)]
     if not request.flag("dry-run"):
         for task in allowed:
             participation.cancel(request.node, task.uuid, request.now, at_once=0)
     document = {
         "canceled": [href(request, task.uuid) for task in allowed],
-        "refused": [href(request, task.uuid) for task in part.items if task not in allowed],
+        "refused": [href(request, task.uuid) for task in listed if task not in allowed],
         "dry-run": request.flag("dry-run"),
         "complete": part.next is None,
     }

@@ -1,27 +1,23 @@
 """The pages that show the runs of all tasks in time (contract/api.md, Schedule)."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
-from chalicelib.api.http.routing import TEXT_TYPE, Answer, Request, as_json, task_id
+from chalicelib.api.http import paging
+from chalicelib.api.http.routing import TEXT_TYPE, Answer, Request, as_json_array, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import Argument, integer, moment, operation, word
-from chalicelib.api.pages.single_run import href as run_href
-from chalicelib.api.pages.single_task import href as task_href
+from chalicelib.api.pages.scheduled_runs import Lines
 from chalicelib.domain import chart, chart_svg
-from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import FINAL, State
-from chalicelib.domain.schemas import JSON
-from chalicelib.domain.task import HORIZON, Task
-from chalicelib.domain.times import EPOCH, SECOND, format_timestamp, truncate
+from chalicelib.domain.task import HORIZON
+from chalicelib.domain.times import EPOCH, SECOND, truncate
 from chalicelib.infrastructure.svg_to_png import png
 from chalicelib.settings import settings
 from chalicelib.store import run_counts, run_table, task_table
-from plugins import registry
-from plugins.sdk.base import Plugin
 
 FORMATS = ("json", "png", "svg", "data", "script")
 
@@ -33,6 +29,7 @@ OVER = (*FINAL, State.CLEANUP)
 PAST_ALONE = (State.FINISHED, State.FAILED, State.OVERDUE, State.CLEANUP)
 """States that a run enters at its end or after it, so that none is of the present."""
 AHEAD = (State.PENDING, State.ON_DECK, State.NONSTART)
+CURSORS = "schedule"
 MOST_RUNS = 10_000
 """The widest window: more than an answer can hold."""
 AT_LEAST = 100
@@ -46,15 +43,18 @@ AT_LEAST = 100
         moment("end", "Runs that start earlier"),
         Argument("task", "Of this task alone", {"type": "string", "format": "uuid"}),
         word("format", "How to show it", *FORMATS),
+        *paging.ARGUMENTS,
     ],
     answer=response_schemas.array(response_schemas.SCHEDULED),
     kinds=["image/png", "image/svg+xml", "text/plain"],
+    paged=True,
 )
 def schedule(request: Request) -> Answer:
     """The runs of all tasks that overlap a stretch of time, in time order.
 
     As a picture it has a column for each class of runs, with the time running down; ``data`` are the
-    column, start and end of each run, and ``script`` is a program that makes gnuplot draw them.
+    column, start and end of each run, and ``script`` is a program that makes gnuplot draw them. With
+    `limit`, part of them, and a Link to the next part; a picture has all.
     """
     start, end = request.moment("start"), request.moment("end")
     if start and end and start > end:
@@ -62,28 +62,43 @@ def schedule(request: Request) -> Answer:
     form = request.args.get("format", "json")
     if form not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
-    wanted = [run for run in _listed(request, start, end) if _overlaps(run, start, end)]
-    known = task_table.get_many(request.node, [run.task for run in wanted])
-    there = [(known[run.task], run) for run in wanted if run.task in known]
-    if form == "json":
-        return as_json(request, sanitized([_on_schedule(request, task, run) for task, run in there]))
+    cut = paging.cut(request, CURSORS) if form == "json" else paging.Cut(None, None)
+    found = _listed(request, start, end, cut)
+
+    def chosen(runs: Sequence[Run]) -> Sequence[Run]:
+        return [run for run in runs if _overlaps(run, start, end)]
+
+    if form != "json":
+        return _picture(request, chosen(list(found)), form)
+    lines = Lines(request, with_plugins=True)
+    if cut.limit is None:
+        return as_json_array(request, map(lines.of, paging.pieces(found, chosen)))
+    part = paging.page(found, chosen, lambda run: (run.start, run.uuid), cut.limit)
+    link = paging.link(request, "/schedule", CURSORS, part.next)
+    return as_json_array(request, iter([lines.of(part.items)]), headers=link)
+
+
+def _picture(request: Request, runs: Sequence[Run], form: str) -> Answer:
+    known = task_table.get_many(request.node, [run.task for run in runs])
     bars = [
-        chart.Bar(chart.column_of(task.scheduling_class, run.state), run.start, run.end)
-        for task, run in there
+        chart.Bar(chart.column_of(known[run.task].scheduling_class, run.state), run.start, run.end)
+        for run in runs
+        if run.task in known
     ]
-    return _charted(chart.chart(_title(request, len(bars)), bars, start, end, request.now), form)
+    bounds = request.moment("start"), request.moment("end")
+    return _charted(chart.chart(_title(request, len(bars)), bars, *bounds, request.now), form)
 
 
-def _listed(request: Request, start: dt.datetime | None, end: dt.datetime | None) -> Iterable[Run]:
+def _listed(
+    request: Request, start: dt.datetime | None, end: dt.datetime | None, cut: paging.Cut
+) -> Iterator[Run]:
+    size = cut.first_read if cut.limit else None
     if "task" in request.args:
-        return run_table.in_order(request.node, _task_argument(request), end=end)
+        return run_table.behind(request.node, _task_argument(request), None, end, cut.after, size)
     # A run is filed under its start; what began earlier and reaches into the range is looked for too.
-    others = [state for state in State if state is not State.RUNNING]
     since = start - WIDEST_WINDOW if start and start > EPOCH else None
-    earlier = run_counts.in_order(request.node, others, since, end)
-    return sorted(
-        [*run_counts.in_order(request.node, [State.RUNNING], end=end), *earlier], key=lambda run: run.start
-    )
+    bounds = [(state, None if state is State.RUNNING else since, end) for state in State]
+    return run_counts.behind(request.node, bounds, cut.after, size)
 
 
 def _task_argument(request: Request) -> TaskId:
@@ -112,44 +127,6 @@ def _charted(drawn: chart.Chart, form: str) -> Answer:
     return Answer(svg, "image/svg+xml") if form == "svg" else Answer(png(svg), "image/png")
 
 
-def _shown(request: Request, task: Task, run: Run) -> dict[str, JSON]:
-    """What both pages show of a run."""
-    own = run_href(request, task.uuid, run.uuid)
-    return {
-        "start-time": format_timestamp(run.start),
-        "end-time": format_timestamp(run.end),
-        "href": own,
-        "result-href": f"{own}/result",
-        "state": run.state.value,
-        "state-display": run.state.display,
-        "task": {**_without_detail(task), "href": task_href(request, task.uuid)},
-        "cli": list(task.cli),
-        "priority": run.priority,
-        **({"reason": run.documents.reason} if run.documents.reason else {}),
-    }
-
-
-def _on_schedule(request: Request, task: Task, run: Run) -> dict[str, JSON]:
-    return {
-        **_shown(request, task, run),
-        "test": _enumeration(registry.tests(), task.test),
-        "tool": _enumeration(registry.tools(), task.tool),
-        "errors": run.errors,
-    }
-
-
-def _enumeration(plugins: Mapping[str, Plugin], name: str) -> dict[str, JSON]:
-    # A task outlives the removal of the plugin it was made with.
-    return plugins[name].enumeration() if name in plugins else {"name": name}
-
-
-def _without_detail(task: Task) -> dict[str, JSON]:
-    # A task that another node leads is shown with its participants here, and at /tasks without them.
-    document = task.describe() if task.is_lead else {**task.describe(), "participants": [*task.participants]}
-    del document["detail"]
-    return document
-
-
 @operation(
     "Schedule",
     arguments=[integer("window", "How many runs of the past and of the future, if not all", 1)],
@@ -170,14 +147,14 @@ def monitor(request: Request) -> Answer:
         0: [run for run in begun if run.end >= now],
         1: list(run_counts.in_order(request.node, AHEAD, start=now + SECOND, limit=window)),
     }
-    known = task_table.get_many(request.node, [run.task for group in groups.values() for run in group])
+    lines = Lines(request, with_plugins=False)
+    lines.read(run.task for group in groups.values() for run in group)
     shown = [
-        {"ppf": ppf, **_shown(request, known[run.task], run)}
+        lines.line(run, ppf=ppf)
         for ppf, group in groups.items()
-        for run in sorted(group, key=lambda run: (run.start, run.end, _age(known, run)))
-        if run.task in known
+        for run in sorted(group, key=lambda run: (run.start, run.end, lines.added(run)))
     ]
-    return as_json(request, sanitized(shown))
+    return as_json_array(request, iter([list(filter(None, shown))]))
 
 
 def _begun(node: NodeName, now: dt.datetime, window: int | None) -> Iterator[Run]:
@@ -186,7 +163,3 @@ def _begun(node: NodeName, now: dt.datetime, window: int | None) -> Iterator[Run
     for state in OVER:
         limit = window if state in PAST_ALONE or window is None else max(window, AT_LEAST)
         yield from run_counts.in_order(node, [state], end=now, backwards=True, limit=limit)
-
-
-def _age(known: Mapping[TaskId, Task], run: Run) -> dt.datetime:
-    return known[run.task].added if run.task in known else run.added

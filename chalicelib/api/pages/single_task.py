@@ -48,10 +48,9 @@ def href(request: Request, task: TaskId) -> str:
 
 def describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
     own = href(request, task.uuid)
-    document = {**task.describe(), "href": own}
     if not detailed:
-        del document["detail"]
-        return document
+        return {**task.shown, "href": own}
+    document = {**task.describe(), "href": own}
     runs = f"{own}/runs"
     hrefs = {
         "href": own,

@@ -1,19 +1,20 @@
 """The page that lists tasks (contract/api.md, ``GET /tasks``; paging and filters are additions)."""
 
-import functools
+import json
+from collections.abc import Callable, Sequence
 
 from chalicelib.api.http import paging
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.routing import Answer, Request, as_json_array, as_text
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import EXPANDED, document, flag, operation, word
 from chalicelib.api.pages.single_task import DETAIL, describe, href
 from chalicelib.domain.documents import sanitized
+from chalicelib.domain.names import NO_TASK
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import ANY, TaskFilter
-from chalicelib.service.tasks.search import as_they_are, chosen
-from chalicelib.store import task_table as store
+from chalicelib.service.tasks.search import Search
 from chalicelib.store.ordering import Place
+from chalicelib.store.task_table import StoredTask
 
 CURSORS = "tasks"
 FILTERS = (
@@ -39,19 +40,31 @@ def list_tasks(request: Request) -> Answer:
     hold less than its limit, or nothing: the list ends where there is no Link.
     """
     cut = paging.cut(request, CURSORS)
-    found = store.every(request.node, cut.after, cut.first_read if cut.limit else None)
-    part = paging.page(found, functools.partial(chosen, request.node, _filter(request)), place_of, cut.limit)
+    search = Search(request.node, _filter(request), cut.after, cut.first_read if cut.limit else None)
+    lines = _lines(request, search)
+    if cut.limit is None:
+        return as_json_array(request, map(lines, paging.pieces(search.tasks, search.chosen)))
+    part = paging.page(search.tasks, search.chosen, place_of, cut.limit)
     link = paging.link(request, "/tasks", CURSORS, part.next)
+    return as_json_array(request, iter([lines(part.items)]), headers=link)
+
+
+def _lines(request: Request, search: Search) -> Callable[[Sequence[StoredTask]], list[str]]:
+    """What shows some tasks: the JSON of each."""
     if not request.flag("expanded"):
-        return as_json(request, [href(request, task.uuid) for task in part.items], headers=link)
-    detailed = request.flag("detail")
-    shown = as_they_are(request.node, part.items) if detailed else part.items
-    return as_json(request, [sanitized(describe(request, task, detailed)) for task in shown], headers=link)
+        return lambda found: [json.dumps(href(request, stored.uuid)) for stored in found]
+    if request.flag("detail"):
+        return lambda found: [
+            as_text(sanitized(describe(request, task, detailed=True))) for task in search.as_they_are(found)
+        ]
+    # What everybody may see of a task is stored as it is shown, but for where that is.
+    where = json.dumps(href(request, NO_TASK))[:-1]
+    return lambda found: [f'{stored.shown[:-1]},"href":{where}{stored.uuid}"}}' for stored in found]
 
 
-def place_of(task: Task) -> Place:
+def place_of(stored: StoredTask) -> Place:
     """A task's place in the list."""
-    return task.added, task.uuid
+    return stored.place
 
 
 def _filter(request: Request) -> TaskFilter:

@@ -10,7 +10,7 @@ from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
 from chalicelib.service.execution import expiry, results
-from chalicelib.service.node import heartbeats
+from chalicelib.service.node import heartbeats, indexing
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling.dispatch import message
 from chalicelib.store import delivery_table, run_table, task_table
@@ -31,6 +31,7 @@ def tick(node: NodeName, now: dt.datetime) -> None:
         for task in task_table.expired(node, shard, now, ITEMS_PER_SHARD):
             _alone(forget_task, node, task, now)
     outbox.tick(node, now)
+    indexing.is_complete(node)
     heartbeats.beat(node, "ticker", now)
 
 

@@ -13,12 +13,12 @@ from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.store import idempotency_records
+from chalicelib.store import idempotency_records, postings
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
-from chalicelib.store.models import RunItem, TaskItem, TimelineItem, connection
+from chalicelib.store.models import PostingItem, RunItem, TaskItem, TimelineItem, connection
 from chalicelib.store.timeline import Guards, entry, guard, reference
 
 MOST_RUNS = 90
@@ -67,15 +67,32 @@ def commit(booking: Booking, now: dt.datetime) -> None:
 def commit_all(bookings: Sequence[Booking], now: dt.datetime) -> None:
     """The same for bookings of several nodes of this deployment: all are written, or none."""
     lost = Overtaken("Something changed while the run was being placed")
+    new = _postings(bookings)
+    if len(new) + sum(map(_items, bookings)) > postings.MOST_ITEMS:
+        postings.add(new)  # beside a long run there is no room; without its task a posting is nothing
+        new = []
     try:
         with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
             for booking in bookings:
                 _write(transaction, booking, now)
+            postings.add_within(transaction, new)
     except Overtaken:
         for booking in bookings:
             if booking.new and booking.new.idempotency_record:
                 idempotency_records.require_unused(booking.new.idempotency_record, now)
         raise
+
+
+def _postings(bookings: Sequence[Booking]) -> list[PostingItem]:
+    """Those of new tasks."""
+    new = [booking.after for booking in bookings if booking.before is None]
+    return [posting for task in new for posting in postings.of_task(task)]
+
+
+def _items(booking: Booking) -> int:
+    """How many items a booking writes, a new task's postings aside; guards that runs share count for each."""
+    guards = sum(len(time.guards.counts) for time in booking.times)
+    return 2 + len(booking.runs) + len(booking.times) + guards
 
 
 def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:

@@ -8,7 +8,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import Task
-from chalicelib.store import idempotency_records, task_table
+from chalicelib.store import idempotency_records, postings, task_table
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
@@ -20,6 +20,7 @@ def insert(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxRequest
     taken = Conflict(f"There is a task {task.uuid} already")
     with on_condition_failed(taken), TransactWrite(connection=connection()) as transaction:
         transaction.save(task_table.to_item(task, now), condition=TaskItem.task.does_not_exist())
+        postings.add_within(transaction, postings.of_task(task))
         outbox_table.add_within(transaction, outbox_requests)
 
 
@@ -53,6 +54,7 @@ def _enable(
         transaction.update(
             task_table.reference_to(task.node, task.uuid), actions, condition=TaskItem.task.exists()
         )
+        postings.turn_within(transaction, task, enabled=True)
         outbox_table.drop_within(transaction, dropped)
         if idempotency_record is not None:
             transaction.save(

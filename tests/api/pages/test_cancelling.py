@@ -12,7 +12,7 @@ from chalicelib.domain.run import CODES
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.store import run_table as run_store
-from chalicelib.store import task_table as store
+from chalicelib.store.transactions.booking import Booking, commit
 from tests.api.conftest import Api
 from tests.builders import NODE, run, task
 
@@ -83,7 +83,7 @@ def test_others_tasks_are_refused_and_named(api: Api) -> None:
         task(hints={"requester": "192.0.2.9"}, document={**task().document, "_key": "sesame"}),
     )
     for one in (mine, theirs, keyed):
-        store.to_item(one, one.added).save()
+        commit(Booking(None, one, ()), one.added)
     api.call_from("192.0.2.7")
 
     described_dry_run = cancel(api, {}, "?dry-run&key=sesame")
@@ -190,7 +190,7 @@ def test_a_blocked_run_is_refused_with_the_run_in_the_way(api: Api) -> None:
 
 def test_a_cancelled_run_says_so(api: Api) -> None:
     owner = task(schedule=task().schedule)
-    store.to_item(owner, owner.added).save()
+    commit(Booking(None, owner, ()), owner.added)
     now = dt.datetime.now(UTC)
     going = run(owner, state=State.RUNNING).evolve(start=now, end=now + dt.timedelta(minutes=1))
     run_store.to_item(going).save()

@@ -17,18 +17,27 @@ from chalicelib.api.http import negotiation
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
+from chalicelib.domain.task_filter import TaskFilter
+from chalicelib.domain.task_terms import of_filter
+from chalicelib.service.node import indexing
+from chalicelib.store import postings
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as store
+from chalicelib.store.models import PostingItem, TaskItem
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.api.conftest import Api
+from tests.api.conftest import Api, query
 from tests.builders import NODE, NOON, at, run, task
 
 
 def stored(count: int, **changes: Any) -> list[Task]:
     """So many tasks, a second apart."""
     made = [task(added=at(number), **changes) for number in range(count)]
-    for one in made:
-        store.to_item(one, NOON).save()
+    with TaskItem.batch_write() as batch:  # moto copies all tables for each transaction
+        for one in made:
+            batch.save(store.to_item(one, NOON))
+    with PostingItem.batch_write() as batch:
+        for posting in (posting for one in made for posting in postings.of_task(one)):
+            batch.save(posting)
     return made
 
 
@@ -93,7 +102,7 @@ def test_the_link_keeps_what_else_was_asked_for(api: Api) -> None:
 def test_tasks_added_in_one_instant_are_each_listed_once(api: Api) -> None:
     made = [task(added=NOON) for _ in range(7)]
     for one in made:
-        store.to_item(one, NOON).save()
+        commit(Booking(None, one, ()), NOON)
 
     found = pages(api, "/tasks?limit=2")
 
@@ -129,7 +138,7 @@ def test_every_task_that_stays_is_visited_once_while_others_come_and_go(
         if data.draw(st.booleans(), "add one"):
             name = str(uuid.UUID(int=next(numbers)))
             late = task(uuid=name, added=at(data.draw(st.integers(0, 12), "when")))
-            store.to_item(late, NOON).save()
+            commit(Booking(None, late, ()), NOON)
 
     assert len(visited) == len(set(visited))
     assert staying <= set(visited)
@@ -212,14 +221,51 @@ def test_where_few_are_wanted_a_page_stops_looking_and_the_next_goes_on(
     monkeypatch.setattr(paging, "LOOKED_AT", 10)
     monkeypatch.setattr(paging, "_CHUNK", 5)
     made = stored(25)
-    wanted = task(added=at(100), hints={"requester": "192.0.2.9"})
-    store.to_item(wanted, NOON).save()
+    wanted = task(added=at(100), document={**task().document, "priority": 5})  # which no term is made of
+    commit(Booking(None, wanted, ()), NOON)
 
-    found = pages(api, "/tasks?limit=3&requester=192.0.2.9")
+    found = pages(api, query("/tasks", limit="3", json='{"priority":5}'))
 
     assert len(made) == 25
     assert [len(page) for page in found] == [0, 0, 1]
     assert uuids(found[-1]) == [wanted.uuid]
+
+
+def test_a_search_in_pages_finds_each_once_and_reads_what_it_shows(api: Api) -> None:
+    tagged = {**task().document, "reference": {"agent": "a"}}
+    stored(40)
+    made = stored(7, document=tagged)
+
+    found = pages(api, query("/tasks", limit="3", expanded="", json='{"reference":{"agent":"a"}}'))
+
+    assert [len(page) for page in found] == [3, 3, 1]
+    assert uuids(flat(found)) == [one.uuid for one in made]
+
+
+def test_a_search_by_what_has_changed_finds_tasks_as_they_are(api: Api) -> None:
+    one, other = stored(2)
+    store.disable(one, NOON)
+
+    for wanted, found in ((True, other), (False, one)):
+        held = json.dumps({"test": {"type": "idle"}, "detail": {"enabled": wanted, "runs": 0}})
+        (shown,) = api.get(query("/tasks", expanded="", detail="", json=held))
+        assert (shown["href"].rsplit("/", 1)[-1], shown["detail"]["enabled"]) == (found.uuid, wanted)
+
+
+def test_tasks_from_before_there_were_postings_are_found_while_and_after_they_get_theirs(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "AT_ONCE", 4)
+    made = [task(added=at(number), document={**task().document, "reference": "old"}) for number in range(10)]
+    for one in made:
+        store.to_item(one, NOON).save()
+    indexing.forget()
+
+    found = [uuids(api.get(query("/tasks", json='{"reference":"old"}'))) for _ in range(5)]
+
+    assert found == [[one.uuid for one in made]] * 5
+    assert indexing.is_complete(NODE)
+    assert len(list(postings.found(NODE, of_filter(TaskFilter(reference="old")), None, 100))) == 10
 
 
 def test_runs_come_in_pages_too_and_whole_when_expanded(api: Api) -> None:
@@ -304,6 +350,25 @@ def test_a_page_reads_no_more_than_it_shows(api: Api, monkeypatch: pytest.Monkey
 
     assert len(reads) == 5
     assert max(reads) <= 3 * 11
+
+
+def test_a_long_list_comes_whole_and_as_each_task_shows_itself(api: Api) -> None:
+    private = {**task().document, "_key": "sesame", "reference": {"_hidden": 1, "shown": "\u00e9"}}
+    made = stored(300, document=private)
+
+    listed = api.get("/tasks?expanded")
+
+    assert listed == api.get("/tasks?expanded&pretty")
+    assert uuids(listed) == [one.uuid for one in made]
+    assert listed[290] == api.get(f"/tasks/{made[290].uuid}")
+    assert (listed[0]["_key"], listed[0]["reference"]) == (None, {"_hidden": None, "shown": "\u00e9"})
+    detailed = api.get("/tasks?expanded&detail")
+    assert detailed[290] == api.get(f"/tasks/{made[290].uuid}?detail")
+    assert uuids(api.get("/tasks")) == [one.uuid for one in made]
+
+
+def test_a_list_of_nothing_is_an_empty_array(api: Api) -> None:
+    assert api.get("/tasks") == api.get("/tasks?expanded&pretty") == api.get("/tasks?limit=3") == []
 
 
 def test_a_task_posted_is_listed_behind_all_others(api: Api) -> None:

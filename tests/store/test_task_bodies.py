@@ -1,0 +1,87 @@
+"""The text of a task: read back as it was, and shown without being read."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.documents import sanitized
+from chalicelib.domain.task import Task
+from chalicelib.store import raw_items, task_bodies, task_table
+from chalicelib.store.models import TaskItem
+from tests.builders import NODE, NOON, at, seconds, task
+
+PLAIN = task().document
+
+
+def read_back(one: Task, text: str) -> Task:
+    return Task(node=NODE, uuid=one.uuid, added=one.added, **task_bodies.read(text))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"reference": {"text": 'quotes ", \\" and braces }},"shown":{ and \u00e9 \U0001f600'}},
+        {"archives": [{"archiver": "http", "data": {"_url": "http://secret"}}]},
+        {"_key": "sesame"},
+        {"participants": ["here", "there"]},
+    ],
+)
+def test_a_text_is_read_back_and_shows_what_everybody_may_see(members: dict[str, Any]) -> None:
+    one = task(document={**PLAIN, **members}, cli=["--duration", "PT2S"])
+
+    text = task_bodies.written(one)
+    shown = task_bodies.shown(text)
+
+    assert read_back(one, text) == one
+    assert shown is not None
+    assert json.loads(shown) == sanitized(one.shown)
+    assert "secret" not in shown
+    assert "sesame" not in shown
+
+
+def test_what_is_shown_is_not_stored_twice_where_nothing_is_hidden() -> None:
+    open_text, private_text = (
+        task_bodies.written(task(document={**PLAIN, **members})) for members in ({}, {"_key": "sesame"})
+    )
+
+    assert "document" not in json.loads(open_text)
+    assert "document" in json.loads(private_text)
+
+
+def test_texts_of_before_are_read_and_shown_too(moto_engine: None) -> None:
+    one = task(document={**PLAIN, "_key": "sesame"})
+    body = json.loads(task_bodies.written(one))
+    old = json.dumps({name: value for name, value in body.items() if not name.startswith("shown")})
+    item = task_table.to_item(one, NOON)
+    item.body = old
+    item.save()
+
+    (listed,) = task_table.listing(NODE)
+
+    assert task_table.get(NODE, one.uuid).document == one.document
+    assert json.loads(listed.shown) == sanitized(one.shown)
+
+
+def test_a_raw_item_says_what_the_model_would(moto_engine: None) -> None:
+    one = task(added=at(0.000001), plan_at=at(7), runs_started=3, enabled=False, duration=seconds(9))
+    item = task_table.to_item(one, NOON)
+    item.save()
+
+    raw = raw_items.get(TaskItem, {"task": item.task})
+
+    assert raw is not None
+    for name in TaskItem.get_attributes():
+        assert getattr(raw, name) == getattr(item, name), name
+    assert raw_items.get(TaskItem, {"task": "no-such"}) is None
+
+
+def test_many_items_are_read_beyond_what_one_request_may_ask_for(moto_engine: None) -> None:
+    made = [task() for _ in range(130)]
+    for one in made:
+        task_table.to_item(one, NOON).save()
+
+    assert task_table.get_many(NODE, [*(one.uuid for one in made), "gone"]).keys() == {
+        one.uuid for one in made
+    }
