@@ -11,6 +11,7 @@ from chalicelib.api.pages import (
     about_node,
     admin,
     api_docs,
+    archivings,
     free_time,
     mass_cancel,
     plugin_checks,
@@ -118,6 +119,9 @@ page(app, "/stat/archiving/upcoming", GET=stats.archiving_upcoming)
 page(app, "/stat/http-queue/backlog", GET=stats.http_queue_backlog)
 page(app, "/stat/http-queue/length", GET=stats.http_queue_length)
 page(app, "/stat/runs/{state}", GET=stats.runs)
+
+page(app, "/archivings", GET=archivings.list_archivings)
+page(app, "/archivings/retry", POST=archivings.retry_archivings)
 
 page(app, "/openapi.json", GET=document.openapi)
 page(app, "/docs", GET=api_docs.docs)

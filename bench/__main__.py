@@ -16,9 +16,11 @@ from typing import Any
 from tabulate import tabulate
 
 from bench import capacity, engine, imports, lists, planning
+from bench.archiving import archiving
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
 from bench.node import post, serving
+from bench.outage import outage
 from bench.together import together
 from bench.unresponsive import unresponsive
 from local import environment
@@ -127,6 +129,20 @@ def _planning(given: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _archiving(_: argparse.Namespace) -> list[dict[str, Any]]:
+    say("Delivering beside sinks that hang ...")
+    rows = archiving()
+    show("From a result's being stored until a healthy sink has it", rows)
+    return rows
+
+
+def _outage(_: argparse.Namespace) -> list[dict[str, Any]]:
+    say("An outage of a minute ...")
+    rows = outage()
+    show("Runs that start around an outage", rows)
+    return rows
+
+
 def _engine(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("The embedded engine ...")
     rows = engine.engine()
@@ -215,6 +231,8 @@ FIGURES = {
     "sick": _sick,
     "engine": _engine,
     "lists": _lists,
+    "outage": _outage,
+    "archiving": _archiving,
 }
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -49,6 +49,46 @@ def start(address: str, port: int, variables: Mapping[str, str]) -> Iterator[Ser
             finally:
                 process.terminate()
                 process.wait(30)
+
+
+class Restartable:
+    """A node on one port and one folder, to be killed and started again."""
+
+    def __init__(self, state: pathlib.Path):
+        self._port = free_port()
+        self._state = state
+        self.base = f"http://127.0.0.1:{self._port}/pscheduler"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        where = ["--port", str(self._port), "--state", str(self._state)]
+        command = [sys.executable, "-m", "local.node", *where, "--no-first"]
+        self._process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL)
+        _wait(self.base, self._process)
+
+    def kill(self) -> None:
+        self._end(subprocess.Popen.kill)
+
+    def stop(self) -> None:
+        self._end(subprocess.Popen.terminate)
+
+    def _end(self, how: "Callable[[subprocess.Popen[bytes]], None]") -> None:
+        if self._process is not None:
+            how(self._process)
+            self._process.wait(30)
+
+
+@contextlib.contextmanager
+def restartable() -> Iterator[Restartable]:
+    """A fresh node that may be killed and started again meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as state:
+        node = Restartable(pathlib.Path(state))
+        node.start()
+        try:
+            yield node
+        finally:
+            node.stop()
 
 
 def free_port() -> int:

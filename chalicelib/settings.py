@@ -57,6 +57,8 @@ class Settings:
     listens: str = ""
     """Where this node listens, where it is one machine's: ``address:port``, separated by commas; ``local/``
     says it. The rules of ``domain/egress_rules.py`` read the same variable."""
+    default_archives: str = ""
+    """A folder of archive specifications, a document each, that every task has besides its own."""
     nodes: str = ""
     """Further nodes this deployment serves beside its own: ``<node>=<hostname>``, separated by commas.
     Requests are told apart by the host they are addressed to."""

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chalicelib.infrastructure.queues import QUEUES, Queue
+from chalicelib.infrastructure.queues import ATTEMPTS, DEAD_LETTERS, QUEUES, Queue
 from chalicelib.store.models import TABLES, TIME_TO_LIVE
 
 HERE = Path(__file__).resolve().parent.parent / ".chalice"
@@ -22,9 +22,6 @@ FUNCTIONS = ("APIHandler", "Plan", "Dispatch", "Reap", "Archive", "PlanTask", "A
 
 _NOTHING_PUBLIC = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
-ATTEMPTS = 5
-"""How often a queue hands out a message that fails before it is given up to the dead-letter queue."""
-
 
 def resources() -> dict[str, Any]:
     """The template that is merged into Chalice's own."""
@@ -33,7 +30,7 @@ def resources() -> dict[str, Any]:
         **{_queue_name(queue): _queue(queue) for queue in QUEUES},
         "DeadLetterQueue": {
             "Type": "AWS::SQS::Queue",
-            "Properties": {"QueueName": f"{_prefix()}-dead-letters", "MessageRetentionPeriod": 1209600},
+            "Properties": {"QueueName": f"{_prefix()}-{DEAD_LETTERS}", "MessageRetentionPeriod": 1209600},
         },
         "ResultsBucket": {
             "Type": "AWS::S3::Bucket",

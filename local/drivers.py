@@ -15,14 +15,21 @@ from typing import Any, Protocol
 
 from local.environment import REGION
 from local.gateway import Context
+from local.lanes import Lanes, Message
 
 _LOG = logging.getLogger(__name__)
 
 TICKS = ("plan", "dispatch", "reap", "archive")
 """The scheduled handlers. AWS calls them every minute; here it is every PERIOD seconds."""
 PERIOD = 15.0
-WORKERS = {"runs": 256, "peers": 64}
+WORKERS = {"runs": 256, "peers": 64, "deliveries": 256}
 """Messages of a queue handled at a time, where it is not eight."""
+WIDEST = {"runs": 128, "deliveries": 4}
+"""Of those, how many of one lane: of one requester, or to one destination."""
+ELSEWHERE = 300
+"""Seconds that a message of a lane which is full stays in its queue."""
+MOST_AHEAD = 20_000
+"""Messages of a queue with lanes that are taken before there is a worker for them."""
 _LONG_POLL = 1  # seconds; moto looks no more often than this, and a stop waits no longer
 _LONGEST_BACK_OFF = 10.0
 _ACCOUNT = "000000000000"
@@ -128,7 +135,11 @@ def message_event(message: Mapping[str, Any], queue: str) -> dict[str, Any]:
 
 
 class Poller:
-    """Takes the messages of one queue, no more at a time than its workers can handle."""
+    """Takes the messages of one queue and hands them to its workers, lane by lane.
+
+    Of a queue with lanes more are taken than can be handled: what is behind those of a lane that hangs may
+    be of another.
+    """
 
     def __init__(self, queue: Queue, handler: Handler, url: str, sqs: Any, stopping: threading.Event):
         self.queue = queue
@@ -136,53 +147,48 @@ class Poller:
         self._url = url
         self._sqs = sqs
         self._stopping = stopping
-        self._workers = WORKERS.get(queue.name, 8)
-        self._idle = threading.Semaphore(self._workers)
-        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix=f"work-{queue.name}")
+        workers = WORKERS.get(queue.name, 8)
+        self._has_lanes = queue.name in WIDEST
+        self._lanes = Lanes(workers, WIDEST.get(queue.name, workers))
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"work-{queue.name}")
         self._under_way: dict[str, str] = {}  # message id -> receipt handle
-        self._changing = threading.Lock()
+        self._changing = threading.Condition()
 
     def poll(self) -> None:
         """Receive and hand out until told to stop. Backs off while the emulator does not answer."""
         back_off = 0.1
         while not self._stopping.is_set():
-            idle = self._take_idle()
+            number = self._room()
             try:
-                messages = self._receive(idle) if idle else []
+                messages = self._receive(number) if number else []
                 back_off = 0.1
             except Exception as error:  # whatever botocore raises: only stopping ends a poller
                 _LOG.warning("Queue %s: %s; trying again.", self.queue.name, error)
                 messages = []
                 self._stopping.wait(back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
-            for _ in range(idle - len(messages)):
-                self._idle.release()
             for message in messages:
-                self._hand_out(message)
+                self._park(message)
+            self._hand_out()
 
     def wait(self, deadline: float) -> None:
-        """Until all workers are idle or ``deadline`` (monotonic); then put back what is under way."""
+        """Until all workers are idle or ``deadline`` (monotonic); then put back what is left."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         while self._under_way and time.monotonic() < deadline:
             time.sleep(0.05)
         with self._changing:
-            left = list(self._under_way.values())
+            left = [*self._under_way.values(), *(each["ReceiptHandle"] for each in self._lanes.left())]
         for receipt in left:
-            try:
-                self._sqs.change_message_visibility(
-                    QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0
-                )
-            except Exception as error:  # it comes back by itself, later
-                _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, error)
+            self._hide(receipt, 0)
 
-    def _take_idle(self) -> int:
-        """Reserve workers for up to ten messages; 0 when none came free within half a second."""
-        if not self._idle.acquire(timeout=0.5):
-            return 0
-        taken = 1
-        while taken < 10 and self._idle.acquire(blocking=False):
-            taken += 1
-        return taken
+    def _room(self) -> int:
+        """How many messages to receive, at most ten; 0 when no room came for any within half a second."""
+        with self._changing:
+            self._changing.wait_for(lambda: self._free() > 0 or self._stopping.is_set(), 0.5)
+            return max(0, min(10, self._free()))
+
+    def _free(self) -> int:
+        return (MOST_AHEAD if self._has_lanes else self._lanes.idle) - self._lanes.parked
 
     def _receive(self, number: int) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(
@@ -194,15 +200,40 @@ class Poller:
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
 
-    def _hand_out(self, message: dict[str, Any]) -> None:
+    def _park(self, message: dict[str, Any]) -> None:
         with self._changing:
-            self._under_way[message["MessageId"]] = message["ReceiptHandle"]
-        try:
-            self._pool.submit(self._handle, message)
-        except RuntimeError:  # stopped in the meantime; wait() puts it back
-            self._idle.release()
+            is_full = self._lanes.is_full(message)
+            doubled = None if is_full else self._lanes.park(message)
+        if is_full:
+            self._hide(message["ReceiptHandle"], ELSEWHERE)
+        elif doubled:
+            self._delete(doubled)
 
-    def _handle(self, message: dict[str, Any]) -> None:
+    def _hide(self, receipt: str, seconds: int) -> None:
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )
+        except Exception as error:  # it comes back by itself, later
+            _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, error)
+
+    def _delete(self, message: Message) -> None:
+        try:
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        except Exception as error:  # it comes again, and its handler finds nothing to do
+            _LOG.info("Queue %s: a message could not be deleted: %s", self.queue.name, error)
+
+    def _hand_out(self) -> None:
+        """Give idle workers what they may take."""
+        with self._changing:
+            while not self._stopping.is_set() and (message := self._lanes.take()):
+                self._under_way[message["MessageId"]] = message["ReceiptHandle"]
+                try:
+                    self._pool.submit(self._handle, message)
+                except RuntimeError:  # stopped in the meantime; wait() puts it back
+                    return
+
+    def _handle(self, message: Message) -> None:
         try:
             context = Context(self.queue.handler, self.queue.timeout)
             self._handler(message_event(message, self.queue.name), context)
@@ -212,4 +243,6 @@ class Poller:
         finally:
             with self._changing:
                 self._under_way.pop(message["MessageId"], None)
-            self._idle.release()
+                self._lanes.done(message)
+                self._changing.notify_all()
+            self._hand_out()

@@ -5,8 +5,8 @@ good, or its time to live has passed. Two rules hold:
 
 - An attempt is noted before it is made. Should it never report, it is due again by itself, and given up
   after a few: whatever ended them would go on so.
-- Once it is over it is never attempted again: attempts write over the delivery as it was read, so of two at
-  a time one is too late (``store/delivery_table.py``).
+- Once it is over it is not attempted again, unless somebody asks for it where it failed: attempts write over
+  the delivery as it was read, so of two at a time one is too late (``store/delivery_table.py``).
 
 ``LIFE`` says where a delivery may go from each state and what takes it there. docs/states.md is
 drawn from it.
@@ -41,7 +41,7 @@ LIFE: Mapping[DeliveryState, Mapping[DeliveryState, str]] = {
         DeliveryState.FAILED: "it failed for good, or too many never reported",
     },
     DeliveryState.ARCHIVED: {},
-    DeliveryState.FAILED: {},
+    DeliveryState.FAILED: {DeliveryState.WAITING: "somebody asks for another try"},
 }
 BEGINS: Mapping[DeliveryState, str] = {DeliveryState.WAITING: "the run is over"}
 

@@ -23,6 +23,11 @@ class Message:
 
     node: NodeName
 
+    @property
+    def lane(self) -> str:
+        """Behind which others it may have to wait, at most 128 characters; none is a lane too."""
+        return ""
+
 
 @dataclasses.dataclass(frozen=True)
 class PlanShard(Message):
@@ -66,12 +71,28 @@ class PlanLeased(Message):
 
 
 @dataclasses.dataclass(frozen=True)
+class EndWait(Message):
+    """Do what is left of a run that has only waited until an instant; ``diags`` are those of its tool."""
+
+    task: TaskId
+    run: RunId
+    until: dt.datetime
+    diags: str = ""
+    lane: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class PerformRun(Message):
-    """Do a run's whole work; ``since`` how far the runner came that had it before and handed it over."""
+    """Do a run's whole work; ``since`` how far the runner came that had it before and handed it over.
+
+    ``start`` is when it starts, where it is of no use long after that.
+    """
 
     task: TaskId
     run: RunId
     since: dt.datetime | None = None
+    start: dt.datetime | None = None
+    lane: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +101,13 @@ class AttemptDelivery(Message):
 
     run: RunId
     number: int
+    lane: str = ""
 
 
 Kinds = tuple[type[Message], ...]
 PLANNING: Kinds = (PlanShard, PlanTask)
 ASKING: Kinds = (AttemptOutboxRequest, ProbeParticipants, PlanLeased)
-PERFORMING: Kinds = (PerformRun,)
+PERFORMING: Kinds = (EndWait, PerformRun)
 DELIVERING: Kinds = (AttemptDelivery,)
 
 Value = TypeVar("Value")

@@ -31,6 +31,10 @@ CODES = {
 """Every code a Reason can have, and what it says."""
 
 
+MOST_ABANDONED = 3
+"""Runners that may vanish with a run before it is given up: whatever ended them would go on so."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Reason:
     """Why a run did not start, or did not end: a code for programs, a sentence, the run in the way."""
@@ -88,6 +92,10 @@ class Run:
     leased_until: dt.datetime | None = None
     purge_at: dt.datetime | None = None
     revision: int = 0
+    abandoned: int = 0
+    """Runners in a row that began it and were never heard of again, while it was theirs on lease."""
+    lane: str = ""
+    """Whose it is, as a name that says nothing: no requester's runs hold up those of another."""
 
     @property
     def duration(self) -> dt.timedelta:
@@ -107,6 +115,11 @@ class Run:
             and self.leased_until is not None
             and self.leased_until <= now < self.end
         )
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Runners keep vanishing with it, as when its tool ends the process it works in."""
+        return self.abandoned >= MOST_ABANDONED
 
     def evolve(self, **changes: Any) -> "Run":
         """The run with these members changed. Raises BadTransition for a state it may not take."""

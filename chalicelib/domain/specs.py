@@ -79,6 +79,9 @@ SCHEDULE = _versions(
     newest=2,
 )
 
+EVENTS = ["nonstart", "missed", "preempted", "canceled", "overdue"]
+"""Ends of runs without a result that an archive may ask for."""
+
 ARCHIVE = _versions(
     {
         1: {
@@ -89,8 +92,9 @@ ARCHIVE = _versions(
         },
         2: {"runs": {"enum": ["all", "succeeded", "failed"]}, "uri-host": TYPES["URLHostPort"]},
         3: {"label": TYPES["String"]},
+        4: {"events": {"type": "array", "items": {"enum": EVENTS}, "uniqueItems": True}},  # an addition
     },
-    newest=3,
+    newest=4,
     required=("archiver", "data"),
 )
 
@@ -105,6 +109,11 @@ def check_task(document: JSON) -> None:
         _check(SCHEDULE, document["schedule"], "/schedule")
     for number, archive in enumerate(document.get("archives", ())):
         _check(ARCHIVE, archive, f"/archives/{number}")
+
+
+def check_archive(document: JSON) -> None:
+    """The same for one archive specification that stands by itself."""
+    _check(ARCHIVE, document, "")
 
 
 def _check(versions: Versions, document: JSON, where: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,12 @@ HORIZON = dt.timedelta(days=1)
 SOON = dt.timedelta(minutes=2)
 """How long before a run is wanted the planner looks at a task whose runs are not bound by the horizon: later,
 and the run would start too late for its slot, and be in the way of the next."""
+ENOUGH_AHEAD = 100
+"""Runs of a repeating task that are placed ahead where they conflict with nothing, however near the next is:
+nobody has to know of them, and one every second would be 86,400."""
+LEAST_AHEAD = dt.timedelta(minutes=5)
+"""How far ahead those are placed all the same, so that a tick or two may fail to come."""
+_MINUTE = dt.timedelta(minutes=1)
 
 KEEP_AFTER_LAST_RUN = dt.timedelta(days=2)
 """How long runs and tasks are kept after their end."""
@@ -52,6 +59,8 @@ class Task:
     participant: int = 0
     participant_key: str | None = None
     post: dt.timedelta = ZERO
+    url: str | None = None
+    """The root of the API as it was posted to, which hrefs in what is archived lead to."""
     hints: Mapping[str, JSON] = dataclasses.field(default_factory=dict)
     cli: Sequence[str] = ()
     diags: str = ""
@@ -76,6 +85,12 @@ class Task:
     def tool(self) -> str:
         name: str = self.document["tool"]
         return name
+
+    @property
+    def lane(self) -> str:
+        """Whoever posted it, as 32 characters that do not say who that is."""
+        who = self.hints.get("api-key") or self.hints.get("requester") or ""
+        return hashlib.sha256(str(who).encode()).hexdigest()[:32]
 
     @property
     def archives(self) -> Sequence[JSON]:
@@ -116,6 +131,19 @@ class Task:
     def is_multi_result(self) -> bool:
         return self.scheduling_class == MULTI_RESULT
 
+    @property
+    def horizon(self) -> dt.timedelta:
+        """How far ahead its runs are placed."""
+        if not (self.is_anytime and self.schedule.repeats):
+            return HORIZON
+        apart = min(self.schedule.repeat or HORIZON, _MINUTE if self.schedule.cron else HORIZON)
+        return min(HORIZON, max(LEAST_AHEAD, ENOUGH_AHEAD * apart))
+
+    @property
+    def early(self) -> dt.timedelta:
+        """How long before a run is wanted it is placed: its slip is inside the horizon too."""
+        return self.horizon - min(self.schedule.slip_for(self.duration), self.horizon)
+
     def is_due(self, now: dt.datetime) -> bool:
         """Whether the planner has to look at it by now."""
         return self.plan_at is not None and self.plan_at <= now
@@ -146,8 +174,7 @@ class Task:
         slot = self.next_try(now)
         if slot is None:
             return self.evolve(plan_at=None, plan_reason=None)
-        slip = self.schedule.slip_for(self.duration)
-        early = SOON if self.is_multi_result else HORIZON - min(slip, HORIZON)
+        early = SOON if self.is_multi_result else self.early
         return self.evolve(plan_at=max(now, slot - early), plan_reason=None)
 
     def describe(self) -> dict[str, JSON]:

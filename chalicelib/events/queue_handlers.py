@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.domain.messages import (
     AttemptDelivery,
     AttemptOutboxRequest,
+    EndWait,
     Message,
     PerformRun,
     PlanLeased,
@@ -23,7 +24,7 @@ from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.archiving import attempt
 from chalicelib.service.coordination import planner, probe, shard_planner
-from chalicelib.service.execution import runner
+from chalicelib.service.execution import runner, waits
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
 
@@ -66,8 +67,10 @@ def handle(message: Message, now: dt.datetime, machine: Machine) -> None:
             probe.ask(message, now)
         case PlanLeased():
             planner.plan_leased(message, now)
-        case PerformRun(node, task, run_, since):
-            runner.run(node, task, run_, machine, since)
+        case PerformRun():
+            runner.perform(message, machine)
+        case EndWait():
+            waits.end(message, machine)
         case AttemptDelivery(node, run_, number):
             attempt.deliver(node, run_, number, now)
         case _:

@@ -10,10 +10,13 @@ from typing import Any
 from chalicelib.domain import messages
 from chalicelib.domain.messages import Message
 from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import UTC
 from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
 
 LONGEST_DELAY = 900
+BATCH = 10
+"""Messages that one request can put on a queue."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +53,22 @@ PEERS = Queue("peers", "ask_peers", timeout=90, carries=messages.ASKING)
 QUEUES = (PLAN, RUNS, DELIVERIES, PEERS)
 
 
+DEAD_LETTERS = "dead-letters"
+ATTEMPTS = 5
+"""How often a queue hands out a message whose handler fails, or ends the process, before it goes there."""
+
+
 def create_queues() -> None:
-    """Make the queues that are not there yet."""
+    """Make the queues that are not there yet, and the one for what is given up."""
+    sqs = client("sqs")
+    where = sqs.create_queue(QueueName=f"{settings().prefix}-{DEAD_LETTERS}")["QueueUrl"]
+    asked = sqs.get_queue_attributes(QueueUrl=where, AttributeNames=["QueueArn"])
+    policy = {"deadLetterTargetArn": asked["Attributes"]["QueueArn"], "maxReceiveCount": str(ATTEMPTS)}
     for queue in QUEUES:
         attributes = {"VisibilityTimeout": str(queue.visibility)}
-        client("sqs").create_queue(QueueName=queue.full_name, Attributes=attributes)
+        url = sqs.create_queue(QueueName=queue.full_name, Attributes=attributes)["QueueUrl"]
+        # By itself: a queue of an earlier version is there without.
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
 
 
 def queue_url(name: str) -> str:
@@ -76,9 +90,14 @@ def forget_urls() -> None:
 
 def send(queue: Queue, message: Message, delay: dt.timedelta = dt.timedelta(0)) -> None:
     """Put a message on a queue, to be seen after a delay of at most 15 minutes."""
+    client("sqs").send_message(QueueUrl=queue_url(queue.name), **_entry(message, delay))
+
+
+def _entry(message: Message, delay: dt.timedelta) -> dict[str, JSON]:
+    """A message as SQS takes it. Its lane is its message group: in a fair queue none waits behind another."""
+    group = {"MessageGroupId": message.lane} if message.lane else {}
     seconds = min(max(0, int(delay.total_seconds())), LONGEST_DELAY)
-    body = _body(message)
-    client("sqs").send_message(QueueUrl=queue_url(queue.name), MessageBody=body, DelaySeconds=seconds)
+    return {"MessageBody": _body(message), "DelaySeconds": seconds, **group}
 
 
 def _body(message: Message) -> str:
@@ -90,18 +109,25 @@ def send_many(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) ->
 
     Raises RuntimeError when any was refused: the caller's own retry then sends them all again.
     """
-    for first in range(0, len(outgoing), 10):
-        entries = [
-            {
-                "Id": str(number),
-                "MessageBody": _body(message),
-                "DelaySeconds": min(max(0, int(delay.total_seconds())), LONGEST_DELAY),
-            }
-            for number, (message, delay) in enumerate(outgoing[first : first + 10])
-        ]
-        answer = client("sqs").send_message_batch(QueueUrl=queue_url(queue.name), Entries=entries)
-        if answer.get("Failed"):
-            raise RuntimeError(f"{len(answer['Failed'])} messages were refused by {queue.full_name}")
+    for first in range(0, len(outgoing), BATCH):
+        _send_batch(queue, outgoing[first : first + BATCH])
+
+
+def send_at(queue: Queue, outgoing: Sequence[tuple[Message, dt.datetime]]) -> None:
+    """Put messages on a queue, each to be seen at an instant, ten to a request. Raises as ``send_many``.
+
+    How long that is from now is reckoned when each ten is sent, not when somebody began to make them.
+    """
+    for first in range(0, len(outgoing), BATCH):
+        now = dt.datetime.now(UTC)
+        _send_batch(queue, [(message, moment - now) for message, moment in outgoing[first : first + BATCH]])
+
+
+def _send_batch(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
+    entries = [{"Id": str(n), **_entry(message, delay)} for n, (message, delay) in enumerate(outgoing)]
+    answer = client("sqs").send_message_batch(QueueUrl=queue_url(queue.name), Entries=entries)
+    if answer.get("Failed"):
+        raise RuntimeError(f"{len(answer['Failed'])} messages were refused by {queue.full_name}")
 
 
 @dataclasses.dataclass(frozen=True)

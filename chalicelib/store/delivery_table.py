@@ -2,21 +2,28 @@
 
 import dataclasses
 import datetime as dt
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
-from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.delivery import ANNOUNCED, Delivery
+from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
+from chalicelib.store import ordering
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, bare, key, owner
+from chalicelib.store.ordering import Place
 
 DELIVERY_SHARDS = 4
+LARGEST_BATCH = 100
+"""Items read in one request."""
 
 
 def of_run(node: NodeName, run: RunId) -> list[Delivery]:
@@ -32,27 +39,87 @@ def get(node: NodeName, run: RunId, number: int) -> Delivery:
         raise NotFound(f"There is no delivery {number} of run {run}") from error
 
 
-def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[tuple[RunId, int]]:
-    """(run, number) of the deliveries of a shard to be attempted by now, the longest waiting first."""
-    index = DeliveryItem.archiving_index
-    found = index.query(key(node, str(shard)), DeliveryItem.next_attempt <= now, limit=limit)
-    return [(RunId(bare(item.run)), int(item.number)) for item in found]
+@dataclasses.dataclass(frozen=True)
+class Due:
+    """A delivery whose time has come, as the index has it."""
+
+    node: NodeName
+    run: RunId
+    number: int
+    lane: str
+    revision: int
+
+
+def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[Due]:
+    """The deliveries of a shard to be announced by now, the longest waiting first: those to be attempted that
+    were not announced, then those that were and were not heard of since."""
+    when = DeliveryItem.look_at <= now
+    found = [
+        DeliveryItem.archiving_index.query(_waiting(node, shard, announced), when, limit=limit)
+        for announced in (False, True)
+    ]
+    return [
+        Due(node, RunId(bare(item.run)), int(item.number), item.lane, int(item.revision))
+        for item in itertools.chain.from_iterable(found)
+    ][:limit]
+
+
+def announce(due: Due, now: dt.datetime) -> None:
+    """Note that a delivery was announced, unless it changed since it was found: then it needs none."""
+    actions: list[Action] = [
+        DeliveryItem.announced.set(now + ANNOUNCED),
+        DeliveryItem.look_at.set(now + ANNOUNCED),
+        DeliveryItem.archiving.set(_waiting(due.node, _shard(due.run), announced=True)),
+    ]  # not counted as a change: whoever has just read the delivery may go on with it
+    condition = DeliveryItem.revision == due.revision
+    with on_condition_failed(Conflict(f"Delivery {due.number} of run {due.run} changed meanwhile")):
+        DeliveryItem(key(due.node, due.run), due.number).update(actions, condition=condition)
+
+
+def in_state(
+    node: NodeName, state: DeliveryState, after: Place | None, page_size: int | None = None
+) -> Iterator[Delivery]:
+    """The deliveries in a state in the order their results came to be, those behind a place."""
+    index = DeliveryItem.states_index
+    later = None if after is None else DeliveryItem.added >= after[0]
+    found = index.query(key(node, state.value), later, page_size=page_size)
+    placed = ordering.behind(found, lambda item: (item.added, place_name(bare(item.run), item.number)), after)
+    while some := list(itertools.islice(placed, page_size or LARGEST_BATCH)):
+        yield from _whole(some)
+
+
+def place_name(run: str, number: float) -> str:
+    """What tells deliveries apart that came to be together."""
+    return f"{run}/{int(number):06}"
+
+
+def _whole(keys: Sequence[Any]) -> Iterator[Delivery]:
+    wanted = [(item.run, int(item.number)) for item in keys]
+    found = {(item.run, int(item.number)): item for item in DeliveryItem.batch_get(wanted)}
+    return (to_delivery(found[place]) for place in wanted if place in found)
 
 
 def count_due(node: NodeName, now: dt.datetime) -> int:
     """How many deliveries are to be attempted by now."""
-    return _count(node, DeliveryItem.next_attempt <= now)
+    return _count(node, False, DeliveryItem.look_at <= now) + _count(node, True)
 
 
 def count_upcoming(node: NodeName, now: dt.datetime) -> int:
     """How many deliveries are to be attempted later."""
-    return _count(node, DeliveryItem.next_attempt > now)
+    return _count(node, False, DeliveryItem.look_at > now)
 
 
-def _count(node: NodeName, when: Condition) -> int:
-    return sum(
-        DeliveryItem.archiving_index.count(key(node, str(shard)), when) for shard in range(DELIVERY_SHARDS)
-    )
+def _count(node: NodeName, announced: bool, when: Condition | None = None) -> int:
+    index = DeliveryItem.archiving_index
+    return sum(index.count(_waiting(node, shard, announced), when) for shard in range(DELIVERY_SHARDS))
+
+
+def _waiting(node: NodeName, shard: int, announced: bool) -> str:
+    return key(node, "announced", str(shard)) if announced else key(node, str(shard))
+
+
+def _shard(run: RunId) -> int:
+    return int(run[:8], 16) % DELIVERY_SHARDS
 
 
 def change(delivery: Delivery) -> Delivery:
@@ -84,8 +151,14 @@ def to_item(delivery: Delivery) -> DeliveryItem:
         archived=delivery.archived,
         completed=delivery.completed,
         diags=list(delivery.diags),
-        archiving=key(delivery.node, str(int(delivery.run[:8], 16) % DELIVERY_SHARDS)) if waiting else None,
+        archiving=_waiting(delivery.node, _shard(delivery.run), delivery.announced is not None)
+        if waiting
+        else None,
+        look_at=delivery.announced or delivery.next_attempt,
         next_attempt=delivery.next_attempt,
+        lane=delivery.lane,
+        announced=delivery.announced,
+        state_key=key(delivery.node, delivery.state.value),
         revision=delivery.revision,
         expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
         added=delivery.added,
@@ -108,5 +181,7 @@ def to_delivery(item: Any) -> Delivery:
         completed=item.completed,
         diags=tuple(item.diags),
         next_attempt=item.next_attempt,
+        lane=item.lane,
+        announced=item.announced,
         revision=int(item.revision),
     )

@@ -162,7 +162,7 @@ class DueIndex(GlobalSecondaryIndex["RunItem"]):
 
     class Meta:
         index_name = "due"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["lane"])
 
     due = UnicodeAttribute(hash_key=True)
     due_at = UTCDateTimeAttribute(range_key=True)
@@ -208,6 +208,8 @@ class RunItem(Table):
     due = UnicodeAttribute(null=True)
     due_at = UTCDateTimeAttribute(null=True)
     state_key = UnicodeAttribute()
+    lane = UnicodeAttribute(null=True)
+    abandoned = NumberAttribute(null=True)
     expires = NumberAttribute(null=True)
 
 
@@ -236,14 +238,25 @@ class TimelineItem(Table):
 
 
 class ArchivingIndex(GlobalSecondaryIndex["DeliveryItem"]):
-    """Deliveries to be attempted, by when."""
+    """Deliveries to be attempted, by when; those that are announced apart, by when they are again."""
 
     class Meta:
         index_name = "archiving"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["lane", "revision"])
 
     archiving = UnicodeAttribute(hash_key=True)
-    next_attempt = UTCDateTimeAttribute(range_key=True)
+    look_at = UTCDateTimeAttribute(range_key=True)
+
+
+class DeliveryStatesIndex(GlobalSecondaryIndex["DeliveryItem"]):
+    """Deliveries by how far they have come, in the order their results came to be."""
+
+    class Meta:
+        index_name = "states"
+        projection = KeysOnlyProjection()
+
+    state_key = UnicodeAttribute(hash_key=True)
+    added = UTCDateTimeAttribute(range_key=True)
 
 
 class DeliveryItem(Table):
@@ -254,6 +267,7 @@ class DeliveryItem(Table):
 
     short_name = "deliveries"
     archiving_index = ArchivingIndex()
+    states_index = DeliveryStatesIndex()
 
     run = UnicodeAttribute(hash_key=True)
     number = NumberAttribute(range_key=True)
@@ -269,7 +283,11 @@ class DeliveryItem(Table):
     added = UTCDateTimeAttribute()
     revision = NumberAttribute()
     archiving = UnicodeAttribute(null=True)
+    look_at = UTCDateTimeAttribute(null=True)
     next_attempt = UTCDateTimeAttribute(null=True)
+    lane = UnicodeAttribute()
+    announced = UTCDateTimeAttribute(null=True)
+    state_key = UnicodeAttribute()
     expires = NumberAttribute(null=True)
 
 

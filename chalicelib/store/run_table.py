@@ -100,11 +100,17 @@ def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
 
 
 def due(
-    node: NodeName, why: str, shard: int, until: dt.datetime, limit: int
-) -> list[tuple[TaskId, RunId, dt.datetime]]:
-    """(task, run, when) of the runs of a shard due by an instant, the longest waiting first."""
-    found = RunItem.due_index.query(key(node, why, str(shard)), RunItem.due_at <= until, limit=limit)
-    return [(TaskId(bare(item.task)), RunId(item.run), item.due_at) for item in found]
+    node: NodeName,
+    why: str,
+    shard: int,
+    until: dt.datetime,
+    limit: int,
+    since: dt.datetime | None = None,
+) -> list[tuple[TaskId, RunId, dt.datetime, str]]:
+    """(task, run, when, lane) of the runs of a shard due between instants, the longest waiting first."""
+    when = RunItem.due_at.between(since or EARLIEST_START, until)
+    found = RunItem.due_index.query(key(node, why, str(shard)), when, limit=limit)
+    return [(TaskId(bare(item.task)), RunId(item.run), item.due_at, item.lane or "") for item in found]
 
 
 def change(run: Run) -> Run:
@@ -172,6 +178,8 @@ def to_item(run: Run) -> RunItem:
         due=_due_key(run.node, reason, run.uuid),
         due_at=due_at,
         state_key=key(run.node, run.state.value),
+        lane=run.lane or None,
+        abandoned=run.abandoned or None,
         expires=math.ceil((run.end + KEEP_AFTER_LAST_RUN * 2).timestamp()),
     )
 
@@ -230,4 +238,6 @@ def to_run(item: Any) -> Run:
         leased_until=_lease(item),
         purge_at=item.due_at if f"#{PURGE}#" in (item.due or "") else None,
         revision=int(item.revision),
+        lane=item.lane or "",
+        abandoned=int(item.abandoned or 0),
     )

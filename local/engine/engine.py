@@ -11,6 +11,7 @@ from local.engine import backup, hook
 from local.engine.database import BUSY_SECONDS, Database
 from local.engine.errors import unknown
 from local.engine.operations import Operation
+from local.engine.sqs.fairness import Turns
 from local.engine.waiting import Bell
 
 
@@ -33,6 +34,7 @@ class Engine:
         self.bell = Bell(self.database)
         self.known: dict[str, Any] = {}
         """The definitions of DynamoDB tables by name, as last read: see dynamodb/tables.py."""
+        self.turns = Turns()
         self._services = _services()
         self.swept = clock()
         """When items past their time to live were last looked for."""

@@ -7,6 +7,7 @@ import pathlib
 import sqlite3
 
 from local.engine.errors import DamagedFile, ForeignFile, NewerFile
+from local.engine.sqs import fairness
 
 APPLICATION = 0x45_4E_47_31
 """SQLite's application_id of the engine's files."""
@@ -30,6 +31,7 @@ _SCHEMA = (
         uuid TEXT NOT NULL, sent REAL NOT NULL, received INTEGER NOT NULL, first REAL, receipt TEXT,
         extras TEXT NOT NULL, body TEXT NOT NULL)""",
     "CREATE INDEX sqs_messages_visible ON sqs_messages(queue, visible, received)",
+    fairness.INDEX,
     "CREATE INDEX sqs_messages_sent ON sqs_messages(queue, sent)",
     """CREATE TABLE s3_buckets(
         name TEXT PRIMARY KEY, created REAL NOT NULL, lifecycle TEXT) WITHOUT ROWID""",

@@ -28,6 +28,8 @@ V3 = {**V2, "verify-ssl": TYPES["Boolean"]}
 V4 = {**V3, "timeout": TYPES["Duration"]}
 V5 = {**V4, "_signing-key": {"type": "string", "minLength": 16, "maxLength": 1024}}
 """An addition to the contract."""
+DELIVERY = "Idempotency-Key"
+"""The header that is the same at each attempt of a delivery (draft-ietf-httpapi-idempotency-key-header)."""
 
 
 def deliver(parcel: Parcel) -> Outcome:
@@ -41,7 +43,7 @@ def deliver(parcel: Parcel) -> Outcome:
     except Invalid as error:
         return Outcome(False, error.message)
     again = retry_after(data.get("retry-policy", ()), parcel.attempts)
-    post = _post(data, json.dumps(parcel.result).encode())
+    post = _post(data, json.dumps(parcel.result).encode(), parcel.delivery)
     try:
         reply = web_posts.send(post)
     except web_posts.NoAnswer as error:
@@ -51,9 +53,11 @@ def deliver(parcel: Parcel) -> Outcome:
     return Outcome(False, f"{post.method} failed with status {reply.status}: {reply.body[:SHOWN]}", again)
 
 
-def _post(data: Mapping[str, JSON], content: bytes) -> web_posts.Post:
+def _post(data: Mapping[str, JSON], content: bytes, delivery: str) -> web_posts.Post:
     url, credentials = urls.without_user(data["_url"])
     own = {"Content-Type": "application/json", **credentials, **_signature(data, content)}
+    if delivery:
+        own[DELIVERY] = f'"{delivery}"'
     return web_posts.Post(
         url,
         content,

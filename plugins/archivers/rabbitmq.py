@@ -85,7 +85,9 @@ def _publish(parcel: Parcel, key: str) -> None:
                 parcel.data.get("exchange", ""),
                 key,
                 json.dumps(parcel.result).encode(),
-                pika.BasicProperties(content_type="application/json", delivery_mode=2),
+                pika.BasicProperties(
+                    content_type="application/json", delivery_mode=2, message_id=parcel.delivery or None
+                ),
                 mandatory=True,
             )
         finally:

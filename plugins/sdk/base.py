@@ -223,6 +223,8 @@ class Tool(Plugin):
     keys         the only members of a spec it understands, where it is that strict
     programs     programs it needs on the path
     participant_data  (participant, spec, host) -> what it must tell the others before the run
+    idle         spec -> (time, local result), where all that the tool does is wait: nobody waits with it
+                 then, and ``run`` is for contexts, in which it is performed as any other
     resumes      whether, in a test that streams results, it can begin in the middle of a run and emit what
                  is left: so it is started again after a crash, and may take longer than a Lambda lives
     """
@@ -238,6 +240,7 @@ class Tool(Plugin):
     programs: Sequence[str] = ()
     participant_data: Callable[[int, Spec, Host], dict[str, JSON]] = lambda participant, spec, host: {}
     post: dt.timedelta = ZERO
+    idle: Callable[[Spec], tuple[dt.timedelta, JSON]] | None = None
     resumes: bool = False
 
     def enumeration(self) -> dict[str, JSON]:

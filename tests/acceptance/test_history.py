@@ -78,7 +78,7 @@ MISTAKES: dict[str, tuple[str, Any]] = {
     "an attempt that never reports is not made again": ("domain.delivery.ATTEMPT_TIMEOUT", timedelta(days=1)),
     "what was given up is forgotten": (
         "service.execution.reaper.results.give_up",
-        lambda run, *_: run_table.delete(run),
+        lambda _, run, *__: run_table.delete(run),
     ),
 }
 """Mistakes in the product by what they come to: what is replaced under ``chalicelib``, and by what."""

@@ -12,12 +12,11 @@ from chalice.local import LambdaEventConverter
 from chalice.test import Client
 
 from chalicelib.domain.run import Run
-from chalicelib.service.execution import runner
 from chalicelib.store import run_table
 from plugins import registry
 from tests.builders import NODE
 from tests.contract import Contract
-from tests.service.machines import FakeMachine
+from tests.service.machines import FakeMachine, perform_all
 
 
 class Api:
@@ -52,7 +51,7 @@ class Api:
         """Let the first run of a task happen at once; the run as it then is."""
         uuid = task.rsplit("/", 1)[-1]
         first = run_table.get(NODE, uuid, run_table.first(NODE, uuid) or "none")
-        runner.run(NODE, uuid, first.uuid, FakeMachine(first.start))
+        perform_all(NODE, uuid, first.uuid, FakeMachine(first.start))
         return run_table.get(NODE, uuid, first.uuid)
 
     def post_task(self, **changes: Any) -> str:

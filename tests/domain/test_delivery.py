@@ -1,6 +1,14 @@
 import pytest
 
-from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, deliveries_for
+from chalicelib.domain.delivery import (
+    ATTEMPT_TIMEOUT,
+    EVENTS,
+    LONGEST_WAIT,
+    SHORTEST_WAIT,
+    back_off,
+    deliveries_for,
+    events_for,
+)
 from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.errors import BadTransition
 from chalicelib.domain.run import Run
@@ -108,3 +116,62 @@ def test_a_delivery_is_not_archived_without_an_attempt() -> None:
 
     with pytest.raises(BadTransition, match="waiting cannot become archived"):
         waiting.ended(NOON, {}, archived=True)
+
+
+@pytest.mark.parametrize("state", EVENTS)
+def test_an_end_without_a_result_is_told_to_archives_that_ask_for_it(state: State) -> None:
+    asking = {**BITBUCKET, "schema": 4, "events": [state.value]}
+    other = {**BITBUCKET, "schema": 4, "events": [next(each.value for each in EVENTS if each != state)]}
+    everything = {**BITBUCKET, "schema": 2, "runs": "all"}
+
+    found = events_for([everything, asking, other], run(task(), state=state), NOON)
+
+    assert [(each.number, each.spec["events"]) for each in found] == [(1, [state.value])]
+
+
+def test_waits_double_up_to_an_hour_and_differ_by_chance() -> None:
+    waits = [back_off(attempts, chance=0) for attempts in range(1, 30)]
+
+    assert waits[:3] == [SHORTEST_WAIT, SHORTEST_WAIT * 2, SHORTEST_WAIT * 4]
+    assert max(waits) == waits[-1] == LONGEST_WAIT
+    assert back_off(3, chance=1) == SHORTEST_WAIT * 2
+
+
+def test_the_last_attempt_is_not_put_off_beyond_the_time_to_live() -> None:
+    (delivery,) = deliveries_for([{**BITBUCKET, "ttl": "PT1M"}], over(), NOON)
+
+    ended = delivery.begun(NOON).ended(at(1), {}, archived=False, retry=seconds(3600))
+
+    assert ended.next_attempt == at(60)
+
+
+def test_what_was_given_up_is_tried_again_as_if_its_result_were_new() -> None:
+    (delivery,) = deliveries_for([{**BITBUCKET, "ttl": "PT1M"}], over(), NOON)
+    given_up = delivery.begun(NOON).ended(at(1), {"return-code": 1, "stderr": "no"}, archived=False)
+
+    revived = given_up.revived(at(500))
+
+    assert (given_up.state, given_up.last_error) == (DeliveryState.FAILED, "no")
+    assert (revived.state, revived.attempts, revived.next_attempt) == (DeliveryState.WAITING, 0, at(500))
+    assert revived.deadline == at(560)
+    assert revived.id == delivery.id
+
+
+def test_what_goes_to_one_place_is_one_lane() -> None:
+    def lane(archiver: str, **data: object) -> str:
+        (delivery,) = deliveries_for([{"archiver": archiver, "data": data}], over(), NOON)
+        return delivery.lane
+
+    here = lane("http", _url="http://u:secret@host.example:81/a?k=1")
+    assert here == lane("http", _url="http://HOST.example:81/b", _headers={"A": "b"})
+    others = [
+        lane("http", _url="http://host.example:82/a"),
+        lane("http", _url="https://host.example:81/a"),
+        lane("http", _url="http://[broken/"),
+        lane("tcp", host="host.example", port=81),
+        lane("tcp", host="host.example", port=82),
+        lane("postgresql", _dsn="host=a", table="t"),
+        lane("postgresql", _dsn="host=b", table="t"),
+    ]
+    assert len({here, *others}) == 8
+    assert all(len(each) == 32 and "secret" not in each for each in (here, *others))

@@ -1,6 +1,7 @@
 """Queues: delays, hiding, long polls, what was received too often, batches, attributes."""
 
 import hashlib
+import itertools
 import json
 import multiprocessing
 import pathlib
@@ -12,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.engine import Engine
+from local.engine.sqs.fairness import LOOKED_AT
 from tests.engine.conftest import Clock, client
 
 
@@ -330,3 +332,33 @@ def test_no_message_is_taken_twice_by_many(live: str) -> None:
         thread.join()
 
     assert sorted(map(int, taken)) == list(range(200))
+
+
+def test_a_group_does_not_wait_behind_the_flood_of_another(url: str) -> None:
+    for number in range(200):
+        send(url, f"flood {number}", MessageGroupId="flood")
+    send(url, "other", MessageGroupId="other")
+
+    first, second = bodies(url), bodies(url)
+
+    assert "other" in first + second
+    assert [body for body in first if body != "other"][:3] == ["flood 0", "flood 1", "flood 2"]
+
+
+def test_groups_have_their_turns_and_nothing_is_left(url: str) -> None:
+    for number in range(30):
+        send(url, f"{number}", MessageGroupId=f"group-{number % 15}")
+    send(url, "none")
+
+    received = [bodies(url) for _ in range(5)]
+
+    assert sorted(itertools.chain(*received)) == sorted([*map(str, range(30)), "none"])
+    assert len({int(body) % 15 for body in received[0] if body != "none"}) >= 9
+
+
+def test_what_is_behind_many_groups_that_wait_is_found(url: str) -> None:
+    for number in range(LOOKED_AT + 20):
+        send(url, "later", MessageGroupId=f"a{number}", DelaySeconds=900)
+    send(url, "now", MessageGroupId="z")
+
+    assert bodies(url) == ["now"]

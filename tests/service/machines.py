@@ -4,9 +4,17 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
+
+from chalicelib.domain.messages import EndWait, Message
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND
+from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.execution import runner, waits
 from plugins.sdk.base import Completed
+from plugins.tools.idling import snooze
 
 
 class FakeMachine(Machine):
@@ -37,3 +45,25 @@ class FakeMachine(Machine):
 
     def clock_state(self) -> dict[str, JSON]:
         return {"time": self.moment.isoformat(), "synchronized": False, "source": "unknown"}
+
+
+def perform_all(node: NodeName, task: str, run: str, machine: FakeMachine) -> None:
+    """Do a run's whole work: what its runner does, and what is left once the messages come that wait."""
+    waiting: list[EndWait] = []
+    send_at = queues.send_at
+
+    def keep(queue: queues.Queue, messages: Sequence[tuple[Message, dt.datetime]]) -> None:
+        waiting.extend(message for message, _ in messages if isinstance(message, EndWait))
+        send_at(queue, messages)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "send_at", keep)
+        runner.run(node, task, run, machine)
+        for message in waiting:
+            now = max(machine.moment, message.until - SECOND)
+            waits.end(message, FakeMachine(now, machine.asleep))
+
+
+def keep_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have runs that idle performed like those of any other tool."""
+    monkeypatch.setitem(vars(snooze.TOOL), "idle", None)

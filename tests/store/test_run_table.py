@@ -33,7 +33,7 @@ def due(why: str, seconds: float) -> list[str]:
         for shard in range(run_table.DUE_SHARDS)
         for each in run_table.due(NODE, why, shard, at(seconds), 10)
     ]
-    return [run for _, run, _ in found]
+    return [run for _, run, *_ in found]
 
 
 def incompressible(size: int) -> str:

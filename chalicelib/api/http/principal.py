@@ -60,6 +60,12 @@ def require_write(task: Task, request: Request) -> None:
         access.require_write(task, request.caller, request.key)
 
 
+def require_operator(request: Request) -> None:
+    """Let pass this host itself and who has a key to administer this node. Raises Forbidden."""
+    if not administers(request):
+        access.require_operator(request.caller)
+
+
 def administers(request: Request) -> bool:
     """Whether who asks has a key to administer this node. Raises Forbidden for one that is not known."""
     key = api_key(request)

@@ -6,6 +6,7 @@ What stands in COMPONENTS is shown once, under its name, however often it is use
 from collections.abc import Mapping
 
 from chalicelib.api.http.problems import NAMES
+from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.run import CODES
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON, closed
@@ -135,6 +136,11 @@ ARCHIVING = shape(
         "archived": BOOLEAN,
         "last_attempt": nullable(TIME),
         "diags": array(shape({"time": TIME})),
+        "id": STRING,
+        "state": {"enum": [state.value for state in DeliveryState]},
+        "attempts": COUNT,
+        "next_attempt": nullable(TIME),
+        "last_error": nullable(STRING),
     }
 )
 RUN = shape(

@@ -69,8 +69,8 @@ def describe(request: Request, task: Task, run: Run) -> dict[str, JSON]:
 
 
 def _deliveries(task: Task, run: Run) -> list[Delivery]:
-    # A run that failed has no result, and may be delivered all the same.
-    return delivery_table.of_run(task.node, run.uuid) if task.archives and run.state.is_final else []
+    # A run that failed has no result, and may be delivered all the same; and the node may have archives.
+    return delivery_table.of_run(task.node, run.uuid) if run.state.is_final else []
 
 
 @operation(

@@ -89,9 +89,8 @@ def post_task(request: Request) -> Answer:
         return as_json(
             request, _describe_dry_run(*create.dry_run(request.node, request.json(), hints, request.now))
         )
-    task = create.create(
-        request.node, request.json(), hints, request.now, request.headers.get("idempotency-key")
-    )
+    key = request.headers.get("idempotency-key")
+    task = create.create(request.node, request.json(), hints, request.now, key, request.base)
     own = href(request, task.uuid)
     if not request.flag("expanded"):
         return as_json(request, own, headers={"Location": own})

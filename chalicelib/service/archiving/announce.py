@@ -1,27 +1,59 @@
-"""The archive tick: announce deliveries that are due, among them those that were lost sight of."""
+"""Announcing deliveries: a message each, in the lane of its destination."""
 
 import datetime as dt
+import itertools
+import logging
+from collections.abc import Iterable, Sequence
 
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.domain.names import NodeName
 from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats
 from chalicelib.store import delivery_table
+from chalicelib.store.delivery_table import Due
 
+LOG = logging.getLogger(__name__)
 DELIVERIES_PER_SHARD = 1000
 
 
 def tick(node: NodeName, now: dt.datetime) -> int:
-    """Announce what is due, and tell how many deliveries that were.
+    """Announce what is due, and tell how many deliveries that were; what was announced is not again for long.
 
-    Announcing one twice does no harm: whoever takes it first moves its next attempt.
+    Sent first, and noted then: a crash in between announces it twice, which does no harm, since whoever
+    takes it first moves its next attempt.
     """
     due = [
         each
         for shard in range(delivery_table.DELIVERY_SHARDS)
         for each in delivery_table.due(node, shard, now, DELIVERIES_PER_SHARD)
     ]
-    messages = [(AttemptDelivery(node, run, number), dt.timedelta(0)) for run, number in due]
-    queues.send_many(queues.DELIVERIES, messages)
+    for batch in _tens(due):
+        queues.send_many(queues.DELIVERIES, [(message(each), dt.timedelta(0)) for each in batch])
+        for each in batch:
+            _note(each, now)
     heartbeats.beat(node, "archiver", now)
     return len(due)
+
+
+def message(delivery: Delivery | Due) -> AttemptDelivery:
+    """What whoever delivers it is sent."""
+    return AttemptDelivery(delivery.node, delivery.run, delivery.number, delivery.lane)
+
+
+def at_once(deliveries: Sequence[Delivery]) -> None:
+    """Announce deliveries that have just been stored."""
+    queues.send_many(queues.DELIVERIES, [(message(each), dt.timedelta(0)) for each in deliveries])
+
+
+def _tens(due: Iterable[Due]) -> Iterable[list[Due]]:
+    left = iter(due)
+    return iter(lambda: list(itertools.islice(left, queues.BATCH)), [])
+
+
+def _note(due: Due, now: dt.datetime) -> None:
+    try:
+        delivery_table.announce(due, now)
+    except Conflict:
+        LOG.info("Delivery %d of run %s was attempted at once", due.number, due.run)

@@ -2,15 +2,16 @@
 
 import dataclasses
 import datetime as dt
+import json
 import logging
+import random
 import traceback
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import transforms
-from chalicelib.domain.delivery import ATTEMPT_TIMEOUT, MOST_SILENT, Delivery
+from chalicelib.domain.delivery import MOST_SILENT, Delivery, back_off
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Conflict, NotFound, PSchedulerError
-from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.domain.metrics import Metric
 from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.redaction import Redactor
@@ -20,6 +21,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, format_timestamp, parse_duration
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
+from chalicelib.service.archiving import announce
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, run_table, task_table
 from plugins import registry
@@ -27,6 +29,8 @@ from plugins.sdk.base import Outcome, Parcel
 
 LOG = logging.getLogger(__name__)
 
+A_TICK = dt.timedelta(minutes=1)
+"""What is to be attempted sooner than the archive tick would see it is announced at once."""
 NOTHING_TO_SEND = "The transform left nothing to send"
 NEVER_REPORTED = f"Given up: {MOST_SILENT} attempts in a row were begun and never reported"
 
@@ -64,7 +68,16 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
         return
     outcome = _send(delivery, result, _metrics(task, run))
     diag = {"return-code": 0, "stdout": outcome.reply(), "stderr": outcome.error or ""}
-    _end(delivery, now, diag, outcome.succeeded, outcome.retry)
+    _end(delivery, now, diag, outcome.succeeded, outcome.retry or _again(delivery))
+
+
+def _again(delivery: Delivery) -> dt.timedelta | None:
+    """The wait before another attempt where the archive could have a retry policy and has a time to live in
+    its place; None where neither says to try again."""
+    can_have_one = "retry-policy" in json.dumps(registry.archivers()[delivery.archiver].data)
+    if delivery.deadline is None or not can_have_one or "retry-policy" in delivery.spec["data"]:
+        return None
+    return back_off(delivery.attempts, random.random())  # noqa: S311 - spreads load
 
 
 def _metrics(task: Task, run: Run) -> list[Metric]:
@@ -94,7 +107,7 @@ def _sent(delivery: Delivery, result: JSON, metrics: Sequence[Metric]) -> Outcom
         delivery.attempts - 1,
         SANDBOX,
         metrics,
-        f"{delivery.run}-{delivery.number}",
+        delivery.id,
     )
     try:
         return registry.archivers()[delivery.archiver].deliver(parcel)
@@ -114,9 +127,8 @@ def _end(
     retry: dt.timedelta | None = None,
 ) -> None:
     ended = delivery_table.change(delivery.ended(now, diag, archived, retry))
-    if ended.next_attempt is not None and ended.next_attempt - now < ATTEMPT_TIMEOUT:
-        message = AttemptDelivery(delivery.node, delivery.run, delivery.number)
-        queues.send(queues.DELIVERIES, message, ended.next_attempt - now)
+    if ended.next_attempt is not None and ended.next_attempt - now < A_TICK:
+        queues.send(queues.DELIVERIES, announce.message(ended), ended.next_attempt - now)
     if ended.completed:
         _keep_after_archive(ended, now)
 
@@ -136,7 +148,7 @@ def _keep_after_archive(delivery: Delivery, now: dt.datetime) -> None:
 def document(delivery: Delivery, task: Task, run: Run) -> dict[str, JSON]:
     """What an archiver is to keep of a run (contract/archivers.md section 3); private members are null."""
     tool = registry.tools()[task.tool]
-    task_href = f"{_base(delivery)}/tasks/{task.uuid}"
+    task_href = f"{_base(delivery, task)}/tasks/{task.uuid}"
     run_href = f"{task_href}/runs/{run.uuid}"
     hidden = ("participant-data", "participant-data-full", "result")
     shown_run = {name: value for name, value in run.describe(task).items() if name not in hidden}
@@ -154,14 +166,19 @@ def document(delivery: Delivery, task: Task, run: Run) -> dict[str, JSON]:
     }
 
 
-def _base(delivery: Delivery) -> str:
+def _base(delivery: Delivery, task: Task) -> str:
+    """The API root that hrefs lead to: as the archive, or the node, has it, or where the task was posted."""
     host = delivery.spec.get("uri-host")
-    return f"https://{host}/pscheduler" if host else settings().base_url_of(delivery.node)
+    if host:
+        return f"https://{host}/pscheduler"
+    known = settings()
+    set_here = known.url if delivery.node == known.node else ""
+    return set_here or task.url or known.base_url_of(delivery.node)
 
 
 def describe(delivery: Delivery) -> dict[str, JSON]:
     """As ``archivings`` shows it (contract/archivers.md section 5)."""
-    last = delivery.last_attempt
+    last, upcoming = delivery.last_attempt, delivery.next_attempt
     return {
         "spec": delivery.spec,
         "archiver": registry.archivers()[delivery.archiver].enumeration(),
@@ -170,4 +187,9 @@ def describe(delivery: Delivery) -> dict[str, JSON]:
         "archived": delivery.archived,
         "last_attempt": format_timestamp(last) if last else None,
         "diags": list(delivery.diags),
+        "id": delivery.id,
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "next_attempt": format_timestamp(upcoming) if upcoming else None,
+        "last_error": delivery.last_error,
     }

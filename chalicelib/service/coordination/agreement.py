@@ -159,7 +159,7 @@ class Agreement:
             state=State.PENDING, awaiting=False, dispatched=is_imminent(self._run.start, now)
         )
         written = run_table.change(agreed)
-        send([written], now)
+        send([written])
         heartbeats.note(self._task.node, heartbeats.LAST_SCHEDULED, now)
         return written
 

@@ -195,7 +195,7 @@ def _commit(family: Family, placed: dict[int, list[Run]], now: dt.datetime, new:
         after = later if number == 0 else after
     commit_all(bookings, now)
     for number, runs in placed.items():
-        send(runs, now)
+        send(runs)
         if runs:
             heartbeats.note(family[number].node, heartbeats.LAST_SCHEDULED, now)
     return Placed(after, placed.get(0, []))

@@ -26,6 +26,7 @@ from chalicelib.domain.run import Reason
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure import queues
+from chalicelib.service.archiving import announce, selection
 from chalicelib.service.coordination.agreement import Agreement, free_of_choice, ping
 from chalicelib.service.peers.client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation, slots
@@ -167,7 +168,9 @@ class _Planner:
         now = self._now()
         run = reservation.nonstarter(self.task, wanted, now, reason)
         after = self.task.counting([run.start], now).evolve(plan_at=self.task.plan_at)
-        commit(Booking(self.task, after, [run]), now)
+        due = selection.of_nonstarters(self.task, [run], now)
+        commit(Booking(self.task, after, [run], deliveries=due), now)
+        announce.at_once(due)
         self.task = after
 
     def _try_again(self, wanted: dt.datetime, error: Conflict | PeerError) -> bool:

@@ -33,7 +33,7 @@ def _agreed(run: Run, now: dt.datetime) -> Run:
     if run.state is not State.PENDING or not run.awaiting:
         return run_table.change(run)
     written = run_table.change(run.evolve(awaiting=False, dispatched=is_imminent(run.start, now)))
-    send([written], now)
+    send([written])
     return written
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
-from chalicelib.domain.run import Reason, Run
+from chalicelib.domain.run import Reason
 from chalicelib.domain.run_states import State
-from chalicelib.infrastructure import queues
 from chalicelib.service.execution import expiry, results
 from chalicelib.service.node import heartbeats, indexing
 from chalicelib.service.peers import outbox
-from chalicelib.service.scheduling.dispatch import message
+from chalicelib.service.scheduling import dispatch
 from chalicelib.store import delivery_table, run_table, task_table
 
 LOG = logging.getLogger(__name__)
@@ -23,9 +22,9 @@ def tick(node: NodeName, now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
     for shard in range(run_table.DUE_SHARDS):
         for why in (run_table.AGREE, run_table.GIVE_UP):
-            for task, run, _ in run_table.due(node, why, shard, now, ITEMS_PER_SHARD):
+            for task, run, *_ in run_table.due(node, why, shard, now, ITEMS_PER_SHARD):
                 _alone(give_up, node, task, run, now)
-        for task, run, _ in run_table.due(node, run_table.PURGE, shard, now, ITEMS_PER_SHARD):
+        for task, run, *_ in run_table.due(node, run_table.PURGE, shard, now, ITEMS_PER_SHARD):
             _alone(forget_run, node, task, run, now)
     for shard in range(task_table.PLAN_SHARDS):
         for task in task_table.expired(node, shard, now, ITEMS_PER_SHARD):
@@ -55,19 +54,20 @@ def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime
         return
     if run.is_abandoned(now) or (task.is_multi_result and run.state is State.PENDING and now < run.end):
         # Late, or in parts, is better than not at all for a run that goes on for hours.
-        queues.send_many(queues.RUNS, [message(run.node, run.task, run.uuid, run.start, now)])
+        dispatch.send_again(run)
         return
-    _give_up(run)
+    state, reason = _END[run.state]
+    results.give_up(task, run, state, reason, now)
 
 
-def _give_up(run: Run) -> None:
-    match run.state:
-        case State.PENDING | State.ON_DECK:
-            results.give_up(run, State.MISSED, Reason("not-started", "No runner had taken it in time"))
-        case State.RUNNING:
-            results.give_up(run, State.OVERDUE, Reason("no-result", "Its runner never reported"))
-        case State.CLEANUP:
-            results.give_up(run, State.FAILED, Reason("no-merge", "Its results were never merged"))
+_NOT_STARTED = (State.MISSED, Reason("not-started", "No runner had taken it in time"))
+_END = {
+    State.PENDING: _NOT_STARTED,
+    State.ON_DECK: _NOT_STARTED,
+    State.RUNNING: (State.OVERDUE, Reason("no-result", "Its runner never reported")),
+    State.CLEANUP: (State.FAILED, Reason("no-merge", "Its results were never merged")),
+}
+"""How a run ends that waits too long in a state, and why."""
 
 
 def forget_run(node: NodeName, task: TaskId, run_uuid: RunId, now: dt.datetime) -> None:

@@ -2,22 +2,20 @@
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
 
 from chalicelib.domain.conflicts import end_when_over, free_from
-from chalicelib.domain.delivery import Delivery, deliveries_for
 from chalicelib.domain.errors import StaleRun
-from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.domain.result_size import bounded
 from chalicelib.domain.run import Documents, Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
-from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.archiving import announce, selection
 from chalicelib.service.coordination import collection
 from chalicelib.service.execution.tool_execution import LocalResult
 from chalicelib.service.node import heartbeats
+from chalicelib.service.scheduling import dispatch
 from chalicelib.service.scheduling.reservation import give_back, new_id
 from chalicelib.store import run_table
 from chalicelib.store.transactions import recording
@@ -27,35 +25,48 @@ LOG = logging.getLogger(__name__)
 
 
 def conclude(task: Task, run: Run, local: LocalResult, machine: Machine) -> None:
-    """Merge and store what the tool came to, free the time left, and send the result on its way.
+    """Store what the tool came to, free the time left, and send the merged result on its way.
 
-    Only the lead merges, once the time of all participants is over; the others keep what is theirs. A
-    run that was cancelled meanwhile stays cancelled, and nothing is stored over it.
+    Only the lead merges, once the time of all participants is over, and is sent for then; the others keep
+    what is theirs. A run that was cancelled meanwhile stays cancelled, and nothing is stored over it.
     """
     ended = run.with_documents(result=local.result).evolve(errors=local.errors)
+    if task.is_multi_result or not task.is_lead:
+        state = State.FINISHED if local.succeeded or task.is_multi_result else State.FAILED
+        _end(task, ended.evolve(state=state), machine)
+    elif task.others:
+        _keep_until_all_are_done(ended, local, machine)
+    else:
+        merge(task, ended, local, machine)
+
+
+def merge(task: Task, run: Run, local: LocalResult, machine: Machine) -> None:
+    """Merge the results of all participants, whose time is over, and store what that comes to."""
+    ended = _merged(task, run, local, machine)
+    state = State.FINISHED if _succeeded(ended.documents.result_merged) else State.FAILED
+    _end(task, ended.evolve(state=state), machine)
+
+
+def _end(task: Task, run: Run, machine: Machine) -> None:
+    """Store a run in its final state, unless it was changed meanwhile, and free the time it did not need."""
+    now = machine.now()
+    over = end_when_over(run.start, run.end, now)
     try:
-        if task.is_multi_result or not task.is_lead:
-            state = State.FINISHED if local.succeeded or task.is_multi_result else State.FAILED
-        else:
-            ended = _merged(task, _everybody_done(task, ended, machine), local, machine)
-            state = State.FINISHED if _succeeded(ended.documents.result_merged) else State.FAILED
-        now = machine.now()
-        over = end_when_over(run.start, run.end, now)
-        record(task, ended.evolve(state=state, end=over), now)
+        record(task, run.evolve(end=over), now)
     except StaleRun:
         LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
         return
     give_back(task, run, free_from(over, run.end))
 
 
-def _everybody_done(task: Task, run: Run, machine: Machine) -> Run:
-    """Wait until the time of the run is over at all participants, its own result kept meanwhile."""
-    if not task.others:
-        return run
-    kept = run_table.change(run.evolve(state=State.CLEANUP))
-    if machine.now() < run.end:
-        machine.sleep_until(run.end)
-    return kept
+def _keep_until_all_are_done(run: Run, local: LocalResult, machine: Machine) -> None:
+    """Store a participant's own result until the time of the run is over at all of them."""
+    try:
+        kept = run_table.change(run.evolve(state=State.CLEANUP))
+    except StaleRun:
+        LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
+        return
+    dispatch.send_when_over(kept, max(kept.end, machine.now()), local.diags)
 
 
 def _merged(task: Task, run: Run, local: LocalResult, machine: Machine) -> Run:
@@ -81,17 +92,11 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
 
     A run that streams its results has none itself: those are delivered one by one. Raises StaleRun.
     """
-    archives = task.archives if task.is_lead and not task.is_multi_result else ()
-    due = deliveries_for(archives, run, now)
+    due = [] if task.is_multi_result else selection.of_result(task, run, now)
     written = recording.finish(run, due)
     heartbeats.note(task.node, heartbeats.LAST_FINISHED, now)
-    _announce(due)
+    announce.at_once(due)
     return written
-
-
-def _announce(due: Sequence[Delivery]) -> None:
-    for delivery in due:
-        queues.send(queues.DELIVERIES, AttemptDelivery(delivery.node, delivery.run, delivery.number))
 
 
 def add(task: Task, result: JSON, now: dt.datetime) -> None:
@@ -110,13 +115,20 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
         priority=task.priority,
         documents=Documents(result_merged=bounded(result)),
     )
-    due = deliveries_for(task.archives, run, now)
+    due = selection.of_result(task, run, now)
     recording.append(run, due)
-    _announce(due)
+    announce.at_once(due)
 
 
-def give_up(run: Run, state: State, reason: Reason) -> Run:
-    """Store that a run will not be, or will not be finished, and why. Raises StaleRun."""
+def give_up(task: Task, run: Run, state: State, reason: Reason, now: dt.datetime) -> Run:
+    """Store that a run will not be, or will not be finished, and why; archives that ask for it hear of it.
+
+    Raises StaleRun.
+    """
     local = run.documents.result or {"succeeded": False, "diags": reason.message}
     ended = run.with_documents(result=local, reason=reason.describe())
-    return run_table.change(ended.evolve(state=state, errors=run.errors or reason.message))
+    ended = ended.evolve(state=state, errors=run.errors or reason.message)
+    due = selection.of_event(task, ended, now)
+    written = recording.finish(ended, due)
+    announce.at_once(due)
+    return written

@@ -11,18 +11,27 @@ import logging
 
 from chalicelib.domain.conflicts import preempter
 from chalicelib.domain.errors import NotFound, StaleRun
+from chalicelib.domain.messages import PerformRun
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.service.execution import results, supervisor
+from chalicelib.service.execution import results, supervisor, waits
 from chalicelib.service.node import pause
-from chalicelib.service.scheduling import cancellation
+from chalicelib.service.scheduling import cancellation, dispatch
 from chalicelib.store import run_table, task_table, timeline
 
 LOG = logging.getLogger(__name__)
+
+
+def perform(message: PerformRun, machine: Machine) -> None:
+    """Perform a run, or carry it on, as a message says; one that is far too late is left to the reaper."""
+    if dispatch.has_passed(message, machine.now()):
+        LOG.info("The message of run %s is too late", message.run)
+    else:
+        run(message.node, message.task, message.run, machine, message.since)
 
 
 def run(
@@ -35,12 +44,14 @@ def run(
     """
     try:
         task, found = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
+        if since is not None:
+            found = found.evolve(abandoned=0)
         handed_over = since is None or since == found.leased_until
         begun = begin(task, found, machine.now()) if handed_over else None
     except (NotFound, StaleRun) as error:
         LOG.info("Nothing to run: %s", error)
         return
-    if begun is not None:
+    if begun is not None and not waits.begin(task, begun, machine.now()):
         supervisor.perform_watched(task, begun, machine, since)
 
 
@@ -55,14 +66,23 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
     if not task.enabled:
         cancellation.cancel_run(task, run.uuid, now)
         return None
-    hindrance = None if carried_on else _hindrance(task, run, now)
+    hindrance = _hopeless(run) if carried_on else _hindrance(task, run, now)
     if hindrance is not None:
-        results.give_up(run, *hindrance)
+        results.give_up(task, run, *hindrance, now)
         return None
-    begun = run_table.change(run.evolve(state=State.RUNNING, leased_until=supervisor.lease(task, now)))
+    lease = supervisor.lease(task, now)
+    abandoned = 0 if lease is None else run.abandoned + 1  # until it is handed over, or over
+    begun = run_table.change(run.evolve(state=State.RUNNING, leased_until=lease, abandoned=abandoned))
     if not carried_on:
         task_table.count_started(task)
     return begun
+
+
+def _hopeless(run: Run) -> tuple[State, Reason] | None:
+    """What keeps a run from being carried on again."""
+    if not run.is_hopeless:
+        return None
+    return State.FAILED, Reason("no-result", f"Given up: {run.abandoned} runners began it and never reported")
 
 
 def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] | None:

@@ -13,9 +13,11 @@ from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
+from chalicelib.service.archiving import announce, selection
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling.reservation import give_back
 from chalicelib.store import delivery_table, run_table, task_table
+from chalicelib.store.transactions import recording
 
 LOG = logging.getLogger(__name__)
 
@@ -103,7 +105,10 @@ def _cancel(task: Task, run: Run, now: dt.datetime) -> None:
         remove(task, run)
     elif run.state is not State.NONSTART and may_become(run.state, State.CANCELED):
         # Its time stays taken: the tool needs a while to stop.
-        run_table.change(run.evolve(state=State.CANCELED).with_documents(reason=CANCELED.describe()))
+        ended = run.evolve(state=State.CANCELED).with_documents(reason=CANCELED.describe())
+        due = selection.of_event(task, ended, now)
+        recording.finish(ended, due)
+        announce.at_once(due)
 
 
 def _delete(task: Task, run: Run, now: dt.datetime) -> None:

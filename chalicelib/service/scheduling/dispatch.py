@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 
-from chalicelib.domain.messages import PerformRun
+from chalicelib.domain.messages import EndWait, PerformRun
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -13,6 +13,10 @@ AHEAD = dt.timedelta(seconds=120)
 """How far ahead the dispatch tick looks. It comes every minute, so one may fail to come."""
 EARLY = dt.timedelta(seconds=2)
 """How long before its start a run reaches its runner, which sleeps the rest: queues count in seconds."""
+LONG_LATE = dt.timedelta(seconds=5)
+"""How long after its start a run is not looked at any more by whoever takes its message."""
+LONGEST_DIAGS = 50_000
+"""Characters of what a tool said that go with a message."""
 
 
 def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
@@ -21,21 +25,44 @@ def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
 
 
 def message(
-    node: NodeName, task: TaskId, run: RunId, start: dt.datetime, now: dt.datetime
-) -> tuple[PerformRun, dt.timedelta]:
-    """What the runner is sent of a run, and how long it is to be held back."""
-    return PerformRun(node, task, run), start - EARLY - now
+    node: NodeName, task: TaskId, run: RunId, start: dt.datetime, lane: str = ""
+) -> tuple[PerformRun, dt.datetime]:
+    """What the runner is sent of a run, and when it is to have it."""
+    return PerformRun(node, task, run, start=start, lane=lane), start - EARLY
 
 
-def send(runs: Iterable[Run], now: dt.datetime) -> None:
+def has_passed(message: PerformRun, now: dt.datetime) -> bool:
+    """Whether a message is so late that its run is left to the reaper, and nothing is read for it.
+
+    After an outage there are many, and what can still start would have to wait behind them.
+    """
+    return message.start is not None and message.start + LONG_LATE < now
+
+
+def send(runs: Iterable[Run]) -> None:
     """Send those runs that are marked dispatched to their runner, timed to arrive before the start.
 
     A crash between marking and sending leaves a run that is given up as missed: it says so.
     """
     marked = (run for run in runs if run.dispatched and run.state is State.PENDING)
-    queues.send_many(queues.RUNS, [message(run.node, run.task, run.uuid, run.start, now) for run in marked])
+    outgoing = [message(run.node, run.task, run.uuid, run.start, run.lane) for run in marked]
+    queues.send_at(queues.RUNS, outgoing)
+
+
+def send_again(run: Run) -> None:
+    """Send a run that streams its results to a runner, however late that is."""
+    queues.send(queues.RUNS, PerformRun(run.node, run.task, run.uuid, lane=run.lane))
 
 
 def hand_over(run: Run, came_to: dt.datetime) -> None:
     """Send a run that streams its results to another runner, and say how far the last one came."""
-    queues.send(queues.RUNS, PerformRun(run.node, run.task, run.uuid, came_to))
+    queues.send(queues.RUNS, PerformRun(run.node, run.task, run.uuid, came_to, lane=run.lane))
+
+
+def send_when_over(run: Run, until: dt.datetime, diags: str = "") -> None:
+    """Send a run for what is left to do of it at an instant; nobody waits for that.
+
+    ``diags`` are those of its tool, which are stored nowhere before that.
+    """
+    whole = EndWait(run.node, run.task, run.uuid, until, diags[:LONGEST_DIAGS], run.lane)
+    queues.send_at(queues.RUNS, [(whole, until)])

@@ -15,6 +15,7 @@ from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import truncate
+from chalicelib.service.archiving import selection
 from chalicelib.service.scheduling import slots as seeking
 from chalicelib.service.scheduling.reservation import (
     Placed,
@@ -97,6 +98,8 @@ def _is_wide(task: Task) -> bool:
 
 def _most_together(task: Task) -> int:
     """How many runs go into one transaction, each with an entry and its guards where it takes up time."""
+    if selection.wants_nonstarters(task):
+        return 1  # leaves room for what is delivered of one that could not be placed
     if task.is_anytime:
         return MOST_RUNS
     return 1 if _is_wide(task) else min(MOST_TOGETHER, MOST_RUNS // (2 + timeline.buckets_in(task.duration)))

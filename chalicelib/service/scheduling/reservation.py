@@ -15,6 +15,7 @@ from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.archiving import announce, selection
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
@@ -62,6 +63,7 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None 
         ),
         awaiting=awaiting,
         dispatched=not awaiting and is_imminent(start, now),
+        lane=task.lane,
     )
 
 
@@ -135,9 +137,11 @@ def write(
     """Write runs and the task with them, and send those that start soon. Raises Overtaken."""
     after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
     with within_quotas(task, runs, now) as allowed:
+        due = selection.of_nonstarters(task, allowed, now)
         if new or runs or after.plan_at != task.plan_at:
-            commit(Booking(None if new else task, after, allowed, _of(allowed, taken), new), now)
-    send(allowed, now)
+            commit(Booking(None if new else task, after, allowed, _of(allowed, taken), new, due), now)
+    send(allowed)
+    announce.at_once(due)
     if runs:
         heartbeats.note(task.node, heartbeats.LAST_SCHEDULED, now)
     return Placed(after, allowed)

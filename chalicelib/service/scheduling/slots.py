@@ -30,7 +30,7 @@ def next_starts(task: Task, now: dt.datetime, most: int, have_to_agree: bool = F
     earliest = repeat.earliest_start(now, have_to_agree)
     # As early as the planner looks (Task.replanned), but for what is wanted at once: with a slip of a day
     # that would always be just out of reach.
-    latest = max(earliest, now + HORIZON - min(task.schedule.slip_for(task.duration), HORIZON))
+    latest = max(earliest, now + task.early)
     starts: list[dt.datetime] = []
     for _ in range(most):
         task = task.counted(starts[-1:]) if starts else task

@@ -45,6 +45,15 @@ def arguments(task: Task, key: str | None) -> Sequence[str]:
     return task.cli
 
 
+def require_operator(caller: str) -> None:
+    """Let pass this host itself: what concerns all of the node is for whoever operates it.
+
+    Raises Forbidden for everybody else.
+    """
+    if not is_local(caller):
+        raise Forbidden("Only this host, or who has a key to administer this node, may do this")
+
+
 def require_write(task: Task, caller: str, key: str | None) -> None:
     """Let pass this host itself, the holder of the task's key, and the address that posted the task.
 

@@ -23,6 +23,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
+from chalicelib.service.archiving import specs as archive_specs
 from chalicelib.service.coordination import invitation, participation
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.peers.client import Deadline
@@ -48,18 +49,21 @@ def create(
     hints: Mapping[str, JSON],
     now: dt.datetime,
     idempotency_key: str | None = None,
+    url: str | None = None,
 ) -> Task:
     """Check a posted task, choose its tool, store it, and place its first run.
 
+    ``url`` is the root of the API as the task was posted to.
     With an idempotency key, the task already posted under that key, if there is one. Raises Invalid
     naming the member at fault, Unprocessable when no tool will do or the key was for another task, or
     PeerError naming the participant that will not take part.
     """
     request_key = idempotency.request_key(idempotency_key, document) if idempotency_key is not None else None
     if request_key is None:
-        return _create(node, document, hints, now, None)
+        return _create(node, document, hints, now, None, url)
     try:
-        return idempotency.earlier(node, request_key, now) or _create(node, document, hints, now, request_key)
+        known = idempotency.earlier(node, request_key, now)
+        return known or _create(node, document, hints, now, request_key, url)
     except Repeated as error:
         return idempotency.resolved(node, request_key, error)
 
@@ -70,9 +74,10 @@ def _create(
     hints: Mapping[str, JSON],
     now: dt.datetime,
     request_key: IdempotencyKey | None,
+    url: str | None,
 ) -> Task:
     deadline = Deadline(invitation.SECONDS_TO_INVITE)
-    task = prepare(node, document, hints, now, deadline)
+    task = prepare(node, document, hints, now, deadline).evolve(url=url)
     with quota_ledger.charged(task, now):
         return _store(task, now, request_key, deadline)
 
@@ -137,7 +142,7 @@ def check(document: JSON, now: dt.datetime, with_archives: bool = True) -> tuple
     test = validation.test_of(document["test"])
     schedule = validation.schedule_of(document.get("schedule", {}), now)
     if with_archives:
-        validation.archives(document.get("archives", []))
+        archive_specs.require_valid(document.get("archives", []))
     return test, schedule
 
 

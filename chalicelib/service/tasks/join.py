@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
+from chalicelib.service.archiving import specs as archive_specs
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.tasks import create, validation
 from chalicelib.store import task_table
@@ -50,7 +51,7 @@ def _prepare(
     if not 0 < number < len(participants):
         raise Invalid(f"participant: must be 1 to {len(participants) - 1}; there are {len(participants)}")
     if test.scheduling_class == MULTI_RESULT:  # of all others, the lead alone archives
-        validation.archives(posted.get("archives", []))
+        archive_specs.require_valid(posted.get("archives", []))
     validation.contexts(_own_contexts(posted.get("contexts"), number), len(participants))
     _check_tool(posted, test.name)
     return create.assemble(

@@ -7,14 +7,13 @@ import datetime as dt
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain import hosts, repeat, transforms
+from chalicelib.domain import hosts, repeat
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
 from chalicelib.infrastructure.addresses import is_local
-from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from chalicelib.settings import settings
 from plugins import registry
 from plugins.sdk.base import Test
@@ -61,26 +60,6 @@ def _duration(section: Mapping[str, JSON], name: str) -> dt.timedelta | None:
         return parse_duration(section[name]) if name in section else None
     except Invalid as error:
         raise Invalid(f"/schedule/{name}: {error}") from error
-
-
-def archives(archives: Sequence[Mapping[str, JSON]]) -> None:
-    for number, archive in enumerate(archives):
-        where = f"/archives/{number}"
-        archiver = registry.archivers().get(archive["archiver"])
-        if archiver is None:
-            raise Invalid(f"{where}/archiver: there is no archiver {archive['archiver']}")
-        error = archiver.problem(archive["data"])
-        if error:
-            raise Invalid(f"{where}/data{error}")
-        if "transform" in archive:
-            _check_transform(archive["transform"], f"{where}/transform")
-
-
-def _check_transform(transform: Mapping[str, JSON], where: str) -> None:
-    try:
-        transforms.check(transform, SANDBOX)
-    except Invalid as error:
-        raise Invalid(f"{where}{error}") from error
 
 
 def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:

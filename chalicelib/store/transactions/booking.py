@@ -9,6 +9,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
@@ -20,6 +21,7 @@ from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.models import PostingItem, RunItem, TaskItem, TimelineItem, connection
 from chalicelib.store.timeline import Guards, entry, guard, reference
+from chalicelib.store.transactions.recording import add_deliveries
 
 MOST_RUNS = 90
 """Runs one transaction can place; it holds 100 items."""
@@ -45,7 +47,7 @@ class Booking:
     """Runs to be placed, and the task as it will then be.
 
     ``before`` is the task as read, None when it is new; ``times`` are those of the runs that take up some,
-    all of them read together.
+    all of them read together. ``deliveries`` are those of runs that could not be placed.
     """
 
     before: Task | None
@@ -53,6 +55,7 @@ class Booking:
     runs: Sequence[Run]
     times: Sequence[Time] = ()
     new: New | None = None
+    deliveries: Sequence[Delivery] = ()
 
 
 def commit(booking: Booking, now: dt.datetime) -> None:
@@ -105,6 +108,7 @@ def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> No
             idempotency_records.to_item(idempotency_record), condition=idempotency_records.unused(now)
         )
     _times(transaction, booking.after.node, booking.times)
+    add_deliveries(transaction, booking.deliveries)
 
 
 def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:

@@ -25,7 +25,7 @@ def finish(run: Run, due: Sequence[Delivery]) -> Run:
         TransactWrite(connection=connection()) as transaction,
     ):
         transaction.save(run_table.to_item(written), condition=RunItem.revision == run.revision)
-        _deliveries(transaction, due)
+        add_deliveries(transaction, due)
     return written
 
 
@@ -43,9 +43,10 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
         transaction.update(
             task_table.reference_to(run.node, run.task), counted, condition=TaskItem.task.exists()
         )
-        _deliveries(transaction, due)
+        add_deliveries(transaction, due)
 
 
-def _deliveries(transaction: TransactWrite, due: Sequence[Delivery]) -> None:
+def add_deliveries(transaction: TransactWrite, due: Sequence[Delivery]) -> None:
+    """Have deliveries written with what else a transaction writes."""
     for delivery in due:
         transaction.save(delivery_table.to_item(delivery), condition=DeliveryItem.run.does_not_exist())

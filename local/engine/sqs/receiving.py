@@ -80,12 +80,7 @@ def _take(engine: "Engine", queue: Queue, most: int, params: Mapping[str, Any]) 
         now = engine.clock()
         _forget(link, queue, now)
         found: list[dict[str, Any]] = []
-        rows = link.execute(
-            "SELECT id, uuid, sent, received, first, extras, body FROM sqs_messages"
-            " WHERE queue=? AND visible<=? ORDER BY visible, id LIMIT ?",
-            (queue.id, now, most),
-        ).fetchall()
-        for row in rows:
+        for row in engine.turns.take(link, queue.id, now, most):
             if _set_aside(link, queue, row, now):
                 set_aside = True
             else:

@@ -13,12 +13,18 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
     return parse_duration(spec["duration"]) + SECOND
 
 
+def idle(spec: Spec) -> tuple[dt.timedelta, JSON]:
+    """How long to sleep from the start on, and what to say then; the comments become the diagnostics."""
+    time = parse_duration(spec["duration"])
+    return time, wrapped({"time-slept": format_duration(time)}, comments(spec), error="")
+
+
 def run(job: Job) -> JSON:
-    """Sleep from the start on; the spec's comments become the diagnostics."""
-    time = parse_duration(job.spec["duration"])
+    """Sleep from the start on."""
+    time, result = idle(job.spec)
     job.wait_for_start()
     job.sleep(time)
-    return wrapped({"time-slept": format_duration(time)}, comments(job.spec), error="")
+    return result
 
 
 def comments(spec: Spec) -> str:

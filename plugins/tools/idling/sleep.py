@@ -25,5 +25,6 @@ TOOL = Tool(
     declines=declines,
     duration=idle.duration,
     run=idle.run,
+    idle=idle.idle,
     merge=idle.merge,
 )

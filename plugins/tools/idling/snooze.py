@@ -21,5 +21,6 @@ TOOL = Tool(
     declines=declines,
     duration=idle.duration,
     run=idle.run,
+    idle=idle.idle,
     merge=idle.merge,
 )

@@ -42,7 +42,8 @@ def _done_by_one(case: Case) -> Iterator[str]:
             continue
         if change.old["expires"] > BEGINNING.timestamp() + change.at:
             yield f"{change.new['name']} was taken from its planner at {change.at:.3f}"
-    sent = Counter((node, message["run"]) for node, queue, message in case.history.sent if queue == "runs")
+    begun = (each for each in case.history.sent if each[1] == "runs" and "until" not in each[2])
+    sent = Counter((node, message["run"]) for node, _, message in begun)
     for place, times in sent.items():
         if times > 1 and not (place in case.lives and case.streams(case.lives[place])):
             yield f"run {place[1][:8]} was sent {times} times by {place[0]}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain import messages
 from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
-from chalicelib.domain.messages import Message, PerformRun
+from chalicelib.domain.messages import EndWait, Message, PerformRun
 from chalicelib.domain.names import NodeName
 from chalicelib.events import queue_handlers
 from chalicelib.infrastructure import queues
@@ -113,6 +113,10 @@ class Queues:
     def send(self, queue: queues.Queue, message: Message, delay: dt.timedelta = dt.timedelta(0)) -> None:
         self.send_many(queue, [(message, delay)])
 
+    def send_at(self, queue: queues.Queue, outgoing: Sequence[tuple[Message, dt.datetime]]) -> None:
+        now = self._world.moment()
+        self.send_many(queue, [(message, moment - now) for message, moment in outgoing])
+
     def send_many(self, queue: queues.Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
         if not outgoing:
             return
@@ -139,7 +143,8 @@ class Queues:
 
     def _handle(self, queue: queues.Queue, told: dict[str, Any]) -> None:
         message = messages.from_json(queue.carries, told, NodeName("nobody"))
-        machine = SimulatedMachine(self._world, told["run"]) if isinstance(message, PerformRun) else Machine()
+        of_a_run = isinstance(message, PerformRun | EndWait)
+        machine = SimulatedMachine(self._world, told["run"]) if of_a_run else Machine()
         queue_handlers.handle(message, self._world.moment(), machine)
 
     def _over(self, handler: Fiber, queue: queues.Queue, text: str) -> None:

@@ -272,6 +272,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)
+        patch.setattr(queues, "send_at", simulation.queues.send_at)
         with work.plugged_in(simulation.world, simulation.history.notes):
             yield
     forget_settings()

@@ -15,7 +15,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import participation, planner, shard_planner
-from chalicelib.service.execution import reaper, runner
+from chalicelib.service.execution import reaper
 from chalicelib.service.peers import outbox as outbox
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.store import outbox_table, run_table, task_table, timeline
@@ -24,7 +24,7 @@ from plugins.sdk.base import Tool
 from tests.builders import seconds
 from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down
 from tests.service.coordination.test_several_participants import STRANGER, idle, now, posted, runs_at, task_at
-from tests.service.machines import FakeMachine
+from tests.service.machines import FakeMachine, perform_all
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -401,7 +401,7 @@ def test_a_run_that_was_never_agreed_on_is_not_started_and_says_why(cluster: Clu
 
     with cluster.acting(OTHER):
         assert dispatch_tick.tick(OTHER, run.start - seconds(5)) == 0
-        runner.run(OTHER, uuid, run.uuid, FakeMachine(run.start))
+        perform_all(OTHER, uuid, run.uuid, FakeMachine(run.start))
         reaper.tick(OTHER, run.start)
         ended = run_table.get(OTHER, uuid, run.uuid)
 

@@ -15,14 +15,13 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import format_timestamp
 from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
-from chalicelib.service.execution import runner
 from chalicelib.store import run_table
 from plugins import registry
 from plugins.sdk.base import wrapped
 from tests.builders import seconds
 from tests.cluster import Cluster, running_cluster
 from tests.service.coordination.test_several_participants import now, posted, runs_at, task_at
-from tests.service.machines import FakeMachine
+from tests.service.machines import FakeMachine, perform_all
 
 RECORDING = pathlib.Path(__file__).resolve().parents[4] / "shared" / "conformance" / "two-participants.md"
 LEAD, SECOND = "127.0.0.1", "127.0.0.2"
@@ -115,7 +114,7 @@ def test_a_reference_server_understands_this_node_as_its_lead(monkeypatch: pytes
         uuid = posted(cluster, document, lead=LEAD)
         (run,) = runs_at(cluster, LEAD, uuid)
         with cluster.acting(LEAD):
-            runner.run(LEAD, uuid, run.uuid, FakeMachine(run.start))
+            perform_all(LEAD, uuid, run.uuid, FakeMachine(run.start))
             ended = run_table.get(LEAD, uuid, run.uuid)
 
     said = [shape(call.method, call.target.removeprefix("/pscheduler"), call.body) for call in second.heard]

@@ -12,11 +12,11 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, UTC
 from chalicelib.infrastructure.peer_http import Call
 from chalicelib.service.coordination import collection
-from chalicelib.service.execution import runner, supervisor
+from chalicelib.service.execution import supervisor
 from chalicelib.service.peers.client import Deadline
 from chalicelib.store import outbox_table, run_table, task_table
 from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down, silent
-from tests.service.machines import FakeMachine
+from tests.service.machines import FakeMachine, keep_a_worker, perform_all
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -51,7 +51,7 @@ def runs_at(cluster: Cluster, host: str, uuid: str) -> list[Run]:
 
 def perform(cluster: Cluster, host: str, uuid: str, run: Run) -> Run:
     with cluster.acting(host):
-        runner.run(host, uuid, run.uuid, FakeMachine(run.start))
+        perform_all(host, uuid, run.uuid, FakeMachine(run.start))
         return run_table.get(host, uuid, run.uuid)
 
 
@@ -153,6 +153,7 @@ def test_a_lead_whose_own_tool_was_stopped_still_waits_for_the_others(
     uuid = posted(cluster, idle(LEAD, OTHER))
     (run,) = runs_at(cluster, LEAD, uuid)
     machine = FakeMachine(run.start)
+    keep_a_worker(monkeypatch)
     monkeypatch.setattr(supervisor, "WATCH_EVERY", 0.05)
     monkeypatch.setattr(collection, "RESULTS", 1.2)
 
@@ -162,7 +163,7 @@ def test_a_lead_whose_own_tool_was_stopped_still_waits_for_the_others(
 
     machine.asleep = sleep_too_long
     with cluster.acting(LEAD):
-        runner.run(LEAD, uuid, run.uuid, machine)
+        perform_all(LEAD, uuid, run.uuid, machine)
         ours = run_table.get(LEAD, uuid, run.uuid)
 
     assert ours.state is State.FAILED

@@ -1,6 +1,7 @@
 """A run's life: begun, performed, concluded, or given up. On moto, with a clock of its own."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -8,14 +9,15 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
-from chalicelib.service.execution import reaper, runner
+from chalicelib.infrastructure import queues
+from chalicelib.service.execution import reaper, runner, waits
 from chalicelib.service.node import pause
-from chalicelib.service.scheduling import cancellation, dispatch_tick
+from chalicelib.service.scheduling import cancellation, dispatch, dispatch_tick
 from chalicelib.service.scheduling.placement import place_at, place_next
 from chalicelib.store import run_table, task_table, timeline
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, exclusive_task, seconds, task
-from tests.service.machines import FakeMachine
+from tests.service.machines import FakeMachine, keep_a_worker, perform_all
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -26,7 +28,7 @@ def placed(one: Task, **later: object) -> tuple[Task, Run]:
 
 
 def after(owner: Task, run: Run, now: dt.datetime) -> Run:
-    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(now))
+    perform_all(NODE, owner.uuid, run.uuid, FakeMachine(now))
     return run_table.get(NODE, owner.uuid, run.uuid)
 
 
@@ -53,7 +55,7 @@ def test_a_message_that_comes_twice_does_nothing_twice() -> None:
 
 
 def test_a_message_for_what_is_gone_does_nothing() -> None:
-    runner.run(NODE, "no-task", "no-run", FakeMachine(NOON))
+    perform_all(NODE, "no-task", "no-run", FakeMachine(NOON))
 
 
 @pytest.mark.parametrize(("now", "state"), [(2.9, State.FINISHED), (3, State.MISSED), (500, State.MISSED)])
@@ -97,6 +99,7 @@ def test_a_tool_that_breaks_is_a_failed_result(monkeypatch: pytest.MonkeyPatch) 
     def broken(self: FakeMachine, moment: dt.datetime) -> None:
         raise ZeroDivisionError("oh")
 
+    keep_a_worker(monkeypatch)
     monkeypatch.setattr(FakeMachine, "sleep_until", broken)
     ended = after(owner, run, at(0))
 
@@ -113,7 +116,7 @@ def test_a_run_cancelled_under_way_stays_cancelled() -> None:
     def cancel() -> None:
         cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(2))
 
-    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(2), asleep=cancel))
+    perform_all(NODE, owner.uuid, run.uuid, FakeMachine(at(2), asleep=cancel))
 
     ended = run_table.get(NODE, owner.uuid, run.uuid)
     assert ended.state is State.CANCELED
@@ -170,6 +173,54 @@ def test_a_run_whose_runner_died_is_overdue() -> None:
     reaper.tick(NODE, at(5 + 30))
 
     assert run_table.get(NODE, owner.uuid, run.uuid).state is State.OVERDUE
+
+
+def test_nobody_waits_with_a_run_that_only_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, run = placed(task(schedule=Schedule(start=at(60), max_runs=1)))
+    sent: list[Any] = []
+    monkeypatch.setattr(queues, "send_at", lambda queue, messages: sent.extend(messages))
+
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(58)))
+    begun = run_table.get(NODE, owner.uuid, run.uuid)
+    ((message, moment),) = sent
+    waits.end(message, FakeMachine(at(61)))
+    ended = run_table.get(NODE, owner.uuid, run.uuid)
+    waits.end(message, FakeMachine(at(63)))
+
+    assert begun.state is State.RUNNING
+    assert (message.run, moment) == (run.uuid, at(62))
+    assert ended.state is State.FINISHED
+    assert (ended.end, ended.documents.result_merged["duration"]) == (at(62), "PT2S")
+    assert run_table.get(NODE, owner.uuid, run.uuid) == ended
+
+
+def test_a_wait_longer_than_a_queue_holds_back_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, run = placed(task())
+    sent: list[Any] = []
+    monkeypatch.setattr(queues, "send_at", lambda queue, messages: sent.extend(messages))
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(0)))
+
+    waits.end(sent[0][0], FakeMachine(at(1)))
+
+    assert sent[0] == sent[1]
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.RUNNING
+
+
+def test_a_run_in_a_context_is_performed_though_it_only_waits() -> None:
+    contexts = {"schema": 1, "contexts": [[{"context": "changefail", "data": {}}]]}
+    owner, run = placed(task(document={**task().document, "contexts": contexts}))
+
+    assert after(owner, run, at(0)).state is State.FAILED
+
+
+def test_a_message_that_is_far_too_late_is_left_to_the_reaper() -> None:
+    owner, run = placed(task())
+    message = dispatch.message(NODE, owner.uuid, run.uuid, run.start)[0]
+
+    runner.perform(message, FakeMachine(at(8)))
+    assert run_table.get(NODE, owner.uuid, run.uuid) == run
+    runner.perform(message, FakeMachine(at(7)))
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.MISSED
 
 
 def test_what_is_old_is_forgotten_runs_first() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.messages import Message, PerformRun
 from chalicelib.domain.repeat import Schedule
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import MOST_ABANDONED, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
@@ -34,10 +34,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[PerformRun]:
     """What is put on the queue of runs."""
     found: list[PerformRun] = []
 
-    def send_many(queue: queues.Queue, messages: list[tuple[Message, dt.timedelta]]) -> None:
+    def send_many(queue: queues.Queue, messages: list[tuple[Message, Any]]) -> None:
         found.extend(message for message, _ in messages if isinstance(message, PerformRun))
 
     monkeypatch.setattr(queues, "send_many", send_many)
+    monkeypatch.setattr(queues, "send_at", send_many)
     monkeypatch.setattr(queues, "send", lambda queue, message: send_many(queue, [(message, SECOND)]))
     return found
 
@@ -121,12 +122,37 @@ def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[PerformRu
     assert (sent, streamed(owner)) == ([], [])  # it may be at work still
 
     reaper.tick(NODE, at(1) + RUN_LEASE)
-    assert sent == [PerformRun(NODE, owner.uuid, run.uuid)]
+    assert sent == [PerformRun(NODE, owner.uuid, run.uuid, lane=owner.lane)]
     runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(200)))
 
     assert streamed(owner) == minutes(*range(4, 11))
     assert run_table.get(NODE, owner.uuid, run.uuid).state is State.FINISHED
     assert task_table.get(NODE, owner.uuid).runs_started == 1
+
+
+def test_a_run_that_ends_every_runner_is_given_up_with_a_reason() -> None:
+    owner, run = streaming()
+    for number in range(MOST_ABANDONED):
+        begun = runner.begin(owner, run_table.get(NODE, owner.uuid, run.uuid), at(1) + number * RUN_LEASE)
+        assert begun is not None
+
+    runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(1) + MOST_ABANDONED * RUN_LEASE))
+
+    given_up = run_table.get(NODE, owner.uuid, run.uuid)
+    assert given_up.state is State.FAILED
+    assert "3 runners began it and never reported" in given_up.documents.reason["message"]
+
+
+def test_a_run_that_is_handed_over_again_and_again_is_not_given_up(sent: list[PerformRun]) -> None:
+    owner, run = streaming()
+    now = at(1)
+    for number in range(MOST_ABANDONED + 2):
+        found = run_table.get(NODE, owner.uuid, run.uuid)
+        begun = runner.begin(owner, found if number == 0 else found.evolve(abandoned=0), now)
+        assert begun is not None
+        now += RUN_LEASE
+
+    assert run_table.get(NODE, owner.uuid, run.uuid).state is State.RUNNING
 
 
 def test_a_runner_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Where runs are placed, and what is stored of it. On moto."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -55,13 +56,45 @@ def test_a_run_that_may_slip_a_day_is_placed_at_once(slip: dt.timedelta) -> None
 
 
 def test_background_runs_are_placed_in_batches_up_to_the_horizon() -> None:
-    one = task(schedule=Schedule(start=at(300), repeat=seconds(300)))
+    one = task(schedule=Schedule(start=at(900), repeat=seconds(900)))
+    placed = all_placed(one)
+
+    assert [run.start for run in placed] == [at(900 * number) for number in range(1, 97)]
+    assert task_table.get(NODE, one.uuid).plan_at == at(900)
+
+
+def all_placed(one: Task) -> list[Run]:
+    """The runs of a new task, up to its horizon."""
     placed = posted(one)
     while (more := place_next(task_table.get(NODE, one.uuid), NOON)).runs:
         placed += more.runs
+    return placed
 
-    assert [run.start for run in placed] == [at(300 * number) for number in range(1, 289)]
-    assert task_table.get(NODE, one.uuid).plan_at == at(300)
+
+@pytest.mark.parametrize(
+    ("schedule", "count"),
+    [
+        ({"repeat": seconds(1)}, 300),  # five minutes of them: a tick or two may fail to come
+        ({"repeat": seconds(10)}, 100),
+        ({"cron": "* * * * *"}, 100),
+        ({"repeat": seconds(3600)}, 24),  # a day, as of every other class
+    ],
+)
+def test_no_more_background_runs_are_stored_than_are_needed_soon(
+    schedule: dict[str, Any], count: int
+) -> None:
+    one = task(schedule=Schedule(start=at(1), **schedule), duration=seconds(0.5))
+
+    assert abs(len(all_placed(one)) - count) <= 1
+    planned = task_table.get(NODE, one.uuid).plan_at
+    assert planned is not None
+    assert place_next(task_table.get(NODE, one.uuid), planned).runs != []
+
+
+def test_exclusive_runs_are_placed_a_day_ahead_however_many_those_are() -> None:
+    one = exclusive_task(schedule=Schedule(start=at(60), repeat=seconds(600)), duration=seconds(5))
+
+    assert len(all_placed(one)) == 144
 
 
 def test_an_exclusive_run_goes_to_the_first_free_place_within_its_slip() -> None:

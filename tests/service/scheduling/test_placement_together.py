@@ -158,7 +158,7 @@ def test_together_comes_to_the_same_as_one_by_one(
         tables = Tables([table.definition() for table in TABLES], lambda: 0, lambda: 0)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: tables.call(name, request))
-            patch.setattr(queues, "send_many", lambda *_: None)
+            patch.setattr(queues, "send_at", lambda *_: None)
             patch.setattr(placement, "MOST_TOGETHER", most)
             for start, lasting, rank in others:
                 other = stored(duration=seconds(lasting), document=_document(rank))

@@ -1,0 +1,110 @@
+"""The pages about deliveries of results, those given up above all (an addition to the reference's API)."""
+
+import functools
+
+from chalicelib.api.http import paging, principal
+from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.openapi import response_schemas
+from chalicelib.api.openapi.operations import flag, operation, word
+from chalicelib.api.pages.single_run import href
+from chalicelib.domain.delivery import Delivery
+from chalicelib.domain.delivery_states import DeliveryState
+from chalicelib.domain.documents import sanitized
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.service.archiving import attempt, replay
+from chalicelib.service.archiving.replay import DeliveryFilter
+from chalicelib.store import delivery_table
+from chalicelib.store.ordering import Place
+
+NAME, TO_RETRY = "archivings", "archivings to retry"
+STATES = tuple(state.value for state in DeliveryState)
+LISTED = {"allOf": [response_schemas.ARCHIVING, response_schemas.shape({"run-href": response_schemas.HREF})]}
+FILTER = closed(dict.fromkeys(("archiver", "task", "run", "label"), response_schemas.STRING))
+BODY = closed({"filter": FILTER}, ("filter",))
+_CHECKER = Checker(BODY)
+RETRIED = response_schemas.shape(
+    {
+        "retried": response_schemas.array(response_schemas.STRING),
+        "dry-run": response_schemas.BOOLEAN,
+        "complete": response_schemas.BOOLEAN,
+    }
+)
+
+
+@operation(
+    "Archivings",
+    arguments=[
+        word("state", "Which: to be attempted, done, or given up; those given up if absent", *STATES),
+        word("archiver", "Only those of this archiver"),
+        word("task", "Only those of this task"),
+        word("label", "Only those of archives with this label"),
+        *paging.ARGUMENTS,
+    ],
+    answer=response_schemas.array(LISTED),
+    paged=True,
+)
+def list_archivings(request: Request) -> Answer:
+    """Deliveries of results in a state, in the order the results came to be.
+
+    At most a hundred, or `limit`, and a Link to the next part, which may hold less, or nothing: the list
+    ends where there is no Link.
+    """
+    state = request.args.get("state", DeliveryState.FAILED.value)
+    if state not in STATES:
+        raise Invalid(f"state: must be one of {', '.join(STATES)}")
+    asked = {name: request.args.get(name) for name in ("archiver", "task", "label")}
+    part = _part(request, DeliveryState(state), DeliveryFilter(**asked), NAME)
+    link = paging.link(request, "/archivings", NAME, part.next)
+    return as_json(request, [_describe(request, each) for each in part.items], headers=link)
+
+
+@operation(
+    "Archivings",
+    arguments=[flag("dry-run", "Say which it would be, and retry none"), *paging.ARGUMENTS],
+    body=BODY,
+    answer=RETRIED,
+    errors=[403],
+    paged=True,
+    examples={"all of an archiver": {"filter": {"archiver": "http"}}},
+)
+def retry_archivings(request: Request) -> Answer:
+    """Try again deliveries that were given up and match a filter, as if their results had just come to be.
+
+    For whoever operates the node. An empty filter matches every one. `complete` is false where there may
+    be more: post again to the Link.
+    """
+    principal.require_operator(request)
+    part = _part(request, DeliveryState.FAILED, _filter(request.json()), TO_RETRY)
+    link = paging.link(request, "/archivings/retry", TO_RETRY, part.next)
+    dry = request.flag("dry-run")
+    retried = part.items if dry else replay.retry(part.items, request.now)
+    document = {
+        "retried": [delivery.id for delivery in retried],
+        "dry-run": dry,
+        "complete": part.next is None,
+    }
+    return as_json(request, document, headers=link)
+
+
+def _part(request: Request, state: DeliveryState, wanted: DeliveryFilter, name: str) -> paging.Page[Delivery]:
+    cut = paging.cut(request, name)
+    found = delivery_table.in_state(request.node, state, cut.after, cut.first_read)
+    chosen = functools.partial(replay.chosen, wanted)
+    return paging.page(found, chosen, _place_of, cut.limit or paging.PAGE)
+
+
+def _place_of(delivery: Delivery) -> Place:
+    return delivery.added, delivery_table.place_name(delivery.run, delivery.number)
+
+
+def _describe(request: Request, delivery: Delivery) -> JSON:
+    described = {**attempt.describe(delivery), "run-href": href(request, delivery.task, delivery.run)}
+    return sanitized(described)
+
+
+def _filter(body: JSON) -> DeliveryFilter:
+    problem = _CHECKER.problem(body)
+    if problem:
+        raise Invalid(problem)
+    return DeliveryFilter(**body["filter"])

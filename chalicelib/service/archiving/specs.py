@@ -1,0 +1,40 @@
+"""Archive specifications as this node can keep them, be they of a task or of the node itself."""
+
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain import transforms
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import JSON
+from chalicelib.infrastructure.jq_sandbox import SANDBOX
+from plugins import registry
+
+MOST = 40
+"""Archives of a task, and of a node: the deliveries of a result are written in one transaction with it, which
+holds 100 items."""
+
+
+def require_valid(archives: Sequence[Mapping[str, JSON]], where: str = "/archives") -> None:
+    """Raise Invalid for more archives than a result can have, or one that cannot be delivered to."""
+    if len(archives) > MOST:
+        raise Invalid(f"{where}: has {len(archives)} archives; a task may have {MOST}")
+    for number, archive in enumerate(archives):
+        require_deliverable(archive, f"{where}/{number}")
+
+
+def require_deliverable(archive: Mapping[str, JSON], where: str = "") -> None:
+    """Raise Invalid unless there is such an archiver, it likes its settings, and the transform compiles."""
+    archiver = registry.archivers().get(archive["archiver"])
+    if archiver is None:
+        raise Invalid(f"{where}/archiver: there is no archiver {archive['archiver']}")
+    error = archiver.problem(archive["data"])
+    if error:
+        raise Invalid(f"{where}/data{error}")
+    if "transform" in archive:
+        _check_transform(archive["transform"], f"{where}/transform")
+
+
+def _check_transform(transform: Mapping[str, JSON], where: str) -> None:
+    try:
+        transforms.check(transform, SANDBOX)
+    except Invalid as error:
+        raise Invalid(f"{where}{error}") from error

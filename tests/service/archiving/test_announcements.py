@@ -1,0 +1,181 @@
+"""Deliveries are announced once, in the lane of their destination, and none is lost on the way."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.delivery import ANNOUNCED, ATTEMPT_TIMEOUT, JUST_STORED, Delivery
+from chalicelib.domain.delivery_states import DeliveryState
+from chalicelib.domain.messages import AttemptDelivery
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.task import Task
+from chalicelib.infrastructure import queues
+from chalicelib.service.archiving import announce, attempt
+from chalicelib.service.execution import results
+from chalicelib.service.scheduling.placement import place_next
+from chalicelib.store import delivery_table
+from chalicelib.store.transactions.booking import New
+from plugins.sdk.base import Outcome
+from tests.builders import NODE, NOON, at, seconds, task
+from tests.plugins.everything import ARCHIVERS
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+BIN = {"archiver": "bitbucket", "data": {}}
+WEB = {"archiver": "http", "data": {"_url": "http://sink.example/"}}
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[AttemptDelivery]:
+    """What was announced."""
+    found: list[AttemptDelivery] = []
+
+    def send_many(queue: queues.Queue, messages: list[tuple[AttemptDelivery, Any]]) -> None:
+        found.extend(message for message, _ in messages)
+
+    monkeypatch.setattr(queues, "send_many", send_many)
+    monkeypatch.setattr(queues, "send", lambda queue, message, delay: send_many(queue, [(message, delay)]))
+    return found
+
+
+def ended(*archives: dict[str, Any]) -> tuple[Task, Run]:
+    """A run that has come to its result, which is to go to archives."""
+    one = task(document={**task().document, "archives": list(archives)})
+    run = place_next(one.replanned(NOON), NOON, New()).runs[0]
+    over = run.evolve(state=State.RUNNING).evolve(state=State.FINISHED)
+    return one, results.record(one, over.with_documents(result_merged={"succeeded": True}), NOON)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> list[Any]:
+    """The archiver http answers so; what it was handed."""
+    parcels: list[Any] = []
+
+    def deliver(parcel: Any) -> Outcome:
+        parcels.append(parcel)
+        return outcome
+
+    monkeypatch.setitem(vars(ARCHIVERS["http"]), "deliver", deliver)
+    return parcels
+
+
+def delivery(run: Run, number: int = 0) -> Delivery:
+    return delivery_table.get(NODE, run.uuid, number)
+
+
+def test_a_result_is_announced_with_its_lane_as_it_is_stored(sent: list[AttemptDelivery]) -> None:
+    _, run = ended(BIN, WEB, WEB)
+
+    lanes = [message.lane for message in sent]
+
+    assert [(message.run, message.number) for message in sent] == [(run.uuid, n) for n in range(3)]
+    assert lanes[1] == lanes[2] != lanes[0]
+
+
+def test_what_is_due_is_announced_once(sent: list[AttemptDelivery]) -> None:
+    ended(*[BIN] * 33)
+    sent.clear()
+
+    lost = JUST_STORED.total_seconds()  # as if whoever stored them had ended before they were announced
+    counts = [announce.tick(NODE, at(when)) for when in (1, 60, lost - 1, lost, lost + 1, lost + 60)]
+
+    assert counts == [0, 0, 0, 33, 0, 0]
+    assert len(sent) == 33
+    assert delivery_table.count_due(NODE, at(20)) == 33
+
+
+def test_what_was_announced_and_not_heard_of_is_announced_again(sent: list[AttemptDelivery]) -> None:
+    ended(BIN)
+    noted = NOON + JUST_STORED
+    announce.tick(NODE, noted)
+    sent.clear()
+
+    assert announce.tick(NODE, noted + ANNOUNCED - seconds(1)) == 0
+    assert announce.tick(NODE, noted + ANNOUNCED) == 1
+
+
+def test_noting_an_announcement_leaves_whoever_just_began_alone(sent: list[AttemptDelivery]) -> None:
+    _, run = ended(BIN)
+    (due,) = [
+        each
+        for shard in range(delivery_table.DELIVERY_SHARDS)
+        for each in delivery_table.due(NODE, shard, NOON + JUST_STORED, 9)
+    ]
+    read = delivery(run)
+
+    delivery_table.announce(due, at(1))
+    begun = delivery_table.change(read.begun(at(1)))
+    with pytest.raises(Exception, match="changed meanwhile"):
+        delivery_table.announce(due, at(2))
+
+    assert delivery(run) == begun
+
+
+def test_an_attempt_that_died_is_announced_again_after_its_time(sent: list[AttemptDelivery]) -> None:
+    _, run = ended(BIN)
+    announce.tick(NODE, at(1))
+    delivery_table.change(delivery(run).begun(at(1)))
+    sent.clear()
+
+    assert announce.tick(NODE, at(1) + ATTEMPT_TIMEOUT - seconds(1)) == 0
+    assert announce.tick(NODE, at(1) + ATTEMPT_TIMEOUT) == 1
+    attempt.deliver(NODE, run.uuid, 0, at(1) + ATTEMPT_TIMEOUT)
+
+    assert delivery(run).state is DeliveryState.ARCHIVED
+    assert delivery_table.count_due(NODE, at(9999)) == delivery_table.count_upcoming(NODE, at(0)) == 0
+
+
+def test_each_attempt_carries_the_same_id(
+    sent: list[AttemptDelivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parcels = answering(monkeypatch, Outcome(False, "down", seconds(10)))
+    _, run = ended(WEB)
+
+    attempt.deliver(NODE, run.uuid, 0, NOON)
+    attempt.deliver(NODE, run.uuid, 0, at(10))
+
+    assert [parcel.delivery for parcel in parcels] == [f"{run.uuid}-0"] * 2
+    assert delivery(run).last_error == "down"
+
+
+def test_without_a_policy_attempts_go_on_until_the_time_to_live_is_over(
+    sent: list[AttemptDelivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parcels = answering(monkeypatch, Outcome(False, "down"))
+    _, run = ended({**WEB, "ttl": "PT10M"}, WEB)
+    attempt.deliver(NODE, run.uuid, 1, NOON)
+
+    while (upcoming := delivery(run).next_attempt) is not None:
+        attempt.deliver(NODE, run.uuid, 0, upcoming)
+
+    assert delivery(run, 1).state is DeliveryState.FAILED  # with neither, one attempt is made
+    assert delivery(run).state is DeliveryState.FAILED
+    assert 6 <= len(parcels) <= 20
+    assert delivery(run).last_attempt is not None
+    assert "time to live" in (delivery(run).last_error or "")
+
+
+def test_a_policy_of_the_archive_is_kept_to(
+    sent: list[AttemptDelivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, Outcome(False, "down"))
+    policy = {"retry-policy": [{"attempts": 1, "wait": "PT1M"}]}
+    _, run = ended({**WEB, "data": {**WEB["data"], **policy}, "ttl": "PT10M"})  # type: ignore[dict-item]
+
+    attempt.deliver(NODE, run.uuid, 0, NOON)
+
+    assert delivery(run).state is DeliveryState.FAILED  # what the archiver made of its policy is the end
+
+
+def test_a_run_that_is_given_up_is_told_to_archives_that_ask_for_it(sent: list[AttemptDelivery]) -> None:
+    asking = {**BIN, "schema": 4, "events": ["missed"]}
+    one = task(document={**task().document, "archives": [{**BIN, "schema": 2, "runs": "all"}, asking]})
+    run = place_next(one.replanned(NOON), NOON, New()).runs[0]
+
+    missed = results.give_up(one, run, State.MISSED, results.Reason("late", "Too late"), at(5))
+
+    (found,) = delivery_table.of_run(NODE, run.uuid)
+    shown = attempt.document(found, one, missed)
+    assert found.number == 1
+    assert (shown["run"]["state"], shown["result"]) == ("missed", None)
+    assert shown["run"]["reason"]["code"] == "late"
