@@ -20,6 +20,8 @@ SLOWEST = 16 * 1024
 """Bytes a second that a body must come in at, and a client read its answer at, on average."""
 UNREAD = 30.0
 """Seconds after which an answer of which nothing was read is given up."""
+HELD_UP = 3.0
+"""Seconds between two sweeps, a second apart, that say that it was the node which took too long."""
 
 
 class Held(Protocol):
@@ -46,6 +48,7 @@ class Connections:
         self.closed: Counter[str] = Counter()
         self._by_owner: dict[str, dict[Held, None]] = {}
         self._count = 0
+        self._swept = clock()
 
     def __len__(self) -> int:
         return self._count
@@ -100,8 +103,14 @@ class Connections:
         self._close_any_idle()
 
     def sweep(self) -> None:
-        """Close what takes too long."""
+        """Close what takes too long.
+
+        After a pause of the node itself nothing is closed: what came meanwhile has to be read first.
+        """
         now = self.clock()
+        was_held_up, self._swept = now - self._swept > HELD_UP, now
+        if was_held_up:
+            return
         late = [held for of_owner in self._by_owner.values() for held in of_owner if held.is_overdue(now)]
         for connection in late:
             self.closed["overdue"] += 1

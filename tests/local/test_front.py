@@ -394,3 +394,51 @@ def test_addresses_of_one_user_count_together() -> None:
     assert limits.counted_as("2001:db8::1") != limits.counted_as("2001:db8:0:1::1")
     assert limits.counted_as("::ffff:192.0.2.1") == limits.counted_as("192.0.2.1")
     assert limits.counted_as("x") == "x"
+
+
+class Late:
+    """A connection that is overdue, whatever the time."""
+
+    state, since, owner = limits.IDLE, 0.0, "somebody"
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def close_now(self) -> None:
+        self.is_closed = True
+
+    time_out = close_now
+
+    def is_overdue(self, now: float) -> bool:
+        return True
+
+
+def test_what_the_node_itself_was_too_slow_to_read_is_not_held_against_clients() -> None:
+    now = [0.0]
+    connections, late = limits.Connections(10, clock=lambda: now[0]), Late()
+    connections.admit(late)
+
+    now[0] = limits.HELD_UP + 5
+    connections.sweep()
+    was_closed_at_once = late.is_closed
+    now[0] += 1
+    connections.sweep()
+
+    assert (was_closed_at_once, late.is_closed) == (False, True)
+    assert len(connections) == 0
+
+
+def test_the_longest_idle_connection_of_whoever_has_most_makes_way() -> None:
+    connections = limits.Connections(4, most_of_one=4)
+    many, few = [Late() for _ in range(3)], Late()
+    few.owner = "somebody else"
+    for each in (*many, few):
+        connections.admit(each)
+    connections.entered(many[0], limits.IDLE)
+    many[1].state = limits.WORK
+
+    newcomer = Late()
+    newcomer.owner = "a third"
+
+    assert connections.admit(newcomer)
+    assert [each.is_closed for each in (*many, few)] == [False, False, True, False]
