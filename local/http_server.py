@@ -38,7 +38,7 @@ HANDSHAKE = 10.0
 """Seconds TLS may take to be agreed on."""
 STOP = 3.0
 """Seconds that requests under way get when the front stops."""
-_ACCEPTED_AT_ONCE = 64
+_ACCEPTED_AT_ONCE = 16
 
 _LOG = logging.getLogger(__name__)
 
