@@ -57,6 +57,11 @@ soak: setup
 	ENGINE_STEPS=50000 ENGINE_KILLS=300 $(VENV)/python -m pytest -q -n $(WORKERS) -o timeout=7200 \
 		tests/engine/test_differential.py tests/engine/test_crash.py
 	$(VENV)/python -m bench.soak
+	$(VENV)/python -m bench.attack
+
+.PHONY: attack
+attack: setup
+	$(VENV)/python -m bench.attack
 
 setup:
 	command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10 or later, or use make PYTHON=..."; exit 1; }

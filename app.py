@@ -5,6 +5,7 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
+from chalicelib.api.http.answer import READS_NOTHING
 from chalicelib.api.http.routing import page
 from chalicelib.api.openapi import document
 from chalicelib.api.pages import (
@@ -39,7 +40,9 @@ app.api.binary_types = []  # what is binary is decided answer by answer: chalice
 @app.middleware("all")
 def follow_debug(event: Any, get_response: Any) -> Any:
     """Every event, whoever handles it, finds the log as talkative as /debug has it."""
-    debug.follow()
+    context = getattr(event, "context", None)  # a request's is a dictionary, and others have other ones
+    if not (isinstance(context, dict) and context.get(READS_NOTHING)):
+        debug.follow()
     return get_response(event)
 
 

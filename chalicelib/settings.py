@@ -43,6 +43,13 @@ class Settings:
     """Seconds a runner may take, all in all; 0 where nothing limits it. On Lambda 840."""
     origins: tuple[str, ...] = ()
     """Origins whose pages may use the API from a browser, separated by commas; * for all."""
+    names: tuple[str, ...] = ()
+    """Further names of this node, separated by commas, under which it may be asked where it listens on
+    loopback."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies in front whose X-Forwarded-For is believed, separated by commas."""
+    operator_token: str = ""
+    """The file that holds the operator's token; ``local/`` makes one, and says so."""
     verify_tls: bool = True
     """Whether the certificates of other nodes are checked."""
     peer_ca: str = ""
@@ -102,10 +109,10 @@ def served() -> tuple[NodeName, ...]:
 def addressed_by(host: str) -> NodeName:
     """The node of this deployment that a request is addressed to, with or without a port; else its own."""
     nodes = settings().identities
-    return next((each.node for each in nodes if _bare(each.hostname) == _bare(host)), nodes[0].node)
+    return next((each.node for each in nodes if bare_host(each.hostname) == bare_host(host)), nodes[0].node)
 
 
-def _bare(host: str) -> str:
+def bare_host(host: str) -> str:
     """A host without its port, in lower case; an IPv6 address without brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()

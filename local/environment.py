@@ -6,7 +6,10 @@ the shell of the operator holds.
 
 import os
 import pathlib
+import secrets
 
+OPERATORS = "psk.operator-token."
+"""How an operator's token begins: it is shown as API keys are."""
 REGION = "us-east-1"
 _NO_PROXY = "127.0.0.1,localhost,::1"
 
@@ -41,6 +44,18 @@ def listens(address: str, port: int) -> None:
     tasks connect to is not its own API."""
     host = f"[{address}]" if ":" in address else address
     os.environ["PSCHEDULER_LISTENS"] = f"{host}:{port}"
+
+
+def keep_token(state: pathlib.Path) -> None:
+    """Have an operator's token in a state folder, made when absent, which nobody but its owner can read."""
+    file = state / "operator-token"
+    if not file.exists():
+        made = file.with_suffix(".new")
+        made.unlink(missing_ok=True)
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            opened.write(f"{OPERATORS}{secrets.token_urlsafe(32)}\n")
+        made.replace(file)
+    os.environ["PSCHEDULER_OPERATOR_TOKEN"] = str(file)
 
 
 def create_everything() -> None:

@@ -10,15 +10,15 @@ import re
 import time
 import urllib.parse
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from chalicelib.api.http.answer import DIRECT
+from chalicelib.api.http.answer import DIRECT, READS_NOTHING
+from chalicelib.domain import forwarding
 
 STAGE = "pscheduler"
 NO_BODY = (204, 304)
 _SLASHES = re.compile("/{2,}")
-_FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "forwarded")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Request:
     server: str
     port: int
     scheme: str
+    proxies: Sequence[forwarding.Network] = ()
+    """Whose word on the client counts."""
+    came: float | None = None
+    """When it came in, as a Unix time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +46,16 @@ class Response:
     status: int
     headers: list[tuple[str, str]]
     body: bytes | Iterator[bytes]
+    wait: "Wait | None" = None
+    """Instead of an answer: what to wait for before asking again."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wait:
+    """That something happens to a task or its runs, or that it is ``until`` (a Unix time)."""
+
+    task: str
+    until: float
 
 
 class Context:
@@ -108,7 +122,8 @@ def event(request: Request, routes: Routes) -> dict[str, Any] | None:
     if path is None or found is None:
         return None
     route, captured = found
-    headers = _headers(request)
+    asking = forwarding.client(request.client, list(request.headers.items()), request.proxies)
+    headers = _headers(request, asking)
     arguments = urllib.parse.parse_qs(query, keep_blank_values=True)
     body, encoded = _body(request.body)
     return {
@@ -128,22 +143,24 @@ def event(request: Request, routes: Routes) -> dict[str, Any] | None:
             "stage": STAGE,
             "protocol": "HTTP/1.1",
             "requestId": str(uuid.uuid4()),
-            "identity": {"sourceIp": request.client, "userAgent": headers.get("User-Agent")},
+            "identity": {"sourceIp": asking.address, "userAgent": headers.get("User-Agent")},
             "serverAddress": request.server,
+            READS_NOTHING: request.method in ("GET", "HEAD") and route in FROM_MEMORY,
+            "requestTimeEpoch": int((request.came or time.time()) * 1000),
             DIRECT: True,
+            "isForwarded": asking.is_forwarded,
+            "isCallerKnown": asking.is_known,
         },
         "body": body,
         "isBase64Encoded": encoded,
     }
 
 
-def _headers(request: Request) -> dict[str, str]:
-    # An underscore is a dash in disguise to anything that speaks CGI.
-    believed = {n: v for n, v in request.headers.items() if n.lower().replace("_", "-") not in _FORWARDED}
-    return believed | {
-        "X-Forwarded-For": request.client,
+def _headers(request: Request, asking: forwarding.Client) -> dict[str, str]:
+    return forwarding.rewritten(request.headers, asking) | {
+        "X-Forwarded-For": asking.address,
         "X-Forwarded-Port": str(request.port),
-        "X-Forwarded-Proto": request.scheme,
+        "X-Forwarded-Proto": asking.scheme or request.scheme,
     }
 
 
@@ -158,12 +175,13 @@ def _body(body: bytes) -> tuple[str | None, bool]:
 
 def response(answer: dict[str, Any]) -> Response:
     """What goes back to the client. API Gateway's limit of 6 MB is not a machine's."""
+    wait = Wait(*answer["wait"]) if answer.get("wait") else None
     several = answer.get("multiValueHeaders") or {}
     headers = [(name, str(value)) for name, values in several.items() for value in values]
     headers += [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
     framing = ("content-length", "connection", "transfer-encoding")
     kept = [header for header in headers if header[0].lower() not in framing]
-    return Response(int(answer["statusCode"]), kept, _content(answer))
+    return Response(int(answer["statusCode"]), kept, _content(answer), wait)
 
 
 def _content(answer: dict[str, Any]) -> bytes | Iterator[bytes]:
@@ -171,6 +189,24 @@ def _content(answer: dict[str, Any]) -> bytes | Iterator[bytes]:
     if isinstance(body, str):
         return base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
     return body
+
+
+def busy() -> Response:
+    """What is answered while there is too much to do."""
+    sentence = "This node has too much to do at the moment. Try again in a second."
+    return dataclasses.replace(
+        plain(503, sentence), headers=[("Content-Type", "text/plain"), ("Retry-After", "1")]
+    )
+
+
+FROM_MEMORY = ("/", "/api", "/hostname", "/tests", "/tests/{name}")
+"""What is answered without a look at anything stored or anybody else, sooner than a worker would wake."""
+LISTS = ("/tasks", "/tasks/{task}/runs", "/schedule", "/monitor", "/openapi.json")
+
+
+def is_list(route: str) -> bool:
+    """Whether much is read, or made, for one answer."""
+    return route in LISTS or route.startswith(("/stat/", "/schedule/"))
 
 
 def plain(status: int, line: str) -> Response:

@@ -1,30 +1,46 @@
-"""The HTTP front: sockets, threads and TLS around ``gateway``, with the app behind it.
+"""The HTTP front: a listening socket, an event loop in a thread of its own, and the app behind it.
 
-cheroot reads and writes HTTP. Its gateway interface is used rather than WSGI because that tells
-neither the raw path nor the local address of a connection.
+uvicorn reads and writes HTTP (``front.protocol``); which connections there may be, and how long each may
+take, is for ``front.connections`` to say, and who calls the app for ``front.lanes``.
 """
 
-import http.client
-import ipaddress
+import asyncio
+import contextlib
+import email.utils
+import errno
 import logging
 import pathlib
+import resource
+import socket
+import ssl
 import threading
 from typing import Any
 
 import chalice
 import chalice.local
-import cheroot.errors
-import cheroot.server
-import cheroot.ssl.builtin
+import uvicorn
+from uvicorn.server import ServerState
 
+from chalicelib.domain import forwarding
+from chalicelib.settings import settings
 from local import gateway
+from local.front import asgi
+from local.front.connections import Connections
+from local.front.protocol import Connection, plain
+from local.front.waiting import Waiting
+
+LARGEST_REQUEST = asgi.LARGEST_REQUEST
+MOST_CONNECTIONS = 4096
+SPARE_DESCRIPTORS = 512
+"""For everything but clients: the engine, programs, other nodes."""
+BACKLOG = 1024
+HANDSHAKE = 10.0
+"""Seconds TLS may take to be agreed on."""
+STOP = 3.0
+"""Seconds that requests under way get when the front stops."""
+_ACCEPTED_AT_ONCE = 16
 
 _LOG = logging.getLogger(__name__)
-
-THREADS = 96
-"""Requests at a time. A long poll holds one for up to 25 s."""
-LARGEST_REQUEST = 10 * 1024 * 1024
-_TIMEOUT = 29.0
 
 
 def safe_for_threads(app: chalice.Chalice) -> chalice.Chalice:
@@ -35,102 +51,167 @@ def safe_for_threads(app: chalice.Chalice) -> chalice.Chalice:
     return app
 
 
+def most_connections() -> int:
+    """How many connections may be open: below the descriptors of the process, of which it gets all it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + SPARE_DESCRIPTORS
+    if soft < wanted and soft < hard:
+        soft = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(64, min(MOST_CONNECTIONS, soft - SPARE_DESCRIPTORS))
+
+
 class HttpServer:
     """A server for the app, in a thread of its own.
 
     ``address`` and ``port`` as given, port 0 for any; ``certificate`` is a PEM file with key and chain.
     """
 
-    def __init__(self, app: Any, address: str, port: int, certificate: pathlib.Path | None = None):
+    def __init__(
+        self,
+        app: Any,
+        address: str,
+        port: int,
+        certificate: pathlib.Path | None = None,
+        connections: int | None = None,
+    ):
         self._app = safe_for_threads(app)
-        self._routes = gateway.Routes(app.routes)
-        self._server = cheroot.server.HTTPServer((address, port), self._connect(), THREADS, THREADS)
-        self._server.request_queue_size = 512
-        self._server.keep_alive_conn_limit = 2000
-        self._server.timeout = 65
-        self._server.shutdown_timeout = 3
-        self._server.max_request_body_size = LARGEST_REQUEST
-        self._server.max_request_header_size = 64 * 1024
-        self._server.server_name = gateway.STAGE
-        self._server.error_log = _log_cheroot  # type: ignore[method-assign]
-        if certificate is not None:
-            self._server.ssl_adapter = cheroot.ssl.builtin.BuiltinSSLAdapter(certificate, certificate)
-
-    def _connect(self) -> type[cheroot.server.Gateway]:
-        front = self
-
-        class Gateway(cheroot.server.Gateway):
-            def respond(self) -> None:
-                _send(self.req, front.answer(self.req))
-
-        return Gateway
+        self._where = (address, port)
+        self._tls = None if certificate is None else _tls(certificate)
+        self.connections = Connections(connections or most_connections())
+        self._state = ServerState()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="front", daemon=True)
 
     def start(self) -> int:
         """Listen and serve. The port; OSError when it cannot be had."""
-        self._server.prepare()
-        threading.Thread(target=self._server.serve, name="front", daemon=True).start()
-        return int(self._server.bind_addr[1])
+        self._listening = _listening(*self._where)
+        self._thread.start()
+        self._ready.wait()
+        return int(self._listening.getsockname()[1])
 
     def stop(self) -> None:
         """Serve no more; requests under way get 3 s."""
-        self._server.stop()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(2 * STOP)
 
-    def answer(self, incoming: Any) -> gateway.Response:
-        """The response to a request cheroot has read the headers of."""
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        waiting = Waiting(self._loop)
+        application = asgi.Application(self._app, waiting, forwarding.proxies(settings().trusted_proxies))
+        self._config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http=Connection,
+            proxy_headers=False,
+        )
+        self._config.load()
+        waiting.listen()
+        self._loop.add_reader(self._listening.fileno(), self._accept)
+        sweeping = self._loop.create_task(self._sweep())
+        self._ready.set()
+        await self._stopping.wait()
+        await self._end(sweeping)
+        waiting.close()
+        application.close()
+
+    async def _end(self, sweeping: "asyncio.Task[None]") -> None:
+        self._loop.remove_reader(self._listening.fileno())
+        self._listening.close()
+        sweeping.cancel()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=STOP)
+        for held in self.connections.everybody():
+            held.close_now()
+
+    async def _sweep(self) -> None:
+        while True:
+            self._state.default_headers = [
+                (b"date", email.utils.formatdate(usegmt=True).encode()),
+                (b"server", gateway.STAGE.encode()),
+            ]
+            self.connections.sweep()
+            await asyncio.sleep(1.0)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                accepted, peer = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._cannot_accept(error)
+                return
+            self._take_on(accepted, peer[0])
+
+    def _cannot_accept(self, error: OSError) -> None:
+        """The process has no descriptors left: those of clients are what can be given up."""
+        _LOG.warning("No connection can be accepted: %s", error)
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            self.connections.close_one()
+            self._loop.remove_reader(self._listening.fileno())
+            self._loop.call_later(0.1, self._accept_again)
+
+    def _accept_again(self) -> None:
+        if not self._stopping.is_set():
+            self._loop.add_reader(self._listening.fileno(), self._accept)
+
+    def _take_on(self, accepted: socket.socket, address: str) -> None:
+        accepted.setblocking(False)
+        connection = Connection(self.connections, accepted, address, self._config, self._state, {})
+        if not self.connections.admit(connection):
+            _turn_away(accepted, is_plain=self._tls is None)
+            return
+        task = self._loop.create_task(self._connect(connection, accepted))
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
+
+    async def _connect(self, connection: Connection, accepted: socket.socket) -> None:
+        patience = None if self._tls is None else HANDSHAKE
         try:
-            request = _request(incoming)
-        except (cheroot.errors.MaxSizeExceeded, OSError):
-            incoming.close_connection = True
-            return gateway.plain(413, "A request may hold 10 MB.")
-        except ValueError:
-            incoming.close_connection = True
-            return gateway.plain(400, "The chunks of the request cannot be read.")
-        event = gateway.event(request, self._routes)
-        if event is None:
-            return gateway.plain(404, "Not found.")
-        try:
-            return gateway.response(self._app(event, gateway.Context("api", _TIMEOUT)))
-        except Exception:
-            _LOG.exception("%s %s failed", request.method, request.target)
-            return gateway.plain(500, "Internal server error.")
+            await self._loop.connect_accepted_socket(
+                lambda: connection, accepted, ssl=self._tls, ssl_handshake_timeout=patience
+            )
+        except (OSError, ssl.SSLError, asyncio.TimeoutError, ValueError) as error:
+            _LOG.debug("A connection came to nothing: %s", error)
+            self.connections.drop(connection)
+            accepted.close()
 
 
-def _request(incoming: Any) -> gateway.Request:
-    connection = incoming.conn
-    local = connection.socket.getsockname()
-    return gateway.Request(
-        method=incoming.method.decode("latin-1"),
-        target=incoming.uri.decode("latin-1"),
-        headers={n.decode("latin-1"): v.decode("latin-1") for n, v in incoming.inheaders.items()},
-        body=incoming.rfile.read(),
-        client=_address(connection.remote_addr),
-        server=_address(local[0]),
-        port=int(local[1]),
-        scheme=incoming.scheme.decode("latin-1"),
-    )
+def _listening(address: str, port: int) -> socket.socket:
+    family, kind, protocol, _, where = socket.getaddrinfo(
+        address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::"))
+        opened.bind(where)
+        opened.listen(BACKLOG)
+        opened.setblocking(False)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
-def _address(text: str) -> str:
-    """An address without its scope; IPv4 as such when it came over an IPv6 socket."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    return str(getattr(address, "ipv4_mapped", None) or address)
+def _tls(certificate: pathlib.Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
-def _send(outgoing: Any, response: gateway.Response) -> None:
-    phrase = http.client.responses.get(response.status, "Unknown")
-    outgoing.status = f"{response.status} {phrase}".encode()
-    headers, body = response.headers, response.body
-    if response.status not in gateway.NO_BODY and isinstance(body, bytes):
-        headers = [*headers, ("Content-Length", str(len(body)))]
-    outgoing.outheaders = [
-        (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers
-    ]
-    outgoing.ensure_headers_sent()
-    if response.status not in gateway.NO_BODY and outgoing.method != b"HEAD":
-        for piece in (body,) if isinstance(body, bytes) else body:
-            if piece:  # an empty chunk would end it
-                outgoing.write(piece)
-
-
-def _log_cheroot(msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-    _LOG.log(min(level, logging.INFO), "%s", msg, exc_info=traceback)
+def _turn_away(accepted: socket.socket, is_plain: bool) -> None:
+    with accepted, contextlib.suppress(OSError):  # it need not be read
+        if is_plain:
+            accepted.send(plain(503, "There are too many connections. Try again in a second."))

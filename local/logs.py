@@ -2,6 +2,50 @@
 
 import logging
 import pathlib
+import threading
+import time
+from collections.abc import Callable
+
+MOST_ALIKE = 20
+"""Warnings of one kind that are written in a period; of the others their number is."""
+PERIOD = 10.0
+"""Seconds."""
+_MOST_KINDS = 1000
+
+
+class Throttle(logging.Filter):
+    """Lets so many warnings of a kind through in a period: what a stranger can cause fills no disk.
+
+    A kind is one line of the program, whatever the values in it. The first one let through in a new period
+    says how many were not.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        super().__init__()
+        self._clock, self._lock = clock, threading.Lock()
+        self._kinds: dict[tuple[str, int, str], list[float]] = {}  # since when, how many
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        left_out = self._left_out((record.pathname, record.lineno, str(record.msg)[:200]))
+        if left_out:
+            record.msg = f"({int(left_out)} more of these were left out) {record.msg}"
+        return left_out is not None
+
+    def _left_out(self, kind: tuple[str, int, str]) -> float | None:
+        """How many were left out before this one; None where this one is."""
+        now = self._clock()
+        with self._lock:
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds.clear()
+            known = self._kinds.setdefault(kind, [now, 0])
+            since, count = known
+            if now - since >= PERIOD:
+                known[:] = [now, 1]
+                return max(0.0, count - MOST_ALIKE)
+            known[1] += 1
+            return 0.0 if count < MOST_ALIKE else None
 
 
 class _OneLine(logging.Formatter):
@@ -22,12 +66,14 @@ def set_up(file: pathlib.Path) -> None:
     everything.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s %(message)s")
     )
+    everything.addFilter(Throttle())
     logging.basicConfig(level=logging.INFO, handlers=[everything], force=True)
     logging.captureWarnings(True)
     for noisy in ("botocore", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING)
+    terminal.addFilter(Throttle())
     terminal.setFormatter(_OneLine())
     logging.getLogger("local").addHandler(terminal)
 

@@ -22,6 +22,9 @@ from local import environment, logs, ministack
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
 AUTHORITY = FOLDER / ".local/authority"
 """What signs the certificates of all nodes here, and is trusted by them."""
+SWITCH = 0.0002
+"""Seconds a thread computes before another gets its turn. The front gives its own away at every system call,
+and would wait for 5 ms each time while others compute."""
 
 
 class CannotStart(Exception):
@@ -68,16 +71,18 @@ def main() -> int:
 
 def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: threading.Event) -> None:
     """Start everything, each part with its stop on the stack, and serve until ``stopping`` is set."""
+    sys.setswitchinterval(SWITCH)
     check_port(given.address, given.port)
     started.enter_context(locked(given.state))
     logs.set_up(given.state / "node.log")
     environment.listens(given.address, given.port)
+    environment.keep_token(given.state)
     environment.trust(AUTHORITY / "authority.pem", given.tls)
     started.enter_context(engine(given))
     say("Creating tables and queues ...")
     environment.create_everything()
     check_tables(given.state)
-    check_egress()
+    check_settings()
     app = load_app()
     started.enter_context(front(given, app))
     started.enter_context(driven(app, given.period))
@@ -114,13 +119,16 @@ def check_port(address: str, port: int) -> None:
         raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from error
 
 
-def check_egress() -> None:
-    """Raise CannotStart for a setting of outgoing connections that cannot be read."""
+def check_settings() -> None:
+    """Raise CannotStart for a setting of outgoing connections or of proxies that cannot be read."""
+    from chalicelib.domain import forwarding
     from chalicelib.domain.errors import Invalid
     from chalicelib.infrastructure.egress import rules
+    from chalicelib.settings import settings
 
     try:
         rules()
+        forwarding.proxies(settings().trusted_proxies)
     except Invalid as error:
         raise CannotStart(error.message) from error
 

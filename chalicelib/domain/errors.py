@@ -6,6 +6,7 @@ PSchedulerError
 │   ├── Unprocessable   well-formed, but cannot be acted on (no tool in common)
 │   └── TooLarge        more than the node stores or may answer
 ├── Forbidden           the caller may not do this
+├── Misdirected         the request is for a name that is not this node's
 ├── Unsupported         asks for an API level above this node's
 ├── Conflict            somebody else holds the time, or was faster
 │   ├── Blocked         a run is in the way
@@ -56,6 +57,10 @@ class TooLarge(Invalid):
 
 class Forbidden(PSchedulerError):
     """The caller may not do this."""
+
+
+class Misdirected(PSchedulerError):
+    """The request is for a name that is not this node's."""
 
 
 class Unsupported(PSchedulerError):

@@ -24,6 +24,7 @@ CODES = {
     "preempted": "a run of a higher priority took its place",
     "not-started": "no runner had taken it in time",
     "no-result": "its runner never reported",
+    "reported-failed": "whoever put its results said that it had failed",
     "no-merge": "its results were never merged",
     "limits": "this node's limits refused it",
     "canceled": "somebody cancelled it",
@@ -152,6 +153,14 @@ class Run:
             **({"clock-survey": documents.clock_survey} if documents.clock_survey else {}),
             **({"reason": documents.reason} if documents.reason else {}),
         }
+
+
+def reported_failed(full: JSON) -> Reason:
+    """The reason of a run whose results were put as failed: what its participants say went wrong."""
+    errors = [_said(each, "error") for each in full or ()]
+    said = [f"participant {number}: {error}" for number, error in enumerate(errors) if error]
+    message = "Its results were put with succeeded false"
+    return Reason("reported-failed", f"{message}: {'; '.join(said)}"[:1000] if said else message)
 
 
 def _said(document: JSON, member: str) -> str | None:

@@ -6,6 +6,10 @@ import time
 
 import ifaddr
 
+from chalicelib.domain import hosts
+from chalicelib.domain.errors import Invalid
+from chalicelib.settings import settings
+
 KEPT_FOR = 60
 """Seconds after which the addresses are read again."""
 
@@ -22,6 +26,15 @@ def is_local(address: str) -> bool:
 def is_loopback(address: str) -> bool:
     """Whether an address is this machine's own to itself."""
     return _plain(address) in LOOPBACK
+
+
+def listens_on_loopback() -> bool:
+    """Whether all that this node listens on is loopback; where nobody has said what, it is not."""
+    try:
+        named = [hosts.parse(place.strip()).name for place in settings().listens.split(",")]
+        return all(ipaddress.ip_address(name).is_loopback for name in named)
+    except (Invalid, ValueError):
+        return False
 
 
 def _plain(address: str) -> str | None:

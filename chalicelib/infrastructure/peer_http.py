@@ -25,6 +25,7 @@ from chalicelib.domain.documents import DEEPEST_REPLY, load_whole
 from chalicelib.domain.errors import Invalid, PeerError, Refused, TimedOut, Unreachable
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure import lines
+from chalicelib.infrastructure.peer_turns import PeerTurns
 from chalicelib.settings import settings
 
 LOG = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Http:
     def __init__(self) -> None:
         self._pools: dict[Where, urllib3.HTTPConnectionPool] = {}
         self._making = threading.Lock()
+        self.turns = PeerTurns()
 
     def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
         began = time.monotonic()
@@ -220,6 +222,10 @@ class _Exchange(threading.Thread):
             raise Unreachable(call.host, f"cannot be reached: {_why(error)}{_advice(error)}") from error
 
     def _once(self) -> Reply:
+        with self._network.turns.turn(self.call.host, self.call.timeout):
+            return self._in_turn()
+
+    def _in_turn(self) -> Reply:
         call = self.call
         body = None if call.body is None else json.dumps(call.body).encode()
         kind = {} if body is None else {"Content-Type": "application/json"}

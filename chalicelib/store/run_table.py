@@ -18,7 +18,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
-from chalicelib.store import ordering
+from chalicelib.store import changes, ordering
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import RunItem, bare, key, owner
 from chalicelib.store.ordering import Place
@@ -121,6 +121,7 @@ def change(run: Run) -> Run:
     written = run.evolve(revision=run.revision + 1)
     with on_condition_failed(changed(run.uuid)):
         to_item(written).save(condition=RunItem.revision == run.revision)
+    changes.announce(run.task)
     return written
 
 

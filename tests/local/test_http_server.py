@@ -23,7 +23,7 @@ TEXT = {"Content-Type": "text/plain"}
 def make_app() -> chalice.Chalice:
     app = chalice.Chalice(app_name="echo", configure_logs=False)
     every = {"methods": ["GET", "POST", "PUT", "HEAD"], "content_types": ["*/*"]}
-    both_waiting = threading.Barrier(2, timeout=5)
+    both_waiting = threading.Barrier(2, timeout=30)
 
     def echo(**parameters: str) -> chalice.Response:
         request = app.current_request
@@ -202,7 +202,7 @@ def test_a_request_above_the_limit_is_refused(port: int) -> None:
 def test_a_chunked_request_above_the_limit_is_refused(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as opened:
         opened.sendall(b"PUT /pscheduler/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        opened.sendall(b"%x\r\n" % (LARGEST_REQUEST + 1))
+        opened.sendall(b"%x\r\n" % (LARGEST_REQUEST + 1) + b"x" * (LARGEST_REQUEST + 1))
         assert opened.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 

@@ -16,6 +16,8 @@ JSON_TYPE, TEXT_TYPE, HTML_TYPE = "application/json", "text/plain", "text/html"
 DIRECT = "takesAnswersDirectly"
 """A member of an event's requestContext, which API Gateway never sets: the front is in this process, and
 takes bodies of any size, as bytes or as an iterator of them."""
+READS_NOTHING = "readsNothing"
+"""Another: the page needs nothing that is stored, and must not be kept waiting for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +96,12 @@ class Sent(Response):
     """
 
     direct = False
+    wait: tuple[str, float] | None = None
+    """Instead of an answer: the task whose change to wait for, and until when (a Unix time)."""
 
     def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
+        if self.wait is not None:
+            return {**super().to_dict(None), "wait": self.wait}
         if isinstance(self.body, str):
             return super().to_dict(None)
         form = Response("", dict(self.headers), self.status_code).to_dict(None)

@@ -11,9 +11,11 @@ from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.limits import hints as known
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
+from chalicelib.infrastructure.addresses import is_loopback, listens_on_loopback
 from chalicelib.service.node import api_keys
 from chalicelib.service.node.api_keys import PREFIX, ApiKey
 from chalicelib.service.tasks import access
+from chalicelib.settings import settings
 
 HEADER = "X-API-Key"
 ARGUMENTS = (
@@ -57,13 +59,34 @@ def require_write(task: Task, request: Request) -> None:
     Raises Forbidden for everybody else.
     """
     if not administers(request):
-        access.require_write(task, request.caller, request.key)
+        access.require_write(task, caller(request), request.key)
 
 
-def require_operator(request: Request) -> None:
-    """Let pass this host itself and who has a key to administer this node. Raises Forbidden."""
-    if not administers(request):
-        access.require_operator(request.caller)
+def caller(request: Request) -> access.Caller:
+    """Who asks, as far as changing things is concerned."""
+    return access.Caller(request.caller, not request.is_forwarded, request.is_caller_known)
+
+
+def require_upkeep(request: Request) -> None:
+    """Let pass who may do what touches everybody. Raises Forbidden.
+
+    That is whoever has a key to administer the node, such as its operator's token, and where nobody else can
+    reach it, a program of this host over its loopback address.
+    """
+    if administers(request):
+        return
+    if request.is_forwarded or not is_loopback(request.caller):
+        raise Forbidden("This is for the machine itself, over its loopback address")
+    if may_be_reached_by_others():
+        raise Forbidden(
+            "This node is reached by others too, so this takes its operator's token: Authorization: Bearer"
+            " with what is in operator-token in its state folder"
+        )
+
+
+def may_be_reached_by_others() -> bool:
+    """Whether the node serves beyond loopback, as far as it is known where it listens."""
+    return bool(settings().listens) and not listens_on_loopback()
 
 
 def administers(request: Request) -> bool:

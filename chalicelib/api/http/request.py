@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.api.http import origins
+from chalicelib.domain import forwarding
 from chalicelib.domain.documents import DEEPEST, load
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
 from chalicelib.domain.names import NodeName, RunId, TaskId
@@ -13,10 +15,20 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
 from chalicelib.settings import addressed_by
 
+LOOK_EVERY = 0.5
+"""Seconds between looks for what is not there yet, where the front cannot wait for it."""
 API_LEVEL = 6
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a request's body; API Gateway lets no more pass."""
-_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class NotYet(Exception):
+    """What is asked for is not there, and the client would wait: ask again when something has happened to
+    ``task``, and in any case at ``until``."""
+
+    def __init__(self, task: str, until: dt.datetime):
+        super().__init__(task, until)
+        self.task, self.until = task, until
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +47,12 @@ class Request:
     now: dt.datetime
     principal: str = ""
     """The ARN of who asks, where AWS has authenticated them."""
+    came: dt.datetime | None = None
+    """When it came in, where it is asked again: ``now`` is when it was asked last."""
+    is_forwarded: bool = False
+    """Whether a proxy is in front, or a page of another origin is behind it: never this host itself, then."""
+    is_caller_known: bool = True
+    """Whether ``caller`` is who asks, and not a proxy that nobody has named."""
 
     def flag(self, name: str) -> bool:
         """A boolean argument: true when it is empty, ``true``, ``yes`` or ``1``."""
@@ -70,6 +88,15 @@ class Request:
         """The body as JSON. Raises Invalid, also for more than so many arrays and objects in each other."""
         return load(self.body, "The body", deepest)
 
+    def wait(self, task: str, seconds: float) -> None:
+        """Come back when something has happened to a task or its runs, unless so long has passed already.
+
+        Raises NotYet.
+        """
+        until = (self.came or self.now) + dt.timedelta(seconds=seconds)
+        if self.now < until:
+            raise NotYet(task, until)
+
     @property
     def key(self) -> str | None:
         return self.args.get("key")
@@ -89,21 +116,40 @@ def read(raw: Any) -> Request:
     Raises Invalid for a body that is no text, TooLarge for too much of it, NotFound for a path that ends in a
     slash.
     """
-    headers = raw.headers
+    headers, now = raw.headers, dt.datetime.now(UTC)
     _require_no_slash(raw)
-    body = "" if headers.get("content-type", "").startswith(_FORM_TYPES) else _text(raw.raw_body)
     return Request(
         method=raw.method,
         base=_base(raw),
         args=dict(raw.query_params or {}),
-        body=body,
+        body=_text(raw.raw_body),
         headers=headers,
         caller=raw.context.get("identity", {}).get("sourceIp", "").split("%")[0],
         server=raw.context.get("serverAddress") or raw.context.get("domainName", ""),
         node=addressed_by(headers.get("host", "")),
-        now=dt.datetime.now(UTC),
+        now=now,
+        came=_came(raw) or now,
         principal=raw.context.get("identity", {}).get("userArn") or "",
+        is_forwarded=_is_forwarded(raw) or origins.is_foreign(headers),
+        is_caller_known=raw.context.get("isCallerKnown", not _is_forwarded(raw) or _is_deployed(raw)),
     )
+
+
+def _is_forwarded(raw: Any) -> bool:
+    """Whether a proxy is in front. Our own front says so, having taken their headers away."""
+    told: bool | None = raw.context.get("isForwarded")
+    return any(map(forwarding.is_header, raw.headers)) if told is None else told
+
+
+def _is_deployed(raw: Any) -> bool:
+    """Whether it is API Gateway that is in front: it says itself who asks."""
+    return "accountId" in raw.context
+
+
+def _came(raw: Any) -> dt.datetime | None:
+    """When the front got the request, where it says so."""
+    milliseconds = raw.context.get("requestTimeEpoch")
+    return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _require_no_slash(raw: Any) -> None:

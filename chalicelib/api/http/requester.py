@@ -17,9 +17,13 @@ ARGUMENT = header(
 def hints(request: Request) -> dict[str, JSON]:
     """What is known of a requester: ``requester``, ``server``, and ``requester-proxied-by`` behind a proxy.
 
+    Where both are the same, it is a proxy that nobody has named, and who asks is not known.
+
     Raises Invalid for a header that cannot be read, Forbidden for a credential that is not known.
     """
     own: dict[str, JSON] = {"requester": request.caller, "server": request.server}
+    if not request.is_caller_known:
+        own["requester-proxied-by"] = request.caller
     text = request.headers.get(HEADER)
     if text is None:
         return own

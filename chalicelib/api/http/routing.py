@@ -4,14 +4,17 @@ The pages see a Request and return an Answer; how they are asked and answered st
 ``answer``, ``problems`` and ``negotiation``, what they take and give beside them, as an ``operation``.
 """
 
+import dataclasses
+import datetime as dt
 import logging
+import time
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
 from chalice import Chalice
 
-from chalicelib.api.http import negotiation, problems, request
+from chalicelib.api.http import negotiation, origins, problems, request
 from chalicelib.api.http.answer import DIRECT, Sent
 from chalicelib.api.http.answer import HTML_TYPE as HTML_TYPE
 from chalicelib.api.http.answer import JSON_TYPE as JSON_TYPE
@@ -28,6 +31,7 @@ from chalicelib.api.http.request import task_id as task_id
 from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
 from chalicelib.domain.errors import PSchedulerError
+from chalicelib.domain.times import UTC
 from chalicelib.store.conditions import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
@@ -48,7 +52,10 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
         elif called is None:
             answer = _refusal(raw, allowed)
         else:
-            answer = _answer(called, raw, names)
+            try:
+                answer = _answer(called, raw, names)
+            except request.NotYet as wait:
+                return _not_yet(wait)
         response = negotiation.sent(answer, raw.headers, with_body=raw.method != "HEAD")
         LOG.debug("%s %s: %d", raw.method, raw.path, answer.status)  # no query: there may be a key in it
         if raw.context.get(DIRECT):
@@ -76,11 +83,35 @@ def _too_large(called: Page | None, raw: Any) -> Sent:
     return negotiation.sent(answer, raw.headers, with_body=True)
 
 
+def _not_yet(wait: request.NotYet) -> Sent:
+    response = Sent("", status_code=202)
+    response.wait = (wait.task, wait.until.timestamp())
+    return response
+
+
+def _waited(called: Page, asked: Request, names: Mapping[str, str], front_waits: bool) -> Answer:
+    """What a page answers in the end. Raises NotYet where the front waits and asks again."""
+    while True:
+        try:
+            return called(asked, **names)
+        except request.NotYet as wait:
+            if front_waits:
+                raise
+            left = (wait.until - asked.now).total_seconds()
+            time.sleep(max(0.0, min(request.LOOK_EVERY, left)))
+            asked = dataclasses.replace(asked, now=dt.datetime.now(UTC))
+
+
 def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
     try:
+        origins.require_own_name(raw.headers)
+        origins.require_own_origin(raw.method, raw.headers)
         asked = request.read(raw)
         asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
-        answer = called(asked, **{name: urllib.parse.unquote(text) for name, text in names.items()}).begun()
+        unquoted = {name: urllib.parse.unquote(text) for name, text in names.items()}
+        answer = _waited(called, asked, unquoted, raw.context.get(DIRECT, False)).begun()
+    except request.NotYet:
+        raise
     except PSchedulerError as error:
         return problems.of_error(error, raw.headers)
     except STORE_ERRORS:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.api.http.origins import READING
 from chalicelib.api.http.problems import PROBLEM_TYPE
 from chalicelib.api.http.routing import API_LEVEL, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json
 from chalicelib.api.openapi import operations, schema_export
@@ -46,13 +47,14 @@ _MEANINGS = {
     404: "It does not exist, or must not be seen",
     409: "The time is taken, or somebody else was faster",
     413: "More than the node stores or may answer",
+    421: "The request is for a name that is not this node's",
     422: "Well-formed, but cannot be acted on",
     424: "Another participant did not do its part; the sentence names it",
     501: "An API level above this node's",
     503: "Something the node needs did not answer; try again",
     500: "The node made a mistake",
 }
-_EVERYWHERE = (400, 413, 501, 503)
+_EVERYWHERE = (400, 413, 421, 501, 503)
 
 
 @operation("Documentation", answer={"type": "object"}, conditional=True)
@@ -83,14 +85,14 @@ _LICENSE = {"name": "Apache 2.0", "identifier": "Apache-2.0"}
 
 def _path(path: str, methods: Mapping[str, Page], components: schema_export.Components) -> dict[str, JSON]:
     return {
-        method.lower(): _operation(path, page, declared, components)
+        method.lower(): _operation(path, method, page, declared, components)
         for method, page in methods.items()
         if (declared := operations.of(page)) is not None
     }
 
 
 def _operation(
-    path: str, page: Page, declared: Operation, components: schema_export.Components
+    path: str, method: str, page: Page, declared: Operation, components: schema_export.Components
 ) -> dict[str, JSON]:
     summary, _, description = (inspect.getdoc(page) or "").partition("\n\n")
     arguments = [_argument(one, components) for one in (*declared.arguments, *_common(declared))]
@@ -102,7 +104,7 @@ def _operation(
         **({"description": description} if description else {}),
         "parameters": [*_path_parameters(path, declared, components), *arguments],
         **body,
-        "responses": _responses(path, declared, components),
+        "responses": _responses(path, method, declared, components),
     }
 
 
@@ -167,9 +169,12 @@ def _body(declared: Operation, components: schema_export.Components) -> dict[str
     return {"required": True, "content": {JSON_TYPE: content}}
 
 
-def _responses(path: str, declared: Operation, components: schema_export.Components) -> dict[str, JSON]:
+def _responses(
+    path: str, method: str, declared: Operation, components: schema_export.Components
+) -> dict[str, JSON]:
     missing = [404] if "{" in path else []
-    errors = sorted({*_EVERYWHERE, *missing, *declared.errors})
+    writing = [] if method in READING else [403]  # of pages of other origins
+    errors = sorted({*_EVERYWHERE, *missing, *writing, *declared.errors})
     return {
         "200": _success(declared, components),
         **({"304": {"description": "The client has it already"}} if declared.conditional else {}),

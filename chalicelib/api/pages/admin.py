@@ -2,11 +2,10 @@
 
 import logging
 
-from chalicelib.api.http import problems
+from chalicelib.api.http import principal, problems
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi.operations import flag, operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN
-from chalicelib.domain.errors import Forbidden
 from chalicelib.infrastructure.addresses import is_loopback
 from chalicelib.service.node import debug
 
@@ -16,7 +15,7 @@ LOG = logging.getLogger(__name__)
 @operation("Administration", answer=BOOLEAN, errors=[403])
 def get_debug(request: Request) -> Answer:
     """Whether the node logs all it can. For the machine itself."""
-    _require_loopback(request)
+    principal.require_upkeep(request)
     return as_json(request, debug.is_on())
 
 
@@ -26,20 +25,15 @@ def put_debug(request: Request) -> Answer:
 
     Its other processes follow within 15 seconds.
     """
-    _require_loopback(request)
+    principal.require_upkeep(request)
     debug.switch(request.flag("state"))
     return Answer("OK")
-
-
-def _require_loopback(request: Request) -> None:
-    if not is_loopback(request.caller):
-        raise Forbidden("This is for the machine itself, over its loopback address")
 
 
 @operation("Administration", answers={405: "To anybody but the machine itself"})
 def exception(request: Request) -> Answer:
     """Log a traceback on purpose, to see that it arrives. For the machine itself."""
-    if not is_loopback(request.caller):
+    if request.is_forwarded or not is_loopback(request.caller):
         refusal = problems.problem(problems.METHOD, 405, "This is for the machine itself", request.headers)
         return refusal.with_headers(Allow="OPTIONS")
     try:

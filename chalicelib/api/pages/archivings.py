@@ -74,7 +74,7 @@ def retry_archivings(request: Request) -> Answer:
     For whoever operates the node. An empty filter matches every one. `complete` is false where there may
     be more: post again to the Link.
     """
-    principal.require_operator(request)
+    principal.require_upkeep(request)
     part = _part(request, DeliveryState.FAILED, _filter(request.json()), TO_RETRY)
     link = paging.link(request, "/archivings/retry", TO_RETRY, part.next)
     dry = request.flag("dry-run")

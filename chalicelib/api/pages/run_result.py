@@ -1,7 +1,5 @@
 """The page of a run's result (contract/api.md, Runs)."""
 
-import time
-
 from chalicelib.api.http.routing import (
     HTML_TYPE,
     JSON_TYPE,
@@ -14,10 +12,9 @@ from chalicelib.api.http.routing import (
 )
 from chalicelib.api.openapi import plugin_schemas
 from chalicelib.api.openapi.operations import KEY, flag, operation, word
-from chalicelib.api.pages.single_run import LOOK_EVERY, visible
+from chalicelib.api.pages.single_run import visible
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -55,8 +52,10 @@ def get_result(request: Request, task: str, run: str) -> Answer:
     if kind not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
     found = task_table.get(request.node, task_id(task))
-    result = _wait(found, run_id(run), SECONDS_FOR_RESULT if request.flag("wait") else 0.0)
+    result = visible(request.node, found.uuid, run_id(run))
     merged = result.documents.result_merged
+    if merged is None and not result.state.is_final and request.flag("wait"):
+        request.wait(found.uuid, SECONDS_FOR_RESULT)
     if merged is None and (kind == JSON_TYPE or not _has_failed(result)):
         raise NotFound(f"The run has no result: {result.failure}" if result.failure else NO_RESULT)
     whole = access.opens(access.reading_key(found), request.key)
@@ -69,15 +68,6 @@ def get_result(request: Request, task: str, run: str) -> Answer:
 def _has_failed(run: Run) -> bool:
     # One that streamed its results has finished, and has none itself.
     return run.state.is_final and run.state is not State.FINISHED
-
-
-def _wait(task: Task, run: RunId, seconds: float) -> Run:
-    until = time.monotonic() + seconds
-    found = visible(task.node, task.uuid, run)
-    while found.documents.result_merged is None and not found.state.is_final and time.monotonic() < until:
-        time.sleep(LOOK_EVERY)
-        found = visible(task.node, task.uuid, run)
-    return found
 
 
 def _formatted(task: Task, run: Run, merged: JSON, kind: str, whole: bool) -> str:

@@ -1,9 +1,6 @@
 """Pages about runs (contract/api.md, Runs)."""
 
 import datetime as dt
-import time
-from collections.abc import Callable
-from typing import TypeVar
 
 from chalicelib.api.http import principal
 from chalicelib.api.http.routing import Answer, Request, as_json, run_id, task_id
@@ -30,7 +27,6 @@ USUAL_WAIT = 30
 """Seconds a client is kept waiting when it does not say how long."""
 LONGEST_WAIT = 25
 """Seconds it is kept at most: API Gateway gives up after 29."""
-LOOK_EVERY = 0.5
 
 START_TIME = {
     "type": "object",
@@ -48,8 +44,6 @@ _RESULTS = response_schemas.shape(
 )
 RUN_UPDATE = {"anyOf": [START_TIME, _DATA, _RESULTS]}
 RUN_NAME = {"anyOf": [{"type": "string", "format": "uuid"}, {"enum": ["first", "next"]}]}
-
-Found = TypeVar("Found")
 
 
 def href(request: Request, task: TaskId, run: RunId) -> str:
@@ -134,22 +128,20 @@ def get_run(request: Request, task: str, run: str) -> Answer:
         raise Invalid("wait-local and wait-merged exclude each other")
     patience = request.integer("wait", least=0)
     seconds = min(LONGEST_WAIT, USUAL_WAIT if patience is None else patience)
-    uuid = _named(found, run, request.now, seconds)
-    shown = visible(request.node, found.uuid, uuid)
+    shown = visible(request.node, found.uuid, _named(request, found, run, seconds))
     if (local or merged) and not _is_there(shown, merged):
-        shown = _wait_for(lambda: _there(request.node, found.uuid, uuid, merged), seconds) or visible(
-            request.node, found.uuid, uuid
-        )
+        request.wait(found.uuid, seconds)
     document = describe(request, found, shown)
     return as_json(request, access.shown(document, found.key or found.participant_key, request.key))
 
 
-def _named(task: Task, run: str, now: dt.datetime, seconds: float) -> RunId:
+def _named(request: Request, task: Task, run: str, seconds: float) -> RunId:
     if run not in ("first", "next"):
         return run_id(run)
-    not_before = now if run == "next" else None
-    uuid = _wait_for(lambda: store.first(task.node, task.uuid, not_before), seconds)
+    not_before = request.now if run == "next" else None
+    uuid = store.first(task.node, task.uuid, not_before)
     if uuid is None:
+        request.wait(task.uuid, seconds)
         raise NotFound(f"The task has no {run} run")
     return uuid
 
@@ -162,23 +154,10 @@ def visible(node: NodeName, task: TaskId, run: RunId) -> Run:
     return found
 
 
-def _there(node: NodeName, task: TaskId, run: RunId, merged: bool) -> Run | None:
-    found = visible(node, task, run)
-    return found if _is_there(found, merged) else None
-
-
 def _is_there(run: Run, merged: bool) -> bool:
     if merged:
         return run.documents.result_full is not None and run.state.is_finished
     return run.documents.result is not None
-
-
-def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
-    """Look until something is there; once, at least."""
-    until = time.monotonic() + seconds
-    while (found := look()) is None and time.monotonic() + LOOK_EVERY <= until:
-        time.sleep(LOOK_EVERY)
-    return found
 
 
 @operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422, 424])
@@ -190,7 +169,7 @@ def put_run(request: Request, task: str, run: str) -> Answer:
     try:
         known = store.get(request.node, found.uuid, uuid)
     except NotFound:
-        participation.of(found).place_at(_start_time(body, request.now), request.now, uuid)
+        participation.place_once(found, _start_time(body, request.now), request.now, uuid)
         return Answer("OK")
     updates.update(found, known, body, request.now)
     return Answer("OK")

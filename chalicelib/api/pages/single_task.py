@@ -121,10 +121,10 @@ def _describe_dry_run(task: Task, proposal: Proposal) -> dict[str, JSON]:
 )
 def join_task(request: Request, task: str) -> Answer:
     """Take part in a task that another node leads, and say where it is here."""
+    hints = principal.hints(request, "measure")
     number = request.integer("participant", least=1)
     if number is None:
         raise Invalid("The argument participant is missing")
-    hints = principal.hints(request, "measure")
     joined = join.join(request.node, task_id(task), number, request.json(), hints, request.now)
     return Answer(href(request, joined.uuid))
 

@@ -12,7 +12,12 @@ API_KEY, API_SCOPES, IAM = "api-key", "api-key-scopes", "iam-principal"
 
 def requester(hints: Mapping[str, JSON]) -> Address | None:
     """The address of who asks; None when that is not known."""
-    return address(hints.get(REQUESTER))
+    return None if is_unknown(hints) else address(hints.get(REQUESTER))
+
+
+def is_unknown(hints: Mapping[str, JSON]) -> bool:
+    """Whether it is a proxy that asks, for somebody it does not name, or may not: its own address is both."""
+    return PROXIED_BY in hints and hints[PROXIED_BY] == hints.get(REQUESTER)
 
 
 def lines(hints: Mapping[str, JSON]) -> list[str]:

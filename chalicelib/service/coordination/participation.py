@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from chalicelib.domain.errors import NotFound, PeerForgot, Refused
+from chalicelib.domain.errors import Conflict, NotFound, PeerForgot, Refused
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.run import Run
@@ -241,3 +241,17 @@ def kind(node: NodeName, participants: Sequence[str], number: int = 0) -> type[P
 def cancel(node: NodeName, uuid: TaskId, now: dt.datetime, at_once: int = RUNS_AT_ONCE) -> None:
     """Cancel a task as it now is, at all its participants. Raises NotFound."""
     of(task_table.get(node, uuid)).cancel(now, at_once)
+
+
+def place_once(task: Task, start: dt.datetime, now: dt.datetime, run: RunId) -> Run:
+    """Place a run under its uuid; asked for twice, also at a time, it is placed once, and both hear of it.
+
+    Raises Conflict where the time is taken, and PeerError where another participant is in the way.
+    """
+    try:
+        return of(task).place_at(start, now, run)
+    except Conflict:
+        there = run_table.get_many(task.node, task.uuid, [run]).get(run)
+        if there is None or there.start != truncate(start):
+            raise
+        return there

@@ -6,18 +6,16 @@ because it is deployed, takes them from nobody until somebody has decided who ma
 
 from collections.abc import Mapping
 
-from chalicelib.domain import hosts
-from chalicelib.domain.errors import Invalid
 from chalicelib.domain.limits import hints as known
-from chalicelib.domain.limits.networks import address
 from chalicelib.domain.schemas import JSON
-from chalicelib.settings import settings
+from chalicelib.infrastructure.addresses import listens_on_loopback
 
 HOW = (
     "Its operator can say who may: PSCHEDULER_LIMITS is the policy's file, s3:// object or https:// URL"
     " (docs/policies has some to begin with), or open, for everybody."
     " python -m local.keys add makes a key that is let in without a policy."
 )
+_OWN = "This node has no policy, and so it takes tasks from its own machine alone."
 
 
 def complaint(hints: Mapping[str, JSON]) -> str | None:
@@ -28,17 +26,10 @@ def complaint(hints: Mapping[str, JSON]) -> str | None:
             return None
         return "The API key is not for measuring."
     asking = known.requester(hints)
-    if not _is_on_loopback(settings().listens):
+    if not listens_on_loopback():
         return f"This node has no policy, and so it takes tasks from nobody. {HOW}"
+    if known.is_unknown(hints):
+        return f"{_OWN} What comes through a proxy is not from there. {HOW}"
     if asking is None or not asking.is_loopback:
-        return f"This node has no policy, and so it takes tasks from its own machine alone. {HOW}"
+        return f"{_OWN} {HOW}"
     return None
-
-
-def _is_on_loopback(listens: str) -> bool:
-    """Whether all of ``address:port, ...`` are on loopback; nothing at all is not."""
-    try:
-        named = [address(hosts.parse(place.strip()).name) for place in listens.split(",")]
-    except Invalid:
-        return False
-    return all(one is not None and one.is_loopback for one in named)

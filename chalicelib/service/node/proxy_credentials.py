@@ -8,8 +8,10 @@ import base64
 import hashlib
 import hmac
 import secrets
+import threading
+from collections import OrderedDict
 
-from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.errors import Invalid, NotFound, Unavailable
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.store import node_table
@@ -18,6 +20,16 @@ CREDENTIALS = "credentials"
 SHORTEST_KEY = 16
 _SALT_BYTES = 16
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 * 2**20}
+_AT_A_TIME = 2
+"""Hashes made at a time: each takes 16 MB and some of a processor."""
+_PATIENCE = 3.0
+"""Seconds a key may wait to be looked into."""
+_MOST_FOUND_RIGHT = 100
+
+_hashing = threading.BoundedSemaphore(_AT_A_TIME)
+_found_right: OrderedDict[bytes, None] = OrderedDict()
+"""Keys that were found right, as hashes under a secret of this process: those need no slow hash again."""
+_of_this_process = secrets.token_bytes(32)
 
 
 def known(node: NodeName) -> list[str]:
@@ -46,10 +58,21 @@ def remove(node: NodeName, name: str) -> None:
 
 
 def are_right(node: NodeName, name: str, key: str) -> bool:
-    """Whether a key is that of a name. An unknown name takes as long as a wrong key."""
+    """Whether a key is that of a name. An unknown name takes as long as a wrong key.
+
+    Raises Unavailable while too many others are looked into.
+    """
     found = _all(node).get(name, {"salt": "", "hash": ""})
+    short = hmac.digest(_of_this_process, repr((node, name, key, found["hash"])).encode(), "sha256")
+    if short in _found_right:
+        return True
     made = _hash(key, base64.b64decode(found["salt"]))
-    return hmac.compare_digest(made, base64.b64decode(found["hash"]))
+    is_right = hmac.compare_digest(made, base64.b64decode(found["hash"]))
+    if is_right:
+        _found_right[short] = None
+        while len(_found_right) > _MOST_FOUND_RIGHT:
+            _found_right.popitem(last=False)
+    return is_right
 
 
 def _all(node: NodeName) -> dict[str, JSON]:
@@ -57,7 +80,12 @@ def _all(node: NodeName) -> dict[str, JSON]:
 
 
 def _hash(key: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(key.encode(), salt=salt, **_SCRYPT)
+    if not _hashing.acquire(timeout=_PATIENCE):
+        raise Unavailable("Too many credentials are being looked into: try again in a second")
+    try:
+        return hashlib.scrypt(key.encode(errors="surrogatepass"), salt=salt, **_SCRYPT)
+    finally:
+        _hashing.release()
 
 
 def _text(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """Who may see what is private, and who may change things (contract/scheduler.md section 12)."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.documents import sanitized
@@ -20,7 +21,7 @@ def shown(value: JSON, required: str | None, key: str | None) -> JSON:
 
 def opens(required: str | None, key: str | None) -> bool:
     """Whether a caller's key opens what a required one guards. Raises Forbidden for a wrong key."""
-    if not key or required is None:
+    if key is None or required is None:
         return False
     if key != required:
         raise Forbidden("The key is not the right one")
@@ -45,26 +46,35 @@ def arguments(task: Task, key: str | None) -> Sequence[str]:
     return task.cli
 
 
-def require_operator(caller: str) -> None:
-    """Let pass this host itself: what concerns all of the node is for whoever operates it.
+@dataclasses.dataclass(frozen=True)
+class Caller:
+    """Who wants to change something: ``is_direct`` without a proxy in front or a foreign page behind it,
+    ``is_known`` unless the address is that of a proxy nobody has named."""
 
-    Raises Forbidden for everybody else.
-    """
-    if not is_local(caller):
-        raise Forbidden("Only this host, or who has a key to administer this node, may do this")
+    address: str
+    is_direct: bool = True
+    is_known: bool = True
+
+    @property
+    def is_this_host(self) -> bool:
+        """Whether it is a program of this host."""
+        return self.is_direct and is_local(self.address)
 
 
-def require_write(task: Task, caller: str, key: str | None) -> None:
+def require_write(task: Task, caller: Caller, key: str | None) -> None:
     """Let pass this host itself, the holder of the task's key, and the address that posted the task.
 
     That address is not enough for a task of several participants: they share a key, and it alone counts.
-    Raises Forbidden for everybody else.
+    Raises Forbidden for everybody else, and for whoever comes with a key that is wrong.
     """
+    keys = {each for each in (task.participant_key, task.key) if each is not None}
+    if key is not None and keys and key not in keys:
+        raise Forbidden("The key is not the right one")
     required = task.participant_key or task.key
     is_shared = task.participant_key is not None
     by_key = required is not None and key == required
-    by_requester = not is_shared and caller == task.hints.get("requester")
-    if is_local(caller) or by_key or by_requester:
+    by_requester = not is_shared and caller.is_known and caller.address == task.hints.get("requester")
+    if caller.is_this_host or by_key or by_requester:
         return
     requester = [] if is_shared else ["the task's requester"]
     holder = [] if required is None else ["the holder of the task's key"]

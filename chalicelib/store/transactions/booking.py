@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.store import idempotency_records, postings
+from chalicelib.store import changes, idempotency_records, postings
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
 from chalicelib.store.conditions import on_condition_failed
@@ -84,6 +84,9 @@ def commit_all(bookings: Sequence[Booking], now: dt.datetime) -> None:
             if booking.new and booking.new.idempotency_record:
                 idempotency_records.require_unused(booking.new.idempotency_record, now)
         raise
+    for booking in bookings:
+        for task in {run.task for run in booking.runs}:
+            changes.announce(task)
 
 
 def _postings(bookings: Sequence[Booking]) -> list[PostingItem]:

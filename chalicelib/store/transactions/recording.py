@@ -7,7 +7,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.run import Run
-from chalicelib.store import delivery_table, run_table, task_table
+from chalicelib.store import changes, delivery_table, run_table, task_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, RunItem, TaskItem, connection
 
@@ -26,6 +26,7 @@ def finish(run: Run, due: Sequence[Delivery]) -> Run:
     ):
         transaction.save(run_table.to_item(written), condition=RunItem.revision == run.revision)
         add_deliveries(transaction, due)
+    changes.announce(run.task)
     return written
 
 
@@ -44,6 +45,7 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
             task_table.reference_to(run.node, run.task), counted, condition=TaskItem.task.exists()
         )
         add_deliveries(transaction, due)
+    changes.announce(run.task)
 
 
 def add_deliveries(transaction: TransactWrite, due: Sequence[Delivery]) -> None:

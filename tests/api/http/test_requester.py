@@ -1,5 +1,10 @@
 """Who asks, who may write, and whom a trusted proxy may name (contract/scheduler.md section 12)."""
 
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.errors import Invalid, NotFound
@@ -102,20 +107,22 @@ def test_a_task_without_a_key_is_its_requesters_and_this_hosts(api: Api, caller:
 @pytest.mark.parametrize(
     ("caller", "key", "status"),
     [
-        (STRANGER, "", 200),
-        (OTHER, "", 403),
+        (STRANGER, None, 200),
+        (STRANGER, "", 403),  # no key is none, an empty one is wrong
+        (OTHER, None, 403),
         (OTHER, "wrong", 403),
         (OTHER, "sesame", 200),
-        ("127.0.0.1", "", 200),
+        ("127.0.0.1", None, 200),
+        ("127.0.0.1", "wrong", 403),
     ],
 )
-def test_a_tasks_key_lets_others_write_too(api: Api, caller: str, key: str, status: int) -> None:
+def test_a_tasks_key_lets_others_write_too(api: Api, caller: str, key: str | None, status: int) -> None:
     api.call_from(STRANGER)
     task = api.post_task(schedule=LATER, _key="sesame")
 
     api.call_from(caller)
 
-    assert api.ask("DELETE", query(task, key=key))[0] == status
+    assert api.ask("DELETE", task if key is None else query(task, key=key))[0] == status
 
 
 @pytest.mark.parametrize(
@@ -143,3 +150,55 @@ def test_runs_are_guarded_as_their_task_is(api: Api, method: str) -> None:
     path = f"{task}/runs" if method == "POST" else run
 
     assert api.ask(method, path, {"start-time": "2030-01-01T00:00:00Z"})[0] == 403
+
+
+def test_wrong_credentials_are_looked_into_two_at_a_time_and_right_ones_once(
+    trusted: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    under_way = 0
+    guard = threading.Lock()
+    scrypt = hashlib.scrypt
+
+    def counted(*args: Any, **more: Any) -> bytes:
+        nonlocal under_way
+        with guard:
+            under_way += 1
+            made.append(under_way)
+        try:
+            return scrypt(*args, **more)
+        finally:
+            with guard:
+                under_way -= 1
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    monkeypatch.setattr(proxy_credentials, "_PATIENCE", 60.0)
+    with ThreadPoolExecutor(40) as pool:
+        found = list(pool.map(lambda n: proxy_credentials.are_right(NODE, "gateway", f"{n}{KEY}"), range(40)))
+    right = [proxy_credentials.are_right(NODE, "gateway", KEY) for _ in range(3)]
+
+    assert found == [False] * 40
+    assert max(made) == 2
+    assert right == [True] * 3
+    assert len(made) == 41
+
+
+def test_who_waits_too_long_to_be_looked_into_is_told_to_try_again(
+    trusted: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy_credentials, "_PATIENCE", 0.01)
+    busy = [proxy_credentials._hashing.acquire(blocking=False) for _ in range(2)]
+    try:
+        status, said = trusted.ask("POST", "/tasks", IDLE, **{HEADER: "192.0.2.7;gateway;wrong and long one"})
+    finally:
+        for _ in busy:
+            proxy_credentials._hashing.release()
+
+    assert (status, "try again" in said) == (503, True)
+
+
+def test_a_credential_that_is_removed_is_right_no_more(trusted: Api) -> None:
+    assert proxy_credentials.are_right(NODE, "gateway", KEY)
+    proxy_credentials.remove(NODE, "gateway")
+
+    assert not proxy_credentials.are_right(NODE, "gateway", KEY)

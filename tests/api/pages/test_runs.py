@@ -3,15 +3,18 @@
 import dataclasses
 import datetime as dt
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from chalicelib.api.http import request as asked
+from chalicelib.api.http import routing
 from chalicelib.api.pages import run_result as results_page
-from chalicelib.api.pages import single_run as runs_page
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.service.archiving import attempt
+from chalicelib.service.coordination import participation, updates
 from chalicelib.service.execution import runner
 from chalicelib.store import run_table, task_table
 from tests.api.conftest import Api, query
@@ -25,8 +28,7 @@ NOOP = {"type": "noop", "spec": {"data": {"_secret": "hush", "open": 1}}}
 
 @pytest.fixture(autouse=True)
 def _looks_come_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs_page, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(results_page, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(asked, "LOOK_EVERY", 0.01)
 
 
 def in_an_hour(seconds: float = 0) -> str:
@@ -185,7 +187,7 @@ def test_a_wait_that_ends_without_a_result_answers_the_run_as_it_is(api: Api, wa
 
 def test_a_wait_ends_when_the_result_is_there(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     task = api.post_task()
-    monkeypatch.setattr(runs_page.time, "sleep", lambda seconds: api.run(task))
+    monkeypatch.setattr(routing.time, "sleep", lambda seconds: api.run(task))
 
     assert api.get(f"{task}/runs/first?wait-merged&wait=5")["state"] == "finished"
 
@@ -271,6 +273,61 @@ def test_a_running_run_takes_the_results_of_all(api: Api, succeeded: bool, state
     assert status == 200
     run = api.get(f"{task}/runs/first")
     assert (run["result-full"], run["state"]) == ([{"a": 1}], state)
+    assert run.get("reason", {}).get("code") == (None if succeeded else "reported-failed")
+
+
+def test_a_failure_that_is_put_says_what_its_participants_say(api: Api) -> None:
+    task = api.post_task()
+    uuid = task.rsplit("/", 1)[-1]
+    found = run_table.get(NODE, uuid, run_table.first(NODE, uuid) or "")
+    runner.begin(task_table.get(NODE, uuid), found, found.start)
+    body = {"result-full": [{"succeeded": False, "error": "no route"}], "succeeded": False}
+
+    assert api.ask("PUT", f"{task}/runs/{found.uuid}", body)[0] == 200
+
+    assert "participant 0: no route" in api.get(f"{task}/runs/first")["reason"]["message"]
+
+
+def test_a_run_that_is_over_keeps_its_results(api: Api) -> None:
+    task = api.post_task()
+    uuid = api.run(task).uuid
+    before = api.get(f"{task}/runs/{uuid}")
+    full = before["result-full"]
+
+    contradicted = api.ask("PUT", f"{task}/runs/{uuid}", {"result-full": full, "succeeded": False})
+    replaced = api.ask("PUT", f"{task}/runs/{uuid}", {"result-full": [{"a": 1}], "succeeded": True})
+    repeated = api.ask("PUT", f"{task}/runs/{uuid}", {"result-full": full, "succeeded": True})
+
+    assert (contradicted[0], replaced[0], repeated[0]) == (409, 409, 200)
+    assert api.get(f"{task}/runs/{uuid}") == before
+
+
+@pytest.mark.parametrize("kind", ["idle", "idleex"])
+def test_a_run_that_is_put_many_times_at_once_is_placed_once(api: Api, kind: str) -> None:
+    task = task_table.get(
+        NODE,
+        api.post_task(test={"type": kind, "spec": {"duration": "PT2S"}}, schedule=LATER).rsplit("/", 1)[-1],
+    )
+    now = dt.datetime.now(UTC)
+    start = now + dt.timedelta(hours=3)
+
+    with ThreadPoolExecutor(8) as pool:
+        placed = list(pool.map(lambda _: participation.place_once(task, start, now, UNKNOWN), range(8)))
+
+    assert {(run.uuid, run.state.value) for run in placed} == {(UNKNOWN, "pending")}
+    assert len(api.get(f"/tasks/{task.uuid}/runs")) == 2
+
+
+def test_data_that_is_put_many_times_at_once_is_taken_every_time(api: Api) -> None:
+    task = task_table.get(NODE, api.post_task(schedule=LATER).rsplit("/", 1)[-1])
+    now = dt.datetime.now(UTC)
+    run = run_table.get(NODE, task.uuid, run_table.first(NODE, task.uuid) or "")
+    body = {"part-data-full": [{"port": 5000}]}
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: updates.update(task, run, body, now), range(8)))
+
+    assert {str(each.documents.participant_data_full) for each in told} == {"[{'port': 5000}]"}
 
 
 @pytest.mark.parametrize(
@@ -403,7 +460,7 @@ def test_results_have_no_nicknames(api: Api, name: str) -> None:
 def test_a_wait_for_a_result_waits_for_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     task = api.post_task()
     uuid = run_table.first(NODE, task.rsplit("/", 1)[-1])
-    monkeypatch.setattr(results_page.time, "sleep", lambda seconds: api.run(task))
+    monkeypatch.setattr(routing.time, "sleep", lambda seconds: api.run(task))
 
     assert api.get(f"{task}/runs/{uuid}/result?wait")["succeeded"] is True
 

@@ -1,0 +1,206 @@
+"""From a request that is being received to an answer that is being sent: ASGI in front, the app behind.
+
+Whatever takes time that is not the app's own - a body that comes slowly, an answer read slowly, waiting for
+what is not there yet - holds no worker.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from chalicelib.api.http.answer import READS_NOTHING
+from chalicelib.domain import forwarding
+from local import gateway
+from local.front.connections import counted_as
+from local.front.lanes import Busy, Lane
+from local.front.waiting import Waiting
+
+LARGEST_REQUEST = 10 * 1024 * 1024
+MOST_BODIES = 128 * 1024 * 1024
+"""Bytes of bodies held at a time, in all."""
+LINGER = 3.0
+"""Seconds in which what a client goes on sending is thrown away, so that it reads why it was refused."""
+TIMEOUT = 29.0
+"""Seconds the app may take, as it is told."""
+
+_LOG = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class _Gone(Exception):
+    """The client has hung up."""
+
+
+class _TooLarge(Exception):
+    """A body has more than it may have."""
+
+
+class Application:
+    """An ASGI application that calls a Chalice app as API Gateway would."""
+
+    def __init__(self, app: Any, waiting: Waiting, proxies: tuple[forwarding.Network, ...]):
+        self._app, self._waiting, self._proxies = app, waiting, proxies
+        self._routes = gateway.Routes(app.routes)
+        self._bodies = 0
+        self._quick = Lane("quick", 16, 12)
+        self._lists = Lane("lists", 4, 3)
+        self._slow = Lane("slow", 96, 72)
+
+    def close(self) -> None:
+        for lane in (self._quick, self._lists, self._slow):
+            lane.close()
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            await self._serve(scope, receive, send)
+        except _Gone:
+            pass
+        except _TooLarge:
+            await _refuse(receive, send)
+        except Busy:
+            await _send(scope, send, gateway.busy())
+
+    async def _serve(self, scope: Any, receive: Receive, send: Send) -> None:
+        if _length(scope) > LARGEST_REQUEST:
+            raise _TooLarge
+        body = bytearray()
+        try:
+            await self._read(body, receive)
+            request = _request(scope, bytes(body), self._proxies)
+            await self._answer(scope, request, receive, send)
+        finally:
+            self._bodies -= len(body)
+
+    async def _read(self, body: bytearray, receive: Receive) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            piece = message.get("body", b"")
+            if len(body) + len(piece) > LARGEST_REQUEST:
+                raise _TooLarge
+            if self._bodies + len(piece) > MOST_BODIES:
+                raise Busy
+            body += piece
+            self._bodies += len(piece)
+            if not message.get("more_body"):
+                return
+
+    async def _answer(self, scope: Any, request: gateway.Request, receive: Receive, send: Send) -> None:
+        event = gateway.event(request, self._routes)
+        if event is None:
+            await _send(scope, send, gateway.plain(404, "Not found."))
+            return
+        if event["requestContext"][READS_NOTHING]:
+            await _send(scope, send, self._call(event))
+            return
+        lane, owner = self._lane(event), counted_as(event["requestContext"]["identity"]["sourceIp"])
+        while True:
+            looked_at = self._waiting.number
+            response = await lane.run(owner, lambda: self._call(event))
+            if response.wait is None:
+                break
+            await self._waiting.until(response.wait, looked_at, _hung_up(receive))
+        await _send(scope, send, response, lambda pieces: lane.run(owner, lambda: next(pieces, None)))
+
+    def _lane(self, event: dict[str, Any]) -> Lane:
+        if event["httpMethod"] not in ("GET", "HEAD", "OPTIONS"):
+            return self._slow
+        return self._lists if gateway.is_list(event["resource"]) else self._quick
+
+    def _call(self, event: dict[str, Any]) -> gateway.Response:
+        try:
+            return gateway.response(self._app(event, gateway.Context("api", TIMEOUT)))
+        except Exception:
+            _LOG.exception("%s %s failed", event["httpMethod"], event["path"])
+            return gateway.plain(500, "Internal server error.")
+
+
+def _length(scope: Any) -> int:
+    return next((int(text) for name, text in scope["headers"] if name == b"content-length"), 0)
+
+
+def _request(scope: Any, body: bytes, proxies: tuple[forwarding.Network, ...]) -> gateway.Request:
+    query = scope["query_string"]
+    target = scope["raw_path"] + (b"?" + query if query else b"")
+    headers: dict[str, str] = {}
+    for name, text in scope["headers"]:
+        known, value = name.decode("latin-1").title(), text.decode("latin-1")
+        headers[known] = f"{headers[known]}, {value}" if known in headers else value
+    return gateway.Request(
+        method=scope["method"],
+        target=target.decode("latin-1"),
+        headers=headers,
+        body=body,
+        client=_address(scope["client"][0]),
+        server=_address(scope["server"][0]),
+        port=int(scope["server"][1]),
+        scheme=scope["scheme"],
+        proxies=proxies,
+        came=time.time(),
+    )
+
+
+def _address(text: str) -> str:
+    """An address without its scope; IPv4 as such when it came over an IPv6 socket."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+async def _hung_up(receive: Receive) -> None:
+    """Until the client hangs up. Raises _Gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise _Gone
+
+
+async def _send(
+    scope: Any,
+    send: Send,
+    response: gateway.Response,
+    pull: Callable[[Iterator[bytes]], Awaitable[bytes | None]] | None = None,
+) -> None:
+    body, has_body = response.body, response.status not in gateway.NO_BODY
+    if not isinstance(body, bytes) and scope["http_version"] == "1.0":
+        body = b"".join([piece async for piece in _pieces(body, pull)])  # it knows no chunks
+    headers = [(name.encode("latin-1"), text.encode("latin-1", "replace")) for name, text in response.headers]
+    if has_body and isinstance(body, bytes):
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if has_body and not isinstance(body, bytes) and scope["method"] != "HEAD":
+        async for piece in _pieces(body, pull):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    last = body if has_body and isinstance(body, bytes) else b""
+    await send({"type": "http.response.body", "body": last})
+
+
+async def _pieces(body: Iterator[bytes], pull: Any) -> Any:
+    while (piece := await pull(body)) is not None:
+        if piece:
+            yield piece
+
+
+async def _refuse(receive: Receive, send: Send) -> None:
+    """Say that a body is too large, and hear the client out for a while."""
+    text = b"A request may hold 10 MB.\n"
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": text, "more_body": True})
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_heard_out(receive), LINGER)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _heard_out(receive: Receive) -> None:
+    while (message := await receive())["type"] != "http.disconnect" and message.get("more_body"):
+        pass

@@ -1,0 +1,204 @@
+"""One connection: uvicorn's HTTP on llhttp, with an end to everything a client may take its time over."""
+
+import asyncio
+import contextlib
+import http.client
+import socket
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from local.front.connections import (
+    BODY,
+    DEADLINES,
+    FIRST,
+    HEAD,
+    IDLE,
+    SLOWEST,
+    UNREAD,
+    WORK,
+    Connections,
+    counted_as,
+)
+
+LARGEST_HEAD = 64 * 1024
+"""Bytes of the request line and the headers."""
+MOST_HEADERS = 100
+TOO_LONG = "The headers of a request may have 64 KB."
+
+
+class Corked:
+    """A transport that sends what is written in one turn of the loop at once: a head and a short body are one
+    packet then, and one wake-up of the client."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop):
+        self._transport, self._loop = transport, loop
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not data:
+            return
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size() + sum(map(len, self._held))
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._flush()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = b"".join(self._held), []
+            self._transport.write(held)
+
+
+class _Refused(Exception):
+    """A head that is not taken; ``args`` are the status and a line that says why."""
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol, counted among ``Connections`` from the moment it was accepted."""
+
+    def __init__(self, connections: Connections, accepted: socket.socket, address: str, *uvicorns: Any):
+        super().__init__(*uvicorns)
+        self.owner = counted_as(address)
+        self.state, self.since = IDLE, connections.clock()
+        self._all, self._accepted = connections, accepted
+        self._is_new, self._is_given_up = True, False
+        self._head_bytes = self._body_bytes = self._unread = 0
+        self._unread_since = self.since
+
+    def close_now(self) -> None:
+        """Hang up, whatever is under way."""
+        self._is_given_up = True
+        if self.transport is not None:
+            self.transport.abort()
+            return
+        with contextlib.suppress(OSError):  # the loop still has it: it is closed when it has noticed
+            self._accepted.shutdown(socket.SHUT_RDWR)
+
+    def time_out(self) -> None:
+        """Hang up on who took too long, saying so where there is a request to answer."""
+        if self.transport is not None and self.state in (HEAD, BODY):
+            self.transport.write(plain(408, "The request did not come in time."))
+        self.close_now()
+
+    def is_overdue(self, now: float) -> bool:
+        spent = now - self.since
+        if self.state in (WORK, IDLE) and self._is_not_read(now):
+            return True
+        if self.state == WORK:
+            return False
+        if self.state == BODY:
+            return spent > DEADLINES[BODY] + self._body_bytes / SLOWEST
+        return spent > (FIRST if self._is_new and self.state == IDLE else DEADLINES[self.state])
+
+    def _is_not_read(self, now: float) -> bool:
+        """Whether there is some of an answer, none of which went out for long."""
+        unread = 0 if self.transport is None else self.transport.get_write_buffer_size()
+        if not unread or unread != self._unread:
+            self._unread, self._unread_since = unread, now
+        return now - self._unread_since > UNREAD
+
+    # --- asyncio's and the parser's calls ----------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = Corked(transport, self.loop)  # type: ignore[assignment]
+        if self._is_given_up:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._all.drop(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.state == IDLE:
+            self._enter(HEAD)
+            self._head_bytes = 0
+        self._head_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+            if self.state == HEAD and self._head_bytes > LARGEST_HEAD:
+                self.refuse(431, TOO_LONG)
+        except httptools.HttpParserCallbackError as error:
+            reason = error.__context__ if isinstance(error.__context__, _Refused) else None
+            self.refuse(*(reason.args if reason else (400, "The request cannot be read.")))
+        except httptools.HttpParserError:
+            self.refuse(400, "The request cannot be read.")
+        except httptools.HttpParserUpgrade:
+            pass  # there is nothing to change to: it is answered as it is
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > LARGEST_HEAD:
+            raise _Refused(414, "A path and its query may have 64 KB.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > MOST_HEADERS:
+            raise _Refused(431, f"A request may have {MOST_HEADERS} headers.")
+
+    def on_headers_complete(self) -> None:
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise _Refused(400, "A request has one Host header.")
+        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > LARGEST_HEAD:
+            raise _Refused(431, TOO_LONG)
+        self._is_new = False
+        self._enter(BODY)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.state == BODY:
+            self._enter(WORK)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._enter(IDLE)
+        super().on_response_complete()
+        if not self.cycle.response_complete:
+            self._enter(WORK)  # the next request was there already
+
+    def _enter(self, state: str) -> None:
+        self._all.entered(self, state)
+
+    def refuse(self, status: int, line: str) -> None:
+        """Answer what cannot be a request, and hang up."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(plain(status, line))
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+
+def plain(status: int, line: str) -> bytes:
+    """A whole answer of one line, behind which the connection is closed."""
+    phrase = http.client.responses[status]
+    again = "Retry-After: 1\r\n" if status == 503 else ""
+    return (
+        f"HTTP/1.1 {status} {phrase}\r\nContent-Type: text/plain\r\n"
+        f"Content-Length: {len(line) + 1}\r\n{again}Connection: close\r\n\r\n{line}\n"
+    ).encode()
