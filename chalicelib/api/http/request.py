@@ -13,7 +13,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
 from chalicelib.settings import addressed_by
 
-API_LEVEL = 6
+API_LEVEL = 7
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a request's body; API Gateway lets no more pass."""
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -79,7 +79,7 @@ class Request:
         """The level the client speaks, 1 when it does not say. Raises Invalid, Unsupported."""
         level = self.integer("api")
         if level is not None and level > API_LEVEL:
-            raise Unsupported(f"This node speaks no API level above {API_LEVEL}")
+            raise Unsupported(f"api: must be {API_LEVEL} or less, the highest API level of this node")
         return 1 if level is None else level
 
 

@@ -27,7 +27,7 @@ TAGS = {
     "Documentation": "This API, described",
 }
 _DESCRIPTION = """\
-The REST API of perfSONAR's pScheduler, level 6, and additions to it.
+The REST API of perfSONAR's pScheduler, levels up to 7, and additions to it.
 
 Every JSON answer is indented and sorted with `pretty`. Every page with GET has HEAD, and every page
 has OPTIONS. Members that begin with an underscore are private: shown as null without the task's key.

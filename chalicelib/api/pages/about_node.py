@@ -12,6 +12,9 @@ from chalicelib.service.limits import admission, policy_in_force
 from chalicelib.service.node import heartbeats, path_mtu
 from chalicelib.settings import settings
 
+RECORDED_LEVEL = 6
+"""The API level of the release whose clients and servers are in use."""
+
 
 @operation("Node", answer=STRING)
 def root(request: Request) -> Answer:
@@ -22,10 +25,13 @@ def root(request: Request) -> Answer:
     return as_json(request, f"This is a pScheduler node on {settings().hostname_of(request.node)}")
 
 
-@operation("Node", answer={"const": API_LEVEL})
+@operation("Node", answer={"enum": [RECORDED_LEVEL, API_LEVEL]})
 def api(request: Request) -> Answer:
-    """The highest API level this node speaks."""
-    return as_json(request, API_LEVEL)
+    """The highest API level this node speaks, among those the client may know.
+
+    That is 6, as release 5.2 has it, and 7 for who asks at that level.
+    """
+    return as_json(request, max(RECORDED_LEVEL, request.api_level))
 
 
 @operation("Node", answer=STRING)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi import plugin_schemas, response_schemas
+from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.openapi.operations import EXPANDED, document, operation
 from chalicelib.api.pages import form_spec
 from chalicelib.api.pages.plugin_pages import known, list_of, listing
@@ -17,6 +18,8 @@ from chalicelib.service.tasks.create import offers
 from plugins import registry
 from plugins.sdk.base import Test
 
+WITH_VERDICTS = 6
+"""The API level from which on each tool comes with its verdict, willing or not."""
 SPEC = document("spec", "A spec of the test", required=True)
 DATA = document("data", "The plugin's settings", required=True)
 ARGUMENTS = document(
@@ -188,9 +191,10 @@ def _verdicts(request: Request, wanted: JSON, where: str) -> Sequence[JSON]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
         raise Invalid(f"{where}must be an object with a type and a spec")
     found = _offers(wanted)
-    if request.api_level < 6:
-        return [registry.tools()[offer.tool].enumeration() for offer in found if offer.willing]
-    return [_verdict_of(offer) for offer in found]
+    level = request.api_level
+    if level < WITH_VERDICTS:
+        return [enumeration(registry.tools()[offer.tool], level) for offer in found if offer.willing]
+    return [_verdict_of(offer, level) for offer in found]
 
 
 def _offers(wanted: Mapping[str, JSON]) -> list[Offer]:
@@ -202,7 +206,7 @@ def _offers(wanted: Mapping[str, JSON]) -> list[Offer]:
     return offers(name, spec) if plugin else []
 
 
-def _verdict_of(offer: Offer) -> dict[str, JSON]:
+def _verdict_of(offer: Offer, level: int) -> dict[str, JSON]:
     reasons = {} if offer.willing else {"reasons": list(offer.reasons)}
-    tool = registry.tools()[offer.tool].enumeration()
+    tool = enumeration(registry.tools()[offer.tool], level)
     return {"tool": tool, "can-run": {"can-run": offer.willing, **reasons}}

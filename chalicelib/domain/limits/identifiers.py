@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits import hints as known
-from chalicelib.domain.limits.kinds import EMPTY, JQ, Kind, Script, as_is, canonical, script
+from chalicelib.domain.limits.kinds import EMPTY, JQ, Kind, Script, as_is, canonical, check_proxy, script
 from chalicelib.domain.limits.matching import Matcher, matcher
 from chalicelib.domain.limits.networks import Address, Networks, listed
 from chalicelib.domain.limits.surroundings import ListSource, Surroundings
@@ -91,9 +91,11 @@ def _prepare_list(data: Mapping[str, JSON], pointer: str, jq: Jq) -> _ListRule:
         script=transform.text if transform else None,
         args=canonical(transform.args) if transform else "{}",
         bind=data.get("bind"),
+        proxy=data.get("proxy"),
     )
     if not source.url.startswith(("https://", "http://", "file:///")):
         raise Invalid(f"{pointer}/source: must begin with https://, http:// or file:///")
+    check_proxy(data, pointer)
     exclude = listed(data.get("exclude", []), f"{pointer}/exclude")
     return _ListRule(source, exclude, data.get("fail-state", False))
 
@@ -243,6 +245,7 @@ KINDS: dict[str, Kind] = {
         closed(
             {
                 "source": TYPES["URL"],
+                "proxy": TYPES["URL"],
                 "update": _DURATION,
                 "retry": _DURATION,
                 "transform": JQ,

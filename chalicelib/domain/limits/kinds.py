@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,3 +105,16 @@ def given_hints(made: Script, hints: Mapping[str, JSON]) -> Script:
 def canonical(args: Mapping[str, JSON]) -> str:
     """Arguments as text that can be a key."""
     return json.dumps(args, sort_keys=True)
+
+
+def check_proxy(data: Mapping[str, JSON], pointer: str) -> None:
+    """Raise Invalid, naming the member and not its value, for a ``proxy`` that is none for HTTP."""
+    if "proxy" not in data:
+        return
+    try:
+        parts = urllib.parse.urlsplit(data["proxy"])
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise Invalid(f"{pointer}/proxy: must be the URL of an HTTP proxy, such as http://proxy.example:3128")

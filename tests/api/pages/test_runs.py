@@ -438,3 +438,11 @@ def test_runs_still_being_agreed_on_are_hidden(api: Api) -> None:
     assert api.get(f"{task}/runs/{run.uuid}", 404)
     assert api.get(f"{task}/runs/first?wait=0", 404)
     assert [one["state"] for one in api.get("/schedule")] == ["scheduling"]
+
+
+def test_a_task_that_does_not_exist_has_no_runs_or_is_missing_by_the_level_of_who_asks(api: Api) -> None:
+    unknown = "/tasks/00000000-0000-4000-8000-000000000000/runs"
+
+    assert api.get(unknown) == api.get(f"{unknown}?api=6") == []
+    assert api.get(f"{unknown}?api=7", 404)
+    assert api.get(f"{api.post_task(schedule=LATER)}/runs?api=7")
