@@ -35,25 +35,25 @@ def _by_name(plugin: Plugin) -> dict[str, JSON]:
     match plugin:
         case Test():
             labels = {field.name: field.label for field in plugin.fields}
-            spec = _section(plugin.spec_versions, labels)
+            spec = _section(f"{plugin.name} spec", plugin.spec_versions, labels)
             return {
                 "schema": 2,
                 "spec": spec,
-                "result": {"jsonschema": _json_schemas(plugin.result_versions)},
+                "result": {"jsonschema": _json_schemas(f"{plugin.name} result", plugin.result_versions)},
             }
         case Archiver() | Context():
-            return {"schema": 2, "spec": _section(plugin.data_versions, {})}
+            return {"schema": 2, "spec": _section(f"{plugin.name} data", plugin.data_versions, {})}
         case _:
             return {}
 
 
-def _section(versions: Versions, labels: Mapping[str, str]) -> dict[str, JSON]:
-    return {"jsonschema": _json_schemas(versions), "uischema": {"versions": _layouts(versions, labels)}}
+def _section(name: str, versions: Versions, labels: Mapping[str, str]) -> dict[str, JSON]:
+    return {"jsonschema": _json_schemas(name, versions), "uischema": {"versions": _layouts(versions, labels)}}
 
 
-def _json_schemas(versions: Versions) -> dict[str, JSON]:
+def _json_schemas(name: str, versions: Versions) -> dict[str, JSON]:
     dialect = {"$schema": "http://json-schema.org/draft-07/schema#"}
-    by_version = plugin_schemas.by_version(versions)
+    by_version = plugin_schemas.by_version(name, versions)
     return {
         "versions": [None, *({**dialect, **portable(by_version[number])} for number in sorted(by_version))]
     }

@@ -59,8 +59,8 @@ def test(request: Request, name: str) -> Answer:
 def test_schema(request: Request, name: str) -> Answer:
     """The JSON Schemas of a test's spec and result, by the version their `schema` member names."""
     found = known("test", registry.tests(), name)
-    spec = _schemas(plugin_schemas.by_version(found.spec_versions))
-    result = _schemas(plugin_schemas.by_version(found.result_versions))
+    spec = _schemas(plugin_schemas.by_version(f"{name} spec", found.spec_versions))
+    result = _schemas(plugin_schemas.by_version(f"{name} result", found.result_versions))
     return as_json(request, {"spec": spec, "result": result})
 
 
@@ -78,7 +78,7 @@ def tool_schema(request: Request, name: str) -> Answer:
     schemas = {
         test.name: {
             "spec": _schemas(plugin_schemas.understood(found, test)),
-            "result": _schemas(plugin_schemas.by_version(test.result_versions)),
+            "result": _schemas(plugin_schemas.by_version(f"{test.name} result", test.result_versions)),
         }
         for test in performed
     }
@@ -102,7 +102,9 @@ def archiver(request: Request, name: str) -> Answer:
 def archiver_schema(request: Request, name: str) -> Answer:
     """The JSON Schemas of an archiver's settings, by version."""
     found = known("archiver", registry.archivers(), name)
-    return as_json(request, {"data": _schemas(plugin_schemas.by_version(found.data_versions))})
+    return as_json(
+        request, {"data": _schemas(plugin_schemas.by_version(f"{name} data", found.data_versions))}
+    )
 
 
 @operation("Plugins", arguments=[EXPANDED], answer=list_of(response_schemas.CONTEXT), conditional=True)
@@ -121,4 +123,6 @@ def context(request: Request, name: str) -> Answer:
 def context_schema(request: Request, name: str) -> Answer:
     """The JSON Schemas of a context's settings, by version."""
     found = known("context", registry.contexts(), name)
-    return as_json(request, {"data": _schemas(plugin_schemas.by_version(found.data_versions))})
+    return as_json(
+        request, {"data": _schemas(plugin_schemas.by_version(f"{name} data", found.data_versions))}
+    )

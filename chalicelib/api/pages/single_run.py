@@ -134,7 +134,7 @@ def get_run(request: Request, task: str, run: str) -> Answer:
         raise Invalid("wait-local and wait-merged exclude each other")
     patience = request.integer("wait", least=0)
     seconds = min(LONGEST_WAIT, USUAL_WAIT if patience is None else patience)
-    uuid = _named(found, run, request.now, seconds)
+    uuid = named(found, run, request.now, seconds)
     shown = visible(request.node, found.uuid, uuid)
     if (local or merged) and not _is_there(shown, merged):
         shown = _wait_for(lambda: _there(request.node, found.uuid, uuid, merged), seconds) or visible(
@@ -144,7 +144,8 @@ def get_run(request: Request, task: str, run: str) -> Answer:
     return as_json(request, access.shown(document, found.key or found.participant_key, request.key))
 
 
-def _named(task: Task, run: str, now: dt.datetime, seconds: float) -> RunId:
+def named(task: Task, run: str, now: dt.datetime, seconds: float) -> RunId:
+    """The identifier of a run that a path names: ``first`` and ``next`` are waited for. Raises NotFound."""
     if run not in ("first", "next"):
         return run_id(run)
     not_before = now if run == "next" else None

@@ -392,12 +392,80 @@ def test_a_result_that_is_not_there_or_not_in_that_form(
     assert api.get(f"{bare(api.get(f'{task}/runs')[0])}/result{path}", status)
 
 
-@pytest.mark.parametrize("name", ["first", "next", "zz", UNKNOWN])
-def test_results_have_no_nicknames(api: Api, name: str) -> None:
+@pytest.mark.parametrize("name", ["zz", UNKNOWN])
+def test_a_run_that_is_not_there_has_no_result(api: Api, name: str) -> None:
     task = api.post_task()
     api.run(task)
 
     assert api.get(f"{task}/runs/{name}/result", 404)
+
+
+def test_the_first_run_of_a_task_has_its_result_by_that_name(api: Api) -> None:
+    task = api.post_task()
+    api.run(task)
+
+    assert api.get(f"{task}/runs/first/result")["succeeded"] is True
+    assert "PT2S" in api.get(f"{task}/runs/first/result?format=text/plain")
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"),
+    [("", 10), ("=true", 10), ("=1", 10), ("=no", 0), ("=0", 0), ("=3", 3), ("=600", 25), ("=-5", 0)],
+)
+def test_a_wait_for_a_result_is_as_long_as_it_says(
+    api: Api, monkeypatch: pytest.MonkeyPatch, wait: str, seconds: float
+) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr(results_page.time, "monotonic", lambda: next(clock))
+    slept: list[float] = []
+    monkeypatch.setattr(results_page.time, "sleep", slept.append)
+    task = api.post_task(schedule=LATER)
+
+    assert api.get(f"{bare(api.get(f'{task}/runs')[0])}/result?wait{wait}", 404)
+
+    assert seconds - 3 <= len(slept) <= seconds
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("*/*", "application/json"),
+        ("", "application/json"),
+        (BROWSER, "text/html"),
+        ("text/html", "text/html"),
+        ("text/plain", "text/plain"),
+        ("text/html, application/json", "application/json"),  # as welcome
+        ("text/html;q=0.5, application/json", "application/json"),
+        ("text/html;q=0, */*;q=0.1", "application/json"),
+        ("text/html;q=x", "application/json"),
+        ("image/png", "application/json"),
+    ],
+)
+def test_a_result_comes_in_the_form_that_is_accepted(api: Api, accept: str, kind: str) -> None:
+    task = api.post_task()
+    path = f"{task}/runs/{api.run(task).uuid}/result"
+
+    assert api.ask("GET", path, Accept=accept)[0] == 200
+
+    assert api.headers["Content-Type"].startswith(kind)
+    assert "Accept" in api.headers["Vary"]
+
+
+def test_a_browser_gets_a_page_in_which_nothing_runs(api: Api) -> None:
+    evil = "</pre><script>alert(1)</script>"
+    task = api.post_task(test={"type": "noop", "spec": {"data": {"say": evil}}})
+    path = f"{task}/runs/{api.run(task).uuid}/result"
+
+    page = api.ask("GET", path, Accept=BROWSER)[1]
+
+    assert page.startswith("<!DOCTYPE html>")
+    assert evil not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in api.headers["Content-Security-Policy"]
+    assert api.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_wait_for_a_result_waits_for_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
