@@ -51,8 +51,6 @@ _TITLES = {
 NAMES = tuple(f"{TYPE_PREFIX}{name}" for name in _TITLES)
 """Every ``type`` a problem can have."""
 
-_POINTER = re.compile(r"^(/[^\s:]*): ")
-
 
 def of_error(error: PSchedulerError, headers: Mapping[str, str]) -> Answer:
     """The answer to a request that failed with an error of the product's own."""
@@ -67,6 +65,8 @@ def _more(error: PSchedulerError) -> dict[str, JSON]:
             return {"blocking-run": error.run}
         case errors.PeerError():
             return {"participant": error.host}
+        case errors.Invalid() if error.pointer is not None:
+            return {"pointer": error.pointer or "/"}
         case _:
             return {}
 
@@ -75,13 +75,11 @@ def problem(name: str, status: int, sentence: str, headers: Mapping[str, str], *
     """An error as text, or as a problem document where ``headers`` ask for that."""
     if not _wants_problem(headers):
         return Answer(sentence, status=status)
-    at = _POINTER.match(sentence)
     document = {
         "type": f"{TYPE_PREFIX}{name}",
         "title": _TITLES[name],
         "status": status,
         "detail": sentence.rstrip("\n"),
-        **({"pointer": at.group(1)} if at else {}),
         **more,
     }
     return Answer(json.dumps(document, separators=(",", ":")), PROBLEM_TYPE, status)

@@ -125,19 +125,20 @@ def participants(request: Request, name: str) -> Answer:
 @operation("Plugins", body=response_schemas.OBJECT, answer=response_schemas.PARTICIPANTS)
 def posted_participants(request: Request, name: str) -> Answer:
     """The hosts that would take part in a test whose spec is the body, null being this one."""
-    return _participants(request, _test(name), request.json())
+    return _participants(request, _test(name), request.json(), "")
 
 
-def _participants(request: Request, plugin: Test, spec: JSON) -> Answer:
-    _require(plugin.participant_versions.problem(spec))
+def _participants(request: Request, plugin: Test, spec: JSON, argument: str = "spec") -> Answer:
+    _require(plugin.participant_versions.fault(spec), argument)
     hosts = list(plugin.participants(plugin.in_ascii(spec)))
     reason = {plugin.null_key: plugin.null_reason} if None in hosts else {}
     return as_json(request, {"participants": hosts, **reason})
 
 
-def _require(problem: str | None) -> None:
-    if problem:
-        raise Invalid(f"spec{problem}")
+def _require(fault: Invalid | None, argument: str) -> None:
+    """Raise a fault, as one of the argument it is in, or of the body where that has no name."""
+    if fault:
+        raise Invalid(f"{argument}{fault.message}") if argument else fault
 
 
 @operation(
@@ -148,7 +149,7 @@ def _require(problem: str | None) -> None:
 def test_tools(request: Request, name: str) -> Answer:
     """The tools of a test, the preferred first."""
     if "spec" in request.args and name in registry.tests():
-        return _willing(request, name, request.document("spec"))
+        return _willing(request, name, request.document("spec"), "spec")
     return listing(request, "tools", registry.tools_for(name))
 
 
@@ -157,11 +158,11 @@ def test_tools(request: Request, name: str) -> Answer:
 )
 def posted_test_tools(request: Request, name: str) -> Answer:
     """The tools that would perform a test whose spec is the body, the preferred first."""
-    return _willing(request, _test(name).name, request.json())
+    return _willing(request, _test(name).name, request.json(), "")
 
 
-def _willing(request: Request, test: str, spec: JSON) -> Answer:
-    _require(_test(test).problem(spec))
+def _willing(request: Request, test: str, spec: JSON, argument: str) -> Answer:
+    _require(_test(test).fault(spec), argument)
     willing = [registry.tools()[offer.tool] for offer in offers(test, spec) if offer.willing]
     return listing(request, "tools", willing)
 
@@ -175,7 +176,7 @@ def tools(request: Request) -> Answer:
     """
     if "test" not in request.args:
         return listing(request, "tools", registry.tools().values())
-    return as_json(request, _verdicts(request, request.document("test"), "test: "))
+    return as_json(request, _verdicts(request, request.document("test"), "test"))
 
 
 @operation("Plugins", body=plugin_schemas.any_spec, answer=TOOLS)
@@ -184,12 +185,13 @@ def posted_tools(request: Request) -> Answer:
 
     The answer has the form of the API level asked for, as in GET.
     """
-    return as_json(request, _verdicts(request, request.json(), "/: "))
+    return as_json(request, _verdicts(request, request.json(), ""))
 
 
-def _verdicts(request: Request, wanted: JSON, where: str) -> Sequence[JSON]:
+def _verdicts(request: Request, wanted: JSON, argument: str) -> Sequence[JSON]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
-        raise Invalid(f"{where}must be an object with a type and a spec")
+        sentence = "must be an object with a type and a spec"
+        raise Invalid(f"{argument}: {sentence}") if argument else Invalid(sentence, "")
     found = _offers(wanted)
     level = request.api_level
     if level < WITH_VERDICTS:

@@ -90,22 +90,25 @@ def post_run(request: Request, task: str) -> Answer:
 def _object(request: Request) -> dict[str, JSON]:
     body = request.json(DEEPEST_REPLY)  # a result holds what was posted, wrapped
     if not isinstance(body, dict):
-        raise Invalid("The body must be an object")
+        raise Invalid("must be an object", "")
     schema = body.get("schema", 1)
     if isinstance(schema, bool) or schema != 1:
-        raise Invalid(f"/schema: {schema!r} is not supported")
+        raise Invalid(f"{schema!r} is not supported", "/schema")
     return body
 
 
 def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     text = body.get("start-time")
     if not isinstance(text, str):
-        raise Invalid("/start-time: must be a timestamp")
-    start = parse_timestamp(text)
+        raise Invalid("must be a timestamp", "/start-time")
+    try:
+        start = parse_timestamp(text)
+    except Invalid as error:
+        raise error.inside("/start-time") from error
     if start > now + HORIZON:
-        raise Invalid("/start-time: is beyond the schedule horizon")
+        raise Invalid("is beyond the schedule horizon", "/start-time")
     if start < now - KEEP_AFTER_LAST_RUN:
-        raise Invalid("/start-time: is so long ago that such a run would be forgotten already")
+        raise Invalid("is so long ago that such a run would be forgotten already", "/start-time")
     return start
 
 

@@ -94,7 +94,7 @@ def _prepare_list(data: Mapping[str, JSON], pointer: str, jq: Jq) -> _ListRule:
         proxy=data.get("proxy"),
     )
     if not source.url.startswith(("https://", "http://", "file:///")):
-        raise Invalid(f"{pointer}/source: must begin with https://, http:// or file:///")
+        raise Invalid("must begin with https://, http:// or file:///", f"{pointer}/source")
     check_proxy(data, pointer)
     exclude = listed(data.get("exclude", []), f"{pointer}/exclude")
     return _ListRule(source, exclude, data.get("fail-state", False))
@@ -217,7 +217,7 @@ def _iam(data: Mapping[str, JSON], hints: Hints, around: Surroundings) -> bool:
 def _check_patterns(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Mapping[str, JSON]:
     for number, text in enumerate(data["principals"]):
         if len(text) > 2048 or text.count("*") > 2:
-            raise Invalid(f"{pointer}/principals/{number}: may have 2048 characters, and * twice")
+            raise Invalid("may have 2048 characters, and * twice", f"{pointer}/principals/{number}")
     return data
 
 
@@ -229,7 +229,7 @@ def _period(text: str, pointer: str) -> dt.timedelta:
     try:
         return parse_duration(text)
     except Invalid as error:
-        raise Invalid(f"{pointer}: {error}") from error
+        raise error.inside(pointer) from error
 
 
 KINDS: dict[str, Kind] = {

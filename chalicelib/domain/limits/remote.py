@@ -125,8 +125,8 @@ def judge(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Judge:
     try:
         timeout = min(parse_duration(data.get("timeout", "PT3S")), LONGEST_TIMEOUT)
     except Invalid as error:
-        raise Invalid(f"{pointer}/timeout: {error}") from error
+        raise error.inside(f"{pointer}/timeout") from error
     if "url-transform" not in data and not data["url"].startswith(("https://", "http://")):
-        raise Invalid(f"{pointer}/url: must begin with https:// or http://")
+        raise Invalid("must begin with https:// or http://", f"{pointer}/url")
     check_proxy(data, pointer)
     return Judge(data, transforms, timeout)
