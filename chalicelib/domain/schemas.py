@@ -150,4 +150,12 @@ class Versions:
         if version not in self.checkers:
             highest = max(self.checkers)
             return Invalid(f"version {version} is not supported (highest is {highest})", "/schema")
-        return self.checkers[version].fault(document)
+        found = self.checkers[version].fault(document)
+        return found and Invalid(found.sentence + self._later(document, version), found.pointer)
+
+    def _later(self, document: Mapping[str, JSON], version: int) -> str:
+        """Which version would have the document as it is, where one that is newer than its own does."""
+        for number in sorted(self.checkers):
+            if number > version and not self.checkers[number].fault({**document, "schema": number}):
+                return f'; as it is, it needs "schema": {number}'
+        return ""
