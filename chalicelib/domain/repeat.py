@@ -106,7 +106,9 @@ def next_cron(expression: str, after: dt.datetime) -> dt.datetime:
     try:
         found = croniter.croniter(expression, after, max_years_between_matches=8).get_next(dt.datetime)
     except (croniter.CroniterError, ValueError, KeyError) as error:
-        raise Invalid(f"{expression!r} names no time to come: {error}") from error
+        raise Invalid(
+            f"{expression!r} is not a five-field cron expression with a time to come: {error}"
+        ) from error
     moment: dt.datetime = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return moment
 
@@ -127,8 +129,8 @@ def check(schedule: Schedule, now: dt.datetime) -> None:
             raise error.inside("/schedule/repeat-cron") from error
     for name, moment in (("start", schedule.start), ("until", schedule.until)):
         if moment is not None and moment > LATEST:
-            raise Invalid(f"is after the year {LATEST.year}", f"/schedule/{name}")
+            raise Invalid(f"must not be after the year {LATEST.year}", f"/schedule/{name}")
     if schedule.until is not None and schedule.until <= now:
-        raise Invalid("is in the past", "/schedule/until")
+        raise Invalid("must be in the future", "/schedule/until")
     if schedule.until is not None and schedule.start is not None and schedule.until <= schedule.start:
-        raise Invalid("is not after the start", "/schedule/until")
+        raise Invalid("must be after the start", "/schedule/until")

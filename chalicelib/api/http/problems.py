@@ -34,18 +34,18 @@ MISTAKE, METHOD = "mistake", "method"
 """What is no error of the product's own: the node's mistake, and a method a resource lacks."""
 
 _TITLES = {
-    "not-found": "It does not exist, or must not be seen",
-    "too-large": "More than the node stores or may answer",
-    "unprocessable": "Well-formed, but cannot be acted on",
-    "invalid": "The request is at fault",
-    "forbidden": "The caller may not do this",
+    "not-found": "Not found",
+    "too-large": "Too large",
+    "unprocessable": "Valid, but cannot be carried out",
+    "invalid": "Invalid request",
+    "forbidden": "Forbidden",
     "unsupported": "An API level above this node's",
     "blocked": "A run is in the way",
-    "conflict": "Somebody else was faster, or holds what is asked for",
-    "unavailable": "Something the node needs did not answer",
-    "participant": "Another participant did not do its part",
-    MISTAKE: "The node made a mistake",
-    METHOD: "The resource lacks this method",
+    "conflict": "Conflict with another request",
+    "unavailable": "Temporarily unavailable",
+    "participant": "Another participant failed",
+    MISTAKE: "Internal error",
+    METHOD: "Method not allowed",
 }
 
 NAMES = tuple(f"{TYPE_PREFIX}{name}" for name in _TITLES)

@@ -109,12 +109,12 @@ def read(raw: Any) -> Request:
 def _require_no_slash(raw: Any) -> None:
     """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path."""
     if raw.context["resourcePath"] != "/" and raw.context.get("path", "").endswith("/"):
-        raise NotFound("There is nothing at this path; it ends in a slash")
+        raise NotFound("Nothing is at this path: it must not end in a slash")
 
 
 def _text(body: bytes | str) -> str:
     if len(body) > LARGEST_BODY:
-        raise TooLarge(f"The body has {len(body)} bytes: {LARGEST_BODY} may be")
+        raise TooLarge(f"The body has {len(body)} bytes; at most {LARGEST_BODY} are allowed")
     try:
         return body.decode() if isinstance(body, bytes) else body
     except UnicodeDecodeError as error:
@@ -137,7 +137,7 @@ def identifier(text: str) -> str:
             return str(uuid.UUID(text))
     except ValueError:
         pass
-    raise NotFound(f"{text} is no identifier")
+    raise NotFound(f"Nothing is at this path: {text} is not a UUID")
 
 
 def task_id(text: str) -> TaskId:

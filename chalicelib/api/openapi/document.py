@@ -42,23 +42,23 @@ _COMMON = (
     ),
 )
 _MEANINGS = {
-    400: "The request is at fault; the sentence names the member and what is wrong with it",
+    400: "Invalid request; the text names the member and what is wrong with it",
     403: "The key is not the right one, or the caller may not do this",
-    404: "It does not exist, or must not be seen",
+    404: "Not found",
     409: "The time is taken, or somebody else was faster",
     413: "More than the node stores or may answer",
-    422: "Well-formed, but cannot be acted on",
+    422: "Valid, but cannot be carried out",
     424: "Another participant did not do its part; the sentence names it",
     501: "An API level above this node's",
     503: "Something the node needs did not answer; try again",
-    500: "The node made a mistake",
+    500: "Internal error",
 }
 _EVERYWHERE = (400, 413, 501, 503)
 
 
 @operation("Documentation", answer={"type": "object"}, conditional=True)
 def openapi(request: Request) -> Answer:
-    """This document.
+    """Get this document.
 
     OpenAPI 3.1, with the schemas of every test's spec and result.
     """

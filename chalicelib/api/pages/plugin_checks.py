@@ -41,7 +41,7 @@ def _test(name: str) -> Test:
 
 @operation("Plugins", arguments=[ARGUMENTS], answer=response_schemas.OBJECT)
 def test_spec(request: Request, name: str) -> Answer:
-    """Make a spec of command-line arguments.
+    """Convert command-line arguments into a spec.
 
     Help and complaints travel as the text of a 400.
     """
@@ -57,40 +57,40 @@ def _is_argument(value: JSON) -> bool:
 
 @operation("Plugins", arguments=[SPEC], answer=response_schemas.VERDICT)
 def spec_is_valid(request: Request, name: str) -> Answer:
-    """Whether a spec is valid, and if not, why."""
+    """Validate a spec."""
     return _verdict(request, _test(name).problem, _argument(request, "spec"))
 
 
 @operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
 def posted_spec_is_valid(request: Request, name: str) -> Answer:
-    """Whether a spec in the body is valid, and if not, why."""
+    """Validate a spec in the body."""
     return _verdict(request, _test(name).problem, request.json)
 
 
 @operation("Plugins", arguments=[DATA], answer=response_schemas.VERDICT)
 def archiver_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether an archiver's settings are valid, and if not, why."""
+    """Validate an archiver's settings."""
     plugin = known("archiver", registry.archivers(), name)
     return _verdict(request, plugin.problem, _argument(request, "data"))
 
 
 @operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
 def posted_archiver_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether an archiver's settings in the body are valid, and if not, why."""
+    """Validate an archiver's settings in the body."""
     plugin = known("archiver", registry.archivers(), name)
     return _verdict(request, plugin.problem, request.json)
 
 
 @operation("Plugins", arguments=[DATA], answer=response_schemas.VERDICT)
 def context_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether a context's settings are valid, and if not, why."""
+    """Validate a context's settings."""
     plugin = known("context", registry.contexts(), name)
     return _verdict(request, plugin.data_versions.problem, _argument(request, "data"))
 
 
 @operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
 def posted_context_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether a context's settings in the body are valid, and if not, why."""
+    """Validate a context's settings in the body."""
     plugin = known("context", registry.contexts(), name)
     return _verdict(request, plugin.data_versions.problem, request.json)
 
@@ -112,7 +112,7 @@ def _verdict(request: Request, check: Callable[[JSON], str | None], given: Calla
 
 @operation("Plugins", arguments=[SPEC], answer=response_schemas.PARTICIPANTS)
 def participants(request: Request, name: str) -> Answer:
-    """The hosts that would take part in a test, null being this one.
+    """Get the hosts that would take part in a test, null being this one.
 
     A spec must have the right form for that, and need not make sense in all else.
     """
@@ -124,7 +124,7 @@ def participants(request: Request, name: str) -> Answer:
 
 @operation("Plugins", body=response_schemas.OBJECT, answer=response_schemas.PARTICIPANTS)
 def posted_participants(request: Request, name: str) -> Answer:
-    """The hosts that would take part in a test whose spec is the body, null being this one."""
+    """Get the hosts that would take part in a test whose spec is the body, null being this one."""
     return _participants(request, _test(name), request.json(), "")
 
 
@@ -147,7 +147,7 @@ def _require(fault: Invalid | None, argument: str) -> None:
     answer=list_of(response_schemas.TOOL),
 )
 def test_tools(request: Request, name: str) -> Answer:
-    """The tools of a test, the preferred first."""
+    """List the tools of a test, the preferred first."""
     if "spec" in request.args and name in registry.tests():
         return _willing(request, name, request.document("spec"), "spec")
     return listing(request, "tools", registry.tools_for(name))
@@ -157,7 +157,7 @@ def test_tools(request: Request, name: str) -> Answer:
     "Plugins", arguments=[EXPANDED], body=response_schemas.OBJECT, answer=list_of(response_schemas.TOOL)
 )
 def posted_test_tools(request: Request, name: str) -> Answer:
-    """The tools that would perform a test whose spec is the body, the preferred first."""
+    """List the tools that would perform a test whose spec is the body, the preferred first."""
     return _willing(request, _test(name).name, request.json(), "")
 
 
@@ -169,7 +169,7 @@ def _willing(request: Request, test: str, spec: JSON, argument: str) -> Answer:
 
 @operation("Plugins", arguments=[EXPANDED, TEST], answer=TOOLS, conditional=True)
 def tools(request: Request) -> Answer:
-    """All tools, or with `test` what each says of performing it.
+    """List the tools, or with `test` ask each whether it would perform it.
 
     The answer has the form of the API level asked for: up to 5 the tools that would, from 6 on each
     with its verdict.
@@ -181,7 +181,7 @@ def tools(request: Request) -> Answer:
 
 @operation("Plugins", body=plugin_schemas.any_spec, answer=TOOLS)
 def posted_tools(request: Request) -> Answer:
-    """What each tool says of performing a test: the body is its type and spec.
+    """Ask each tool whether it would perform the test in the body.
 
     The answer has the form of the API level asked for, as in GET.
     """

@@ -38,7 +38,7 @@ UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
     paged=True,
 )
 def list_runs(request: Request, task: str) -> Answer:
-    """A task's runs in the order of their starts.
+    """List a task's runs in the order of their starts.
 
     With `limit`, part of them, and a Link to the next part. Expanded they are shown as the page of
     each shows them, which without the task's key is without what is private.

@@ -18,7 +18,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
-from chalicelib.domain.times import parse_timestamp
+from chalicelib.domain.times import format_duration, parse_timestamp
 from chalicelib.service.archiving import attempt
 from chalicelib.service.coordination import participation, updates
 from chalicelib.service.scheduling.cancellation import delete_run as discard
@@ -77,7 +77,7 @@ def _deliveries(task: Task, run: Run) -> list[Delivery]:
     "Runs", arguments=[KEY], body=START_TIME, answer=response_schemas.HREF, errors=[403, 409, 422, 424]
 )
 def post_run(request: Request, task: str) -> Answer:
-    """Place a run at the second the body asks for."""
+    """Schedule a run at the time in the body."""
     found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
     start = _start_time(_object(request), request.now)
@@ -106,9 +106,11 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     except Invalid as error:
         raise error.inside("/start-time") from error
     if start > now + HORIZON:
-        raise Invalid("is beyond the schedule horizon", "/start-time")
+        raise Invalid(
+            f"must be within {format_duration(HORIZON)} from now, the schedule horizon", "/start-time"
+        )
     if start < now - KEEP_AFTER_LAST_RUN:
-        raise Invalid("is so long ago that such a run would be forgotten already", "/start-time")
+        raise Invalid(f"must be at most {format_duration(KEEP_AFTER_LAST_RUN)} ago", "/start-time")
     return start
 
 
@@ -126,7 +128,7 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     conditional=True,
 )
 def get_run(request: Request, task: str, run: str) -> Answer:
-    """One run.
+    """Get a run.
 
     By its identifier, or as `first` (the earliest there is) or `next` (the earliest to come); may
     wait for that, or for its result.
@@ -134,7 +136,7 @@ def get_run(request: Request, task: str, run: str) -> Answer:
     found = task_table.get(request.node, task_id(task))
     local, merged = request.flag("wait-local"), request.flag("wait-merged")
     if local and merged:
-        raise Invalid("wait-local and wait-merged exclude each other")
+        raise Invalid("wait-local and wait-merged cannot be combined")
     patience = request.integer("wait", least=0)
     seconds = min(LONGEST_WAIT, USUAL_WAIT if patience is None else patience)
     uuid = named(found, run, request.now, seconds)
@@ -187,7 +189,7 @@ def _wait_for(look: Callable[[], Found | None], seconds: float) -> Found | None:
 
 @operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422, 424])
 def put_run(request: Request, task: str, run: str) -> Answer:
-    """Place a run under a given identifier, or tell one that is there what its participants have said."""
+    """Schedule a run under a given identifier, or update the data and results of one."""
     found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
     body, uuid = _object(request), run_id(run)
@@ -202,7 +204,7 @@ def put_run(request: Request, task: str, run: str) -> Answer:
 
 @operation("Runs", arguments=[KEY], errors=[403, 409])
 def delete_run(request: Request, task: str, run: str) -> Answer:
-    """Forget a run.
+    """Delete a run.
 
     One under way is cancelled instead, and its tool stopped.
     """

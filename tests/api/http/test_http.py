@@ -29,7 +29,7 @@ def test_a_wrong_method_is_told_which_are_right(api: Api, path: str) -> None:
 
     assert status == 405
     assert "GET" in api.headers["Allow"]
-    assert "PATCH is not for this" in text
+    assert "PATCH is not allowed here" in text
 
 
 def test_options_and_head_work(api: Api) -> None:

@@ -164,7 +164,7 @@ def test_a_run_that_will_not_come_is_waited_for_as_long_as_asked_and_no_longer(a
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("wait-local&wait-merged", "exclude each other"),
+        ("wait-local&wait-merged", "cannot be combined"),
         ("wait=x", "wait"),
         ("wait=-1", "wait"),
         ("wait-local&wait=-1", "wait"),
