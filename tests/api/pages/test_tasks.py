@@ -44,7 +44,7 @@ def test_detail_says_how_far_it_has_come(api: Api) -> None:
         ({"test": {"type": "idle"}}, "spec"),
         ({"test": {"type": "idle", "spec": {"duration": "P1Y"}}}, "/test/spec/duration"),
         ({"schedule": {"until": "2001-01-01T00:00:00Z"}}, "/schedule/until: must be in the future"),
-        ({"schedule": {"start": "PT2H", "until": "PT1H"}}, "/schedule/until: is not after"),
+        ({"schedule": {"start": "PT2H", "until": "PT1H"}}, "/schedule/until: must be after"),
         ({"schedule": {"repeat": "PT0S"}}, "/schedule/repeat"),
         ({"schedule": {"schema": 2, "repeat-cron": "0 0 31 2 *"}}, "/schedule/repeat-cron: "),
         ({"schedule": {"schema": 2, "repeat-cron": "nonsense"}}, "/schedule/repeat-cron"),
