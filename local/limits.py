@@ -97,7 +97,7 @@ def _task(where: str | None) -> dict[str, Any]:
     text = sys.stdin.read() if where == "-" else pathlib.Path(where).read_text(encoding="utf-8")
     found = load(text, where)
     if not isinstance(found, dict):
-        raise Invalid("must be a JSON object", where)
+        raise Invalid(f"{where}: must be a JSON object")
     return found
 
 
