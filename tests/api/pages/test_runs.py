@@ -215,7 +215,7 @@ def test_a_run_is_placed_at_its_second_and_visible_at_once(api: Api) -> None:
         ({"start-time": 5}, "/start-time"),
         ({"schema": 2, "start-time": "2030-01-01T00:00:00Z"}, "/schema"),
         ({"start-time": "2199-01-01T00:00:00Z"}, "horizon"),
-        ({"start-time": "0001-01-01"}, "long ago"),
+        ({"start-time": "0001-01-01"}, "P2D ago"),
         ([], "object"),
         (b"{", "JSON"),
         (b"", "JSON"),
