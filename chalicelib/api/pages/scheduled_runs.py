@@ -85,6 +85,4 @@ class Lines:
 
 def _enumeration(request: Request, plugins: Mapping[str, Plugin], name: str) -> str:
     # A task outlives the removal of the plugin it was made with.
-    return as_text(
-        enumeration(plugins[name], request.api_level) if name in plugins else {"name": name}
-    )
+    return as_text(enumeration(plugins[name], request.api_level) if name in plugins else {"name": name})
