@@ -31,6 +31,12 @@ def free_by_class(entries: Sequence[Occupation], span: Range) -> dict[str, Free]
     }
 
 
+def fraction_free(entries: Sequence[Occupation], span: Range) -> float:
+    """The part of a span without an exclusive run, from 0 to 1."""
+    free = gaps([entry for entry in entries if entry.exclusive], span)
+    return sum((piece.length for piece in free), ZERO) / span.length
+
+
 def _free(pieces: Iterable[Range], span: Range) -> Free:
     lengths = [piece.length for piece in pieces]
     total = sum(lengths, ZERO)

@@ -40,7 +40,7 @@ def load_whole(text: str | bytes, what: str, deepest: int = DEEPEST) -> JSON:
             f"{what}: nested too deeply: {deepest} arrays and objects may be in each other"
         ) from error
     except UnicodeEncodeError as error:
-        raise Invalid(f"{what}: has a surrogate without the other half of its pair") from error
+        raise Invalid(f"{what}: has an unpaired surrogate") from error
     except ValueError as error:
         raise Invalid(f"{what}: not valid JSON: {error}") from error
     return value

@@ -2,7 +2,7 @@
 
 PSchedulerError
 ├── NotFound            the thing named does not exist, or must not be seen
-├── Invalid             the request is at fault; the sentence names the member
+├── Invalid             the request is at fault; ``pointer`` is the member
 │   ├── Unprocessable   well-formed, but cannot be acted on (no tool in common)
 │   └── TooLarge        more than the node stores or may answer
 ├── Forbidden           the caller may not do this
@@ -44,7 +44,19 @@ class NotFound(PSchedulerError):
 
 
 class Invalid(PSchedulerError):
-    """The request is at fault; the message names the member and what is wrong with it."""
+    """The request is at fault.
+
+    ``sentence`` says what is wrong and what is right; ``pointer`` is the member (a JSON pointer, RFC 6901;
+    "" is the whole document), None where it is none of a document. The message is both: ``/test/type: ...``.
+    """
+
+    def __init__(self, sentence: str, pointer: str | None = None):
+        super().__init__(sentence if pointer is None else f"{pointer or '/'}: {sentence}")
+        self.sentence, self.pointer = sentence, pointer
+
+    def inside(self, pointer: str) -> "Invalid":
+        """The same fault, as seen from a document that has this one at a pointer."""
+        return type(self)(self.sentence, pointer + (self.pointer or ""))
 
 
 class Unprocessable(Invalid):

@@ -51,13 +51,13 @@ def _name(text: str, participant: str) -> str:
     try:
         name = text.encode("idna").decode().lower()
     except UnicodeError as error:
-        raise Invalid(f"{participant!r} names no host") from error
+        raise Invalid(f"{participant!r} is not a host name or an IP address") from error
     if not _NAME.match(name):
-        raise Invalid(f"{participant!r} names no host")
+        raise Invalid(f"{participant!r} is not a host name or an IP address")
     return name
 
 
 def _port(text: str, participant: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise Invalid(f"{participant!r} has no port that there is")
+        raise Invalid(f"{participant!r} must end in a port from 1 to 65535")
     return int(text)

@@ -135,14 +135,14 @@ def from_json(kinds: Kinds, document: JSON, own: NodeName) -> Message:
     Raises Invalid for what is none.
     """
     if not isinstance(document, dict):
-        raise Invalid("/: must be an object")
+        raise Invalid("must be an object", "")
     told = {"node": own, **document}
     kind = _kind(kinds, told)
     given = {field.name: told[field.name] for field in dataclasses.fields(kind) if field.name in told}
     try:
         return kind(**{name: _read(kind, name, value) for name, value in given.items()})
     except TypeError as error:
-        raise Invalid(f"/: {error}") from error
+        raise Invalid(f"{error}", "") from error
 
 
 def _kind(kinds: Kinds, document: Mapping[str, JSON]) -> type[Message]:
@@ -152,7 +152,7 @@ def _kind(kinds: Kinds, document: Mapping[str, JSON]) -> type[Message]:
         found = [kind for kind in kinds if _required(kind) <= document.keys()]
     if not found:
         names = ", ".join(kind.__name__ for kind in kinds)
-        raise Invalid(f"/kind: must be one of {names}, or follow from the members")
+        raise Invalid(f"must be one of {names}, or follow from the members", "/kind")
     return found[0]
 
 

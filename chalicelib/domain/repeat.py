@@ -106,7 +106,9 @@ def next_cron(expression: str, after: dt.datetime) -> dt.datetime:
     try:
         found = croniter.croniter(expression, after, max_years_between_matches=8).get_next(dt.datetime)
     except (croniter.CroniterError, ValueError, KeyError) as error:
-        raise Invalid(f"{expression!r} names no time to come: {error}") from error
+        raise Invalid(
+            f"{expression!r} is not a five-field cron expression with a time to come: {error}"
+        ) from error
     moment: dt.datetime = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return moment
 
@@ -119,16 +121,16 @@ def earliest_start(now: dt.datetime, have_to_agree: bool = False) -> dt.datetime
 def check(schedule: Schedule, now: dt.datetime) -> None:
     """Raise Invalid unless the schedule can be kept."""
     if schedule.repeat is not None and schedule.repeat < SECOND:
-        raise Invalid("/schedule/repeat: must be at least one second")
+        raise Invalid("must be at least one second", "/schedule/repeat")
     if schedule.cron:
         try:
             next_cron(schedule.cron, now)
         except Invalid as error:
-            raise Invalid(f"/schedule/repeat-cron: {error.message}") from error
+            raise error.inside("/schedule/repeat-cron") from error
     for name, moment in (("start", schedule.start), ("until", schedule.until)):
         if moment is not None and moment > LATEST:
-            raise Invalid(f"/schedule/{name}: is after the year {LATEST.year}")
+            raise Invalid(f"must not be after the year {LATEST.year}", f"/schedule/{name}")
     if schedule.until is not None and schedule.until <= now:
-        raise Invalid("/schedule/until: is in the past")
+        raise Invalid("must be in the future", "/schedule/until")
     if schedule.until is not None and schedule.start is not None and schedule.until <= schedule.start:
-        raise Invalid("/schedule/until: is not after the start")
+        raise Invalid("must be after the start", "/schedule/until")

@@ -50,13 +50,22 @@ class Checker:
 
     def problem(self, instance: JSON) -> str | None:
         """What is wrong with the instance, as ``/path/to/member: sentence``; None when valid."""
+        found = self.fault(instance)
+        return None if found is None else found.message
+
+    def fault(self, instance: JSON) -> Invalid | None:
+        """What is wrong with the instance, with the member's pointer; None when valid."""
         import jsonschema.exceptions
 
         error = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))
         if error is None:
             return None
-        path = "/" + "/".join(str(step) for step in error.absolute_path)
-        return f"{path}: {_sentence(error)}"
+        return Invalid(_sentence(error), "".join(f"/{escaped(str(step))}" for step in error.absolute_path))
+
+
+def escaped(step: str) -> str:
+    """A member's name as it stands in a JSON pointer (RFC 6901 section 3)."""
+    return step.replace("~", "~0").replace("/", "~1")
 
 
 class _Hidden:
@@ -115,7 +124,7 @@ def version_of(document: Mapping[str, JSON]) -> int:
     """The document's ``schema``, 1 when absent. Raises Invalid unless it is a whole number."""
     version = document.get("schema", 1)
     if isinstance(version, bool) or not isinstance(version, int):
-        raise Invalid(f"/schema: {version!r} is not an integer")
+        raise Invalid(f"{version!r} is not an integer", "/schema")
     return version
 
 
@@ -127,20 +136,26 @@ class Versions:
 
     def problem(self, document: JSON) -> str | None:
         """What is wrong with the document, as a sentence; None when it is valid."""
+        found = self.fault(document)
+        return None if found is None else found.message
+
+    def fault(self, document: JSON) -> Invalid | None:
+        """What is wrong with the document, with the member's pointer; None when it is valid."""
         if not isinstance(document, dict):
-            return "/: must be an object"
+            return Invalid("must be an object", "")
         try:
             version = version_of(document)
         except Invalid as error:
-            return error.message
+            return error
         if version not in self.checkers:
-            return f"/schema: version {version} is not supported (highest is {max(self.checkers)})"
-        problem = self.checkers[version].problem(document)
-        return problem + self._later(document, version) if problem else None
+            highest = max(self.checkers)
+            return Invalid(f"version {version} is not supported (highest is {highest})", "/schema")
+        found = self.checkers[version].fault(document)
+        return found and Invalid(found.sentence + self._later(document, version), found.pointer)
 
     def _later(self, document: Mapping[str, JSON], version: int) -> str:
         """Which version would have the document as it is, where one that is newer than its own does."""
         for number in sorted(self.checkers):
-            if number > version and not self.checkers[number].problem({**document, "schema": number}):
+            if number > version and not self.checkers[number].fault({**document, "schema": number}):
                 return f'; as it is, it needs "schema": {number}'
         return ""

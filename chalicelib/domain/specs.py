@@ -6,7 +6,6 @@ that came with a later version is refused in an earlier one.
 
 from collections.abc import Mapping
 
-from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, Versions, closed
 from chalicelib.domain.types import TYPES
 
@@ -117,7 +116,6 @@ def check_archive(document: JSON) -> None:
 
 
 def _check(versions: Versions, document: JSON, where: str) -> None:
-    error = versions.problem(document)
-    if error:
-        of_the_whole = where and error.startswith("/: ")  # /schedule: rather than /schedule/:
-        raise Invalid(where + error[1:] if of_the_whole else where + error)
+    fault = versions.fault(document)
+    if fault is not None:
+        raise fault.inside(where)

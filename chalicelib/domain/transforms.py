@@ -11,11 +11,11 @@ from chalicelib.domain.schemas import JSON
 def check(transform: Mapping[str, JSON], jq: Jq) -> None:
     """Raise Invalid, as ``/member: sentence``, unless the transform compiles."""
     if not isinstance(transform.get("args", {}), dict):
-        raise Invalid("/args: must be an object; its members become variables")
+        raise Invalid("must be an object; its members become variables", "/args")
     try:
         jq.check(_script(transform), transform.get("args", {}))
     except ScriptFailed as error:
-        raise Invalid(f"/script: does not compile: {error}") from error
+        raise Invalid(f"does not compile: {error}", "/script") from error
 
 
 def apply(transform: Mapping[str, JSON], document: JSON, jq: Jq) -> JSON:

@@ -6,6 +6,7 @@ import ssl
 import threading
 import urllib.parse
 from collections.abc import Mapping
+from typing import Any
 
 import urllib3
 import urllib3.exceptions
@@ -33,6 +34,7 @@ class Want:
     bind: str | None = None
     verify: bool = True
     follow: bool = True
+    proxy: str | None = None
 
 
 def get(want: Want) -> tuple[int, str]:
@@ -40,6 +42,23 @@ def get(want: Want) -> tuple[int, str]:
     fetch = _Fetch(want)
     fetch.start()
     return fetch.outcome()
+
+
+class _Plain(urllib3.HTTPConnectionPool):
+    ConnectionCls = lines.Plain
+
+
+class _Secure(urllib3.HTTPSConnectionPool):
+    ConnectionCls = lines.Secure
+
+
+def _behind(proxy: str, tls: ssl.SSLContext, bound: Mapping[str, Any]) -> urllib3.ProxyManager:
+    """The way through a proxy: what is connected to, and held against the guard, is the proxy's address."""
+    auth = urllib3.util.parse_url(proxy).auth
+    headers = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(auth)) if auth else None
+    manager = urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=tls, **bound)
+    manager.pool_classes_by_scheme = {"http": _Plain, "https": _Secure}
+    return manager
 
 
 class _Fetch(threading.Thread):
@@ -88,10 +107,12 @@ class _Fetch(threading.Thread):
 
     def _once(self, url: str, headers: Mapping[str, str]) -> tuple[int, str, str | None]:
         where = urllib3.util.parse_url(url)
-        with self._pool(where) as pool:
-            answer = pool.urlopen(
+        if where.scheme not in ("http", "https") or not where.host:
+            raise ValueError("it is no http or https URL")
+        with self._opener(where) as opener:
+            answer = opener.urlopen(
                 "GET",
-                where.request_uri,
+                url if self._want.proxy else where.request_uri,
                 headers=headers,
                 retries=False,
                 redirect=False,
@@ -103,19 +124,13 @@ class _Fetch(threading.Thread):
             finally:
                 answer.close()
 
-    def _pool(self, where: urllib3.util.Url) -> urllib3.HTTPConnectionPool:
-        if where.scheme not in ("http", "https") or not where.host:
-            raise ValueError("it is no http or https URL")
-        pool: urllib3.HTTPConnectionPool
+    def _opener(self, where: urllib3.util.Url) -> urllib3.HTTPConnectionPool | urllib3.ProxyManager:
+        bound: dict[str, Any] = {"source_address": (self._want.bind, 0)} if self._want.bind else {}
+        if self._want.proxy:
+            return _behind(self._want.proxy, _tls(self._want.verify), bound)
         if where.scheme == "http":
-            pool = urllib3.HTTPConnectionPool(where.host, where.port)
-            pool.ConnectionCls = lines.Plain
-        else:
-            pool = urllib3.HTTPSConnectionPool(where.host, where.port, ssl_context=_tls(self._want.verify))
-            pool.ConnectionCls = lines.Secure
-        if self._want.bind:
-            pool.conn_kw["source_address"] = (self._want.bind, 0)
-        return pool
+            return _Plain(str(where.host), where.port, **bound)
+        return _Secure(str(where.host), where.port, ssl_context=_tls(self._want.verify), **bound)
 
     def _text(self, answer: urllib3.BaseHTTPResponse) -> str:
         content = bytearray()

@@ -168,7 +168,7 @@ def check(data: Mapping[str, JSON]) -> None:
     try:
         parse_dsn(data["_dsn"])
     except Invalid as error:
-        raise Invalid(f"/{error.message}") from error
+        raise Invalid(error.message.removeprefix("_dsn: "), "/_dsn") from error
 
 
 ARCHIVER = Archiver(

@@ -103,7 +103,7 @@ def check(data: Mapping[str, JSON]) -> None:
     except ValueError:
         readable = False
     if not readable:
-        raise Invalid("/_url: must be a URL such as amqps://user:password@host/vhost")
+        raise Invalid("must be a URL such as amqps://user:password@host/vhost", "/_url")
 
 
 def patience(data: Mapping[str, JSON]) -> float:

@@ -42,7 +42,7 @@ def check(data: Mapping[str, JSON]) -> None:
     except ValueError:
         readable = False
     if not readable or "@" in data["queue-url"]:
-        raise Invalid("/queue-url: must be a URL such as https://sqs.eu-west-1.amazonaws.com/1234/results")
+        raise Invalid("must be a URL such as https://sqs.eu-west-1.amazonaws.com/1234/results", "/queue-url")
 
 
 ARCHIVER = Archiver(

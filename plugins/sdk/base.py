@@ -72,7 +72,7 @@ class Plugin:
     label: str = ""
 
     def enumeration(self) -> dict[str, JSON]:
-        """The plugin as clients see it (contract/api.md, Plugins)."""
+        """The plugin as clients see it (contract/api.md, Plugins); what API level 7 adds is the API's."""
         return {
             "schema": 1,
             "name": self.name,
@@ -157,20 +157,25 @@ class Test(Plugin):
                 try:
                     found[field.name] = in_ascii(spec[field.name])
                 except Invalid as error:
-                    raise Invalid(f"/{field.name}: {error.message}") from error
+                    raise error.inside(f"/{field.name}") from error
         return found
 
     def problem(self, spec: JSON) -> str | None:
         """What is wrong with a spec, as a sentence; None when it is valid."""
-        error = self.spec_versions.problem(spec)
-        if error:
-            return error
+        found = self.fault(spec)
+        return None if found is None else found.message
+
+    def fault(self, spec: JSON) -> Invalid | None:
+        """What is wrong with a spec, with the member's pointer; None when it is valid."""
+        found = self.spec_versions.fault(spec)
+        if found:
+            return found
         try:
             known = self.in_ascii(spec)
             if self.check:
                 self.check(known)
-        except Invalid as invalid:
-            return invalid.message
+        except Invalid as error:
+            return error
         return None
 
     def measured(self, spec: Spec, result: Result) -> list[Metric]:
@@ -286,13 +291,18 @@ class Archiver(Plugin):
 
     def problem(self, data: JSON) -> str | None:
         """What is wrong with settings, as a sentence; None when they are valid."""
-        trouble = self.data_versions.problem(data)
-        if trouble or not self.check:
-            return trouble
+        found = self.fault(data)
+        return None if found is None else found.message
+
+    def fault(self, data: JSON) -> Invalid | None:
+        """What is wrong with settings, with the member's pointer; None when they are valid."""
+        found = self.data_versions.fault(data)
+        if found or not self.check:
+            return found
         try:
             self.check(data)
         except Invalid as error:
-            return error.message
+            return error
         return None
 
 

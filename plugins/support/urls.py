@@ -44,7 +44,7 @@ def check(data: Mapping[str, JSON]) -> None:
     """Raise Invalid for settings whose URL nothing can be sent to, never showing it."""
     wrong = problem(data["_url"])
     if wrong:
-        raise Invalid(f"/_url: {wrong}")
+        raise Invalid(wrong, "/_url")
 
 
 def without_user(url: str) -> tuple[str, dict[str, str]]:

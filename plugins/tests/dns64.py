@@ -24,9 +24,9 @@ def prefix(spec: Spec) -> ipaddress.IPv6Network:
     try:
         found = ipaddress.IPv6Network(spec.get("translation-prefix", WELL_KNOWN))
     except ValueError as error:
-        raise Invalid(f"/translation-prefix: must be an IPv6 network such as {WELL_KNOWN}") from error
+        raise Invalid(f"must be an IPv6 network such as {WELL_KNOWN}", "/translation-prefix") from error
     if found.prefixlen not in LENGTHS:
-        raise Invalid(f"/translation-prefix: must have a length of {', '.join(map(str, LENGTHS))}")
+        raise Invalid(f"must have a length of {', '.join(map(str, LENGTHS))}", "/translation-prefix")
     return found
 
 

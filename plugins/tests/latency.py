@@ -27,7 +27,7 @@ def participants(spec: Spec) -> list[str | None]:
 
 def check(spec: Spec) -> None:
     if spec.get("flip") and "source" not in spec:
-        raise Invalid("/flip: needs a source to measure from")
+        raise Invalid("needs a source to measure from", "/flip")
 
 
 def read_ports(text: str) -> dict[str, int]:

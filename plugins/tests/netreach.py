@@ -33,22 +33,22 @@ def check(spec: Spec) -> None:
     """Raises Invalid unless the network has hosts, and the gateway is one of them."""
     net = network(spec)
     if hosts(net) < 1:
-        raise Invalid(f"/network: {net} has no more than two addresses, so no hosts")
+        raise Invalid(f"{net} has no more than two addresses, so no hosts", "/network")
     if "gateway" not in spec:
         return
     if isinstance(spec["gateway"], str):
         _check_address(net, ipaddress.ip_address(spec["gateway"]))
     elif abs(spec["gateway"]) > hosts(net):
-        raise Invalid(f"/gateway: {spec['gateway']} is beyond the {hosts(net)} hosts of {net}")
+        raise Invalid(f"{spec['gateway']} is beyond the {hosts(net)} hosts of {net}", "/gateway")
 
 
 def _check_address(net: Network, gateway: Address) -> None:
     if gateway.version != net.version:
-        raise Invalid(f"/gateway: {gateway} is not an IPv{net.version} address, as those of {net} are")
+        raise Invalid(f"{gateway} is not an IPv{net.version} address, as those of {net} are", "/gateway")
     if gateway not in net:
-        raise Invalid(f"/gateway: {gateway} is not in {net}")
+        raise Invalid(f"{gateway} is not in {net}", "/gateway")
     if gateway in (net.network_address, net.broadcast_address):
-        raise Invalid(f"/gateway: {gateway} is the first or last address of {net}, which is no host's")
+        raise Invalid(f"{gateway} is the first or last address of {net}, which is no host's", "/gateway")
 
 
 def network(spec: Spec) -> Network:
@@ -56,7 +56,7 @@ def network(spec: Spec) -> Network:
     try:
         return ipaddress.ip_network(spec["network"])
     except ValueError as error:
-        raise Invalid(f"/network: {error}") from error
+        raise Invalid(str(error), "/network") from error
 
 
 def hosts(net: Network) -> int:

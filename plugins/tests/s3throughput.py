@@ -20,9 +20,9 @@ def check(spec: Spec) -> None:
     try:
         scheme = urllib.parse.urlsplit(spec["url"]).scheme
     except ValueError as error:
-        raise Invalid(f"/url: {error}") from error
+        raise Invalid(str(error), "/url") from error
     if scheme not in ("http", "https"):
-        raise Invalid(f"/url: the scheme must be http or https, not {scheme or 'missing'}")
+        raise Invalid(f"the scheme must be http or https, not {scheme or 'missing'}", "/url")
 
 
 def show(spec: Spec, result: Result) -> list[Block]:

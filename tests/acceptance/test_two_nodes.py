@@ -1,8 +1,12 @@
 """Two whole nodes that measure with each other, over TLS, on two addresses and one port."""
 
+import copy
+import json
+import os
 import pathlib
 import shutil
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,11 +24,12 @@ class Pair:
 
     def __init__(self, folder: pathlib.Path):
         self._folder, self._port = folder, free_port()
+        self._programs = {OTHER: {"PATH": f"{impatient(folder / 'bin')}{os.pathsep}{os.environ['PATH']}"}}
         self.lead = self._start(LEAD)
         self.other = self._start(OTHER)
 
     def _start(self, address: str) -> Node:
-        variables = {"PSCHEDULER_PEER_PORT": str(self._port)}
+        variables = {"PSCHEDULER_PEER_PORT": str(self._port), **self._programs.get(address, {})}
         return start(self._folder / address, self._port, *SOON, address=address, **variables)
 
     def restart_other(self) -> None:
@@ -44,6 +49,28 @@ class Pair:
             return None if found["state"] in ("pending", "running", "cleanup") else found
 
         return eventually(over)
+
+
+IMPATIENT = """#!/bin/sh
+# iperf3, whose servers wait for their client only as long as a test of three seconds lasts
+last=
+for argument do
+    shift
+    [ "$last" = --idle-timeout ] && [ "$argument" -gt 3 ] && argument=3
+    set -- "$@" "$argument"
+    last=$argument
+done
+exec {program} "$@"
+"""
+
+
+def impatient(folder: pathlib.Path) -> pathlib.Path:
+    """A folder with an iperf3 that waits as servers of the reference do."""
+    folder.mkdir()
+    script = folder / "iperf3"
+    script.write_text(IMPATIENT.replace("{program}", shutil.which("iperf3") or "false"))
+    script.chmod(0o755)
+    return folder
 
 
 def eventually(look: Callable[[], Any]) -> Any:
@@ -98,6 +125,44 @@ def test_throughput_between_two_nodes_is_measured(pair: Pair) -> None:
 
     assert run["result-merged"]["succeeded"] is True, run["result-merged"]
     assert run["result-merged"]["summary"]["summary"]["throughput-bits"] > 0
+
+
+@pytest.mark.skipif(shutil.which("iperf3") is None, reason="iperf3 is not installed")
+@pytest.mark.parametrize("direction", [{}, {"reverse": True}])
+def test_three_seconds_reach_a_server_that_waits_no_longer(pair: Pair, direction: dict[str, Any]) -> None:
+    run = pair.measured(between("throughput", duration="PT3S", **direction))
+
+    assert run["result-merged"]["succeeded"] is True, run["result-full"]
+    assert run["result-merged"]["summary"]["summary"]["throughput-bits"] > 0
+
+
+MESH = {"psconfig": {"created-by": {"agent-type": "an agent of the acceptance tests"}}}
+
+
+@pytest.mark.parametrize("more", [{}, {"_key": "sesame"}, {"schema": 3, "priority": 2}])
+def test_lead_and_follower_show_an_agent_one_task(pair: Pair, more: dict[str, Any]) -> None:
+    path = pair.post({**idle(repeat="PT12H"), "reference": MESH, **more})
+    uuid = path.rpartition("/")[2]
+
+    at_the_lead, at_the_other = (as_an_agent_compares(node, uuid) for node in (pair.lead, pair.other))
+
+    assert at_the_lead == at_the_other
+    assert ("_key" in at_the_lead) == ("_key" in more)
+    assert pair.lead.ask("DELETE", path)[0] == 200
+
+
+def as_an_agent_compares(node: Node, uuid: str) -> dict[str, Any]:
+    """A task in the listing of a pSConfig agent, less what it clears before it compares two."""
+    wanted = urllib.parse.quote(json.dumps({"reference": MESH}))
+    status, listed = node.ask("GET", f"/tasks?detail=True&expanded=True&json={wanted}")
+    assert status == 200, listed
+    (found,) = (copy.deepcopy(task) for task in listed if task["href"].endswith(uuid))
+    for name in ("schema", "tool", "href", "detail"):
+        found.pop(name, None)
+    found["test"]["spec"].pop("schema", None)
+    found["schedule"] = {k: v for k, v in found["schedule"].items() if k not in ("start", "until")}
+    whole: dict[str, Any] = found
+    return whole
 
 
 def test_clocks_of_two_nodes_are_compared(pair: Pair) -> None:

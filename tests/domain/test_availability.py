@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.availability import free_by_class, gaps
+from chalicelib.domain.availability import fraction_free, free_by_class, gaps
 from chalicelib.domain.conflicts import Occupation, Range
 from tests.builders import at, occupation, seconds
 
@@ -33,6 +33,7 @@ def test_what_is_free_is_what_no_run_in_the_way_takes_up(
         assert free[name].total == seconds(total), name
         assert free[name].longest == seconds(longest), name
         assert free[name].percent == total
+    assert fraction_free([occupation(*one) for one in taken], SPAN) == normal[0] / 100
 
 
 @given(

@@ -89,9 +89,9 @@ def test_repeating_runs_do_not_slip_into_the_next_slot(
     ("schedule", "complaint"),
     [
         (Schedule(repeat=seconds(0)), "/schedule/repeat"),
-        (Schedule(cron="0 0 31 2 *"), "/schedule/repeat-cron: .* names no time to come"),
-        (Schedule(until=at(-1)), "/schedule/until: is in the past"),
-        (Schedule(start=at(100), until=at(50)), "/schedule/until: is not after the start"),
+        (Schedule(cron="0 0 31 2 *"), "/schedule/repeat-cron: .* a time to come"),
+        (Schedule(until=at(-1)), "/schedule/until: must be in the future"),
+        (Schedule(start=at(100), until=at(50)), "/schedule/until: must be after the start"),
     ],
 )
 def test_a_schedule_that_cannot_be_kept_is_refused(schedule: Schedule, complaint: str) -> None:

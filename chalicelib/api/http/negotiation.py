@@ -32,13 +32,17 @@ def tagged(answer: Answer, headers: Mapping[str, str]) -> Answer:
 
 def sent(answer: Answer, headers: Mapping[str, str], with_body: bool) -> Sent:
     """An answer in the form that leaves the node, compressed where that is wanted and pays."""
-    shown = {"Content-Type": answer.content_type, **answer.headers, **_origin(headers)}
+    from_elsewhere = _origin(headers)
+    varying = [each["Vary"] for each in (answer.headers, from_elsewhere) if "Vary" in each]
+    shown = {"Content-Type": answer.content_type, **answer.headers, **from_elsewhere}
     body, size = _body(answer)
     if (size is None or size >= COMPRESS_FROM) and answer.kind.startswith(_COMPRESSIBLE):
-        shown["Vary"] = ", ".join(filter(None, [shown.get("Vary"), "Accept-Encoding"]))
+        varying.append("Accept-Encoding")
         if _takes_gzip(headers):
             body = _compressed(body)
             shown["Content-Encoding"] = "gzip"
+    if varying:
+        shown["Vary"] = ", ".join(varying)
     return Sent(body if with_body else "", headers=dict(shown), status_code=answer.status)
 
 
@@ -87,6 +91,28 @@ def _is_too_large(body: str | bytes) -> bool:
     if isinstance(body, bytes):
         return len(body) * 4 / 3 > LARGEST_ANSWER
     return len(body) > LARGEST_ANSWER // 6 and len(json.dumps(body)) > LARGEST_ANSWER
+
+
+def preferred(headers: Mapping[str, str], kinds: Sequence[str]) -> str:
+    """The media type that Accept prefers by its weights (RFC 9110 section 12.5.1).
+
+    The first of the kinds where it says nothing, or likes another no better; a wildcard asks for no other.
+    """
+    weights = dict(_weighted(headers.get("accept", "")))
+    anything = max((weights.get(wildcard, 0.0) for wildcard in ("*/*", "application/*")), default=0.0)
+    first = weights.get(kinds[0], anything)
+    best = max(kinds[1:], key=lambda kind: weights.get(kind, 0.0))
+    return best if weights.get(best, 0.0) > first else kinds[0]
+
+
+def _weighted(accept: str) -> Iterator[tuple[str, float]]:
+    for one in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in one.split(";"))
+        given = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
+        try:
+            yield kind, float(given[0]) if given else 1.0
+        except ValueError:
+            yield kind, 0.0
 
 
 def _takes_gzip(headers: Mapping[str, str]) -> bool:

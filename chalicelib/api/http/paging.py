@@ -111,7 +111,7 @@ def _read(cursor: str, name: str) -> Place:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = _place(json.loads(base64.b64decode(padded, altchars=b"-_", validate=True)), name)
     except (ValueError, binascii.Error, RecursionError) as error:
-        raise Invalid("cursor: is none that a Link of this list gave") from error
+        raise Invalid("cursor: must be one from the Link of an earlier page of this list") from error
     return place
 
 

@@ -35,25 +35,23 @@ MISTAKE, METHOD = "mistake", "method"
 """What is no error of the product's own: the node's mistake, and a method a resource lacks."""
 
 _TITLES = {
-    "not-found": "It does not exist, or must not be seen",
-    "too-large": "More than the node stores or may answer",
-    "unprocessable": "Well-formed, but cannot be acted on",
-    "invalid": "The request is at fault",
-    "forbidden": "The caller may not do this",
-    "misdirected": "It is for a name that is not this node's",
+    "not-found": "Not found",
+    "too-large": "Too large",
+    "unprocessable": "Valid, but cannot be carried out",
+    "invalid": "Invalid request",
+    "forbidden": "Forbidden",
+    "misdirected": "Misdirected request",
     "unsupported": "An API level above this node's",
     "blocked": "A run is in the way",
-    "conflict": "Somebody else was faster, or holds what is asked for",
-    "unavailable": "Something the node needs did not answer",
-    "participant": "Another participant did not do its part",
-    MISTAKE: "The node made a mistake",
-    METHOD: "The resource lacks this method",
+    "conflict": "Conflict with another request",
+    "unavailable": "Temporarily unavailable",
+    "participant": "Another participant failed",
+    MISTAKE: "Internal error",
+    METHOD: "Method not allowed",
 }
 
 NAMES = tuple(f"{TYPE_PREFIX}{name}" for name in _TITLES)
 """Every ``type`` a problem can have."""
-
-_POINTER = re.compile(r"^(/[^\s:]*): ")
 
 
 def of_error(error: PSchedulerError, headers: Mapping[str, str]) -> Answer:
@@ -69,6 +67,8 @@ def _more(error: PSchedulerError) -> dict[str, JSON]:
             return {"blocking-run": error.run}
         case errors.PeerError():
             return {"participant": error.host}
+        case errors.Invalid() if error.pointer is not None:
+            return {"pointer": error.pointer or "/"}
         case _:
             return {}
 
@@ -77,13 +77,11 @@ def problem(name: str, status: int, sentence: str, headers: Mapping[str, str], *
     """An error as text, or as a problem document where ``headers`` ask for that."""
     if not _wants_problem(headers):
         return Answer(sentence, status=status)
-    at = _POINTER.match(sentence)
     document = {
         "type": f"{TYPE_PREFIX}{name}",
         "title": _TITLES[name],
         "status": status,
         "detail": sentence.rstrip("\n"),
-        **({"pointer": at.group(1)} if at else {}),
         **more,
     }
     return Answer(json.dumps(document, separators=(",", ":")), PROBLEM_TYPE, status)

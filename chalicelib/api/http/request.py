@@ -17,7 +17,7 @@ from chalicelib.settings import addressed_by
 
 LOOK_EVERY = 0.5
 """Seconds between looks for what is not there yet, where the front cannot wait for it."""
-API_LEVEL = 6
+API_LEVEL = 7
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a request's body; API Gateway lets no more pass."""
 
@@ -106,7 +106,7 @@ class Request:
         """The level the client speaks, 1 when it does not say. Raises Invalid, Unsupported."""
         level = self.integer("api")
         if level is not None and level > API_LEVEL:
-            raise Unsupported(f"This node speaks no API level above {API_LEVEL}")
+            raise Unsupported(f"api: must be {API_LEVEL} or less, the highest API level of this node")
         return 1 if level is None else level
 
 
@@ -155,12 +155,12 @@ def _came(raw: Any) -> dt.datetime | None:
 def _require_no_slash(raw: Any) -> None:
     """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path."""
     if raw.context["resourcePath"] != "/" and raw.context.get("path", "").endswith("/"):
-        raise NotFound("There is nothing at this path; it ends in a slash")
+        raise NotFound("Nothing is at this path: it must not end in a slash")
 
 
 def _text(body: bytes | str) -> str:
     if len(body) > LARGEST_BODY:
-        raise TooLarge(f"The body has {len(body)} bytes: {LARGEST_BODY} may be")
+        raise TooLarge(f"The body has {len(body)} bytes; at most {LARGEST_BODY} are allowed")
     try:
         return body.decode() if isinstance(body, bytes) else body
     except UnicodeDecodeError as error:
@@ -183,7 +183,7 @@ def identifier(text: str) -> str:
             return str(uuid.UUID(text))
     except ValueError:
         pass
-    raise NotFound(f"{text} is no identifier")
+    raise NotFound(f"Nothing is at this path: {text} is not a UUID")
 
 
 def task_id(text: str) -> TaskId:

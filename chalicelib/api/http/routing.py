@@ -67,7 +67,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
 
 
 def _refusal(raw: Any, allowed: list[str]) -> Answer:
-    sentence = f"{raw.method} is not for this resource, only {', '.join(allowed)}"
+    sentence = f"{raw.method} is not allowed here; allowed are {', '.join(allowed)}"
     return problems.problem(problems.METHOD, 405, sentence, raw.headers).with_headers(
         Allow=", ".join(allowed)
     )
@@ -120,7 +120,7 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
         return problems.problem("unavailable", 503, sentence, raw.headers)
     except Exception:
         LOG.exception("A page broke")
-        sentence = "The node made a mistake; its log says more"
+        sentence = "Internal error; see the node's log"
         return problems.problem(problems.MISTAKE, 500, sentence, raw.headers)
     declared = operations.of(called)
     return negotiation.tagged(answer, raw.headers) if declared and declared.conditional else answer

@@ -6,9 +6,10 @@ Built when first asked for: a plugin's schemas are many, and most processes neve
 import functools
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chalicelib.api.http import principal
 from chalicelib.api.http.origins import READING
 from chalicelib.api.http.problems import PROBLEM_TYPE
 from chalicelib.api.http.routing import API_LEVEL, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json
@@ -23,12 +24,13 @@ TAGS = {
     "Tasks": "What to measure, when, and with what",
     "Runs": "The placements of a task in time, and what came of them",
     "Schedule": "All runs in time",
+    "Archivings": "Results on their way to archives",
     "Statistics": "How much of what there is",
     "Administration": "For this host itself",
     "Documentation": "This API, described",
 }
 _DESCRIPTION = """\
-The REST API of perfSONAR's pScheduler, level 6, and additions to it.
+The REST API of perfSONAR's pScheduler, levels up to 7, and additions to it.
 
 Every JSON answer is indented and sorted with `pretty`. Every page with GET has HEAD, and every page
 has OPTIONS. Members that begin with an underscore are private: shown as null without the task's key.
@@ -42,24 +44,24 @@ _COMMON = (
     ),
 )
 _MEANINGS = {
-    400: "The request is at fault; the sentence names the member and what is wrong with it",
+    400: "Invalid request; the text names the member and what is wrong with it",
     403: "The key is not the right one, or the caller may not do this",
-    404: "It does not exist, or must not be seen",
+    404: "Not found",
     409: "The time is taken, or somebody else was faster",
     413: "More than the node stores or may answer",
     421: "The request is for a name that is not this node's",
-    422: "Well-formed, but cannot be acted on",
+    422: "Valid, but cannot be carried out",
     424: "Another participant did not do its part; the sentence names it",
     501: "An API level above this node's",
     503: "Something the node needs did not answer; try again",
-    500: "The node made a mistake",
+    500: "Internal error",
 }
 _EVERYWHERE = (400, 413, 421, 501, 503)
 
 
 @operation("Documentation", answer={"type": "object"}, conditional=True)
 def openapi(request: Request) -> Answer:
-    """This document.
+    """Get this document.
 
     OpenAPI 3.1, with the schemas of every test's spec and result.
     """
@@ -73,14 +75,54 @@ def document() -> dict[str, JSON]:
     paths = {path: _path(path, methods, components) for path, methods in operations.PAGES.items()}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "pScheduler", "version": "6", "description": _DESCRIPTION, "license": _LICENSE},
+        "info": {
+            "title": "pScheduler",
+            "version": str(API_LEVEL),
+            "description": _DESCRIPTION,
+            "license": _LICENSE,
+            "contact": {"name": "Whoever operates this node"},
+        },
+        "security": [{}, *({name: []} for name in SECURITY)],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {path: found for path, found in paths.items() if found},
-        "components": {"schemas": components.schemas()},
+        "components": {"schemas": _in_use(components.schemas(), paths), "securitySchemes": SECURITY},
     }
 
 
 _LICENSE = {"name": "Apache 2.0", "identifier": "Apache-2.0"}
+SECURITY = {
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": principal.HEADER,
+        "description": "A key this node gave out, where its policy or its operator asks for one",
+    },
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The same key, in Authorization"},
+}
+"""How who asks can say who it is; most pages answer anybody. A task's own `key` is an argument."""
+_REFERENCE = "#/components/schemas/"
+
+
+def _in_use(schemas: Mapping[str, JSON], paths: JSON) -> dict[str, JSON]:
+    """The named schemas that are referred to, from the paths or from another that is."""
+    found: set[str] = set()
+    waiting = list(_referred_to(paths))
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _referred_to(schemas[name])
+    return {name: schema for name, schema in schemas.items() if name in found}
+
+
+def _referred_to(value: JSON) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        target = value.get("$ref")
+        if isinstance(target, str):
+            yield target.removeprefix(_REFERENCE)
+        value = list(value.values())
+    for one in value if isinstance(value, list) else []:
+        yield from _referred_to(one)
 
 
 def _path(path: str, methods: Mapping[str, Page], components: schema_export.Components) -> dict[str, JSON]:
@@ -94,14 +136,15 @@ def _path(path: str, methods: Mapping[str, Page], components: schema_export.Comp
 def _operation(
     path: str, method: str, page: Page, declared: Operation, components: schema_export.Components
 ) -> dict[str, JSON]:
-    summary, _, description = (inspect.getdoc(page) or "").partition("\n\n")
+    description = inspect.getdoc(page) or ""
+    summary = description.partition("\n\n")[0]
     arguments = [_argument(one, components) for one in (*declared.arguments, *_common(declared))]
     body = {} if declared.body is None else {"requestBody": _body(declared, components)}
     return {
         "operationId": operation_id(path, page),
         "tags": [declared.tag],
         "summary": " ".join(summary.split()).rstrip(".").replace("`", ""),
-        **({"description": description} if description else {}),
+        "description": description,
         "parameters": [*_path_parameters(path, declared, components), *arguments],
         **body,
         "responses": _responses(path, method, declared, components),

@@ -12,28 +12,33 @@ from chalicelib.domain import specs
 from chalicelib.domain.schemas import JSON, Versions, closed
 from plugins import registry
 from plugins.sdk.base import Test, Tool
+from plugins.support import urls
+from plugins.tests import http
 
 Schema = dict[str, JSON]
 
 
-def by_version(versions: Versions) -> dict[int, Schema]:
+def by_version(name: str, versions: Versions) -> dict[int, Schema]:
     """{version: schema}, each holding for documents of that version alone."""
-    return {number: _pinned(checker.schema, number) for number, checker in versions.checkers.items()}
+    return {number: _pinned(name, checker.schema, number) for number, checker in versions.checkers.items()}
 
 
-def _pinned(schema: Schema, version: int, **sections: Schema) -> Schema:
-    """A version's schema that takes no other's documents; 1 is the version of one that says none."""
+def _pinned(name: str, schema: Schema, version: int, **sections: Schema) -> Schema:
+    """A version's schema that takes no other's documents; 1 is the version of one that says none.
+
+    Its title is its own in the whole document: generators of clients name their types by it.
+    """
     required = list(schema.get("required", ()))
     if version > 1 and "schema" not in required:
         required = ["schema", *required]
     members = {**schema["properties"], **sections, "schema": {"const": version}}
-    return {"title": f"Schema {version}", **schema, "properties": members, "required": required}
+    return {"title": f"{name} {version}", **schema, "properties": members, "required": required}
 
 
-def any_version(versions: Versions, **sections: Schema) -> Schema:
+def any_version(name: str, versions: Versions, **sections: Schema) -> Schema:
     """A document of any version, the newest first; ``sections`` say more of some members."""
     choices = [
-        _pinned(checker.schema, number, **sections)
+        _pinned(name, checker.schema, number, **sections)
         for number, checker in sorted(versions.checkers.items(), reverse=True)
     ]
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
@@ -43,7 +48,7 @@ def understood(tool: Tool, test: Test) -> dict[int, Schema]:
     """{version: schema} of the specs of a test that a tool understands."""
     return {
         number: _only(schema, tool.keys) if tool.keys else schema
-        for number, schema in by_version(test.spec_versions).items()
+        for number, schema in by_version(f"{test.name} spec", test.spec_versions).items()
         if not tool.max_schema or number <= tool.max_schema
     }
 
@@ -58,12 +63,12 @@ def _only(schema: Schema, names: Collection[str]) -> Schema:
 
 @functools.cache
 def spec(test: str) -> Schema:
-    return any_version(registry.tests()[test].spec_versions)
+    return any_version(f"{test} spec", registry.tests()[test].spec_versions)
 
 
 @functools.cache
 def result(test: str) -> Schema:
-    return any_version(registry.tests()[test].result_versions)
+    return any_version(f"{test} result", registry.tests()[test].result_versions)
 
 
 @functools.cache
@@ -73,7 +78,7 @@ def any_spec() -> Schema:
 
 
 def _typed(name: str, schema: Schema) -> Schema:
-    return {"title": name, **closed({"type": {"const": name}, "spec": schema}, ("type", "spec"))}
+    return {"title": f"{name} test", **closed({"type": {"const": name}, "spec": schema}, ("type", "spec"))}
 
 
 @functools.cache
@@ -90,19 +95,19 @@ def any_result() -> Schema:
 
 @functools.cache
 def archiver_data(name: str) -> Schema:
-    return any_version(registry.archivers()[name].data_versions)
+    return any_version(f"{name} archiver data", registry.archivers()[name].data_versions)
 
 
 @functools.cache
 def context_data(name: str) -> Schema:
-    return any_version(registry.contexts()[name].data_versions)
+    return any_version(f"{name} context data", registry.contexts()[name].data_versions)
 
 
 @functools.cache
 def any_archive() -> Schema:
     """A task's wish that its results go somewhere."""
     choices = [
-        {"title": name, **any_version(specs.ARCHIVE, archiver={"const": name}, data=archiver_data(name))}
+        any_version(f"{name} archive", specs.ARCHIVE, archiver={"const": name}, data=archiver_data(name))
         for name in registry.archivers()
     ]
     return {"anyOf": choices}
@@ -120,21 +125,28 @@ def any_context() -> Schema:
 
 @functools.cache
 def schedule() -> Schema:
-    return any_version(specs.SCHEDULE)
+    return any_version("Schedule", specs.SCHEDULE)
+
+
+@functools.cache
+def contexts() -> Schema:
+    """A list of contexts for each participant."""
+    lists = {"type": "array", "items": {"type": "array", "items": any_context()}}
+    return closed({"schema": {"const": 1}, "contexts": lists}, ("contexts",))
 
 
 @functools.cache
 def task() -> Schema:
     """A task as clients post it."""
-    lists = {"type": "array", "items": {"type": "array", "items": any_context()}}
     sections: dict[str, Schema] = {
         "test": any_spec(),
         "schedule": schedule(),
         "archives": {"type": "array", "items": any_archive()},
     }
-    contexts = closed({"schema": {"const": 1}, "contexts": lists}, ("contexts",))
     choices = [
-        _pinned(checker.schema, number, **sections, **({"contexts": contexts} if number > 1 else {}))
+        _pinned(
+            "Task", checker.schema, number, **sections, **({"contexts": contexts()} if number > 1 else {})
+        )
         for number, checker in sorted(specs.TASK.checkers.items(), reverse=True)
     ]
     return {"anyOf": choices}
@@ -155,7 +167,11 @@ def shared_task() -> Schema:
 
 
 def components() -> dict[str, Schema]:
-    """The schemas here by the names they stand under in the OpenAPI document."""
+    """The schemas here by the names they stand under in the OpenAPI document.
+
+    So do objects inside of one version among several: what generators of clients would make of them otherwise
+    has one name twice.
+    """
     kinds: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
         "spec": (spec, registry.tests()),
         "result": (result, registry.tests()),
@@ -168,6 +184,10 @@ def components() -> dict[str, Schema]:
         "AnyResult": any_result(),
         "Archive": any_archive(),
         "ContextUse": any_context(),
+        "Contexts": contexts(),
+        "Headers": urls.HEADERS,
+        "PublicHeaders": http.HEADERS,
+        "Phases": http.PHASES,
         "Schedule": schedule(),
         "TaskSpecification": task(),
     }

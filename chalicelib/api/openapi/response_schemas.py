@@ -33,14 +33,14 @@ def shape(always: Mapping[str, Schema], sometimes: Mapping[str, Schema] | None =
     return {"type": "object", "properties": {**always, **(sometimes or {})}, "required": list(always)}
 
 
-def _plugin(**own: Schema) -> Schema:
+def _plugin(since_level_7: Mapping[str, Schema] | None = None, **own: Schema) -> Schema:
     maintainer = {"type": "object", "properties": dict.fromkeys(("name", "email", "href"), STRING)}
     common = {
         "schema": COUNT,
         **dict.fromkeys(("name", "description", "version"), STRING),
         "maintainer": maintainer,
     }
-    return shape({**common, **own}, {"href": HREF})
+    return shape({**common, **own}, {"href": HREF, "label": STRING, **(since_level_7 or {})})
 
 
 def _or_gone(plugin: Schema) -> Schema:
@@ -48,10 +48,12 @@ def _or_gone(plugin: Schema) -> Schema:
     return {"anyOf": [plugin, closed({"name": STRING}, ("name",))]}
 
 
-TEST = _plugin(**{"scheduling-class": STRING})
+_VERSIONS = shape({"versions": array(nullable(OBJECT))})
+_SPEC = shape({"jsonschema": _VERSIONS, "uischema": _VERSIONS})
+TEST = _plugin({"spec": _SPEC, "result": shape({"jsonschema": _VERSIONS})}, **{"scheduling-class": STRING})
 TOOL = _plugin(tests=array(STRING), preference={"type": "integer"})
-ARCHIVER = _plugin()
-CONTEXT = _plugin()
+ARCHIVER = _plugin({"spec": _SPEC})
+CONTEXT = _plugin({"spec": _SPEC})
 TOOL_VERDICT = shape(
     {"tool": TOOL, "can-run": shape({"can-run": BOOLEAN}, {"reasons": array(STRING)})},
 )

@@ -43,7 +43,8 @@ class Components:
 
     def _whole(self, schema: JSON) -> JSON:
         if isinstance(schema, Mapping):
-            return {word: self._keyword(word, value) for word, value in schema.items() if word != MESSAGE}
+            whole = {word: self._keyword(word, value) for word, value in schema.items() if word != MESSAGE}
+            return {**whole, **_names_of_values(schema.get("enum"))}
         return [self.export(one) for one in schema] if isinstance(schema, list | tuple) else schema
 
     def _keyword(self, word: str, value: JSON) -> JSON:
@@ -52,6 +53,15 @@ class Components:
         if word == "patternProperties" and isinstance(value, Mapping):
             return {_ecma(pattern): self.export(schema) for pattern, schema in value.items()}
         return self.export(value)
+
+
+def _names_of_values(values: JSON) -> dict[str, JSON]:
+    """Names for values that differ in capitals alone: generators of clients make constants of them."""
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+        return {}
+    if len({value.upper() for value in values}) == len(values):
+        return {}
+    return {"x-enum-varnames": [f"value {value} {number}" for number, value in enumerate(values)]}
 
 
 def _ecma(pattern: str) -> str:

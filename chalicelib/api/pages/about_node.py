@@ -12,6 +12,9 @@ from chalicelib.service.limits import admission, policy_in_force
 from chalicelib.service.node import heartbeats, path_mtu
 from chalicelib.settings import settings
 
+RECORDED_LEVEL = 6
+"""The API level of the release whose clients and servers are in use."""
+
 
 @operation("Node", answer=STRING)
 def root(request: Request) -> Answer:
@@ -22,33 +25,36 @@ def root(request: Request) -> Answer:
     return as_json(request, f"This is a pScheduler node on {settings().hostname_of(request.node)}")
 
 
-@operation("Node", answer={"const": API_LEVEL})
+@operation("Node", answer={"enum": [RECORDED_LEVEL, API_LEVEL]})
 def api(request: Request) -> Answer:
-    """The highest API level this node speaks."""
-    return as_json(request, API_LEVEL)
+    """Get the highest API level this node speaks, among those the client may know.
+
+    That is 6, as release 5.2 has it, and 7 for who asks at that level.
+    """
+    return as_json(request, max(RECORDED_LEVEL, request.api_level))
 
 
 @operation("Node", answer=STRING)
 def hostname(request: Request) -> Answer:
-    """The name this node has among participants."""
+    """Get the name this node has among participants."""
     return as_json(request, settings().hostname_of(request.node))
 
 
 @operation("Node", answer=DURATION)
 def schedule_horizon(request: Request) -> Answer:
-    """How far ahead runs are placed."""
+    """Get how far ahead runs are scheduled."""
     return as_json(request, format_duration(HORIZON))
 
 
 @operation("Node", answer=CLOCK)
 def clock(request: Request) -> Answer:
-    """The time here, and whether it can be trusted."""
+    """Get the time here, and whether the clock is synchronized."""
     return as_json(request, clock_state(request.now))
 
 
 @operation("Node", answer=STATUS)
 def status(request: Request) -> Answer:
-    """When each part of the node last worked, and when runs were last placed and finished."""
+    """Get the state of the node's services, and when runs were last scheduled and finished."""
     document = {
         "time": format_timestamp(request.now),
         "limits": policy_in_force.describe(request.now),
@@ -63,7 +69,7 @@ def status(request: Request) -> Answer:
     answer=shape({"safe": BOOLEAN, "message": STRING}),
 )
 def mtu_safe(request: Request) -> Answer:
-    """Whether packets as large as leave here reach a host in one piece.
+    """Check whether the path to a host carries packets of this node's MTU.
 
     Takes as long as tracing the path does. What cannot be measured is not safe.
     """
@@ -80,7 +86,7 @@ def mtu_safe(request: Request) -> Answer:
     errors=[403, 422],
 )
 def limits(request: Request) -> Answer:
-    """Whether this node's limits would let a task pass, and why.
+    """Check whether this node's limits would let a task pass, and why.
 
     Without a policy, requests of the node's own machine pass, and those with an API key.
     """

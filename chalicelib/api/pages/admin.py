@@ -14,14 +14,14 @@ LOG = logging.getLogger(__name__)
 
 @operation("Administration", answer=BOOLEAN, errors=[403])
 def get_debug(request: Request) -> Answer:
-    """Whether the node logs all it can. For the machine itself."""
+    """Get whether debug logging is on. For the machine itself, or its operator."""
     principal.require_upkeep(request)
     return as_json(request, debug.is_on())
 
 
 @operation("Administration", arguments=[flag("state", "On; off if it is absent")], errors=[403])
 def put_debug(request: Request) -> Answer:
-    """Make the node log all it can, or stop that. For the machine itself.
+    """Switch debug logging on or off. Only from the node's own machine.
 
     Its other processes follow within 15 seconds.
     """
@@ -32,7 +32,7 @@ def put_debug(request: Request) -> Answer:
 
 @operation("Administration", answers={405: "To anybody but the machine itself"})
 def exception(request: Request) -> Answer:
-    """Log a traceback on purpose, to see that it arrives. For the machine itself."""
+    """Log a traceback on purpose, to test the log. Only from the node's own machine."""
     if request.is_forwarded or not is_loopback(request.caller):
         refusal = problems.problem(problems.METHOD, 405, "This is for the machine itself", request.headers)
         return refusal.with_headers(Allow="OPTIONS")

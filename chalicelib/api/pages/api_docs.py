@@ -26,7 +26,7 @@ POLICY = (
 
 @operation("Documentation", kinds=[HTML_TYPE], conditional=True)
 def docs(request: Request) -> Answer:
-    """This API, for people to read and try."""
+    """Read and try this API in a browser."""
     page = _text("docs.html").replace("{base}", html.escape(request.base))
     return Answer(page, HTML_TYPE, headers={"Content-Security-Policy": POLICY})
 
@@ -38,7 +38,7 @@ def docs(request: Request) -> Answer:
     conditional=True,
 )
 def asset(request: Request, asset: str) -> Answer:
-    """A file the documentation page needs."""
+    """Get a file that the documentation page needs."""
     if asset not in KINDS:
         raise NotFound(f"There is no {asset} here")
     return Answer(_text(asset), KINDS[asset], headers={"Cache-Control": "public, max-age=3600"})

@@ -104,7 +104,7 @@ def _describe(request: Request, delivery: Delivery) -> JSON:
 
 
 def _filter(body: JSON) -> DeliveryFilter:
-    problem = _CHECKER.problem(body)
-    if problem:
-        raise Invalid(problem)
+    fault = _CHECKER.fault(body)
+    if fault:
+        raise fault
     return DeliveryFilter(**body["filter"])

@@ -8,7 +8,7 @@ from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, operation
 from chalicelib.api.pages.single_task import href
 from chalicelib.api.pages.task_list import place_of
-from chalicelib.domain.errors import Forbidden, Invalid
+from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import ANY, TaskFilter
@@ -72,9 +72,9 @@ def cancel_tasks(request: Request) -> Answer:
 
 
 def _filter(body: JSON) -> TaskFilter:
-    problem = _CHECKER.problem(body)
-    if problem:
-        raise Invalid(problem)
+    fault = _CHECKER.fault(body)
+    if fault:
+        raise fault
     asked = body["filter"]
     return TaskFilter(
         held=asked.get("json", {}),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi import plugin_schemas, response_schemas
+from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.openapi.operations import EXPANDED, document, operation
 from chalicelib.api.pages import form_spec
 from chalicelib.api.pages.plugin_pages import known, list_of, listing
@@ -17,6 +18,8 @@ from chalicelib.service.tasks.create import offers
 from plugins import registry
 from plugins.sdk.base import Test
 
+WITH_VERDICTS = 6
+"""The API level from which on each tool comes with its verdict, willing or not."""
 SPEC = document("spec", "A spec of the test", required=True)
 DATA = document("data", "The plugin's settings", required=True)
 ARGUMENTS = document(
@@ -38,7 +41,7 @@ def _test(name: str) -> Test:
 
 @operation("Plugins", arguments=[ARGUMENTS], answer=response_schemas.OBJECT)
 def test_spec(request: Request, name: str) -> Answer:
-    """Make a spec of command-line arguments.
+    """Convert command-line arguments into a spec.
 
     Help and complaints travel as the text of a 400.
     """
@@ -54,40 +57,40 @@ def _is_argument(value: JSON) -> bool:
 
 @operation("Plugins", arguments=[SPEC], answer=response_schemas.VERDICT)
 def spec_is_valid(request: Request, name: str) -> Answer:
-    """Whether a spec is valid, and if not, why."""
+    """Validate a spec."""
     return _verdict(request, _test(name).problem, _argument(request, "spec"))
 
 
 @operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
 def posted_spec_is_valid(request: Request, name: str) -> Answer:
-    """Whether a spec in the body is valid, and if not, why."""
+    """Validate a spec in the body."""
     return _verdict(request, _test(name).problem, request.json)
 
 
 @operation("Plugins", arguments=[DATA], answer=response_schemas.VERDICT)
 def archiver_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether an archiver's settings are valid, and if not, why."""
+    """Validate an archiver's settings."""
     plugin = known("archiver", registry.archivers(), name)
     return _verdict(request, plugin.problem, _argument(request, "data"))
 
 
 @operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
 def posted_archiver_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether an archiver's settings in the body are valid, and if not, why."""
+    """Validate an archiver's settings in the body."""
     plugin = known("archiver", registry.archivers(), name)
     return _verdict(request, plugin.problem, request.json)
 
 
 @operation("Plugins", arguments=[DATA], answer=response_schemas.VERDICT)
 def context_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether a context's settings are valid, and if not, why."""
+    """Validate a context's settings."""
     plugin = known("context", registry.contexts(), name)
     return _verdict(request, plugin.data_versions.problem, _argument(request, "data"))
 
 
 @operation("Plugins", body=response_schemas.ANY, answer=response_schemas.VERDICT)
 def posted_context_data_is_valid(request: Request, name: str) -> Answer:
-    """Whether a context's settings in the body are valid, and if not, why."""
+    """Validate a context's settings in the body."""
     plugin = known("context", registry.contexts(), name)
     return _verdict(request, plugin.data_versions.problem, request.json)
 
@@ -109,7 +112,7 @@ def _verdict(request: Request, check: Callable[[JSON], str | None], given: Calla
 
 @operation("Plugins", arguments=[SPEC], answer=response_schemas.PARTICIPANTS)
 def participants(request: Request, name: str) -> Answer:
-    """The hosts that would take part in a test, null being this one.
+    """Get the hosts that would take part in a test, null being this one.
 
     A spec must have the right form for that, and need not make sense in all else.
     """
@@ -121,20 +124,21 @@ def participants(request: Request, name: str) -> Answer:
 
 @operation("Plugins", body=response_schemas.OBJECT, answer=response_schemas.PARTICIPANTS)
 def posted_participants(request: Request, name: str) -> Answer:
-    """The hosts that would take part in a test whose spec is the body, null being this one."""
-    return _participants(request, _test(name), request.json())
+    """Get the hosts that would take part in a test whose spec is the body, null being this one."""
+    return _participants(request, _test(name), request.json(), "")
 
 
-def _participants(request: Request, plugin: Test, spec: JSON) -> Answer:
-    _require(plugin.participant_versions.problem(spec))
+def _participants(request: Request, plugin: Test, spec: JSON, argument: str = "spec") -> Answer:
+    _require(plugin.participant_versions.fault(spec), argument)
     hosts = list(plugin.participants(plugin.in_ascii(spec)))
     reason = {plugin.null_key: plugin.null_reason} if None in hosts else {}
     return as_json(request, {"participants": hosts, **reason})
 
 
-def _require(problem: str | None) -> None:
-    if problem:
-        raise Invalid(f"spec{problem}")
+def _require(fault: Invalid | None, argument: str) -> None:
+    """Raise a fault, as one of the argument it is in, or of the body where that has no name."""
+    if fault:
+        raise Invalid(f"{argument}{fault.message}") if argument else fault
 
 
 @operation(
@@ -143,9 +147,9 @@ def _require(problem: str | None) -> None:
     answer=list_of(response_schemas.TOOL),
 )
 def test_tools(request: Request, name: str) -> Answer:
-    """The tools of a test, the preferred first."""
+    """List the tools of a test, the preferred first."""
     if "spec" in request.args and name in registry.tests():
-        return _willing(request, name, request.document("spec"))
+        return _willing(request, name, request.document("spec"), "spec")
     return listing(request, "tools", registry.tools_for(name))
 
 
@@ -153,44 +157,46 @@ def test_tools(request: Request, name: str) -> Answer:
     "Plugins", arguments=[EXPANDED], body=response_schemas.OBJECT, answer=list_of(response_schemas.TOOL)
 )
 def posted_test_tools(request: Request, name: str) -> Answer:
-    """The tools that would perform a test whose spec is the body, the preferred first."""
-    return _willing(request, _test(name).name, request.json())
+    """List the tools that would perform a test whose spec is the body, the preferred first."""
+    return _willing(request, _test(name).name, request.json(), "")
 
 
-def _willing(request: Request, test: str, spec: JSON) -> Answer:
-    _require(_test(test).problem(spec))
+def _willing(request: Request, test: str, spec: JSON, argument: str) -> Answer:
+    _require(_test(test).fault(spec), argument)
     willing = [registry.tools()[offer.tool] for offer in offers(test, spec) if offer.willing]
     return listing(request, "tools", willing)
 
 
 @operation("Plugins", arguments=[EXPANDED, TEST], answer=TOOLS, conditional=True)
 def tools(request: Request) -> Answer:
-    """All tools, or with `test` what each says of performing it.
+    """List the tools, or with `test` ask each whether it would perform it.
 
     The answer has the form of the API level asked for: up to 5 the tools that would, from 6 on each
     with its verdict.
     """
     if "test" not in request.args:
         return listing(request, "tools", registry.tools().values())
-    return as_json(request, _verdicts(request, request.document("test"), "test: "))
+    return as_json(request, _verdicts(request, request.document("test"), "test"))
 
 
 @operation("Plugins", body=plugin_schemas.any_spec, answer=TOOLS)
 def posted_tools(request: Request) -> Answer:
-    """What each tool says of performing a test: the body is its type and spec.
+    """Ask each tool whether it would perform the test in the body.
 
     The answer has the form of the API level asked for, as in GET.
     """
-    return as_json(request, _verdicts(request, request.json(), "/: "))
+    return as_json(request, _verdicts(request, request.json(), ""))
 
 
-def _verdicts(request: Request, wanted: JSON, where: str) -> Sequence[JSON]:
+def _verdicts(request: Request, wanted: JSON, argument: str) -> Sequence[JSON]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
-        raise Invalid(f"{where}must be an object with a type and a spec")
+        sentence = "must be an object with a type and a spec"
+        raise Invalid(f"{argument}: {sentence}") if argument else Invalid(sentence, "")
     found = _offers(wanted)
-    if request.api_level < 6:
-        return [registry.tools()[offer.tool].enumeration() for offer in found if offer.willing]
-    return [_verdict_of(offer) for offer in found]
+    level = request.api_level
+    if level < WITH_VERDICTS:
+        return [enumeration(registry.tools()[offer.tool], level) for offer in found if offer.willing]
+    return [_verdict_of(offer, level) for offer in found]
 
 
 def _offers(wanted: Mapping[str, JSON]) -> list[Offer]:
@@ -202,7 +208,7 @@ def _offers(wanted: Mapping[str, JSON]) -> list[Offer]:
     return offers(name, spec) if plugin else []
 
 
-def _verdict_of(offer: Offer) -> dict[str, JSON]:
+def _verdict_of(offer: Offer, level: int) -> dict[str, JSON]:
     reasons = {} if offer.willing else {"reasons": list(offer.reasons)}
-    tool = registry.tools()[offer.tool].enumeration()
+    tool = enumeration(registry.tools()[offer.tool], level)
     return {"tool": tool, "can-run": {"can-run": offer.willing, **reasons}}

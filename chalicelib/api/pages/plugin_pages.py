@@ -45,40 +45,40 @@ def _schemas(by_version: Mapping[int, plugin_schemas.Schema]) -> dict[str, JSON]
 
 @operation("Plugins", arguments=[EXPANDED], answer=list_of(response_schemas.TEST), conditional=True)
 def tests(request: Request) -> Answer:
-    """All tests."""
+    """List the tests."""
     return listing(request, "tests", registry.tests().values())
 
 
 @operation("Plugins", answer=response_schemas.TEST, conditional=True)
 def test(request: Request, name: str) -> Answer:
-    """One test."""
+    """Get a test."""
     return as_json(request, _expanded(request, "tests", known("test", registry.tests(), name)))
 
 
 @operation("Plugins", answer=response_schemas.TEST_SCHEMA, conditional=True)
 def test_schema(request: Request, name: str) -> Answer:
-    """The JSON Schemas of a test's spec and result, by the version their `schema` member names."""
+    """Get the JSON Schemas of a test's spec and result, by the version their `schema` member names."""
     found = known("test", registry.tests(), name)
-    spec = _schemas(plugin_schemas.by_version(found.spec_versions))
-    result = _schemas(plugin_schemas.by_version(found.result_versions))
+    spec = _schemas(plugin_schemas.by_version(f"{name} spec", found.spec_versions))
+    result = _schemas(plugin_schemas.by_version(f"{name} result", found.result_versions))
     return as_json(request, {"spec": spec, "result": result})
 
 
 @operation("Plugins", answer=response_schemas.TOOL, conditional=True)
 def tool(request: Request, name: str) -> Answer:
-    """One tool."""
+    """Get a tool."""
     return as_json(request, _expanded(request, "tools", known("tool", registry.tools(), name)))
 
 
 @operation("Plugins", answer=response_schemas.TOOL_SCHEMA, conditional=True)
 def tool_schema(request: Request, name: str) -> Answer:
-    """The JSON Schemas of what a tool understands of each test it performs, and of what comes of it."""
+    """Get the JSON Schemas of the specs a tool understands, by test, and of their results."""
     found = known("tool", registry.tools(), name)
     performed = [registry.tests()[test] for test in found.tests if test in registry.tests()]
     schemas = {
         test.name: {
             "spec": _schemas(plugin_schemas.understood(found, test)),
-            "result": _schemas(plugin_schemas.by_version(test.result_versions)),
+            "result": _schemas(plugin_schemas.by_version(f"{test.name} result", test.result_versions)),
         }
         for test in performed
     }
@@ -87,38 +87,42 @@ def tool_schema(request: Request, name: str) -> Answer:
 
 @operation("Plugins", arguments=[EXPANDED], answer=list_of(response_schemas.ARCHIVER), conditional=True)
 def archivers(request: Request) -> Answer:
-    """All archivers."""
+    """List the archivers."""
     return listing(request, "archivers", registry.archivers().values())
 
 
 @operation("Plugins", answer=response_schemas.ARCHIVER, conditional=True)
 def archiver(request: Request, name: str) -> Answer:
-    """One archiver."""
+    """Get an archiver."""
     found = known("archiver", registry.archivers(), name)
     return as_json(request, _expanded(request, "archivers", found))
 
 
 @operation("Plugins", answer=response_schemas.DATA_SCHEMA, conditional=True)
 def archiver_schema(request: Request, name: str) -> Answer:
-    """The JSON Schemas of an archiver's settings, by version."""
+    """Get the JSON Schemas of an archiver's settings, by version."""
     found = known("archiver", registry.archivers(), name)
-    return as_json(request, {"data": _schemas(plugin_schemas.by_version(found.data_versions))})
+    return as_json(
+        request, {"data": _schemas(plugin_schemas.by_version(f"{name} data", found.data_versions))}
+    )
 
 
 @operation("Plugins", arguments=[EXPANDED], answer=list_of(response_schemas.CONTEXT), conditional=True)
 def contexts(request: Request) -> Answer:
-    """All contexts."""
+    """List the contexts."""
     return listing(request, "contexts", registry.contexts().values())
 
 
 @operation("Plugins", answer=response_schemas.CONTEXT, conditional=True)
 def context(request: Request, name: str) -> Answer:
-    """One context."""
+    """Get a context."""
     return as_json(request, _expanded(request, "contexts", known("context", registry.contexts(), name)))
 
 
 @operation("Plugins", answer=response_schemas.DATA_SCHEMA, conditional=True)
 def context_schema(request: Request, name: str) -> Answer:
-    """The JSON Schemas of a context's settings, by version."""
+    """Get the JSON Schemas of a context's settings, by version."""
     found = known("context", registry.contexts(), name)
-    return as_json(request, {"data": _schemas(plugin_schemas.by_version(found.data_versions))})
+    return as_json(
+        request, {"data": _schemas(plugin_schemas.by_version(f"{name} data", found.data_versions))}
+    )

@@ -17,6 +17,8 @@ from chalicelib.store import run_table as store
 from chalicelib.store import task_table
 from chalicelib.store.ordering import Place
 
+WITHOUT_STRANGERS = 7
+"""The API level from which on a task that does not exist is a 404; until then it has no runs."""
 UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
 
 
@@ -36,12 +38,14 @@ UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
     paged=True,
 )
 def list_runs(request: Request, task: str) -> Answer:
-    """A task's runs in the order of their starts.
+    """List a task's runs in the order of their starts.
 
     With `limit`, part of them, and a Link to the next part. Expanded they are shown as the page of
     each shows them, which without the task's key is without what is private.
     """
     uuid = task_id(task)
+    if request.api_level >= WITHOUT_STRANGERS:
+        task_table.get(request.node, uuid)
     name = f"runs of {uuid}"
     cut = paging.cut(request, name)
     start, end = request.moment("start"), request.moment("end")

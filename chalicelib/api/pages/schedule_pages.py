@@ -50,7 +50,7 @@ AT_LEAST = 100
     paged=True,
 )
 def schedule(request: Request) -> Answer:
-    """The runs of all tasks that overlap a stretch of time, in time order.
+    """List the runs of all tasks in a period, in time order.
 
     As a picture it has a column for each class of runs, with the time running down; ``data`` are the
     column, start and end of each run, and ``script`` is a program that makes gnuplot draw them. With
@@ -105,7 +105,7 @@ def _task_argument(request: Request) -> TaskId:
     try:
         return task_id(request.args["task"])
     except NotFound as error:
-        raise Invalid("task: is no identifier") from error
+        raise Invalid("task: must be a UUID") from error
 
 
 def _overlaps(run: Run, start: dt.datetime | None, end: dt.datetime | None) -> bool:
@@ -133,7 +133,7 @@ def _charted(drawn: chart.Chart, form: str) -> Answer:
     answer=response_schemas.array(response_schemas.SCHEDULED),
 )
 def monitor(request: Request) -> Answer:
-    """The latest runs that are over, all at present, and the next ones.
+    """List the latest runs that are over, those under way, and the next ones.
 
     ``ppf`` is -1 for the past, 0 for the present and 1 for the future.
     """

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.api.http.routing import Request, as_text
+from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.pages.single_run import href as run_href
 from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain.names import TaskId
@@ -77,11 +78,11 @@ class Lines:
         if not self._with_plugins:
             return members
         document = fixed["document"]
-        test = _enumeration(registry.tests(), document["test"]["type"])
-        tool = _enumeration(registry.tools(), document["tool"])
+        test = _enumeration(self._request, registry.tests(), document["test"]["type"])
+        tool = _enumeration(self._request, registry.tools(), document["tool"])
         return f'{members},"test":{test},"tool":{tool}'
 
 
-def _enumeration(plugins: Mapping[str, Plugin], name: str) -> str:
+def _enumeration(request: Request, plugins: Mapping[str, Plugin], name: str) -> str:
     # A task outlives the removal of the plugin it was made with.
-    return as_text(plugins[name].enumeration() if name in plugins else {"name": name})
+    return as_text(enumeration(plugins[name], request.api_level) if name in plugins else {"name": name})

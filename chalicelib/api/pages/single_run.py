@@ -15,7 +15,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
-from chalicelib.domain.times import parse_timestamp
+from chalicelib.domain.times import format_duration, parse_timestamp
 from chalicelib.service.archiving import attempt
 from chalicelib.service.coordination import participation, updates
 from chalicelib.service.scheduling.cancellation import delete_run as discard
@@ -71,7 +71,7 @@ def _deliveries(task: Task, run: Run) -> list[Delivery]:
     "Runs", arguments=[KEY], body=START_TIME, answer=response_schemas.HREF, errors=[403, 409, 422, 424]
 )
 def post_run(request: Request, task: str) -> Answer:
-    """Place a run at the second the body asks for."""
+    """Schedule a run at the time in the body."""
     found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
     start = _start_time(_object(request), request.now)
@@ -84,22 +84,27 @@ def post_run(request: Request, task: str) -> Answer:
 def _object(request: Request) -> dict[str, JSON]:
     body = request.json(DEEPEST_REPLY)  # a result holds what was posted, wrapped
     if not isinstance(body, dict):
-        raise Invalid("The body must be an object")
+        raise Invalid("must be an object", "")
     schema = body.get("schema", 1)
     if isinstance(schema, bool) or schema != 1:
-        raise Invalid(f"/schema: {schema!r} is not supported")
+        raise Invalid(f"{schema!r} is not supported", "/schema")
     return body
 
 
 def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     text = body.get("start-time")
     if not isinstance(text, str):
-        raise Invalid("/start-time: must be a timestamp")
-    start = parse_timestamp(text)
+        raise Invalid("must be a timestamp", "/start-time")
+    try:
+        start = parse_timestamp(text)
+    except Invalid as error:
+        raise error.inside("/start-time") from error
     if start > now + HORIZON:
-        raise Invalid("/start-time: is beyond the schedule horizon")
+        raise Invalid(
+            f"must be within {format_duration(HORIZON)} from now, the schedule horizon", "/start-time"
+        )
     if start < now - KEEP_AFTER_LAST_RUN:
-        raise Invalid("/start-time: is so long ago that such a run would be forgotten already")
+        raise Invalid(f"must be at most {format_duration(KEEP_AFTER_LAST_RUN)} ago", "/start-time")
     return start
 
 
@@ -117,7 +122,7 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     conditional=True,
 )
 def get_run(request: Request, task: str, run: str) -> Answer:
-    """One run.
+    """Get a run.
 
     By its identifier, or as `first` (the earliest there is) or `next` (the earliest to come); may
     wait for that, or for its result.
@@ -125,17 +130,18 @@ def get_run(request: Request, task: str, run: str) -> Answer:
     found = task_table.get(request.node, task_id(task))
     local, merged = request.flag("wait-local"), request.flag("wait-merged")
     if local and merged:
-        raise Invalid("wait-local and wait-merged exclude each other")
+        raise Invalid("wait-local and wait-merged cannot be combined")
     patience = request.integer("wait", least=0)
     seconds = min(LONGEST_WAIT, USUAL_WAIT if patience is None else patience)
-    shown = visible(request.node, found.uuid, _named(request, found, run, seconds))
+    shown = visible(request.node, found.uuid, named(request, found, run, seconds))
     if (local or merged) and not _is_there(shown, merged):
         request.wait(found.uuid, seconds)
     document = describe(request, found, shown)
     return as_json(request, access.shown(document, found.key or found.participant_key, request.key))
 
 
-def _named(request: Request, task: Task, run: str, seconds: float) -> RunId:
+def named(request: Request, task: Task, run: str, seconds: float) -> RunId:
+    """The identifier of a run that a path names: ``first`` and ``next`` are waited for. Raises NotFound."""
     if run not in ("first", "next"):
         return run_id(run)
     not_before = request.now if run == "next" else None
@@ -162,7 +168,7 @@ def _is_there(run: Run, merged: bool) -> bool:
 
 @operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422, 424])
 def put_run(request: Request, task: str, run: str) -> Answer:
-    """Place a run under a given identifier, or tell one that is there what its participants have said."""
+    """Schedule a run under a given identifier, or update the data and results of one."""
     found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
     body, uuid = _object(request), run_id(run)
@@ -177,7 +183,7 @@ def put_run(request: Request, task: str, run: str) -> Answer:
 
 @operation("Runs", arguments=[KEY], errors=[403, 409])
 def delete_run(request: Request, task: str, run: str) -> Answer:
-    """Forget a run.
+    """Delete a run.
 
     One under way is cancelled instead, and its tool stopped.
     """

@@ -79,7 +79,7 @@ def describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
     examples=EXAMPLES,
 )
 def post_task(request: Request) -> Answer:
-    """Take in a task, and say where it is.
+    """Create a task.
 
     Its first run is placed before the answer, by all its participants if all of them answer. A key is
     remembered for 24 hours; with another body it is refused with 422.
@@ -120,7 +120,7 @@ def _describe_dry_run(task: Task, proposal: Proposal) -> dict[str, JSON]:
     errors=[403, 422],
 )
 def join_task(request: Request, task: str) -> Answer:
-    """Take part in a task that another node leads, and say where it is here."""
+    """Join a task that another node leads."""
     hints = principal.hints(request, "measure")
     number = request.integer("participant", least=1)
     if number is None:
@@ -131,7 +131,7 @@ def join_task(request: Request, task: str) -> Answer:
 
 @operation("Tasks", arguments=[DETAIL, KEY], answer=response_schemas.TASK, errors=[403], conditional=True)
 def get_task(request: Request, task: str) -> Answer:
-    """One task."""
+    """Get a task."""
     found = store.get(request.node, task_id(task))
     document = describe(request, found, request.flag("detail"))
     required = found.key if found.is_lead else None
@@ -152,7 +152,7 @@ def delete_task(request: Request, task: str) -> Answer:
 
 @operation("Tasks", arguments=[KEY], answer=response_schemas.array(response_schemas.STRING), errors=[403])
 def get_cli(request: Request, task: str) -> Answer:
-    """The test's type and the command-line arguments that make its spec.
+    """Get the test's type and the command-line arguments that make its spec.
 
     Less what a key would have to open.
     """
@@ -166,7 +166,7 @@ def get_cli(request: Request, task: str) -> Answer:
     answer=response_schemas.array(response_schemas.RANGE),
 )
 def get_runtimes(request: Request, task: str) -> Answer:
-    """Where a run of the task would fit."""
+    """List the times at which a run of the task would fit."""
     uuid = task_id(task)
     start, end = request.moment("start"), request.moment("end")
     priority = request.integer("priority")

@@ -33,31 +33,31 @@ PAUSE = response_schemas.shape(
 
 @operation("Statistics", answer=PAUSE)
 def pause(request: Request) -> Answer:
-    """Whether runs are held back, and for how long."""
+    """Get whether the node is paused, and for how long."""
     return as_json(request, pausing.describe(request.node, request.now))
 
 
 @operation("Statistics")
 def archiving_backlog(request: Request) -> Answer:
-    """Deliveries whose next attempt is past."""
+    """Count deliveries whose next attempt is overdue."""
     return Answer(str(delivery_table.count_due(request.node, request.now)))
 
 
 @operation("Statistics")
 def archiving_upcoming(request: Request) -> Answer:
-    """Deliveries whose next attempt is to come."""
+    """Count deliveries whose next attempt is still to come."""
     return Answer(str(delivery_table.count_upcoming(request.node, request.now)))
 
 
 @operation("Statistics")
 def http_queue_backlog(request: Request) -> Answer:
-    """Requests to other nodes that were never attempted."""
+    """Count queued requests to other nodes that were never attempted."""
     return Answer(str(outbox_table.backlog(request.node)))
 
 
 @operation("Statistics")
 def http_queue_length(request: Request) -> Answer:
-    """Requests to other nodes that are still to be heard."""
+    """Count all queued requests to other nodes."""
     return Answer(str(outbox_table.length(request.node)))
 
 
@@ -73,7 +73,7 @@ _BOUND = "as an instant or as a duration from now such as -PT1H"
     path={"state": {"enum": [state.value for state in COUNTED]}},
 )
 def runs(request: Request, state: str) -> Answer:
-    """How many runs are in a state; ``start`` and ``end`` bound when they start."""
+    """Count the runs in a state; ``start`` and ``end`` bound when they start."""
     names = {one.value: one for one in COUNTED}
     if state not in names:
         raise NotFound(f"There is no count of {state} runs, only of {', '.join(names)}")

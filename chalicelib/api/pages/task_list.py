@@ -34,7 +34,7 @@ FILTERS = (
     paged=True,
 )
 def list_tasks(request: Request) -> Answer:
-    """All tasks, in the order they were added.
+    """List tasks, in the order they were added.
 
     With `limit`, part of them, and a Link to the next part. Where few of many are wanted a part may
     hold less than its limit, or nothing: the list ends where there is no Link.

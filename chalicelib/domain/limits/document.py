@@ -97,11 +97,11 @@ class Policy:
 def parse(document: JSON, jq: Jq) -> Policy:
     """The policy that a document describes. Raises Invalid, naming the member at fault."""
     if not isinstance(document, dict):
-        raise Invalid("/: must be an object")
+        raise Invalid("must be an object", "")
     _require_size(document)
     version = document.get("schema")
     if isinstance(version, bool) or not isinstance(version, int) or version not in _CHECKERS:
-        raise Invalid(f"/schema: must be a number from 1 to {HIGHEST}")
+        raise Invalid(f"must be a number from 1 to {HIGHEST}", "/schema")
     checked(_CHECKERS[version], document, "")
     known = _identifiers(document["identifiers"], jq)
     classifiers = _classifiers(document["classifiers"], {one.name for one in known})
@@ -125,7 +125,7 @@ def _require_size(document: JSON) -> None:
     try:
         size = len(json.dumps(document))
     except RecursionError as error:
-        raise Invalid("/: nested too deeply") from error
+        raise Invalid("nested too deeply", "") from error
     if size > LARGEST_POLICY:
         raise TooLarge(f"A policy may have {LARGEST_POLICY} characters; this one has {size}")
 
@@ -162,7 +162,7 @@ def _limits(found: Sequence[JSON], jq: Jq) -> dict[str, Limit]:
             _cloned(one, sources, at) if "clone" in one else (_member(one, "type", at), one.get("data"))
         )
         if "data" not in one:
-            raise Invalid(f"{at}: 'data' is a required property")
+            raise Invalid("'data' is a required property", at)
         kind = _kind(conditions.KINDS, kind_name, at, conditions.REMOVED)
         sources[name] = (kind_name, data)
         made[name] = Limit(name, kind_name, _prepared(kind, data, f"{at}/data", jq), _inverted(one, at))
@@ -173,7 +173,7 @@ def _inverted(limit: Mapping[str, JSON], at: str) -> bool:
     """Whether a limit is inverted; a clone is not, whatever it or its source says, as in the reference."""
     inverted = limit.get("invert", False)
     if not isinstance(inverted, bool):
-        raise Invalid(f"{at}/invert: must be true or false")
+        raise Invalid("must be true or false", f"{at}/invert")
     return inverted and "clone" not in limit
 
 
@@ -182,7 +182,7 @@ def _cloned(limit: Mapping[str, JSON], sources: Mapping[str, tuple[str, JSON]], 
     _member(limit, "description", at)
     source = _member(limit, "clone", at)
     if source not in sources:
-        raise Invalid(f"{at}/clone: there is no limit {source!r} before this one")
+        raise Invalid(f"there is no limit {source!r} before this one", f"{at}/clone")
     kind, data = sources[source]
     return kind, _merged(data, limit.get("data"))
 
@@ -199,18 +199,18 @@ def _merged(one: JSON, other: JSON) -> JSON:
 
 def _member(limit: Mapping[str, JSON], name: str, at: str) -> str:
     if name not in limit:
-        raise Invalid(f"{at}: {name!r} is a required property")
+        raise Invalid(f"{name!r} is a required property", at)
     value = limit[name]
     if not isinstance(value, str):
-        raise Invalid(f"{at}/{name}: must be a string")
+        raise Invalid("must be a string", f"{at}/{name}")
     return value
 
 
 def _kind(kinds: Mapping[str, Kind], name: str, at: str, removed: Mapping[str, str]) -> Kind:
     if name in removed:
-        raise Invalid(f"{at}/type: {removed[name]}")
+        raise Invalid(removed[name], f"{at}/type")
     if name not in kinds:
-        raise Invalid(f"{at}/type: there is no type {name!r}; there are {', '.join(sorted(kinds))}")
+        raise Invalid(f"there is no type {name!r}; there are {', '.join(sorted(kinds))}", f"{at}/type")
     return kinds[name]
 
 
@@ -248,10 +248,10 @@ def _applications(
 
 def _require_new(name: str, known: Mapping[str, object], at: str) -> None:
     if name in known:
-        raise Invalid(f"{at}/name: there is another {name!r} before it")
+        raise Invalid(f"there is another {name!r} before it", f"{at}/name")
 
 
 def _require_known(names: Sequence[str], known: set[str], at: str, what: str) -> None:
     missing = [name for name in names if name not in known]
     if missing:
-        raise Invalid(f"{at}: there is no {what} {', '.join(repr(name) for name in missing)}")
+        raise Invalid(f"there is no {what} {', '.join(repr(name) for name in missing)}", at)

@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits import hints as known
-from chalicelib.domain.limits.kinds import EMPTY, JQ, Kind, Script, as_is, canonical, script
+from chalicelib.domain.limits.kinds import EMPTY, JQ, Kind, Script, as_is, canonical, check_proxy, script
 from chalicelib.domain.limits.matching import Matcher, matcher
 from chalicelib.domain.limits.networks import Address, Networks, listed
 from chalicelib.domain.limits.surroundings import ListSource, Surroundings
@@ -91,9 +91,11 @@ def _prepare_list(data: Mapping[str, JSON], pointer: str, jq: Jq) -> _ListRule:
         script=transform.text if transform else None,
         args=canonical(transform.args) if transform else "{}",
         bind=data.get("bind"),
+        proxy=data.get("proxy"),
     )
     if not source.url.startswith(("https://", "http://", "file:///")):
-        raise Invalid(f"{pointer}/source: must begin with https://, http:// or file:///")
+        raise Invalid("must begin with https://, http:// or file:///", f"{pointer}/source")
+    check_proxy(data, pointer)
     exclude = listed(data.get("exclude", []), f"{pointer}/exclude")
     return _ListRule(source, exclude, data.get("fail-state", False))
 
@@ -215,7 +217,7 @@ def _iam(data: Mapping[str, JSON], hints: Hints, around: Surroundings) -> bool:
 def _check_patterns(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Mapping[str, JSON]:
     for number, text in enumerate(data["principals"]):
         if len(text) > 2048 or text.count("*") > 2:
-            raise Invalid(f"{pointer}/principals/{number}: may have 2048 characters, and * twice")
+            raise Invalid("may have 2048 characters, and * twice", f"{pointer}/principals/{number}")
     return data
 
 
@@ -227,7 +229,7 @@ def _period(text: str, pointer: str) -> dt.timedelta:
     try:
         return parse_duration(text)
     except Invalid as error:
-        raise Invalid(f"{pointer}: {error}") from error
+        raise error.inside(pointer) from error
 
 
 KINDS: dict[str, Kind] = {
@@ -243,6 +245,7 @@ KINDS: dict[str, Kind] = {
         closed(
             {
                 "source": TYPES["URL"],
+                "proxy": TYPES["URL"],
                 "update": _DURATION,
                 "retry": _DURATION,
                 "transform": JQ,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,10 +27,9 @@ class Kind:
 
 def checked(checker: Checker, value: JSON, pointer: str) -> None:
     """Raise Invalid, naming the member, unless a value keeps to a schema."""
-    problem = checker.problem(value)
-    if problem is not None:
-        path, _, sentence = problem.partition(": ")
-        raise Invalid(f"{pointer + path.rstrip('/') or '/'}: {sentence}")
+    fault = checker.fault(value)
+    if fault is not None:
+        raise fault.inside(pointer)
 
 
 def as_is(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Mapping[str, JSON]:
@@ -67,15 +67,15 @@ def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") ->
     lines = source if isinstance(source, list) else [source]
     args = data.get("args", {})
     if not isinstance(args, dict):
-        raise Invalid(f"{pointer}/args: must be an object; its members become variables")
+        raise Invalid("must be an object; its members become variables", f"{pointer}/args")
     imports, body = _imports_apart("\n".join(lines))
     text = "\n".join(part for part in (imports, prelude, body) if part)
     if len(text) > LONGEST_SCRIPT:
-        raise Invalid(f"{pointer}/script: may have {LONGEST_SCRIPT} characters")
+        raise Invalid(f"may have {LONGEST_SCRIPT} characters", f"{pointer}/script")
     try:
         jq.check(text, args)
     except ScriptFailed as error:
-        raise Invalid(f"{pointer}/script: does not compile: {error}") from error
+        raise Invalid(f"does not compile: {error}", f"{pointer}/script") from error
     return Script(text, args)
 
 
@@ -92,7 +92,7 @@ def _imports_apart(text: str) -> tuple[str, str]:
 def script_with_hints(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Script:
     """A script that may call ``hint($name)``; run it with ``given_hints``."""
     if not isinstance(data.get("args", {}), dict):
-        raise Invalid(f"{pointer}/args: must be an object; its members become variables")
+        raise Invalid("must be an object; its members become variables", f"{pointer}/args")
     with_place = {**data, "args": {**data.get("args", {}), "__hints__": {}}}
     return script(with_place, pointer, jq, _HINT)
 
@@ -104,3 +104,18 @@ def given_hints(made: Script, hints: Mapping[str, JSON]) -> Script:
 def canonical(args: Mapping[str, JSON]) -> str:
     """Arguments as text that can be a key."""
     return json.dumps(args, sort_keys=True)
+
+
+def check_proxy(data: Mapping[str, JSON], pointer: str) -> None:
+    """Raise Invalid, naming the member and not its value, for a ``proxy`` that is none for HTTP."""
+    if "proxy" not in data:
+        return
+    try:
+        parts = urllib.parse.urlsplit(data["proxy"])
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise Invalid(
+            "must be the URL of an HTTP proxy, such as http://proxy.example:3128", f"{pointer}/proxy"
+        )

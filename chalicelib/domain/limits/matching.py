@@ -52,16 +52,16 @@ def matcher(match: Mapping[str, JSON], pointer: str) -> Matcher:
 
 def _compiled(text: str, ignores_case: bool, pointer: str) -> "re.Pattern[str]":
     if len(text) > LONGEST_PATTERN:
-        raise Invalid(f"{pointer}: a regular expression may have {LONGEST_PATTERN} characters")
+        raise Invalid(f"a regular expression may have {LONGEST_PATTERN} characters", pointer)
     try:
         tree = _parser().parse(text)
         found = re.compile(text, re.IGNORECASE if ignores_case else 0)
     except (re.error, RecursionError, OverflowError) as error:
-        raise Invalid(f"{pointer}: not a regular expression: {error}") from error
+        raise Invalid(f"not a regular expression: {error}", pointer) from error
     if _is_ambiguous(tree):
-        raise Invalid(f"{pointer}: has a choice inside a repetition, which takes for ever on some texts")
+        raise Invalid("has a choice inside a repetition, which takes for ever on some texts", pointer)
     if sum(1 for _ in _choices(tree)) > MOST_REPEATS:
-        raise Invalid(f"{pointer}: may have {MOST_REPEATS} repetitions of no fixed number")
+        raise Invalid(f"may have {MOST_REPEATS} repetitions of no fixed number", pointer)
     return found
 
 

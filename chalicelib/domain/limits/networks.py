@@ -59,7 +59,7 @@ def listed(texts: Iterable[str], pointer: str) -> Networks:
         try:
             found.append(network(text))
         except Invalid as error:
-            raise Invalid(f"{pointer}/{number}: {error}") from error
+            raise error.inside(f"{pointer}/{number}") from error
     return Networks(found)
 
 

@@ -86,15 +86,15 @@ def quotas(found: Sequence[JSON], classifiers: Collection[str]) -> list[Quota]:
     for number, one in enumerate(found):
         at = f"/quotas/{number}"
         if one["name"] in made or "#" in one["name"] or not 0 < len(one["name"]) <= 100:
-            raise Invalid(f"{at}/name: must be of its own, 1 to 100 characters, and without a #")
+            raise Invalid("must be of its own, 1 to 100 characters, and without a #", f"{at}/name")
         if one.get("classifier") is not None and one["classifier"] not in classifiers:
-            raise Invalid(f"{at}/classifier: there is no classifier {one['classifier']!r}")
+            raise Invalid(f"there is no classifier {one['classifier']!r}", f"{at}/classifier")
         try:
             window = parse_duration(one["window"])
         except Invalid as error:
-            raise Invalid(f"{at}/window: {error}") from error
+            raise error.inside(f"{at}/window") from error
         if not SECOND <= window <= LONGEST_WINDOW:
-            raise Invalid(f"{at}/window: must be from a second to {LONGEST_WINDOW.days} days")
+            raise Invalid(f"must be from a second to {LONGEST_WINDOW.days} days", f"{at}/window")
         made[one["name"]] = Quota(
             one["name"], one.get("classifier"), one.get("per", REQUESTER), one["of"], one["most"], window
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from chalicelib.domain.documents import load_whole
 from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
-from chalicelib.domain.limits.kinds import JQ, Script, given_hints, script_with_hints
+from chalicelib.domain.limits.kinds import JQ, Script, check_proxy, given_hints, script_with_hints
 from chalicelib.domain.limits.surroundings import Query, Surroundings
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
@@ -22,6 +22,7 @@ _BOOLEAN, _OBJECT = TYPES["Boolean"], {"type": "object"}
 SCHEMA = closed(
     {
         "url": TYPES["URL"],
+        "proxy": TYPES["URL"],
         "url-transform": JQ,
         "headers": _OBJECT,
         "headers-transform": JQ,
@@ -82,6 +83,7 @@ class Judge:
             self.data.get("bind"),
             self.data.get("verify-keys", True),
             self.data.get("follow-redirects", True),
+            self.data.get("proxy"),
         )
 
     def _made(self, name: str, given: JSON, hints: Mapping[str, JSON], jq: Jq, otherwise: JSON) -> JSON:
@@ -123,7 +125,8 @@ def judge(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Judge:
     try:
         timeout = min(parse_duration(data.get("timeout", "PT3S")), LONGEST_TIMEOUT)
     except Invalid as error:
-        raise Invalid(f"{pointer}/timeout: {error}") from error
+        raise error.inside(f"{pointer}/timeout") from error
     if "url-transform" not in data and not data["url"].startswith(("https://", "http://")):
-        raise Invalid(f"{pointer}/url: must begin with https:// or http://")
+        raise Invalid("must begin with https:// or http://", f"{pointer}/url")
+    check_proxy(data, pointer)
     return Judge(data, transforms, timeout)

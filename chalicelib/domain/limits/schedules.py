@@ -116,13 +116,13 @@ def date_range(data: Mapping[str, JSON], pointer: str, jq: Jq) -> DateRange:
         try:
             ends[name] = _moment(data[name])
         except Invalid as error:
-            raise Invalid(f"{pointer}/{name}: {error}") from error
+            raise error.inside(f"{pointer}/{name}") from error
     try:
         is_backwards = ends["end"] < ends["start"]
     except TypeError as error:
-        raise Invalid(f"{pointer}/end: must have a time zone if start has one, and none if not") from error
+        raise Invalid("must have a time zone if start has one, and none if not", f"{pointer}/end") from error
     if is_backwards:
-        raise Invalid(f"{pointer}/end: must not be before start")
+        raise Invalid("must not be before start", f"{pointer}/end")
     return DateRange(ends["start"], ends["end"], data.get("overlap", False))
 
 

@@ -45,6 +45,7 @@ class ListSource:
     script: str | None = None
     args: str = "{}"
     bind: str | None = None
+    proxy: str | None = None
 
 
 class Lists(Protocol):
@@ -66,6 +67,7 @@ class Query:
     bind: str | None = None
     verify: bool = True
     follow: bool = True
+    proxy: str | None = None
 
 
 class Pages(Protocol):

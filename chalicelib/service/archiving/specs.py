@@ -16,7 +16,7 @@ holds 100 items."""
 def require_valid(archives: Sequence[Mapping[str, JSON]], where: str = "/archives") -> None:
     """Raise Invalid for more archives than a result can have, or one that cannot be delivered to."""
     if len(archives) > MOST:
-        raise Invalid(f"{where}: has {len(archives)} archives; a task may have {MOST}")
+        raise Invalid(f"has {len(archives)} archives; a task may have {MOST}", where)
     for number, archive in enumerate(archives):
         require_deliverable(archive, f"{where}/{number}")
 
@@ -25,10 +25,10 @@ def require_deliverable(archive: Mapping[str, JSON], where: str = "") -> None:
     """Raise Invalid unless there is such an archiver, it likes its settings, and the transform compiles."""
     archiver = registry.archivers().get(archive["archiver"])
     if archiver is None:
-        raise Invalid(f"{where}/archiver: there is no archiver {archive['archiver']}")
-    error = archiver.problem(archive["data"])
-    if error:
-        raise Invalid(f"{where}/data{error}")
+        raise Invalid(f"there is no archiver {archive['archiver']}", f"{where}/archiver")
+    fault = archiver.fault(archive["data"])
+    if fault:
+        raise fault.inside(f"{where}/data")
     if "transform" in archive:
         _check_transform(archive["transform"], f"{where}/transform")
 
@@ -37,4 +37,4 @@ def _check_transform(transform: Mapping[str, JSON], where: str) -> None:
     try:
         transforms.check(transform, SANDBOX)
     except Invalid as error:
-        raise Invalid(f"{where}{error}") from error
+        raise error.inside(where) from error

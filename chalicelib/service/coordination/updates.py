@@ -43,7 +43,7 @@ def _updated(task: Task, run: Run, body: Mapping[str, JSON], now: dt.datetime) -
         return _results(task, run, body)
     if "start-time" in body and parse_timestamp(str(body["start-time"])) == run.start:
         return run  # its lead did not hear our first answer
-    raise Invalid("/: a run that exists takes part-data-full, or result-full with succeeded")
+    raise Invalid("a run that exists takes part-data-full, or result-full with succeeded", "")
 
 
 def _agreed(run: Run, now: dt.datetime) -> Run:
@@ -59,17 +59,17 @@ def _list(task: Task, body: Mapping[str, JSON], name: str) -> JSON:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != len(task.participants):
-        raise Invalid(f"/{name}: must be an array with an element for each participant")
+        raise Invalid("must be an array with an element for each participant", f"/{name}")
     return value
 
 
 def _results(task: Task, run: Run, body: Mapping[str, JSON]) -> Run:
     succeeded = body.get("succeeded")
     if not isinstance(succeeded, bool):
-        raise Invalid("/succeeded: must be true or false")
+        raise Invalid("must be true or false", "/succeeded")
     state = State.FINISHED if succeeded else State.FAILED
     if not may_become(run.state, state):
-        raise Invalid(f"/result-full: a run that is {run.state.value} takes no results")
+        raise Invalid(f"a run that is {run.state.value} takes no results", "/result-full")
     full = _list(task, body, "result-full")
     if run.state is state and run.documents.result_full == full:
         return run  # asked for again

@@ -82,7 +82,7 @@ def _plain(passed: bool, why: str) -> Ruling:
 def _policy(now: dt.datetime) -> Policy:
     found = policy_in_force.in_force(now)
     if found.policy is None:
-        raise Unprocessable(f"The limits of this node are not to be had. {found.error}")
+        raise Unprocessable(f"The limits of this node could not be loaded. {found.error}")
     return found.policy
 
 

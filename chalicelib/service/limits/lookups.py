@@ -155,7 +155,7 @@ def _text(source: ListSource) -> str:
                 return opened.read(LARGEST_LIST)
         except OSError as error:
             raise Unavailable(f"{source.url} cannot be read: {error.strerror}") from error
-    status, text = web.get(Want(source.url, LIST_TIMEOUT, LARGEST_LIST, bind=source.bind))
+    status, text = web.get(Want(source.url, LIST_TIMEOUT, LARGEST_LIST, bind=source.bind, proxy=source.proxy))
     if status != 200:
         raise Unavailable(f"A list's URL answered with status {status}")
     return text
@@ -205,6 +205,7 @@ class _PatientPages:
                 query.bind,
                 query.verify,
                 query.follow,
+                query.proxy,
             )
         )
 

@@ -24,7 +24,7 @@ def opens(required: str | None, key: str | None) -> bool:
     if key is None or required is None:
         return False
     if key != required:
-        raise Forbidden("The key is not the right one")
+        raise Forbidden("The key is wrong")
     return True
 
 

@@ -137,7 +137,7 @@ def check(document: JSON, now: dt.datetime, with_archives: bool = True) -> tuple
     """A posted document's test and its schedule. Raises Invalid for what this node cannot keep."""
     size = len(json.dumps(document, separators=(",", ":")))
     if size > LARGEST_TASK:
-        raise TooLarge(f"A task may have {LARGEST_TASK} characters; this one has {size}")
+        raise TooLarge(f"The task has {size} characters; at most {LARGEST_TASK} are allowed")
     check_task(document)
     test = validation.test_of(document["test"])
     schedule = validation.schedule_of(document.get("schedule", {}), now)

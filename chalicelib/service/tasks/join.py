@@ -32,7 +32,7 @@ def join(
         known = _known(node, task.uuid)
         if known is not None and known.is_lead:
             raise Invalid(
-                f"/participants/{number}: {validation.SEPARATE}; this one leads the task"
+                f"{validation.SEPARATE}; this one leads the task", f"/participants/{number}"
             ) from error
         if known is None or not _is_same(known, task):
             raise Invalid(error.message) from error
@@ -43,7 +43,7 @@ def _prepare(
     node: NodeName, uuid: TaskId, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
 ) -> Task:
     if not isinstance(document, dict):
-        raise Invalid("/: must be an object")
+        raise Invalid("must be an object", "")
     posted = {name: value for name, value in document.items() if name != "participants"}
     test, schedule = create.check(posted, now, with_archives=False)
     admitted = admission.admit(posted, hints, now, rewrite=False)
@@ -78,14 +78,14 @@ def _own_contexts(section: Mapping[str, JSON] | None, number: int) -> Mapping[st
 
 def _participants(found: JSON) -> Sequence[str]:
     if not isinstance(found, list) or len(found) < 2:
-        raise Invalid("/participants: must be an array of all participants, two or more")
+        raise Invalid("must be an array of all participants, two or more", "/participants")
     for number, name in enumerate(found):
         if not isinstance(name, str):
-            raise Invalid(f"/participants/{number}: must be the name of a host")
+            raise Invalid("must be the name of a host", f"/participants/{number}")
         try:
             hosts.parse(name)
         except Invalid as error:
-            raise Invalid(f"/participants/{number}: {error}") from error
+            raise error.inside(f"/participants/{number}") from error
     return tuple(found)
 
 
@@ -93,10 +93,10 @@ def _check_tool(document: Mapping[str, JSON], test: str) -> None:
     name = document.get("tool")
     tool = registry.tools().get(name) if isinstance(name, str) else None
     if tool is None:
-        raise Invalid(f"/tool: there is no tool {name}" if name else "/tool: the lead has to choose it")
+        raise Invalid(f"there is no tool {name}" if name else "the lead has to choose it", "/tool")
     reasons = create.reasons_against(tool, test, document["test"]["spec"])
     if reasons:
-        raise Invalid(f"/tool: {tool.name} declines here: {'; '.join(reasons)}")
+        raise Invalid(f"{tool.name} declines here: {'; '.join(reasons)}", "/tool")
 
 
 def _known(node: NodeName, uuid: TaskId) -> Task | None:

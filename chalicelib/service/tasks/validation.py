@@ -25,10 +25,10 @@ SEPARATE = "participants have to be on separate systems"
 def test_of(section: Mapping[str, JSON]) -> Test:
     test = registry.tests().get(section["type"])
     if test is None:
-        raise Invalid(f"/test/type: there is no test {section['type']}")
-    error = test.problem(section["spec"])
-    if error:
-        raise Invalid(f"/test/spec{error}")
+        raise Invalid(f"there is no test {section['type']}", "/test/type")
+    fault = test.fault(section["spec"])
+    if fault:
+        raise fault.inside("/test/spec")
     return test
 
 
@@ -52,14 +52,14 @@ def _moment(section: Mapping[str, JSON], name: str, now: dt.datetime) -> dt.date
     try:
         return parse_absolute_or_relative(section[name], now) if name in section else None
     except Invalid as error:
-        raise Invalid(f"/schedule/{name}: {error}") from error
+        raise error.inside(f"/schedule/{name}") from error
 
 
 def _duration(section: Mapping[str, JSON], name: str) -> dt.timedelta | None:
     try:
         return parse_duration(section[name]) if name in section else None
     except Invalid as error:
-        raise Invalid(f"/schedule/{name}: {error}") from error
+        raise error.inside(f"/schedule/{name}") from error
 
 
 def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:
@@ -67,7 +67,7 @@ def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:
         return
     lists = section["contexts"]
     if len(lists) != participants:
-        raise Invalid(f"/contexts/contexts: has {len(lists)} lists for {participants} participants")
+        raise Invalid(f"has {len(lists)} lists for {participants} participants", "/contexts/contexts")
     for number, contexts in enumerate(lists):
         for place, context in enumerate(contexts):
             _check_context(context, f"/contexts/contexts/{number}/{place}")
@@ -76,16 +76,16 @@ def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:
 def _check_context(context: Mapping[str, JSON], where: str) -> None:
     plugin = registry.contexts().get(context["context"])
     if plugin is None:
-        raise Invalid(f"{where}/context: there is no context {context['context']}")
-    error = plugin.data_versions.problem(context["data"])
-    if error:
-        raise Invalid(f"{where}/data{error}")
+        raise Invalid(f"there is no context {context['context']}", f"{where}/context")
+    fault = plugin.data_versions.fault(context["data"])
+    if fault:
+        raise fault.inside(f"{where}/data")
 
 
 def lead_bind(document: Mapping[str, JSON]) -> None:
     address = document.get("lead-bind")
     if address is not None and not is_local(address):
-        raise Invalid(f"/lead-bind: {address} is not an address of this host")
+        raise Invalid(f"{address} is not an address of this host", "/lead-bind")
 
 
 def participants(node: NodeName, names: Sequence[str]) -> None:
@@ -101,7 +101,7 @@ def participants(node: NodeName, names: Sequence[str]) -> None:
     }
     for name, place in zip(names[1:], others, strict=True):
         if place in taken or _is_at_a_wildcard(place):
-            raise Invalid(f"/test/spec: {SEPARATE}, and {name} is a second name of one that takes part")
+            raise Invalid(f"{SEPARATE}, and {name} is a second name of one that takes part", "/test/spec")
         taken.add(place)
 
 

@@ -105,6 +105,7 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
 
 TOOL = Tool(
     name=NAME,
+    label="iperf 2",
     description="Measure throughput with iperf 2",
     tests=("throughput",),
     max_schema=7,

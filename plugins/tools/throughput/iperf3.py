@@ -192,6 +192,7 @@ def _result(command: Sequence[str], done: Completed, note: str) -> dict[str, JSO
 
 TOOL = Tool(
     name=NAME,
+    label="iperf 3",
     description="Measure throughput with iperf3",
     tests=("throughput",),
     preference=10,

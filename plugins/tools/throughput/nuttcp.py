@@ -134,6 +134,7 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
 
 TOOL = Tool(
     name=NAME,
+    label="Nuttcp",
     description="Measure throughput with nuttcp",
     tests=("throughput",),
     preference=5,

@@ -23,7 +23,7 @@ def test_who_speaks_an_older_level_sees_what_there_was(plugin: Plugin) -> None:
 def test_a_tool_gets_a_label(plugin: Plugin) -> None:
     shown = enumeration(plugin, 7)
 
-    assert shown == {**plugin.enumeration(), "schema": 2, "label": plugin.called}
+    assert shown == {**plugin.enumeration(), "label": plugin.called}
     assert plugin.called != plugin.name
 
 
@@ -56,7 +56,12 @@ def test_a_form_has_the_labels_of_the_test_and_hides_what_is_private() -> None:
     (dest,) = (control for control in controls(rtt.TEST) if control["scope"].endswith("/dest"))
     hidden = [c["scope"] for c in controls(ARCHIVERS["http"]) if c.get("options") == {"format": "password"}]
 
-    assert dest == {"type": "Control", "scope": "#/properties/dest", "label": "Destination"}
+    assert dest == {
+        "type": "Control",
+        "scope": "#/properties/dest",
+        "label": "Destination",
+        "customComponent": "input-text-autocomplete",
+    }
     assert {"#/properties/_url", "#/properties/_headers"} <= set(hidden)
     assert all("/_" in scope for scope in hidden)
 

@@ -63,6 +63,55 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert reference.removeprefix("#/components/schemas/") in names
 
 
+def test_every_named_schema_is_referred_to(document: dict[str, Any]) -> None:
+    referred = {reference.removeprefix("#/components/schemas/") for reference in every("$ref", document)}
+
+    assert set(document["components"]["schemas"]) == referred
+
+
+def test_titles_are_distinct_since_generators_name_types_by_them(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    titles = [
+        title for schema in schemas.values() for title in every("title", schema) if isinstance(title, str)
+    ]
+
+    assert len(titles) > 50
+    assert len(titles) == len(set(titles))
+
+
+def test_values_of_a_choice_make_constants_of_their_own(document: dict[str, Any]) -> None:
+    for values, names in choices(document):
+        constants = [name.upper() for name in names or values]
+        assert len(constants) == len(set(constants)), values
+
+
+def choices(value: Any) -> Iterator[tuple[list[str], list[str] | None]]:
+    """The texts that schemas allow, with the names given to them."""
+    if isinstance(value, dict):
+        values = value.get("enum")
+        if isinstance(values, list) and all(isinstance(one, str) for one in values):
+            yield values, value.get("x-enum-varnames")
+        value = list(value.values())
+    for one in value if isinstance(value, list) else []:
+        yield from choices(one)
+
+
+def test_every_operation_is_described_and_in_a_section_that_is(document: dict[str, Any]) -> None:
+    sections = {tag["name"] for tag in document["tags"]}
+    operations_of_all = [one for methods in document["paths"].values() for one in methods.values()]
+
+    assert all(one["summary"] and one["description"] for one in operations_of_all)
+    assert {one["tags"][0] for one in operations_of_all} == sections
+
+
+def test_who_asks_may_come_with_a_key_and_need_not(document: dict[str, Any]) -> None:
+    assert {} in document["security"]
+    assert {name for one in document["security"] for name in one} == set(
+        document["components"]["securitySchemes"]
+    )
+
+
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     names = [one["operationId"] for methods in document["paths"].values() for one in methods.values()]
 

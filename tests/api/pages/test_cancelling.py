@@ -10,7 +10,7 @@ import pytest
 import chalicelib
 from chalicelib.domain.run import CODES
 from chalicelib.domain.run_states import State
-from chalicelib.domain.times import UTC, format_timestamp
+from chalicelib.domain.times import UTC, format_timestamp, parse_duration, parse_timestamp
 from chalicelib.store import run_table as run_store
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.api.conftest import Api
@@ -219,6 +219,19 @@ def test_a_day_with_a_run_in_it_is_not_all_free(api: Api) -> None:
     assert 10 <= taken < 30
     assert answer["free"]["normal"] == answer["free"]["exclusive"]
     assert answer["free"]["background"] == {"percent": 100.0, "total": "PT1M40S", "longest": "PT1M40S"}
+    assert answer["availability"] == pytest.approx(answer["free"]["normal"]["percent"] / 100)
+
+
+@pytest.mark.parametrize(("length", "is_past"), [("PT1H", False), ("P31D", False), ("-PT90S", True)])
+def test_availability_of_what_is_next_begins_now(api: Api, length: str, is_past: bool) -> None:
+    before = dt.datetime.now(UTC).replace(microsecond=0)
+
+    answer = api.get(f"/schedule/availability?next={length}")
+
+    start, end = parse_timestamp(answer["start"]), parse_timestamp(answer["end"])
+    assert end - start == parse_duration(length.removeprefix("-"))
+    assert before <= (end if is_past else start) <= dt.datetime.now(UTC)
+    assert answer["availability"] == 1
 
 
 def test_availability_is_that_of_the_horizon_unless_asked(api: Api) -> None:
@@ -235,10 +248,17 @@ def test_availability_is_that_of_the_horizon_unless_asked(api: Api) -> None:
         "start=9999-12-31T23:00:00Z",
         "start=0001-01-01T00:00:00Z",
         "start=0001-01-01T00:00:00Z&end=0001-01-02T00:00:00Z",
+        "next=soon",
+        "next=PT0S",
+        "next=P32D",
+        "next=-P32D",
+        "next=--P1D",
+        "next=PT1H&start=2026-01-01T00:00:00Z",
+        "next=PT1H&end=2026-01-01T00:00:00Z",
     ],
 )
 def test_a_stretch_that_is_none_is_refused(api: Api, bounds: str) -> None:
     status, text = api.ask("GET", f"/schedule/availability?{bounds}")
 
     assert status == 400, text
-    assert text.startswith(("start: ", "end: "))
+    assert text.startswith(("start: ", "end: ", "next: "))

@@ -18,11 +18,14 @@ from tests.plugins.programs import needs
 PROPOSAL = json.dumps(IDLE)
 
 
-def test_the_root_is_a_string_the_level_six_and_the_horizon_a_day(api: Api) -> None:
-    assert isinstance(api.get("/"), str)
-    assert api.get("/api") == 6
+def test_the_root_names_the_host_and_the_horizon_is_a_day(api: Api) -> None:
+    assert api.get("/").endswith(f" on {api.get('/hostname')}")
     assert api.get("/schedule-horizon") == "P1D"
-    assert isinstance(api.get("/hostname"), str)
+
+
+@pytest.mark.parametrize(("asked", "level"), [("", 6), ("?api=1", 6), ("?api=6", 6), ("?api=7", 7)])
+def test_the_level_is_six_to_all_but_those_who_know_seven(api: Api, asked: str, level: int) -> None:
+    assert api.get(f"/api{asked}") == level
 
 
 def test_the_clock_has_microseconds_and_an_offset(api: Api) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
 from plugins import registry
@@ -234,3 +235,60 @@ def test_an_agent_that_writes_a_spec_like_a_form_hears_who_takes_part(
 )
 def test_a_form_that_makes_no_spec_is_refused(api: Api, form: str, complaint: str) -> None:
     assert complaint in api.get(f"/tests/throughput/participants?{form}", 400)
+
+
+# --- what API level 7 adds --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_older_clients_see_no_label_and_no_schemas(api: Api, kind: str) -> None:
+    for level in ("", "&api=6"):
+        shown = api.get(f"/{kind}?expanded{level}")
+        assert all({"label", "spec", "result"}.isdisjoint(one) and one["schema"] == 1 for one in shown)
+
+
+@pytest.mark.parametrize("kind", ["tests", "archivers", "contexts"])
+def test_from_level_7_on_a_plugin_comes_with_a_label_and_what_it_takes(api: Api, kind: str) -> None:
+    for one in api.get(f"/{kind}?expanded&api=7"):
+        schemas, layouts = one["spec"]["jsonschema"]["versions"], one["spec"]["uischema"]["versions"]
+        assert (one["schema"], bool(one["label"])) == (2, True)
+        assert schemas[0] is layouts[0] is None  # there is no version 0
+        for schema, layout in zip(schemas[1:], layouts[1:], strict=True):
+            jsonschema.Draft7Validator.check_schema(schema)
+            members = [element["scope"] for element in layout["elements"]]
+            assert members[0] == "#/properties/schema"
+            assert set(members) == {f"#/properties/{name}" for name in schema["properties"]}
+
+
+def test_at_level_7_the_schemas_of_a_test_are_those_it_is_checked_with(api: Api) -> None:
+    shown = api.get("/tests/idle?api=7")
+    spec = jsonschema.Draft7Validator(shown["spec"]["jsonschema"]["versions"][2])
+    result = jsonschema.Draft7Validator(shown["result"]["jsonschema"]["versions"][1])
+
+    assert spec.is_valid({"schema": 2, "duration": "PT1S", "host": ["a.test"]})
+    assert not spec.is_valid({"duration": "PT1S"})  # that is version 1
+    assert not spec.is_valid({"schema": 2, "duration": "soon"})
+    assert all(result.is_valid(example) for example in registry.tests()["idle"].result_examples)
+
+
+def test_a_form_has_a_widget_for_what_a_member_is(api: Api) -> None:
+    layout = api.get("/tests/rtt?api=7")["spec"]["uischema"]["versions"][1]
+    elements = {element["scope"].rpartition("/")[2]: element for element in layout["elements"]}
+
+    assert layout["type"] == "VerticalLayout"
+    assert elements["schema"]["customComponent"] == "dropdown-single-select"
+    assert elements["dest"]["customComponent"] == "input-text-autocomplete"
+    assert elements["count"]["customComponent"] == "input-number"
+    assert elements["ip-version"]["customComponent"] == "dropdown-single-select"
+    assert elements["hostnames"]["customComponent"] == "input-checkbox"
+    assert elements["timeout"]["customComponent"] == "input-text"
+    assert elements["dest"]["label"] == "Destination"
+
+
+def test_a_tool_has_a_label_at_level_7_wherever_it_is_shown(api: Api) -> None:
+    wanted = {"type": "idle", "spec": {"duration": "PT2S"}}
+    verdict = asked(api, "/tools", test=wanted, api="7")[0]
+
+    assert verdict["tool"]["label"] == api.get("/tools/sleep?api=7")["label"] == "Sleep"
+    assert "label" not in asked(api, "/tools", test=wanted, api="6")[0]["tool"]
+    assert "spec" not in verdict["tool"]

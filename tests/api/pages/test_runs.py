@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.api.http import request as asked
 from chalicelib.api.http import routing
+from chalicelib.api.http.request import Request
 from chalicelib.api.pages import run_result as results_page
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC, format_timestamp
@@ -166,7 +167,7 @@ def test_a_run_that_will_not_come_is_waited_for_as_long_as_asked_and_no_longer(a
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("wait-local&wait-merged", "exclude each other"),
+        ("wait-local&wait-merged", "cannot be combined"),
         ("wait=x", "wait"),
         ("wait=-1", "wait"),
         ("wait-local&wait=-1", "wait"),
@@ -217,7 +218,7 @@ def test_a_run_is_placed_at_its_second_and_visible_at_once(api: Api) -> None:
         ({"start-time": 5}, "/start-time"),
         ({"schema": 2, "start-time": "2030-01-01T00:00:00Z"}, "/schema"),
         ({"start-time": "2199-01-01T00:00:00Z"}, "horizon"),
-        ({"start-time": "0001-01-01"}, "long ago"),
+        ({"start-time": "0001-01-01"}, "P2D ago"),
         ([], "object"),
         (b"{", "JSON"),
         (b"", "JSON"),
@@ -449,12 +450,78 @@ def test_a_result_that_is_not_there_or_not_in_that_form(
     assert api.get(f"{bare(api.get(f'{task}/runs')[0])}/result{path}", status)
 
 
-@pytest.mark.parametrize("name", ["first", "next", "zz", UNKNOWN])
-def test_results_have_no_nicknames(api: Api, name: str) -> None:
+@pytest.mark.parametrize("name", ["zz", UNKNOWN])
+def test_a_run_that_is_not_there_has_no_result(api: Api, name: str) -> None:
     task = api.post_task()
     api.run(task)
 
     assert api.get(f"{task}/runs/{name}/result", 404)
+
+
+def test_the_first_run_of_a_task_has_its_result_by_that_name(api: Api) -> None:
+    task = api.post_task()
+    api.run(task)
+
+    assert api.get(f"{task}/runs/first/result")["succeeded"] is True
+    assert "PT2S" in api.get(f"{task}/runs/first/result?format=text/plain")
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"),
+    [("", 10), ("=true", 10), ("=1", 10), ("=no", 0), ("=0", 0), ("=3", 3), ("=600", 25), ("=-5", 0)],
+)
+def test_a_wait_for_a_result_is_as_long_as_it_says(
+    api: Api, monkeypatch: pytest.MonkeyPatch, wait: str, seconds: float
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(Request, "wait", lambda request, task, asked: waits.append(asked))
+    task = api.post_task(schedule=LATER)
+
+    assert api.get(f"{bare(api.get(f'{task}/runs')[0])}/result?wait{wait}", 404)
+
+    assert waits == [seconds]
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("*/*", "application/json"),
+        ("", "application/json"),
+        (BROWSER, "text/html"),
+        ("text/html", "text/html"),
+        ("text/plain", "text/plain"),
+        ("text/html, application/json", "application/json"),  # as welcome
+        ("text/html;q=0.5, application/json", "application/json"),
+        ("text/html;q=0, */*;q=0.1", "application/json"),
+        ("text/html;q=x", "application/json"),
+        ("image/png", "application/json"),
+    ],
+)
+def test_a_result_comes_in_the_form_that_is_accepted(api: Api, accept: str, kind: str) -> None:
+    task = api.post_task()
+    path = f"{task}/runs/{api.run(task).uuid}/result"
+
+    assert api.ask("GET", path, Accept=accept)[0] == 200
+
+    assert api.headers["Content-Type"].startswith(kind)
+    assert "Accept" in api.headers["Vary"]
+
+
+def test_a_browser_gets_a_page_in_which_nothing_runs(api: Api) -> None:
+    evil = "</pre><script>alert(1)</script>"
+    task = api.post_task(test={"type": "noop", "spec": {"data": {"say": evil}}})
+    path = f"{task}/runs/{api.run(task).uuid}/result"
+
+    page = api.ask("GET", path, Accept=BROWSER)[1]
+
+    assert page.startswith("<!DOCTYPE html>")
+    assert evil not in page
+    assert "&lt;script&gt;" in page
+    assert "default-src 'none'" in api.headers["Content-Security-Policy"]
+    assert api.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_wait_for_a_result_waits_for_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,3 +562,11 @@ def test_runs_still_being_agreed_on_are_hidden(api: Api) -> None:
     assert api.get(f"{task}/runs/{run.uuid}", 404)
     assert api.get(f"{task}/runs/first?wait=0", 404)
     assert [one["state"] for one in api.get("/schedule")] == ["scheduling"]
+
+
+def test_a_task_that_does_not_exist_has_no_runs_or_is_missing_by_the_level_of_who_asks(api: Api) -> None:
+    unknown = "/tasks/00000000-0000-4000-8000-000000000000/runs"
+
+    assert api.get(unknown) == api.get(f"{unknown}?api=6") == []
+    assert api.get(f"{unknown}?api=7", 404)
+    assert api.get(f"{api.post_task(schedule=LATER)}/runs?api=7")

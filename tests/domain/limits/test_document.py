@@ -108,6 +108,18 @@ WRONG: list[tuple[Any, str]] = [
     (_limit("run-schedule", {"hour": [24]}), "/limits/1/data/hour/0: 24 is neither a number from 0 to 23"),
     (_limit("run-schedule", {"fortnight": [1]}), "/limits/1/data: "),
     (_limit("url-fetch", {}), "'url' is a required property"),
+    (
+        _limit("url-fetch", {"url": "https://x/", "proxy": "socks5://x:1080"}),
+        "/limits/1/data/proxy: must be the URL of an HTTP proxy",
+    ),
+    (_limit("url-fetch", {"url": "https://x/", "proxy": "proxy:3128"}), "/limits/1/data/proxy: must be"),
+    (
+        _identifier(
+            "ip-cidr-list-url",
+            {"source": "https://x/", "update": "P1D", "retry": "PT1H", "proxy": "http://x:99999"},
+        ),
+        "/data/proxy: must be the URL of an HTTP proxy",
+    ),
     (_limit("url-fetch", {"url": "ftp://x/"}), "/limits/1/data/url: must begin with"),
     (
         _limit("url-fetch", {"url": "https://x/", "headers-transform": BAD_JQ}),
