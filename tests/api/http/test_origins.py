@@ -212,7 +212,7 @@ def test_a_wrong_key_is_refused_before_the_body_is_judged(api: Api, key: str) ->
     for method, path in (("PUT", run), ("POST", f"{task}/runs"), ("DELETE", task), ("GET", task)):
         body = b"{" if method in ("PUT", "POST") else None
         status, said = api.ask(method, f"{path}?key={key}", body)
-        assert (status, said) == (403, "The key is not the right one\n")
+        assert (status, said) == (403, "The key is wrong\n")
     assert api.ask("PUT", f"{run}?key=right", b"{")[0] == 400
 
 
