@@ -39,7 +39,7 @@ def start(address: str, port: int, variables: Mapping[str, str]) -> Iterator[Ser
     """Serve a fresh node on MiniStack, with these variables in its environment besides ours."""
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
         where = ["--address", address, "--port", str(port), "--state", state]
-        command = [sys.executable, "-m", "local.node", *where, "--no-first"]
+        command = [sys.executable, "-m", "local.node", *where, "--no-first", "--engine", "ministack"]
         environment = {**os.environ, **variables}
         with subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, env=environment) as process:
             try:

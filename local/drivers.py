@@ -72,17 +72,17 @@ class Drivers:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, seconds: float = 5.0) -> None:
+    def stop(self, seconds: float = 5.0) -> int:
         """Take no more work and give what is under way ``seconds`` to end.
 
-        What has not ended by then is put back on its queue: the next start finishes or fails it.
+        What has not ended by then is put back on its queue: the next start finishes or fails it. How many
+        could not be put back is returned: they come back once their visibility time-out has passed.
         """
         self._stopping.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        for poller in self._pollers:
-            poller.wait(deadline)
+        return sum(poller.wait(deadline) for poller in self._pollers)
 
 
 def tick(name: str, handler: Handler, period: float, stopping: threading.Event) -> None:
@@ -160,20 +160,26 @@ class Poller:
             for message in messages:
                 self._hand_out(message)
 
-    def wait(self, deadline: float) -> None:
-        """Until all workers are idle or ``deadline`` (monotonic); then put back what is under way."""
+    def wait(self, deadline: float) -> int:
+        """Until all workers are idle or ``deadline`` (monotonic); then put back what is under way.
+
+        How many of those could not be put back.
+        """
         self._pool.shutdown(wait=False, cancel_futures=True)
         while self._under_way and time.monotonic() < deadline:
             time.sleep(0.05)
         with self._changing:
             left = list(self._under_way.values())
+        lost = 0
         for receipt in left:
             try:
                 self._sqs.change_message_visibility(
                     QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0
                 )
             except Exception as error:  # it comes back by itself, later
+                lost += 1
                 _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, error)
+        return lost
 
     def _take_idle(self) -> int:
         """Reserve workers for up to ten messages; 0 when none came free within half a second."""
