@@ -66,6 +66,8 @@ soak: setup
 	echo "The engine: 50,000 requests beside each emulator, 300 kills ..."
 	ENGINE_STEPS=50000 ENGINE_KILLS=300 $(DEV) -m pytest -q -n $(WORKERS) -o timeout=7200 \
 		tests/engine/test_differential.py tests/engine/test_crash.py
+	echo "A node killed twenty times while tasks are posted, planned and run ..."
+	NODE_KILLS=20 $(DEV) -m pytest -q tests/acceptance/test_crash_under_load.py
 	$(DEV) -m bench.soak
 
 setup: python

@@ -5,6 +5,7 @@ folders it is not started on, and what AWS does by itself that the engine is to 
 """
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -23,8 +24,20 @@ def opened(state: pathlib.Path, synchronous: str = "FULL") -> Iterator[Engine]:
     same file open. Raises EngineError, having changed nothing.
     """
     require_own(state)
+    _make_private(state / FILE)
     with Engine(state / FILE, synchronous) as engine:
         yield engine
+
+
+def _make_private(file: pathlib.Path) -> None:
+    """Make a file that is not there its owner's alone: keys are in it. SQLite's others follow its mode."""
+    log = file.with_name(f"{file.name}-wal")
+    if not file.exists() and not log.exists():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise EngineError(f"{file} cannot be made ({error.strerror})") from error
 
 
 def is_kept_in(state: pathlib.Path) -> bool:

@@ -4,8 +4,11 @@ import dataclasses
 import datetime as dt
 import functools
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+import botocore.exceptions
 
 from chalicelib.domain import messages
 from chalicelib.domain.messages import Message
@@ -14,6 +17,8 @@ from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
 
 LONGEST_DELAY = 900
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +107,17 @@ def send_many(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) ->
         answer = client("sqs").send_message_batch(QueueUrl=queue_url(queue.name), Entries=entries)
         if answer.get("Failed"):
             raise RuntimeError(f"{len(answer['Failed'])} messages were refused by {queue.full_name}")
+
+
+def announce(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
+    """Send what has been stored already and is found without a message, too, if later.
+
+    A queue that does not answer is logged: what was stored is stored, and whoever asked for it hears so.
+    """
+    try:
+        send_many(queue, outgoing)
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, RuntimeError):
+        LOG.warning("The queue %s took no message; a tick will find what is due", queue.name, exc_info=True)
 
 
 @dataclasses.dataclass(frozen=True)

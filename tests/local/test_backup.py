@@ -37,9 +37,10 @@ def test_a_copy_made_while_others_write_holds_what_was_stored_before(
     assert capsys.readouterr().out == "gateway\nsecond\n"
 
 
-def test_a_copy_is_its_owners_alone(state: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_a_state_and_its_copy_are_their_owners_alone(state: pathlib.Path, tmp_path: pathlib.Path) -> None:
     backup.copy(state, tmp_path / "copy")
 
+    assert stat.S_IMODE((state / "state.sqlite").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "copy/state.sqlite").stat().st_mode) == 0o600
 

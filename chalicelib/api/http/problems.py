@@ -25,6 +25,7 @@ STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
     (errors.Unsupported, 501, "unsupported"),
     (errors.Blocked, 409, "blocked"),
     (errors.Conflict, 409, "conflict"),
+    (errors.StorageFull, 507, "storage-full"),
     (errors.Unavailable, 503, "unavailable"),
     (errors.PeerError, 424, "participant"),
 )
@@ -42,6 +43,7 @@ _TITLES = {
     "unsupported": "An API level above this node's",
     "blocked": "A run is in the way",
     "conflict": "Somebody else was faster, or holds what is asked for",
+    "storage-full": "There is no room left to store anything",
     "unavailable": "Something the node needs did not answer",
     "participant": "Another participant did not do its part",
     MISTAKE: "The node made a mistake",

@@ -26,7 +26,7 @@ from chalicelib.api.http.request import task_id as task_id
 from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
 from chalicelib.domain.errors import PSchedulerError
-from chalicelib.store.conditions import STORE_ERRORS
+from chalicelib.store.conditions import STORE_ERRORS, unavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -81,10 +81,9 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
         answer = called(asked, **{name: urllib.parse.unquote(text) for name, text in names.items()}).begun()
     except PSchedulerError as error:
         return problems.of_error(error, raw.headers)
-    except STORE_ERRORS:
+    except STORE_ERRORS as error:
         LOG.exception("The store did not answer")
-        sentence = "The node's storage did not answer; try again"
-        return problems.problem("unavailable", 503, sentence, raw.headers)
+        return problems.of_error(unavailable(error), raw.headers)
     except Exception:
         LOG.exception("A page broke")
         sentence = "The node made a mistake; its log says more"

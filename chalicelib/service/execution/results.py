@@ -13,6 +13,7 @@ from chalicelib.domain.run import Documents, Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
+from chalicelib.domain.times import ZERO
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import collection
@@ -90,8 +91,8 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
 
 
 def _announce(due: Sequence[Delivery]) -> None:
-    for delivery in due:
-        queues.send(queues.DELIVERIES, AttemptDelivery(delivery.node, delivery.run, delivery.number))
+    attempts = [AttemptDelivery(delivery.node, delivery.run, delivery.number) for delivery in due]
+    queues.announce(queues.DELIVERIES, [(attempt, ZERO) for attempt in attempts])
 
 
 def add(task: Task, result: JSON, now: dt.datetime) -> None:

@@ -30,10 +30,11 @@ def message(
 def send(runs: Iterable[Run], now: dt.datetime) -> None:
     """Send those runs that are marked dispatched to their runner, timed to arrive before the start.
 
-    A crash between marking and sending leaves a run that is given up as missed: it says so.
+    A crash between marking and sending, or a queue that does not answer, leaves a run that is given up as
+    missed: it says so.
     """
     marked = (run for run in runs if run.dispatched and run.state is State.PENDING)
-    queues.send_many(queues.RUNS, [message(run.node, run.task, run.uuid, run.start, now) for run in marked])
+    queues.announce(queues.RUNS, [message(run.node, run.task, run.uuid, run.start, now) for run in marked])
 
 
 def hand_over(run: Run, came_to: dt.datetime) -> None:
