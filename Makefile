@@ -1,72 +1,86 @@
 # make run    a node on this machine, http://127.0.0.1:8000/pscheduler/, until Ctrl-C
 # make test   everything that is checked, from nothing
 # make plugin-check NAME=rtt    looks a plugin over
-# Variables of run: PORT ADDRESS STATE ENGINE=ministack|moto TLS=1 FIRST=0
+# make backup TO=folder    a copy of a node's state, made while it runs
+# Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0
 
 PYTHON ?= python3
 PORT ?= 8000
 ADDRESS ?= 127.0.0.1
 STATE ?=
-ENGINE ?= ministack
+ENGINE ?= sqlite
 TLS ?=
 FIRST ?= 1
 WORKERS ?= 2
 
-VENV := .local/venv/bin
+# Sets up what it is told, and becomes Python with it: what runs keeps its environment when another is made.
+WITH := $(PYTHON) local/bootstrap.py
+DEV := $(WITH) dev
+quoted = '$(subst ','\'',$(1))'
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 
-.PHONY: run test check format bench soak plugin-check setup clean
+.PHONY: run backup test check format bench soak attack plugin-check setup python clean
 .SILENT:
 
-run: setup
-	exec $(VENV)/python -m local.node --port $(PORT) --address $(ADDRESS) $(if $(STATE),--state $(STATE)) \
-		--engine $(ENGINE) $(if $(filter-out 0 no,$(TLS)),--tls) $(if $(filter 0 no,$(FIRST)),--no-first)
+run: python
+	exec $(WITH) $(if $(filter moto,$(ENGINE)),moto,$(if $(filter ministack,$(ENGINE)),node ministack,node)) \
+		-m local.node --port $(call quoted,$(PORT)) --address $(call quoted,$(ADDRESS)) \
+		$(if $(STATE),--state $(call quoted,$(STATE))) --engine $(call quoted,$(ENGINE)) \
+		$(if $(filter-out 0 no,$(TLS)),--tls) $(if $(filter 0 no,$(FIRST)),--no-first)
+
+backup: python
+	$(if $(TO),,$(error say where to: make backup TO=folder))
+	$(WITH) node -m local.backup $(if $(STATE),--state $(call quoted,$(STATE))) $(call quoted,$(TO))
 
 test: check
 	echo "Tests ..."
-	$(VENV)/python -m pytest -q -n $(WORKERS)
+	$(DEV) -m pytest -q -n $(WORKERS)
 
 check: setup
 	echo "Format, lint, types, direction of imports ..."
-	$(VENV)/ruff format --check --quiet .
-	$(VENV)/ruff check --quiet .
-	$(VENV)/mypy
-	PYTHONPATH=. $(VENV)/lint-imports
+	$(DEV) -m ruff format --check --quiet .
+	$(DEV) -m ruff check --quiet .
+	$(DEV) -m mypy
+	PYTHONPATH=. .local/venv/bin/lint-imports
 
 format: setup
-	$(VENV)/ruff format .
-	$(VENV)/ruff check --fix .
+	$(DEV) -m ruff format .
+	$(DEV) -m ruff check --fix .
 
 bench: setup
-	$(VENV)/python -m bench
+	$(DEV) -m bench
 
 plugin-check: setup
 	$(if $(NAME),,$(error say which plugins: make plugin-check NAME=rtt))
-	$(VENV)/python -m local.plugin_check $(NAME)
+	$(DEV) -m local.plugin_check $(NAME)
 
 soak: setup
 	echo "Any input to plugins, ten thousand times each ..."
-	HYPOTHESIS_PROFILE=thorough $(VENV)/python -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py tests/api/pages/test_any_task.py
+	HYPOTHESIS_PROFILE=thorough $(DEV) -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py tests/api/pages/test_any_task.py
 	echo "Histories of many nodes in trouble, judged ..."
-	HISTORY_SOAK=1 HISTORY_SEEDS=100 $(VENV)/python -m pytest -q -n $(WORKERS) tests/acceptance/test_history.py
-	HISTORY_SEEDS=1 HISTORY_NODES=20 HISTORY_TASKS=200 $(VENV)/python -m pytest -q tests/acceptance/test_history.py -k whatever
+	HISTORY_SOAK=1 HISTORY_SEEDS=100 $(DEV) -m pytest -q -n $(WORKERS) tests/acceptance/test_history.py
+	HISTORY_SEEDS=1 HISTORY_NODES=20 HISTORY_TASKS=200 $(DEV) -m pytest -q tests/acceptance/test_history.py -k whatever
 	echo "Booking, alone and by sixteen planners, against a brute-force model: 100,000 steps each ..."
-	MODEL_STEPS=100000 $(VENV)/python -m pytest -q -n $(WORKERS) -o timeout=7200 \
+	MODEL_STEPS=100000 $(DEV) -m pytest -q -n $(WORKERS) -o timeout=7200 \
 		tests/domain/test_conflicts_against_a_model.py tests/acceptance/test_timeline_against_a_model.py
 	echo "The engine: 50,000 requests beside each emulator, 300 kills ..."
-	ENGINE_STEPS=50000 ENGINE_KILLS=300 $(VENV)/python -m pytest -q -n $(WORKERS) -o timeout=7200 \
+	ENGINE_STEPS=50000 ENGINE_KILLS=300 $(DEV) -m pytest -q -n $(WORKERS) -o timeout=7200 \
 		tests/engine/test_differential.py tests/engine/test_crash.py
-	$(VENV)/python -m bench.soak
-	$(VENV)/python -m bench.attack
+	echo "A node killed twenty times while tasks are posted, planned and run ..."
+	NODE_KILLS=20 $(DEV) -m pytest -q tests/acceptance/test_crash_under_load.py
+	$(DEV) -m bench.soak
+	$(DEV) -m bench.attack
 
-.PHONY: attack
-attack: setup
-	$(VENV)/python -m bench.attack
+attack: python
+	$(WITH) dev
+	$(DEV) -m bench.attack
 
-setup:
+setup: python
+	$(WITH) dev ministack
+
+python:
 	command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.10 or later, or use make PYTHON=..."; exit 1; }
-	$(PYTHON) local/bootstrap.py
 
 clean:
-	rm -rf .local/venv .local/ministack-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .local/environments .local/venv .local/ministack-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	echo "Nodes keep their state: remove .local/node-* yourself."

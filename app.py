@@ -151,7 +151,7 @@ ask_peers = _on(queues.PEERS)(queue_handlers.ask_peers)
 run = _on(queues.RUNS)(queue_handlers.run)
 deliver = _on(queues.DELIVERIES)(queue_handlers.deliver)
 
-if os.environ.get("PSCHEDULER_ENGINE") == "moto-inprocess":
+if os.environ.get("PSCHEDULER_ENGINE") == "embedded":
     # `chalice local --stage local`: the whole node in this one process. Never so on AWS.
     from local import inprocess
 

@@ -1,4 +1,4 @@
-"""``python -m bench``: the figures of a node on MiniStack, as tables and, last, as one line of JSON.
+"""``python -m bench``: the figures of a node, as tables and, last, as one line of JSON.
 
 Compare ratios within one run; machines differ, and the same one from hour to hour.
 """
@@ -8,14 +8,16 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import pathlib
 import sys
+import tempfile
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
 from tabulate import tabulate
 
-from bench import capacity, engine, imports, lists, planning
+from bench import capacity, engine, engines, history_size, imports, lists, planning, state
 from bench.archiving import archiving
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
@@ -31,12 +33,13 @@ FEW, MANY = 100, 10_000
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench", description="Figures of a node on MiniStack.")
+    parser = argparse.ArgumentParser(prog="bench", description="Figures of a node.")
     parser.add_argument("figures", nargs="*", help=f"which ones, if not all: {', '.join(FIGURES)}")
     parser.add_argument("--many", type=int, default=MANY, help="tasks and runs stored for the second costs")
     parser.add_argument("--runs", type=int, default=200, help="runs whose lateness is measured")
     parser.add_argument("--tasks", type=int, default=planning.TASKS, help="repeating tasks to plan")
     given = parser.parse_args()
+    os.environ["PSCHEDULER_LIMITS"] = "open"  # the limits are not what is measured
     wanted = given.figures or list(FIGURES)
     unknown = [name for name in wanted if name not in FIGURES]
     if unknown:
@@ -63,7 +66,7 @@ def _imports(_: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _lateness(given: argparse.Namespace) -> list[float]:
     say(f"Starting {given.runs} runs ...")
-    with serving() as (base, _):
+    with serving() as base:
         late = sorted(lateness(base, given.runs))
     row = {
         "runs": len(late),
@@ -77,7 +80,7 @@ def _lateness(given: argparse.Namespace) -> list[float]:
 
 def _load(_: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
-    with serving() as (base, _endpoint):
+    with serving() as base:
         for call in _calls(base):
             for connections in (1, 4):
                 say(f"{call.name}, {connections} connections ...")
@@ -115,16 +118,16 @@ def _sick(_: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _run_costs(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Placing the runs of a day ...")
-    with serving() as (_base, endpoint):
-        rows = planning.run_costs(endpoint)
+    with state.fresh("sqlite"):
+        rows = planning.run_costs()
     show("DynamoDB calls and capacity units a placed run, by class", rows)
     return rows
 
 
 def _planning(given: argparse.Namespace) -> list[dict[str, Any]]:
     say(f"Planning {given.tasks} repeating tasks ...")
-    with serving() as (_, endpoint):
-        rows = planning.planning(endpoint, given.tasks)
+    with state.fresh("sqlite"):
+        rows = planning.planning(given.tasks)
     show("Runs placed a second, exclusive ones of repeating tasks", rows)
     return rows
 
@@ -156,6 +159,21 @@ def _lists(given: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _engines(given: argparse.Namespace) -> list[dict[str, Any]]:
+    call = Call("POST /tasks (idle)", "POST", _always("/tasks"), lambda: IDLE, 10.0)
+    rows = engines.engines(given.tasks, call, say)
+    show("The node on the embedded engine, and on MiniStack", rows)
+    return rows
+
+
+def _history_size(_: argparse.Namespace) -> list[dict[str, Any]]:
+    say("A tenth of a day's history ...")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        rows = history_size.history_size(pathlib.Path(folder))
+    show("The file of a one-machine node after a tenth of a day of 200 runs a minute", rows)
+    return rows
+
+
 def _always(path: str) -> Callable[[], str]:
     return lambda: path
 
@@ -166,15 +184,14 @@ def _run_body() -> dict[str, str]:
 
 
 def _costs(given: argparse.Namespace) -> list[dict[str, Any]]:
-    with serving() as (_, endpoint):
-        rows = _costs_of_requests(endpoint, given.many)
+    with state.fresh("sqlite"):
+        rows = _costs_of_requests(given.many)
     show("DynamoDB calls and capacity units a request, by tasks and runs stored", rows)
     return rows
 
 
-def _costs_of_requests(endpoint: str, many: int) -> list[dict[str, Any]]:
+def _costs_of_requests(many: int) -> list[dict[str, Any]]:
     """The costs of requests, asked in this process of tables of their own."""
-    environment.set_environment(endpoint)
     os.environ["PSCHEDULER_PREFIX"] = "bench"
     environment.create_everything()
     from chalice.test import Client
@@ -230,6 +247,8 @@ FIGURES = {
     "together": _together,
     "sick": _sick,
     "engine": _engine,
+    "engines": _engines,
+    "history-size": _history_size,
     "lists": _lists,
     "outage": _outage,
     "archiving": _archiving,

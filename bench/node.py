@@ -20,32 +20,41 @@ PATIENCE = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Served:
-    """A node that runs: its API's root, the emulator behind it, and its process."""
+    """A node that runs: its API's root, its process, its state, and the seconds until it served."""
 
     base: str
-    endpoint: str
     pid: int
+    state: pathlib.Path
+    began: float
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[tuple[str, str]]:
-    """Serve a fresh node on MiniStack; yields (the API's root, the emulator's endpoint)."""
+def serving() -> Iterator[str]:
+    """Serve a fresh node; yields the API's root."""
     with start("127.0.0.1", free_port(), {}) as served:
-        yield served.base, served.endpoint
+        yield served.base
 
 
 @contextlib.contextmanager
-def start(address: str, port: int, variables: Mapping[str, str]) -> Iterator[Served]:
-    """Serve a fresh node on MiniStack, with these variables in its environment besides ours."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as state:
+def start(
+    address: str,
+    port: int,
+    variables: Mapping[str, str],
+    engine: str = "sqlite",
+    kept: pathlib.Path | None = None,
+) -> Iterator[Served]:
+    """Serve a node, fresh unless its state is kept, with these variables in its environment besides ours."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as fresh:
+        state = str(kept or fresh)
         where = ["--address", address, "--port", str(port), "--state", state]
-        command = [sys.executable, "-m", "local.node", *where, "--no-first"]
+        command = [sys.executable, "-m", "local.node", *where, "--no-first", "--engine", engine]
         environment = {**os.environ, **variables}
+        began = time.monotonic()
         with subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, env=environment) as process:
             try:
                 base = f"http://{address}:{port}/pscheduler"
                 _wait(base, process)
-                yield Served(base, _endpoint(pathlib.Path(state)), process.pid)
+                yield Served(base, process.pid, pathlib.Path(state), time.monotonic() - began)
             finally:
                 process.terminate()
                 process.wait(30)
@@ -131,10 +140,5 @@ def _wait(base: str, process: "subprocess.Popen[bytes]") -> None:
             raise SystemExit(f"The node ended with status {process.returncode}")
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/", timeout=5):
             return
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise SystemExit(f"The node did not answer within {PATIENCE:.0f} s")
-
-
-def _endpoint(state: pathlib.Path) -> str:
-    recorded = json.loads((state / "ministack.json").read_text())
-    return f"http://127.0.0.1:{recorded['port']}"

@@ -21,23 +21,24 @@ APART = 7
 
 _PLANNER = """
 import datetime as dt, sys
+from bench import state
 from chalicelib.settings import settings
 from chalicelib.service.coordination.shard_planner import plan_shard
 shards = [int(shard) for shard in sys.argv[1].split(",")]
-sys.stdin.read()
-while sum(plan_shard(settings().node, shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
-    pass
+with state.used():
+    sys.stdin.read()
+    while sum(plan_shard(settings().node, shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
+        pass
 """
 
 
-def planning(endpoint: str, tasks: int) -> list[dict[str, Any]]:
+def planning(tasks: int) -> list[dict[str, Any]]:
     """Plan a day of so many exclusive tasks, each time in tables of their own."""
-    return [_planned(endpoint, tasks, count) for count in PLANNERS]
+    return [_planned(tasks, count) for count in PLANNERS]
 
 
-def _planned(endpoint: str, tasks: int, planners: int) -> dict[str, Any]:
-    prefix = f"bench-{uuid.uuid4().hex[:8]}"
-    _use(endpoint, prefix)
+def _planned(tasks: int, planners: int) -> dict[str, Any]:
+    _use(f"bench-{uuid.uuid4().hex[:8]}")
     _store(tasks)
     from chalicelib.store.task_table import PLAN_SHARDS
 
@@ -63,12 +64,12 @@ def _planner(shards: list[str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=HERE, env=environment, stdin=subprocess.PIPE)
 
 
-def _use(endpoint: str, prefix: str) -> None:
+def _use(prefix: str) -> None:
+    """Have tables of one's own in the AWS at hand."""
     from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.settings import forget_settings
     from chalicelib.store.models import rebind
 
-    environment.set_environment(endpoint)
     os.environ["PSCHEDULER_PREFIX"] = prefix
     forget_settings()
     forget_urls()
@@ -82,11 +83,11 @@ def _store(count: int) -> None:
 
     now = dt.datetime.now(dt.timezone.utc)
     for number in range(count):
-        task = _task("idleex", now, start=f"PT{APART * number}S")
+        task = make_task("idleex", now, start=f"PT{APART * number}S")
         commit(Booking(None, task.replanned(now), ()), now)
 
 
-def _task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S") -> Any:
+def make_task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S") -> Any:
     from chalicelib.service.peers.client import Deadline
     from chalicelib.service.tasks import create
     from chalicelib.settings import settings
@@ -112,9 +113,9 @@ def _placed() -> int:
     return sum(task.progress.runs for some in found for task in some.values())
 
 
-def run_costs(endpoint: str) -> list[dict[str, Any]]:
+def run_costs() -> list[dict[str, Any]]:
     """DynamoDB calls and units a placed run costs, by class; all of a task's day is placed."""
-    _use(endpoint, f"bench-{uuid.uuid4().hex[:8]}")
+    _use(f"bench-{uuid.uuid4().hex[:8]}")
     return [_cost("exclusive", "idleex", "PT30M"), _cost("background", "idle", "PT1M")]
 
 
@@ -125,7 +126,7 @@ def _cost(name: str, test: str, repeat: str) -> dict[str, Any]:
     from chalicelib.store.transactions.booking import Booking, commit
 
     now = dt.datetime.now(dt.timezone.utc)
-    task = _task(test, now, repeat).replanned(now)
+    task = make_task(test, now, repeat).replanned(now)
     commit(Booking(None, task, ()), now)
     with capacity.counted() as cost:
         shard_planner.plan_task(settings().node, task.uuid, now)

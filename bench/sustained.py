@@ -32,7 +32,7 @@ def main() -> int:
     rows = []
     for rate in given.rates:
         print(f"{rate:g} runs a second for {given.minutes:g} minutes ...", file=sys.stderr, flush=True)
-        with serving() as (base, _):
+        with serving() as base:
             rows.append({"wanted/s": rate, **sustained(base, rate, given.minutes * 60)})
         print(f"\n{tabulate(rows, headers='keys', floatfmt='.1f')}", flush=True)
     print(json.dumps(rows))

@@ -1,54 +1,87 @@
-"""Makes the virtual environments under .local/: ``python3 local/bootstrap.py``.
+"""Makes Python environments under .local/, and starts programs in them.
 
-Needs nothing but Python 3.10 and the network. An environment is made when it is missing or when its
-requirements have changed since; otherwise this takes a few milliseconds.
+    python3 local/bootstrap.py node                     what a node needs
+    python3 local/bootstrap.py node -m local.node       ... and start one with it
+    python3 local/bootstrap.py                          what the tests need
+
+Needs nothing but Python 3.10 and a package index. An environment is made when there is none for this
+Python and these requirements; otherwise this takes a few milliseconds. It is named by both, so making
+another never touches one that something runs in: ``.local/venv`` is a link to the one last asked for.
 """
 
 import fcntl
 import hashlib
 import importlib.util
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import IO
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
-ENVIRONMENTS = {
-    "venv": ("requirements.txt", "requirements-dev.txt"),
-    "ministack-venv": ("requirements-ministack.txt",),
+if __name__ == "__main__":
+    sys.path.insert(0, str(FOLDER))
+
+KINDS = {
+    "node": "requirements-node.txt",
+    "moto": "requirements-moto.txt",
+    "dev": "requirements-dev.txt",
+    "ministack": "requirements-ministack.txt",
 }
-"""The environments, each with the files that decide what is in it; the last is what pip is given."""
-_STAMP = "made-from"
+"""What may be asked for, each with what pip is given."""
+SERVES = {
+    "node": ("node", "moto", "dev"),
+    "moto": ("moto", "dev"),
+    "dev": ("dev",),
+    "ministack": ("ministack",),
+}
+"""The environments that have all that is asked for; where none is there, the first is made."""
+LINKS = {"ministack": "ministack-venv"}
+"""Where environments are found by whoever does not come through here, if not at ``venv``."""
+USUAL = ("dev", "ministack")
+_COMPLETE = "complete"
+_IN_USE = "in-use"
 
 
 class SetupError(Exception):
     """An environment cannot be made; the message is one line."""
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
+    """Make what is asked for, and become the program whose words follow, if any do."""
+    command = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    kinds = tuple(words[:command]) or USUAL
     try:
-        bring_up_to_date(FOLDER / ".local")
+        environments = bring_up_to_date(FOLDER / ".local", kinds)
     except SetupError as error:
         print(error, flush=True)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted: the next start begins again.", flush=True)
         return 130
+    if words[command:]:
+        _become(environments[0], words[command:])
     return 0
 
 
-def bring_up_to_date(folder: pathlib.Path) -> list[str]:
-    """Make what is missing or out of date. The names of the environments made; raises Trouble."""
+def bring_up_to_date(folder: pathlib.Path, kinds: Sequence[str]) -> list[pathlib.Path]:
+    """Make the environments that are missing. Where they are, in the order asked for; raises SetupError."""
     check_python()
-    folder.mkdir(parents=True, exist_ok=True)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise SetupError(f"There is no environment {kind}: there are {', '.join(KINDS)}")
+    (folder / "environments").mkdir(parents=True, exist_ok=True)
     with (folder / "bootstrap.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two first starts at a time: the second finds it all made
-        outdated = [name for name in ENVIRONMENTS if not up_to_date(folder / name, fingerprint(name))]
-        _make_all(folder, outdated)
-    return outdated
+        found = [_serving(folder, kind) for kind in kinds]
+        _make_all([where for where in found if not is_complete(where)])
+        for kind, where in zip(kinds, found, strict=True):
+            _link(folder, kind, where)
+    return found
 
 
 def check_python() -> None:
@@ -64,29 +97,85 @@ def check_python() -> None:
             )
 
 
-def fingerprint(name: str) -> str:
-    """What an environment is made from: the interpreter and the text of its requirements."""
+def _serving(folder: pathlib.Path, kind: str) -> pathlib.Path:
+    """The environment there is that has what is asked for, or the one to make."""
+    able = [folder / "environments" / name(one) for one in SERVES[kind]]
+    return next((where for where in able if is_complete(where)), able[0])
+
+
+def name(kind: str) -> str:
+    """What an environment is called: the kind, the interpreter, and a digest of all it is made from."""
     digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix}".encode())
-    for file in ENVIRONMENTS[name]:
+    for file in files(KINDS[kind]):
         digest.update((FOLDER / file).read_bytes())
-    return digest.hexdigest()
+    return f"{kind}-{_python()}-{digest.hexdigest()[:10]}"
 
 
-def up_to_date(environment: pathlib.Path, wanted: str) -> bool:
-    """Whether an environment is finished, was made from what is wanted, and still has its Python."""
-    try:
-        stamp = (environment / _STAMP).read_text()
-    except OSError:
-        return False
-    return stamp == wanted and (environment / "bin/python").exists()
+def _python() -> str:
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def _make_all(folder: pathlib.Path, names: list[str]) -> None:
+def files(first: str) -> list[str]:
+    """A file of requirements and those it includes."""
+    lines = (FOLDER / first).read_text().splitlines()
+    included = [line.partition(" ")[2].strip() for line in lines if line.startswith("-r ")]
+    return [first, *(file for one in included for file in files(one))]
+
+
+def is_complete(environment: pathlib.Path) -> bool:
+    """Whether an environment was finished, and still has its Python."""
+    return (environment / _COMPLETE).exists() and (environment / "bin/python").exists()
+
+
+def _link(folder: pathlib.Path, kind: str, to: pathlib.Path) -> None:
+    """Point ``.local/venv`` at an environment, in one step."""
+    link, new = folder / LINKS.get(kind, "venv"), folder / f"link-{os.getpid()}"
+    if link.is_dir() and not link.is_symlink():
+        link.rename(folder / "environments" / f"earlier-{int(time.time())}")  # from before there were links
+    target = pathlib.Path("environments") / to.name
+    if link.is_symlink() and link.readlink() == target:
+        return
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(link)
+    _remove_superseded(folder, to)
+
+
+def _remove_superseded(folder: pathlib.Path, by: pathlib.Path) -> None:
+    """Remove environments of the same kind and Python that were made from other requirements.
+
+    What was started through here keeps its environment; so does what another kind of link leads to.
+    """
+    alike = by.name.rpartition("-")[0]
+    for old in (folder / "environments").glob(f"{alike}-*"):
+        if old.name != by.name and not _is_in_use(old):
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_in_use(environment: pathlib.Path) -> bool:
+    with (environment / _IN_USE).open("a") as mark:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def _become(environment: pathlib.Path, words: Sequence[str]) -> None:
+    """Be the environment's Python from here on, by its own path: the link may lead elsewhere tomorrow."""
+    mark = os.open(environment / _IN_USE, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(mark, fcntl.LOCK_SH)
+    os.set_inheritable(mark, True)  # so the mark goes with the program, however that ends
+    python = str(environment / "bin/python")
+    os.execv(python, [python, *words])
+
+
+def _make_all(environments: Sequence[pathlib.Path]) -> None:
     """Make environments side by side, with a line of progress until all are done."""
-    if not names:
+    if not environments:
         return
     print("Setting up Python environments (once, about a minute) ...", flush=True)
-    makers = [_Maker(folder, name) for name in names]
+    makers = [_Maker(where) for where in dict.fromkeys(environments)]
     for maker in makers:
         maker.start()
     while any(maker.is_alive() for maker in makers):
@@ -97,33 +186,33 @@ def _make_all(folder: pathlib.Path, names: list[str]) -> None:
 
 
 class _Maker(threading.Thread):
-    """Makes one environment; ``trouble`` is why it could not."""
+    """Makes one environment; ``error`` is why it could not."""
 
-    def __init__(self, folder: pathlib.Path, name: str):
+    def __init__(self, environment: pathlib.Path):
         super().__init__(daemon=True)
-        self._name = name
-        self._environment = folder / name
-        self._log = folder / f"{name}.log"
+        self._environment = environment
+        self._kind = environment.name.partition("-")[0]
+        self._log = environment.parent / f"{self._kind}.log"
         self.error = ""
 
     def run(self) -> None:
         began = time.monotonic()
         python = str(self._environment / "bin/python")
-        requirements = str(FOLDER / ENVIRONMENTS[self._name][-1])
+        requirements = str(FOLDER / KINDS[self._kind])
         try:
             shutil.rmtree(self._environment, ignore_errors=True)
             self._log.unlink(missing_ok=True)
             self._do("making it", [sys.executable, "-m", "venv", str(self._environment)])
-            pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
-            self._do("installing packages", [*pip, "-r", requirements])
-            (self._environment / _STAMP).write_text(fingerprint(self._name))
+            pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+            self._do("installing packages", [*pip, "--progress-bar", "off", "-r", requirements])
+            (self._environment / _COMPLETE).touch()
         except (SetupError, OSError) as error:
             self.error = str(error)
             return
-        print(f"  .local/{self._name}: done in {time.monotonic() - began:.0f} s", flush=True)
+        print(f"  {self._kind}: done in {time.monotonic() - began:.0f} s", flush=True)
 
     def _do(self, what: str, command: list[str]) -> None:
-        print(f"  .local/{self._name}: {what} ...", flush=True)
+        print(f"  {self._kind}: {what} ...", flush=True)
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -131,7 +220,12 @@ class _Maker(threading.Thread):
         with self._log.open("a") as log, process.stdout as lines:
             self._follow(lines, log)
         if process.wait() != 0:
-            raise SetupError(f"{what.capitalize()} for .local/{self._name} failed: {self._reason()}")
+            from local import setup_failures
+
+            reason = setup_failures.reason(self._log.read_text(errors="replace"))
+            raise SetupError(
+                f"The environment {self._kind} cannot be made: {reason} (pip's words: {self._log})"
+            )
 
     def _follow(self, lines: IO[str], log: IO[str]) -> None:
         count, said = 0, time.monotonic()
@@ -140,13 +234,8 @@ class _Maker(threading.Thread):
             count += line.startswith("Collecting ")
             if time.monotonic() - said > 5:
                 said = time.monotonic()
-                print(f"  .local/{self._name}: {count} packages so far ...", flush=True)
-
-    def _reason(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()
-        errors = [line for line in lines if line.startswith("ERROR:")] or lines[-1:] or ["no output"]
-        return f"{errors[0][:200]} (is there a network? the whole story: {self._log})"
+                print(f"  {self._kind}: {count} packages so far ...", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

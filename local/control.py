@@ -1,10 +1,10 @@
 """What an operator switches: the pause, and how much is logged.
 
     python -m local.control --state .local/node-8000 pause PT30M    start no runs for half an hour
-    python -m local.control --state .local/node-8000 pause          ... until resumed
     python -m local.control --state .local/node-8000 pause --query  paused? exit code 0, else 1
+    python -m local.control pause                                   ... of the only node here, until resumed
     python -m local.control --state .local/node-8000 resume
-    python -m local.control debug on                                on AWS, with its credentials
+    python -m local.control --aws debug on                          on AWS, with its credentials
 
 ``--state`` as for local.credentials. Runs that come up during a pause are missed; those under way go on.
 """

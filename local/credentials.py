@@ -2,11 +2,12 @@
 
     python -m local.credentials --state .local/node-8000 add gateway    prints the key, once
     python -m local.credentials --state .local/node-8000 list
-    python -m local.credentials remove gateway                          on AWS, with its credentials
+    python -m local.credentials --aws remove gateway                    on AWS, with its credentials
 
-``--state`` is the folder of a node on this machine, running or not. Without it the tables are those of
-the AWS account of the environment; PSCHEDULER_PREFIX and PSCHEDULER_NODE say which, as in
-.chalice/config.json. A key of one's own is read from standard input with ``add --key-from-stdin NAME``.
+``--state`` is the folder of a node on this machine, running or not; without it, the one that STATE of the
+environment names, or the only one in .local/. With ``--aws`` the tables are those of the AWS account of the
+environment; PSCHEDULER_PREFIX and PSCHEDULER_NODE say which, as in .chalice/config.json. A key of one's own
+is read from standard input with ``add --key-from-stdin NAME``.
 """
 
 import argparse

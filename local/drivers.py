@@ -79,17 +79,17 @@ class Drivers:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, seconds: float = 5.0) -> None:
+    def stop(self, seconds: float = 5.0) -> int:
         """Take no more work and give what is under way ``seconds`` to end.
 
-        What has not ended by then is put back on its queue: the next start finishes or fails it.
+        What has not ended by then is put back on its queue: the next start finishes or fails it. How many
+        could not be put back is returned: they come back once their visibility time-out has passed.
         """
         self._stopping.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        for poller in self._pollers:
-            poller.wait(deadline)
+        return sum(poller.wait(deadline) for poller in self._pollers)
 
 
 def tick(name: str, handler: Handler, period: float, stopping: threading.Event) -> None:
@@ -171,15 +171,20 @@ class Poller:
                 self._park(message)
             self._hand_out()
 
-    def wait(self, deadline: float) -> None:
-        """Until all workers are idle or ``deadline`` (monotonic); then put back what is left."""
+    def wait(self, deadline: float) -> int:
+        """Until all workers are idle or ``deadline`` (monotonic); then put back what is left.
+
+        How many of those could not be put back.
+        """
         self._pool.shutdown(wait=False, cancel_futures=True)
         while self._under_way and time.monotonic() < deadline:
             time.sleep(0.05)
         with self._changing:
             left = [*self._under_way.values(), *(each["ReceiptHandle"] for each in self._lanes.left())]
+        lost = 0
         for receipt in left:
-            self._hide(receipt, 0)
+            lost += not self._hide(receipt, 0)
+        return lost
 
     def _room(self) -> int:
         """How many messages to receive, at most ten; 0 when no room came for any within half a second."""
@@ -209,13 +214,16 @@ class Poller:
         elif doubled:
             self._delete(doubled)
 
-    def _hide(self, receipt: str, seconds: int) -> None:
+    def _hide(self, receipt: str, seconds: int) -> bool:
+        """Have a message be seen so many seconds from now; whether the queue took that."""
         try:
             self._sqs.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
         except Exception as error:  # it comes back by itself, later
             _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, error)
+            return False
+        return True
 
     def _delete(self, message: Message) -> None:
         try:

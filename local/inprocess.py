@@ -1,18 +1,25 @@
-"""``chalice local --stage local``: moto, tables, clocks and queues inside Chalice's own server.
+"""``chalice local --stage local``: engine, tables, clocks and queues inside Chalice's own server.
 
+The state is kept in the folder that the environment names as STATE; without one it is forgotten.
 Chalice's reloader runs two processes and imports the app in the one that serves; whoever imports it
 first in a process starts everything, once.
 """
 
+import atexit
+import contextlib
 import itertools
 import logging
+import os
+import pathlib
 import sys
+import tempfile
 import threading
 from typing import Any
 
 import chalice.local
 
-from local import drivers, engine_moto, environment
+from local import drivers, engine_sqlite, environment, node
+from local.engine import EngineError
 
 _LOG = logging.getLogger(__name__)
 _STARTING = threading.Lock()
@@ -29,10 +36,27 @@ def start(app: Any) -> None:
             return
         environment.set_environment()
         environment.listens(_option("--host", "127.0.0.1"), int(_option("--port", "8000")))
-        engine_moto.mocked().start()
+        try:
+            _open()
+        except (EngineError, node.CannotStart) as error:
+            sys.exit(str(error))
         environment.create_everything()
+        engine_sqlite.tidy()
         _quicken()
         _started.append(drive(app))
+
+
+def _open() -> None:
+    """Open the engine for as long as the process lives. Raises EngineError, CannotStart."""
+    opened = contextlib.ExitStack()
+    atexit.register(opened.close)
+    kept = os.environ.get("STATE")
+    if kept:
+        opened.enter_context(node.locked(pathlib.Path(kept)))
+        opened.enter_context(engine_sqlite.opened(pathlib.Path(kept)))
+    else:
+        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="pscheduler-"))
+        opened.enter_context(engine_sqlite.opened(pathlib.Path(folder), synchronous="OFF"))
 
 
 def _option(name: str, usual: str) -> str:

@@ -3,7 +3,7 @@
     python -m local.keys --state .local/node-8000 add probe                     prints the key, once
     python -m local.keys --state .local/node-8000 add desk --scope administer --expires P90D
     python -m local.keys --state .local/node-8000 list
-    python -m local.keys revoke probe                                           on AWS, with its credentials
+    python -m local.keys --aws revoke probe                                     on AWS, with its credentials
 
 A key is sent as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``. Its scope is read, measure (post tasks)
 or administer (change everybody's), each including those before it. Where there is no policy, a key to

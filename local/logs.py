@@ -69,6 +69,9 @@ def set_up(file: pathlib.Path) -> None:
     everything.addFilter(Throttle())
     logging.basicConfig(level=logging.INFO, handlers=[everything], force=True)
     logging.captureWarnings(True)
+    logging.raiseExceptions = (
+        False  # a full disk fails the log as well, and a traceback a line says nothing more
+    )
     for noisy in ("botocore", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     terminal = logging.StreamHandler()

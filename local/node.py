@@ -1,7 +1,7 @@
 """A pScheduler node on one machine: ``python -m local.node``.
 
-Starts an AWS emulator, the HTTP front and the drivers, posts a first measurement, and serves until
-Ctrl-C or SIGTERM, which stop what was started and keep its state for the next time.
+Opens the engine that keeps its state, starts the HTTP front and the drivers, posts a first measurement,
+and serves until Ctrl-C or SIGTERM, which stop what was started.
 """
 
 import argparse
@@ -17,7 +17,8 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any
 
-from local import environment, logs, ministack
+from local import engine_sqlite, environment, logs, ministack
+from local.engine import EngineError
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
 AUTHORITY = FOLDER / ".local/authority"
@@ -25,6 +26,9 @@ AUTHORITY = FOLDER / ".local/authority"
 SWITCH = 0.0002
 """Seconds a thread computes before another gets its turn. The front gives its own away at every system call,
 and would wait for 5 ms each time while others compute."""
+ENGINES = ("sqlite", "moto", "ministack")
+"""What may answer for AWS: the embedded engine, which keeps its state; moto, which forgets it; MiniStack, the
+cloud stand-in of the tests."""
 
 
 class CannotStart(Exception):
@@ -33,20 +37,32 @@ class CannotStart(Exception):
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.node", description="A pScheduler node on this machine.")
-    parser.add_argument("--port", type=int, default=8000, help="TCP port of the API (8000)")
+    parser.add_argument("--port", default="8000", help="TCP port of the API (8000)")
     parser.add_argument("--address", default="127.0.0.1", help="address to serve on (127.0.0.1)")
     parser.add_argument(
         "--state",
         type=pathlib.Path,
         help="folder to keep everything in (.local/node-PORT)",
     )
-    parser.add_argument("--engine", choices=("ministack", "moto"), default="ministack")
+    parser.add_argument("--engine", default="sqlite", help=f"{', '.join(ENGINES)} (sqlite)")
     parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate made on the spot")
     parser.add_argument("--no-first", action="store_true", help="post no first measurement")
     parser.add_argument("--period", type=float, default=15.0, help="seconds between ticks (15)")
     given = parser.parse_args()
+    given.port = port(given.port)
+    if given.engine not in ENGINES:
+        raise CannotStart(
+            f"There is no engine {given.engine!r}: choose one of {', '.join(ENGINES)} with ENGINE="
+        )
     given.state = given.state or FOLDER / ".local" / default_state(given.address, given.port)
     return given
+
+
+def port(text: str) -> int:
+    """A TCP port, as it is written. Raises CannotStart."""
+    if text.isascii() and text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise CannotStart(f"There is no port {text!r}: choose one from 1 to 65535 with PORT=")
 
 
 def default_state(address: str, port: int) -> str:
@@ -55,14 +71,14 @@ def default_state(address: str, port: int) -> str:
 
 
 def main() -> int:
-    given = arguments()
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
+        given = arguments()
         with contextlib.ExitStack() as started:
             node(given, started, stopping)
-    except (CannotStart, ministack.MiniStackTrouble) as error:
+    except (CannotStart, EngineError, ministack.MiniStackTrouble) as error:
         say(str(error))
         return 1
     say("Stopped.")
@@ -80,7 +96,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     environment.trust(AUTHORITY / "authority.pem", given.tls)
     started.enter_context(engine(given))
     say("Creating tables and queues ...")
-    environment.create_everything()
+    create_everything(given)
     check_tables(given.state)
     check_settings()
     app = load_app()
@@ -115,8 +131,6 @@ def check_port(address: str, port: int) -> None:
         raise CannotStart(
             f"Cannot serve on {address} port {port} ({error.strerror}): choose with PORT= or ADDRESS="
         ) from error
-    except OverflowError as error:
-        raise CannotStart(f"There is no port {port}: choose one below 65536 with PORT=") from error
 
 
 def check_settings() -> None:
@@ -165,15 +179,35 @@ def locked(state: pathlib.Path) -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def engine(given: argparse.Namespace) -> Iterator[None]:
-    """AWS as the environment will have it: MiniStack beside the process, or moto in it."""
-    if given.engine == "moto":
-        from local import engine_moto
+    """AWS as the environment will have it: the embedded engine, moto, or MiniStack beside the process."""
+    with {"sqlite": _embedded, "moto": _moto, "ministack": _ministack}[given.engine](given):
+        yield
 
-        say("Starting moto in the process (it forgets everything when stopped) ...")
-        environment.set_environment()
-        with engine_moto.mocked():
-            yield
-        return
+
+@contextlib.contextmanager
+def _embedded(given: argparse.Namespace) -> Iterator[None]:
+    environment.set_environment()
+    with engine_sqlite.opened(given.state):
+        say(f"State in {given.state / engine_sqlite.FILE}")
+        yield
+
+
+@contextlib.contextmanager
+def _moto(given: argparse.Namespace) -> Iterator[None]:
+    try:
+        from local import engine_moto
+    except ImportError as error:
+        raise CannotStart(
+            f"moto is not installed ({error.name} is missing): use make run ENGINE=moto"
+        ) from error
+    say("Starting moto in the process (it forgets everything when stopped) ...")
+    environment.set_environment()
+    with engine_moto.mocked():
+        yield
+
+
+@contextlib.contextmanager
+def _ministack(given: argparse.Namespace) -> Iterator[None]:
     say("Starting MiniStack ...")
     running, found = ministack.start(ministack_python(), given.state)
     say(f"  {'found it running' if found else 'runs'} on 127.0.0.1:{running.port}, state in {given.state}")
@@ -185,11 +219,26 @@ def engine(given: argparse.Namespace) -> Iterator[None]:
             say("MiniStack did not stop when asked and was killed: its state is that of its last clean stop.")
 
 
+def create_everything(given: argparse.Namespace) -> None:
+    """Make what is not there yet. Raises CannotStart where it cannot be stored."""
+    from botocore.exceptions import ClientError
+    from pynamodb.exceptions import PynamoDBException
+
+    try:
+        environment.create_everything()
+        if given.engine == "sqlite":
+            engine_sqlite.tidy()
+    except (ClientError, PynamoDBException) as error:
+        raise CannotStart(f"The tables and queues in {given.state} cannot be made: {error}") from error
+
+
 def ministack_python() -> str:
     """The interpreter MiniStack is installed in."""
     python = os.environ.get("MINISTACK_PYTHON") or str(FOLDER / ".local/ministack-venv/bin/python")
     if not pathlib.Path(python).exists():
-        raise CannotStart(f"MiniStack is not installed ({python} is missing): use make run, or ENGINE=moto")
+        raise CannotStart(
+            f"MiniStack is not installed ({python} is missing): python3 local/bootstrap.py ministack"
+        )
     return python
 
 
@@ -233,7 +282,11 @@ def driven(app: Any, period: float) -> Iterator[None]:
     try:
         yield
     finally:
-        drivers.stop()
+        left = drivers.stop()
+        if left:
+            say(
+                f"{left} messages could not be put back on their queues: they come back by themselves, later."
+            )
 
 
 def first_measurement(given: argparse.Namespace, stopping: threading.Event) -> None:

@@ -2,48 +2,67 @@
 
 import argparse
 import contextlib
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
 
-from local import environment, ministack, node
+from local import engine_sqlite, environment, node
+from local.engine import EngineError
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
-    """The option that says which node is meant."""
-    parser.add_argument(
+    """The options that say which node is meant."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--state",
         type=pathlib.Path,
-        help="folder of a node on this machine; without it, the account's on AWS",
+        help="folder of a node on this machine, running or not; if absent, STATE of the environment, or the"
+        " only one in .local/",
     )
+    which.add_argument("--aws", action="store_true", help="the tables of the AWS account of the environment")
+
+
+def state_of(given: argparse.Namespace, kept_in: pathlib.Path = node.FOLDER / ".local") -> pathlib.Path:
+    """The folder of the node that is meant. Raises CannotStart where that cannot be told."""
+    if given.state is not None:
+        return pathlib.Path(given.state)
+    if os.environ.get("STATE"):
+        return pathlib.Path(os.environ["STATE"])
+    found = sorted(folder for folder in kept_in.glob("node-*") if engine_sqlite.is_kept_in(folder))
+    if len(found) == 1:
+        return found[0]
+    here = f"there are {', '.join(map(str, found))}" if found else f"there is none in {kept_in}"
+    raise node.CannotStart(f"Say which node: --state FOLDER ({here}), or --aws for one on AWS")
 
 
 @contextlib.contextmanager
-def tables_of(state: pathlib.Path | None) -> Iterator[None]:
-    """The tables of the node that keeps its state in a folder; those the environment points at for None."""
-    if state is None:
-        yield
-        return
+def tables_of(state: pathlib.Path) -> Iterator[None]:
+    """The tables of the node that keeps its state in a folder, or will: an empty one becomes a node's."""
     if not state.is_dir():
         raise node.CannotStart(f"There is no folder {state}")
-    running, found = ministack.start(node.ministack_python(), state)
-    environment.set_environment(running.endpoint)
-    environment.create_everything()
-    try:
+    engine_sqlite.require_own(state)
+    if not engine_sqlite.is_kept_in(state) and any(state.iterdir()):
+        raise node.CannotStart(f"{state} is not the folder of a node: it holds no {engine_sqlite.FILE}")
+    environment.set_environment()
+    with engine_sqlite.opened(state):
+        environment.create_everything()
+        engine_sqlite.tidy()
         yield
-    finally:
-        if not found:
-            running.stop()
 
 
 def report(given: argparse.Namespace, work: Callable[[argparse.Namespace], str]) -> int:
     """Do a command's work on the tables asked for and print what it says; complaints are a line each."""
     from chalicelib.domain.errors import PSchedulerError
+    from chalicelib.store.conditions import STORE_ERRORS
 
     try:
-        with tables_of(given.state):
+        with contextlib.nullcontext() if given.aws else tables_of(state_of(given)):
             print(work(given), end="")
-    except (node.CannotStart, ministack.MiniStackTrouble, PSchedulerError) as error:
+    except (node.CannotStart, EngineError, PSchedulerError) as error:
         print(error, file=sys.stderr)
-        return 1
-    return 0
+    except STORE_ERRORS as error:
+        print(f"The tables cannot be used: {error}", file=sys.stderr)
+    else:
+        return 0
+    return 1

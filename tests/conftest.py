@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local import block_network, engine_moto, environment
+from local import block_network, engine_moto, engine_sqlite, environment
 from local import ministack as ministack_module
 from local.engine import Engine
 
@@ -72,6 +72,23 @@ def ministack_engine(
     yield ministack
     monkeypatch.undo()
     forget()
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: pathlib.Path) -> Iterator[None]:
+    """The embedded engine as nodes have it, with tables, queues and bucket of the test's own."""
+    forget()
+    with engine_sqlite.opened(tmp_path / "engine", synchronous="OFF"):
+        environment.create_everything()
+        engine_sqlite.tidy()
+        yield
+    forget()
+
+
+@pytest.fixture(params=["sqlite", "ministack"])
+def either_engine(request: pytest.FixtureRequest) -> None:
+    """The test runs twice: on the embedded engine, and on MiniStack."""
+    request.getfixturevalue(f"{request.param}_engine")
 
 
 def forget() -> None:

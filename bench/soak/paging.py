@@ -1,4 +1,4 @@
-"""Twenty thousand tasks read page by page, while others are added and deleted, on MiniStack."""
+"""Twenty thousand tasks read page by page, while others are added and deleted."""
 
 import concurrent.futures
 import datetime as dt

@@ -1,17 +1,16 @@
-"""A node that plans nothing and runs nothing by itself: pages alone, on MiniStack, inside a fence.
+"""A node that plans nothing and runs nothing by itself: pages alone, inside a fence.
 
 What a soak makes up would otherwise be measured, with hosts that are somebody's.
 """
 
 import contextlib
 import datetime as dt
-import os
 import pathlib
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from local import block_network, environment, ministack
+from local import block_network, engine_sqlite, environment
 
 HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}}
@@ -20,10 +19,8 @@ IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}}
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
     """Serve the pages in this process; yields the API's root."""
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        python = os.environ.get("MINISTACK_PYTHON", str(HERE / ".local/ministack-venv/bin/python"))
-        engine, _ = ministack.start(python, pathlib.Path(folder))
-        environment.set_environment(engine.endpoint)
+    environment.set_environment()
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder, engine_sqlite.opened(pathlib.Path(folder)):
         environment.create_everything()
         server = _server()
         try:
@@ -31,7 +28,6 @@ def serving() -> Iterator[str]:
                 yield f"http://127.0.0.1:{server.start()}/pscheduler"
         finally:
             server.stop()
-            engine.stop()
 
 
 def _server() -> Any:

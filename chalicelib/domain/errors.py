@@ -15,6 +15,7 @@ PSchedulerError
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
 ├── Unavailable         something the node needs did not answer
+│   └── StorageFull     there is no room left to store anything
 ├── PeerError           another participant did not do its part; ``host`` names it
 │   ├── Unreachable     no connection to it, or none that can be trusted
 │   ├── TimedOut        no whole answer in time
@@ -113,6 +114,10 @@ class BadTransition(Conflict):
 
 class Unavailable(PSchedulerError):
     """Something the node needs did not answer."""
+
+
+class StorageFull(Unavailable):
+    """There is no room left to store anything; nothing of what was asked for is stored."""
 
 
 class PeerError(PSchedulerError):

@@ -1,11 +1,15 @@
 """The queues: what each carries, who handles it, and sending to it."""
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import botocore.exceptions
 
 from chalicelib.domain import messages
 from chalicelib.domain.messages import Message
@@ -17,6 +21,8 @@ from chalicelib.settings import settings
 LONGEST_DELAY = 900
 BATCH = 10
 """Messages that one request can put on a queue."""
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +134,29 @@ def _send_batch(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) 
     answer = client("sqs").send_message_batch(QueueUrl=queue_url(queue.name), Entries=entries)
     if answer.get("Failed"):
         raise RuntimeError(f"{len(answer['Failed'])} messages were refused by {queue.full_name}")
+
+
+def announce(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
+    """Send what has been stored already and is found without a message, too, if later.
+
+    A queue that does not answer is logged: what was stored is stored, and whoever asked for it hears so.
+    """
+    with _found_anyway(queue):
+        send_many(queue, outgoing)
+
+
+def announce_at(queue: Queue, outgoing: Sequence[tuple[Message, dt.datetime]]) -> None:
+    """The same, each to be had at an instant."""
+    with _found_anyway(queue):
+        send_at(queue, outgoing)
+
+
+@contextlib.contextmanager
+def _found_anyway(queue: Queue) -> Iterator[None]:
+    try:
+        yield
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, RuntimeError):
+        LOG.warning("The queue %s took no message; a tick will find what is due", queue.name, exc_info=True)
 
 
 @dataclasses.dataclass(frozen=True)

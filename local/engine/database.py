@@ -159,16 +159,18 @@ class Database:
                 link.execute("ROLLBACK")
             raise
 
-    def shrink(self) -> None:
-        """Give some of the space of what was deleted back, where that is a good part of the file."""
+    def shrink(self) -> bool:
+        """Give some of the space of what was deleted back, where that is much of the file; whether it was."""
         with storage_errors(self.path), self._turn:
             if self._writer is None:
                 self._writer = self._connect()
             free = self._writer.execute("PRAGMA freelist_count").fetchone()[0]
             pages = self._writer.execute("PRAGMA page_count").fetchone()[0]
-            if free > max(_SPARE_PAGES, pages // 4):
+            much: bool = free > max(_SPARE_PAGES, pages // 4)
+            if much:
                 # execute() would take one step of it, and each gives one page back.
                 self._writer.executescript(f"PRAGMA incremental_vacuum({_GIVEN_BACK})")
+            return much
 
     def version(self) -> int:
         """A number that changes when another process has written."""

@@ -1,4 +1,7 @@
-"""Whole nodes for tests: real processes on loopback, with a MiniStack of their own."""
+"""Whole nodes for tests: real processes on loopback, each with a state of its own.
+
+They run on the embedded engine, or on what ENGINE names.
+"""
 
 import contextlib
 import dataclasses
@@ -49,7 +52,7 @@ class Node:
                 return error.code, _value(error)
 
     def kill(self) -> None:
-        """End it as a crash would; its MiniStack stays up."""
+        """End it as a crash would."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
@@ -82,7 +85,8 @@ def start(
 ) -> Node:
     """Start a node, with these variables in its environment, and wait until it answers."""
     where = ["--address", address, "--port", str(port), "--state", str(state)]
-    command = [sys.executable, "-m", "local.node", *where, "--no-first"]
+    engine = os.environ.get("ENGINE", "sqlite")
+    command = [sys.executable, "-m", "local.node", *where, "--no-first", "--engine", engine]
     log = (state.parent / f"{state.name}.out").open("ab")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))

@@ -1,4 +1,4 @@
-"""The recorded conversations with the reference server, replayed against a node on MiniStack."""
+"""The recorded conversations with the reference server, replayed against a node."""
 
 import importlib.util
 import json

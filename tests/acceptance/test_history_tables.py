@@ -1,4 +1,4 @@
-"""The tables that histories are played on, against MiniStack: the same questions, the same answers."""
+"""The tables that histories are played on, against engines: the same questions, the same answers."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from chalicelib.store.models import connection
 from tests.acceptance.history.simulation import Scale, recorded
 
-pytestmark = pytest.mark.usefixtures("ministack_engine")
+pytestmark = pytest.mark.usefixtures("either_engine")
 
 BUSY = Scale(nodes=2, tasks=12, posting=60, error=180)
 
@@ -16,7 +16,7 @@ REFUSED = ("ConditionalCheckFailedException", "TransactionCanceledException")
 
 
 def asked(operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
-    """MiniStack's answer; None where a condition did not hold."""
+    """The engine's answer; None where a condition did not hold."""
     try:
         answer: dict[str, Any] = connection().client._make_api_call(operation, request)
         return answer
@@ -26,7 +26,7 @@ def asked(operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def test_a_history_played_again_on_ministack_gets_the_same_answers() -> None:
+def test_a_history_played_again_on_an_engine_gets_the_same_answers() -> None:
     calls = [call for call in recorded(3, BUSY) if call[0] != "Query" or call[1].get("ConsistentRead")]
 
     refused = 0

@@ -1,4 +1,4 @@
-"""Thirty-two threads book exclusive and normal runs into the same hour, on MiniStack."""
+"""Thirty-two threads book exclusive and normal runs into the same hour, on engines that keep their state."""
 
 import contextlib
 import itertools
@@ -21,7 +21,7 @@ from chalicelib.store import run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, exclusive_task, seconds
 
-pytestmark = pytest.mark.usefixtures("ministack_engine")
+pytestmark = pytest.mark.usefixtures("either_engine")
 
 THREADS = 32
 ATTEMPTS = 6

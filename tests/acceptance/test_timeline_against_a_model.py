@@ -1,4 +1,4 @@
-"""Sixteen planners at once on MiniStack; after each round of theirs, the store against the model.
+"""Sixteen planners at once; after each round of theirs, the store against the model.
 
 The model (``tests/domain/calendar_model.py``) is told what each planner was told, and must then say
 the same as the store: which time is taken, by whom, and where there is still room.
@@ -30,7 +30,7 @@ from tests.builders import NODE, NOON, at, exclusive_task
 from tests.domain.calendar_model import Calendar, Taken
 from tests.service.machines import FakeMachine
 
-pytestmark = [pytest.mark.usefixtures("ministack_engine"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("sqlite_engine"), pytest.mark.slow]
 
 PLANNERS = 16
 STEPS = int(os.environ.get("MODEL_STEPS", "800"))

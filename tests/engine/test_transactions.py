@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.engine import Engine
+from local.engine.dynamodb import expiry
 from tests.engine.conftest import Clock
 
 TABLE: dict[str, Any] = {
@@ -294,3 +295,23 @@ def test_items_past_their_time_to_live_are_dropped_by_and_by(
         "TimeToLiveStatus": "ENABLED",
         "AttributeName": "expires",
     }
+
+
+def test_many_items_past_their_time_are_dropped_within_seconds_of_each_other(
+    engine: Engine, things: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "AT_ONCE", 2)
+    things.update_time_to_live(
+        TableName="things", TimeToLiveSpecification={"AttributeName": "expires", "Enabled": True}
+    )
+    for number in range(5):
+        expires = {"N": str(int(clock.now) + 1)}
+        things.put_item(TableName="things", Item={"k": {"S": f"old-{number}"}, "expires": expires})
+
+    left = []
+    for seconds in (61, 1, 1):
+        clock.now += seconds
+        things.put_item(TableName="things", Item={"k": {"S": "any"}})
+        left.append(len(names(things)) - 1)
+
+    assert left == [3, 1, 0]

@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parents[2]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    assert credentials.main(words) == 0
+    assert credentials.main(["--aws", *words]) == 0
     return capsys.readouterr().out
 
 
@@ -43,9 +43,10 @@ def test_a_key_of_ones_own_is_not_printed(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["remove", "nobody"], "no credential nobody"),
-        (["add", "a;b"], "semicolon"),
+        (["--aws", "remove", "nobody"], "no credential nobody"),
+        (["--aws", "add", "a;b"], "semicolon"),
         (["--state", "/no/such/folder", "list"], "no folder"),
+        (["--state", "/etc", "list"], "not the folder of a node"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
@@ -58,7 +59,6 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert complained.count("\n") == 1
 
 
-@pytest.mark.slow
 def test_a_node_that_does_not_run_keeps_what_it_is_given(tmp_path: pathlib.Path) -> None:
     def command(*words: str) -> str:
         done = subprocess.run(

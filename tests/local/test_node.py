@@ -1,5 +1,6 @@
 """The node as an operator runs it: a process of its own, started, killed and stopped."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -19,19 +20,21 @@ from local import ministack
 from tests.conftest import ministack_python
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent.parent
+MINISTACK = ""
+"""Where its interpreter is said to be, if not where it is."""
 
 
 class Node:
     """A process ``python -m local.node`` on a free port."""
 
     def __init__(self, state: pathlib.Path, *more: str, port: int | None = None):
-        self.port = port or ministack.free_port()
+        self.port = port if port is not None else ministack.free_port()
         self.state = state
         command = [sys.executable, "-m", "local.node", f"--port={self.port}", f"--state={state}", *more]
         self.process = subprocess.Popen(
             command,
             cwd=FOLDER,
-            env={**os.environ, "MINISTACK_PYTHON": ministack_python()},
+            env={**os.environ, "MINISTACK_PYTHON": MINISTACK or ministack_python()},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -95,7 +98,6 @@ def test_it_measures_serves_and_stops_all_it_started(nodes: list[Node], tmp_path
     node.until("Ctrl-C stops")
 
     status, _ = node.get("/")
-    running = node.ministack()
     ended = node.end(signal.SIGINT)
 
     assert status == 200
@@ -104,27 +106,97 @@ def test_it_measures_serves_and_stops_all_it_started(nodes: list[Node], tmp_path
     assert "Traceback" not in node.said
     assert ended == 0
     assert node.said.endswith("Stopped.\n")
-    assert not running.answers()
 
 
-def test_what_was_answered_survives_a_kill(nodes: list[Node], tmp_path: pathlib.Path) -> None:
-    nodes.append(killed := Node(tmp_path, "--no-first"))
+@pytest.mark.parametrize("engine", ["sqlite", "ministack"])
+def test_what_was_answered_survives_a_kill(engine: str, nodes: list[Node], tmp_path: pathlib.Path) -> None:
+    options = ("--no-first", f"--engine={engine}")
+    nodes.append(killed := Node(tmp_path, *options))
     killed.until("Ctrl-C stops")
-    kept = killed.ministack()
     task = post_idle(killed)
     killed.end(signal.SIGKILL)
 
-    nodes.append(second := Node(tmp_path, "--no-first"))
+    nodes.append(second := Node(tmp_path, *options))
     second.until("Ctrl-C stops")
-
-    assert "found it running" in second.said
-    assert second.ministack() == kept
     assert second.get(f"/tasks/{task}")[0] == 200
     assert second.end(signal.SIGTERM) == 0
 
-    nodes.append(third := Node(tmp_path, "--no-first"))
+    nodes.append(third := Node(tmp_path, *options))
     third.until("Ctrl-C stops")
     assert third.get(f"/tasks/{task}")[0] == 200
+
+
+def test_commands_beside_a_running_node_change_what_it_does(
+    nodes: list[Node], tmp_path: pathlib.Path
+) -> None:
+    nodes.append(node := Node(tmp_path / "node", "--no-first"))
+    node.until("Ctrl-C stops")
+    before = node.get("/stat/control/pause")[1]["is_paused"]
+
+    paused = command("local.control", "--state", str(tmp_path / "node"), "pause")
+    copied = command("local.backup", "--state", str(tmp_path / "node"), str(tmp_path / "copy"))
+
+    assert (paused, copied) == (0, 0)
+    assert before is False
+    assert node.get("/stat/control/pause")[1]["is_paused"] is True
+    node.end(signal.SIGTERM)
+    nodes.append(again := Node(tmp_path / "copy", "--no-first"))
+    again.until("Ctrl-C stops")
+    assert again.get("/stat/control/pause")[1]["is_paused"] is True
+
+
+def command(*words: str) -> int:
+    return subprocess.run([sys.executable, "-m", *words], cwd=FOLDER, timeout=60, check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"Dear diary, " * 1000, "is damaged"),
+        (b"SQLite format 3\x00" + bytes(range(256)) * 64, "is damaged"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_clear_line_and_stays_as_it_is(
+    content: bytes, complaint: str, nodes: list[Node], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "state.sqlite").write_bytes(content)
+    nodes.append(node := Node(tmp_path, "--no-first"))
+
+    assert node.end() == 1
+    assert complaint in node.said
+    assert node.said.count("\n") == 1
+    assert (tmp_path / "state.sqlite").read_bytes() == content
+
+
+def test_a_state_that_ministack_kept_is_refused_in_one_clear_line(
+    nodes: list[Node], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "ministack").mkdir()
+    nodes.append(node := Node(tmp_path, "--no-first"))
+
+    assert node.end() == 1
+    assert "kept by MiniStack, which is not read: choose another folder with STATE=" in node.said
+    assert node.said.count("\n") == 1
+    assert not (tmp_path / "state.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("--port=99999", "There is no port '99999': choose one from 1 to 65535 with PORT="),
+        ("--port=http", "There is no port 'http': choose one from 1 to 65535 with PORT="),
+        (
+            "--engine=dynamo",
+            "There is no engine 'dynamo': choose one of sqlite, moto, ministack with ENGINE=",
+        ),
+    ],
+)
+def test_a_setting_that_is_none_is_one_clear_line(
+    option: str, complaint: str, nodes: list[Node], tmp_path: pathlib.Path
+) -> None:
+    nodes.append(node := Node(tmp_path, option))
+
+    assert (node.end(), node.said) == (1, f"{complaint}\n")
 
 
 def post_idle(node: Node) -> str:
@@ -168,9 +240,70 @@ def test_a_folder_in_use_is_one_clear_line(nodes: list[Node], tmp_path: pathlib.
 def test_a_missing_ministack_is_one_clear_line(
     nodes: list[Node], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.local.test_node.ministack_python", lambda: "/no/such/python")
-    nodes.append(node := Node(tmp_path))
+    monkeypatch.setattr("tests.local.test_node.MINISTACK", "/no/such/python")
+    nodes.append(node := Node(tmp_path, "--engine=ministack"))
 
     assert node.end() == 1
     last = node.said.splitlines()[-1]
-    assert last == "MiniStack is not installed (/no/such/python is missing): use make run, or ENGINE=moto"
+    assert (
+        last
+        == "MiniStack is not installed (/no/such/python is missing): python3 local/bootstrap.py ministack"
+    )
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_chalices_own_server_keeps_its_state_where_state_says(kept: bool, tmp_path: pathlib.Path) -> None:
+    with chalice_local(tmp_path, kept) as port:
+        task = posted(port)
+
+    with chalice_local(tmp_path, kept) as port:
+        status = asked(port, "GET", f"/tasks/{task}")[0]
+
+    assert status == (200 if kept else 404)
+    assert (tmp_path / "state.sqlite").exists() == kept
+
+
+@contextlib.contextmanager
+def chalice_local(state: pathlib.Path, kept: bool) -> Iterator[int]:
+    """``chalice local`` on a free port; killed at the end."""
+    port = ministack.free_port()
+    chalice = str(pathlib.Path(sys.executable).parent / "chalice")
+    command = [sys.executable, chalice, "local", "--stage", "local", f"--port={port}"]
+    environment = {name: value for name, value in os.environ.items() if name != "STATE"}
+    if kept:
+        environment["STATE"] = str(state)
+    with subprocess.Popen(
+        [*command, "--no-autoreload"], cwd=FOLDER, env=environment, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            until = time.monotonic() + 60
+            while not answers(port):
+                assert time.monotonic() < until, "chalice local does not answer"
+                time.sleep(0.2)
+            yield port
+        finally:
+            process.kill()
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        return asked(port, "GET", "/")[0] == 200
+    return False
+
+
+def asked(port: int, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def posted(port: int) -> str:
+    """Post an idle task; its uuid."""
+    body = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {}}
+    status, href = asked(port, "POST", "/tasks", json.dumps(body))
+    assert status == 200, href
+    return str(json.loads(href)).rsplit("/", 1)[-1]

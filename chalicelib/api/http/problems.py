@@ -26,6 +26,7 @@ STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
     (errors.Unsupported, 501, "unsupported"),
     (errors.Blocked, 409, "blocked"),
     (errors.Conflict, 409, "conflict"),
+    (errors.StorageFull, 507, "storage-full"),
     (errors.Unavailable, 503, "unavailable"),
     (errors.PeerError, 424, "participant"),
 )
@@ -43,6 +44,7 @@ _TITLES = {
     "misdirected": "Misdirected request",
     "unsupported": "An API level above this node's",
     "blocked": "A run is in the way",
+    "storage-full": "Storage is full",
     "conflict": "Conflict with another request",
     "unavailable": "Temporarily unavailable",
     "participant": "Another participant failed",

@@ -32,7 +32,7 @@ from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.domain.times import UTC
-from chalicelib.store.conditions import STORE_ERRORS
+from chalicelib.store.conditions import STORE_ERRORS, unavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -114,10 +114,9 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
         raise
     except PSchedulerError as error:
         return problems.of_error(error, raw.headers)
-    except STORE_ERRORS:
+    except STORE_ERRORS as error:
         LOG.exception("The store did not answer")
-        sentence = "The node's storage did not answer; try again"
-        return problems.problem("unavailable", 503, sentence, raw.headers)
+        return problems.of_error(unavailable(error), raw.headers)
     except Exception:
         LOG.exception("A page broke")
         sentence = "Internal error; see the node's log"

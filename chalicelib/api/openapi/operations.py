@@ -8,7 +8,7 @@
         \"\"\"
 
 What holds for every page is not repeated: ``api`` and ``pretty``, the parameters in its path, 400,
-501, 503, and 404 where there is something in the path to be missed.
+501, 503, 507, and 404 where there is something in the path to be missed.
 """
 
 import dataclasses

@@ -44,7 +44,7 @@ def message(delivery: Delivery | Due) -> AttemptDelivery:
 
 def at_once(deliveries: Sequence[Delivery]) -> None:
     """Announce deliveries that have just been stored."""
-    queues.send_many(queues.DELIVERIES, [(message(each), dt.timedelta(0)) for each in deliveries])
+    queues.announce(queues.DELIVERIES, [(message(each), dt.timedelta(0)) for each in deliveries])
 
 
 def _tens(due: Iterable[Due]) -> Iterable[list[Due]]:

@@ -42,11 +42,12 @@ def has_passed(message: PerformRun, now: dt.datetime) -> bool:
 def send(runs: Iterable[Run]) -> None:
     """Send those runs that are marked dispatched to their runner, timed to arrive before the start.
 
-    A crash between marking and sending leaves a run that is given up as missed: it says so.
+    A crash between marking and sending, or a queue that does not answer, leaves a run that is given up as
+    missed: it says so.
     """
     marked = (run for run in runs if run.dispatched and run.state is State.PENDING)
     outgoing = [message(run.node, run.task, run.uuid, run.start, run.lane) for run in marked]
-    queues.send_at(queues.RUNS, outgoing)
+    queues.announce_at(queues.RUNS, outgoing)
 
 
 def send_again(run: Run) -> None:

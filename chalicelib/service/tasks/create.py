@@ -20,7 +20,7 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.specs import check_task
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import format_duration, round_up
+from chalicelib.domain.times import ZERO, format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import specs as archive_specs
@@ -175,7 +175,7 @@ def assemble(
 def _plan_on(placed: Placed, now: dt.datetime) -> None:
     # A repeating task has more runs inside the horizon: the planner need not wait for its next tick.
     if placed.task.is_due(now):
-        queues.send(queues.PLAN, PlanTask(placed.task.node, placed.task.uuid))
+        queues.announce(queues.PLAN, [(PlanTask(placed.task.node, placed.task.uuid), ZERO)])
 
 
 def _participants(node: NodeName, test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:

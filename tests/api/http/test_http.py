@@ -107,6 +107,42 @@ def test_storage_that_does_not_answer_is_a_503_and_no_traceback(
     assert "Traceback" not in text
 
 
+def test_storage_without_room_is_a_507_and_said_to_be_so(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import ClientError
+    from pynamodb.exceptions import TransactWriteError
+
+    from chalicelib.service.tasks import create
+
+    full = ClientError({"Error": {"Code": "StorageFull", "Message": "no space"}}, "TransactWriteItems")
+
+    def written(*_: object) -> None:
+        raise TransactWriteError("Failed to write", full)
+
+    monkeypatch.setattr(create, "_store", written)
+
+    status, problem = api.ask("POST", "/tasks", IDLE, Accept="application/problem+json")
+
+    assert (status, problem["type"]) == (507, "urn:pscheduler:problem:storage-full")
+    assert problem["detail"] == "The node has no room left to store anything; nothing was stored"
+
+
+def test_a_task_that_is_stored_is_answered_although_the_queues_take_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.exceptions import ClientError
+
+    from chalicelib.infrastructure import queues
+
+    def full(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "StorageFull", "Message": "no space"}}, "SendMessageBatch")
+
+    monkeypatch.setattr(queues, "send_many", full)
+
+    href = api.post_task(schedule={"repeat": "PT1H"})
+
+    assert api.get(f"{href}/runs/first")["state"] == "pending"
+
+
 @pytest.mark.parametrize(("path", "status"), [("/pscheduler/tests/", 404), ("/pscheduler/tests", 200)])
 def test_a_slash_at_the_end_makes_another_path(api: Api, path: str, status: int) -> None:
     from app import app

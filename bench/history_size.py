@@ -1,0 +1,100 @@
+"""How large the file of a one-machine node grows, and shrinks: a tenth of a day of 200 runs a minute.
+
+Runs are placed by the planner and carried through their states by the store, with the result of an rtt each;
+then the reaper forgets them, days later.
+"""
+
+import datetime as dt
+import pathlib
+import time
+from typing import Any
+
+from bench.planning import make_task
+from local import engine_sqlite, environment
+from local.engine import Engine
+
+TASKS = 20
+"""A tenth of 200, each with a run every minute."""
+SHARE = 10
+_TRIP = {"seq": 1, "length": 64, "ip": "127.0.0.1", "ttl": 64, "rtt": "PT0.000064S"}
+RESULT = {
+    "schema": 1,
+    "succeeded": True,
+    "sent": 5,
+    "received": 5,
+    "loss": 0.0,
+    "min": "PT0.000015S",
+    "max": "PT0.000064S",
+    "mean": "PT0.000036S",
+    "stddev": "PT0.00002S",
+    "roundtrips": [_TRIP] * 5,
+}
+
+
+def history_size(folder: pathlib.Path, tasks: int = TASKS) -> list[dict[str, Any]]:
+    """Megabytes of the file after a share of a day, after it was forgotten, and for the whole of the day."""
+    environment.set_environment()
+    with engine_sqlite.opened(folder, synchronous="OFF") as engine:
+        environment.create_everything()
+        engine_sqlite.tidy()
+        began = time.monotonic()
+        runs = _live(tasks)
+        lived = time.monotonic() - began
+        full = _size(engine)
+        began = time.monotonic()
+        _forget()
+        forgotten = time.monotonic() - began
+        while engine.database.shrink():
+            pass
+        left = _size(engine)
+    whole = SHARE * TASKS / tasks
+    return [
+        {
+            "runs": runs,
+            "MB": full / 1e6,
+            "bytes a run": full / runs,
+            "MB of a day, reckoned": whole * full / 1e6,
+            "MB after purging": left / 1e6,
+            "runs lived/s": runs / lived,
+            "runs purged/s": runs / forgotten,
+        }
+    ]
+
+
+def _live(tasks: int) -> int:
+    from chalicelib.domain.run_states import State
+    from chalicelib.service.coordination import shard_planner
+    from chalicelib.store import run_table
+    from chalicelib.store.transactions.booking import Booking, New, commit
+
+    now, runs = dt.datetime.now(dt.timezone.utc), 0
+    for _ in range(tasks):
+        task = make_task("idle", now, "PT1M").replanned(now)
+        commit(Booking(None, task, (), new=New()), now)
+        shard_planner.plan_task(task.node, task.uuid, now)
+        for run in run_table.in_order(task.node, task.uuid):
+            running = run_table.change(run.evolve(state=State.RUNNING))
+            measured = running.with_documents(result=RESULT, result_full=[RESULT], result_merged=RESULT)
+            run_table.change(measured.evolve(state=State.FINISHED))
+            runs += 1
+    return runs
+
+
+def _forget() -> None:
+    from chalicelib.service.execution import reaper
+    from chalicelib.settings import settings
+    from chalicelib.store import run_table
+
+    node = settings().node
+    later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=4)
+    while any(
+        list(run_table.due(node, run_table.PURGE, shard, later, 1)) for shard in range(run_table.DUE_SHARDS)
+    ):
+        reaper.tick(node, later)
+
+
+def _size(engine: Engine) -> int:
+    """The bytes of the file, its log being written into it."""
+    with engine.database.reading() as link:
+        link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return engine.database.path.stat().st_size
