@@ -18,10 +18,12 @@ from chalicelib.api.pages import (
     run_list,
     run_result,
     schedule_pages,
+    series_pages,
     single_run,
     single_task,
     stats,
     task_list,
+    ui,
 )
 from chalicelib.events import clock_handlers, queue_handlers
 from chalicelib.infrastructure import egress, queues
@@ -119,6 +121,11 @@ page(app, "/stat/http-queue/backlog", GET=stats.http_queue_backlog)
 page(app, "/stat/http-queue/length", GET=stats.http_queue_length)
 page(app, "/stat/runs/{state}", GET=stats.runs)
 
+page(app, "/series", GET=series_pages.list_series)
+page(app, "/series/{series}", GET=series_pages.get_series)
+
+page(app, "/ui", GET=ui.index)
+page(app, "/ui/{asset}", GET=ui.asset)
 page(app, "/openapi.json", GET=document.openapi)
 page(app, "/docs", GET=api_docs.docs)
 page(app, "/docs/{asset}", GET=api_docs.asset)

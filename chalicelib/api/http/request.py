@@ -25,6 +25,7 @@ class Request:
     is by that, ``now`` when it came in."""
 
     method: str
+    path: str
     base: str
     args: Mapping[str, str]
     body: str
@@ -94,6 +95,7 @@ def read(raw: Any) -> Request:
     body = "" if headers.get("content-type", "").startswith(_FORM_TYPES) else _text(raw.raw_body)
     return Request(
         method=raw.method,
+        path=raw.context.get("path", raw.context["resourcePath"]),
         base=_base(raw),
         args=dict(raw.query_params or {}),
         body=body,
@@ -107,8 +109,11 @@ def read(raw: Any) -> Request:
 
 
 def _require_no_slash(raw: Any) -> None:
-    """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path."""
-    if raw.context["resourcePath"] != "/" and raw.context.get("path", "").endswith("/"):
+    """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path.
+
+    The page people look at alone has one, so that its files are beside it.
+    """
+    if raw.context["resourcePath"] not in ("/", "/ui") and raw.context.get("path", "").endswith("/"):
         raise NotFound("There is nothing at this path; it ends in a slash")
 
 

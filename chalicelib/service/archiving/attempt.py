@@ -20,6 +20,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration, format_timestamp, parse_duration
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
+from chalicelib.service.series import points
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, run_table, task_table
 from plugins import registry
@@ -62,21 +63,9 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
     if result is None:
         _end(delivery, now, {"return-code": 0, "stdout": {}, "stderr": NOTHING_TO_SEND}, archived=True)
         return
-    outcome = _send(delivery, result, _metrics(task, run))
+    outcome = _send(delivery, result, points.measured(task, run.documents.result_merged))
     diag = {"return-code": 0, "stdout": outcome.reply(), "stderr": outcome.error or ""}
     _end(delivery, now, diag, outcome.succeeded, outcome.retry)
-
-
-def _metrics(task: Task, run: Run) -> list[Metric]:
-    """The numbers of a run's result; none where it is no result of its test."""
-    test, result = task.document["test"], run.documents.result_merged
-    if not isinstance(result, dict):
-        return []
-    try:
-        return registry.tests()[test["type"]].measured(test["spec"], result)
-    except Exception:  # a plugin's own mistake must not be the node's
-        LOG.exception("The test %s broke on the numbers of run %s", test["type"], run.uuid)
-        return []
 
 
 def _send(delivery: Delivery, result: JSON, metrics: Sequence[Metric] = ()) -> Outcome:

@@ -30,6 +30,7 @@ from chalicelib.service.coordination.agreement import Agreement, free_of_choice,
 from chalicelib.service.peers.client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.service.scheduling.cancellation import cancel_task
+from chalicelib.service.series import points
 from chalicelib.store import task_table
 from chalicelib.store.transactions.booking import Booking, commit
 
@@ -168,6 +169,7 @@ class _Planner:
         run = reservation.nonstarter(self.task, wanted, now, reason)
         after = self.task.counting([run.start], now).evolve(plan_at=self.task.plan_at)
         commit(Booking(self.task, after, [run]), now)
+        points.leave(self.task, run, now)
         self.task = after
 
     def _try_again(self, wanted: dt.datetime, error: Conflict | PeerError) -> bool:

@@ -29,7 +29,7 @@ def give_up(task: Task, run: Run, now: dt.datetime) -> None:
         only = not task.schedule.repeats and task.progress.runs == 1
         if only and task.enabled and _planned_anew(task, run, now):
             return
-    results.give_up(run, State.NONSTART, INTERRUPTED if task.is_lead else NOT_TOLD)
+    results.give_up(task, run, State.NONSTART, INTERRUPTED if task.is_lead else NOT_TOLD, now)
     give_back(task, run, run.start)
 
 

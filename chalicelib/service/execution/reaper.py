@@ -8,6 +8,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
+from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.execution import expiry, results
 from chalicelib.service.node import heartbeats, indexing
@@ -57,17 +58,20 @@ def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime
         # Late, or in parts, is better than not at all for a run that goes on for hours.
         queues.send_many(queues.RUNS, [message(run.node, run.task, run.uuid, run.start, now)])
         return
-    _give_up(run)
+    _give_up(task, run, now)
 
 
-def _give_up(run: Run) -> None:
+def _give_up(task: Task, run: Run, now: dt.datetime) -> None:
     match run.state:
         case State.PENDING | State.ON_DECK:
-            results.give_up(run, State.MISSED, Reason("not-started", "No runner had taken it in time"))
+            found = State.MISSED, Reason("not-started", "No runner had taken it in time")
         case State.RUNNING:
-            results.give_up(run, State.OVERDUE, Reason("no-result", "Its runner never reported"))
+            found = State.OVERDUE, Reason("no-result", "Its runner never reported")
         case State.CLEANUP:
-            results.give_up(run, State.FAILED, Reason("no-merge", "Its results were never merged"))
+            found = State.FAILED, Reason("no-merge", "Its results were never merged")
+        case _:
+            return
+    results.give_up(task, run, *found, now)
 
 
 def forget_run(node: NodeName, task: TaskId, run_uuid: RunId, now: dt.datetime) -> None:

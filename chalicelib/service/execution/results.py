@@ -19,6 +19,7 @@ from chalicelib.service.coordination import collection
 from chalicelib.service.execution.tool_execution import LocalResult
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling.reservation import give_back, new_id
+from chalicelib.service.series import points
 from chalicelib.store import run_table
 from chalicelib.store.transactions import recording
 from plugins import registry
@@ -85,6 +86,7 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
     due = deliveries_for(archives, run, now)
     written = recording.finish(run, due)
     heartbeats.note(task.node, heartbeats.LAST_FINISHED, now)
+    points.leave(task, written, now)
     _announce(due)
     return written
 
@@ -112,11 +114,14 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
     )
     due = deliveries_for(task.archives, run, now)
     recording.append(run, due)
+    points.leave(task, run, now)
     _announce(due)
 
 
-def give_up(run: Run, state: State, reason: Reason) -> Run:
+def give_up(task: Task, run: Run, state: State, reason: Reason, now: dt.datetime) -> Run:
     """Store that a run will not be, or will not be finished, and why. Raises StaleRun."""
     local = run.documents.result or {"succeeded": False, "diags": reason.message}
     ended = run.with_documents(result=local, reason=reason.describe())
-    return run_table.change(ended.evolve(state=state, errors=run.errors or reason.message))
+    given_up = run_table.change(ended.evolve(state=state, errors=run.errors or reason.message))
+    points.leave(task, given_up, now)
+    return given_up

@@ -57,7 +57,7 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
         return None
     hindrance = None if carried_on else _hindrance(task, run, now)
     if hindrance is not None:
-        results.give_up(run, *hindrance)
+        results.give_up(task, run, *hindrance, now)
         return None
     begun = run_table.change(run.evolve(state=State.RUNNING, leased_until=supervisor.lease(task, now)))
     if not carried_on:

@@ -20,6 +20,7 @@ from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import slots
 from chalicelib.service.scheduling.dispatch import is_imminent, send
+from chalicelib.service.series import points
 from chalicelib.store import timeline
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from plugins import registry
@@ -140,6 +141,9 @@ def write(
     send(allowed, now)
     if runs:
         heartbeats.note(task.node, heartbeats.LAST_SCHEDULED, now)
+    for run in allowed:
+        if run.state is State.NONSTART:
+            points.leave(task, run, now)
     return Placed(after, allowed)
 
 
