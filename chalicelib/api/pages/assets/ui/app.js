@@ -61,11 +61,13 @@ function App() {
       <nav aria-label="Views">${Object.entries(VIEWS).filter(([, [text]]) => text).map(
         ([view, [text]]) => html`<a href=${link(view)} aria-current=${view === where.view ? "page" : undefined}>${text}</a>`,
       )}<a href="../docs">API</a></nav>
-      <label class="theme">Colours <select value=${theme} onChange=${(event) => setTheme(event.target.value)}>
-        ${["system", "light", "dark"].map((each) => html`<option selected=${each === theme}>${each}</option>`)}
+      <label class="theme">Colours <select onChange=${(event) => setTheme(event.target.value)}>
+        ${["system", "light", "dark"].map((each) => html`<option value=${each} selected=${each === theme}>${each}</option>`)}
       </select></label>
     </header>
     <main id="main" tabindex="-1"><${View} key=${where.view} args=${where.args} /></main>`;
 }
 
-render(html`<${App} />`, document.getElementById("app"));
+const root = document.getElementById("app");
+root.textContent = "";
+render(html`<${App} />`, root);

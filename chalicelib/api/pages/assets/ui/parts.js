@@ -44,7 +44,7 @@ export function Field({ label, children, hint }) {
 
 export function Choice({ value, onChange, options, label }) {
   const listed = options.map((each) => (Array.isArray(each) ? each : [each, each]));
-  return html`<select aria-label=${label} value=${value} onChange=${(event) => onChange(event.target.value)}>
+  return html`<select aria-label=${label} onChange=${(event) => onChange(event.target.value)}>
     ${listed.map(([name, text]) => html`<option value=${name} selected=${name === value}>${text}</option>`)}
   </select>`;
 }
