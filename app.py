@@ -20,10 +20,12 @@ from chalicelib.api.pages import (
     run_list,
     run_result,
     schedule_pages,
+    series_pages,
     single_run,
     single_task,
     stats,
     task_list,
+    ui,
 )
 from chalicelib.events import clock_handlers, queue_handlers
 from chalicelib.infrastructure import egress, queues
@@ -126,6 +128,11 @@ page(app, "/stat/runs/{state}", GET=stats.runs)
 page(app, "/archivings", GET=archivings.list_archivings)
 page(app, "/archivings/retry", POST=archivings.retry_archivings)
 
+page(app, "/series", GET=series_pages.list_series)
+page(app, "/series/{series}", GET=series_pages.get_series)
+
+page(app, "/ui", GET=ui.index)
+page(app, "/ui/{asset}", GET=ui.asset)
 page(app, "/openapi.json", GET=document.openapi)
 page(app, "/docs", GET=api_docs.docs)
 page(app, "/docs/{asset}", GET=api_docs.asset)

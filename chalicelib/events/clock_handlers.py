@@ -10,6 +10,7 @@ from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
 from chalicelib.service.scheduling import dispatch_tick as dispatch
+from chalicelib.service.series import rolling
 from chalicelib.settings import served
 
 TIMEOUTS = {"plan": 300, "dispatch": 60, "reap": 300, "archive": 60}
@@ -32,8 +33,9 @@ def dispatch_tick(event: Any) -> None:
 
 
 def reap_tick(event: Any) -> None:
-    """Give up what is over its time, and forget what is old."""
+    """Give up what is over its time, forget what is old, and roll up series."""
     _at_each_node(reaper.tick)
+    _at_each_node(rolling.tick)
 
 
 def archive_tick(event: Any) -> None:

@@ -339,6 +339,52 @@ class NodeItem(Table):
     expires = NumberAttribute(null=True)
 
 
+class RollingIndex(GlobalSecondaryIndex["SeriesItem"]):
+    """Series with hours to be rolled up, by when."""
+
+    class Meta:
+        index_name = "rolling"
+        projection = KeysOnlyProjection()
+
+    rolling = UnicodeAttribute(hash_key=True)
+    roll_at = UTCDateTimeAttribute(range_key=True)
+
+
+class SeriesItem(Table):
+    """A series: what identifies it, and the first hour of it that is not rolled up, if there is one."""
+
+    class Meta:
+        pass
+
+    short_name = "series"
+    rolling_index = RollingIndex()
+
+    node_key = UnicodeAttribute(hash_key=True)
+    series = UnicodeAttribute(range_key=True)
+    body = JSONAttribute()
+    added = UTCDateTimeAttribute()
+    roll_from = UTCDateTimeAttribute(null=True)
+    rolling = UnicodeAttribute(null=True)
+    roll_at = UTCDateTimeAttribute(null=True)
+    revision = NumberAttribute()
+    expires = NumberAttribute()
+
+
+class PointItem(Table):
+    """A point of a series, or all of an hour together: under keys that say which."""
+
+    class Meta:
+        pass
+
+    short_name = "points"
+
+    series = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+    body = JSONAttribute(null=True)
+    packed = BinaryAttribute(null=True, legacy_encoding=False)
+    expires = NumberAttribute()
+
+
 TABLES: tuple[type[Table], ...] = (
     TaskItem,
     PostingItem,
@@ -347,6 +393,8 @@ TABLES: tuple[type[Table], ...] = (
     DeliveryItem,
     OutboxItem,
     NodeItem,
+    SeriesItem,
+    PointItem,
 )
 
 

@@ -9,9 +9,8 @@ import datetime as dt
 from collections.abc import Mapping
 
 from chalicelib.domain import metrics
-from chalicelib.domain.endpoints import endpoints
+from chalicelib.domain.endpoints import endpoints, label_of
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import parse_duration, parse_timestamp
 from plugins.sdk.base import Parcel
 
@@ -53,6 +52,7 @@ def measured(parcel: Parcel) -> Measured:
             "tool": str(document["tool"]["name"]),
             "source": source,
             "destination": dest,
+            "label": label_of(document.get("reference")),
         }
         succeeded = isinstance(document["result"], dict) and document["result"].get("succeeded", True) is True
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -63,10 +63,4 @@ def measured(parcel: Parcel) -> Measured:
         for each in parcel.metrics
         if each.reliable and each.unit != metrics.TEXT
     ]
-    return Measured(tuple(found), labels | _label(document.get("reference")), start, end)
-
-
-def _label(reference: JSON) -> dict[str, str]:
-    """What the task's owner calls the path: pSConfig leaves that in the reference."""
-    found = reference.get("display-task-name") if isinstance(reference, dict) else None
-    return {"label": found[:200]} if isinstance(found, str) and found else {}
+    return Measured(tuple(found), labels, start, end)

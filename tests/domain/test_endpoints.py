@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.endpoints import endpoints
+from chalicelib.domain.endpoints import endpoints, label_of
 
 HERE = "here.example.org"
 
@@ -24,8 +24,25 @@ HERE = "here.example.org"
         ({"network": "192.0.2.0/24"}, HERE, "192.0.2.0/24"),
         ({"host": ["a", "b"]}, "a", ""),
         ({"duration": "PT1S"}, HERE, ""),
+        ({"source": "a", "dest": "b", "reverse": True}, "b", "a"),
+        ({"source": "a", "reverse": True}, "a", ""),
         ({"url": "http://[bad/"}, HERE, ""),
     ],
 )
 def test_the_ends_of_a_test(spec: dict[str, Any], source: str, dest: str) -> None:
     assert endpoints(spec, [None, HERE]) == (source, dest)
+
+
+@pytest.mark.parametrize(
+    ("reference", "label"),
+    [
+        ({"display-task-name": "Backbone"}, "Backbone"),
+        ({"label": "Backbone"}, "Backbone"),
+        ({"display-task-name": 5}, ""),
+        ("Backbone", ""),
+        (None, ""),
+        ({"label": "x" * 300}, "x" * 200),
+    ],
+)
+def test_the_label_of_a_path(reference: Any, label: str) -> None:
+    assert label_of(reference) == label

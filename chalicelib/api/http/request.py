@@ -37,6 +37,7 @@ class Request:
     is by that, ``now`` when it came in."""
 
     method: str
+    path: str
     base: str
     args: Mapping[str, str]
     body: str
@@ -120,6 +121,7 @@ def read(raw: Any) -> Request:
     _require_no_slash(raw)
     return Request(
         method=raw.method,
+        path=raw.context.get("path", raw.context["resourcePath"]),
         base=_base(raw),
         args=dict(raw.query_params or {}),
         body=_text(raw.raw_body),
@@ -153,8 +155,11 @@ def _came(raw: Any) -> dt.datetime | None:
 
 
 def _require_no_slash(raw: Any) -> None:
-    """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path."""
-    if raw.context["resourcePath"] != "/" and raw.context.get("path", "").endswith("/"):
+    """API Gateway overlooks a slash at the end; in pScheduler's eyes it makes another path.
+
+    The page people look at alone has one, so that its files are beside it.
+    """
+    if raw.context["resourcePath"] not in ("/", "/ui") and raw.context.get("path", "").endswith("/"):
         raise NotFound("Nothing is at this path: it must not end in a slash")
 
 

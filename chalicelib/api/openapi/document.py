@@ -25,8 +25,10 @@ TAGS = {
     "Runs": "The placements of a task in time, and what came of them",
     "Schedule": "All runs in time",
     "Archivings": "Results on their way to archives",
+    "Series": "What measurements came to over time",
     "Statistics": "How much of what there is",
     "Administration": "For this host itself",
+    "Page": "What this node measures, for people",
     "Documentation": "This API, described",
 }
 _DESCRIPTION = """\

@@ -22,6 +22,7 @@ from chalicelib.domain.times import format_duration, format_timestamp, parse_dur
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from chalicelib.service.archiving import announce
+from chalicelib.service.series import points
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, run_table, task_table
 from plugins import registry
@@ -66,7 +67,7 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
     if result is None:
         _end(delivery, now, {"return-code": 0, "stdout": {}, "stderr": NOTHING_TO_SEND}, archived=True)
         return
-    outcome = _send(delivery, result, _metrics(task, run))
+    outcome = _send(delivery, result, points.measured(task, run.documents.result_merged))
     diag = {"return-code": 0, "stdout": outcome.reply(), "stderr": outcome.error or ""}
     _end(delivery, now, diag, outcome.succeeded, outcome.retry or _again(delivery))
 
@@ -78,18 +79,6 @@ def _again(delivery: Delivery) -> dt.timedelta | None:
     if delivery.deadline is None or not can_have_one or "retry-policy" in delivery.spec["data"]:
         return None
     return back_off(delivery.attempts, random.random())  # noqa: S311 - spreads load
-
-
-def _metrics(task: Task, run: Run) -> list[Metric]:
-    """The numbers of a run's result; none where it is no result of its test."""
-    test, result = task.document["test"], run.documents.result_merged
-    if not isinstance(result, dict):
-        return []
-    try:
-        return registry.tests()[test["type"]].measured(test["spec"], result)
-    except Exception:  # a plugin's own mistake must not be the node's
-        LOG.exception("The test %s broke on the numbers of run %s", test["type"], run.uuid)
-        return []
 
 
 def _send(delivery: Delivery, result: JSON, metrics: Sequence[Metric] = ()) -> Outcome:

@@ -21,6 +21,7 @@ from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import slots
 from chalicelib.service.scheduling.dispatch import is_imminent, send
+from chalicelib.service.series import points
 from chalicelib.store import timeline
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from plugins import registry
@@ -144,6 +145,9 @@ def write(
     announce.at_once(due)
     if runs:
         heartbeats.note(task.node, heartbeats.LAST_SCHEDULED, now)
+    for run in allowed:
+        if run.state is State.NONSTART:
+            points.leave(task, run, now)
     return Placed(after, allowed)
 
 

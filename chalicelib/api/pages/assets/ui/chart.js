@@ -1,0 +1,65 @@
+// Lines over time, drawn by uPlot: several charts share one time axis.
+
+import { html, useEffect, useRef } from "./preact.js";
+import { shown } from "./format.js";
+
+const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4"];
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// columns: {time: [seconds], name: [numbers]}; band: [lower, upper] names to be filled between.
+export function Chart({ title, metric, columns, names, band, start, end, onZoom, sync }) {
+  const place = useRef();
+  useEffect(() => {
+    if (!place.current) return undefined;
+    const series = names.map((name, index) => ({
+      label: name,
+      stroke: colour(COLOURS[index % COLOURS.length]),
+      width: 1.5,
+      spanGaps: false,
+      points: { show: columns.time.length < 120, size: 4 },
+      value: (chart, value) => shown(metric, value),
+    }));
+    const options = {
+      width: place.current.clientWidth || 600,
+      height: 190,
+      title,
+      series: [{ value: (chart, value) => (value ? new Date(value * 1000).toLocaleString() : "–") }, ...series],
+      bands: band ? [{ series: band.map((name) => names.indexOf(name) + 1), fill: colour("--band") }] : [],
+      scales: { x: { min: start, max: end }, y: { range: (chart, least, most) => spread(least, most) } },
+      axes: [
+        { stroke: colour("--text"), grid: { stroke: colour("--grid") } },
+        { stroke: colour("--text"), grid: { stroke: colour("--grid") }, size: 80, values: (chart, marks) => marks.map((mark) => shown(metric, mark)) },
+      ],
+      cursor: { sync: { key: sync }, drag: { x: true, y: false } },
+      hooks: {
+        setSelect: [
+          (chart) => {
+            if (chart.select.width < 5) return;
+            const from = chart.posToVal(chart.select.left, "x");
+            const to = chart.posToVal(chart.select.left + chart.select.width, "x");
+            onZoom(from, to);
+          },
+        ],
+      },
+    };
+    const data = [columns.time, ...names.map((name) => columns[name] || columns.time.map(() => null))];
+    const chart = new uPlot(options, data, place.current);
+    const watch = new ResizeObserver(() => chart.setSize({ width: place.current.clientWidth, height: 190 }));
+    watch.observe(place.current);
+    return () => {
+      watch.disconnect();
+      chart.destroy();
+    };
+  }, [columns, start, end, document.documentElement.dataset.theme]);
+  const summary = `${title}: ${columns.time.length} values between ${new Date(start * 1000).toLocaleString()} and ${new Date(end * 1000).toLocaleString()}`;
+  return html`<figure class="chart" role="img" aria-label=${summary}><div ref=${place}></div></figure>`;
+}
+
+function spread(least, most) {
+  if (least === null || most === null) return [0, 1];
+  const low = Math.min(0, least);
+  return most > low ? [low, low + (most - low) * 1.08] : [low - 1, low + 1];
+}

@@ -1,0 +1,83 @@
+// Is the node well; what ran today, runs now and comes next; what did not start, and why.
+
+import { html } from "./preact.js";
+import { ask, pathOf } from "./api.js";
+import { ago, time } from "./format.js";
+import { Empty, State, Table, Waiting, useAsked } from "./parts.js";
+import { link } from "./places.js";
+
+const COUNTED = ["finished", "failed", "overdue", "missed", "nonstart", "preempted"];
+const DAY = "-P1D";
+
+async function look() {
+  const [status, monitor, clock, pause, ...counts] = await Promise.all([
+    ask("/status"),
+    ask("/monitor", { window: 15 }),
+    ask("/clock"),
+    ask("/stat/control/pause"),
+    ...COUNTED.map((state) => ask(`/stat/runs/${state}`, { start: DAY, end: "+PT0S" })),
+  ]);
+  return { status, monitor, clock, pause, counts: COUNTED.map((state, index) => [state, Number(counts[index])]) };
+}
+
+export function Overview() {
+  const found = useAsked(look, [], 5000);
+  return html`<h2>Overview</h2><${Waiting} of=${found}>${(known) => html`
+    <${Health} ...${known} />
+    <section aria-labelledby="today"><h3 id="today">Runs of the last 24 hours</h3>
+      <ul class="tiles">${known.counts.map(([state, count]) => html`<li><${State} name=${state} /><strong>${count}</strong></li>`)}</ul>
+    </section>
+    <${Runs} title="Running now" runs=${known.monitor.filter((run) => run.ppf === 0 && run.state !== "nonstart")} none="Nothing runs at the moment." />
+    <${Runs} title="Next" runs=${known.monitor.filter((run) => run.ppf === 1 && run.state !== "nonstart").slice(0, 10)} none="Nothing is planned." />
+    <${NonStarts} runs=${known.monitor.filter((run) => run.reason)} />
+    <${Runs} title="Latest" runs=${known.monitor.filter((run) => run.ppf === -1).reverse().slice(0, 15)} none="Nothing has run yet." />
+  `}<//>`;
+}
+
+function Health({ status, clock, pause }) {
+  const late = Object.entries(status.services).filter(([, service]) => service.overdue);
+  const waiting = Object.entries(status.queues || {}).map(([name, queue]) => `${name} ${queue.waiting + queue.delayed}`);
+  const signs = [
+    ["Clocks and queues", late.length ? `late: ${late.map(([name]) => name).join(", ")}` : "work", !late.length],
+    ["Clock", clock.synchronized ? `synchronized${clock.offset === undefined ? "" : `, ${(clock.offset * 1000).toFixed(2)} ms off`}` : "not synchronized", clock.synchronized],
+    ["Limits", status.limits.ok ? "in force" : status.limits.error || "broken", status.limits.ok],
+    ["Measuring", pause.is_paused ? "paused" : "goes on", !pause.is_paused],
+    ["Waiting messages", waiting.join(", ") || "none", true],
+    ["Last finished", ago(status.runs["last-finished"]), true],
+  ];
+  return html`<section aria-labelledby="health"><h3 id="health">The node</h3><dl class="signs">
+    ${signs.map(([name, text, fine]) => html`<div class=${fine ? "" : "bad"}><dt>${name}</dt><dd>${text}</dd></div>`)}
+  </dl></section>`;
+}
+
+export function runLink(run) {
+  return link("run", { of: pathOf(run.href) });
+}
+
+function what(run) {
+  const spec = run.task.test.spec;
+  const ends = [spec.source || spec["source-node"] || spec.host, spec.dest || spec.url || spec.query].filter((end) => typeof end === "string");
+  return `${run.task.test.type} ${ends.join(" → ")}`;
+}
+
+function Runs({ title, runs, none }) {
+  if (!runs.length) return html`<section><h3>${title}</h3><${Empty}>${none}<//></section>`;
+  return html`<section><h3>${title}</h3><${Table} caption=${title} head=${["Start", "What", "Tool", "State"]}
+    rows=${runs.map((run) => [
+      html`<span title=${time(run["start-time"])}>${ago(run["start-time"])}</span>`,
+      html`<a href=${runLink(run)}>${what(run)}</a>`,
+      run.task.tool,
+      html`<${State} name=${run.state} />`,
+    ])} /></section>`;
+}
+
+function NonStarts({ runs }) {
+  if (!runs.length) return null;
+  const groups = new Map();
+  for (const run of runs) groups.set(run.reason.code, [...(groups.get(run.reason.code) || []), run]);
+  return html`<section><h3>Did not start, or did not end</h3><${Table} caption="Grouped by reason" head=${["Reason", "Runs", "The latest says", "In its way"]}
+    rows=${[...groups].map(([code, list]) => {
+      const latest = list[list.length - 1];
+      return [code, String(list.length), html`<a href=${runLink(latest)}>${latest.reason.message}</a>`, latest.reason["blocking-run"] || "–"];
+    })} /></section>`;
+}

@@ -1,0 +1,1 @@
+"""Series: what runs came to over time."""

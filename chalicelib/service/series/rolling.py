@@ -1,0 +1,64 @@
+"""Rolling up: the points of an hour that is over become one item, for as long as series are kept."""
+
+import datetime as dt
+import logging
+
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.rollup import rolled
+from chalicelib.domain.series import GRACE, HOUR, hour_of
+from chalicelib.store import point_table, series_table
+
+LOG = logging.getLogger(__name__)
+SERIES_PER_SHARD = 250
+HOURS_AT_ONCE = 24
+"""Of a series that was left alone for long; the rest comes with the next tick."""
+
+
+def tick(node: NodeName, now: dt.datetime) -> int:
+    """Roll up the hours that are due, each series by itself; how many hours that were."""
+    count = 0
+    for shard in range(series_table.SHARDS):
+        for series in series_table.due(node, shard, now, SERIES_PER_SHARD):
+            try:
+                count += roll_up(node, series, now)
+            except Conflict as error:
+                LOG.info("Not rolled up now: %s", error)
+            except Exception:
+                LOG.exception("Series %s could not be rolled up", series)
+    return count
+
+
+def roll_up(node: NodeName, series: str, now: dt.datetime) -> int:
+    """Roll up a series from the first hour that is not, through the last one over: how many hours had points.
+
+    A point that comes late has its hour rolled up anew, from the points that are still there by themselves
+    and those the hour kept. Raises Conflict where such a point came meanwhile: the next tick has it.
+    """
+    stored = series_table.find(node, series)
+    if stored is None or stored.roll_from is None:
+        return 0
+    over = hour_of(now - GRACE)
+    hour, done = stored.roll_from, 0
+    while hour < over and done < HOURS_AT_ONCE:
+        done += _roll_hour(node, series, hour)
+        following = next(point_table.between(node, series, hour + HOUR, now + HOUR, limit=1), None)
+        if following is None:
+            series_table.change(node, stored, None, now)
+            return done
+        hour = following.hour
+    series_table.change(node, stored, hour, now)
+    return done
+
+
+def _roll_hour(node: NodeName, series: str, hour: dt.datetime) -> int:
+    kept = [
+        point for one in point_table.hours(node, series, hour, hour + HOUR, True) for point in one.points()
+    ]
+    fresh = list(point_table.between(node, series, hour, hour + HOUR))
+    by_run = {(point.at, point.run): point for point in (*kept, *fresh)}
+    if not by_run:
+        return 0
+    points = [by_run[place] for place in sorted(by_run)]
+    point_table.put_hour(node, series, hour, rolled(points), points)
+    return 1

@@ -1,0 +1,117 @@
+"""The points of series, by themselves while they are young, and an hour of them together, in the store.
+
+A point lies under its series and the instant it is for; writing it twice leaves it there once. An hour lies
+under its series and ``#hours``: what its points came to, and the points themselves, compressed, in columns.
+"""
+
+import dataclasses
+import datetime as dt
+import json
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.rollup import Rollup
+from chalicelib.domain.run_states import State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.series import HOUR, KEPT, RAW_KEPT, Point
+from chalicelib.domain.times import EPOCH
+from chalicelib.store.models import PointItem
+
+_MILLISECOND = dt.timedelta(milliseconds=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hour:
+    """An hour of a series; its points are unpacked when they are asked for."""
+
+    start: dt.datetime
+    rollup: Rollup
+    packed: bytes
+
+    def points(self) -> list[Point]:
+        return [_to_point(row) for row in json.loads(zlib.decompress(self.packed))]
+
+
+def put(node: NodeName, series: str, point: Point) -> None:
+    """Store a point."""
+    PointItem(
+        _of_points(node, series),
+        f"{_instant(point.at)}#{point.run}",
+        body=_to_row(point),
+        expires=_expiry(point.at, RAW_KEPT),
+    ).save()
+
+
+def between(
+    node: NodeName, series: str, start: dt.datetime, end: dt.datetime, limit: int | None = None
+) -> Iterator[Point]:
+    """The points by themselves from ``start`` until before ``end``, in order."""
+    span = PointItem.at.between(_instant(start), _last_before(end))
+    found = PointItem.query(_of_points(node, series), span, limit=limit, consistent_read=True)
+    return (_to_point(item.body) for item in found)
+
+
+def newest(node: NodeName, series: str) -> Point | None:
+    """The last point of a series; None where none is left by itself."""
+    found = PointItem.query(_of_points(node, series), scan_index_forward=False, limit=1)
+    return next((_to_point(item.body) for item in found), None)
+
+
+def put_hour(
+    node: NodeName, series: str, start: dt.datetime, rollup: Rollup, points: Sequence[Point]
+) -> None:
+    """Store what the points of an hour came to, and them, over what was stored of it."""
+    rows = json.dumps([_to_row(point) for point in points], separators=(",", ":"))
+    PointItem(
+        _of_hours(node, series),
+        _instant(start),
+        body=rollup.pack(),
+        packed=zlib.compress(rows.encode(), 6),
+        expires=_expiry(start, KEPT),
+    ).save()
+
+
+def hours(
+    node: NodeName, series: str, start: dt.datetime, end: dt.datetime, with_points: bool = False
+) -> Iterator[Hour]:
+    """The hours that begin from ``start`` until before ``end``, in order."""
+    read = None if with_points else ["series", "at", "body"]
+    span = PointItem.at.between(_instant(start), _last_before(end))
+    for item in PointItem.query(_of_hours(node, series), span, attributes_to_get=read):
+        begins = EPOCH + int(item.at) * _MILLISECOND
+        yield Hour(begins, Rollup.unpack(item.body), item.packed or b"")
+
+
+def _of_points(node: NodeName, series: str) -> str:
+    return f"{node}#{series}"
+
+
+def _of_hours(node: NodeName, series: str) -> str:
+    return f"{node}#{series}#hours"
+
+
+def _instant(moment: dt.datetime) -> str:
+    """Milliseconds since 1970 in digits that sort."""
+    return f"{(moment - EPOCH) // _MILLISECOND:014}"
+
+
+def _last_before(end: dt.datetime) -> str:
+    return f"{_instant(end - _MILLISECOND)}~"
+
+
+def _expiry(moment: dt.datetime, kept: dt.timedelta) -> int:
+    return math.ceil((moment + HOUR + kept).timestamp())
+
+
+def _to_row(point: Point) -> list[JSON]:
+    unreliable = [sorted(point.unreliable)] if point.unreliable else []
+    milliseconds = (point.at - EPOCH) // _MILLISECOND
+    return [milliseconds, point.run, point.task, point.state.value, dict(point.values), *unreliable]
+
+
+def _to_point(row: Sequence[JSON]) -> Point:
+    milliseconds, run, task, state, values, *unreliable = row
+    found = frozenset(unreliable[0]) if unreliable else frozenset()
+    return Point(EPOCH + milliseconds * _MILLISECOND, run, task, State(state), values, found)

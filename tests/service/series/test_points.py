@@ -1,0 +1,191 @@
+"""Points are left, rolled up and read; late ones too, and none is lost or counted twice."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.run_states import State
+from chalicelib.domain.series import GRACE, HOUR, series_of
+from chalicelib.domain.task import Task
+from chalicelib.service.series import points, reading, rolling
+from chalicelib.store import point_table, series_table
+from tests.builders import NODE, NOON, at, run, task
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+RTT = {
+    "schema": 1,
+    "test": {"type": "rtt", "spec": {"dest": "b.example.org"}},
+    "tool": "ping",
+    "schedule": {},
+}
+SERIES = series_of(RTT, "ping", ["here"]).uuid
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    points._current.clear()
+
+
+def rtt(**changes: Any) -> Task:
+    return task(document=RTT, **changes)
+
+
+def leave(seconds: float, mean: float | None = 1.0, now: float | None = None, **changes: Any) -> None:
+    """The point of a run so many seconds after noon, left right then unless ``now`` says later."""
+    owner = changes.pop("owner", None) or rtt()
+    result = (
+        None
+        if mean is None
+        else {"succeeded": True, "loss": 0.0, "roundtrips": [], "mean": f"PT{mean / 1000}S"}
+    )
+    state = State.FINISHED if mean is not None else State.FAILED
+    over = run(owner, seconds, state=state, **changes).with_documents(result_merged=result)
+    points.leave(owner, over, at(seconds if now is None else now))
+
+
+def means(start: float = 0, end: float = 86400) -> list[float | str | None]:
+    found = reading.points(NODE, SERIES, at(start), at(end))
+    return [point.values.get("rtt.mean") for point in found]
+
+
+def test_a_run_that_is_over_leaves_its_numbers() -> None:
+    leave(5, 1.5)
+
+    (point,) = reading.points(NODE, SERIES, NOON, at(60))
+    assert (point.at, point.state) == (at(5), State.FINISHED)
+    assert point.values == {"rtt.mean": 1.5, "loss.ratio": 0.0}
+
+
+def test_a_failed_run_leaves_a_point_without_numbers() -> None:
+    leave(5, None)
+
+    (point,) = reading.points(NODE, SERIES, NOON, at(60))
+    assert (point.state, point.values) == (State.FAILED, {})
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        rtt(participant=1, participants=("there", "here")),  # the lead knows the whole result
+        task(),  # an idle measures nothing
+        task(document={**RTT, "test": {"type": "rtt"}}),  # no spec at all
+    ],
+)
+def test_some_runs_leave_none(owner: Task) -> None:
+    leave(5, 1.5, owner=owner)
+
+    assert list(series_table.every(NODE)) == []
+
+
+def test_a_point_that_is_left_twice_is_there_once() -> None:
+    for _ in range(2):
+        leave(5, 1.5, uuid="aaaaaaaa-0000-4000-8000-000000000000")
+
+    assert means() == [1.5]
+
+
+def test_an_hour_is_rolled_up_once_it_is_over_and_reads_as_before() -> None:
+    for minute in range(90):
+        leave(60 * minute, float(minute))
+    before = means()
+
+    assert rolling.tick(NODE, NOON + HOUR + GRACE - dt.timedelta(seconds=1)) == 0
+    assert rolling.tick(NODE, NOON + HOUR + GRACE) == 1
+    assert rolling.tick(NODE, NOON + HOUR + GRACE) == 0
+
+    assert [hour.start for hour in point_table.hours(NODE, SERIES, NOON, at(86400))] == [NOON]
+    assert means() == before == [float(minute) for minute in range(90)]
+    assert means(60, 3660) == [float(minute) for minute in range(1, 61)]
+
+
+def test_a_series_that_goes_silent_has_its_last_hour_rolled_up() -> None:
+    leave(0)
+    later = NOON + 30 * HOUR
+
+    assert rolling.tick(NODE, later) == 1
+
+    assert series_table.get(NODE, SERIES).roll_from is None
+    assert rolling.tick(NODE, later + HOUR) == 0
+    assert means() == [1.0]
+
+
+def test_hours_without_points_are_skipped() -> None:
+    leave(0, 1.0)
+    leave(3600 * 50, 2.0)
+
+    assert rolling.tick(NODE, NOON + 60 * HOUR) == 2
+    assert means(0, 3600 * 60) == [1.0, 2.0]
+
+
+def test_a_point_that_comes_late_has_its_hour_rolled_up_anew() -> None:
+    leave(0, 1.0)
+    leave(7200, 3.0)
+    rolling.tick(NODE, NOON + 4 * HOUR)
+    leave(1800, 2.0, now=4 * 3600)
+
+    assert means() == [1.0, 2.0, 3.0], "it is seen before that"
+    assert rolling.tick(NODE, NOON + 5 * HOUR) == 2, "and no point of the hours after it is lost"
+    assert means() == [1.0, 2.0, 3.0]
+    (first, _) = point_table.hours(NODE, SERIES, NOON, at(86400))
+    assert first.rollup.describe()["metrics"]["rtt.mean"]["count"] == 2
+
+
+def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leave(0, 1.0)
+    put_hour = point_table.put_hour
+
+    def meanwhile(*arguments: Any) -> None:
+        put_hour(*arguments)
+        monkeypatch.setattr(point_table, "put_hour", put_hour)
+        leave(1, 2.0, now=4 * 3600)
+
+    monkeypatch.setattr(point_table, "put_hour", meanwhile)
+    rolling.tick(NODE, NOON + 4 * HOUR)
+    rolling.tick(NODE, NOON + 6 * HOUR)
+
+    (hour,) = point_table.hours(NODE, SERIES, NOON, at(86400))
+    assert hour.rollup.describe()["metrics"]["rtt.mean"]["count"] == 2
+
+
+def test_steps_of_hours_are_read_as_rolled_up_and_smaller_ones_from_points() -> None:
+    for minute in range(0, 180, 10):
+        leave(60 * minute, float(minute))
+    rolling.tick(NODE, NOON + 2 * HOUR + GRACE)
+
+    by_hour = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR))
+    by_half = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR / 2))
+    by_three = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), 3 * HOUR))
+
+    counts = [rollup.describe()["metrics"]["rtt.mean"]["count"] for _, rollup in by_hour]
+    assert [start for start, _ in by_hour] == [NOON, NOON + HOUR, NOON + 2 * HOUR]
+    assert counts == [6, 6, 6]
+    assert len(by_half) == 6
+    assert [rollup.runs for _, rollup in by_three] == [{"finished": 18}]
+    assert by_three[0][1].describe()["metrics"]["rtt.mean"]["max"] == 170.0
+
+
+def test_too_many_steps_are_refused_with_what_would_do() -> None:
+    leave(0)
+
+    with pytest.raises(Invalid, match="/step: must be PT8M38S or more"):
+        list(reading.steps(NODE, SERIES, NOON - 60 * dt.timedelta(days=1), NOON, dt.timedelta(seconds=1)))
+
+
+def test_a_series_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(NotFound):
+        list(reading.points(NODE, "0" * 20, NOON, at(60)))
+
+
+def test_a_result_that_its_test_cannot_read_leaves_a_point_without_numbers() -> None:
+    owner = task(document={**RTT, "test": {"type": "trace", "spec": {"dest": "b.example.org"}}})
+    series = series_of(owner.document, owner.tool, owner.participants).uuid
+    over = run(owner, 0, state=State.FINISHED).with_documents(result_merged={"succeeded": True, "paths": 1})
+
+    points.leave(owner, over, NOON)
+
+    (point,) = reading.points(NODE, series, NOON, at(60))
+    assert point.values == {}
