@@ -1,4 +1,4 @@
-"""Which runs can share time (contract/scheduler.md sections 3 and 6).
+"""Which runs can share time (docs/contract/scheduler.md sections 3 and 6).
 
 Intervals are half-open, ``[start, end)``: back-to-back runs fit. Only the classes ``normal`` and
 ``exclusive`` occupy time; the background classes never conflict and are not asked about here.

@@ -1,4 +1,4 @@
-"""linuxnns: lets the tool run inside a network namespace of Linux (contract/contexts.md).
+"""linuxnns: lets the tool run inside a network namespace of Linux (docs/contract/contexts.md).
 
 As ``ip netns exec`` does, it gives the tool the namespace's own files of /etc, its resolv.conf above
 all, where /etc/netns has a folder for it.

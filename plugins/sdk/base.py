@@ -72,7 +72,7 @@ class Plugin:
     label: str = ""
 
     def enumeration(self) -> dict[str, JSON]:
-        """The plugin as clients see it (contract/api.md, Plugins)."""
+        """The plugin as clients see it (docs/contract/api.md, Plugins)."""
         return {
             "schema": 1,
             "name": self.name,

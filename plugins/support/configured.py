@@ -1,4 +1,4 @@
-"""What this node's operator has set for a tool, in perfSONAR's own files (contract/tools.md section 4).
+"""What this node's operator has set for a tool, in perfSONAR's own files (docs/contract/tools.md section 4).
 
 ``/etc/pscheduler/tool/<tool>.conf`` has a section of the tool's name, with ``<tool>_cmd``, where its
 program is, and ``server_port``, where its servers are to listen.

@@ -23,7 +23,7 @@ LONG_AGO = at(-3600)
 @pytest.mark.parametrize(
     ("existing", "proposed", "conflict"),
     [
-        # The matrix of contract/scheduler.md section 3; the background classes never come here.
+        # The matrix of docs/contract/scheduler.md section 3; the background classes never come here.
         (False, False, False),
         (False, True, True),
         (True, False, True),

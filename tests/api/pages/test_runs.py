@@ -1,4 +1,4 @@
-"""Runs and their results through the pages (contract/api.md, Runs)."""
+"""Runs and their results through the pages (docs/contract/api.md, Runs)."""
 
 import dataclasses
 import datetime as dt
