@@ -21,6 +21,10 @@ _CONTRACT = re.compile(
 )
 _HEADING = re.compile(r"^#+ (?:(\d+)\. )?(.+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
+_OUTSIDE = re.compile(r"\.\./(?:\.\./)*shared\b|(?<![\w.-])/work/|\b(?:HERE|ROOT)\.parent\b")
+_UPWARDS = re.compile(
+    r"__file__\)(?:\.resolve\(\))?(?:(?P<chain>(?:\.parent\b)+)|\.parents\[(?P<index>\d+)\])"
+)
 
 
 def _files(*kinds: str) -> Iterator[pathlib.Path]:
@@ -113,3 +117,26 @@ def _has_anchor(path: pathlib.Path, anchor: str) -> bool:
         return True
     names = [name for _, name in re.findall(r"^(#+) (.+)$", path.read_text(), re.MULTILINE)]
     return anchor in {re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-") for name in names}
+
+
+def test_nothing_names_a_folder_outside_the_repository() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {found[0]!r}"
+        for path in _files()
+        if path != pathlib.Path(__file__)
+        for found in _OUTSIDE.finditer(path.read_text())
+    ]
+
+    assert wrong == []
+
+
+def test_no_module_climbs_out_of_the_repository() -> None:
+    wrong = []
+    for path in _files(".py"):
+        depth = len(path.relative_to(ROOT).parts)
+        for climb in _UPWARDS.finditer(path.read_text()):
+            steps = climb["chain"].count(".parent") if climb["chain"] else int(climb["index"]) + 1
+            if steps > depth:
+                wrong.append(f"{path.relative_to(ROOT)}: {climb[0]}")
+
+    assert wrong == []
