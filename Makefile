@@ -1,5 +1,7 @@
 # make run    a node on this machine, http://127.0.0.1:8000/pscheduler/, until Ctrl-C
 # make test   everything that is checked, from nothing
+# make quick  the tests of rules, services, stores and pages, in less than 90 s
+# make mutate PACKAGE=chalicelib/store    changes the code, and names the changes that no test notices
 # make plugin-check NAME=rtt    looks a plugin over
 # Variables of run: PORT ADDRESS STATE ENGINE=ministack|moto TLS=1 FIRST=0
 
@@ -15,7 +17,7 @@ WORKERS ?= 2
 VENV := .local/venv/bin
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 
-.PHONY: run test check format bench soak plugin-check setup clean
+.PHONY: run test quick mutate check format bench soak plugin-check setup clean
 .SILENT:
 
 run: setup
@@ -25,6 +27,15 @@ run: setup
 test: check
 	echo "Tests ..."
 	$(VENV)/python -m pytest -q -n $(WORKERS)
+
+quick: setup
+	HYPOTHESIS_PROFILE=quick MODEL_STEPS=2000 $(VENV)/python -m pytest -q -n $(WORKERS) \
+		tests/domain tests/service tests/store tests/api
+
+mutate: setup
+	$(if $(PACKAGE),,$(error say what to change: make mutate PACKAGE=chalicelib/domain/conflicts.py))
+	$(VENV)/pip install -q -r requirements-mutation.txt
+	$(VENV)/python -m tests.mutation --workers $(WORKERS) $(PACKAGE)
 
 check: setup
 	echo "Format, lint, types, direction of imports ..."

@@ -17,6 +17,7 @@ environment.set_environment()  # before any client is made: nothing here may rea
 os.environ["PSCHEDULER_LIMITS"] = "open"  # but for tests of who may do what, who take this back
 os.environ["PSCHEDULER_TOOL_SETTINGS"] = os.devnull  # not what this machine's operator has set
 
+settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("ordinary", max_examples=100, deadline=None)
 settings.register_profile(
     "thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]

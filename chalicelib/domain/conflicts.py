@@ -120,8 +120,6 @@ def window(
     start: dt.datetime | None, end: dt.datetime | None, now: dt.datetime, horizon: dt.timedelta
 ) -> Range | None:
     """The part of a requested range in which runs may be placed; None when there is none."""
-    if (end is not None and end <= now) or (start is not None and start > now + horizon):
-        return None
     lower = truncate(max(start or now, now + START_MARGIN))
     upper = truncate(min(end or now + horizon, now + horizon))
     return Range(lower, upper) if lower < upper else None

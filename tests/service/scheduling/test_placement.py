@@ -55,13 +55,13 @@ def test_a_run_that_may_slip_a_day_is_placed_at_once(slip: dt.timedelta) -> None
 
 
 def test_background_runs_are_placed_in_batches_up_to_the_horizon() -> None:
-    one = task(schedule=Schedule(start=at(300), repeat=seconds(300)))
+    one = task(schedule=Schedule(start=at(900), repeat=seconds(900)))
     placed = posted(one)
     while (more := place_next(task_table.get(NODE, one.uuid), NOON)).runs:
         placed += more.runs
 
-    assert [run.start for run in placed] == [at(300 * number) for number in range(1, 289)]
-    assert task_table.get(NODE, one.uuid).plan_at == at(300)
+    assert [run.start for run in placed] == [at(900 * number) for number in range(1, 97)]
+    assert task_table.get(NODE, one.uuid).plan_at == at(900)
 
 
 def test_an_exclusive_run_goes_to_the_first_free_place_within_its_slip() -> None:
