@@ -99,7 +99,7 @@ def type_name(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else "boolean"
     for kind, named in ((str, "string"), ((int, float), "number"), (list, "array"), (dict, "object")):
-        if isinstance(value, kind):  # type: ignore[arg-type]
+        if isinstance(value, kind):
             return named
     raise TypeError(f"{value!r} is not JSON")
 

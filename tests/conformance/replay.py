@@ -22,7 +22,7 @@ import re
 import sys
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.conformance import shapes
@@ -34,7 +34,11 @@ _IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SYMBOL = re.compile(
     r"\{(?P<clock>now|naivenow)(?P<offset>[+-]\d+)\}|\{(?P<name>[a-z]+:[^{}|]+)(?:\|(?P<form>\w+))?\}"
 )
-_FORMS = {None: str, "upper": str.upper, "bare": lambda name: name.replace("-", "")}
+_FORMS: dict[str | None, Callable[[str], str]] = {
+    None: str,
+    "upper": str.upper,
+    "bare": lambda name: name.replace("-", ""),
+}
 _AS_IT_IS = "/:%?&=~-._!$'()*+,;@"
 """What stands in a recorded path the way it was sent."""
 _UNAVAILABLE = (502, 503, 504)

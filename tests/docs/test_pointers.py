@@ -14,7 +14,7 @@ _KINDS = {".cfg", ".ini", ".json", ".jsonl", ".md", ".mk", ".py", ".sh", ".toml"
 _BARE = {"Makefile", "LICENSE", ".gitignore"}
 
 _CONTRACT = re.compile(
-    r"""(?P<folder>docs/)?contract/(?P<page>[a-z-]+)\.md
+    r"""(?<!\]\()(?P<folder>docs/)?contract/(?P<page>[a-z-]+)\.md
     (?:,?\ sections?\ (?P<sections>\d+(?:(?:,\ |\ and\ |,\ and\ )\d+)*))?
     (?:,\ (?P<name>"[^"]+"|``[^`]+``|(?!docs/|step|so\ that)[^).;:`]+))?""",
     re.VERBOSE,
