@@ -143,6 +143,7 @@ def test_normal_runs_are_in_nobodys_way_but_an_exclusive_ones() -> None:
     normal, wanted = occupation(10, 20, exclusive=False), occupation(0, 40, exclusive=False)
 
     assert blocker([normal], wanted, LONG_AGO) is None
+    assert preempter([normal], wanted) is None
     assert free_ranges([normal], wanted, seconds(5), LONG_AGO, avoid_all=True) == [Range(at(0), at(40))]
 
 
