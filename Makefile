@@ -1,5 +1,7 @@
 # make run    a node on this machine, http://127.0.0.1:8000/pscheduler/, until Ctrl-C
 # make test   everything that is checked, from nothing
+# make quick  the tests of rules, services, stores and pages, in less than 90 s
+# make mutate PACKAGE=chalicelib/store    changes the code, and names the changes that no test notices
 # make plugin-check NAME=rtt    looks a plugin over
 # make backup TO=folder    a copy of a node's state, made while it runs
 # Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0
@@ -19,7 +21,7 @@ DEV := $(WITH) dev
 quoted = '$(subst ','\'',$(1))'
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 
-.PHONY: run backup test check format bench soak attack plugin-check setup python clean
+.PHONY: run backup test quick mutate check format bench soak attack plugin-check setup python clean
 .SILENT:
 
 run: python
@@ -35,6 +37,15 @@ backup: python
 test: check
 	echo "Tests ..."
 	$(DEV) -m pytest -q -n $(WORKERS)
+
+quick: setup
+	HYPOTHESIS_PROFILE=quick MODEL_STEPS=2000 $(DEV) -m pytest -q -n $(WORKERS) \
+		tests/domain tests/service tests/store tests/api
+
+mutate: setup
+	$(if $(PACKAGE),,$(error say what to change: make mutate PACKAGE=chalicelib/domain/conflicts.py))
+	$(DEV) -m pip install -q -r requirements-mutation.txt
+	$(DEV) -m tests.mutation --workers $(WORKERS) $(PACKAGE)
 
 check: setup
 	echo "Format, lint, types, direction of imports ..."

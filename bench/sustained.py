@@ -1,6 +1,6 @@
 """``python -m bench.sustained``: a node under a steady rain of one-second tasks, and what became of them.
 
-The reference breaks at 2 runs a second on two cores (contract/observed.md).
+The reference breaks at 2 runs a second on two cores (docs/contract/observed.md).
 """
 
 import argparse

@@ -229,7 +229,7 @@ def contexts() -> Mapping[str, Context]:
 
 
 def tools_for(test: str) -> list[Tool]:
-    """The tools that perform a test, the preferred first (contract/api.md: preference, then name)."""
+    """The tools that perform a test, the preferred first (docs/contract/api.md: preference, then name)."""
     return sorted(
         (tool for tool in tools().values() if test in tool.tests),
         key=lambda tool: (-tool.preference, tool.name),

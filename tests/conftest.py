@@ -4,7 +4,6 @@ import os
 import pathlib
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,10 +11,13 @@ from hypothesis import HealthCheck, settings
 from local import block_network, engine_moto, engine_sqlite, environment
 from local import ministack as ministack_module
 from local.engine import Engine
+from tests import moto_snapshot
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
 os.environ["PSCHEDULER_LIMITS"] = "open"  # but for tests of who may do what, who take this back
+os.environ["PSCHEDULER_TOOL_SETTINGS"] = os.devnull  # not what this machine's operator has set
 
+settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("ordinary", max_examples=100, deadline=None)
 settings.register_profile(
     "thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -38,16 +40,15 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
     With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
-    with _in_process(tmp_path_factory):
+    if os.environ.get("TEST_ENGINE", "moto") == "moto":
+        with engine_moto.mocked():
+            moto_snapshot.create_everything(environment.create_everything)
+            yield
+        return
+    # What is tested there is not that it survives a power cut.
+    with Engine(tmp_path_factory.mktemp("engine") / "state.sqlite", synchronous="OFF"):
         environment.create_everything()
         yield
-
-
-def _in_process(tmp_path_factory: pytest.TempPathFactory) -> AbstractContextManager[object]:
-    if os.environ.get("TEST_ENGINE", "moto") == "moto":
-        return engine_moto.mocked()
-    # What is tested there is not that it survives a power cut.
-    return Engine(tmp_path_factory.mktemp("engine") / "state.sqlite", synchronous="OFF")
 
 
 @pytest.fixture(scope="session")

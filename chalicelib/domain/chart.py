@@ -1,7 +1,7 @@
 """The chart of a schedule: a column for each class of runs, time running down.
 
 A chart is laid out here, without drawing: ``data`` and ``script`` are its two texts, and what draws it
-(``chart_svg``) takes the boxes. The columns are those of contract/api.md, Schedule.
+(``chart_svg``) takes the boxes. The columns are those of docs/contract/api.md, Schedule.
 """
 
 import dataclasses

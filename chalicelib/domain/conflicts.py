@@ -1,4 +1,4 @@
-"""Which runs can share time (contract/scheduler.md sections 3 and 6).
+"""Which runs can share time (docs/contract/scheduler.md sections 3 and 6).
 
 Intervals are half-open, ``[start, end)``: back-to-back runs fit. Only the classes ``normal`` and
 ``exclusive`` occupy time; the background classes never conflict and are not asked about here.
@@ -120,8 +120,6 @@ def window(
     start: dt.datetime | None, end: dt.datetime | None, now: dt.datetime, horizon: dt.timedelta
 ) -> Range | None:
     """The part of a requested range in which runs may be placed; None when there is none."""
-    if (end is not None and end <= now) or (start is not None and start > now + horizon):
-        return None
     lower = truncate(max(start or now, now + START_MARGIN))
     upper = truncate(min(end or now + horizon, now + horizon))
     return Range(lower, upper) if lower < upper else None

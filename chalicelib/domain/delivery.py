@@ -1,4 +1,4 @@
-"""Deliveries of results to archives (contract/archivers.md)."""
+"""Deliveries of results to archives (docs/contract/archivers.md)."""
 
 import dataclasses
 import datetime as dt

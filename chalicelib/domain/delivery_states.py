@@ -1,4 +1,4 @@
-"""The life of a delivery: one result on its way to one archive (contract/archivers.md).
+"""The life of a delivery: one result on its way to one archive (docs/contract/archivers.md).
 
 A delivery begins with the result it is of, in one transaction, and is attempted until it succeeds, fails for
 good, or its time to live has passed. Two rules hold:

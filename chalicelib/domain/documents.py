@@ -1,4 +1,4 @@
-"""JSON as it comes in, is searched, and goes out (contract/scheduler.md section 12)."""
+"""JSON as it comes in, is searched, and goes out (docs/contract/scheduler.md section 12)."""
 
 import json
 import math
@@ -93,7 +93,7 @@ def contains(value: JSON, wanted: JSON) -> bool:
 
     Objects hold a subset of members, arrays hold each wanted element somewhere, scalars are equal;
     an array also holds a bare scalar. Members starting with ``_`` never match: a search must not
-    tell whether a guess at a secret is right (contract/observed.md).
+    tell whether a guess at a secret is right (docs/contract/observed.md).
     """
     if isinstance(wanted, dict):
         return isinstance(value, Mapping) and all(

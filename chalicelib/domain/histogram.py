@@ -1,4 +1,4 @@
-"""Statistics of what was counted into buckets (contract/tests.md, latency).
+"""Statistics of what was counted into buckets (docs/contract/tests.md, latency).
 
 The arithmetic is decimal, as the buckets' labels are: nothing is lost, and nothing overflows.
 """

@@ -1,6 +1,6 @@
 """Types that name things on a network: hosts, addresses, ports, ICMP errors and SNMP values.
 
-Part of the dictionary in ``types.py`` (contract/types.md sections 2, 6 and 7). Patterns end in ``\\Z``,
+Part of the dictionary in ``types.py`` (docs/contract/types.md sections 2, 6 and 7). Patterns end in ``\\Z``,
 because ``$`` would let a final newline through, and say ``[0-9]``, because ``\\d`` knows more digits.
 """
 
@@ -113,7 +113,7 @@ NETWORK_TYPES: dict[str, dict[str, JSON]] = {
 
 
 def _snmp(kind: dict[str, JSON], value: dict[str, JSON]) -> dict[str, JSON]:
-    """An SNMP value with its type; other members are let through (contract/types.md section 6)."""
+    """An SNMP value with its type; other members are let through (docs/contract/types.md section 6)."""
     return {"type": "object", "properties": {"type": kind, "value": value}, "required": ["type", "value"]}
 
 

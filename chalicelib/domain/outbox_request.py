@@ -1,6 +1,6 @@
 """Outbox requests: requests to other nodes that are made again until they have been heard.
 
-The reference calls its own the HTTP queue (contract/scheduler.md section 9).
+The reference calls its own the HTTP queue (docs/contract/scheduler.md section 9).
 """
 
 import dataclasses

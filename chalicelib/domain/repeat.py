@@ -1,4 +1,4 @@
-"""When a task wants its next run (contract/scheduler.md section 5).
+"""When a task wants its next run (docs/contract/scheduler.md section 5).
 
 A schedule's slots hang on an anchor, never on the previous run, so slip does not make them drift.
 """
@@ -11,7 +11,7 @@ from chalicelib.domain.times import SECOND, UTC, ZERO, truncate
 
 FIRST_RUN_OFFSET = dt.timedelta(seconds=2)
 """How soon after its posting a task of one participant may run: the second in which it was posted is
-cut off, so this leaves one to two seconds to send it to its runner (contract/observed.md)."""
+cut off, so this leaves one to two seconds to send it to its runner (docs/contract/observed.md)."""
 FIRST_RUN_OFFSET_TOGETHER = dt.timedelta(seconds=10)
 """The same for several participants, who must agree first."""
 

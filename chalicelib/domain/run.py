@@ -131,7 +131,7 @@ class Run:
         return dataclasses.replace(self, documents=dataclasses.replace(self.documents, **changes))
 
     def describe(self, task: Task) -> dict[str, JSON]:
-        """The run as clients see it, without hrefs (contract/api.md)."""
+        """The run as clients see it, without hrefs (docs/contract/api.md)."""
         documents = self.documents
         return {
             "start-time": format_timestamp(self.start),

@@ -1,4 +1,4 @@
-"""The life of a run: its states and the ways between them (contract/scheduler.md section 2).
+"""The life of a run: its states and the ways between them (docs/contract/scheduler.md section 2).
 
 A run begins when it is booked: unseen at its lead while other nodes have to agree, and waiting for its time
 otherwise. It ends in exactly one of the final states. Two rules hold on the way:

@@ -1,4 +1,4 @@
-"""JSON Schema checks with messages fit for a client (contract/types.md section 1)."""
+"""JSON Schema checks with messages fit for a client (docs/contract/types.md section 1)."""
 
 import functools
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Numbers with SI suffixes, as contract/types.md section 2 defines them."""
+"""Numbers with SI suffixes, as docs/contract/types.md section 2 defines them."""
 
 import fractions
 import re

@@ -1,4 +1,4 @@
-"""The task specification and what stands in it (contract/types.md section 5).
+"""The task specification and what stands in it (docs/contract/types.md section 5).
 
 Every document says by its ``schema`` member which version it follows, 1 when it has none; a member
 that came with a later version is refused in an earlier one.

@@ -15,7 +15,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, UTC, ZERO, format_duration, format_timestamp
 
 HORIZON = dt.timedelta(days=1)
-"""How far ahead runs are placed (contract/scheduler.md section 1)."""
+"""How far ahead runs are placed (docs/contract/scheduler.md section 1)."""
 
 SOON = dt.timedelta(minutes=2)
 """How long before a run is wanted the planner looks at a task whose runs are not bound by the horizon: later,
@@ -31,7 +31,7 @@ KEEP_AFTER_LAST_RUN = dt.timedelta(days=2)
 """How long runs and tasks are kept after their end."""
 
 _MADE_BY_A_LEAD = re.compile(r"[0-9A-Za-z]{32,64}")
-"""The form of a key that a lead makes up where who posted the task gave none (contract/scheduler.md
+"""The form of a key that a lead makes up where who posted the task gave none (docs/contract/scheduler.md
 section 6)."""
 
 NEVER = dt.datetime(9999, 1, 1, tzinfo=UTC)
@@ -162,7 +162,7 @@ class Task:
         return self.counted(starts).replanned(now)
 
     def counted(self, starts: Sequence[dt.datetime]) -> "Task":
-        """The task once runs have been placed at these instants (contract/scheduler.md section 5)."""
+        """The task once runs have been placed at these instants (docs/contract/scheduler.md section 5)."""
         first = self.progress.first_start or self.schedule.start or min(starts)
         length = max(self.duration, SECOND)  # a slot has one run, be it over in no time
         latest = max([start + length for start in starts] + [self.progress.latest or starts[0]])
@@ -178,7 +178,7 @@ class Task:
         return self.evolve(plan_at=max(now, slot - early), plan_reason=None)
 
     def describe(self) -> dict[str, JSON]:
-        """The task as clients see it, with ``detail`` but without hrefs (contract/api.md)."""
+        """The task as clients see it, with ``detail`` but without hrefs (docs/contract/api.md)."""
         return {**self.shown, "detail": self.detail()}
 
     @property

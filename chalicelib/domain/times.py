@@ -1,8 +1,8 @@
 """Durations, timestamps and the schedule's whole-second arithmetic.
 
 All instants are aware datetimes in UTC; all durations are timedeltas. The formats are those of
-contract/types.md section 2; starts are cut to the second and durations rounded up to it
-(contract/scheduler.md section 1).
+docs/contract/types.md section 2; starts are cut to the second and durations rounded up to it
+(docs/contract/scheduler.md section 1).
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ def parse_duration(text: str) -> dt.timedelta:
     Raises Invalid for anything else, for calendar units (years, months) and beyond a century.
     """
     if text == "PT":
-        return ZERO  # passes the type and reads as nothing (contract/types.md section 2)
+        return ZERO  # passes the type and reads as nothing (docs/contract/types.md section 2)
     if not isinstance(text, str):
         raise Invalid(f"{text!r} is not an ISO 8601 duration")
     return _parsed_duration(text)
@@ -97,7 +97,7 @@ def parse_absolute_or_relative(text: str, now: dt.datetime) -> dt.datetime:
     """A TimestampAbsoluteRelative -> instant, cut to the second.
 
     ``P...`` counts from now; ``@P...`` is the next whole multiple of the interval since the Unix
-    epoch, so ``@PT1H`` is the next top of an hour, UTC (contract/scheduler.md section 4).
+    epoch, so ``@PT1H`` is the next top of an hour, UTC (docs/contract/scheduler.md section 4).
     Raises Invalid.
     """
     aligned = _ALIGNED.match(text)

@@ -1,6 +1,6 @@
 """Which tool performs a task, when every participant has said what it offers.
 
-The rules are those of contract/scheduler.md section 13.
+The rules are those of docs/contract/scheduler.md section 13.
 """
 
 import dataclasses

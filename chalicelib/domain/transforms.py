@@ -1,4 +1,4 @@
-"""jq transforms of results (contract/types.md, JQTransformSpecification; archivers.md section 1)."""
+"""jq transforms of results (docs/contract/types.md section 3, docs/contract/archivers.md section 1)."""
 
 import json
 from collections.abc import Mapping

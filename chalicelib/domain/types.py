@@ -1,4 +1,4 @@
-"""The dictionary of JSON types that specs, results and tasks are made of (contract/types.md).
+"""The dictionary of JSON types that specs, results and tasks are made of (docs/contract/types.md).
 
 Each entry is a JSON Schema (draft 7) fragment; composite types hold the fragments they use, so a
 fragment can be put anywhere as it is. Patterns end in ``\\Z``, because ``$`` would let a final newline

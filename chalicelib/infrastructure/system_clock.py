@@ -1,4 +1,4 @@
-"""The state of this machine's clock, as the kernel knows it (contract/api.md, GET /clock)."""
+"""The state of this machine's clock, as the kernel knows it (docs/contract/api.md, Administrative)."""
 
 import ctypes
 import dataclasses
@@ -71,7 +71,7 @@ def clock_state(now: dt.datetime, read: Callable[[], KernelClock | None] = read_
 
     The kernel does not know which program keeps its clock; every one that does speaks NTP. There is no
     ``error`` to say why it is not kept: leads copy this into results of the test clock, whose ClockState
-    is closed and knows none (contract/types.md).
+    is closed and knows none (docs/contract/types.md).
     """
     # Always with microseconds, which isoformat leaves out of a whole second.
     state: dict[str, JSON] = {"time": now.astimezone(UTC).isoformat(timespec="microseconds")}

@@ -42,7 +42,7 @@ def its_name(plugin: Any) -> Iterator[str]:
 
 
 def its_enumeration(plugin: Any) -> Iterator[str]:
-    """Members and types are those of contract/types.md section 4."""
+    """Members and types are those of docs/contract/types.md section 4."""
     problem = _ENUMERATION.problem(json.loads(json.dumps(plugin.enumeration())))
     if problem:
         yield f"its enumeration is wrong at {problem}"

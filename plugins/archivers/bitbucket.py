@@ -1,4 +1,4 @@
-"""bitbucket: takes every result and keeps none (contract/archivers.md section 6)."""
+"""bitbucket: takes every result and keeps none (docs/contract/archivers.md section 6)."""
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES

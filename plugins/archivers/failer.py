@@ -1,4 +1,4 @@
-"""failer: fails as often as it is told to (contract/archivers.md section 6).
+"""failer: fails as often as it is told to (docs/contract/archivers.md section 6).
 
 For trying out what the node does then.
 """

@@ -1,4 +1,4 @@
-"""postgresql: inserts results into a column of a table (contract/archivers.md section 6).
+"""postgresql: inserts results into a column of a table (docs/contract/archivers.md section 6).
 
 Every result has a connection of its own, so ``connection-expires`` is taken and has nothing to say.
 """

@@ -1,4 +1,4 @@
-"""rabbitmq: publishes results to an exchange of RabbitMQ, over AMQP (contract/archivers.md section 6).
+"""rabbitmq: publishes results to an exchange of RabbitMQ, over AMQP (docs/contract/archivers.md section 6).
 
 Every result has a connection of its own, so ``connection-expires`` is taken and has nothing to say.
 """

@@ -1,4 +1,4 @@
-"""snmptrap: tells of each result by an SNMP trap (contract/archivers.md section 6).
+"""snmptrap: tells of each result by an SNMP trap (docs/contract/archivers.md section 6).
 
 The trap has the variables that the settings give it; the result itself is not sent. Nobody answers a trap,
 so it counts once it was sent, and what keeps it from being sent is final.

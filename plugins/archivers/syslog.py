@@ -1,4 +1,4 @@
-"""syslog: writes results to the machine's log (contract/archivers.md section 6)."""
+"""syslog: writes results to the machine's log (docs/contract/archivers.md section 6)."""
 
 import json
 import pathlib

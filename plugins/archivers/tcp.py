@@ -1,4 +1,4 @@
-"""tcp: writes each result to a connection of its own (contract/archivers.md section 6)."""
+"""tcp: writes each result to a connection of its own (docs/contract/archivers.md section 6)."""
 
 import socket
 

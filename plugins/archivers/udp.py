@@ -1,4 +1,4 @@
-"""udp: sends each result as a datagram (contract/archivers.md section 6)."""
+"""udp: sends each result as a datagram (docs/contract/archivers.md section 6)."""
 
 import socket
 

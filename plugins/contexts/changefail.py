@@ -1,4 +1,4 @@
-"""changefail: a context that cannot be made, for trying out what happens then (contract/contexts.md)."""
+"""changefail: a context that cannot be made, for trying out what happens then (docs/contract/contexts.md)."""
 
 from contextlib import AbstractContextManager
 

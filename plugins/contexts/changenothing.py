@@ -1,4 +1,4 @@
-"""changenothing: a context that leaves everything as it is (contract/contexts.md)."""
+"""changenothing: a context that leaves everything as it is (docs/contract/contexts.md)."""
 
 import contextlib
 

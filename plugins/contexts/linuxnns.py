@@ -1,4 +1,4 @@
-"""linuxnns: lets the tool run inside a network namespace of Linux (contract/contexts.md).
+"""linuxnns: lets the tool run inside a network namespace of Linux (docs/contract/contexts.md).
 
 As ``ip netns exec`` does, it gives the tool the namespace's own files of /etc, its resolv.conf above
 all, where /etc/netns has a folder for it.
@@ -14,7 +14,8 @@ from plugins.sdk.base import Context
 from plugins.support import linux
 
 NAMESPACES = pathlib.Path("/run/netns")
-FILES = pathlib.Path("/etc/netns")
+SETTINGS = pathlib.Path("/etc")
+"""The machine's own files, and in ``netns`` those of its namespaces: tests have another folder."""
 
 # From <linux/sched.h> and <linux/mount.h>.
 _NEW_NETWORK, _NEW_MOUNTS, _OWN_FOLDERS = 0x40000000, 0x00020000, 0x00000200
@@ -28,7 +29,7 @@ def enter(data: JSON) -> Iterator[None]:
     with contextlib.ExitStack() as changes:
         with linux.refused_as(f"The network namespace {name} cannot be entered"):
             changes.enter_context(_network(name))
-            changes.enter_context(_files(FILES / name))
+            changes.enter_context(_files(SETTINGS / "netns" / name))
         yield
 
 
@@ -45,7 +46,7 @@ def _network(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _files(folder: pathlib.Path) -> Iterator[None]:
-    """See the files of a folder in the place of those of /etc that have their names."""
+    """See the files of a folder in the place of those of the machine that have their names."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     if not found:
         yield
@@ -56,8 +57,8 @@ def _files(folder: pathlib.Path) -> Iterator[None]:
         try:
             _mount("none", "/", _SLAVE | _RECURSIVE)  # what is mounted from here on stays here
             for path in found:
-                if os.path.exists(f"/etc/{path.name}"):
-                    _mount(str(path), f"/etc/{path.name}", _BIND)
+                if (SETTINGS / path.name).exists():
+                    _mount(str(path), str(SETTINGS / path.name), _BIND)
             yield
         finally:
             # Threads that the tool started share this one's folders, and whoever shares them cannot move

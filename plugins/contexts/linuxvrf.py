@@ -1,4 +1,4 @@
-"""linuxvrf: lets the tool run inside a VRF of Linux, its sockets bound to it (contract/contexts.md)."""
+"""linuxvrf: lets the tool run inside a VRF of Linux, its sockets bound to it (docs/contract/contexts.md)."""
 
 import array
 import contextlib

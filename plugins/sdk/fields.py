@@ -1,7 +1,7 @@
 """Fields: the rows a test's spec is declared in, and how they appear on a command line.
 
 The command line is optparse's, as existing clients expect of it: unambiguous abbreviations,
-``--option=value``, integers in C notation (0x, 0b, a leading 0 for octal); see contract/tests.md
+``--option=value``, integers in C notation (0x, 0b, a leading 0 for octal); see docs/contract/tests.md
 section 0.
 """
 

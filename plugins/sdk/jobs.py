@@ -87,7 +87,7 @@ class Job:
 
 
 def wrapped(result: JSON, diags: str = "", error: str | None = None) -> dict[str, JSON]:
-    """A local result in the wrapped form (contract/tools.md section 0)."""
+    """A local result in the wrapped form (docs/contract/tools.md section 0)."""
     return {"succeeded": True, "diags": diags, "error": error, "result": result}
 
 
@@ -121,7 +121,7 @@ class Outcome:
     retry: dt.timedelta | None = None
 
     def reply(self) -> dict[str, JSON]:
-        """As archivings show it (contract/archivers.md section 4)."""
+        """As archivings show it (docs/contract/archivers.md section 4)."""
         members = {
             "succeeded": self.succeeded,
             "error": self.error,
@@ -133,7 +133,7 @@ class Outcome:
 def retry_after(policy: Sequence[Mapping[str, JSON]], attempts: int) -> dt.timedelta | None:
     """The wait a retry policy allows after this many earlier attempts; None when it is used up.
 
-    The policy is a list of ``{attempts, wait}`` segments (contract/archivers.md section 4).
+    The policy is a list of ``{attempts, wait}`` segments (docs/contract/archivers.md section 4).
     """
     left = attempts
     for segment in policy:

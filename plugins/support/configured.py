@@ -1,25 +1,31 @@
-"""What this node's operator has set for a tool, in perfSONAR's own files (contract/tools.md section 4).
+"""What this node's operator has set for a tool, in perfSONAR's own files (docs/contract/tools.md section 4).
 
 ``/etc/pscheduler/tool/<tool>.conf`` has a section of the tool's name, with ``<tool>_cmd``, where its
-program is, and ``server_port``, where its servers are to listen.
+program is, and ``server_port``, where its servers are to listen. ``PSCHEDULER_TOOL_SETTINGS`` names another
+folder of such files.
 """
 
 import configparser
+import os
 import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
 
-FOLDER = pathlib.Path("/etc/pscheduler/tool")
+FOLDER = "/etc/pscheduler/tool"
 
 
 def settings(tool: str) -> Mapping[str, str]:
     """All that is set; nothing where there is no file, or none that can be read."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(FOLDER / f"{tool}.conf", encoding="utf-8")
+        parser.read(_folder() / f"{tool}.conf", encoding="utf-8")
     except (configparser.Error, OSError, UnicodeDecodeError):
         return {}
     return dict(parser[tool]) if parser.has_section(tool) else {}
+
+
+def _folder() -> pathlib.Path:
+    return pathlib.Path(os.environ.get("PSCHEDULER_TOOL_SETTINGS") or FOLDER)
 
 
 def command(tool: str, argv: Sequence[str]) -> list[str]:

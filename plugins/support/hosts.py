@@ -1,4 +1,4 @@
-"""Names and addresses of the hosts that tools measure to (contract/tools.md section 0).
+"""Names and addresses of the hosts that tools measure to (docs/contract/tools.md section 0).
 
 Looking up goes through the operating system, which takes its own time; a limit is kept by leaving
 the lookup behind in its thread.

@@ -1,4 +1,4 @@
-"""Merging the results of the two ends of a throughput test (contract/tools.md section 4).
+"""Merging the results of the two ends of a throughput test (docs/contract/tools.md section 4).
 
 What the ends found comes from other nodes as well, so nothing about its shape is taken for granted.
 """

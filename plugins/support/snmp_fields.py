@@ -1,7 +1,7 @@
 """What the SNMP tests have in common: their members, which of them go together, and how values are shown.
 
 Versions 1 and 2c know a community, version 3 a user with keys. A spec of one kind has no members of the
-other; the reference meant to say so and, for two of the three tests, said nothing (contract/tests.md).
+other; the reference meant to say so and, for two of the three tests, said nothing (docs/contract/tests.md).
 """
 
 import itertools

@@ -1,4 +1,5 @@
-"""What a result of throughput looks like: a table for each stream, and one for all (contract/tests.md)."""
+"""What a result of throughput looks like: a table for each stream, and one for all
+(docs/contract/tests.md)."""
 
 from collections.abc import Sequence
 from typing import Any

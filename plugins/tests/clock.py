@@ -1,4 +1,4 @@
-"""clock: how far the clocks of two pScheduler nodes are apart (contract/tests.md, clock)."""
+"""clock: how far the clocks of two pScheduler nodes are apart (docs/contract/tests.md, clock)."""
 
 from collections.abc import Mapping
 

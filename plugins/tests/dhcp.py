@@ -1,4 +1,4 @@
-"""dhcp: how long it takes to get an address leased (contract/tests.md, dhcp)."""
+"""dhcp: how long it takes to get an address leased (docs/contract/tests.md, dhcp)."""
 
 from chalicelib.domain.metrics import Metric, milliseconds, present
 from chalicelib.domain.schemas import closed

@@ -1,4 +1,4 @@
-"""disk-to-disk: how fast a file gets from one place to another (contract/tests.md, disk-to-disk)."""
+"""disk-to-disk: how fast a file gets from one place to another (docs/contract/tests.md, disk-to-disk)."""
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import BITS_A_SECOND, BYTES, Metric, milliseconds, number, present

@@ -1,4 +1,4 @@
-"""dns: how long a look-up takes, and what it finds (contract/tests.md, dns)."""
+"""dns: how long a look-up takes, and what it finds (docs/contract/tests.md, dns)."""
 
 from chalicelib.domain.metrics import COUNT, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed

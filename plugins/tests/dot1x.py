@@ -1,4 +1,4 @@
-"""dot1x: whether and how fast a network lets this host in by IEEE 802.1X (contract/tests.md, dot1x)."""
+"""dot1x: whether and how fast a network lets this host in by IEEE 802.1X (docs/contract/tests.md, dot1x)."""
 
 from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed

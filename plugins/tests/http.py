@@ -1,4 +1,4 @@
-"""http: how long it takes to fetch a URL (contract/tests.md, http)."""
+"""http: how long it takes to fetch a URL (docs/contract/tests.md, http)."""
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import COUNT, FLAG, Metric, milliseconds, number, present

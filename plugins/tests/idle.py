@@ -1,4 +1,4 @@
-"""idle: do nothing for a while, in the background (contract/tests.md, idle)."""
+"""idle: do nothing for a while, in the background (docs/contract/tests.md, idle)."""
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES

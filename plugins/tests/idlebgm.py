@@ -1,4 +1,4 @@
-"""idlebgm: do nothing, and report it every so often (contract/tests.md, idlebgm)."""
+"""idlebgm: do nothing, and report it every so often (docs/contract/tests.md, idlebgm)."""
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES

@@ -1,4 +1,4 @@
-"""idleex: do nothing for a while, with the machine to itself (contract/tests.md, idleex)."""
+"""idleex: do nothing for a while, with the machine to itself (docs/contract/tests.md, idleex)."""
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES

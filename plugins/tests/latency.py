@@ -1,4 +1,4 @@
-"""latency: how long packets take one way, and how many are lost (contract/tests.md, latency)."""
+"""latency: how long packets take one way, and how many are lost (docs/contract/tests.md, latency)."""
 
 import re
 from collections.abc import Mapping, Sequence

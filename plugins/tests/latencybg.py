@@ -1,4 +1,4 @@
-"""latencybg: latency all the time, a result every so many packets (contract/tests.md, latencybg)."""
+"""latencybg: latency all the time, a result every so many packets (docs/contract/tests.md, latencybg)."""
 
 import datetime as dt
 import re

@@ -1,4 +1,4 @@
-"""mtu: the largest packet that reaches a host in one piece (contract/tests.md, mtu)."""
+"""mtu: the largest packet that reaches a host in one piece (docs/contract/tests.md, mtu)."""
 
 from chalicelib.domain.metrics import BYTES, Metric, number, present
 from chalicelib.domain.schemas import closed

@@ -1,4 +1,4 @@
-"""netreach: whether a network, and its gateway, can be reached (contract/tests.md, netreach)."""
+"""netreach: whether a network, and its gateway, can be reached (docs/contract/tests.md, netreach)."""
 
 import ipaddress
 

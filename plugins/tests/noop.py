@@ -1,4 +1,4 @@
-"""noop: hand data through to the result (contract/tests.md, noop)."""
+"""noop: hand data through to the result (docs/contract/tests.md, noop)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""openports: which TCP ports of a host or a network are open (contract/tests.md, openports)."""
+"""openports: which TCP ports of a host or a network are open (docs/contract/tests.md, openports)."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""psresponse: how fast a pScheduler node answers (contract/tests.md, psresponse)."""
+"""psresponse: how fast a pScheduler node answers (docs/contract/tests.md, psresponse)."""
 
 from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed

@@ -1,4 +1,4 @@
-"""rtt: round-trip times to a host (contract/tests.md, rtt)."""
+"""rtt: round-trip times to a host (docs/contract/tests.md, rtt)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""s3throughput: how fast objects get into an S3 store, out of it, and away (contract/tests.md, s3throughput)."""
+"""s3throughput: how fast objects get into an S3 store, out of it, and away (docs/contract/tests.md, s3throughput)."""
 
 import json
 import urllib.parse

@@ -1,4 +1,4 @@
-"""simplestream: text over a TCP connection from one node to another (contract/tests.md, simplestream)."""
+"""simplestream: text over a TCP connection from one node to another (docs/contract/tests.md, simplestream)."""
 
 from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed

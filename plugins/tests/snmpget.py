@@ -1,4 +1,4 @@
-"""snmpget: values of SNMP objects, once or several times over (contract/tests.md, snmpget)."""
+"""snmpget: values of SNMP objects, once or several times over (docs/contract/tests.md, snmpget)."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""snmpgetbgm: snmpget in the background, with a result every poll (contract/tests.md, snmpgetbgm).
+"""snmpgetbgm: snmpget in the background, with a result every poll (docs/contract/tests.md, snmpgetbgm).
 
 Its specs are snmpget's. The reference checked nothing of them; what it had meant to is checked here.
 """

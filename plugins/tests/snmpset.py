@@ -1,4 +1,4 @@
-"""snmpset: set SNMP objects (contract/tests.md, snmpset).
+"""snmpset: set SNMP objects (docs/contract/tests.md, snmpset).
 
 The reference checked nothing of a spec, its schema asking for a member that no spec had. Checked here is
 what its command line made and its tool used, keys under the names that keep them from being shown.

@@ -1,4 +1,4 @@
-"""throughput: how much data gets through from one host to another (contract/tests.md, throughput)."""
+"""throughput: how much data gets through from one host to another (docs/contract/tests.md, throughput)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""trace: the path to a host, hop by hop (contract/tests.md, trace)."""
+"""trace: the path to a host, hop by hop (docs/contract/tests.md, trace)."""
 
 from collections.abc import Sequence
 

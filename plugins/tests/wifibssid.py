@@ -1,4 +1,4 @@
-"""wifibssid: the access points of wireless networks that this host hears (contract/tests.md, wifibssid)."""
+"""wifibssid: the access points of wireless networks that this host hears (docs/contract/tests.md, wifibssid)."""
 
 from collections.abc import Sequence
 

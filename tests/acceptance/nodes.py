@@ -91,7 +91,7 @@ def start(
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))
     }
-    environment |= variables
+    environment |= {"PSCHEDULER_TOOL_SETTINGS": os.devnull, **variables}
     with log:
         process = subprocess.Popen(
             [*command, *options], cwd=HERE, stdout=log, stderr=subprocess.STDOUT, env=environment

@@ -1,4 +1,4 @@
-"""What existing clients do, request by request, against a whole node (contract/cli.md)."""
+"""What existing clients do, request by request, against a whole node (docs/contract/cli.md)."""
 
 import datetime as dt
 import json

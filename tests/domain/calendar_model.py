@@ -1,6 +1,6 @@
 """The contract's rules of shared time, by brute force: second by second, run by run.
 
-An oracle for what ``domain/conflicts.py`` does with intervals (contract/scheduler.md sections 3 and 6).
+An oracle for what ``domain/conflicts.py`` does with intervals (docs/contract/scheduler.md sections 3 and 6).
 It shares no code with it: a run is a set of whole seconds, and every question is asked of each.
 """
 

@@ -23,7 +23,7 @@ LONG_AGO = at(-3600)
 @pytest.mark.parametrize(
     ("existing", "proposed", "conflict"),
     [
-        # The matrix of contract/scheduler.md section 3; the background classes never come here.
+        # The matrix of docs/contract/scheduler.md section 3; the background classes never come here.
         (False, False, False),
         (False, True, True),
         (True, False, True),
@@ -106,6 +106,61 @@ def test_proposals_with_a_priority_may_cover_lower_ones_but_not_what_is_running(
     assert free == [Range(at(10), at(40))]
 
 
+def test_proposals_of_a_higher_rank_keep_clear_of_all_where_that_is_asked() -> None:
+    waiting, wanted = occupation(20, 30, priority=0), occupation(0, 40, priority=5)
+
+    free = free_ranges([waiting], wanted, seconds(5), LONG_AGO, avoid_all=True)
+
+    assert free == [Range(at(0), at(20)), Range(at(30), at(40))]
+
+
+@pytest.mark.parametrize(
+    ("now", "free"),
+    [
+        (-4, [Range(at(0), at(40))]),
+        (-3, [Range(at(10), at(40))]),  # so close to its start a run counts as running
+        (9, [Range(at(10), at(40))]),
+        (10, [Range(at(0), at(40))]),  # it is over
+    ],
+)
+def test_a_lower_run_is_in_the_way_from_shortly_before_its_start_to_its_end(
+    now: int, free: list[Range]
+) -> None:
+    lower, wanted = occupation(0, 10, priority=0), occupation(0, 40, priority=5)
+
+    assert free_ranges([lower], wanted, seconds(5), at(now), avoid_all=False) == free
+
+
+def test_a_run_of_the_same_rank_is_in_the_way() -> None:
+    same, wanted = occupation(10, 20, priority=5), occupation(0, 40, priority=5)
+
+    free = free_ranges([same], wanted, seconds(5), LONG_AGO, avoid_all=False)
+
+    assert free == [Range(at(0), at(10)), Range(at(20), at(40))]
+
+
+def test_normal_runs_are_in_nobodys_way_but_an_exclusive_ones() -> None:
+    normal, wanted = occupation(10, 20, exclusive=False), occupation(0, 40, exclusive=False)
+
+    assert blocker([normal], wanted, LONG_AGO) is None
+    assert preempter([normal], wanted) is None
+    assert free_ranges([normal], wanted, seconds(5), LONG_AGO, avoid_all=True) == [Range(at(0), at(40))]
+
+
+@pytest.mark.parametrize(
+    ("taken", "length", "free"),
+    [
+        ((0, 31), 10, []),  # what is left at the end is too short
+        ((0, 30), 10, [Range(at(30), at(40))]),
+        ((9, 40), 10, []),
+        ((10, 40), 10, [Range(at(0), at(10))]),
+        ((0, 40), 0, [Range(at(0), at(0))]),
+    ],
+)
+def test_proposals_are_as_long_as_the_run(taken: tuple[int, int], length: int, free: list[Range]) -> None:
+    assert free_ranges([occupation(*taken)], occupation(0, 40), seconds(length), LONG_AGO, True) == free
+
+
 times = st.tuples(st.integers(0, 200), st.integers(1, 40))
 
 
@@ -138,6 +193,11 @@ def test_every_proposal_can_be_booked_and_none_is_left_out(
         (at(10), at(10), None),
         (at(-50), at(-10), None),
         (at(86_401), None, None),
+        (at(86_400), None, None),
+        (at(86_399), None, Range(at(86_399), at(86_400))),
+        (None, at(0), None),
+        (None, at(3), None),
+        (None, at(4), Range(at(3), at(4))),
         (at(10), at(200_000), Range(at(10), at(86_400))),
     ],
 )
@@ -152,6 +212,10 @@ def test_ranges_in_common_are_long_enough() -> None:
     yours = [Range(at(5), at(25)), Range(at(38), at(60))]
 
     assert intersect(mine, yours, seconds(5)) == [Range(at(5), at(10)), Range(at(20), at(25))]
+
+
+def test_ranges_that_only_touch_have_nothing_in_common() -> None:
+    assert intersect([Range(at(0), at(10))], [Range(at(10), at(20))], seconds(0)) == []
 
 
 @pytest.mark.parametrize(

@@ -175,3 +175,23 @@ def test_what_goes_to_one_place_is_one_lane() -> None:
     ]
     assert len({here, *others}) == 8
     assert all(len(each) == 32 and "secret" not in each for each in (here, *others))
+
+
+def test_there_is_a_delivery_for_each_archive_that_is_due_at_once() -> None:
+    ended = over()
+
+    one, other = deliveries_for([BITBUCKET, {**BITBUCKET, "runs": "failed"}, BITBUCKET], ended, NOON)
+
+    assert (one.node, one.task, one.run) == (ended.node, ended.task, ended.uuid)
+    assert (one.added, one.next_attempt) == (NOON, NOON)
+    assert [one.number, other.number] == [0, 2]  # an archive has its number whatever it selects
+
+
+def test_an_attempt_is_counted_from_when_it_is_begun_until_it_reports() -> None:
+    (delivery,) = deliveries_for([BITBUCKET], over(), NOON)
+
+    begun = delivery.begun(at(5)).begun(at(200))
+    ended = begun.ended(at(201), {}, False, seconds(10))
+
+    assert (begun.attempts, begun.silent, begun.last_attempt) == (2, 2, at(200))
+    assert (ended.attempts, ended.silent, ended.last_attempt) == (2, 0, at(200))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import string
 import urllib.parse
 
 import pytest
@@ -11,9 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.redaction import Redactor, without_credentials
 from chalicelib.domain.schemas import Checker, Versions, closed, pattern
 
-SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=10, max_size=30).filter(
-    str.isalnum
-)
+SECRETS = st.text(string.ascii_letters + string.digits, min_size=10, max_size=30)
 
 
 @pytest.mark.parametrize(

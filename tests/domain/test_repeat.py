@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.repeat import Progress, Schedule, check, earliest_start, next_cron, next_slot, next_try
+from chalicelib.domain.repeat import (
+    LATEST,
+    Progress,
+    Schedule,
+    check,
+    earliest_start,
+    next_cron,
+    next_slot,
+    next_try,
+)
 from chalicelib.domain.times import SECOND
 from tests.builders import NOON, at, seconds
 
@@ -105,3 +114,71 @@ def test_a_leap_day_does_come() -> None:
 
 def test_the_first_run_leaves_one_second_at_least_to_send_it() -> None:
     assert earliest_start(at(0.9)) - at(0.9) > SECOND
+
+
+@pytest.mark.parametrize(
+    ("have_to_agree", "now", "wanted"),
+    [(False, 0, 2), (False, 0.9, 2), (True, 0, 10), (True, 0.9, 10)],
+)
+def test_a_run_that_others_have_to_agree_to_comes_later(
+    have_to_agree: bool, now: float, wanted: float
+) -> None:
+    assert earliest_start(at(now), have_to_agree) == at(wanted)
+
+
+def test_a_run_has_to_be_agreed_to_only_where_that_is_said() -> None:
+    assert earliest_start(NOON) == earliest_start(NOON, False)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "runs", "is_endless"),
+    [
+        (Schedule(repeat=MINUTE), 5, True),
+        (Schedule(cron="* * * * *"), 5, True),
+        (Schedule(repeat=MINUTE, max_runs=3), 2, True),
+        (Schedule(repeat=MINUTE, max_runs=3), 3, False),
+        (Schedule(repeat=MINUTE, until=at(60)), 0, False),
+        (Schedule(max_runs=1), 0, False),
+        (Schedule(), 0, False),
+    ],
+)
+def test_a_task_is_endless_until_something_says_that_it_ends(
+    schedule: Schedule, runs: int, is_endless: bool
+) -> None:
+    assert schedule.is_endless(Progress(runs)) is is_endless
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule(),
+        Schedule(repeat=SECOND),
+        Schedule(cron="* * * * *"),
+        Schedule(start=LATEST),
+        Schedule(start=at(-60)),
+        Schedule(until=LATEST),
+        Schedule(until=at(1)),
+        Schedule(start=at(59), until=at(60), repeat=SECOND),
+    ],
+)
+def test_a_schedule_that_can_be_kept_is_taken(schedule: Schedule) -> None:
+    check(schedule, NOON)
+
+    assert next_try(schedule, Progress(), NOON) is not None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        (Schedule(repeat=seconds(0.5)), "/schedule/repeat: must be at least one second"),
+        (Schedule(start=LATEST + SECOND), "/schedule/start: is after the year 9998"),
+        (Schedule(until=LATEST + SECOND), "/schedule/until: is after the year 9998"),
+        (Schedule(until=NOON), "/schedule/until: is in the past"),
+        (Schedule(start=at(60), until=at(60)), "/schedule/until: is not after the start"),
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_says_which_member_is_wrong(schedule: Schedule, sentence: str) -> None:
+    with pytest.raises(Invalid) as error:
+        check(schedule, NOON)
+
+    assert error.value.message == sentence

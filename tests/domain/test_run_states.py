@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import BadTransition
 from chalicelib.domain.run_states import State, may_become, require, sources
 
-# The rows of contract/scheduler.md section 2, "Legal transitions".
+# The rows of docs/contract/scheduler.md section 2, "Legal transitions".
 LEGAL = {
     "scheduling": "pending preempted canceled nonstart",
     "pending": "on-deck running missed failed preempted canceled nonstart",

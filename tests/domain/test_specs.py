@@ -118,7 +118,7 @@ SECTIONS = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(st.data())
 def test_any_json_is_a_task_or_gets_a_sentence(data: st.DataObject) -> None:
     changes = data.draw(

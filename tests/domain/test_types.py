@@ -147,7 +147,7 @@ def test_a_type_can_be_given_by_name_or_outright() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(name for name in TYPES if "pattern" in TYPES[name]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(data=st.data())
 def test_no_text_upsets_a_pattern_or_its_complaint(kind: str, data: st.DataObject) -> None:
     text = data.draw(st.text() | st.from_regex(TYPES[kind]["pattern"]))

@@ -15,7 +15,7 @@ PROGRAMS = {"iperf3": "iperf3", "iperf2": "iperf", "nuttcp": "nuttcp", "ethr": "
 
 @pytest.fixture
 def conf(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    monkeypatch.setattr(configured, "FOLDER", tmp_path)
+    monkeypatch.setenv("PSCHEDULER_TOOL_SETTINGS", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
     return tmp_path
 

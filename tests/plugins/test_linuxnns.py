@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
+from plugins.contexts import linuxnns
 from plugins.contexts.linuxnns import CONTEXT
 from plugins.sdk.base import PluginFailed
 from plugins.support import hosts, linux
@@ -109,30 +110,35 @@ def test_the_thread_is_put_back_after_a_failure(namespace: str) -> None:
     assert where() == outside
 
 
+@pytest.fixture(autouse=True)
+def settings(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A folder in the place of /etc, with a resolv.conf."""
+    monkeypatch.setattr(linuxnns, "SETTINGS", tmp_path)
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.1\n")
+    return tmp_path
+
+
 @pytest.fixture
-def resolvers(namespace: str) -> Iterator[str]:
-    folder = pathlib.Path("/etc/netns") / namespace
-    had_parent = folder.parent.exists()
+def resolvers(namespace: str, settings: pathlib.Path) -> str:
+    """What the namespace's own resolv.conf says."""
+    folder = settings / "netns" / namespace
     folder.mkdir(parents=True)
     (folder / "resolv.conf").write_text("nameserver 192.0.2.53\n")
-    (folder / "no-such-file-in-etc").write_text("")
-    yield "nameserver 192.0.2.53\n"
-    shutil.rmtree(folder)
-    if not had_parent:
-        folder.parent.rmdir()
+    (folder / "no-such-file-of-the-machine").write_text("")
+    return "nameserver 192.0.2.53\n"
 
 
-def test_the_files_of_the_namespace_are_seen_inside_only(namespace: str, resolvers: str) -> None:
-    config, folder = pathlib.Path("/etc/resolv.conf"), os.getcwd()
-    if not config.exists():
-        pytest.skip("there is no /etc/resolv.conf to put another in the place of")
+def test_the_files_of_the_namespace_are_seen_inside_only(
+    namespace: str, resolvers: str, settings: pathlib.Path
+) -> None:
+    config, folder = settings / "resolv.conf", os.getcwd()
     before = config.read_text()
     seen: list[str] = []
 
     def look() -> None:  # in a thread of its own: it parts with the others for good
         with CONTEXT.enter({"namespace": namespace}):
             seen.append(config.read_text())
-            seen.append(Machine().execute(["cat", "/etc/resolv.conf"], timeout=5).stdout)
+            seen.append(Machine().execute(["cat", str(config)], timeout=5).stdout)
         seen.extend((config.read_text(), os.getcwd()))
 
     hosts.limited(20, look)
@@ -141,11 +147,11 @@ def test_the_files_of_the_namespace_are_seen_inside_only(namespace: str, resolve
     assert config.read_text() == before
 
 
-def test_threads_that_a_tool_leaves_behind_do_not_keep_it_inside(namespace: str, resolvers: str) -> None:
+def test_threads_that_a_tool_leaves_behind_do_not_keep_it_inside(
+    namespace: str, resolvers: str, settings: pathlib.Path
+) -> None:
     """A look-up that is not waited for any more goes on in its thread, which shares the tool's folders."""
-    config, left, ended = pathlib.Path("/etc/resolv.conf"), threading.Event(), threading.Event()
-    if not config.exists():
-        pytest.skip("there is no /etc/resolv.conf to put another in the place of")
+    config, left, ended = settings / "resolv.conf", threading.Event(), threading.Event()
     before, seen = config.read_text(), list[str]()
 
     def look() -> None:

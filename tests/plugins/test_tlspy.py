@@ -207,8 +207,9 @@ def talking(dialog: list[Any], context: ssl.SSLContext) -> Iterator[int]:
                 if lines.readline().decode().strip() != heard:
                     return
                 end.sendall(f"{answer}\r\n".encode())
-            with context.wrap_socket(end, server_side=True) as secure:
-                secure.recv(1)
+            if end.recv(1, socket.MSG_PEEK):  # wrapping an end whose client has gone would leave it open
+                with context.wrap_socket(end, server_side=True) as secure:
+                    secure.recv(1)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, args=(server,), daemon=True).start()

@@ -5,13 +5,14 @@ import datetime as dt
 import pytest
 
 from chalicelib.domain.conflicts import Occupation, Range
-from chalicelib.domain.errors import Invalid, NotFound, Overtaken
+from chalicelib.domain.errors import Invalid, NotFound, Overtaken, Repeated
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
 from chalicelib.store import run_table, task_table, timeline
+from chalicelib.store.idempotency_records import KEEP_KEYS, IdempotencyRecord
 from chalicelib.store.timeline import Guards
-from chalicelib.store.transactions.booking import Booking, Time, commit
+from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -166,3 +167,54 @@ def test_runs_that_take_up_no_time_are_written_in_batches() -> None:
 
     assert len(list(run_table.in_order(NODE, one.uuid))) == 90
     assert task_table.get(NODE, one.uuid).progress.latest == at(60 * 89 + 3)
+
+
+def new(name: str = "key", until: dt.datetime = NOON + KEEP_KEYS) -> Booking:
+    """A new task, wanted once under a key."""
+    one = task()
+    return Booking(
+        None, one, (), new=New(IdempotencyRecord(NODE, name, "digest of the body", one.uuid, until))
+    )
+
+
+def test_a_task_that_is_wanted_once_is_stored_once() -> None:
+    first, second = new(), new()
+    commit(first, NOON)
+
+    with pytest.raises(Repeated) as error:
+        commit(second, at(1))
+
+    assert (error.value.task, error.value.fingerprint) == (first.after.uuid, "digest of the body")
+    with pytest.raises(NotFound):
+        task_table.get(NODE, second.after.uuid)
+
+
+def test_other_keys_store_other_tasks() -> None:
+    first, second = new("one"), new("another")
+
+    for one in (first, second):
+        commit(one, NOON)
+
+    assert task_table.get(NODE, second.after.uuid).uuid == second.after.uuid
+
+
+@pytest.mark.parametrize(("later", "is_free"), [(59, False), (60, True), (61, True)])
+def test_a_key_may_be_used_again_once_it_is_forgotten(later: int, is_free: bool) -> None:
+    commit(new(until=at(60)), NOON)
+    second = new()
+
+    if is_free:
+        commit(second, at(later))
+        assert task_table.get(NODE, second.after.uuid).uuid == second.after.uuid
+    else:
+        with pytest.raises(Repeated):
+            commit(second, at(later))
+
+
+def test_a_new_task_that_is_stored_already_is_overtaken_whatever_its_key() -> None:
+    first = new()
+    commit(first, NOON)
+    again = Booking(None, first.after, (), new=new("another").new)
+
+    with pytest.raises(Overtaken):
+        commit(again, NOON)

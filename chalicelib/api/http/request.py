@@ -1,4 +1,4 @@
-"""One request as the pages see it (contract/api.md, "Global rules")."""
+"""One request as the pages see it (docs/contract/api.md, "Global rules")."""
 
 import dataclasses
 import datetime as dt

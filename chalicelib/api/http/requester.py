@@ -1,4 +1,5 @@
-"""Who asks: the caller, or whom a trusted proxy names in its place (contract/scheduler.md section 12)."""
+"""Who asks: the caller, or whom a trusted proxy names in its place
+(docs/contract/scheduler.md section 12)."""
 
 import ipaddress
 

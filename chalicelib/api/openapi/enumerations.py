@@ -1,4 +1,4 @@
-"""Plugins as clients of each API level see them (contract/api.md, Plugins).
+"""Plugins as clients of each API level see them (docs/contract/api.md, Plugins).
 
 From level 7 on (docs/compatibility.md), an enumeration has a label and, of all kinds but tools, the schemas
 of what is configured: a JSON Schema to check it and a UI schema to lay out a form for it, in the terms of

@@ -1,4 +1,4 @@
-"""The JSON that pages answer, as schemas (contract/api.md). Members may be added, none goes away.
+"""The JSON that pages answer, as schemas (docs/contract/api.md). Members may be added, none goes away.
 
 What stands in COMPONENTS is shown once, under its name, however often it is used.
 """

@@ -1,4 +1,4 @@
-"""Pages about the node itself (contract/api.md, Administrative)."""
+"""Pages about the node itself (docs/contract/api.md, Administrative)."""
 
 from chalicelib.api.http import principal
 from chalicelib.api.http.routing import API_LEVEL, Answer, Request, as_json

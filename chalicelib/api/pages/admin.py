@@ -1,4 +1,4 @@
-"""Pages for those who look after the node, from the machine itself (contract/api.md, Administrative)."""
+"""Pages for those who look after the node, from the machine itself (docs/contract/api.md, Administrative)."""
 
 import logging
 

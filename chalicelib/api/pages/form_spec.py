@@ -1,4 +1,4 @@
-"""A spec that a client has put into a URL like a form: ``?spec=source=a&dest=b`` (contract/cli.md).
+"""A spec that a client has put into a URL like a form: ``?spec=source=a&dest=b`` (docs/contract/cli.md).
 
 pSConfig's agent asks so for the participants of a test that has contexts, and takes a refusal for a fault of
 its template. The members arrive as arguments of their own, the first behind ``spec=``, as Python prints them.

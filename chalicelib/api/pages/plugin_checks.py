@@ -1,4 +1,4 @@
-"""Pages on which plugins say what they make of a spec or of settings (contract/api.md, Plugins).
+"""Pages on which plugins say what they make of a spec or of settings (docs/contract/api.md, Plugins).
 
 What is asked about stands in an argument, or, for what is too large for a URL, in the body of a POST.
 """

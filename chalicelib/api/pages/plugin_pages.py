@@ -1,4 +1,4 @@
-"""Pages about tests, tools, archivers and contexts (contract/api.md, Plugins)."""
+"""Pages about tests, tools, archivers and contexts (docs/contract/api.md, Plugins)."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,5 @@
-"""The page that lists a task's runs (contract/api.md, ``GET /tasks/<t>/runs``; paging is an addition)."""
+"""The page that lists a task's runs
+(docs/contract/api.md, ``GET /tasks/<t>/runs``; paging is an addition)."""
 
 from collections.abc import Callable, Sequence
 

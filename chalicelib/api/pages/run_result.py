@@ -1,4 +1,4 @@
-"""The page of a run's result (contract/api.md, Runs)."""
+"""The page of a run's result (docs/contract/api.md, Runs)."""
 
 import dataclasses
 import html

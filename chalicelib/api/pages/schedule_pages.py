@@ -1,4 +1,4 @@
-"""The pages that show the runs of all tasks in time (contract/api.md, Schedule)."""
+"""The pages that show the runs of all tasks in time (docs/contract/api.md, Schedule)."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence

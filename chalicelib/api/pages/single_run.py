@@ -1,4 +1,4 @@
-"""Pages about runs (contract/api.md, Runs)."""
+"""Pages about runs (docs/contract/api.md, Runs)."""
 
 import datetime as dt
 

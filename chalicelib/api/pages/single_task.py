@@ -1,4 +1,4 @@
-"""Pages about tasks (contract/api.md, Tasks)."""
+"""Pages about tasks (docs/contract/api.md, Tasks)."""
 
 import datetime as dt
 

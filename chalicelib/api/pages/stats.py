@@ -1,4 +1,4 @@
-"""Pages of statistics (contract/api.md, Statistics). Each is counted in an index; nothing is scanned."""
+"""Pages of statistics (docs/contract/api.md, Statistics). Each is counted in an index; nothing is scanned."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The page that lists tasks (contract/api.md, ``GET /tasks``; paging and filters are additions)."""
+"""The page that lists tasks (docs/contract/api.md, ``GET /tasks``; paging and filters are additions)."""
 
 import json
 from collections.abc import Callable, Sequence

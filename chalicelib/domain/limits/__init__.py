@@ -1,4 +1,5 @@
-"""The limit system: who asks, what they want, and whether this node does it for them (contract/limits.md).
+"""The limit system: who asks, what they want, and whether this node does it for them
+(docs/contract/limits.md).
 
     hints --> identifiers --> classifiers --> rewrite --> applications of limits --> priority
 

@@ -1,4 +1,4 @@
-"""Applications: to whom which limits apply (contract/limits.md section 6)."""
+"""Applications: to whom which limits apply (docs/contract/limits.md section 6)."""
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Classifiers: groups a requester belongs to, and how many must agree (contract/limits.md section 4)."""
+"""Classifiers: groups a requester belongs to, and how many must agree (docs/contract/limits.md section 4)."""
 
 import dataclasses
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""The kinds of limits: what may be done (contract/limits.md section 7)."""
+"""The kinds of limits: what may be done (docs/contract/limits.md section 7)."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
-"""Judging a proposal by a policy, with a trace that can be read (contract/limits.md sections 2 and 10)."""
+"""Judging a proposal by a policy, with a trace that can be read
+(docs/contract/limits.md sections 2 and 10)."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

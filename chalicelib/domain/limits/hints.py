@@ -1,4 +1,4 @@
-"""What is known of a requester: the hints that identifiers look at (contract/limits.md section 2)."""
+"""What is known of a requester: the hints that identifiers look at (docs/contract/limits.md section 2)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The kinds of identifiers: who is asking (contract/limits.md section 3).
+"""The kinds of identifiers: who is asking (docs/contract/limits.md section 3).
 
 ``api-key`` and ``iam`` are additions: requests that came with an API key of this node, or that AWS has
 authenticated.

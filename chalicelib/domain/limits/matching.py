@@ -1,4 +1,5 @@
-"""StringMatch: a text against an exact one, a part of it, or a regular expression (contract/types.md 3).
+"""StringMatch: a text against an exact one, a part of it, or a regular expression
+(docs/contract/types.md section 3).
 
 Who is matched chooses the text - the names of an address are its owner's -, so expressions that can take
 for ever on some text are refused when the policy is read.

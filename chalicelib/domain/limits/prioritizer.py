@@ -1,4 +1,4 @@
-"""The prioritizer: a jq script that says what priority a run may have (contract/limits.md section 8)."""
+"""The prioritizer: a jq script that says what priority a run may have (docs/contract/limits.md section 8)."""
 
 import dataclasses
 import math

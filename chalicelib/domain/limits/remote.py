@@ -1,4 +1,4 @@
-"""The limit url-fetch: a server elsewhere decides (contract/limits.md section 7)."""
+"""The limit url-fetch: a server elsewhere decides (docs/contract/limits.md section 7)."""
 
 import dataclasses
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The rewriter: a jq script that changes what was posted (contract/limits.md section 5)."""
+"""The rewriter: a jq script that changes what was posted (docs/contract/limits.md section 5)."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""When a run is: the limits run-daterange and run-schedule (contract/limits.md section 7).
+"""When a run is: the limits run-daterange and run-schedule (docs/contract/limits.md section 7).
 
 Their quirks are the reference's: policies rely on them. A run ending exactly at the end of a range is
 outside; a run that crosses a boundary of a cycle counts as lying in the rest of the cycle and in its

@@ -1,4 +1,4 @@
-"""Delivering results to archives (contract/archivers.md)."""
+"""Delivering results to archives (docs/contract/archivers.md)."""
 
 import dataclasses
 import datetime as dt
@@ -135,7 +135,8 @@ def _keep_after_archive(delivery: Delivery, now: dt.datetime) -> None:
 
 
 def document(delivery: Delivery, task: Task, run: Run) -> dict[str, JSON]:
-    """What an archiver is to keep of a run (contract/archivers.md section 3); private members are null."""
+    """What an archiver is to keep of a run
+    (docs/contract/archivers.md section 3); private members are null."""
     tool = registry.tools()[task.tool]
     task_href = f"{_base(delivery, task)}/tasks/{task.uuid}"
     run_href = f"{task_href}/runs/{run.uuid}"
@@ -166,7 +167,7 @@ def _base(delivery: Delivery, task: Task) -> str:
 
 
 def describe(delivery: Delivery) -> dict[str, JSON]:
-    """As ``archivings`` shows it (contract/archivers.md section 5)."""
+    """As ``archivings`` shows it (docs/contract/archivers.md section 5)."""
     last, upcoming = delivery.last_attempt, delivery.next_attempt
     return {
         "spec": delivery.spec,

@@ -1,7 +1,7 @@
 """Archives that every task of this node has besides its own: the documents of a folder.
 
 ``PSCHEDULER_DEFAULT_ARCHIVES`` names it. It is read again once anything in it has changed; a document that
-is no archive is left out, and the log says so (contract/archivers.md section 2).
+is no archive is left out, and the log says so (docs/contract/archivers.md section 2).
 """
 
 import json

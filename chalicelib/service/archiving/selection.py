@@ -1,6 +1,6 @@
 """Which archives hear of a run: the task's own, then those that every task of this node has.
 
-Only the lead archives, but for results that stream (contract/archivers.md section 2).
+Only the lead archives, but for results that stream (docs/contract/archivers.md section 2).
 """
 
 import datetime as dt

@@ -1,4 +1,5 @@
-"""One run that other nodes have to agree to, as its lead goes about it (contract/scheduler.md section 6).
+"""One run that other nodes have to agree to, as its lead goes about it
+(docs/contract/scheduler.md section 6).
 
     booked here, unseen ──> booked at the others ──> their data ──> everybody's data told ──> pending
            └── whatever goes wrong from here: nothing is left of it, here at once, there by outbox requests

@@ -1,5 +1,5 @@
 """What the lead of a task asks the others once a run is over: their results, and their clocks
-(contract/scheduler.md section 7)."""
+(docs/contract/scheduler.md section 7)."""
 
 import dataclasses
 

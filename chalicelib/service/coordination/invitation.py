@@ -1,4 +1,4 @@
-"""Invite other nodes to take part in a task, at its lead (contract/scheduler.md section 13).
+"""Invite other nodes to take part in a task, at its lead (docs/contract/scheduler.md section 13).
 
     levels, tools ──> tool chosen ──> stored, disabled ──> posted to the others ──> enabled
                                            └── whatever goes wrong from here: deleted here and,

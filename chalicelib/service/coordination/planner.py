@@ -48,7 +48,7 @@ ASK_AGAIN_AFTER = 10 * SECOND
 TOO_NEAR_TO_WAIT = dt.timedelta(seconds=70)
 """A run that starts sooner than this would be over by the next try: it becomes a non-starter now."""
 TRIES_TO_AGREE = 5
-"""How often a run that somebody else's keeps out is tried (contract/scheduler.md section 1)."""
+"""How often a run that somebody else's keeps out is tried (docs/contract/scheduler.md section 1)."""
 LONGEST_PAUSE_TO_AGREE = 10
 
 

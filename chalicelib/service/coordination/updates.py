@@ -1,4 +1,4 @@
-"""What participants tell each other about a run (contract/scheduler.md section 6, steps 8 and 9)."""
+"""What participants tell each other about a run (docs/contract/scheduler.md section 6, steps 8 and 9)."""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -44,7 +44,7 @@ def _alone(work: Callable[..., None], *what: object) -> None:
 
 
 def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime) -> None:
-    """Put a run that has waited too long into its final state (contract/scheduler.md section 9)."""
+    """Put a run that has waited too long into its final state (docs/contract/scheduler.md section 9)."""
     task, run = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
     why, when = run_table.due_for(run)
     if why not in (run_table.AGREE, run_table.GIVE_UP) or when > now:

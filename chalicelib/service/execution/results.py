@@ -102,7 +102,8 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
 
 
 def add(task: Task, result: JSON, now: dt.datetime) -> None:
-    """Store one result of a task that streams them, as a run of its own (contract/scheduler.md 8).
+    """Store one result of a task that streams them, as a run of its own
+    (docs/contract/scheduler.md section 8).
 
     It counts toward the task's runs, and is delivered whatever it says of itself.
     """

@@ -37,7 +37,7 @@ class LocalResult:
         return self.errors is None
 
     def entry(self) -> JSON:
-        """Its place in ``result-full`` (contract/scheduler.md section 7)."""
+        """Its place in ``result-full`` (docs/contract/scheduler.md section 7)."""
         if self.succeeded:
             return self.result
         return {"succeeded": False, "error": self.errors, "diags": self.diags}

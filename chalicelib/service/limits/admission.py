@@ -138,7 +138,7 @@ def _still(node: NodeName, hints: Mapping[str, JSON], now: dt.datetime) -> Mappi
 
 
 def _lower(asked: int | None, given: int | None) -> int | None:
-    """The priority of a run: no more than its task asks for (contract/scheduler.md section 3)."""
+    """The priority of a run: no more than its task asks for (docs/contract/scheduler.md section 3)."""
     if asked is None or given is None:
         return given if asked is None else asked
     return min(asked, given)

@@ -23,7 +23,7 @@ from chalicelib.store.conditions import STORE_ERRORS
 LOG = logging.getLogger(__name__)
 
 LOOK_EVERY = dt.timedelta(seconds=15)
-"""How long after it was looked at a policy may have changed unnoticed (contract/limits.md section 1)."""
+"""How long after it was looked at a policy may have changed unnoticed (docs/contract/limits.md section 1)."""
 LAST_GOOD_POLICY = "limits"
 """The name in the node's table under which the last good policy is."""
 

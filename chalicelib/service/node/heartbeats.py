@@ -1,6 +1,6 @@
 """Signs of life: when ticks last worked and messages were last taken, when runs were placed and finished.
 
-The names are the reference's daemons, which clients ask about (contract/api.md, ``/status``).
+The names are the reference's daemons, which clients ask about (docs/contract/api.md, Administrative).
 """
 
 import datetime as dt

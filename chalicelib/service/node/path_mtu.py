@@ -1,4 +1,4 @@
-"""Whether the path to a host takes packets as large as leave here (contract/api.md, ``/mtu-safe``)."""
+"""Whether the path to a host takes packets as large as leave here (docs/contract/api.md, Administrative)."""
 
 import shutil
 from collections.abc import Sequence

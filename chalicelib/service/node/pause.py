@@ -1,4 +1,5 @@
-"""Pausing the node: runs that come up while it is paused are missed (contract/scheduler.md 11)."""
+"""Pausing the node: runs that come up while it is paused are missed
+(docs/contract/scheduler.md section 11)."""
 
 import datetime as dt
 
@@ -26,7 +27,7 @@ def is_paused(node: NodeName, now: dt.datetime) -> bool:
 
 
 def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
-    """As /stat/control/pause shows it (contract/api.md)."""
+    """As /stat/control/pause shows it (docs/contract/api.md)."""
     if not is_paused(node, now):
         return {"is_paused": False}
     until = node_table.read(node, PAUSE)["until"]

@@ -1,6 +1,6 @@
 """Talking to the other participants of a task: what is asked of them, for how long, and what comes back.
 
-The requests are those of contract/scheduler.md sections 6, 7 and 13, so that a node of the reference
+The requests are those of docs/contract/scheduler.md sections 6, 7 and 13, so that a node of the reference
 understands them, and they it.
 """
 

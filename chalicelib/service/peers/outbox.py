@@ -15,7 +15,7 @@ from chalicelib.store import outbox_table as store
 
 LOG = logging.getLogger(__name__)
 SECONDS_PER_REQUEST = 5.0
-"""Seconds an attempt may take (contract/scheduler.md section 1)."""
+"""Seconds an attempt may take (docs/contract/scheduler.md section 1)."""
 REQUESTS_PER_TICK = 500
 
 

@@ -1,4 +1,4 @@
-"""Cancelling tasks and runs (contract/scheduler.md section 10)."""
+"""Cancelling tasks and runs (docs/contract/scheduler.md section 10)."""
 
 import datetime as dt
 import itertools

@@ -39,7 +39,7 @@ class Placed:
 
 
 def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Run:
-    """A run as it is placed; a non-starter where the limits refuse it (contract/scheduler.md section 6).
+    """A run as it is placed; a non-starter where the limits refuse it (docs/contract/scheduler.md section 6).
 
     One that others take part in waits for them to agree, at the lead unseen.
     """

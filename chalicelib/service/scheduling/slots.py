@@ -93,7 +93,7 @@ def taken_by(blocking: Occupation) -> str:
 def proposals(
     task: Task, start: dt.datetime | None, end: dt.datetime | None, priority: int | None, now: dt.datetime
 ) -> list[Range]:
-    """Where a run of a task that takes up time would fit (contract/scheduler.md section 6)."""
+    """Where a run of a task that takes up time would fit (docs/contract/scheduler.md section 6)."""
     span = conflicts.window(start, end, now, HORIZON)
     if span is None:
         return []

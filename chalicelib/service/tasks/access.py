@@ -1,4 +1,4 @@
-"""Who may see what is private, and who may change things (contract/scheduler.md section 12)."""
+"""Who may see what is private, and who may change things (docs/contract/scheduler.md section 12)."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Taking in a task: checked from the outside in, then stored with its first run.
 
-The checks come in the order of contract/api.md, ``POST /tasks``. Nothing is written before the last
+The checks come in the order of docs/contract/api.md, ``POST /tasks``. Nothing is written before the last
 of them has passed.
 """
 

@@ -1,4 +1,4 @@
-"""Taking part in a task that another node leads (contract/api.md, ``POST /tasks/<uuid>``)."""
+"""Taking part in a task that another node leads (docs/contract/api.md, ``POST /tasks/<uuid>``)."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence

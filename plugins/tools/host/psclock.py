@@ -1,4 +1,4 @@
-"""psclock: performs clock by asking two nodes for their clocks at once (contract/tools.md section 2).
+"""psclock: performs clock by asking two nodes for their clocks at once (docs/contract/tools.md section 2).
 
 The source's clock is this machine's own, unless the spec names a node that measures for the source.
 """

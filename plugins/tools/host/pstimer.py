@@ -1,4 +1,4 @@
-"""pstimer: performs psresponse by fetching the root of a node's API (contract/tools.md section 2).
+"""pstimer: performs psresponse by fetching the root of a node's API (docs/contract/tools.md section 2).
 
 A node that does not answer is a measurement too: one without a time, and with a reason.
 """

@@ -1,4 +1,4 @@
-"""passthrough: performs noop by handing back the data it was given (contract/tools.md section 8)."""
+"""passthrough: performs noop by handing back the data it was given (docs/contract/tools.md section 8)."""
 
 import random
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""sleep: performs idle and idleex by sleeping, for longer waits (contract/tools.md section 8)."""
+"""sleep: performs idle and idleex by sleeping, for longer waits (docs/contract/tools.md section 8)."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""sleepbgm: performs idlebgm, reporting every interval that it slept (contract/tools.md section 8)."""
+"""sleepbgm: performs idlebgm, reporting every interval that it slept (docs/contract/tools.md section 8)."""
 
 import datetime as dt
 from collections.abc import Sequence

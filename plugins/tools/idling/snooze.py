@@ -1,4 +1,4 @@
-"""snooze: performs idle and idleex by sleeping, for shorter waits (contract/tools.md section 8)."""
+"""snooze: performs idle and idleex by sleeping, for shorter waits (docs/contract/tools.md section 8)."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""bssidscanner: performs wifibssid with the program iwlist (contract/tools.md section 7).
+"""bssidscanner: performs wifibssid with the program iwlist (docs/contract/tools.md section 7).
 
 Scans follow each other for as long as the spec wants to listen; an access point is told of as it was
 heard last.

@@ -1,4 +1,4 @@
-"""dhclient: performs dhcp with the program of the same name (contract/tools.md section 7).
+"""dhclient: performs dhcp with the program of the same name (docs/contract/tools.md section 7).
 
 The lease there is, is given back first, and then the time is taken until there is one again; the reference
 took that of giving it back. Only some builds of the program know of a time-out, so we keep it for them.

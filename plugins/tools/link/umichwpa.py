@@ -1,4 +1,4 @@
-"""umichwpa: performs dot1x with the program wpa_supplicant (contract/tools.md section 7).
+"""umichwpa: performs dot1x with the program wpa_supplicant (docs/contract/tools.md section 7).
 
 The program gets a configuration of its own, in a folder that goes with the run, and ends as soon as it is
 clear whether the network lets this host in. What a spec says of the network is written in hexadecimal, so

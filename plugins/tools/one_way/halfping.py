@@ -1,4 +1,4 @@
-"""halfping: performs latency with ping, taking half of each round trip (contract/tools.md section 3).
+"""halfping: performs latency with ping, taking half of each round trip (docs/contract/tools.md section 3).
 
 An approximation, for where nothing better answers: the way there and the way back seldom take the same.
 """

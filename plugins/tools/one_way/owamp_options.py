@@ -1,4 +1,4 @@
-"""Options that owping, twping and powstream share (contract/tools.md section 5).
+"""Options that owping, twping and powstream share (docs/contract/tools.md section 5).
 
 Each is given the other end as ``[host]:port``, the address in brackets whichever version of IP it is.
 """

@@ -1,7 +1,7 @@
 """What owping, owstats and twping print with -R -> records of packets.
 
 The form is that of perfSONAR's owamp 4 and 5, by its manual pages owping(1) and twping(1) and
-contract/tools.md section 5. A line is one packet::
+docs/contract/tools.md section 5. A line is one packet::
 
     owping, owstats   SEQ SENT SYNC ERR RECEIVED SYNC ERR TTL
     twping            the same for the way there, followed by the same for the way back

@@ -1,4 +1,5 @@
-"""owping: performs latency by the One-way Active Measurement Protocol, RFC 4656 (contract/tools.md 5).
+"""owping: performs latency by the One-way Active Measurement Protocol, RFC 4656
+(docs/contract/tools.md section 5).
 
 The program comes with perfSONAR's owamp-client. The other end needs its server, owampd, and to be
 reached by UDP.

@@ -64,7 +64,8 @@ def _is_late(packets: Sequence[Packet], number: int) -> bool:
 
 
 def label(delay: Decimal, bucket_width: float) -> str:
-    """The bucket of a delay in seconds: how many widths it is, to two decimals (contract/tools.md 5)."""
+    """The bucket of a delay in seconds: how many widths it is, to two decimals
+    (docs/contract/tools.md section 5)."""
     text = f"{delay / Decimal(str(bucket_width)):.2f}"
     return "0.00" if text == "-0.00" else text
 
@@ -114,7 +115,8 @@ def planned(seconds: Decimal | int) -> dt.timedelta:
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result:
-    """The result of the one that measured; of two, that of the end that does (contract/tools.md 5).
+    """The result of the one that measured; of two, that of the end that does
+    (docs/contract/tools.md section 5).
 
     A failure keeps its error and its diagnostics.
     """

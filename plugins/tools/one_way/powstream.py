@@ -1,4 +1,4 @@
-"""powstream: performs latencybg by sessions of OWAMP one after another (contract/tools.md section 5).
+"""powstream: performs latencybg by sessions of OWAMP one after another (docs/contract/tools.md section 5).
 
 The program comes with perfSONAR's owamp-client, as does owstats. It writes the packets of each session
 into a file and prints its path; what owstats finds in the file is a result at once.

@@ -1,7 +1,7 @@
 """twping: performs latency and rtt by the Two-way Active Measurement Protocol, RFC 5357.
 
 The program comes with perfSONAR's twamp-client; the other end needs a TWAMP server, such as twampd or a
-router's. See contract/tools.md section 5. What is measured is both ways at once:
+router's. See docs/contract/tools.md section 5. What is measured is both ways at once:
 
     latency   the way from source to destination, or back with ``reverse``
     rtt       both ways together, the time spent at the other end included

@@ -1,4 +1,4 @@
-"""fpingreach: performs netreach with the program fping, 4.0 or later (contract/tools.md section 7).
+"""fpingreach: performs netreach with the program fping, 4.0 or later (docs/contract/tools.md section 7).
 
 It sends a packet a millisecond: at its own pace, ten times slower, a network of 254 silent hosts
 would take longer than the planned four seconds.

@@ -1,4 +1,4 @@
-"""nmapreach: performs netreach with the program nmap (contract/tools.md section 7)."""
+"""nmapreach: performs netreach with the program nmap (docs/contract/tools.md section 7)."""
 
 import datetime as dt
 import math

@@ -1,4 +1,4 @@
-"""nmapscan: performs openports with the program nmap (contract/tools.md section 7)."""
+"""nmapscan: performs openports with the program nmap (docs/contract/tools.md section 7)."""
 
 import datetime as dt
 import ipaddress

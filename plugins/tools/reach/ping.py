@@ -1,4 +1,4 @@
-"""ping: performs rtt with the program of the same name (contract/tools.md section 3).
+"""ping: performs rtt with the program of the same name (docs/contract/tools.md section 3).
 
 Which programs of that name there are stands in ``ping_programs.py``; what they print is read in
 ``ping_output.py``.

@@ -1,4 +1,4 @@
-"""What the programs called ping print -> the members of an rtt result (contract/tools.md section 3).
+"""What the programs called ping print -> the members of an rtt result (docs/contract/tools.md section 3).
 
 The counters at its end come with optional parts (``+2 duplicates, +1 errors``), and ``loss`` is a
 fraction from 0 to 1 whatever they say.
@@ -40,7 +40,7 @@ _TIMES = re.compile(
     rf"^(?:rtt|round-trip) min/avg/max(?:/[\w-]+)? = ({_MS})/({_MS})/({_MS})(?:/({_MS}))? ms", re.MULTILINE
 )
 
-# How the error's text begins -> its name in contract/types.md section 7; the first that fits counts.
+# How the error's text begins -> its name in docs/contract/types.md section 7; the first that fits counts.
 _ERRORS = {
     "Destination Net Unreachable for Type of Service": "network-unreachable-for-type-of-service",
     "Destination Host Unreachable for Type of Service": "icmp-destination-host-unreachable-tos",

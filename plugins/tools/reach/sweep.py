@@ -1,4 +1,4 @@
-"""What the tools that perform netreach have in common (contract/tools.md section 7).
+"""What the tools that perform netreach have in common (docs/contract/tools.md section 7).
 
 Addresses are tried in batches until one of them answers. The gateway goes first, and counts as a
 host of the network like any other; it alone is waited for when others have answered.

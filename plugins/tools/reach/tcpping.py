@@ -1,4 +1,4 @@
-"""tcpping: performs rtt by timing how long TCP connections take (contract/tools.md section 3).
+"""tcpping: performs rtt by timing how long TCP connections take (docs/contract/tools.md section 3).
 
 Needs no program and no privileges. A connection is a round trip when it is made; a refusal counts as
 an error, as with every other answer that is none, although a packet did come back. The port is 80

@@ -1,4 +1,5 @@
-"""Autonomous systems of addresses, by the DNS of Team Cymru (contract/cli.md, contract/tools.md section 6).
+"""Autonomous systems of addresses, by the DNS of Team Cymru
+(docs/contract/cli.md, docs/contract/tools.md section 6).
 
 Two questions each: which system announces the prefix an address is in (``origin``), and whose it is.
 """

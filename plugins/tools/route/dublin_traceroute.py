@@ -1,4 +1,4 @@
-"""dublin-traceroute: performs trace with the program of the same name (contract/tools.md section 6).
+"""dublin-traceroute: performs trace with the program of the same name (docs/contract/tools.md section 6).
 
 The program sends several flows, between which load balancers may choose, so a result has a path for
 each. Its times are left out: they are at times off by more than an hour.

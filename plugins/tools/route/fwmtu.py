@@ -1,7 +1,7 @@
 """fwmtu: performs mtu by what the kernel learns from packets that must not be fragmented.
 
 Needs no program and no privileges: a datagram goes out, and where a router says that it is too big,
-the kernel keeps the size that fits (RFC 1191, RFC 8201; contract/tools.md section 7). Linux only.
+the kernel keeps the size that fits (RFC 1191, RFC 8201; docs/contract/tools.md section 7). Linux only.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""What the tools that perform trace have in common (contract/tools.md section 6)."""
+"""What the tools that perform trace have in common (docs/contract/tools.md section 6)."""
 
 import datetime as dt
 import ipaddress

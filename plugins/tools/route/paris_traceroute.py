@@ -1,4 +1,4 @@
-"""paris-traceroute: performs trace with the program of the same name (contract/tools.md section 6).
+"""paris-traceroute: performs trace with the program of the same name (docs/contract/tools.md section 6).
 
 The program is that of libparistraceroute, which goes hop by hop and keeps to one flow, so that load
 balancers send all its packets the same way. It prints what traceroute prints.

@@ -1,4 +1,4 @@
-"""tracemtu: performs mtu with the program traceroute (contract/tools.md section 7)."""
+"""tracemtu: performs mtu with the program traceroute (docs/contract/tools.md section 7)."""
 
 import datetime as dt
 

@@ -1,4 +1,5 @@
-"""tracepath: performs trace with the program of the same name, of iputils (contract/tools.md section 6)."""
+"""tracepath: performs trace with the program of the same name, of iputils
+(docs/contract/tools.md section 6)."""
 
 import datetime as dt
 import re

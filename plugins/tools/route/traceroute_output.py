@@ -1,4 +1,4 @@
-"""What the program traceroute prints -> hops (contract/tools.md section 6).
+"""What the program traceroute prints -> hops (docs/contract/tools.md section 6).
 
 The program is Butskoy's, 2.x, asked for one query a hop and for addresses instead of names. What
 paris-traceroute prints has the same form.

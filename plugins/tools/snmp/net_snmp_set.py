@@ -1,4 +1,5 @@
-"""net-snmp-set: performs snmpset as the program of Net-SNMP would, without it (contract/tools.md section 2).
+"""net-snmp-set: performs snmpset as the program of Net-SNMP would, without it
+(docs/contract/tools.md section 2).
 
 Types of values are the letters of that program, and results name types as it prints them.
 """

@@ -1,4 +1,5 @@
-"""pysnmp: performs snmpget and snmpgetbgm with the library of that name (contract/tools.md section 2)."""
+"""pysnmp: performs snmpget and snmpgetbgm with the library of that name
+(docs/contract/tools.md section 2)."""
 
 import dataclasses
 import datetime as dt

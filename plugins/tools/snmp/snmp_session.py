@@ -1,4 +1,4 @@
-"""A conversation with an SNMP agent, over UDP, by the library pysnmp (contract/tools.md section 2).
+"""A conversation with an SNMP agent, over UDP, by the library pysnmp (docs/contract/tools.md section 2).
 
 The library works in an event loop; each session has one of its own, in the thread of its run.
 """

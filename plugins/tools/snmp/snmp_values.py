@@ -25,7 +25,7 @@ _PRINTED = {
 
 
 def entry(value: JSON) -> dict[str, JSON]:
-    """A value of the library's as ``{type, value}`` (contract/types.md section 6).
+    """A value of the library's as ``{type, value}`` (docs/contract/types.md section 6).
 
     One that is not there has no type. Bytes that are no text come as ``0x`` and digits.
     """

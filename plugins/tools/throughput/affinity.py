@@ -1,4 +1,5 @@
-"""Running a program on processors near its network interface, by numactl (contract/tools.md section 4)."""
+"""Running a program on processors near its network interface, by numactl
+(docs/contract/tools.md section 4)."""
 
 import json
 import pathlib

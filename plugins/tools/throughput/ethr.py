@@ -1,4 +1,4 @@
-"""ethr: performs throughput with Microsoft's program of the same name (contract/tools.md section 4).
+"""ethr: performs throughput with Microsoft's program of the same name (docs/contract/tools.md section 4).
 
 Version 1 does not talk to those before, which perfSONAR packages as ``ethr0``: the ends use that where
 one of them has nothing newer. The output, read in ``_ethr_output.py``, is alike.

@@ -1,4 +1,4 @@
-"""What ethr prints -> the members of a throughput result (contract/tools.md section 4).
+"""What ethr prints -> the members of a throughput result (docs/contract/tools.md section 4).
 
 A line a second and stream, and one for their sum where there are several; nothing for the whole. So
 the whole is the mean over the seconds that count.

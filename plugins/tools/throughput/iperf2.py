@@ -1,4 +1,4 @@
-"""iperf2: performs throughput with the program iperf, version 2 (contract/tools.md section 4).
+"""iperf2: performs throughput with the program iperf, version 2 (docs/contract/tools.md section 4).
 
 Its output is read in ``_iperf2_output.py``.
 """

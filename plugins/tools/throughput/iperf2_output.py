@@ -1,4 +1,4 @@
-"""What iperf 2 prints -> the members of a throughput result (contract/tools.md section 4).
+"""What iperf 2 prints -> the members of a throughput result (docs/contract/tools.md section 4).
 
 Each line is one stream's, or the sum's, over a time. The last that begins at zero is the whole test's.
 With UDP the server reports what arrived under a heading of its own, on lines that look alike.

@@ -1,4 +1,4 @@
-"""iperf3: performs throughput with the program of the same name (contract/tools.md section 4).
+"""iperf3: performs throughput with the program of the same name (docs/contract/tools.md section 4).
 
 Its JSON is read in ``_iperf3_output.py``; ``_iperf3_keys.py`` has what keeps strangers off a server.
 """

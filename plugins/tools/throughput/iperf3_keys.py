@@ -1,4 +1,4 @@
-"""The keys and names that keep strangers off an iperf3 server (contract/tools.md section 4).
+"""The keys and names that keep strangers off an iperf3 server (docs/contract/tools.md section 4).
 
 The server's side makes a pair of RSA keys and a name with a password for each run, and tells them in a
 member that nobody but participants is shown. Keys are made in the process, by the library cryptography:

@@ -1,4 +1,4 @@
-"""What iperf3 prints as JSON -> the members of a throughput result (contract/tools.md section 4)."""
+"""What iperf3 prints as JSON -> the members of a throughput result (docs/contract/tools.md section 4)."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""nuttcp: performs throughput with the program of the same name (contract/tools.md section 4).
+"""nuttcp: performs throughput with the program of the same name (docs/contract/tools.md section 4).
 
 Its output is read in ``_nuttcp_output.py``. Version 6, which some systems still have, does without the
 jitter of UDP, and without bursts.

@@ -1,4 +1,4 @@
-"""What nuttcp prints -> the members of a throughput result (contract/tools.md section 4).
+"""What nuttcp prints -> the members of a throughput result (docs/contract/tools.md section 4).
 
 A line an interval, and one for the whole, which also has the load of the processors; streams are not
 told apart, so there is one, with the identifier 1.

@@ -1,4 +1,4 @@
-"""What the throughput tools share: who does what, where, and for how long (contract/tools.md section 4).
+"""What the throughput tools share: who does what, where, and for how long (docs/contract/tools.md section 4).
 
 Participant 0 sends, as the client of a server that participant 1 runs. A single-ended test has its
 server at the destination already; a loopback test runs both here.

@@ -1,4 +1,4 @@
-"""curl-d2d: performs disk-to-disk by fetching a URL into a file (contract/tools.md section 2).
+"""curl-d2d: performs disk-to-disk by fetching a URL into a file (docs/contract/tools.md section 2).
 
 Sources are http, https and files of this machine that may be copied, destinations new files in its folders
 for copies: see ``file_copy.py``.

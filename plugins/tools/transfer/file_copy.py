@@ -1,4 +1,4 @@
-"""Where tools that copy files may read and write on this machine (contract/tools.md section 2).
+"""Where tools that copy files may read and write on this machine (docs/contract/tools.md section 2).
 
 Anybody may ask for a copy, so nothing is written but new files in folders kept for that, nothing is removed
 but what a tool has made, and nothing is read but what an operator names.

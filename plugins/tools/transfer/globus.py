@@ -1,4 +1,4 @@
-"""globus: performs disk-to-disk with the program globus-url-copy (contract/tools.md section 2)."""
+"""globus: performs disk-to-disk with the program globus-url-copy (docs/contract/tools.md section 2)."""
 
 import contextlib
 import datetime as dt

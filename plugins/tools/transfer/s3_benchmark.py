@@ -1,4 +1,4 @@
-"""s3-benchmark: performs s3throughput as the program of that name does (contract/tools.md section 2).
+"""s3-benchmark: performs s3throughput as the program of that name does (docs/contract/tools.md section 2).
 
 A loop puts objects for a while, gets them for as long, and deletes them: its own, and no others. It keeps to
 the time that was planned: a loop that does not fit is not begun.

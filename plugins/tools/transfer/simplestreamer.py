@@ -1,4 +1,4 @@
-"""simplestreamer: sends a text from one node to another over TCP (contract/tools.md section 8).
+"""simplestreamer: sends a text from one node to another over TCP (docs/contract/tools.md section 8).
 
 Participant 0 sends to a port that participant 1 has told; both ends are sockets in this process.
 """

@@ -1,4 +1,4 @@
-"""dnspy: performs dns with the library dnspython (contract/tools.md section 2)."""
+"""dnspy: performs dns with the library dnspython (docs/contract/tools.md section 2)."""
 
 import dataclasses
 import datetime as dt
@@ -169,7 +169,8 @@ RECORDS: Mapping[str, Callable[[list[JSON]], JSON]] = {
     "soa": lambda answers: _soa(answers[0]),
     "txt": lambda answers: [_text(answer) for answer in answers],
 }
-"""The shape of ``record`` by its type: one has a single value, the others lists (contract/tests.md, dns)."""
+"""The shape of ``record`` by its type: one has a single value, the others lists
+(docs/contract/tests.md, dns)."""
 
 TOOL = Tool(
     name="dnspy",

@@ -1,4 +1,4 @@
-"""Fetching a URL within a time, the way the curl tool needs it (contract/tools.md section 2).
+"""Fetching a URL within a time, the way the curl tool needs it (docs/contract/tools.md section 2).
 
 Schemes are http, https and file. Certificates are not checked, because what is measured is time.
 Every name is looked up here and its address dialled, so that the version of IP and the time limit

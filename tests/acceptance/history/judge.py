@@ -26,7 +26,7 @@ NEXT = {
     "missed": "failed",
     "nonstart": "canceled",
 }
-"""The ways between the states of a run (contract/scheduler.md section 2)."""
+"""The ways between the states of a run (docs/contract/scheduler.md section 2)."""
 UNSUCCESSFUL = FINAL - {"finished", "failed"}
 MARGIN = 3
 """Seconds before its start in which a run cannot be displaced any more."""

@@ -1,4 +1,4 @@
-"""What holds for every page (contract/api.md, Global rules)."""
+"""What holds for every page (docs/contract/api.md, Global rules)."""
 
 import pytest
 

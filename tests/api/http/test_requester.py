@@ -1,4 +1,4 @@
-"""Who asks, who may write, and whom a trusted proxy may name (contract/scheduler.md section 12)."""
+"""Who asks, who may write, and whom a trusted proxy may name (docs/contract/scheduler.md section 12)."""
 
 import hashlib
 import threading

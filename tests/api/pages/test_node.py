@@ -1,4 +1,4 @@
-"""Pages about the node itself (contract/api.md, Administrative)."""
+"""Pages about the node itself (docs/contract/api.md, Administrative)."""
 
 import datetime as dt
 import json

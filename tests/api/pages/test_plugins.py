@@ -1,4 +1,5 @@
-"""Plugins through the pages (contract/api.md, Plugins), and what clients rely on (contract/cli.md)."""
+"""Plugins through the pages
+(docs/contract/api.md, Plugins), and what clients rely on (docs/contract/cli.md)."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs and their results through the pages (contract/api.md, Runs)."""
+"""Runs and their results through the pages (docs/contract/api.md, Runs)."""
 
 import dataclasses
 import datetime as dt
@@ -157,7 +157,7 @@ def test_the_next_run_starts_now_or_later_and_the_first_may_be_over(api: Api) ->
 
 
 def test_a_run_that_will_not_come_is_waited_for_as_long_as_asked_and_no_longer(api: Api) -> None:
-    task = api.post_task()
+    task = api.post_task(schedule=LATER)
     api.ask("DELETE", f"{task}/runs/{run_table.first(NODE, task.rsplit('/', 1)[-1])}")
 
     assert "no first run" in api.get(f"{task}/runs/first?wait=0", 404)

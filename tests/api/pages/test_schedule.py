@@ -1,4 +1,4 @@
-"""The schedule, the monitor and the statistics (contract/api.md)."""
+"""The schedule, the monitor and the statistics (docs/contract/api.md)."""
 
 import dataclasses
 import datetime as dt

@@ -1,4 +1,4 @@
-"""Tasks through the pages (contract/api.md, Tasks)."""
+"""Tasks through the pages (docs/contract/api.md, Tasks)."""
 
 from typing import Any
 

@@ -222,7 +222,7 @@ def test_a_peer_that_falls_silent_at_any_step_leaves_no_run_anywhere(cluster: Cl
 
 
 def test_a_peer_that_is_down_costs_the_runs_that_are_near_and_delays_the_others(cluster: Cluster) -> None:
-    uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT40S", "max-runs": 50}))
+    uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT40S", "max-runs": 8}))
     cluster.faults.append(down(OTHER))
     at = now() + seconds(1)
     with cluster.acting(LEAD):

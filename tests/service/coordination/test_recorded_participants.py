@@ -18,33 +18,38 @@ from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.store import run_table
 from plugins import registry
 from plugins.sdk.base import wrapped
+from tests import fake_programs
 from tests.builders import seconds
-from tests.cluster import Cluster, running_cluster
+from tests.cluster import running_cluster
+from tests.conformance.replay import cases
 from tests.service.coordination.test_several_participants import now, posted, runs_at, task_at
 from tests.service.machines import FakeMachine, perform_all
 
-RECORDING = pathlib.Path(__file__).resolve().parents[4] / "shared" / "conformance" / "two-participants.md"
 LEAD, SECOND = "127.0.0.1", "127.0.0.2"
 
-pytestmark = [
-    pytest.mark.usefixtures("moto_engine"),
-    pytest.mark.skipif(not RECORDING.exists(), reason="the recorded conversations are not here"),
-]
-
-_REQUEST = re.compile(r"^\d+\. \+\S+ \(\d+ ms\) \*\*node2\*\* \[.*?\] `(\S+) /pscheduler(.*)`$")
-_BODY = re.compile(r"^   - body \(.*?\): `(.*)`$")
-_ANSWER = re.compile(r"^   - -> (\d+) [^`]*`(.*?)`?$")
+pytestmark = pytest.mark.usefixtures("moto_engine")
 
 
 @dataclasses.dataclass
 class Recorded:
-    """One request to the second participant, and its answer; ``text`` may be cut off at the end."""
+    """One request to the second participant, and its answer: JSON or a text, where it was short enough."""
 
     method: str
-    target: str
+    path: str
+    query: list[tuple[str, str]]
     body: Any = None
     status: int = 0
+    json: Any = None
     text: str = ""
+
+    @property
+    def target(self) -> str:
+        """The path and the query as they are sent."""
+        return f"{self.path}?{urllib.parse.urlencode(dict(self.query))}" if self.query else self.path
+
+    @property
+    def answer(self) -> str:
+        return self.text or json.dumps(self.json)
 
     @property
     def shape(self) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
@@ -60,17 +65,8 @@ def shape(method: str, target: str, body: Any) -> tuple[str, str, tuple[str, ...
 
 def conversation(test: str) -> list[Recorded]:
     """What the second participant was asked and answered, in order."""
-    section = RECORDING.read_text().split(f"\n## {test}:")[1].split("\n## ")[0]
-    found: list[Recorded] = []
-    for line in section.splitlines():
-        if re.match(r"^\d+\. ", line):
-            asked = _REQUEST.match(line)
-            found.append(Recorded(*asked.groups()) if asked else Recorded("", ""))
-        elif (body := _BODY.match(line)) and found[-1].method and "…" not in line:
-            found[-1].body = json.loads(body.group(1))
-        elif answer := _ANSWER.match(line):
-            found[-1].status, found[-1].text = int(answer.group(1)), answer.group(2)
-    return [one for one in found if one.method]
+    recorded = [case for case in cases("participants") if case.pop("conversation") == test]
+    return [Recorded(**case) for case in recorded]
 
 
 class AsRecorded:
@@ -92,7 +88,7 @@ class AsRecorded:
             return Reply(call.host, said.status, json.dumps(ranges))
         if call.method == "GET" and "/runs/" in call.target:
             return Reply(call.host, said.status, json.dumps(self._run(call)))
-        return Reply(call.host, said.status, said.text)
+        return Reply(call.host, said.status, said.answer)
 
     def _run(self, call: Call) -> dict[str, Any]:
         if "wait-local" in call.args:
@@ -109,8 +105,7 @@ def test_a_reference_server_understands_this_node_as_its_lead(monkeypatch: pytes
     spec = {"dest": SECOND, "source": LEAD, "schema": 1}
     document = {"schedule": {"slip": "PT5M"}, "test": {"spec": spec, "type": "simplestream"}}
 
-    cluster = Cluster(LEAD)
-    with peer_http.use(second):
+    with running_cluster(LEAD) as cluster, peer_http.use(second):
         uuid = posted(cluster, document, lead=LEAD)
         (run,) = runs_at(cluster, LEAD, uuid)
         with cluster.acting(LEAD):
@@ -131,7 +126,10 @@ def test_a_reference_server_understands_this_node_as_its_lead(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("test", ["simplestream", "throughput"])
-def test_this_node_understands_a_reference_server_as_its_lead(test: str) -> None:
+def test_this_node_understands_a_reference_server_as_its_lead(
+    test: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", fake_programs.path_with(tmp_path, "iperf3"))
     recorded = conversation(test)
     start = format_timestamp(now() + seconds(30))
 
@@ -152,7 +150,7 @@ def test_this_node_understands_a_reference_server_as_its_lead(test: str) -> None
     assert recorded[2].body["tool"] in [entry["tool"]["name"] for entry in tools]
     assert posting == f"https://{SECOND}/pscheduler/tasks/{uuid}"
     assert (task.participant, task.key) == (1, recorded[2].body["_key"])
-    assert task_document["_key"] is None
+    assert "_key" not in task_document  # its lead added it: a client sees one task at both
     assert task_document["detail"]["participant"] == 1
     assert isinstance(root, str)
     assert len(runtimes) == 1

@@ -1,0 +1,130 @@
+"""Changes the code a little, again and again, and names the changes that no test notices::
+
+    python -m tests.mutation chalicelib/domain/conflicts.py chalicelib/store
+
+mutmut makes the changes, in a copy of the repository below ``.local``, and runs of the nearest tests those
+that reach a changed function. Survivors are shown as diffs; CONTRIBUTING.md keeps the figures.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COPY = ROOT / ".local" / "mutation"
+COPIED = (".chalice", "app.py", "bench", "chalicelib", "docs", "local", "plugins", "tests", "vendor")
+NEAREST = {
+    "chalicelib/domain/limits": ("tests/domain/limits",),
+    "chalicelib/domain": ("tests/domain",),
+    "chalicelib/store": ("tests/store", "tests/service/scheduling"),
+    "chalicelib/service/archiving": ("tests/service/archiving",),
+    "chalicelib/service/coordination": ("tests/service/coordination",),
+    "chalicelib/service/execution": ("tests/service/execution",),
+    "chalicelib/service/limits": ("tests/service/limits", "tests/api/pages/test_limits.py"),
+    "chalicelib/service/scheduling": ("tests/service/scheduling", "tests/api/pages/test_cancelling.py"),
+    "chalicelib/service/tasks": ("tests/api/pages/test_tasks.py", "tests/api/pages/test_idempotency.py"),
+    "chalicelib/service": ("tests/service", "tests/api/pages"),
+}
+"""The tests that ought to notice a change, by the most particular folder that has some."""
+QUICK = {"HYPOTHESIS_PROFILE": "quick", "MODEL_STEPS": "500"}
+_STATUS = re.compile(r"^\s*(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of the mutants: how many of each status, and the diffs of those that were not noticed."""
+
+    counts: "Counter[str]"
+    survivors: Sequence[str]
+
+    @property
+    def row(self) -> str:
+        """As the table of CONTRIBUTING.md has it, a time-out being a way to notice."""
+        noticed = self.counts["killed"] + self.counts["timeout"] + self.counts["suspicious"]
+        total = sum(self.counts.values())
+        percent = 100 * noticed / total if total else 0
+        return f"{total} mutants, {noticed} noticed ({percent:.0f} %), {total - noticed} not"
+
+
+def nearest(path: str) -> Sequence[str]:
+    """The tests for a module or a package."""
+    fitting = [folder for folder in NEAREST if f"{path}/".startswith((f"{folder}/", f"{folder}."))]
+    if not fitting:
+        raise SystemExit(f"{path}: must be within one of {', '.join(NEAREST)}")
+    return NEAREST[max(fitting, key=len)]
+
+
+def configuration(path: str, tests: Sequence[str]) -> str:
+    """What is added to pyproject.toml for mutmut."""
+    mutated = path if path.endswith(".py") else f"{path}/*"
+    copied = [name for name in COPIED if name not in ("chalicelib", "tests")]
+    return f"""
+[tool.mutmut]
+source_paths = ["chalicelib"]
+only_mutate = ["{mutated}"]
+also_copy = {copied}
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+pytest_add_cli_args_test_selection = {list(tests)}
+use_git_change_detection = false
+"""
+
+
+def prepare(path: str, tests: Sequence[str]) -> None:
+    """A fresh copy, set up for one package."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    COPY.mkdir(parents=True)
+    for name in COPIED:
+        source, target = ROOT / name, COPY / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    text = (ROOT / "pyproject.toml").read_text()
+    (COPY / "pyproject.toml").write_text(text + configuration(path, tests))
+
+
+def mutate(path: str, tests: Sequence[str], workers: int, names: Sequence[str]) -> Outcome:
+    prepare(path, tests)
+    if _mutmut("run", "--max-children", str(workers), *names, quiet=False).returncode:
+        raise SystemExit(f"{path}: its tests do not pass as they are; see above")
+    listed = _mutmut("results", "--all", "true").stdout
+    found = [status for status in _STATUS.findall(listed) if status[1] != "not checked"]
+    noticed = ("killed", "timeout", "suspicious")
+    survivors = [_mutmut("show", name).stdout for name, status in found if status not in noticed]
+    return Outcome(Counter(status for _, status in found), survivors)
+
+
+def _mutmut(*arguments: str, quiet: bool = True) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, **QUICK, "PYTHONPATH": ""}
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    return subprocess.run(command, cwd=COPY, env=environment, text=True, capture_output=quiet, check=False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("paths", nargs="+", help="packages or modules")
+    parser.add_argument("--tests", nargs="+", help="other tests than the nearest")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", nargs="+", default=[], help="mutants by name, such as *x_window__mutmut_*")
+    options = parser.parse_args()
+    rows = {}
+    for path in (one.rstrip("/") for one in options.paths):
+        outcome = mutate(path, options.tests or nearest(path), options.workers, options.only)
+        print(*outcome.survivors, sep="\n")
+        rows[path] = outcome.row
+    for path, row in rows.items():
+        print(f"{path}: {row}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
