@@ -14,6 +14,7 @@ from local.engine import Engine
 from tests import moto_snapshot
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
+os.environ["PSCHEDULER_NAMES"] = "node.test"  # what the tests of pages call the node
 os.environ["PSCHEDULER_LIMITS"] = "open"  # but for tests of who may do what, who take this back
 os.environ["PSCHEDULER_TOOL_SETTINGS"] = os.devnull  # not what this machine's operator has set
 

@@ -72,7 +72,7 @@ class Plugin:
     label: str = ""
 
     def enumeration(self) -> dict[str, JSON]:
-        """The plugin as clients see it (docs/contract/api.md, Plugins); what API level 7 adds is the API's."""
+        """The plugin as clients see it (docs/contract/api.md, Plugins), without what API level 7 adds."""
         return {
             "schema": 1,
             "name": self.name,

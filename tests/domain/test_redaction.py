@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.redaction import Redactor, without_credentials
+from chalicelib.domain.redaction import _WORDS, Redactor, without_credentials
 from chalicelib.domain.schemas import Checker, Versions, closed, pattern
 
-SECRETS = st.text(string.ascii_letters + string.digits, min_size=10, max_size=30)
+SECRETS = st.text(string.ascii_letters + string.digits, min_size=10, max_size=30).filter(
+    lambda text: text.lower() not in _WORDS
+)
 
 
 @pytest.mark.parametrize(

@@ -171,10 +171,10 @@ def test_a_schedule_that_can_be_kept_is_taken(schedule: Schedule) -> None:
     ("schedule", "sentence"),
     [
         (Schedule(repeat=seconds(0.5)), "/schedule/repeat: must be at least one second"),
-        (Schedule(start=LATEST + SECOND), "/schedule/start: is after the year 9998"),
-        (Schedule(until=LATEST + SECOND), "/schedule/until: is after the year 9998"),
-        (Schedule(until=NOON), "/schedule/until: is in the past"),
-        (Schedule(start=at(60), until=at(60)), "/schedule/until: is not after the start"),
+        (Schedule(start=LATEST + SECOND), "/schedule/start: must not be after the year 9998"),
+        (Schedule(until=LATEST + SECOND), "/schedule/until: must not be after the year 9998"),
+        (Schedule(until=NOON), "/schedule/until: must be in the future"),
+        (Schedule(start=at(60), until=at(60)), "/schedule/until: must be after the start"),
     ],
 )
 def test_a_schedule_that_cannot_be_kept_says_which_member_is_wrong(schedule: Schedule, sentence: str) -> None:

@@ -54,10 +54,10 @@ def test_every_kind_of_message_is_handled(kind: type[Message], monkeypatch: pyte
     done: list[Any] = []
     for name in ("shard_planner.plan_shard", "shard_planner.plan_task", "outbox.attempt", "probe.ask"):
         monkeypatch.setattr(f"{queue_handlers.__name__}.{name}", lambda *what: done.append(what))
-    for name in ("planner.plan_leased", "runner.run", "attempt.deliver"):
+    for name in ("planner.plan_leased", "runner.run", "attempt.deliver", "waits.end"):
         monkeypatch.setattr(f"{queue_handlers.__name__}.{name}", lambda *what: done.append(what))
     members = {"shard": 0, "tasks": [], "task": "t", "run": "r", "number": 0, "outbox_request": "o"}
-    sent = {"kind": kind.__name__, "lease": NOON.isoformat(), **members}
+    sent = {"kind": kind.__name__, "lease": NOON.isoformat(), "until": NOON.isoformat(), **members}
 
     queue_handlers.handle(messages.from_json((kind,), sent, NODE), NOON, Machine())
 

@@ -146,7 +146,7 @@ def _bounds(request: Request) -> tuple[dt.datetime, dt.datetime]:
     end = request.moment("end") or request.now
     start = request.moment("start") or end - DAY
     if start >= end:
-        raise Invalid("/start: must be before the end")
+        raise Invalid("start: must be before the end")
     return start, end
 
 
@@ -159,13 +159,13 @@ def _step(request: Request) -> dt.timedelta | None:
     try:
         return None if text is None else parse_duration(text)
     except Invalid as error:
-        raise Invalid("/step: must be an ISO 8601 duration such as PT1H") from error
+        raise Invalid("step: must be an ISO 8601 duration such as PT1H") from error
 
 
 def _wants_csv(request: Request) -> bool:
     wanted = request.args.get("format", "csv" if CSV_TYPE in request.headers.get("accept", "") else "json")
     if wanted not in ("json", "csv"):
-        raise Invalid("/format: must be json or csv")
+        raise Invalid("format: must be json or csv")
     return wanted == "csv"
 
 
@@ -181,7 +181,7 @@ def _points(
         itertools.islice(reading.points(request.node, stored.series.uuid, start, end), MOST_POINTS + 1)
     )
     if len(found) > MOST_POINTS:
-        raise Invalid(f"/step: is needed for more than {MOST_POINTS} points, such as PT1H")
+        raise Invalid(f"step: is needed for more than {MOST_POINTS} points, such as PT1H")
     wanted = names or sorted({name for point in found for name in point.values})
     if _wants_csv(request):
         return _csv(_point_rows(found, wanted))

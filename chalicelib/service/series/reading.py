@@ -39,7 +39,7 @@ def steps(
     """
     if step < SECOND or (end - start) / step > MOST_STEPS:
         least = format_duration(max(SECOND, dt.timedelta(seconds=round((end - start) / MOST_STEPS / SECOND))))
-        raise Invalid(f"/step: must be {least} or more for that much time")
+        raise Invalid(f"step: must be {least} or more for that much time")
     whole = step % HOUR == dt.timedelta(0)
     found: tuple[dt.datetime, Rollup] | None = None
     for at, rollup in _by_hours(node, series, start, end) if whole else _by_points(node, series, start, end):

@@ -69,7 +69,7 @@ def require_write(task: Task, caller: Caller, key: str | None) -> None:
     """
     keys = {each for each in (task.participant_key, task.key) if each is not None}
     if key is not None and keys and key not in keys:
-        raise Forbidden("The key is not the right one")
+        raise Forbidden("The key is wrong")
     required = task.participant_key or task.key
     is_shared = task.participant_key is not None
     by_key = required is not None and key == required

@@ -103,7 +103,10 @@ def test_what_stands_in_the_body_is_answered_like_what_stands_in_the_url(
     joint = "&" if "?" in path else "?"
     asked = f"{path}{joint}{argument}={urllib.parse.quote(json.dumps(value))}"
 
-    assert api.ask("POST", path, json.dumps(value).encode()) == api.ask("GET", asked)
+    status, answer = api.ask("GET", asked)
+    if status == 400:  # a fault in the URL names the argument it is in; a body has no name
+        answer = answer.removeprefix(argument)
+    assert api.ask("POST", path, json.dumps(value).encode()) == (status, answer)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"type": 3}'])
