@@ -3,7 +3,6 @@
 import dataclasses
 import datetime as dt
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,10 +29,6 @@ _MINUTE = dt.timedelta(minutes=1)
 KEEP_AFTER_LAST_RUN = dt.timedelta(days=2)
 """How long runs and tasks are kept after their end."""
 
-_MADE_BY_A_LEAD = re.compile(r"[0-9A-Za-z]{32,64}")
-"""The form of a key that a lead makes up where who posted the task gave none (docs/contract/scheduler.md
-section 6)."""
-
 NEVER = dt.datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +53,8 @@ class Task:
     added: dt.datetime
     participant: int = 0
     participant_key: str | None = None
+    key_is_made_up: bool = False
+    """Of one that another node leads: whether that node made up its key, which nobody posted."""
     post: dt.timedelta = ZERO
     url: str | None = None
     """The root of the API as it was posted to, which hrefs in what is archived lead to."""
@@ -183,18 +180,12 @@ class Task:
 
     @property
     def shown(self) -> dict[str, JSON]:
-        """The task as clients see it, without ``detail`` and hrefs."""
-        hidden = {"participants", "_key"} if self._key_is_of_its_lead else {"participants"}
-        return {name: value for name, value in self.document.items() if name not in hidden}
+        """The task as clients see it, without ``detail`` and hrefs: at its lead and elsewhere the same.
 
-    @property
-    def _key_is_of_its_lead(self) -> bool:
-        """Whether the key was added by the lead of the task, whose own document then has none.
-
-        A client that sees the task at both has to see one task: a pSConfig agent compares all members, and
-        would delete and add the task in turns.
+        A pSConfig agent compares all members, and would delete and add in turns what it takes for two tasks.
         """
-        return not self.is_lead and _MADE_BY_A_LEAD.fullmatch(self.key or "") is not None
+        hidden = {"participants", "_key"} if self.key_is_made_up else {"participants"}
+        return {name: value for name, value in self.document.items() if name not in hidden}
 
     def detail(self) -> dict[str, JSON]:
         start, plan_at = self.schedule.start, self.plan_at

@@ -25,6 +25,7 @@ from chalicelib.domain.documents import DEEPEST_REPLY, load_whole
 from chalicelib.domain.errors import Invalid, PeerError, Refused, TimedOut, Unreachable
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure import lines
+from chalicelib.infrastructure.addresses import is_local
 from chalicelib.infrastructure.peer_turns import PeerTurns
 from chalicelib.settings import settings
 
@@ -41,6 +42,11 @@ DISTRUST = (
     " PSCHEDULER_VERIFY_TLS=0"
 )
 """What is said besides where a certificate is not trusted."""
+ITSELF = (
+    ". That is an address of this host: participants have to be on separate systems, or be named with the"
+    " port of another node on this one"
+)
+"""What is said besides where nothing answers on this machine."""
 _KEPT = 64
 """Connections kept to each."""
 _HEADERS = {"Accept": "application/json, text/plain", "User-Agent": "pscheduler"}
@@ -133,7 +139,8 @@ class Http:
     def pool(self, call: Call) -> urllib3.HTTPConnectionPool:
         """The connections to a call's host. Raises Invalid for what names no host."""
         host, known = hosts.parse(call.host), settings()
-        port = host.port or known.peer_port or None
+        # An IPv6 address without a port would be taken for one that ends in it.
+        port = host.port or known.peer_port or hosts.PORTS[known.peer_scheme]
         where = Where(known.peer_scheme, host.name, port, call.bind, known.verify_tls, known.peer_ca)
         with self._making:
             if where not in self._pools:
@@ -148,7 +155,7 @@ class Where(NamedTuple):
 
     scheme: str
     host: str
-    port: int | None
+    port: int
     bind: str | None
     verify: bool
     authorities: str
@@ -219,7 +226,9 @@ class _Exchange(threading.Thread):
         except urllib3.exceptions.TimeoutError as error:
             raise TimedOut(call.host, f"did not answer within {call.timeout:.3g} seconds") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Unreachable(call.host, f"cannot be reached: {_why(error)}{_advice(error)}") from error
+            raise Unreachable(
+                call.host, f"cannot be reached: {_why(error)}{_advice(error, call.host)}"
+            ) from error
 
     def _once(self) -> Reply:
         with self._network.turns.turn(self.call.host, self.call.timeout):
@@ -265,11 +274,15 @@ def _text(answer: urllib3.BaseHTTPResponse) -> str:
     return content.decode(errors="replace").rstrip("\n")
 
 
-def _advice(error: BaseException) -> str:
-    """What whoever runs this node can do about an error; nothing for most."""
+def _advice(error: BaseException, participant: str) -> str:
+    """What can be done about an error at a participant; nothing for most."""
     causes: list[BaseException | None] = [error, getattr(error, "reason", None)]
     causes += [cause.__cause__ or cause.__context__ for cause in causes if cause]
-    return DISTRUST if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes) else ""
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return DISTRUST
+    host = hosts.parse(participant)
+    is_itself = host.port is None and (host.name == "localhost" or is_local(host.name))
+    return ITSELF if is_itself else ""
 
 
 def _why(error: BaseException) -> str:

@@ -139,7 +139,7 @@ def test_three_seconds_reach_a_server_that_waits_no_longer(pair: Pair, direction
 MESH = {"psconfig": {"created-by": {"agent-type": "an agent of the acceptance tests"}}}
 
 
-@pytest.mark.parametrize("more", [{}, {"_key": "sesame"}, {"schema": 3, "priority": 2}])
+@pytest.mark.parametrize("more", [{}, {"_key": "sesame"}, {"_key": "A1" * 20}, {"schema": 3, "priority": 2}])
 def test_lead_and_follower_show_an_agent_one_task(pair: Pair, more: dict[str, Any]) -> None:
     path = pair.post({**idle(repeat="PT12H"), "reference": MESH, **more})
     uuid = path.rpartition("/")[2]

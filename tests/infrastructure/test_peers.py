@@ -162,6 +162,33 @@ def test_participants_without_a_port_have_the_usual_one(plain: Http, monkeypatch
         assert asked(plain, Call("GET", "127.0.0.1", "/")).startswith("GET")
 
 
+@pytest.mark.parametrize("participant", ["2001:db8::1", "[2001:db8::1]", "::1", "[::1]:443"])
+def test_an_ipv6_address_without_a_port_does_not_end_in_one(participant: str) -> None:
+    pool = Http().pool(Call("GET", participant, "/"))
+    connection = pool._new_conn()
+
+    assert pool.port == connection.port == 443
+    assert str(connection.host).strip("[]") == participant.removesuffix(":443").strip("[]")
+
+
+@pytest.mark.parametrize(
+    ("participant", "is_itself"), [("127.0.0.1", True), ("localhost", True), ("", False)]
+)
+def test_nobody_at_an_address_of_this_host_comes_with_what_to_do(
+    plain: Http, monkeypatch: pytest.MonkeyPatch, participant: str, is_itself: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("PSCHEDULER_PEER_PORT", str(port))
+    forget()
+
+    (refused,) = plain.ask([Call("GET", participant or f"127.0.0.1:{port}", "/")])
+
+    assert isinstance(refused, Unreachable)
+    assert "Connection refused" in refused.message
+    assert ("participants have to be on separate systems" in refused.message) == is_itself
+
+
 def test_the_address_to_ask_from_is_kept_to(plain: Http) -> None:
     with serving() as port:
         assert "'127.0.0.9'" in asked(plain, Call("GET", f"127.0.0.1:{port}", "/", bind="127.0.0.9"))

@@ -13,6 +13,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.service.coordination import participation
+from chalicelib.service.coordination.invitation import KEY_IS_MADE_UP
 from chalicelib.service.scheduling.slots import Proposal, proposals
 from chalicelib.service.tasks import access, create, join
 from chalicelib.store import task_table as store
@@ -114,6 +115,7 @@ def _describe_dry_run(task: Task, proposal: Proposal) -> dict[str, JSON]:
     "Tasks",
     arguments=[
         integer("participant", "Which of the participants this node is", least=1),
+        flag(KEY_IS_MADE_UP, "The key is the lead's own, and not to be shown as a part of the task"),
         *principal.ARGUMENTS,
     ],
     body=plugin_schemas.shared_task,
@@ -125,7 +127,9 @@ def join_task(request: Request, task: str) -> Answer:
     number = request.integer("participant", least=1)
     if number is None:
         raise Invalid("The argument participant is missing")
-    joined = join.join(request.node, task_id(task), number, request.json(), hints, request.now)
+    is_made_up = request.flag(KEY_IS_MADE_UP) if KEY_IS_MADE_UP in request.args else None
+    part = join.Part(number, is_made_up)
+    joined = join.join(request.node, task_id(task), part, request.json(), hints, request.now)
     return Answer(href(request, joined.uuid))
 
 

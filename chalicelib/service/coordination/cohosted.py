@@ -47,10 +47,9 @@ def require_bookable(duration: dt.timedelta, participants: int) -> None:
 def copies(task: Task) -> Family:
     """The task as each participant keeps it, by number; the lead's is what it was made from."""
     told = {**task.document, "_key": task.participant_key}
+    copy = task.evolve(document=told, participant_key=None, key_is_made_up=task.key is None)
     return {
-        number: task
-        if number == 0
-        else task.evolve(node=node_of(task, number), participant=number, document=told, participant_key=None)
+        number: copy.evolve(node=node_of(task, number), participant=number) if number else task
         for number in range(len(task.participants))
     }
 

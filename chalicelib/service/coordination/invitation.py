@@ -9,6 +9,7 @@ when it is enabled: so a crash in between leaves nothing behind.
 """
 
 import datetime as dt
+import re
 import secrets
 import string
 from collections.abc import Mapping, Sequence
@@ -39,12 +40,22 @@ SECONDS_TO_INVITE = 25.0
 """Seconds the posting of a task may take: whoever posts it waits, and gateways give up after 29."""
 UNDO_AFTER = dt.timedelta(minutes=2)
 """When what was begun and never ended is undone."""
+KEY_IS_MADE_UP = "key-is-made-up"
+"""The argument by which a lead says whether the key in an invitation is its own; the reference has none, and
+ignores it."""
 _ALPHABET = string.ascii_letters + string.digits
+_MADE_UP = re.compile(r"[0-9A-Za-z]{32,64}")
+"""The form of keys that leads of the reference make up (docs/contract/scheduler.md section 6)."""
 
 
 def new_key() -> str:
     """A secret that lets the lead of a task write at its other participants."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(48))
+
+
+def looks_made_up(key: str | None) -> bool:
+    """Whether a key looks like one that a lead of the reference made up, where the lead does not say so."""
+    return _MADE_UP.fullmatch(key or "") is not None
 
 
 def offers(
@@ -100,8 +111,11 @@ def invite(
 
 def _post(peer_group: PeerGroup) -> None:
     told = invitation(peer_group.task)
+    known = {KEY_IS_MADE_UP: "no" if peer_group.task.key else "yes"}
     calls = {
-        number: peer_group.call(number, "POST", args={"participant": str(number)}, body=told, timeout=TASK)
+        number: peer_group.call(
+            number, "POST", args={"participant": str(number), **known}, body=told, timeout=TASK
+        )
         for number in peer_group.task.others
     }
     replies(peer_group.send(calls))

@@ -1,5 +1,6 @@
 """Taking part in a task that another node leads (docs/contract/api.md, ``POST /tasks/<uuid>``)."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +11,7 @@ from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.service.archiving import specs as archive_specs
+from chalicelib.service.coordination import invitation
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.tasks import create, validation
 from chalicelib.store import task_table
@@ -17,14 +19,25 @@ from chalicelib.store.transactions import sharing
 from plugins import registry
 
 
-def join(
-    node: NodeName, uuid: TaskId, number: int, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
-) -> Task:
-    """Take part in a task as the participant of a number. Doing it again is harmless.
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What a lead says about one participant of its task, besides the task.
 
-    Raises Invalid naming the member at fault.
+    number          which of the participants it is
+    key_is_made_up  whether the key is the lead's own; None where it does not say, and the key's form decides
     """
-    task = _prepare(node, uuid, number, document, hints, now)
+
+    number: int
+    key_is_made_up: bool | None = None
+
+
+def join(
+    node: NodeName, uuid: TaskId, part: Part, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
+) -> Task:
+    """Take part in a task. Doing it again is harmless. Raises Invalid naming the member at fault."""
+    task = _prepare(node, uuid, part.number, document, hints, now)
+    says, looks = part.key_is_made_up, invitation.looks_made_up(task.key)
+    task = task.evolve(key_is_made_up=task.key is not None and (looks if says is None else says))
     try:
         with quota_ledger.charged(task, now):
             sharing.insert(task, now)
@@ -32,7 +45,7 @@ def join(
         known = _known(node, task.uuid)
         if known is not None and known.is_lead:
             raise Invalid(
-                f"{validation.SEPARATE}; this one leads the task", f"/participants/{number}"
+                f"{validation.SEPARATE}; this one leads the task", f"/participants/{part.number}"
             ) from error
         if known is None or not _is_same(known, task):
             raise Invalid(error.message) from error

@@ -13,7 +13,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
-from chalicelib.infrastructure.addresses import is_local
+from chalicelib.infrastructure.addresses import is_local, is_loopback
 from chalicelib.settings import settings
 from plugins import registry
 from plugins.sdk.base import Test
@@ -109,7 +109,7 @@ def _place(participant: str) -> tuple[str, int]:
     """The address or name and the port where a participant is asked; loopback has one spelling."""
     found = hosts.parse(participant)
     port = found.port or settings().peer_port or hosts.PORTS[settings().peer_scheme]
-    return ("127.0.0.1" if found.name in ("localhost", "::1") else found.name), port
+    return ("127.0.0.1" if found.name == "localhost" or is_loopback(found.name) else found.name), port
 
 
 def _split(listens: str) -> list[str]:

@@ -82,6 +82,7 @@ def test_a_task_of_kin_is_placed_at_all_at_once_and_sooner_than_over_http(cluste
     assert taken_at(THIRD) == []
     assert (task_at(LEAD, uuid).participant, task_at(OTHER, uuid).participant) == (0, 1)
     assert task_at(OTHER, uuid).key == task_at(LEAD, uuid).participant_key
+    assert task_at(OTHER, uuid).key_is_made_up is True
 
 
 def test_each_node_shows_what_is_its_own_under_its_own_name(cluster: Cluster) -> None:

@@ -60,9 +60,18 @@ def as_compared(document: dict[str, Any]) -> dict[str, Any]:
         {"archives": [{"archiver": "bitbucket", "data": {}, "ttl": "PT1H"}]},
         {"schema": 2, "contexts": {"contexts": [[{"context": "changenothing", "data": {}}], []]}},
         {"_key": "sesame"},  # is hidden, at both
+        {"_key": "a" * 48},  # looks like one that a lead made up
         {"reference": {**MESH, "_secret": 1}},
     ],
-    ids=["plain", "repeating", "archived", "in a context", "with a key", "with a secret"],
+    ids=[
+        "plain",
+        "repeating",
+        "archived",
+        "in a context",
+        "with a key",
+        "with a key like a lead's",
+        "with a secret",
+    ],
 )
 def test_an_agent_sees_the_same_task_at_both(cluster: Cluster, more: dict[str, Any]) -> None:
     posted(cluster, idle(LEAD, OTHER, **{"reference": MESH, **more}))
@@ -93,6 +102,34 @@ def test_the_key_that_a_lead_made_up_still_guards_what_is_private_there(cluster:
 
     assert cluster.api(OTHER, "GET", f"/tasks/{uuid}/runs/first?key=wrong", caller="198.51.100.7")[0] == 403
     assert cluster.api(OTHER, "DELETE", f"/tasks/{uuid}?key=wrong", caller="198.51.100.7")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("key", "says", "is_shown"),
+    [
+        ("a" * 48, "", False),  # a lead of the reference does not say whose it is
+        ("a" * 48, "&key-is-made-up=yes", False),
+        ("a" * 48, "&key-is-made-up=no", True),
+        ("a" * 31, "", True),
+        ("a" * 65, "", True),
+        ("a" * 40 + "-", "", True),
+        ("sesame", "&key-is-made-up", False),
+    ],
+)
+def test_a_follower_shows_that_there_is_a_key_where_the_lead_would(
+    cluster: Cluster, key: str, says: str, is_shown: bool
+) -> None:
+    uuid = posted(cluster, idle(LEAD, OTHER))
+    told = {**next(heard.body for heard in cluster.heard if heard.line.startswith("POST")), "_key": key}
+    path = f"/tasks/{uuid[:-4]}0000"
+
+    status, said = cluster.api(OTHER, "POST", f"{path}?participant=1{says}", told)
+
+    assert status == 200, said
+    shown = cluster.api(OTHER, "GET", path)[1]
+    assert shown.get("_key", "none") == (None if is_shown else "none")
+    assert cluster.api(OTHER, "DELETE", f"{path}?key=wrong", caller="198.51.100.7")[0] == 403
+    assert cluster.api(OTHER, "DELETE", f"{path}?key={key}", caller="198.51.100.7")[0] == 200
 
 
 @pytest.mark.parametrize("hosts", [(LEAD, LEAD), (LEAD, OTHER, OTHER)])
@@ -126,6 +163,7 @@ def test_participants_are_told_apart_by_name_and_port(names: tuple[str, ...], is
     [
         ("127.0.0.1:443", "127.0.0.1", True),
         ("127.0.0.1:443", "localhost", True),
+        ("127.0.0.1:443", "::ffff:127.0.0.1", True),
         ("0.0.0.0:443", "127.0.0.1", True),
         ("[::]:443", "::1", True),
         ("127.0.0.1:443", "127.0.0.2", False),  # another node of this machine
