@@ -22,26 +22,23 @@ class Offer:
         return not self.reasons
 
 
-def asked_for(document: Mapping[str, JSON]) -> Sequence[str] | None:
-    """The tools that a posted task asks for, in order of preference; None where any will do.
-
-    ``tool`` is where a task says what it is performed with, so some write there what they want.
-    """
-    tools: Sequence[str] | None = document.get("tools")
-    return [document["tool"]] if tools is None and "tool" in document else tools
-
-
 def choose(
-    participants: Sequence[str], offers: Sequence[Sequence[Offer]], wanted: Sequence[str] | None
+    participants: Sequence[str], offers: Sequence[Sequence[Offer]], document: Mapping[str, JSON]
 ) -> str:
-    """The tool to use: the first wanted one that all are willing to use, else the best placed.
+    """The tool that performs a posted task: one of its ``tools``, the first that all are willing to use.
 
-    ``offers`` has a list per participant, in its order of preference; a tool's place counts the
-    declined ones before it. Raises Unprocessable with a report when there is none in common.
+    Without ``tools`` it is the best placed one, or the one in ``tool`` if all are willing: that is where a
+    task says what it is performed with, so some write there what they would like. ``offers`` has a list per
+    participant, in its order of preference; a tool's place counts the declined ones before it. Raises
+    Unprocessable with a report when there is none in common.
     """
     common = set.intersection(*({offer.tool for offer in mine if offer.willing} for mine in offers))
+    wanted: Sequence[str] | None = document.get("tools")
+    found: str | None
     if wanted is not None:
         found = next((tool for tool in wanted if tool in common), None)
+    elif document.get("tool") in common:
+        found = document["tool"]
     else:
         found = min(common, key=lambda tool: (_places(tool, offers), tool), default=None)
     if found is None:

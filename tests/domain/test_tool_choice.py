@@ -3,32 +3,32 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.domain.tool_choice import Offer, asked_for, choose
+from chalicelib.domain.tool_choice import Offer, choose
 
 HERE, THERE = ("here",), ("here", "there")
 
 
 def test_the_first_willing_tool_is_chosen() -> None:
-    assert choose(HERE, [[Offer("a", ("busy",)), Offer("b"), Offer("c")]], None) == "b"
+    assert choose(HERE, [[Offer("a", ("busy",)), Offer("b"), Offer("c")]], {}) == "b"
 
 
 def test_a_wanted_tool_comes_before_a_preferred_one() -> None:
-    assert choose(HERE, [[Offer("a"), Offer("b")]], ["nope", "b", "a"]) == "b"
+    assert choose(HERE, [[Offer("a"), Offer("b")]], {"tools": ["nope", "b", "a"]}) == "b"
 
 
 def test_participants_agree_on_the_lowest_sum_of_places() -> None:
     offers = [[Offer("a"), Offer("b"), Offer("c")], [Offer("c"), Offer("b"), Offer("a")]]
 
-    assert choose(THERE, offers, None) == "a"
-    assert choose(THERE, [offers[0], [Offer("b"), Offer("a")]], None) == "a"
-    assert choose(THERE, [offers[0], [Offer("c"), Offer("b")]], None) == "b"
+    assert choose(THERE, offers, {}) == "a"
+    assert choose(THERE, [offers[0], [Offer("b"), Offer("a")]], {}) == "a"
+    assert choose(THERE, [offers[0], [Offer("c"), Offer("b")]], {}) == "b"
 
 
 def test_having_nothing_in_common_is_reported_with_reasons() -> None:
     offers = [[Offer("a", ("too far",)), Offer("b")], [Offer("a")]]
 
     with pytest.raises(Unprocessable) as refused:
-        choose(THERE, offers, None)
+        choose(THERE, offers, {})
 
     assert "here offers b" in refused.value.message
     assert "a declines: too far" in refused.value.message
@@ -37,19 +37,19 @@ def test_having_nothing_in_common_is_reported_with_reasons() -> None:
 
 def test_wanting_no_tool_at_all_finds_none() -> None:
     with pytest.raises(Unprocessable):
-        choose(HERE, [[Offer("a")]], [])
+        choose(HERE, [[Offer("a")]], {"tools": []})
 
 
 @pytest.mark.parametrize(
-    ("document", "wanted"),
+    ("document", "chosen"),
     [
-        ({}, None),
-        ({"tools": ["b", "a"]}, ["b", "a"]),
-        ({"tool": "b"}, ["b"]),  # where a task says what it is performed with
-        ({"tool": "b", "tools": ["a"]}, ["a"]),
+        ({}, "a"),
+        ({"tools": ["b", "a"]}, "b"),
+        ({"tool": "b"}, "b"),  # where a task says what it is performed with
+        ({"tool": "b", "tools": ["a"]}, "a"),
+        ({"tool": "unwilling"}, "a"),
+        ({"tool": "unknown"}, "a"),
     ],
 )
-def test_a_task_asks_for_tools_in_one_of_two_members(
-    document: dict[str, Any], wanted: list[str] | None
-) -> None:
-    assert asked_for(document) == wanted
+def test_a_tool_is_asked_for_in_tools_or_wished_for_in_tool(document: dict[str, Any], chosen: str) -> None:
+    assert choose(HERE, [[Offer("a"), Offer("unwilling", ("busy",)), Offer("b")]], document) == chosen

@@ -188,7 +188,7 @@ def _choose_tool(
     test = document["test"]
     own, kind = offers(test["type"], test["spec"]), participation.kind(node, participants)
     known = kind.offers(own, participants[1:], document, deadline)
-    return tool_choice.choose(participants, known, tool_choice.asked_for(document))
+    return tool_choice.choose(participants, known, document)
 
 
 def offers(test: str, spec: Mapping[str, JSON]) -> list[Offer]:
