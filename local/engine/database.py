@@ -1,7 +1,6 @@
 """The file: connections to it, reading and writing.
 
-SQLite's own locks order the writers of all processes. The lock here only lets the threads of one process
-take turns without polling; nothing depends on it.
+SQLite's own locks order the writers of all processes; ``writer.py`` those of one.
 
 Connections are kept in a pool, not by thread: a node has hundreds of threads, of which a few read at a
 time. They do not survive a fork: SQLite's locks belong to a process, so a child leaves its parent's
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterator
 
 from local.engine import schema
 from local.engine.errors import EngineError, storage_errors
+from local.engine.writer import Writer
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for those of other processes."""
@@ -54,10 +54,9 @@ class Database:
         _OPEN.add(self)
 
     def _forget(self) -> None:
-        self._turn = threading.Lock()
+        self._writer = Writer(self._connect, self.synchronous)
         self._pooling = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
-        self._writer: sqlite3.Connection | None = None
         self._watcher: sqlite3.Connection | None = None
 
     def _checked(self) -> sqlite3.Connection:
@@ -106,7 +105,7 @@ class Database:
         except sqlite3.OperationalError as error:
             link.close()
             raise EngineError(f"{self.path} cannot be used ({error})") from error
-        self._writer = link
+        self._writer.use(link)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -135,41 +134,18 @@ class Database:
         What need not be ``lasting`` outlives the process, but is not waited for until a power cut could
         do it no harm; the file is consistent all the same.
         """
-        with storage_errors(self.path), self._turn:
-            if self._writer is None:
-                self._writer = self._connect()
-            link = self._writer
-            lasting = lasting or self.synchronous == "OFF"
-            if not lasting:
-                link.execute("PRAGMA synchronous=NORMAL")
-            try:
-                yield from self._transaction(link)
-            finally:
-                if not lasting:
-                    link.execute(f"PRAGMA synchronous={self.synchronous}")
-
-    @staticmethod
-    def _transaction(link: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-        link.execute("BEGIN IMMEDIATE")
-        try:
-            yield link
-            link.execute("COMMIT")
-        except BaseException:
-            if link.in_transaction:  # SQLite may have undone it itself
-                link.execute("ROLLBACK")
-            raise
+        with storage_errors(self.path):
+            yield from self._writer.written(lasting)
 
     def shrink(self) -> bool:
         """Give some of the space of what was deleted back, where that is much of the file; whether it was."""
-        with storage_errors(self.path), self._turn:
-            if self._writer is None:
-                self._writer = self._connect()
-            free = self._writer.execute("PRAGMA freelist_count").fetchone()[0]
-            pages = self._writer.execute("PRAGMA page_count").fetchone()[0]
+        with storage_errors(self.path), self._writer.alone() as link:
+            free = link.execute("PRAGMA freelist_count").fetchone()[0]
+            pages = link.execute("PRAGMA page_count").fetchone()[0]
             much: bool = free > max(_SPARE_PAGES, pages // 4)
             if much:
                 # execute() would take one step of it, and each gives one page back.
-                self._writer.executescript(f"PRAGMA incremental_vacuum({_GIVEN_BACK})")
+                link.executescript(f"PRAGMA incremental_vacuum({_GIVEN_BACK})")
             return much
 
     def version(self) -> int:
@@ -195,16 +171,17 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
-        with self._turn, self._pooling:
-            for link in (*self._idle, self._writer, self._watcher):
+        self._writer.close()
+        with self._pooling:
+            for link in (*self._idle, self._watcher):
                 if link is not None:
                     link.close()
             self._idle.clear()
-            self._writer = self._watcher = None
+            self._watcher = None
 
     def after_fork(self) -> None:
         """In the child: leave the parent's connections and locks alone."""
-        left = (*self._idle, self._writer, self._watcher)
+        left = (*self._idle, self._writer.link, self._watcher)
         _INHERITED.extend(link for link in left if link is not None)
         self._forget()
         for forget in self.on_fork:

@@ -1,0 +1,140 @@
+"""Writing: one connection, which the threads of a process use in turn, and whose commits they share.
+
+Waiting for the disk is most of what a write costs. So whoever has written while others wait leaves the
+transaction open for the next, and the last of them commits for all. Each has a savepoint of its own in it,
+and is answered once what it wrote is on disk; what goes wrong with the commit goes wrong for all of them.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+
+LONGEST_OPEN = 1.0
+"""Seconds after which somebody who has written commits, should whoever was to have gone without."""
+MOST_TOGETHER = 64
+"""Writes of different threads that one commit may be for."""
+
+
+class _Commit:
+    """One commit for several writers: over, once it is on disk or has failed for all of them."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.writers = 0
+        self.error: BaseException | None = None
+
+
+class Writer:
+    """The connection that writes; ``connect`` opens it when it is first used."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], synchronous: str):
+        self._connect, self._synchronous = connect, synchronous
+        self._turn = threading.Lock()
+        self._queueing = threading.Lock()
+        self._queued = 0
+        self._commit: _Commit | None = None
+        self._waits_for_disk = True
+        self.link: sqlite3.Connection | None = None
+
+    def use(self, link: sqlite3.Connection) -> None:
+        """Write by a connection that is open already."""
+        self.link = link
+
+    def _opened(self) -> sqlite3.Connection:
+        if self.link is None:
+            self.link = self._connect()
+        return self.link
+
+    def close(self) -> None:
+        """Commit what is left and close the connection; the next use opens another."""
+        with self.alone() as link:
+            link.close()
+            self.link = None
+
+    def written(self, lasting: bool) -> Iterator[sqlite3.Connection]:
+        """The connection inside a transaction: see ``Database.writing``."""
+        self._queue()
+        try:
+            commit = self._joined(lasting)
+            yield from self._savepoint(commit)
+        finally:
+            self._leave()
+        self._await(commit)
+
+    def _queue(self) -> None:
+        with self._queueing:
+            self._queued += 1
+        try:
+            self._turn.acquire()
+        finally:
+            with self._queueing:
+                self._queued -= 1
+
+    def _joined(self, lasting: bool) -> _Commit:
+        """The commit under way, or a new one that waits for the disk if the first of its writers has to."""
+        if self._commit is None:
+            link = self._opened()
+            level = self._synchronous if lasting or self._synchronous == "OFF" else "NORMAL"
+            link.execute(f"PRAGMA synchronous={level}")
+            link.execute("BEGIN IMMEDIATE")
+            self._commit = _Commit()
+            self._waits_for_disk = lasting
+        self._commit.writers += 1
+        return self._commit
+
+    def _savepoint(self, commit: _Commit) -> Iterator[sqlite3.Connection]:
+        link = self._opened()
+        link.execute("SAVEPOINT one")
+        try:
+            yield link
+            link.execute("RELEASE one")
+        except BaseException as error:
+            if link.in_transaction:
+                link.execute("ROLLBACK TO one")
+                link.execute("RELEASE one")
+            else:  # SQLite has undone everything itself, that of the others too
+                commit.error = error
+            raise
+
+    def _leave(self) -> None:
+        """End one's turn: commit, unless somebody waits who may join."""
+        try:
+            commit = self._commit
+            if commit is not None and (not self._queued or commit.error or self._is_full(commit)):
+                self._finish(commit)
+        finally:
+            self._turn.release()
+
+    def _is_full(self, commit: _Commit) -> bool:
+        # What does not wait for the disk is not joined by what has to.
+        return commit.writers >= MOST_TOGETHER or not self._waits_for_disk
+
+    def _finish(self, commit: _Commit) -> None:
+        """Commit for all who have written, with the turn held; what goes wrong is each one's error."""
+        self._commit, link = None, self._opened()
+        try:
+            if commit.error is None:
+                link.execute("COMMIT")
+        except BaseException as error:
+            commit.error = error
+            if link.in_transaction:  # SQLite may have undone it itself
+                link.execute("ROLLBACK")
+        finally:
+            commit.over.set()
+
+    def _await(self, commit: _Commit) -> None:
+        """Wait until what was written is on disk. Raises what went wrong with it."""
+        while not commit.over.wait(LONGEST_OPEN):
+            with self.alone():  # whoever was to commit has gone without
+                pass
+        if commit.error is not None:
+            raise commit.error
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """The connection outside a transaction, with nothing left to commit."""
+        with self._turn:
+            if self._commit is not None:
+                self._finish(self._commit)
+            yield self._opened()
