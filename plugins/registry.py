@@ -5,12 +5,15 @@ Installed packages can add plugins through the entry-point groups ``pscheduler.t
 who maintains them: what is wrong with them is not for this project to mend.
 """
 
+import dataclasses
 import functools
 import importlib.metadata
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from chalicelib.domain.schemas import Checker
+from chalicelib.domain.types import TYPES
 from plugins.archivers import (
     bitbucket,
     eventbridge,
@@ -29,7 +32,7 @@ from plugins.archivers import (
 )
 from plugins.archivers import http as http_archiver
 from plugins.contexts import changefail, changenothing, linuxnns, linuxvrf
-from plugins.sdk.base import Archiver, Context, Plugin, Test, Tool
+from plugins.sdk.base import Archiver, Context, Maintainer, Plugin, Test, Tool
 from plugins.tests import (
     clock,
     dhcp,
@@ -164,7 +167,16 @@ ARCHIVERS = (
 )
 CONTEXTS = (changefail.CONTEXT, changenothing.CONTEXT, linuxnns.CONTEXT, linuxvrf.CONTEXT)
 
+KINDS: Mapping[str, type[Plugin]] = {
+    "tests": Test,
+    "tools": Tool,
+    "archivers": Archiver,
+    "contexts": Context,
+}
 AnyPlugin = TypeVar("AnyPlugin", bound=Plugin)
+_MAINTAINER = Checker(
+    {"allOf": [TYPES["Maintainer"], {"properties": {"name": {"type": "string", "pattern": r"\S"}}}]}
+)
 
 
 @functools.cache
@@ -180,28 +192,55 @@ def forget() -> None:
 
 
 def _by_name(kind: str, own: Sequence[AnyPlugin]) -> Mapping[str, AnyPlugin]:
-    added = [plugin for plugin, reason in _added(kind) if reason is None]
+    added = [found.plugin for found in _added(kind) if found.reason is None]
     plugins = {plugin.name: plugin for plugin in [*added, *own]}  # our own cannot be replaced
     return dict(sorted(plugins.items()))
 
 
+@dataclasses.dataclass(frozen=True)
+class Added:
+    """An installed plugin, by its own name or else its entry point's; ``reason`` says why it is left out."""
+
+    name: str
+    plugin: Any
+    reason: str | None
+
+
 @functools.cache
-def _added(kind: str) -> Sequence[tuple[Any, str | None]]:
-    """The installed plugins of a kind, and why one is left out, as a sentence; None where it is not."""
-    found = []
-    for entry in _installed().select(group=f"pscheduler.{kind}"):
-        plugin = entry.load()
-        reason = None if plugin.maintainer else f"{entry.value} names no maintainer, and is left out"
-        if reason:
-            LOG.error("%s", reason)
-        found.append((plugin, reason))
+def _added(kind: str) -> Sequence[Added]:
+    """The installed plugins of a kind. One that is broken is left out: it must not take the node with it."""
+    found = [_loaded(entry, kind) for entry in _installed().select(group=f"pscheduler.{kind}")]
+    for each in found:
+        if each.reason:
+            LOG.error("%s", each.reason)
     return found
+
+
+def _loaded(entry: Any, kind: str) -> Added:
+    try:
+        plugin = entry.load()
+    except Exception as error:  # it is somebody else's module
+        return Added(entry.name, None, f"{entry.value} cannot be loaded, and is left out: {error!r}")
+    if not isinstance(plugin, KINDS[kind]):
+        return Added(entry.name, None, f"{entry.value} is no {KINDS[kind].__name__}, and is left out")
+    objection = _objection(plugin.maintainer)
+    return Added(plugin.name, plugin, objection and f"{entry.value} {objection}, and is left out")
+
+
+def _objection(maintainer: Any) -> str | None:
+    """What is wrong with whom an installed plugin names; None where nothing is."""
+    if not maintainer:
+        return "names no maintainer"
+    if not isinstance(maintainer, Maintainer):
+        return "names its maintainer by something else than a Maintainer"
+    problem = _MAINTAINER.problem(maintainer.describe())
+    return f"names a maintainer that is none: {problem}" if problem else None
 
 
 def left_out(name: str) -> list[str]:
     """Why installed plugins of a name are left out, a sentence each."""
-    all_added = (added for kind in ("tests", "tools", "archivers", "contexts") for added in _added(kind))
-    return [reason for plugin, reason in all_added if reason and plugin.name == name]
+    all_added = (added for kind in KINDS for added in _added(kind))
+    return [added.reason for added in all_added if added.reason and added.name == name]
 
 
 @functools.cache

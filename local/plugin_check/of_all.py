@@ -15,10 +15,10 @@ _CLASSES = ["background", "background-multi", "exclusive", "normal"]
 _MAINTAINER = closed(
     {
         "name": {"type": "string", "minLength": 1},
-        "email": {"anyOf": [TYPES["Email"], {"const": ""}]},  # "": there is none
-        "href": TYPES["URL"],
+        "email": TYPES["Email"],
+        "href": {**TYPES["URL"], "minLength": 1},
     },
-    required=("name",),
+    required=("name", "email", "href"),  # clients print all three
 )
 _ENUMERATION = Checker(
     closed(

@@ -28,6 +28,7 @@ def deliver(parcel: Parcel) -> Outcome:
 
 ARCHIVER = Archiver(
     name="eventbridge",
+    label="EventBridge",
     description="Send results to an event bus of EventBridge",
     data={
         1: closed(

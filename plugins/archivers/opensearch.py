@@ -62,6 +62,7 @@ def _told(error: Mapping[str, JSON] | str) -> str:
 
 ARCHIVER = Archiver(
     name="opensearch",
+    label="OpenSearch",
     description="Add results to an index of OpenSearch",
     data={1: closed({**urls.SETTINGS, "index": _INDEX}, required=("_url", "index"))},
     deliver=deliver,

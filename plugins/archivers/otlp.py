@@ -89,6 +89,7 @@ def _refusal(reply: web_posts.Reply) -> str | None:
 
 ARCHIVER = Archiver(
     name="otlp",
+    label="OTLP",
     description="Send the numbers of results to an OpenTelemetry collector",
     data={
         1: closed(

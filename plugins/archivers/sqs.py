@@ -47,6 +47,7 @@ def check(data: Mapping[str, JSON]) -> None:
 
 ARCHIVER = Archiver(
     name="sqs",
+    label="SQS",
     description="Send results to a queue of SQS",
     data={
         1: closed(

@@ -39,6 +39,10 @@ from plugins.sdk.show import Preformatted as Preformatted
 from plugins.sdk.show import Rows as Rows
 from plugins.sdk.show import Table as Table
 
+NO_EMAIL, NO_HREF = "nobody@none.invalid", "https://none.invalid/"
+"""What clients see where there are none: they print both members, whose types take no empty text, and what is
+in ``.invalid`` is nobody's (RFC 2606 section 2)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Maintainer:
@@ -47,6 +51,10 @@ class Maintainer:
     name: str
     email: str = ""
     href: str = ""
+
+    def describe(self) -> dict[str, JSON]:
+        """The maintainer as clients see it (docs/contract/types.md section 3, Maintainer)."""
+        return {"name": self.name, "email": self.email or NO_EMAIL, "href": self.href or NO_HREF}
 
 
 PROJECT = Maintainer("A pScheduler node without servers")
@@ -78,7 +86,7 @@ class Plugin:
             "name": self.name,
             "description": self.description,
             "version": self.version,
-            "maintainer": dataclasses.asdict(self.maintainer or PROJECT),
+            "maintainer": (self.maintainer or PROJECT).describe(),
         }
 
     @property

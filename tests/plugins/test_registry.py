@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ import plugins.archivers
 import plugins.contexts
 import plugins.tests
 import plugins.tools
+from chalicelib.domain.schemas import Checker
+from chalicelib.domain.types import TYPES
 from plugins import registry
 from plugins.sdk.base import PROJECT, Maintainer, Plugin
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label, module_name, modules
@@ -74,7 +77,12 @@ def test_nothing_the_contract_names_is_described_as_something_else(plugin: Plugi
     shown = plugin.enumeration()
 
     assert shown["schema"] == 1
-    assert shown["maintainer"] == {"name": "A pScheduler node without servers", "email": "", "href": ""}
+    assert shown["maintainer"] == {
+        "name": "A pScheduler node without servers",
+        "email": "nobody@none.invalid",
+        "href": "https://none.invalid/",
+    }
+    assert Checker(TYPES["Maintainer"]).problem(shown["maintainer"]) is None
     assert all(shown[member] for member in ("name", "description", "version"))
 
 
@@ -145,10 +153,13 @@ def test_the_maintainer_is_the_project_by_the_name_that_the_readme_has() -> None
 class Entry:
     """Stands for an entry point of an installed package."""
 
-    plugin: Plugin
+    plugin: Any
     value: str = "elsewhere.test:TEST"
+    name: str = "elsewhere"
 
-    def load(self) -> Plugin:
+    def load(self) -> Any:
+        if isinstance(self.plugin, Exception):
+            raise self.plugin
         return self.plugin
 
 
@@ -182,6 +193,47 @@ def test_a_plugin_from_outside_names_who_maintains_it(
     assert registry.left_out("anonymous") == ["elsewhere.test:TEST names no maintainer, and is left out"]
     assert registry.left_out("signed") == []
     assert "elsewhere.test:TEST names no maintainer" in caplog.text
+
+
+def _named(maintainer: Any) -> Plugin:
+    return dataclasses.replace(TESTS["noop"], name="elsewhere", maintainer=maintainer)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "why"),
+    [
+        (_named("A. Body"), "by something else than a Maintainer"),
+        (_named({"name": "A. Body"}), "by something else than a Maintainer"),
+        (_named(Maintainer("")), "a maintainer that is none: /name"),
+        (_named(Maintainer(" ")), "a maintainer that is none: /name"),
+        (_named(Maintainer(None)), "a maintainer that is none: /name"),  # type: ignore[arg-type]
+        (_named(Maintainer("A. Body", "nowhere")), "a maintainer that is none: /email"),
+        (_named(Maintainer("A. Body", "a@example.org", 5)), "a maintainer that is none: /href"),  # type: ignore[arg-type]
+        (TOOLS["ping"], "is no Test"),
+        (None, "is no Test"),
+        (ImportError("No module named 'elsewhere'"), "cannot be loaded"),
+    ],
+)
+def test_a_plugin_from_outside_that_is_wrong_is_left_out_and_the_others_stay(
+    installed: list[Entry], plugin: Any, why: str
+) -> None:
+    installed.append(Entry(plugin))
+
+    assert set(registry.tests()) == set(TESTS)
+    (said,) = registry.left_out("elsewhere")
+    assert said.startswith("elsewhere.test:TEST ")
+    assert why in said
+
+
+def test_a_maintainer_without_addresses_is_shown_with_valid_ones_that_are_nobodys(
+    installed: list[Entry],
+) -> None:
+    installed.append(Entry(_named(Maintainer("A. Body"))))
+
+    shown = registry.tests()["elsewhere"].enumeration()["maintainer"]
+
+    assert Checker(TYPES["Maintainer"]).problem(shown) is None
+    assert shown["email"].endswith(".invalid")
 
 
 def test_a_plugin_from_outside_does_not_replace_one_of_the_nodes(installed: list[Entry]) -> None:
