@@ -11,6 +11,8 @@ PORTS = {"http": 80, "https": 443}
 
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+\Z")
 
+_PORT = re.compile("[0-9]{1,5}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Host:
@@ -58,6 +60,6 @@ def _name(text: str, participant: str) -> str:
 
 
 def _port(text: str, participant: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+    if not (_PORT.fullmatch(text) and 0 < int(text) < 65536):
         raise Invalid(f"{participant!r} must end in a port from 1 to 65535")
     return int(text)

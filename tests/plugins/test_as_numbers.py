@@ -130,6 +130,10 @@ def test_a_machine_without_name_servers_finds_nothing(monkeypatch: pytest.Monkey
     assert hops == [{"ip": "9.0.2.1"}]
 
 
+def test_a_number_of_more_digits_than_python_reads_is_none() -> None:
+    assert as_numbers.origin_number(["9" * 5000 + " | 198.51.100.0/24"]) is None
+
+
 @given(st.lists(st.text(), max_size=3))
 def test_any_answer_is_a_system_or_none(texts: list[str]) -> None:
     number, owner = as_numbers.origin_number(texts), as_numbers.owner(texts)

@@ -5,10 +5,14 @@ its template. The members arrive as arguments of their own, the first behind ``s
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, Checker
 from plugins.sdk.base import Test
+
+_VERSION = re.compile("[0-9]{1,9}")
 
 
 def is_form(text: str) -> bool:
@@ -18,22 +22,30 @@ def is_form(text: str) -> bool:
 
 
 def read(plugin: Test, arguments: Mapping[str, str]) -> dict[str, JSON]:
-    """The spec of a test as far as a form tells it, less the members that no text in a form can be."""
+    """The spec of a test as far as a form tells it, less the lists and objects that cannot be read as Python
+    prints them. Raises Invalid for a version that is none."""
     name, _, value = arguments["spec"].partition("=")
     given = {**arguments, name: value}
-    version = int(given["schema"]) if given.get("schema", "").isdecimal() else 1
-    members = (field for field in plugin.fields if field.exists_in(version) and field.name in given)
+    version = _version(given.get("schema", "1"))
+    members = [field for field in plugin.fields if field.exists_in(version) and field.name in given]
     found = {
         field.name: value
         for field in members
-        for value in _first_valid(Checker(field.schema(version)), given[field.name])
+        for value in _value(Checker(field.schema(version)), given[field.name])
     }
     return {"schema": version, **found}
 
 
-def _first_valid(checker: Checker, text: str) -> Iterator[JSON]:
-    """What a text means to a member: nothing, or one value."""
-    yield from [value for value in _readings(text) if checker.problem(value) is None][:1]
+def _version(text: str) -> int:
+    if not _VERSION.fullmatch(text):
+        raise Invalid(f"spec/schema: {text[:40]!r} is not a version number")
+    return int(text)
+
+
+def _value(checker: Checker, text: str) -> Sequence[JSON]:
+    """What a text means to a member: the first of its readings that fits; or else the text, to be refused."""
+    fitting = [value for value in _readings(text) if checker.problem(value) is None]
+    return fitting[:1] or ([] if text[:1] in ("[", "{") else [text])
 
 
 def _readings(text: str) -> Iterator[JSON]:

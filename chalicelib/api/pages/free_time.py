@@ -16,6 +16,7 @@ from chalicelib.store import timeline
 
 WIDEST_WINDOW = dt.timedelta(days=31)
 
+_SIGNED_DURATION = {"anyOf": [TYPES["Duration"], {"type": "string", "pattern": "^-P"}]}
 FREE = response_schemas.shape(
     {
         "percent": {"type": "number", "minimum": 0, "maximum": 100},
@@ -40,7 +41,7 @@ ANSWER = response_schemas.shape(
     arguments=[
         moment("start", "Now, if absent; within 31 days of it"),
         moment("end", "A schedule horizon after the start, if absent; 31 days at most"),
-        Argument("next", "In place of both: so much from now, or of the past if negative", TYPES["Duration"]),
+        Argument("next", "In place of both: so much from now, or of the past if negative", _SIGNED_DURATION),
     ],
     answer=ANSWER,
 )
@@ -48,7 +49,8 @@ def availability(request: Request) -> Answer:
     """Tell how much of a stretch of time is free.
 
     `availability` is the fraction of it without an exclusive run; `free` is what runs of each class could
-    still have, all in all and in one piece, whatever their priority.
+    still have, all in all and in one piece, whatever their priority. Runs are forgotten two days after their
+    end: what is before counts as free.
     """
     span = _span(request)
     entries = timeline.read_entries(request.node, span.lower, span.upper)

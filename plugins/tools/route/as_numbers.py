@@ -6,6 +6,7 @@ Two questions each: which system announces the prefix an address is in (``origin
 
 import functools
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from chalicelib.domain.schemas import JSON
@@ -17,6 +18,8 @@ from plugins.tools.web.dnspy import make_resolver, texts
 ZONE = "asn.cymru.com"
 LOOKUP_TIMEOUT = 2 * SECOND
 """How long all questions of a kind may take together."""
+_NUMBER = re.compile("[0-9]{1,10}")
+"""A number of 32 bits; Python reads no more than 4300 digits."""
 
 Ask = Callable[[str], list[str]]
 """A name -> its TXT records; raises PluginFailed where there are none."""
@@ -73,7 +76,7 @@ def origin_number(texts: list[str]) -> int | None:
     """``64496 64497 | 198.51.100.0/24 | ZZ | registry | date`` -> 64496, the first of them."""
     first = texts[0].split("|")[0].split() if texts else []
     number = first[0] if first else ""
-    return int(number) if number.isascii() and number.isdigit() and 0 < int(number) < 2**32 else None
+    return int(number) if _NUMBER.fullmatch(number) and 0 < int(number) < 2**32 else None
 
 
 def owner(texts: list[str]) -> dict[str, JSON]:

@@ -215,6 +215,7 @@ def test_data_need_their_argument_and_their_plugin(api: Api, kind: str) -> None:
         ("throughput", "spec=dest=b.test&parallel=3&reverse=True", [None, "b.test"]),
         ("throughput", "spec=schema=1&source=a.test&dest=b.test&source-node=n.test", ["n.test", "b.test"]),
         ("rtt", "spec=source=a.test&dest=b.test&pretty", ["a.test"]),
+        ("throughput", "spec=dest=b.test&source=%5B%5D", [None, "b.test"]),  # a list that nobody can read
         ("idle", "spec=schema=2&duration=PT2S&host=%5B%27a.test%27%2C+%27b.test%27%5D", ["a.test", "b.test"]),
     ],
 )
@@ -229,7 +230,12 @@ def test_an_agent_that_writes_a_spec_like_a_form_hears_who_takes_part(
     [
         ("spec=source=a.test", "dest"),  # what is missing is missing however it is written
         ("spec=schema=99&dest=b.test", "99"),
-        ("spec=dest=" + "x" * 300, "dest"),  # no host, so it is as good as absent
+        ("spec=dest=b.test&schema=" + "9" * 5000, "schema"),  # more digits than Python reads
+        ("spec=dest=b.test&schema=two", "schema"),
+        ("spec=dest=b.test&schema=", "schema"),
+        ("spec=dest=" + "x" * 300, "dest"),
+        ("spec=dest=b.test&source=%00", "source"),
+        ("spec=dest=b.test&parallel=" + "9" * 5000, "parallel"),
         ("spec=[[", "JSON"),
         ("spec==", "JSON"),
     ],
