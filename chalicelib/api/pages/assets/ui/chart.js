@@ -10,13 +10,15 @@ function colour(name) {
 }
 
 // columns: {time: [seconds], name: [numbers]}; band: [lower, upper] names to be filled between.
-export function Chart({ title, metric, columns, names, band, start, end, onZoom, sync }) {
+// unsure: whether none of it can be believed, which is drawn faint and dashed, and said.
+export function Chart({ title, metric, columns, names, band, start, end, onZoom, sync, unsure }) {
   const place = useRef();
   useEffect(() => {
     if (!place.current) return undefined;
     const series = names.map((name, index) => ({
       label: name,
-      stroke: colour(COLOURS[index % COLOURS.length]),
+      stroke: colour(unsure ? "--soft" : COLOURS[(names.length - 1 - index) % COLOURS.length]),
+      dash: unsure ? [4, 4] : undefined,
       width: 1.5,
       spanGaps: false,
       points: { show: columns.time.length < 120, size: 4 },
@@ -25,10 +27,10 @@ export function Chart({ title, metric, columns, names, band, start, end, onZoom,
     const options = {
       width: place.current.clientWidth || 600,
       height: 190,
-      title,
+      title: unsure ? `${title} (not reliable)` : title,
       series: [{ value: (chart, value) => (value ? new Date(value * 1000).toLocaleString() : "–") }, ...series],
       bands: band ? [{ series: band.map((name) => names.indexOf(name) + 1), fill: colour("--band") }] : [],
-      scales: { x: { min: start, max: end }, y: { range: (chart, least, most) => spread(least, most) } },
+      scales: { x: { min: start, max: end }, y: { range: (chart, least, most) => spread(metric, least, most) } },
       axes: [
         { stroke: colour("--text"), grid: { stroke: colour("--grid") } },
         { stroke: colour("--text"), grid: { stroke: colour("--grid") }, size: 80, values: (chart, marks) => marks.map((mark) => shown(metric, mark)) },
@@ -54,12 +56,14 @@ export function Chart({ title, metric, columns, names, band, start, end, onZoom,
       chart.destroy();
     };
   }, [columns, start, end, document.documentElement.dataset.theme]);
-  const summary = `${title}: ${columns.time.length} values between ${new Date(start * 1000).toLocaleString()} and ${new Date(end * 1000).toLocaleString()}`;
+  const summary = `${title}${unsure ? ", not reliable" : ""}: ${columns.time.length} values between ${new Date(start * 1000).toLocaleString()} and ${new Date(end * 1000).toLocaleString()}`;
   return html`<figure class="chart" role="img" aria-label=${summary}><div ref=${place}></div></figure>`;
 }
 
-function spread(least, most) {
+// From zero on, where nothing is below it; what is always zero lies at the bottom.
+function spread(metric, least, most) {
   if (least === null || most === null) return [0, 1];
   const low = Math.min(0, least);
-  return most > low ? [low, low + (most - low) * 1.08] : [low - 1, low + 1];
+  const top = Math.max(most, low + (metric.endsWith("ratio") ? 0.01 : 0));
+  return top > low ? [low, low + (top - low) * 1.08] : [low, low + 1];
 }

@@ -21,11 +21,16 @@ export function gradeOf(metric, last) {
   if (!last) return "none";
   if (last.state !== "finished") return "bad";
   const value = last.values[metric];
-  if (value === undefined) return "none";
+  if (value === undefined) return isLost(last) ? "bad" : "none";
   if ((last.unreliable || []).includes(metric)) return "unsure";
   const [warning, critical, below] = THRESHOLDS[metric] || [Infinity, Infinity];
   const past = (limit) => (below ? value < limit : value > limit);
   return past(critical) ? "bad" : past(warning) ? "warn" : "good";
+}
+
+// Whether nothing came back: that is a result, but has no times.
+export function isLost(last) {
+  return last.values["loss.ratio"] === 1;
 }
 
 export function Grid({ args }) {
@@ -59,11 +64,17 @@ function Cells({ series, args }) {
     </table></div>`;
 }
 
+function said(metric, last) {
+  if (!last) return "–";
+  if (last.state !== "finished") return last.state;
+  return last.values[metric] === undefined && isLost(last) ? "all lost" : shown(metric, last.values[metric]);
+}
+
 function Cell({ list, metric }) {
   if (!list.length) return html`<td class="absent"><span class="sr">not measured</span></td>`;
   const newest = list.reduce((best, each) => ((each.last || {}).time > ((best.last || {}).time || "") ? each : best), list[0]);
   const grade = gradeOf(metric, newest.last);
-  const value = newest.last && newest.last.state === "finished" ? shown(metric, newest.last.values[metric]) : newest.last ? newest.last.state : "–";
+  const value = said(metric, newest.last);
   const where = link("path", { source: newest.source, destination: newest.destination, test: newest.test });
   return html`<td class=${grade}><a href=${where} title=${`${newest.source} → ${newest.destination}, ${ago((newest.last || {}).time)}`}>${value}</a></td>`;
 }

@@ -67,7 +67,7 @@ function Filled({ test, task, schema, version }) {
       <p class="bar"><button type="submit" class="primary">Measure</button></p>
     </form>
     <${CommandLine} test=${test} spec=${spec} />
-    <details><summary>As JSON</summary><pre>${JSON.stringify(whole, null, 2)}</pre></details>
+    <details><summary>As JSON</summary><pre tabindex="0">${JSON.stringify(whole, null, 2)}</pre></details>
     <div aria-live="polite">${progress && html`<${Progress} ...${progress} />`}</div>`;
 }
 
@@ -144,5 +144,5 @@ function Following({ task }) {
 function Result({ path, run }) {
   const found = useAsked(() => ask(`${path}/result`, { format: "text/plain" }), [path]);
   if (run.reason) return html`<p class="warning">${run.reason.message}</p>`;
-  return html`<${Waiting} of=${found}>${(text) => html`<pre class="result">${text}</pre>`}<//>`;
+  return html`<${Waiting} of=${found}>${(text) => html`<pre class="result" tabindex="0" role="region" aria-label="Result as text">${text}</pre>`}<//>`;
 }

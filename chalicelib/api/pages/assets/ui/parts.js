@@ -12,7 +12,7 @@ export function useAsked(make, keys, every = 0) {
     const look = async () => {
       try {
         const value = await make();
-        if (!gone) setFound({ value });
+        if (!gone) setFound((before) => (isSame(before, value) ? before : { value }));
       } catch (error) {
         if (!gone) setFound((before) => ({ value: before.value, error }));
       }
@@ -26,6 +26,22 @@ export function useAsked(make, keys, every = 0) {
     };
   }, keys);
   return found;
+}
+
+// Whether an answer says what is shown already: then nothing is drawn anew, least of all under somebody's hand.
+function isSame(before, value) {
+  return !before.loading && !before.error && (before.value === value || JSON.stringify(before.value) === JSON.stringify(value));
+}
+
+// The present in seconds, anew every so many of them while it is wanted.
+export function useNow(every, wanted) {
+  const [now, setNow] = useState(Date.now() / 1000);
+  useEffect(() => {
+    if (!wanted) return undefined;
+    const timer = setInterval(() => setNow(Date.now() / 1000), every * 1000);
+    return () => clearInterval(timer);
+  }, [every, wanted]);
+  return now;
 }
 
 export function Waiting({ of, children }) {

@@ -1,46 +1,59 @@
 // One path over time: everything measured between two ends, on one time axis.
 
-import { html } from "./preact.js";
+import { html, useRef, useState } from "./preact.js";
 import { all, ask } from "./api.js";
 import { Chart } from "./chart.js";
 import { digits, pathName, shown, time } from "./format.js";
-import { Choice, Empty, Table, Waiting, useAsked } from "./parts.js";
+import { Empty, Field, Table, Waiting, useAsked, useNow } from "./parts.js";
 import { go, link } from "./places.js";
 import { gradeOf } from "./grid.js";
 
+const MOST = 300;
+const LIVE = 1500;
+const BY_POINTS = 2 * 86400;
 const SPANS = { "1 hour": 3600, "6 hours": 21600, "1 day": 86400, "1 week": 604800, "30 days": 2592000, "180 days": 15552000 };
 const FIRST = ["throughput.bps", "loss.ratio", "rtt.mean", "delay.median", "jitter", "trace.hops", "http.total", "dns.time", "tls.days-left"];
-const HOUR = 3600;
+const ORDER = ["throughput", "latency", "latencybg", "rtt", "trace", "mtu"];
 
 export function Path({ args }) {
-  const found = useAsked(() => all("/series", { last: "true", source: args.source, destination: args.destination, label: args.label }), [args.source, args.destination, args.label]);
+  const found = useAsked(() => all("/series", { last: "true", source: args.source, destination: args.destination, label: args.label }), [args.source, args.destination, args.label], 30000);
   return html`<h2>${args.source ? `${args.source} → ${args.destination || ""}` : "Paths"}</h2>
     <${Waiting} of=${found}>${(series) => (args.source ? html`<${Along} series=${series} args=${args} />` : html`<${Listed} series=${series} />`)}<//>`;
 }
 
 function Listed({ series }) {
+  const [holds, setHolds] = useState("");
   if (!series.length) return html`<${Empty}>Nothing has been measured yet. <a href=${link("measure")}>Measure something</a>.<//>`;
-  const rows = series.map((each) => {
+  const text = (each) => [pathName(each), each.test, each.tool, each.label || ""].join(" ").toLowerCase();
+  const sorted = [...series].sort((one, other) => text(one).localeCompare(text(other)));
+  const found = sorted.filter((each) => holds.toLowerCase().split(" ").every((word) => text(each).includes(word)));
+  const rows = found.slice(0, MOST).map((each) => {
     const [name, value] = Object.entries((each.last || { values: {} }).values).find(([metric]) => FIRST.includes(metric)) || ["", undefined];
     return [
       html`<a href=${link("path", { source: each.source, destination: each.destination })}>${pathName(each)}</a>`,
       each.test,
-      each.tool,
-      each.label || "",
       html`<span class=${`grade ${gradeOf(name, each.last)}`}>${name ? `${name} ${shown(name, value)}` : (each.last || {}).state || "–"}</span>`,
       time((each.last || {}).time),
+      each.tool,
+      each.label || "",
     ];
   });
-  return html`<${Table} caption="Everything that is measured" head=${["Path", "Test", "Tool", "Label", "Latest", "When"]} rows=${rows} />`;
+  return html`<form class="bar" role="search" onSubmit=${(event) => event.preventDefault()}>
+      <${Field} label="Path, test, tool or label holds"><input type="search" value=${holds} onInput=${(event) => setHolds(event.target.value)} /><//>
+    </form>
+    <p class="hint" role="status">${found.length} of ${series.length}${found.length > MOST ? `, the first ${MOST} shown` : ""}</p>
+    <${Table} caption="Everything that is measured" head=${["Path", "Test", "Latest", "When", "Tool", "Label"]} rows=${rows} />`;
 }
 
-function span(args) {
-  const end = args.end ? Number(args.end) : Math.floor(Date.now() / 60000) * 60;
+// Without an end it goes to the end of the minute that is, and moves on with it.
+function span(args, now) {
+  const end = args.end ? Number(args.end) : (Math.floor(now / 60) + 1) * 60;
   return [args.start ? Number(args.start) : end - SPANS["1 day"], end];
 }
 
 function Along({ series, args }) {
-  const [start, end] = span(args);
+  const now = useNow(5, !args.end);
+  const [start, end] = span(args, now);
   const move = (from, to) => go("path", { ...args, start: Math.round(from), end: Math.round(to) });
   const width = end - start;
   const back = link("path", { source: args.destination, destination: args.source, start: args.start, end: args.end });
@@ -55,12 +68,31 @@ function Along({ series, args }) {
       <a href=${location.href}>link to this view</a>
     </div>
     <p class="hint">${time(start)} to ${time(end)}. Drag across a chart to zoom in.</p>
-    ${series.map((each) => html`<${OneSeries} key=${each.id} series=${each} start=${start} end=${end} onZoom=${move} />`)}`;
+    ${[...series].sort(inOrder).map((each) => html`<${OneSeries} key=${each.id} series=${each} start=${start} end=${end} onZoom=${move} />`)}`;
+}
+
+// Loss under throughput under route changes, whatever order they came in.
+function inOrder(one, other) {
+  const place = ({ test }) => (ORDER.includes(test) ? ORDER.indexOf(test) : ORDER.length);
+  return place(one) - place(other) || `${one.test} ${one.tool}`.localeCompare(`${other.test} ${other.tool}`);
+}
+
+function isLive(start, end) {
+  return end > Date.now() / 1000 && end - start <= BY_POINTS;
+}
+
+// What is known while no point came behind the last, which costs next to nothing to ask; else all of it.
+async function newer(known, series, start, end) {
+  if (known && known.end === end && known.start === start && known.data.latest) {
+    const bounds = { start: new Date(known.data.latest * 1000 + 1).toISOString(), end: new Date(end * 1000).toISOString() };
+    if (!(await ask(`/series/${series.id}`, bounds)).points.time.length) return known;
+  }
+  return { start, end, data: await read(series, start, end) };
 }
 
 async function read(series, start, end) {
   const bounds = { start: new Date(start * 1000).toISOString(), end: new Date(end * 1000).toISOString() };
-  if (end - start <= 2 * 86400) return fromPoints((await ask(`/series/${series.id}`, bounds)).points);
+  if (end - start <= BY_POINTS) return fromPoints((await ask(`/series/${series.id}`, bounds)).points);
   const step = end - start <= 8 * 86400 ? "PT1H" : end - start <= 60 * 86400 ? "PT6H" : "P1D";
   return fromSteps((await ask(`/series/${series.id}`, { ...bounds, step })).steps);
 }
@@ -74,7 +106,8 @@ function fromPoints(points) {
     charts: numbers.map((name) => ({ metric: name, names: [name], columns: { time: points.time, [name]: points[name] } })),
     changes: texts.flatMap((name) => changesOf(points, name)),
     failures: failed.map(([state, index]) => ({ state, time: points.time[index], run: points.run[index] })),
-    unreliable: (points.unreliable || []).map(([name, ...places]) => [name, places.length]),
+    unreliable: Object.fromEntries((points.unreliable || []).map(([name, ...places]) => [name, places.length])),
+    latest: points.time[points.time.length - 1],
     runs: points.time.map((at, index) => ({ time: at, state: points.state[index], run: points.run[index] })),
   };
 }
@@ -85,13 +118,37 @@ function fromSteps(steps) {
   const column = (metric, part) => steps.map((step) => (step.metrics[metric] || {})[part] ?? null);
   const failures = steps.flatMap((step) => Object.entries(step.runs).filter(([state]) => state !== "finished").map(([state, count]) => ({ state: `${count} ${state}`, time: new Date(step.time).getTime() / 1000 })));
   return {
-    charts: metrics.map((metric) => ({ metric, names: ["p50", "p95", "min"], band: ["p95", "min"], columns: { time: at, p50: column(metric, "p50"), p95: column(metric, "p95"), min: column(metric, "min") } })),
-    changes: [],
+    charts: metrics.map((metric) => ({ metric, names: ["min", "p95", "p50"], band: ["p95", "min"], columns: { time: at, p50: column(metric, "p50"), p95: column(metric, "p95"), min: column(metric, "min") } })),
+    ...textsOf(steps),
     failures,
-    unreliable: [],
+    unreliable: unreliableOf(steps),
     runs: [],
-    texts: steps.flatMap((step) => Object.entries(step.metrics).filter(([, found]) => found.changes > 0).map(([name, found]) => ({ name, time: step.time, count: found.changes, last: found.last }))),
   };
+}
+
+// Steps say what a text was last: it changed where that is not what it was before, or within the step.
+export function textsOf(steps) {
+  const known = {};
+  const changes = [];
+  const texts = [];
+  for (const step of steps) {
+    for (const [name, found] of Object.entries(step.metrics)) {
+      if (typeof found.last !== "string") continue;
+      const before = known[name];
+      known[name] = found.last;
+      if (before !== undefined && before !== found.last) changes.push({ name, time: step.time, before, after: found.last });
+      else if (found.changes > 0) texts.push({ name, time: step.time, count: found.changes });
+    }
+  }
+  return { changes, texts };
+}
+
+function unreliableOf(steps) {
+  const counts = {};
+  for (const [name, found] of steps.flatMap((step) => Object.entries(step.metrics))) {
+    if (found.unreliable) counts[name] = (counts[name] || 0) + found.unreliable;
+  }
+  return counts;
 }
 
 // Where a text, such as the route, became another: what went and what came.
@@ -118,7 +175,9 @@ export function difference(before, after) {
 }
 
 function OneSeries({ series, start, end, onZoom }) {
-  const found = useAsked(() => read(series, start, end), [series.id, start, end], end > Date.now() / 1000 - 120 ? 10000 : 0);
+  const known = useRef();
+  const look = async () => (known.current = await newer(known.current, series, start, end));
+  const found = useAsked(async () => (await look()).data, [series.id, start, end], isLive(start, end) ? LIVE : 0);
   return html`<section class="series" aria-label=${`${series.test} with ${series.tool}`}>
     <h3>${series.test} <small>${series.tool}${series.label ? `, ${series.label}` : ""}</small></h3>
     <${Waiting} of=${found}>${(data) => html`<${Drawn} series=${series} data=${data} start=${start} end=${end} onZoom=${onZoom} />`}<//>
@@ -130,21 +189,22 @@ function Drawn({ series, data, start, end, onZoom }) {
   const charts = [...data.charts].sort((one, other) => order(one) - order(other));
   const main = charts.filter((chart) => order(chart) < 99);
   const rest = charts.filter((chart) => order(chart) === 99);
-  const draw = (chart) => html`<${Chart} key=${chart.metric} ...${chart} title=${chart.metric} start=${start} end=${end} onZoom=${onZoom} sync="paths" />`;
+  const draw = (chart) => html`<${Chart} key=${chart.metric} ...${chart} title=${chart.metric} start=${start} end=${end} onZoom=${onZoom} sync="paths" unsure=${data.unreliable[chart.metric] > 0} />`;
+  const unsure = Object.entries(data.unreliable);
   return html`
-    ${!charts.length && !data.failures.length && html`<${Empty}>No results in this time.<//>`}
+    ${!charts.length && !data.failures.length && !unsure.length && html`<${Empty}>No results in this time.<//>`}
     ${(main.length ? main : rest.slice(0, 2)).map(draw)}
     ${main.length > 0 && rest.length > 0 && html`<details><summary>${rest.length} more</summary>${rest.map(draw)}</details>`}
-    ${data.unreliable.map(([name, count]) => html`<p class="warning">${count} values of ${name} are not reliable: the clocks are off by more than what was measured.</p>`)}
+    ${unsure.length > 0 && html`<p class="warning">Not reliable, for the clocks are off by more than what was measured: ${unsure.map(([name, count]) => `${count} values of ${name}`).join(", ")}.</p>`}
     ${data.changes.map((change) => html`<${Changed} change=${change} />`)}
-    ${(data.texts || []).map((each) => html`<p class="change">${time(each.time)}: ${each.name} changed ${each.count} times.</p>`)}
+    ${(data.texts || []).map((each) => html`<p class="change">${time(each.time)}: ${each.name} changed ${each.count} times, and back.</p>`)}
     ${data.failures.length > 0 && html`<details open=${data.failures.length < 6}><summary>${data.failures.length} without a result</summary><ul>${data.failures.slice(-50).map((each) => html`<li>${time(each.time)} ${each.run ? html`<a href=${link("run", { of: `/tasks/${each.run}` })}>${each.state}</a>` : each.state}</li>`)}</ul></details>`}
     ${data.runs.length > 0 && html`<p><a href=${link("run", { of: `/tasks/${data.runs[data.runs.length - 1].run}` })}>The latest run</a>, ${digits(data.runs.length)} in all.</p>`}`;
 }
 
 function Changed({ change }) {
   const parts = difference(change.before, change.after);
-  return html`<div class="change"><strong>Route changed</strong> ${time(change.time)}
+  return html`<div class="change"><strong>${change.name === "trace.path" ? "Route" : change.name} changed</strong> ${time(change.time)}
     <p class="hops">${parts.head.map((hop) => html`<span>${hop}</span>`)}${parts.gone.map((hop) => html`<del>${hop}</del>`)}${parts.come.map((hop) => html`<ins>${hop}</ins>`)}${parts.tail.map((hop) => html`<span>${hop}</span>`)}</p>
-    <a href=${link("run", { of: `/tasks/${change.run}` })}>the run</a></div>`;
+    ${change.run && html`<a href=${link("run", { of: `/tasks/${change.run}` })}>the run</a>`}</div>`;
 }

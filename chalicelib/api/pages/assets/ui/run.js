@@ -23,21 +23,21 @@ function Whole({ run, task, text, path }) {
   const result = run["result-merged"];
   const spec = task.test.spec;
   return html`
-    <p><${State} name=${run.state} /> <strong>${task.test.type}</strong> with ${task.tool},
+    <p><${State} name=${run.state} /> <strong>${task.test.type}</strong> with ${task.tool}${", "}
       ${run.participants.map((name) => name || "this host").join(" and ")}</p>
     <section aria-labelledby="when"><h3 id="when">In time</h3><${Timeline} run=${run} /></section>
     ${run.reason && html`<p class="warning"><strong>${run.reason.code}</strong>: ${run.reason.message}
       ${run.reason["blocking-run"] && html` (run ${run.reason["blocking-run"]} was in the way)`}</p>`}
-    ${run.errors && html`<details><summary>Errors</summary><pre>${run.errors}</pre></details>`}
+    ${run.errors && html`<details><summary>Errors</summary><pre tabindex="0">${run.errors}</pre></details>`}
     <section aria-labelledby="result"><h3 id="result">Result</h3>
       ${result && result.succeeded === false && html`<p class="error">The measurement failed: ${result.error || "no reason was given"}</p>`}
-      ${result ? html`<${Picture} type=${task.test.type} result=${result} /><pre class="result">${text}</pre>` : html`<${Empty}>There is no result${["pending", "on-deck", "running", "cleanup"].includes(run.state) ? " yet" : ""}.<//>`}
+      ${result ? html`<${Picture} type=${task.test.type} result=${result} /><pre class="result" tabindex="0" role="region" aria-label="Result as text">${text}</pre>` : html`<${Empty}>There is no result${["pending", "on-deck", "running", "cleanup"].includes(run.state) ? " yet" : ""}.<//>`}
       ${result && html`<p><a href=${address(`${path}/result`)}>as JSON</a></p>`}
     </section>
     <${Deliveries} list=${run.archivings || []} />
     <section><h3>The task</h3>
       <p><code>pscheduler task ${task.test.type} ${(task.detail || { cli: [] }).cli.join(" ")}</code></p>
-      <details><summary>Its test</summary><pre>${JSON.stringify(spec, null, 2)}</pre></details>
+      <details><summary>Its test</summary><pre tabindex="0">${JSON.stringify(spec, null, 2)}</pre></details>
       <p><a href=${link("tasks", { of: task.href.split("/").pop() })}>All runs of this task</a></p>
     </section>
     <${Diagnostics} result=${result} />`;
@@ -47,7 +47,7 @@ function Timeline({ run }) {
   const rows = [
     ["added", time(run.added)],
     ["planned", `${time(run["start-time"])} to ${time(run["end-time"])}, ${seconds(run.duration) ?? run.duration} s`],
-    [run["state-display"], run.reason ? run.reason.message : run.state],
+    [run["state-display"], run.reason ? run.reason.message : ""],
   ];
   return html`<ol class="timeline">${rows.map(([name, text]) => html`<li><strong>${name}</strong> ${text}</li>`)}</ol>`;
 }
@@ -65,7 +65,7 @@ function Deliveries({ list }) {
 
 function Diagnostics({ result }) {
   if (!result || !result.diags) return null;
-  return html`<details><summary>Diagnostics</summary><pre>${result.diags}</pre></details>`;
+  return html`<details><summary>Diagnostics</summary><pre tabindex="0">${result.diags}</pre></details>`;
 }
 
 function Picture({ type, result }) {
@@ -74,7 +74,7 @@ function Picture({ type, result }) {
   }
   if (result["histogram-latency"] && Object.keys(result["histogram-latency"]).length) {
     const bars = Object.entries(result["histogram-latency"]).map(([label, count]) => [Number(label), count]).sort(([one], [other]) => one - other);
-    return html`<${Bars} title="Packets by their delay" bars=${bars.map(([delay, count]) => [digits(delay), count])} metric="packets.count" />`;
+    return html`<${Bars} title="Packets by their delay" bars=${bars.map(([delay, count]) => [`${digits(delay)} ms`, count])} metric="packets.count" />`;
   }
   if (result.roundtrips && result.roundtrips.length > 1) {
     return html`<${Bars} title="Round trips" bars=${result.roundtrips.map((trip, index) => [String(trip.seq || index + 1), trip.rtt ? (seconds(trip.rtt) || 0) * 1000 : 0])} metric="rtt.mean" />`;

@@ -67,7 +67,7 @@ function Lanes({ runs, free, start, end }) {
             ${rows.map(([run, row]) => {
               const from = share(new Date(run["start-time"]).getTime() / 1000);
               const to = share(new Date(run["end-time"]).getTime() / 1000);
-              return html`<a href=${runLink(run)}><rect class=${kindOf(run.state)} x=${from} y=${row * ROW + 1} width=${Math.max(to - from, 0.25)} height=${ROW - 3}><title>${run.task.test.type}, ${run.state}, ${time(run["start-time"])}</title></rect></a>`;
+              return html`<a href=${runLink(run)} tabindex="-1"><rect class=${kindOf(run.state)} x=${from} y=${row * ROW + 1} width=${Math.max(to - from, 0.25)} height=${ROW - 3}><title>${run.task.test.type}, ${run.state}, ${time(run["start-time"])}</title></rect></a>`;
             })}
           </svg></div>`;
       })}

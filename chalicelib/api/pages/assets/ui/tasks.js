@@ -84,5 +84,5 @@ function One({ uuid }) {
       html`<${State} name=${run.state} />`,
       run.reason ? run.reason.message : "",
     ])} />
-    <details><summary>The whole task</summary><pre>${JSON.stringify(task, null, 2)}</pre></details>`}<//>`;
+    <details><summary>The whole task</summary><pre tabindex="0">${JSON.stringify(task, null, 2)}</pre></details>`}<//>`;
 }

@@ -1,0 +1,65 @@
+"""A node that serves a week of a mesh, and a browser that looks at it.
+
+Both are started once a test process; the week is made once a test run, and copied.
+"""
+
+import fcntl
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.nodes import HERE, Node, serving
+from tests.ui.looking import Looker
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def week(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The state of a node with the week in it, of this process alone."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    made = shared / "week"
+    with (shared / "week.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            making = shared / "week.new"
+            subprocess.run([sys.executable, "-m", "tests.ui.week", str(making)], cwd=HERE, check=True)
+            making.rename(made)
+    own = tmp_path_factory.mktemp("ui") / "node"
+    shutil.copytree(made, own)
+    return own
+
+
+@pytest.fixture(scope="session")
+def node(week: pathlib.Path) -> Iterator[Node]:
+    with serving(week, "--period", "2") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("needs the program chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-dev-shm-usage"]
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def look(browser: Any, node: Node) -> Iterator[Looker]:
+    """Opens views; whatever the console complains of fails the test."""
+    looker = Looker(browser, node)
+    yield looker
+    looker.close()
+    assert looker.complaints == []

@@ -1,0 +1,178 @@
+"""Each view shows what was planted in a week of a mesh, on a desktop and on a phone, and keeps nobody out."""
+
+import re
+import time
+from typing import Any
+
+import pytest
+
+from tests.ui import week
+from tests.ui.looking import DESKTOP, PHONE, Looker, barriers, is_too_wide
+
+pytestmark = pytest.mark.slow
+DAY = 86400
+VIEWS = {
+    "overview": ("overview", {}),
+    "grid": ("grid", {"test": "latency", "metric": "delay.median"}),
+    "paths": ("path", {}),
+    "path": ("path", {"source": week.REROUTED[0], "destination": week.REROUTED[1]}),
+    "path that is down": ("path", {"source": week.OUTAGE[0], "destination": week.OUTAGE[1]}),
+    "tasks": ("tasks", {}),
+    "measure": ("measure", {}),
+    "schedule": ("schedule", {"span": "21600"}),
+}
+SEEN = [(DESKTOP, "light", "dark"), (PHONE, "dark", "light")]
+
+
+def text(page: Any, selector: str = "main") -> str:
+    return re.sub(r"\s+", " ", page.inner_text(selector))
+
+
+def path(look: Looker, ends: tuple[str, str], **args: Any) -> Any:
+    page = look.at("path", source=ends[0], destination=ends[1], **args)
+    page.wait_for_selector(".uplot canvas")
+    return page
+
+
+def cell(look: Looker, ends: tuple[str, str], test: str, metric: str) -> Any:
+    page = look.at("grid", test=test, metric=metric)
+    return page.locator(f'td:has(a[title^="{ends[0]} → {ends[1]}"])')
+
+
+@pytest.mark.parametrize(("size", "scheme", "other"), SEEN, ids=["desktop", "phone"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_fits_its_screen_and_keeps_nobody_out(
+    look: Looker, name: str, size: tuple[int, int], scheme: str, other: str
+) -> None:
+    view, args = VIEWS[name]
+    page = look.at(view, size, scheme, **args)
+
+    assert not is_too_wide(page)
+    assert barriers(page) == []
+    page.emulate_media(color_scheme=other)
+    assert barriers(page, "color-contrast") == []
+
+
+@pytest.mark.parametrize(("size", "scheme", "other"), SEEN, ids=["desktop", "phone"])
+@pytest.mark.parametrize("test", week.TOOLS)
+def test_a_run_fits_its_screen_and_keeps_nobody_out(
+    look: Looker, test: str, size: tuple[int, int], scheme: str, other: str
+) -> None:
+    page = look.at("run", size, scheme, of=look.run_of(test, week.REROUTED))
+
+    assert not is_too_wide(page)
+    assert barriers(page) == []
+
+
+def test_the_overview_counts_runs_by_outcome_and_says_why_some_did_not_start(look: Looker) -> None:
+    page = look.at("overview")
+
+    tiles = dict(line.split() for line in page.locator(".tiles li").all_inner_texts())
+    reasons = text(page, "table:has(caption:text('Grouped by reason')) tbody")
+
+    assert int(tiles["finished"]) > 200
+    assert int(tiles["failed"]) > 0
+    assert tiles["nonstart"] == str(week.BLOCKED)
+    assert "no-time 3 No time was free within its slip" in reasons
+
+
+@pytest.mark.parametrize(
+    ("ends", "test", "metric", "grade", "said"),
+    [
+        (week.PLAIN, "throughput", "throughput.bps", "good", "Gb/s"),
+        (week.SLOW, "throughput", "throughput.bps", "bad", "Mb/s"),
+        (week.OUTAGE, "throughput", "throughput.bps", "bad", "failed"),
+        (week.OUTAGE, "rtt", "loss.ratio", "bad", "100 %"),
+        (week.OUTAGE, "rtt", "rtt.mean", "bad", "all lost"),
+        ((week.PLAIN[0], week.BAD_CLOCK), "latency", "delay.median", "unsure", "ms"),
+    ],
+)
+def test_a_cell_of_the_grid_has_its_grade(
+    look: Looker, ends: tuple[str, str], test: str, metric: str, grade: str, said: str
+) -> None:
+    found = cell(look, ends, test, metric)
+
+    assert found.get_attribute("class") == grade
+    assert said in found.inner_text()
+
+
+def test_a_cell_of_the_grid_leads_to_its_path(look: Looker) -> None:
+    found = cell(look, week.SLOW, "throughput", "throughput.bps")
+
+    found.locator("a").click()
+    found.page.wait_for_selector(".uplot canvas")
+
+    assert text(found.page, "h2") == "ams.example.net → vie.example.net"
+
+
+def test_a_path_has_its_tests_above_one_another_on_one_time_axis(look: Looker) -> None:
+    page = path(look, week.PLAIN)
+
+    order = [line.split()[0] for line in page.locator("section.series h3").all_inner_texts()]
+    spans = {label.partition("between")[2] for label in _labels(page)}
+
+    assert order == ["throughput", "latency", "rtt", "trace"]
+    assert len(spans) == 1
+
+
+def _labels(page: Any) -> list[str]:
+    return [each.get_attribute("aria-label") for each in page.locator("figure.chart").all()]
+
+
+@pytest.mark.parametrize("days", [1, 7])
+def test_a_changed_route_is_shown_as_the_hops_that_went_and_came(look: Looker, days: int) -> None:
+    now = time.time()
+    page = path(look, week.REROUTED, start=str(round(now - days * DAY)), end=str(round(now)))
+    page.wait_for_selector(".change")
+
+    assert "Route changed" in text(page, ".change")
+    assert page.locator(".change del").all_inner_texts() == [week.USUAL_HOP]
+    assert page.locator(".change ins").all_inner_texts() == [week.OTHER_HOP, "198.51.100.9"]
+
+
+def test_a_path_that_is_down_names_the_runs_without_a_result(look: Looker) -> None:
+    page = path(look, week.OUTAGE)
+    failures = page.locator('section[aria-label^="throughput"] details:has-text("without a result")')
+
+    failures.locator("a").last.click()
+    page.wait_for_selector(".error")
+
+    assert "The measurement failed: The server could not be reached." in text(page)
+
+
+@pytest.mark.parametrize("days", [1])
+def test_delays_by_a_bad_clock_are_said_to_be_unreliable(look: Looker, days: int) -> None:
+    now = time.time()
+    ends = (week.PLAIN[0], week.BAD_CLOCK)
+    page = path(look, ends, start=str(round(now - days * DAY)), end=str(round(now)))
+    page.wait_for_selector(".warning")
+
+    assert "Not reliable, for the clocks are off" in text(page, ".warning")
+
+
+@pytest.mark.parametrize(
+    ("test", "picture"),
+    [
+        ("rtt", "figure.bars rect"),
+        ("latency", "figure.bars rect"),
+        ("throughput", "figure.bars rect"),
+        ("trace", ".route li"),
+    ],
+)
+def test_a_run_shows_its_result_as_a_picture_and_as_text(look: Looker, test: str, picture: str) -> None:
+    page = look.at("run", of=look.run_of(test, week.REROUTED))
+
+    assert page.locator(picture).count() >= 5
+    assert len(text(page, "pre.result")) > 50
+    assert f"{test} with {week.TOOLS[test]}, fra.example.net" in text(page)
+
+
+def test_the_schedule_has_the_runs_of_each_class_in_a_lane(look: Looker) -> None:
+    page = look.at("schedule", span="21600")
+    page.wait_for_selector(".lane rect")
+
+    lanes = dict(line.split() for line in page.locator(".lane .name").all_inner_texts())
+
+    assert int(lanes["exclusive"]) > 50
+    assert lanes["non-starting"] == str(week.BLOCKED)
+    assert page.locator(".lane:has-text('non-starting') rect.bad").count() == week.BLOCKED
