@@ -6,6 +6,7 @@ Comes with release 5.3 of pScheduler; see docs/compatibility.md.
 import ipaddress
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
@@ -43,6 +44,13 @@ def show(spec: Spec, result: Result) -> list[Block]:
     return [Rows(rows)]
 
 
+def metrics(spec: Spec, result: Result) -> list[Metric]:
+    return present(
+        milliseconds("dns.time", result.get("time")),
+        number("dns64.translated", result.get("translated"), FLAG),
+    )
+
+
 # fmt: off
 FIELDS = (
     Field("query", "Host", "--query", required=True, label="Query", help="Name to look up"),
@@ -78,6 +86,7 @@ TEST = Test(
     check=check,
     results={1: RESULT},
     show=show,
+    metrics=metrics,
     examples=(
         {"schema": 1, "query": "v4only.example.org"},
         {
