@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import math
 import pathlib
 import threading
 import time
@@ -10,23 +11,21 @@ import time
 from tests.acceptance.nodes import Node, free_port, start
 
 TASKS = 100
-# Far enough ahead that the second start is in time for all of them.
-START_IN = 20
 
 
-def task(number: int) -> dict[str, object]:
+def task(number: int, start_in: int) -> dict[str, object]:
     return {
         "schema": 1,
         "test": {"type": "idle", "spec": {"duration": "PT1S"}},
-        "schedule": {"start": f"PT{START_IN}S"},
+        "schedule": {"start": f"PT{start_in}S"},
         "reference": {"number": number},
     }
 
 
-def post_until_killed(node: Node, answered: list[str]) -> None:
+def post_until_killed(node: Node, start_in: int, answered: list[str]) -> None:
     link = http.client.HTTPConnection("127.0.0.1", node.port, timeout=10)
     for number in range(TASKS):
-        link.request("POST", "/pscheduler/tasks", json.dumps(task(number)))
+        link.request("POST", "/pscheduler/tasks", json.dumps(task(number, start_in)))
         answer = link.getresponse()
         href = json.loads(answer.read())
         assert answer.status == 200
@@ -35,11 +34,14 @@ def post_until_killed(node: Node, answered: list[str]) -> None:
 
 def test_every_task_that_was_answered_survives_a_kill_and_gets_its_run(tmp_path: pathlib.Path) -> None:
     port, answered = free_port(), list[str]()
+    began = time.monotonic()
     node = start(tmp_path / "node", port, "--period", "5")
+    # Far enough ahead that the second start is in time for all of them, however slow this machine is now.
+    start_in = 20 + 3 * math.ceil(time.monotonic() - began)
 
     def post() -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            post_until_killed(node, answered)
+            post_until_killed(node, start_in, answered)
 
     poster = threading.Thread(target=post)
     poster.start()
@@ -50,7 +52,7 @@ def test_every_task_that_was_answered_survives_a_kill_and_gets_its_run(tmp_path:
 
     again = start(tmp_path / "node", port, "--period", "5")
     try:
-        states = [state_when_over(again, href) for href in answered]
+        states = [state_when_over(again, href, start_in) for href in answered]
     finally:
         again.stop()
 
@@ -58,8 +60,8 @@ def test_every_task_that_was_answered_survives_a_kill_and_gets_its_run(tmp_path:
     assert states == ["finished"] * len(answered)
 
 
-def state_when_over(node: Node, task_href: str) -> str:
-    until = time.monotonic() + START_IN + 40
+def state_when_over(node: Node, task_href: str, start_in: int) -> str:
+    until = time.monotonic() + start_in + 40
     while time.monotonic() < until:
         status, run = node.ask("GET", f"{task_href}/runs/first?wait-merged=1&wait=20")
         assert status == 200

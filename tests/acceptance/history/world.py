@@ -23,11 +23,12 @@ from chalicelib.infrastructure.machine import Machine
 
 BEGINNING = dt.datetime(2030, 1, 7, 12, 0, tzinfo=dt.timezone.utc)
 _CLOCKS = (
-    "api.pages.run_result",
-    "api.pages.single_run",
-    "service.node.debug",
-    "service.peers.client",
-    "service.scheduling.placement",
+    "chalicelib.api.http.routing",
+    "chalicelib.service.limits.lookups",
+    "chalicelib.service.node.debug",
+    "chalicelib.service.peers.client",
+    "chalicelib.service.scheduling.placement",
+    "local.gateway",
 )
 
 
@@ -216,14 +217,18 @@ def _thread(world: World) -> type:
 @contextlib.contextmanager
 def standing_in(world: World) -> Iterator[None]:
     """Let the product read this clock, start these threads, and draw from this chance."""
-    now = types.SimpleNamespace(now=lambda zone: world.moment())
-    clock = types.SimpleNamespace(monotonic=lambda: world.now, sleep=world.sleep)
+    now = types.SimpleNamespace(now=lambda zone: world.moment(), fromtimestamp=dt.datetime.fromtimestamp)
+    clock = types.SimpleNamespace(
+        monotonic=lambda: world.now, sleep=world.sleep, time=lambda: world.moment().timestamp()
+    )
     drawn = random.Random(world.chance.random())
     before = random.getstate()
     with pytest.MonkeyPatch.context() as patch:
         for module in _CLOCKS:
-            patch.setattr(f"chalicelib.{module}.time", clock)
-        patch.setattr("chalicelib.api.http.request.dt", types.SimpleNamespace(datetime=now))
+            patch.setattr(f"{module}.time", clock)
+        for module in ("request", "routing"):
+            calendar = types.SimpleNamespace(datetime=now, timedelta=dt.timedelta)
+            patch.setattr(f"chalicelib.api.http.{module}.dt", calendar)
         patch.setattr(
             "chalicelib.service.execution.supervisor.threading", types.SimpleNamespace(Thread=_thread(world))
         )
