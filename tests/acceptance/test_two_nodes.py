@@ -16,7 +16,7 @@ from tests.acceptance.nodes import Node, free_port, start
 
 LEAD, OTHER = "127.0.0.1", "127.0.0.2"
 SOON = ("--tls", "--period", "2")
-PATIENCE = 90
+PATIENCE = 240
 
 
 class Pair:
