@@ -19,9 +19,10 @@ from chalicelib.infrastructure import peer_http, queues
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
-from chalicelib.service.node import debug, heartbeats
+from chalicelib.service.node import debug, heartbeats, indexing
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.scheduling import dispatch_tick
+from chalicelib.service.series import points
 from chalicelib.settings import forget_settings
 from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
@@ -269,6 +270,8 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr("chalicelib.api.http.request.addressed_by", simulation.cluster.addressed_by)
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debug, "_looked", [])
+        patch.setattr(indexing, "_complete", set())
+        patch.setattr(points, "_current", {})
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)
