@@ -27,6 +27,8 @@ def in_ascii(value: JSON) -> JSON:
     import idna  # few names need it
 
     name, colon, port = value.rpartition(":") if value.count(":") == 1 else (value, "", "")
+    if not port.isascii():
+        raise Invalid(f"{value!r} is not a host name with a port")
     try:
         return idna.encode(name, uts46=True).decode() + colon + port
     except idna.IDNAError as error:

@@ -40,6 +40,8 @@ def test_a_host_is_known_by_its_name_in_ascii(dest: str, known: str) -> None:
         "fe80::1%",
         "2001:db8::1%eth0",
         "fe80::1%a/b",
+        "a:\x80",
+        "ü.example:٨٠",
     ],
 )
 def test_what_is_no_host_is_refused_by_name(dest: str) -> None:
