@@ -53,7 +53,7 @@ class Maintainer:
     href: str = ""
 
     def describe(self) -> dict[str, JSON]:
-        """The maintainer as clients see it (docs/contract/types.md section 3, Maintainer)."""
+        """The maintainer as clients see it (docs/contract/types.md section 3)."""
         return {"name": self.name, "email": self.email or NO_EMAIL, "href": self.href or NO_HREF}
 
 
