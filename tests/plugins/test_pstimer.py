@@ -44,7 +44,7 @@ def test_asks_from_the_source(node: WebServer) -> None:
 def test_a_silent_node_has_no_time_but_a_reason(node: WebServer) -> None:
     node.stalls = {"/pscheduler/"}
 
-    found = measure(node, limit=0.2)
+    found = measure(node, limit=1.5)  # cut before the handshake, Python leaves a socket to its collector
 
     assert found["time"] is None
     assert found["reason"]
