@@ -48,6 +48,8 @@ def between(
     node: NodeName, series: str, start: dt.datetime, end: dt.datetime, limit: int | None = None
 ) -> Iterator[Point]:
     """The points by themselves from ``start`` until before ``end``, in order."""
+    if start >= end:  # DynamoDB calls bounds the wrong way round a mistake
+        return iter(())
     span = PointItem.at.between(_instant(start), _last_before(end))
     found = PointItem.query(_of_points(node, series), span, limit=limit, consistent_read=True)
     return (_to_point(item.body) for item in found)
@@ -77,6 +79,8 @@ def hours(
     node: NodeName, series: str, start: dt.datetime, end: dt.datetime, with_points: bool = False
 ) -> Iterator[Hour]:
     """The hours that begin from ``start`` until before ``end``, in order."""
+    if start >= end:
+        return
     read = None if with_points else ["series", "at", "body"]
     span = PointItem.at.between(_instant(start), _last_before(end))
     for item in PointItem.query(_of_hours(node, series), span, attributes_to_get=read):

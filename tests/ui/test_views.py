@@ -140,7 +140,7 @@ def test_a_path_that_is_down_names_the_runs_without_a_result(look: Looker) -> No
     assert "The measurement failed: The server could not be reached." in text(page)
 
 
-@pytest.mark.parametrize("days", [1])
+@pytest.mark.parametrize("days", [1, 7])
 def test_delays_by_a_bad_clock_are_said_to_be_unreliable(look: Looker, days: int) -> None:
     now = time.time()
     ends = (week.PLAIN[0], week.BAD_CLOCK)

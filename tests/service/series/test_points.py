@@ -151,6 +151,21 @@ def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
     assert hour.rollup.describe()["metrics"]["rtt.mean"]["count"] == 2
 
 
+def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
+    leave(0, 1.0)
+    leave(3600, 2.0)
+    rolling.tick(NODE, NOON + HOUR + GRACE)
+
+    found = list(reading.steps(NODE, SERIES, NOON, at(7200), HOUR))
+    none = list(reading.points(NODE, SERIES, at(3600), at(3600)))
+
+    assert [(at_, rollup.summaries["rtt.mean"].total) for at_, rollup in found] == [
+        (NOON, 1.0),
+        (at(3600), 2.0),
+    ]
+    assert none == []
+
+
 def test_steps_of_hours_are_read_as_rolled_up_and_smaller_ones_from_points() -> None:
     for minute in range(0, 180, 10):
         leave(60 * minute, float(minute))
