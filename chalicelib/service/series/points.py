@@ -28,15 +28,14 @@ def leave(task: Task, run: Run, now: dt.datetime) -> None:
 
     It comes right after the run itself was stored. That it may not come at all must not undo that.
     """
-    if not task.is_lead:
+    if not task.is_lead or task.test in WITHOUT_SERIES:
         return
     try:
         series = series_of(task.document, task.tool, task.participants)
         point = point_of(
             run.start, run.uuid, task.uuid, run.state, measured(task, run.documents.result_merged)
         )
-        if series.test not in WITHOUT_SERIES:
-            _store(task.node, series, point, now)
+        _store(task.node, series, point, now)
     except (PSchedulerError, KeyError, TypeError, ValueError):
         LOG.exception("Run %s left no point", run.uuid)
 
