@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import urllib3
 import urllib3.exceptions
@@ -125,8 +125,8 @@ class Http:
     """The network there is. Connections are kept and used again."""
 
     def __init__(self) -> None:
-        self._pools: dict[Where, urllib3.HTTPConnectionPool] = {}
-        self._making = threading.Lock()
+        self._pools = urllib3.PoolManager(_MOST_POOLS, maxsize=_KEPT)
+        self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
         self.turns = PeerTurns()
 
     def ask(self, calls: Sequence[Call]) -> list[Reply | PeerError]:
@@ -141,49 +141,29 @@ class Http:
         host, known = hosts.parse(call.host), settings()
         # An IPv6 address without a port would be taken for one that ends in it.
         port = host.port or known.peer_port or hosts.PORTS[known.peer_scheme]
-        where = Where(known.peer_scheme, host.name, port, call.bind, known.verify_tls, known.peer_ca)
-        with self._making:
-            if where not in self._pools:
-                if len(self._pools) >= _MOST_POOLS:
-                    self._pools.pop(next(iter(self._pools))).close()
-                self._pools[where] = _new_pool(where)
-            return self._pools[where]
+        how: dict[str, object] = {"source_address": (call.bind, 0)} if call.bind else {}
+        if known.peer_scheme == "https":
+            how["ssl_context"] = _tls(known.verify_tls, known.peer_ca)
+        return self._pools.connection_from_host(host.name, port, known.peer_scheme, how)
 
 
-class Where(NamedTuple):
-    """What connections have in common that can be used for each other's calls."""
-
-    scheme: str
-    host: str
-    port: int
-    bind: str | None
-    verify: bool
-    authorities: str
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = lines.Plain
 
 
-def _new_pool(where: Where) -> urllib3.HTTPConnectionPool:
-    if where.scheme == "http":
-        plain = urllib3.HTTPConnectionPool(where.host, where.port, maxsize=_KEPT)
-        plain.ConnectionCls = lines.Plain
-        return _from(where.bind, plain)
-    secure = urllib3.HTTPSConnectionPool(where.host, where.port, maxsize=_KEPT, ssl_context=_tls(where))
-    secure.ConnectionCls = lines.Secure
-    return _from(where.bind, secure)
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = lines.Secure
 
 
-def _from(bind: str | None, pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
-    if bind:
-        pool.conn_kw["source_address"] = (bind, 0)
-    return pool
-
-
-def _tls(where: Where) -> ssl.SSLContext:
+@functools.cache
+def _tls(verify: bool, authorities: str) -> ssl.SSLContext:
+    """One for all peers: connections are kept by it."""
     context = ssl.create_default_context()
-    if not where.verify:
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif where.authorities:
-        context.load_verify_locations(where.authorities)
+    elif authorities:
+        context.load_verify_locations(authorities)
     return context
 
 

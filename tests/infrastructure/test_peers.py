@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import trustme
@@ -137,11 +138,11 @@ def test_connections_are_used_again(plain: Http) -> None:
 def test_a_kept_connection_that_was_closed_is_made_anew(plain: Http) -> None:
     with serving() as port:
         asked(plain, Call("GET", f"127.0.0.1:{port}", "/"))
-        for pool in plain._pools.values():
-            connection = pool._get_conn()
-            connection.sock.shutdown(socket.SHUT_WR)
-            time.sleep(0.05)
-            pool._put_conn(connection)
+        pool = plain._pools.connection_from_host("127.0.0.1", port)
+        connection: Any = pool._get_conn()
+        connection.sock.shutdown(socket.SHUT_WR)
+        time.sleep(0.05)
+        pool._put_conn(connection)
 
         assert asked(plain, Call("GET", f"127.0.0.1:{port}", "/")).startswith("GET")
 
