@@ -1,7 +1,10 @@
 """The table of contents: every page, every clock, every queue."""
 
+import gc
 import os
 from typing import Any
+
+gc.disable()  # nothing that is imported is ever garbage, and looking takes a quarter of a cold start
 
 from chalice import Chalice, Rate
 
@@ -31,6 +34,7 @@ from chalicelib.events import clock_handlers, queue_handlers
 from chalicelib.infrastructure import egress, queues
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.node import debug
+from chalicelib.store import models
 from plugins.support import egress as guard
 
 guard.configure(egress.rules)  # what the plugins' connections are held against
@@ -157,6 +161,12 @@ plan_task = _on(queues.PLAN)(queue_handlers.plan_task)
 ask_peers = _on(queues.PEERS)(queue_handlers.ask_peers)
 run = _on(queues.RUNS)(queue_handlers.run)
 deliver = _on(queues.DELIVERIES)(queue_handlers.deliver)
+
+if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+    models.connect()  # now, while Lambda gives a start all of a processor, not in the first request
+
+gc.freeze()
+gc.enable()
 
 if os.environ.get("PSCHEDULER_ENGINE") == "embedded":
     # `chalice local --stage local`: the whole node in this one process. Never so on AWS.

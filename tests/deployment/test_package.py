@@ -1,20 +1,32 @@
 """The proof of a deployment: what Chalice packages works on its own, in an empty folder."""
 
+import importlib.util
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
+import uuid
 import zipfile
 from typing import Any
 
 import pytest
 
+from chalicelib.domain import messages
+from chalicelib.domain.messages import (
+    AttemptDelivery,
+    AttemptOutboxRequest,
+    Message,
+    PerformRun,
+    PlanShard,
+    PlanTask,
+    ProbeParticipants,
+)
+from chalicelib.domain.names import NodeName, RunId, TaskId
+from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.queues import QUEUES, Queue
+from local import package as packaging
 from local.ministack import MiniStack
-
-HERE = pathlib.Path(__file__).resolve().parent.parent.parent
-PARTS = ("app.py", "chalicelib", "plugins", "vendor", ".chalice", "requirements.txt")
 
 # Nothing but the unzipped folder is importable besides the interpreter's own library.
 PROGRAM = """
@@ -36,24 +48,18 @@ print(json.dumps(answers))
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The folder ``chalice package`` wrote, from a copy without caches."""
-    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("package")
-    for part in PARTS:
-        ignore = shutil.ignore_patterns("__pycache__", "deployments", "deployed", "venv")
-        if (HERE / part).is_dir():
-            shutil.copytree(HERE / part, copy / part, symlinks=True, ignore=ignore)
-        else:
-            shutil.copy(HERE / part, copy / part)
-    command = [
-        *(sys.executable, "-c", "from chalice.cli import main; main()", "package", "--stage", "pscheduler"),
-        *("--merge-template", ".chalice/resources.json", str(out)),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(copy / "vendor")}
-    done = subprocess.run(
-        command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    """The folder the package was written to."""
+    out = tmp_path_factory.mktemp("package")
+    packaging.package(out)
     return out
+
+
+@pytest.fixture(scope="module")
+def unzipped(package: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("unzipped")
+    with zipfile.ZipFile(package / "deployment.zip") as archive:
+        archive.extractall(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -100,52 +106,139 @@ def asset(name: str) -> dict[str, Any]:
     return {**event, "path": f"/docs/{name}", "pathParameters": {"asset": name}}
 
 
-def test_the_package_answers_a_page_and_a_tick_on_its_own(
-    package: pathlib.Path,
-    template: dict[str, Any],
-    ministack_engine: MiniStack,
-    tmp_path: pathlib.Path,
-) -> None:
-    folder = tmp_path / "unzipped"
-    zipfile.ZipFile(package / "deployment.zip").extractall(folder)
-    handlers = functions(template)
-    tick = {"version": "0", "id": "1", "account": "1", "region": "us-east-1", "detail": {}}
-    tick |= {
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "resources": [],
-        "time": "2026-11-23T12:00:00Z",
+def message(queue: Queue, sent: Message) -> dict[str, Any]:
+    record = {"messageId": "1", "receiptHandle": "r", "body": json.dumps(messages.to_json(sent))}
+    return {
+        "Records": [{**record, "eventSource": "aws:sqs", "eventSourceARN": f"arn:aws:sqs:x:1:{queue.name}"}]
     }
-    events = [
-        (handlers["APIHandler"], page("/tests")),
-        (handlers["APIHandler"], page("/tasks")),
-        (handlers["Plan"], tick),
-        (handlers["APIHandler"], page("/status")),
-        (handlers["APIHandler"], page("/openapi.json")),
-        (handlers["APIHandler"], asset("swagger-ui-bundle.js")),
-        (handlers["APIHandler"], page("/schedule", format="svg")),
-        (handlers["APIHandler"], page("/schedule", format="png")),
-    ]
+
+
+def run_alone(folder: pathlib.Path, events: list[Any], tmp_path: pathlib.Path) -> list[Any]:
+    """What handlers of an unzipped package return, in a process that has nothing but it."""
     (tmp_path / "events.json").write_text(json.dumps(events))
-
     command = [sys.executable, "-I", "-c", PROGRAM, str(folder), str(tmp_path / "events.json")]
+    environment = {**os.environ, "AWS_LAMBDA_FUNCTION_NAME": "f"}
     done = subprocess.run(
-        command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-
     assert done.returncode == 0, done.stderr
-    tests, tasks, planned, status, document, bundle, *charts = json.loads(done.stdout.splitlines()[-1])
+    answers: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    return answers
+
+
+TICK = {
+    "version": "0",
+    "id": "1",
+    "account": "1",
+    "region": "us-east-1",
+    "detail": {},
+    "resources": [],
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-11-23T12:00:00Z",
+}
+NODE, TASK, RUN = NodeName("local"), TaskId(str(uuid.uuid4())), RunId(str(uuid.uuid4()))
+EVENTS: dict[str, list[Any]] = {
+    **{clock: [TICK] for clock in ("Plan", "Dispatch", "Reap", "Archive")},
+    "PlanTask": [message(queues.PLAN, PlanShard(NODE, 0)), message(queues.PLAN, PlanTask(NODE, TASK))],
+    "AskPeers": [
+        message(queues.PEERS, AttemptOutboxRequest(NODE, "none")),
+        message(queues.PEERS, ProbeParticipants(NODE, 0, (TASK,))),
+    ],
+    "Run": [message(queues.RUNS, PerformRun(NODE, TASK, RUN))],
+    "Deliver": [message(queues.DELIVERIES, AttemptDelivery(NODE, RUN, 0))],
+    "APIHandler": [
+        page("/tests"),
+        page("/tasks"),
+        page("/status"),
+        page("/openapi.json"),
+        asset("swagger-ui-bundle.js"),
+        page("/schedule", format="svg"),
+        page("/schedule", format="png"),
+    ],
+}
+"""Events for every function. What they are about is not there: each has to find that out for itself."""
+
+
+def test_every_function_works_on_its_own(
+    unzipped: pathlib.Path, template: dict[str, Any], ministack_engine: MiniStack, tmp_path: pathlib.Path
+) -> None:
+    handlers = functions(template)
+    assert EVENTS.keys() == handlers.keys()
+    events = [(handlers[name], event) for name, some in EVENTS.items() for event in some]
+
+    *others, tests, tasks, status, document, bundle, svg, png = run_alone(unzipped, events, tmp_path)
+
+    assert not any(others)  # none has a failed message
     assert "https://example.test/pscheduler/tests/rtt" in json.loads(tests["body"])
-    assert (tasks["statusCode"], json.loads(tasks["body"]), planned) == (200, [], None)
-    assert json.loads(status["body"])["services"]["scheduler"]["updates"] == 1
+    assert (tasks["statusCode"], json.loads(tasks["body"])) == (200, [])
+    services = json.loads(status["body"])["services"]
+    assert {name: service["updates"] for name, service in services.items()} == dict.fromkeys(services, 1)
     assert json.loads(document["body"])["servers"] == [{"url": "https://example.test/pscheduler"}]
     assert "SwaggerUIBundle" in bundle["body"]
-    assert [(chart["statusCode"], chart["body"][:4]) for chart in charts] == [(200, "<svg"), (501, "form")]
+    assert (svg["statusCode"], svg["body"][:4], png["statusCode"]) == (200, "<svg", 501)
+
+
+def test_the_package_is_small_and_holds_what_functions_need(
+    package: pathlib.Path, unzipped: pathlib.Path
+) -> None:
+    assert (package / "deployment.zip").stat().st_size < 10_000_000
+    found = {path.relative_to(unzipped).as_posix() for path in unzipped.rglob("*") if path.is_file()}
+    tops = {name.partition("/")[0] for name in found}
+
+    assert not tops & {"boto3", "s3transfer", "local", "tests", "docs", "bench"}
+    services = {
+        name.split("/")[2] for name in found if name.startswith("botocore/data/") and name.count("/") > 2
+    }
+    assert services == packaging.SERVICES
+    for source in (path for path in found if path.endswith(".py") and not path.startswith("pysnmp/")):
+        assert importlib.util.cache_from_source(source) in found, source
+
+
+def test_bytecode_is_what_the_interpreter_loads(unzipped: pathlib.Path) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import chalicelib.settings as s; print(s.__cached__)"
+    )
+    command = [sys.executable, "-v", "-I", "-c", program, str(unzipped)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert "matches" in done.stderr
+    assert (
+        f"code object from '{unzipped}" in done.stderr or f"code object from {str(unzipped)!r}" in done.stderr
+    )
+    assert f"wrote {unzipped}" not in done.stderr
+
+
+def test_plugins_reach_every_service_that_their_clients_are_for(unzipped: pathlib.Path) -> None:
+    program = (
+        "import sys; sys.path[:] = [sys.argv[1], *(p for p in sys.path if 'site-packages' not in p)]\n"
+        "from plugins.support.aws_client import guarded_client\n"
+        "for service in sys.argv[2:]:\n"
+        "    made = guarded_client(service, 1, region_name='eu-central-1', aws_access_key_id='a',"
+        " aws_secret_access_key='b', endpoint_url='https://127.0.0.1')\n"
+        "    print(service, len(made.meta.service_model.operation_names))"
+    )
+    command = [sys.executable, "-I", "-c", program, str(unzipped), *sorted(packaging.SERVICES)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(packaging.SERVICES)
+
+
+def test_a_package_of_the_same_sources_is_told_to_be_the_same(
+    package: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    made, again = package / "deployment.zip", tmp_path / "again.zip"
+    packaging.slim(made, again)
+    assert packaging.digest(again) == packaging.digest(made)
+
+    with zipfile.ZipFile(again, "a") as archive:
+        archive.writestr("chalicelib/more.py", "")
+
+    assert packaging.digest(again) != packaging.digest(made)
 
 
 def test_every_function_has_the_timeout_its_queue_is_made_for(template: dict[str, Any]) -> None:
-    from chalicelib.infrastructure.queues import QUEUES
-
     resources = template["Resources"]
     for queue in QUEUES:
         name = "".join(word.title() for word in queue.handler.split("_"))

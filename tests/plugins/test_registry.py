@@ -16,6 +16,7 @@ from chalicelib.domain.schemas import Checker
 from chalicelib.domain.types import TYPES
 from plugins import registry
 from plugins.sdk.base import PROJECT, Maintainer, Plugin
+from plugins.shipped import archivers, contexts, tests, tools
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label, module_name, modules
 
 _TESTS = """clock dhcp disk-to-disk dns dot1x http idle idlebgm idleex latency latencybg mtu netreach noop
@@ -34,10 +35,10 @@ CONTRACT_TESTS, CONTRACT_TOOLS, CONTRACT_CONTEXTS = (
 @pytest.mark.parametrize(
     ("listed", "found"),
     [
-        (registry.TESTS, TESTS),
-        (registry.TOOLS, TOOLS),
-        (registry.ARCHIVERS, ARCHIVERS),
-        (registry.CONTEXTS, CONTEXTS),
+        (tests.TESTS, TESTS),
+        (tools.TOOLS, TOOLS),
+        (archivers.ARCHIVERS, ARCHIVERS),
+        (contexts.CONTEXTS, CONTEXTS),
     ],
     ids=["tests", "tools", "archivers", "contexts"],
 )

@@ -1,0 +1,37 @@
+"""The archivers that ship with the node."""
+
+from plugins.archivers import (
+    bitbucket,
+    eventbridge,
+    failer,
+    opensearch,
+    otlp,
+    postgresql,
+    prometheus,
+    rabbitmq,
+    s3,
+    snmptrap,
+    sqs,
+    syslog,
+    tcp,
+    udp,
+)
+from plugins.archivers import http as http_archiver
+
+ARCHIVERS = (
+    bitbucket.ARCHIVER,
+    eventbridge.ARCHIVER,
+    failer.ARCHIVER,
+    http_archiver.ARCHIVER,
+    opensearch.ARCHIVER,
+    otlp.ARCHIVER,
+    postgresql.ARCHIVER,
+    prometheus.ARCHIVER,
+    rabbitmq.ARCHIVER,
+    s3.ARCHIVER,
+    snmptrap.ARCHIVER,
+    sqs.ARCHIVER,
+    syslog.ARCHIVER,
+    tcp.ARCHIVER,
+    udp.ARCHIVER,
+)
