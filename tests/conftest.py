@@ -41,6 +41,9 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
     With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
+    from chalicelib.service.node import registry
+
+    registry.forget()
     if os.environ.get("TEST_ENGINE", "moto") == "moto":
         with engine_moto.mocked():
             moto_snapshot.create_everything(environment.create_everything)
@@ -97,12 +100,14 @@ def forget() -> None:
     """Drop what the product remembers of its environment."""
     from chalicelib.infrastructure.aws import forget_clients
     from chalicelib.infrastructure.queues import forget_urls
+    from chalicelib.service.node import registry
     from chalicelib.settings import forget_settings
     from chalicelib.store.models import rebind
 
     forget_settings()
     forget_clients()
     forget_urls()
+    registry.forget()
     rebind()
 
 

@@ -5,6 +5,7 @@ PSchedulerError
 ├── Invalid             the request is at fault; ``pointer`` is the member
 │   ├── Unprocessable   well-formed, but cannot be acted on (no tool in common)
 │   └── TooLarge        more than the node stores or may answer
+├── Unauthenticated     nobody knows who asks: what they came with is none, not known, or revoked
 ├── Forbidden           the caller may not do this
 ├── Misdirected         the request is for a name that is not this node's
 ├── Unsupported         asks for an API level above this node's
@@ -66,6 +67,10 @@ class Unprocessable(Invalid):
 
 class TooLarge(Invalid):
     """More than the node stores or may answer."""
+
+
+class Unauthenticated(PSchedulerError):
+    """What somebody came with is not known, or not any more."""
 
 
 class Forbidden(PSchedulerError):

@@ -19,6 +19,7 @@ from pynamodb.attributes import (
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.indexes import (
+    AllProjection,
     GlobalSecondaryIndex,
     IncludeProjection,
     KeysOnlyProjection,
@@ -344,6 +345,41 @@ class NodeItem(Table):
     expires = NumberAttribute(null=True)
 
 
+class ListingIndex(GlobalSecondaryIndex["RegisteredNodeItem"]):
+    """All nodes in the order of their names. A node changes rarely, so that all of it is here."""
+
+    class Meta:
+        index_name = "listing"
+        projection = AllProjection()
+
+    listing = UnicodeAttribute(hash_key=True)
+    node = UnicodeAttribute(range_key=True)
+
+
+class RegisteredNodeItem(Table):
+    """A node that is served besides those of the environment. Of tokens and secrets it has digests only."""
+
+    class Meta:
+        pass
+
+    short_name = "nodes"
+    listing_index = ListingIndex()
+
+    node = UnicodeAttribute(hash_key=True)
+    listing = UnicodeAttribute()
+    hostname = UnicodeAttribute()
+    url = UnicodeAttribute()
+    tools_at = UnicodeAttribute()
+    suspended = BooleanAttribute()
+    added = UTCDateTimeAttribute(null=True)
+    join_sha256 = UnicodeAttribute(null=True)
+    join_expires = UTCDateTimeAttribute(null=True)
+    secrets = JSONAttribute()
+    agent = JSONAttribute(null=True)
+    joined_with = UnicodeAttribute(null=True)
+    revision = NumberAttribute()
+
+
 class RollingIndex(GlobalSecondaryIndex["SeriesItem"]):
     """Series with hours to be rolled up, by when."""
 
@@ -398,6 +434,7 @@ TABLES: tuple[type[Table], ...] = (
     DeliveryItem,
     OutboxItem,
     NodeItem,
+    RegisteredNodeItem,
     SeriesItem,
     PointItem,
 )

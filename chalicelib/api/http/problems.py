@@ -21,6 +21,7 @@ STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
     (errors.TooLarge, 413, "too-large"),
     (errors.Unprocessable, 422, "unprocessable"),
     (errors.Invalid, 400, "invalid"),
+    (errors.Unauthenticated, 401, "unauthenticated"),
     (errors.Forbidden, 403, "forbidden"),
     (errors.Misdirected, 421, "misdirected"),
     (errors.Unsupported, 501, "unsupported"),
@@ -40,6 +41,7 @@ _TITLES = {
     "too-large": "Too large",
     "unprocessable": "Valid, but cannot be carried out",
     "invalid": "Invalid request",
+    "unauthenticated": "Not known here",
     "forbidden": "Forbidden",
     "misdirected": "Misdirected request",
     "unsupported": "An API level above this node's",
@@ -60,7 +62,8 @@ def of_error(error: PSchedulerError, headers: Mapping[str, str]) -> Answer:
     """The answer to a request that failed with an error of the product's own."""
     found = ((status, name) for kind, status, name in STATUSES if isinstance(error, kind))
     status, name = next(found, (500, MISTAKE))
-    return problem(name, status, error.message, headers, **_more(error))
+    answer = problem(name, status, error.message, headers, **_more(error))
+    return answer.with_headers(**{"WWW-Authenticate": "Bearer"}) if status == 401 else answer
 
 
 def _more(error: PSchedulerError) -> dict[str, JSON]:

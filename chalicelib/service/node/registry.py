@@ -1,0 +1,292 @@
+"""The nodes of the deployment: those its environment names, and those that were registered.
+
+Those of the environment need no look into the store, and a deployment that has no others looks once in ten
+seconds. What is remembered of a registered node is as old as that; what decides whether its agent may do
+something is read anew each time.
+"""
+
+import datetime as dt
+import functools
+import secrets
+from collections.abc import Callable
+
+from chalicelib.domain import hosts, served_nodes
+from chalicelib.domain.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Overtaken,
+    Unauthenticated,
+)
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.served_nodes import JOIN, RANDOM_BYTES, SECRET, Join, ServedNode, digest, is_among
+from chalicelib.service.node.remembered import Remembered
+from chalicelib.settings import Settings, bare_host, settings
+from chalicelib.store import node_registry
+
+FRESH = 10.0
+"""Seconds for which what was read of the registry is good."""
+MOST_REMEMBERED = 4000
+JOIN_LIFETIME = dt.timedelta(hours=1)
+LONGEST_JOIN_LIFETIME = dt.timedelta(days=30)
+TRIES = 5
+"""How often a change is made anew when somebody else was faster."""
+
+_nodes: Remembered[NodeName, ServedNode | None] = Remembered(FRESH, MOST_REMEMBERED)
+_emptiness: Remembered[str, bool] = Remembered(FRESH, 1)
+
+
+def forget() -> None:
+    """Look again on next use."""
+    _nodes.clear()
+    _emptiness.clear()
+
+
+@functools.lru_cache(maxsize=4)
+def _of_environment(known: Settings) -> dict[NodeName, ServedNode]:
+    """The nodes the environment names, the deployment's own first."""
+    return {
+        each.node: ServedNode(
+            each.node,
+            each.hostname,
+            (known.url if each.node == known.node else "") or f"https://{each.hostname}/pscheduler",
+        )
+        for each in known.identities
+    }
+
+
+@functools.lru_cache(maxsize=4)
+def _by_name(known: Settings) -> dict[str, ServedNode]:
+    """The same, by the names among participants that can be read as such."""
+    found: dict[str, ServedNode] = {}
+    for each in _of_environment(known).values():
+        try:
+            found.setdefault(hosts.parse(each.hostname).name, each)
+        except Invalid:
+            continue
+    return found
+
+
+@functools.lru_cache(maxsize=4)
+def _by_host(known: Settings) -> dict[str, NodeName]:
+    found: dict[str, NodeName] = {}
+    for each in known.identities:
+        found.setdefault(bare_host(each.hostname), each.node)
+    return found
+
+
+def is_of_environment(node: NodeName) -> bool:
+    """Whether a node is named by the environment, and no affair of the registry."""
+    return node in _of_environment(settings())
+
+
+def find(node: NodeName) -> ServedNode | None:
+    """A node of the deployment; None where there is none of that name."""
+    own = _of_environment(settings()).get(node)
+    if own is not None or _is_empty():
+        return own
+    return _nodes.get(node, lambda: node_registry.find(node))
+
+
+def served(node: NodeName) -> ServedNode:
+    """A node of the deployment. Raises NotFound."""
+    found = find(node)
+    if found is None:
+        raise NotFound(f"There is no node {node}")
+    return found
+
+
+def of_environment() -> list[ServedNode]:
+    """The nodes the environment names, the deployment's own first."""
+    return list(_of_environment(settings()).values())
+
+
+def addressed_by(host: str) -> NodeName:
+    """The node that a request is addressed to by its Host, port or not; else the deployment's own."""
+    known = settings()
+    bare = bare_host(host).removesuffix(".")
+    own = _by_host(known).get(bare)
+    if own is not None or _is_empty():
+        return own or known.node
+    found = _named(bare)
+    return found.node if found else known.node
+
+
+def of_participant(participant: str) -> ServedNode | None:
+    """The node of the deployment that is a participant; None where it is another's."""
+    known = settings()
+    if len(known.identities) == 1 and _is_empty():
+        return None
+    try:
+        name = hosts.parse(participant).name
+    except Invalid:
+        return None
+    return _by_name(known).get(name) or (None if _is_empty() else _named(name))
+
+
+def _named(name: str) -> ServedNode | None:
+    """A registered node by a host's name; none for what cannot be one."""
+    try:
+        return find(served_nodes.name_of(name))
+    except Invalid:
+        return None
+
+
+def runs_at_agent(node: NodeName) -> bool:
+    """Whether a node's measurements are made by its agent, and not where the deployment runs."""
+    found = find(node)
+    return found is not None and found.runs_at_agent
+
+
+def hostname_of(node: NodeName) -> str:
+    """The name a node has among participants; of one that is not served, what it is called here."""
+    found = find(node)
+    return found.hostname if found else node
+
+
+def base_url_of(node: NodeName) -> str:
+    """A node's API root, without a slash at the end, for hrefs that leave it outside a request."""
+    found = find(node)
+    return found.url if found else f"https://{node}/pscheduler"
+
+
+def _is_empty() -> bool:
+    return _emptiness.get(settings().prefix, node_registry.is_empty)
+
+
+# --- changes -----------------------------------------------------------------------------------
+
+
+def add(hostname: str, tools_at: str, now: dt.datetime, url: str = "") -> ServedNode:
+    """Register a node. Raises Invalid, Conflict."""
+    node = served_nodes.new(hostname, tools_at, now, url)
+    if node.node in (*_of_environment(settings()), *_by_name(settings()), *_by_host(settings())):
+        raise Conflict(f"{node.node} is a node of this deployment's environment")
+    return _written(node_registry.add(node))
+
+
+def change(node: NodeName, how: Callable[[ServedNode], ServedNode]) -> ServedNode:
+    """Change a registered node; ``how`` may be asked again when somebody else was faster.
+
+    Raises NotFound, Overtaken, and what ``how`` does.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            known = node_registry.get(node)
+            changed = how(known)
+            return _written(known if changed == known else node_registry.change(changed))
+        except Overtaken:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _written(node: ServedNode) -> ServedNode:
+    _nodes.put(node.node, node)
+    _emptiness.put(settings().prefix, False)
+    return node
+
+
+# --- what agents are known by ------------------------------------------------------------------
+
+
+def new_join_token(node: NodeName, now: dt.datetime, lifetime: dt.timedelta = JOIN_LIFETIME) -> str:
+    """A token by which an agent joins once, in place of one that was not used. It is never again to be had.
+
+    Raises NotFound, and Invalid for a node whose tools are here, or a lifetime that is none.
+    """
+    if not dt.timedelta(0) < lifetime <= LONGEST_JOIN_LIFETIME:
+        raise Invalid("A join token lives for a time that is to come, and 30 days at most")
+    text = served_nodes.token(JOIN, node, secrets.token_bytes(RANDOM_BYTES))
+
+    def with_token(known: ServedNode) -> ServedNode:
+        if not known.runs_at_agent:
+            raise Invalid(f"The tools of {node} are here: it has no agent")
+        return known.evolve(join=Join(digest(text), now + lifetime))
+
+    change(node, with_token)
+    return text
+
+
+def join(
+    token: str, instance: str, version: str, now: dt.datetime, protocol: int = 1
+) -> tuple[ServedNode, str]:
+    """Have an agent join by its token: the node, and the agent's secret, which is never again to be had.
+
+    Any older secret is revoked. Raises Unauthenticated for a token that is not known or is over, Conflict for
+    one that was used, Forbidden for a node that is suspended.
+    """
+    presented = served_nodes.parse(token, JOIN)
+    secret = served_nodes.token(SECRET, presented.node, secrets.token_bytes(RANDOM_BYTES))
+
+    agent = {"instance": instance, "version": version, "protocol": protocol}
+
+    def joined(known: ServedNode) -> ServedNode:
+        _require_token(known, presented.sha256, now)
+        _require_in_service(known)
+        return known.evolve(join=None, joined_with=presented.sha256, secrets=(digest(secret),), agent=agent)
+
+    try:
+        return change(presented.node, joined), secret
+    except NotFound as error:
+        raise Unauthenticated("The join token is not known") from error
+
+
+def _require_token(known: ServedNode, sha256: str, now: dt.datetime) -> None:
+    if is_among(sha256, [known.joined_with]):
+        raise Conflict("The join token was used already: ask for another one")
+    if known.join is None or not is_among(sha256, [known.join.sha256]):
+        raise Unauthenticated("The join token is not known")
+    if known.join.expires <= now:
+        raise Unauthenticated("The join token has expired: ask for another one")
+
+
+def authenticate(secret: str) -> ServedNode:
+    """The node whose agent has this secret, as it is now.
+
+    The first use of a new secret revokes the one before. Raises Unauthenticated for one that is not known, or
+    revoked, and Forbidden for a node that is suspended.
+    """
+    presented = served_nodes.parse(secret, SECRET)
+    known = node_registry.find(presented.node)
+    if known is None or not known.runs_at_agent or not is_among(presented.sha256, known.secrets):
+        raise Unauthenticated("The secret is not known, or was revoked")
+    _require_in_service(known)
+    if len(known.secrets) > 1 and known.secrets[-1] == presented.sha256:
+        return _taken_into_use(known)
+    _nodes.put(known.node, known)
+    return known
+
+
+def _taken_into_use(known: ServedNode) -> ServedNode:
+    try:
+        return _written(node_registry.change(known.evolve(secrets=known.secrets[-1:])))
+    except Overtaken:  # the next request does it
+        return known
+
+
+def _require_in_service(known: ServedNode) -> None:
+    if known.suspended:
+        raise Forbidden(f"The node {known.node} is suspended")
+
+
+def rotate(node: NodeName) -> str:
+    """Another secret for a node's agent: the one it has is good until this one is first used.
+
+    Raises NotFound, and Conflict where no agent has joined.
+    """
+    secret = served_nodes.token(SECRET, node, secrets.token_bytes(RANDOM_BYTES))
+
+    def with_secret(known: ServedNode) -> ServedNode:
+        if not known.secrets:
+            raise Conflict(f"No agent has joined for {node}")
+        return known.evolve(secrets=served_nodes.rotated(known.secrets, digest(secret)))
+
+    change(node, with_secret)
+    return secret
+
+
+def leave(node: NodeName) -> None:
+    """Have a node's agent be known no more. Raises NotFound."""
+    change(node, lambda known: known.evolve(secrets=(), agent=None))

@@ -1,0 +1,96 @@
+"""Registered nodes in the store. On moto."""
+
+import pytest
+
+from chalicelib.domain import served_nodes
+from chalicelib.domain.errors import Conflict, NotFound, Overtaken, TooLarge
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.served_nodes import Join, ServedNode
+from chalicelib.store import node_registry
+from tests.builders import NOON, at
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+
+def new(hostname: str = "ams.example.org") -> ServedNode:
+    return served_nodes.new(hostname, "agent", NOON)
+
+
+def test_a_node_is_read_as_it_was_written() -> None:
+    whole = new().evolve(
+        suspended=True,
+        join=Join("j", at(60)),
+        secrets=("s", "t"),
+        agent={"version": "1", "protocol": 1, "instance": "i"},
+        joined_with="u",
+    )
+
+    node_registry.add(whole)
+
+    assert node_registry.get(whole.node) == whole
+    assert node_registry.page(10) == [whole]
+
+
+def test_there_is_one_node_of_a_name() -> None:
+    node_registry.add(new())
+
+    with pytest.raises(Conflict):
+        node_registry.add(new())
+
+
+def test_of_two_changes_of_what_was_read_one_is_made() -> None:
+    read = node_registry.add(new())
+
+    node_registry.change(read.evolve(suspended=True))
+
+    with pytest.raises(Overtaken):
+        node_registry.change(read.evolve(tools_at="here"))
+    assert node_registry.get(read.node) == read.evolve(suspended=True, revision=1)
+
+
+def test_nodes_are_listed_in_pages_by_name() -> None:
+    assert node_registry.is_empty()
+    for name in ("c.example", "a.example", "b.example"):
+        node_registry.add(new(name))
+
+    first = node_registry.page(2)
+    second = node_registry.page(2, first[-1].node)
+
+    assert [one.node for one in (*first, *second)] == ["a.example", "b.example", "c.example"]
+    assert not node_registry.is_empty()
+
+
+def test_a_contact_changes_nothing_of_the_node() -> None:
+    node = node_registry.add(new()).node
+
+    node_registry.note_contact(node, {"at": "noon"})
+    node_registry.note_contact(node, {"at": "later"})
+
+    assert node_registry.contact(node) == {"at": "later"}
+    assert node_registry.contacts([node, NodeName("other")]) == {node: {"at": "later"}}
+    assert node_registry.get(node).revision == 0
+
+
+def test_facts_are_kept_up_to_their_size() -> None:
+    node = node_registry.add(new()).node
+    assert node_registry.facts(node) is None
+
+    node_registry.write_facts(node, {"programs": {"ping": "1"}})
+
+    assert node_registry.facts(node) == {"programs": {"ping": "1"}}
+    with pytest.raises(TooLarge):
+        node_registry.write_facts(node, {"x": "y" * node_registry.LARGEST_FACTS})
+
+
+def test_what_is_removed_leaves_nothing() -> None:
+    node = node_registry.add(new()).node
+    node_registry.note_contact(node, {})
+    node_registry.write_facts(node, {})
+
+    node_registry.remove(node)
+
+    assert node_registry.find(node) is node_registry.contact(node) is node_registry.facts(node) is None
+    with pytest.raises(NotFound):
+        node_registry.get(node)
+    with pytest.raises(NotFound):
+        node_registry.remove(node)
