@@ -14,6 +14,8 @@ from chalicelib.api.openapi import document
 from chalicelib.api.pages import (
     about_node,
     admin,
+    alert_pages,
+    alert_rule_pages,
     api_docs,
     archivings,
     free_time,
@@ -134,6 +136,27 @@ page(app, "/archivings/retry", POST=archivings.retry_archivings)
 
 page(app, "/series", GET=series_pages.list_series)
 page(app, "/series/{series}", GET=series_pages.get_series)
+
+page(app, "/alerts", GET=alert_pages.list_alerts)
+page(app, "/alerts/{alert}", GET=alert_pages.get_alert)
+page(app, "/alerts/{alert}/check", GET=alert_pages.check)
+page(app, "/alerts/{alert}/badge", GET=alert_pages.get_badge)
+page(app, "/alert-rules", GET=alert_rule_pages.list_rules)
+page(
+    app,
+    "/alert-rules/{name}",
+    GET=alert_rule_pages.get_rule,
+    PUT=alert_rule_pages.put_rule,
+    DELETE=alert_rule_pages.delete_rule,
+)
+page(app, "/maintenance-windows", GET=alert_rule_pages.list_windows)
+page(
+    app,
+    "/maintenance-windows/{name}",
+    GET=alert_rule_pages.get_window,
+    PUT=alert_rule_pages.put_window,
+    DELETE=alert_rule_pages.delete_window,
+)
 
 page(app, "/ui", GET=ui.index)
 page(app, "/ui/{asset}", GET=ui.asset)

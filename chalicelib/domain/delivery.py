@@ -32,6 +32,8 @@ SHORTEST_WAIT, LONGEST_WAIT = dt.timedelta(seconds=10), dt.timedelta(hours=1)
 class Delivery:
     """One result on its way to one archive; ``next_attempt`` None once nothing more will be tried.
 
+    ``document`` is what is sent where it is not the result of a run but a notification, whose id is ``run``.
+
     ``lane`` names its destination: what goes to one holds up nothing that goes to another. ``announced`` is
     until when it is not announced again.
     """
@@ -53,6 +55,7 @@ class Delivery:
     next_attempt: dt.datetime | None = None
     lane: str = ""
     announced: dt.datetime | None = None
+    document: JSON = None
     revision: int = 0
 
     @property
@@ -170,21 +173,44 @@ def _deliveries(
     """Each stored spec has its ``runs`` selector filled in; the time to live starts now."""
     specs = [{**archive, "runs": archive.get("runs", "succeeded")} for archive in archives]
     return [
-        Delivery(
-            node=run.node,
-            run=run.uuid,
-            number=number,
-            task=run.task,
-            spec=spec,
-            added=now,
-            deadline=_deadline(spec, now),
-            next_attempt=now,
-            announced=now + JUST_STORED,
-            lane=lane(spec["archiver"], spec["data"]),
-        )
+        _new(run.node, run.uuid, run.task, number, spec, now)
         for number, spec in enumerate(specs)
         if is_wanted(spec)
     ]
+
+
+def notifications(
+    node: NodeName,
+    notification: RunId,
+    archives: Sequence[Mapping[str, JSON]],
+    document: JSON,
+    now: dt.datetime,
+) -> list[Delivery]:
+    """What to deliver of a document that is no result, to each of these archives."""
+    return [
+        dataclasses.replace(_new(node, notification, NO_TASK, number, spec, now), document=document)
+        for number, spec in enumerate(archives)
+    ]
+
+
+NO_TASK = TaskId("")
+
+
+def _new(
+    node: NodeName, run: RunId, task: TaskId, number: int, spec: Mapping[str, JSON], now: dt.datetime
+) -> Delivery:
+    return Delivery(
+        node=node,
+        run=run,
+        number=number,
+        task=task,
+        spec=spec,
+        added=now,
+        deadline=_deadline(spec, now),
+        next_attempt=now,
+        announced=now + JUST_STORED,
+        lane=lane(spec["archiver"], spec["data"]),
+    )
 
 
 _FAILURES = (State.FAILED, State.OVERDUE, State.MISSED, State.PREEMPTED)

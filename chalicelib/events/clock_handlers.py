@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
+from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
@@ -33,9 +34,10 @@ def dispatch_tick(event: Any) -> None:
 
 
 def reap_tick(event: Any) -> None:
-    """Give up what is over its time, forget what is old, and roll up series."""
+    """Give up what is over its time, forget what is old, roll up series, and notice what is silent."""
     _at_each_node(reaper.tick)
     _at_each_node(rolling.tick)
+    _at_each_node(watch.tick)
 
 
 def archive_tick(event: Any) -> None:

@@ -158,6 +158,7 @@ def to_item(delivery: Delivery) -> DeliveryItem:
         next_attempt=delivery.next_attempt,
         lane=delivery.lane,
         announced=delivery.announced,
+        document=delivery.document,
         state_key=key(delivery.node, delivery.state.value),
         revision=delivery.revision,
         expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
@@ -183,5 +184,6 @@ def to_delivery(item: Any) -> Delivery:
         next_attempt=item.next_attempt,
         lane=item.lane,
         announced=item.announced,
+        document=item.document,
         revision=int(item.revision),
     )

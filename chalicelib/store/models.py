@@ -266,7 +266,7 @@ class DeliveryStatesIndex(GlobalSecondaryIndex["DeliveryItem"]):
 
 
 class DeliveryItem(Table):
-    """One result on its way to one archive."""
+    """One result, or one ``document`` that is none, on its way to one archive."""
 
     class Meta:
         pass
@@ -293,6 +293,7 @@ class DeliveryItem(Table):
     next_attempt = UTCDateTimeAttribute(null=True)
     lane = UnicodeAttribute()
     announced = UTCDateTimeAttribute(null=True)
+    document = JSONAttribute(null=True)
     state_key = UnicodeAttribute()
     expires = NumberAttribute(null=True)
 
@@ -426,6 +427,49 @@ class PointItem(Table):
     expires = NumberAttribute()
 
 
+class ActiveIndex(GlobalSecondaryIndex["AlertItem"]):
+    """Alerts that are not ok, in the order they came to be so."""
+
+    class Meta:
+        index_name = "active"
+        projection = AllProjection()
+
+    active = UnicodeAttribute(hash_key=True)
+    since = UTCDateTimeAttribute(range_key=True)
+
+
+class LookIndex(GlobalSecondaryIndex["AlertItem"]):
+    """Alerts by when they are to be looked at although no result came."""
+
+    class Meta:
+        index_name = "look"
+        projection = KeysOnlyProjection()
+
+    look = UnicodeAttribute(hash_key=True)
+    look_at = UTCDateTimeAttribute(range_key=True)
+
+
+class AlertItem(Table):
+    """How a series is doing by a rule: ``alert`` is the rule's name, a full stop and the series."""
+
+    class Meta:
+        pass
+
+    short_name = "alerts"
+    active_index = ActiveIndex()
+    look_index = LookIndex()
+
+    node_key = UnicodeAttribute(hash_key=True)
+    alert = UnicodeAttribute(range_key=True)
+    body = JSONAttribute()
+    since = UTCDateTimeAttribute()
+    active = UnicodeAttribute(null=True)
+    look = UnicodeAttribute()
+    look_at = UTCDateTimeAttribute()
+    revision = NumberAttribute()
+    expires = NumberAttribute()
+
+
 TABLES: tuple[type[Table], ...] = (
     TaskItem,
     PostingItem,
@@ -437,6 +481,7 @@ TABLES: tuple[type[Table], ...] = (
     RegisteredNodeItem,
     SeriesItem,
     PointItem,
+    AlertItem,
 )
 
 

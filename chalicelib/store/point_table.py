@@ -55,6 +55,21 @@ def between(
     return (_to_point(item.body) for item in found)
 
 
+def latest(node: NodeName, series: str, page_size: int) -> Iterator[Point]:
+    """The points of a series, the newest first: those by themselves, then those of rolled-up hours."""
+    last = ""
+    for item in PointItem.query(
+        _of_points(node, series), scan_index_forward=False, page_size=page_size, consistent_read=True
+    ):
+        last = item.at
+        yield _to_point(item.body)
+    for item in PointItem.query(_of_hours(node, series), scan_index_forward=False, page_size=page_size):
+        for row in reversed(json.loads(zlib.decompress(item.packed))):
+            point = _to_point(row)
+            if not last or f"{_instant(point.at)}#{point.run}" < last:
+                yield point
+
+
 def newest(node: NodeName, series: str) -> Point | None:
     """The last point of a series; None where none is left by itself."""
     found = PointItem.query(_of_points(node, series), scan_index_forward=False, limit=1)

@@ -19,7 +19,9 @@ from chalicelib.store.ordering import Place
 
 NAME, TO_RETRY = "archivings", "archivings to retry"
 STATES = tuple(state.value for state in DeliveryState)
-LISTED = {"allOf": [response_schemas.ARCHIVING, response_schemas.shape({"run-href": response_schemas.HREF})]}
+HREFS = response_schemas.shape({}, dict.fromkeys(("run-href", "alert-href"), response_schemas.HREF))
+LISTED = {"allOf": [response_schemas.ARCHIVING, HREFS]}
+"""It is of a run, or tells of an alert."""
 FILTER = closed(dict.fromkeys(("archiver", "task", "run", "label"), response_schemas.STRING))
 BODY = closed({"filter": FILTER}, ("filter",))
 _CHECKER = Checker(BODY)
@@ -99,8 +101,11 @@ def _place_of(delivery: Delivery) -> Place:
 
 
 def _describe(request: Request, delivery: Delivery) -> JSON:
-    described = {**attempt.describe(delivery), "run-href": href(request, delivery.task, delivery.run)}
-    return sanitized(described)
+    if delivery.document is not None:
+        of = {"alert-href": f"{request.base}/alerts/{delivery.document['id']}"}
+    else:
+        of = {"run-href": href(request, delivery.task, delivery.run)}
+    return sanitized({**attempt.describe(delivery), **of})
 
 
 def _filter(body: JSON) -> DeliveryFilter:

@@ -50,14 +50,14 @@ def deliver(node: NodeName, run: RunId, number: int, now: dt.datetime) -> None:
             return
         # The next attempt is due should this one never report.
         begun = delivery_table.change(delivery.begun(now))
-        _attempt(begun, task_table.get(node, delivery.task), run_table.get(node, delivery.task, run), now)
+        _attempt(begun, now)
     except (NotFound, Conflict) as error:
         LOG.info("Nothing to deliver: %s", error)
 
 
-def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None:
+def _attempt(delivery: Delivery, now: dt.datetime) -> None:
+    result, metrics = _content(delivery)
     try:
-        result = document(delivery, task, run)
         if "transform" in delivery.spec:
             result = transforms.apply(delivery.spec["transform"], result, SANDBOX)
     except PSchedulerError as error:
@@ -67,9 +67,18 @@ def _attempt(delivery: Delivery, task: Task, run: Run, now: dt.datetime) -> None
     if result is None:
         _end(delivery, now, {"return-code": 0, "stdout": {}, "stderr": NOTHING_TO_SEND}, archived=True)
         return
-    outcome = _send(delivery, result, points.measured(task, run.documents.result_merged))
+    outcome = _send(delivery, result, metrics)
     diag = {"return-code": 0, "stdout": outcome.reply(), "stderr": outcome.error or ""}
     _end(delivery, now, diag, outcome.succeeded, outcome.retry or _again(delivery))
+
+
+def _content(delivery: Delivery) -> tuple[JSON, Sequence[Metric]]:
+    """What is to be sent, and the numbers in it. Raises NotFound for the result of a run that is gone."""
+    if delivery.document is not None:
+        return delivery.document, ()
+    task = task_table.get(delivery.node, delivery.task)
+    run = run_table.get(delivery.node, delivery.task, delivery.run)
+    return document(delivery, task, run), points.measured(task, run.documents.result_merged)
 
 
 def _again(delivery: Delivery) -> dt.timedelta | None:
@@ -124,6 +133,8 @@ def _end(
 
 def _keep_after_archive(delivery: Delivery, now: dt.datetime) -> None:
     """Once nothing of a run is left to deliver, it may go as early as its task says."""
+    if delivery.document is not None:
+        return
     task = task_table.get(delivery.node, delivery.task)
     keep = task.document.get("keep-after-archive")
     if keep is None or any(

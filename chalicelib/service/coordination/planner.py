@@ -26,12 +26,12 @@ from chalicelib.domain.run import Reason
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure import queues
+from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce, selection
 from chalicelib.service.coordination.agreement import Agreement, free_of_choice, ping
 from chalicelib.service.peers.client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.service.scheduling.cancellation import cancel_task
-from chalicelib.service.series import points
 from chalicelib.store import task_table
 from chalicelib.store.transactions.booking import Booking, commit
 
@@ -172,7 +172,7 @@ class _Planner:
         due = selection.of_nonstarters(self.task, [run], now)
         commit(Booking(self.task, after, [run], deliveries=due), now)
         announce.at_once(due)
-        points.leave(self.task, run, now)
+        watch.leave(self.task, run, now)
         self.task = after
 
     def _try_again(self, wanted: dt.datetime, error: Conflict | PeerError) -> bool:

@@ -11,13 +11,13 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce, selection
 from chalicelib.service.coordination import collection
 from chalicelib.service.execution.tool_execution import LocalResult
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import dispatch
 from chalicelib.service.scheduling.reservation import give_back, new_id
-from chalicelib.service.series import points
 from chalicelib.store import run_table
 from chalicelib.store.transactions import recording
 from plugins import registry
@@ -96,7 +96,7 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
     due = [] if task.is_multi_result else selection.of_result(task, run, now)
     written = recording.finish(run, due)
     heartbeats.note(task.node, heartbeats.LAST_FINISHED, now)
-    points.leave(task, written, now)
+    watch.leave(task, written, now)
     announce.at_once(due)
     return written
 
@@ -120,7 +120,7 @@ def add(task: Task, result: JSON, now: dt.datetime) -> None:
     )
     due = selection.of_result(task, run, now)
     recording.append(run, due)
-    points.leave(task, run, now)
+    watch.leave(task, run, now)
     announce.at_once(due)
 
 
@@ -134,6 +134,6 @@ def give_up(task: Task, run: Run, state: State, reason: Reason, now: dt.datetime
     ended = ended.evolve(state=state, errors=run.errors or reason.message)
     due = selection.of_event(task, ended, now)
     written = recording.finish(ended, due)
-    points.leave(task, written, now)
+    watch.leave(task, written, now)
     announce.at_once(due)
     return written

@@ -15,13 +15,13 @@ from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce, selection
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import slots
 from chalicelib.service.scheduling.dispatch import is_imminent, send
-from chalicelib.service.series import points
 from chalicelib.store import timeline
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from plugins import registry
@@ -147,7 +147,7 @@ def write(
         heartbeats.note(task.node, heartbeats.LAST_SCHEDULED, now)
     for run in allowed:
         if run.state is State.NONSTART:
-            points.leave(task, run, now)
+            watch.leave(task, run, now)
     return Placed(after, allowed)
 
 

@@ -23,13 +23,14 @@ _current: dict[tuple[NodeName, str], dt.datetime] = {}
 _MOST_REMEMBERED = 10_000
 
 
-def leave(task: Task, run: Run, now: dt.datetime) -> None:
-    """Store the point of a run that is over. Only the lead of a task does, which alone knows the result.
+def leave(task: Task, run: Run, now: dt.datetime) -> Series | None:
+    """Store the point of a run that is over; the series it is in. Only the lead of a task does, which alone
+    knows the result.
 
     It comes right after the run itself was stored. That it may not come at all must not undo that.
     """
     if not task.is_lead or task.test in WITHOUT_SERIES:
-        return
+        return None
     try:
         series = series_of(task.document, task.tool, task.participants)
         point = point_of(
@@ -38,6 +39,8 @@ def leave(task: Task, run: Run, now: dt.datetime) -> None:
         _store(task.node, series, point, now)
     except (PSchedulerError, KeyError, TypeError, ValueError):
         LOG.exception("Run %s left no point", run.uuid)
+        return None
+    return series
 
 
 WITHOUT_SERIES = frozenset({"idle", "idleex", "idlebgm", "noop"})

@@ -16,6 +16,7 @@ from botocore.client import BaseClient
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.events.clock_handlers import TIMEOUTS
 from chalicelib.infrastructure import peer_http, queues
+from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
@@ -272,6 +273,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(debug, "_looked", [])
         patch.setattr(indexing, "_complete", set())
         patch.setattr(points, "_current", {})
+        patch.setattr(rules, "_seen", {})
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)

@@ -1,0 +1,1 @@
+"""Alerts: what to think of series, and telling it to others."""
