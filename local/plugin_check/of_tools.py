@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -38,8 +39,35 @@ def its_limits(tool: Tool) -> Iterator[str]:
 def its_reasons(tool: Tool) -> Iterator[str]:
     for where, test, spec in _examples(tool):
         reasons = tool.declines(test, spec)
-        if not isinstance(reasons, list) or not all(isinstance(reason, str) and reason for reason in reasons):
+        if not _are_sentences(reasons):
             yield f"its reasons against {where} are not a list of sentences: {reasons!r}"
+
+
+def its_reasons_of_the_host(tool: Tool) -> Iterator[str]:
+    """What it needs, and that it does not decline a spec for what this host lacks: others may have it."""
+    if not _are_sentences(unmet := tool.needs()):
+        yield f"what it needs is not a list of sentences: {unmet!r}"
+    for where, test, spec in _examples(tool):
+        if not _are_sentences(reasons := tool.here(test, spec)):
+            yield f"its reasons here against {where} are not a list of sentences: {reasons!r}"
+        with _without_programs():
+            elsewhere = tool.declines(test, spec)
+        if elsewhere != tool.declines(test, spec):
+            yield f"it declines {where} for what the host lacks, which belongs in needs: {elsewhere!r}"
+
+
+@contextlib.contextmanager
+def _without_programs() -> Iterator[None]:
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = "/nowhere"
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def _are_sentences(reasons: object) -> bool:
+    return isinstance(reasons, list) and all(isinstance(reason, str) and reason for reason in reasons)
 
 
 def its_duration(tool: Tool) -> Iterator[str]:
@@ -103,6 +131,7 @@ CHECKS: Sequence[Check] = (
     its_tests,
     its_limits,
     its_reasons,
+    its_reasons_of_the_host,
     its_duration,
     its_participant_data,
     its_merging,

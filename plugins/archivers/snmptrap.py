@@ -55,7 +55,7 @@ def deliver(parcel: Parcel, port: int = PORT) -> Outcome:
     from pyasn1.error import PyAsn1Error
 
     spec = {**parcel.data, "version": "2c" if "_community" in parcel.data else "3"}
-    reasons = snmp_session.refusals(spec)
+    reasons = [*snmp_session.refusals(spec), *snmp_session.unable(spec)]
     if reasons:
         return Outcome(False, "; ".join(reasons))
     try:

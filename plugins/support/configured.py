@@ -10,6 +10,9 @@ import os
 import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from plugins.sdk.jobs import Host
 
 FOLDER = "/etc/pscheduler/tool"
 
@@ -28,19 +31,35 @@ def _folder() -> pathlib.Path:
     return pathlib.Path(os.environ.get("PSCHEDULER_TOOL_SETTINGS") or FOLDER)
 
 
-def command(tool: str, argv: Sequence[str]) -> list[str]:
-    """Arguments whose first, the program, is the one set for the tool."""
-    return [settings(tool).get(f"{tool}_cmd") or argv[0], *argv[1:]]
+@runtime_checkable
+class Elsewhere(Protocol):
+    """A host that is not this one, and says itself what is set there and which programs it has."""
+
+    def setting(self, tool: str, name: str) -> str:
+        """What is set for a tool; nothing where that is not."""
+        ...
+
+    def has_program(self, name: str) -> bool: ...
 
 
-def missing(tool: str, program: str) -> list[str]:
+def _setting(host: Host | None, tool: str, name: str) -> str:
+    return host.setting(tool, name) if isinstance(host, Elsewhere) else settings(tool).get(name, "")
+
+
+def command(tool: str, argv: Sequence[str], host: Host | None = None) -> list[str]:
+    """Arguments whose first, the program, is the one set for the tool, on this host or the one given."""
+    return [_setting(host, tool, f"{tool}_cmd") or argv[0], *argv[1:]]
+
+
+def missing(tool: str, program: str, host: Host | None = None) -> list[str]:
     """The reason to decline where the tool's program is not there."""
-    (found,) = command(tool, [program])
-    return [] if shutil.which(found) else [f"The program {found} is missing"]
+    (found,) = command(tool, [program], host)
+    there = host.has_program(found) if isinstance(host, Elsewhere) else shutil.which(found)
+    return [] if there else [f"The program {found} is missing"]
 
 
-def port(tool: str, name: str, default: int) -> int:
-    """A port that is set, unless it is none."""
-    text = settings(tool).get(name, "")
+def port(host: Host, tool: str, name: str, default: int) -> int:
+    """A port that is set at a host, unless it is none."""
+    text = _setting(host, tool, name)
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
     return number if 0 < number < 65536 else default

@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from chalicelib.domain.assignment import LocalResult
 from chalicelib.domain.errors import Blocked, Overtaken
 from chalicelib.domain.run import occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.service.execution import reaper, results
-from chalicelib.service.execution.tool_execution import LocalResult
 from chalicelib.service.scheduling.cancellation import cancel_run
 from chalicelib.service.scheduling.placement import place_at
 from chalicelib.service.scheduling.slots import proposals

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -86,6 +87,13 @@ def test_markup_that_gets_through_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         ({"keys": frozenset(["schema", "bogus"])}, "it understands the member bogus"),
         ({"max_schema": 9}, "it understands specs of schema 9; the newest there is is 2"),
         ({"declines": lambda test, spec: "No"}, "are not a list of sentences: 'No'"),
+        ({"needs": lambda: "No"}, "what it needs"),
+        ({"needs": lambda: [5]}, "what it needs is not a list of sentences: [5]"),
+        ({"here": lambda test, spec: [""]}, "its reasons here against idle example 0 are not a list"),
+        (
+            {"declines": lambda test, spec: [] if shutil.which("sh") else ["No sh"]},
+            "for what the host lacks, which belongs in needs: ['No sh']",
+        ),
         ({"declines": broken}, "its reasons: it breaks with ZeroDivisionError('oh')"),
         ({"duration": lambda test, spec: 5}, "its duration for idle example 0 is not a timedelta: 5"),
         ({"duration": lambda test, spec: dt.timedelta(0)}, "its duration for idle example 0 is 0:00:00"),

@@ -7,7 +7,7 @@ import pytest
 from plugins.sdk.base import PluginFailed
 from plugins.support import configured
 from tests.plugins.everything import TOOLS
-from tests.plugins.jobs import job
+from tests.plugins.jobs import FakeHost, job
 from tests.plugins.two_ends import Programs
 
 PROGRAMS = {"iperf3": "iperf3", "iperf2": "iperf", "nuttcp": "nuttcp", "ethr": "ethr"}
@@ -71,4 +71,4 @@ def test_nuttcp_has_two_ports_to_set(conf: pathlib.Path) -> None:
 def test_what_makes_no_sense_is_passed_over(conf: pathlib.Path, text: str) -> None:
     (conf / "iperf2.conf").write_bytes(text.encode(errors="surrogateescape"))
 
-    assert configured.port("iperf2", "server_port", 5001) == 5001
+    assert configured.port(FakeHost(), "iperf2", "server_port", 5001) == 5001

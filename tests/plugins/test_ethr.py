@@ -113,13 +113,13 @@ def test_participants_tell_whether_they_have_the_new_one(
     monkeypatch.setattr("shutil.which", lambda name: name if name in installed else None)
 
     assert [ethr.participant_data(number, {}, Programs()) for number in (0, 1)] == told
-    assert ethr.declines("throughput", {}) == []
+    assert ethr.needs() == []
 
 
 def test_declines_where_neither_program_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
 
-    assert ethr.declines("throughput", {}) == ["The program ethr is missing"]
+    assert ethr.needs() == ["The program ethr is missing"]
 
 
 @pytest.mark.parametrize(

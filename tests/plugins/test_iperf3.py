@@ -159,10 +159,10 @@ def test_the_newer_end_pads_as_the_older_one_does(own: Any, others: Any, padded:
 
 
 def test_bandwidth_and_pacing_do_not_go_together() -> None:
-    (reason,) = iperf3.refusals({"bandwidth": 1, "fq-rate": 1})
+    (reason,) = iperf3.declines("throughput", {"bandwidth": 1, "fq-rate": 1})
 
     assert "fq-rate" in reason
-    assert iperf3.refusals({"bandwidth": 1}) == []
+    assert iperf3.declines("throughput", {"bandwidth": 1}) == []
 
 
 @pytest.mark.parametrize("extra", [{"no-delay": True}, {"burst-size": 1}, {"reverse-connections": True}])

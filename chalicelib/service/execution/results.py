@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 
+from chalicelib.domain.assignment import LocalResult
 from chalicelib.domain.conflicts import end_when_over, free_from
 from chalicelib.domain.errors import StaleRun
 from chalicelib.domain.result_size import bounded
@@ -14,7 +15,6 @@ from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce, selection
 from chalicelib.service.coordination import collection
-from chalicelib.service.execution.tool_execution import LocalResult
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import dispatch
 from chalicelib.service.scheduling.reservation import give_back, new_id

@@ -8,6 +8,7 @@ import datetime as dt
 import logging
 import threading
 
+from chalicelib.domain.assignment import Assignment, LocalResult
 from chalicelib.domain.conflicts import START_MARGIN
 from chalicelib.domain.errors import NotFound, StaleRun
 from chalicelib.domain.run import Run
@@ -15,9 +16,9 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
+from chalicelib.host.tool_execution import perform
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import results
-from chalicelib.service.execution.tool_execution import LocalResult, perform
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
 from chalicelib.store import run_table
@@ -48,14 +49,14 @@ def perform_watched(task: Task, run: Run, machine: Machine, since: dt.datetime |
             return
         run = held
     if not tool.is_alive():
-        results.conclude(task, run, tool.result or LocalResult.too_late(run), machine)
+        results.conclude(task, run, tool.result or LocalResult.too_late(run.duration), machine)
         return
     tool.stop()
     if machine.now() < limit:
         _hand_over(run, tool)
     else:
         # Anew, since the results of the others may have to be waited for.
-        results.conclude(task, run, LocalResult.too_late(run), machine.anew())
+        results.conclude(task, run, LocalResult.too_late(run.duration), machine.anew())
 
 
 class _ToolAtWork:
@@ -64,12 +65,13 @@ class _ToolAtWork:
     def __init__(self, task: Task, run: Run, machine: Machine, since: dt.datetime | None):
         self.result: LocalResult | None = None
         self.came_to = since or machine.now()
-        self._task, self._run, self._machine, self._since = task, run, machine, since
+        self._task, self._machine = task, machine
+        self._assignment = Assignment.of(task, run, since)
         self._thread = threading.Thread(target=self._work, name=f"run {run.uuid}", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
-        self.result = perform(self._task, self._run, self._machine, self._emit, self._since)
+        self.result = perform(self._assignment, self._machine, self._emit)
 
     def _emit(self, result: JSON) -> None:
         self._machine.check()  # what is stopped, and goes on all the same, is not heard any more

@@ -7,6 +7,7 @@ cleanup ──the time of all participants──> merged, at the lead
 import datetime as dt
 import logging
 
+from chalicelib.domain.assignment import LocalResult
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.messages import EndWait
 from chalicelib.domain.run import Run
@@ -16,7 +17,6 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import results
-from chalicelib.service.execution.tool_execution import LocalResult
 from chalicelib.service.scheduling import dispatch
 from chalicelib.store import run_table, task_table
 from plugins import registry

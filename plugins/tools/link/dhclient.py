@@ -33,8 +33,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    named = interfaces.refusal(spec["interface"]) if "interface" in spec else []
-    return [*named, *interfaces.root_refusal()]
+    return interfaces.refusal(spec["interface"]) if "interface" in spec else []
 
 
 def argv(spec: Spec, options: Sequence[str] = ()) -> list[str]:
@@ -82,6 +81,7 @@ TOOL = Tool(
     description="Get an address from a DHCP server, by the program dhclient",
     tests=("dhcp",),
     programs=(PROGRAM,),
+    needs=interfaces.root_refusal,
     declines=declines,
     duration=duration,
     run=run,

@@ -52,7 +52,6 @@ def declines(test: str, spec: Spec) -> list[str]:
             if shared and not _PASSPHRASE.fullmatch(spec["_password"])
             else []
         ),
-        *interfaces.root_refusal(),
     ]
 
 
@@ -137,6 +136,7 @@ TOOL = Tool(
     description="Authenticate by IEEE 802.1X, by the program wpa_supplicant",
     tests=("dot1x",),
     programs=(PROGRAM,),
+    needs=interfaces.root_refusal,
     declines=declines,
     duration=duration,
     run=run,

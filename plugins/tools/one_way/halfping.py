@@ -39,14 +39,13 @@ KEYS = frozenset(
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    program, protocol = ping_programs.installed(), spec.get("protocol", "icmp")
+    protocol = spec.get("protocol", "icmp")
+    return [] if protocol == "icmp" else [f"Does not speak {protocol}, only icmp"]
+
+
+def here(test: str, spec: Spec) -> list[str]:
     wanted = {name: spec[name] for name in ("source", "ip-tos", "ip-version") if name in spec}
-    rules = (
-        (protocol != "icmp", f"Does not speak {protocol}, only icmp"),
-        *ping.too_short(_seconds(_interval(spec)), program),
-    )
-    lacking = [f"The ping of {program.name} has no {name}" for name in program.lacks(wanted)]
-    return [*(reason for broken, reason in rules if broken), *lacking]
+    return ping_programs.installed().refusals(_seconds(_interval(spec)), wanted)
 
 
 def _interval(spec: Spec) -> Decimal:
@@ -123,6 +122,7 @@ TOOL = Tool(
     keys=KEYS,
     programs=("ping",),
     declines=declines,
+    here=here,
     duration=duration,
     run=run,
 )

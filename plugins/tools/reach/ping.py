@@ -30,28 +30,23 @@ OPTIONAL = ("flow-label", "fragment", "ip-tos", "ttl", "suppress-loopback")
 
 
 def declines(test: str, spec: Spec) -> list[str]:
+    version, protocol = spec.get("ip-version"), spec.get("protocol", "icmp")
+    rules = (
+        ("flow-label" in spec and version != 6, "Needs ip-version 6 for a flow-label"),
+        (protocol != "icmp", f"Does not speak {protocol}, only icmp"),
+        ("port" in spec, "There are no ports in icmp"),
+    )
+    return [reason for broken, reason in rules if broken]
+
+
+def here(test: str, spec: Spec) -> list[str]:
     return refusals(spec, ping_programs.installed())
 
 
 def refusals(spec: Spec, program: Program) -> list[str]:
     """Why a program of the name will not do; an empty list when it will."""
-    version, protocol = spec.get("ip-version"), spec.get("protocol", "icmp")
     named = ("source", "deadline", "ip-version", *OPTIONAL)
-    wanted = {name: spec[name] for name in named if name in spec}
-    rules = (
-        ("flow-label" in spec and version != 6, "Needs ip-version 6 for a flow-label"),
-        (protocol != "icmp", f"Does not speak {protocol}, only icmp"),
-        ("port" in spec, "There are no ports in icmp"),
-        *too_short(_interval(spec), program),
-    )
-    reasons = [reason for broken, reason in rules if broken]
-    return reasons + [f"The ping of {program.name} has no {name}" for name in program.lacks(wanted)]
-
-
-def too_short(interval: dt.timedelta, program: Program) -> list[tuple[bool, str]]:
-    """A rule about the interval, and what breaks it."""
-    least = ping_programs.seconds(program.shortest)
-    return [(interval < program.shortest, f"Intervals below {least} seconds need privileges")]
+    return program.refusals(_interval(spec), {name: spec[name] for name in named if name in spec})
 
 
 def _interval(spec: Spec) -> dt.timedelta:
@@ -139,6 +134,7 @@ TOOL = Tool(
     max_schema=4,
     programs=("ping",),
     declines=declines,
+    here=here,
     duration=duration,
     run=run,
     merge=merge,

@@ -50,6 +50,12 @@ class Program:
             *(["ip-version 6"] if wanted.get("ip-version") not in (None, *self.versions) else []),
         ]
 
+    def refusals(self, interval: dt.timedelta, wanted: Mapping[str, JSON]) -> list[str]:
+        """Why it cannot be asked for this; an empty list when it can."""
+        hasty = interval < self.shortest
+        reasons = [f"Intervals below {seconds(self.shortest)} seconds need privileges"] if hasty else []
+        return reasons + [f"The ping of {self.name} has no {name}" for name in self.lacks(wanted)]
+
     def argv(self, dest: str, version: int, wanted: Mapping[str, JSON]) -> list[str]:
         """The program and its arguments; what is None is not wanted. ``wanted`` holds nothing it lacks."""
         family = [f"-{version}"] if self.picks_version else []

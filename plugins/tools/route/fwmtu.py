@@ -76,7 +76,7 @@ def _arrives(end: socket.socket, size: int, deadline: float) -> bool:
     return True
 
 
-def declines(test: str, spec: Spec) -> list[str]:
+def needs() -> list[str]:
     return [] if sys.platform == "linux" else ["Only the kernel of Linux says what it knows of paths"]
 
 
@@ -100,7 +100,7 @@ TOOL = Tool(
     description="Measure the path MTU with UDP packets that must not be fragmented",
     tests=("mtu",),
     max_schema=2,
-    declines=declines,
+    needs=needs,
     duration=duration,
     run=run,
 )

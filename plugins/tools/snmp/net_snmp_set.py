@@ -56,6 +56,7 @@ TOOL = Tool(
     tests=("snmpset",),
     max_schema=1,
     declines=declines,
+    here=lambda test, spec: snmp_session.unable(spec),
     duration=duration,
     run=run,
 )

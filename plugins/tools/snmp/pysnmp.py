@@ -150,6 +150,7 @@ TOOL = Tool(
     tests=("snmpget", "snmpgetbgm"),
     max_schema=1,
     declines=declines,
+    here=lambda test, spec: snmp_session.unable(spec),
     duration=duration,
     run=run,
     resumes=True,

@@ -57,9 +57,15 @@ def refusals(spec: Spec) -> list[str]:
     reasons += [f"Needs {name} for version 3 with {level(spec)}" for name in needed if name not in spec]
     keys = [name for name in needed if name.startswith("_") and name in spec]
     reasons += [f"{name} is shorter than 8 characters" for name in keys if len(spec[name]) < SHORTEST_KEY]
-    if "_priv-key" in needed and importlib.util.find_spec("cryptography") is None:
-        reasons.append("Cannot encrypt: the Python package cryptography is missing")
     return reasons
+
+
+def unable(spec: Spec) -> list[str]:
+    """Why this host cannot have the session; an empty list when it can."""
+    encrypts = spec["version"] == "3" and "_priv-key" in _NEEDS[level(spec)]
+    if not encrypts or importlib.util.find_spec("cryptography") is not None:
+        return []
+    return ["Cannot encrypt: the Python package cryptography is missing"]
 
 
 class Session:

@@ -33,7 +33,7 @@ KEYS = frozenset(
 )
 
 
-def declines(test: str, spec: Spec) -> list[str]:
+def needs() -> list[str]:
     missing = configured.missing(NEW, NEW)
     return [] if shutil.which(OLD) else missing
 
@@ -53,9 +53,9 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
-    is_new = not configured.missing(NEW, NEW)
+    is_new = not configured.missing(NEW, NEW, host)
     version = {"schema": DATA_SCHEMA, "ethr_major_version": 1} if is_new else {}
-    port = {"server_port": configured.port(NEW, "server_port", PORT)} if participant == 1 else {}
+    port = {"server_port": configured.port(host, NEW, "server_port", PORT)} if participant == 1 else {}
     return {**version, **port}
 
 
@@ -126,7 +126,7 @@ TOOL = Tool(
     preference=-10,
     max_schema=7,
     keys=KEYS,
-    declines=declines,
+    needs=needs,
     duration=duration,
     participant_data=participant_data,
     run=run,

@@ -44,7 +44,7 @@ _BITS = {"Gb/sec": 10**9, "MB/sec": 8 * 2**20, "MiB/sec": 8 * 2**20}
 
 def declines(test: str, spec: Spec) -> list[str]:
     old = ["Measures over IPv4 alone"] if spec.get("ip-version") == 6 else []
-    return [*rdma.refusals(NAME, PROGRAM, spec), *old]
+    return [*rdma.refusals(spec), *old]
 
 
 def _measured(spec: Spec) -> dt.timedelta:
@@ -60,7 +60,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
-    return {"server_port": configured.port(NAME, "server_port", PORT)} if participant == 1 else {}
+    return {"server_port": configured.port(host, NAME, "server_port", PORT)} if participant == 1 else {}
 
 
 def argv(spec: Spec, port: int, dest: str | None = None) -> list[str]:
@@ -128,6 +128,7 @@ TOOL = Tool(
     preference=-10,
     max_schema=7,
     keys=KEYS,
+    needs=lambda: rdma.needs(NAME, PROGRAM),
     declines=declines,
     duration=duration,
     participant_data=participant_data,

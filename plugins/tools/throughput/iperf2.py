@@ -28,11 +28,11 @@ KEYS = frozenset(
 )
 
 
+def needs() -> list[str]:
+    return configured.missing(NAME, PROGRAM)
+
+
 def declines(test: str, spec: Spec) -> list[str]:
-    return [*configured.missing(NAME, PROGRAM), *refusals(spec)]
-
-
-def refusals(spec: Spec) -> list[str]:
     unlimited = "bandwidth" in spec and not spec.get("udp")
     return ["Keeps to a bandwidth with UDP only"] if unlimited else []
 
@@ -42,7 +42,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
-    return {"server_port": configured.port(NAME, "server_port", PORT)} if participant == 1 else {}
+    return {"server_port": configured.port(host, NAME, "server_port", PORT)} if participant == 1 else {}
 
 
 def client_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
@@ -110,6 +110,7 @@ TOOL = Tool(
     tests=("throughput",),
     max_schema=7,
     keys=KEYS,
+    needs=needs,
     declines=declines,
     duration=duration,
     participant_data=participant_data,

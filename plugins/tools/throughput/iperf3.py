@@ -37,11 +37,11 @@ KEYS = frozenset(
 )
 
 
+def needs() -> list[str]:
+    return configured.missing(NAME, PROGRAM)
+
+
 def declines(test: str, spec: Spec) -> list[str]:
-    return [*configured.missing(NAME, PROGRAM), *refusals(spec)]
-
-
-def refusals(spec: Spec) -> list[str]:
     both = "bandwidth" in spec and "fq-rate" in spec
     return ["Cannot keep to a bandwidth and an fq-rate at the same time"] if both else []
 
@@ -66,14 +66,14 @@ def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON
     if participant == 0:
         return told
     auth = iperf3_keys.make() if "authentication" in features else None
-    port = configured.port(NAME, "server_port", PORT)
+    port = configured.port(host, NAME, "server_port", PORT)
     return {**told, "server_port": port, **({"_auth": auth} if auth else {})}
 
 
 def _ask_version(host: Host) -> tuple[str, str]:
     """The version of the program and the features it names, empty where it does not say."""
     try:
-        printed = host.execute(configured.command(NAME, [PROGRAM, "--version"]), timeout=5).stdout
+        printed = host.execute(configured.command(NAME, [PROGRAM, "--version"], host), timeout=5).stdout
     except PluginFailed:
         return "", ""
     version = re.search(r"^iperf (\d{1,9}(?:\.\d{1,9})*)", printed)
@@ -198,6 +198,7 @@ TOOL = Tool(
     preference=10,
     max_schema=7,
     keys=KEYS,
+    needs=needs,
     declines=declines,
     duration=duration,
     participant_data=participant_data,

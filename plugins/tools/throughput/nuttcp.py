@@ -36,7 +36,7 @@ KEYS = frozenset(
 )
 
 
-def declines(test: str, spec: Spec) -> list[str]:
+def needs() -> list[str]:
     return configured.missing(NAME, PROGRAM)
 
 
@@ -46,7 +46,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
     ports = {"server_port": PORT, "data_port_start": DATA_PORT} if participant == 1 else {}
-    return {name: configured.port(NAME, name, usual) for name, usual in ports.items()}
+    return {name: configured.port(host, NAME, name, usual) for name, usual in ports.items()}
 
 
 def client_argv(spec: Spec, ends: Ends, told: Told, version: int) -> list[str]:
@@ -140,7 +140,7 @@ TOOL = Tool(
     preference=5,
     max_schema=7,
     keys=KEYS,
-    declines=declines,
+    needs=needs,
     duration=duration,
     participant_data=participant_data,
     run=run,

@@ -38,7 +38,7 @@ _LINE = re.compile(
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    return rdma.refusals(NAME, PROGRAM, spec)
+    return rdma.refusals(spec)
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:
@@ -46,7 +46,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def participant_data(participant: int, spec: Spec, host: Host) -> dict[str, JSON]:
-    return {"server_port": configured.port(NAME, "server_port", PORT)} if participant == 1 else {}
+    return {"server_port": configured.port(host, NAME, "server_port", PORT)} if participant == 1 else {}
 
 
 def client_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
@@ -117,6 +117,7 @@ TOOL = Tool(
     preference=-10,
     max_schema=7,
     keys=KEYS,
+    needs=lambda: rdma.needs(NAME, PROGRAM),
     declines=declines,
     duration=duration,
     participant_data=participant_data,

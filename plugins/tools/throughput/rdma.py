@@ -14,12 +14,15 @@ DEVICES = pathlib.Path("/sys/class/infiniband")
 """Where Linux has InfiniBand, RoCE and iWARP alike."""
 
 
-def refusals(tool: str, program: str, spec: Spec) -> list[str]:
+def needs(tool: str, program: str) -> list[str]:
     """Why RDMA is not measured here; an empty list when it is."""
-    found = configured.missing(tool, program)
-    if not has_device():
-        found.append("There is no RDMA device here")
-    return [*found, *(["Measures reliable connections alone, not udp"] if spec.get("udp") else [])]
+    device = [] if has_device() else ["There is no RDMA device here"]
+    return [*configured.missing(tool, program), *device]
+
+
+def refusals(spec: Spec) -> list[str]:
+    """Why this is not measured with RDMA; an empty list when it is."""
+    return ["Measures reliable connections alone, not udp"] if spec.get("udp") else []
 
 
 def has_device() -> bool:

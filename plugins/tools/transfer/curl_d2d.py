@@ -20,8 +20,16 @@ def declines(test: str, spec: Spec) -> list[str]:
     source, dest = spec["source"], spec["dest"]
     if file_copy.local_path(dest) is None:
         return [f"Copies to files of this machine only, not to {dest}"]
-    refusals = (fetch.refusal(file_copy.as_url(source)) or file_copy.source_refusal(source),)
-    return [refusal for refusal in (*refusals, file_copy.dest_refusal(dest)) if refusal]
+    refusal = fetch.form_refusal(file_copy.as_url(source))
+    return [refusal] if refusal else []
+
+
+def here(test: str, spec: Spec) -> list[str]:
+    source, dest = spec["source"], spec["dest"]
+    if declines(test, spec):
+        return []
+    refusals = (file_copy.source_refusal(source), file_copy.dest_refusal(dest))
+    return [refusal for refusal in refusals if refusal]
 
 
 def run(job: Job) -> JSON:
@@ -60,6 +68,7 @@ TOOL = Tool(
     tests=("disk-to-disk",),
     max_schema=1,
     declines=declines,
+    here=here,
     duration=lambda test, spec: file_copy.timeout(spec),
     run=run,
 )

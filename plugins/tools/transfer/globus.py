@@ -24,11 +24,12 @@ _PROGRESS = re.compile(
 def declines(test: str, spec: Spec) -> list[str]:
     source, dest = spec["source"], spec["dest"]
     options = [place for place in (source, dest) if "://" not in file_copy.as_url(place)]
-    refusals = (file_copy.source_refusal(source), file_copy.dest_refusal(dest))
-    return [
-        *(f"{place} is neither a URL nor an absolute path" for place in options),
-        *(refusal for refusal in refusals if refusal),
-    ]
+    return [f"{place} is neither a URL nor an absolute path" for place in options]
+
+
+def here(test: str, spec: Spec) -> list[str]:
+    refusals = (file_copy.source_refusal(spec["source"]), file_copy.dest_refusal(spec["dest"]))
+    return [refusal for refusal in refusals if refusal]
 
 
 def argv(spec: Spec, dest: str | None = None) -> list[str]:
@@ -93,6 +94,7 @@ TOOL = Tool(
     max_schema=1,
     programs=(PROGRAM,),
     declines=declines,
+    here=here,
     duration=lambda test, spec: file_copy.timeout(spec),
     run=run,
 )

@@ -71,7 +71,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    each, strange_url = phase_duration(spec), fetch.refusal(spec["url"])
+    each, strange_url = phase_duration(spec), fetch.form_refusal(spec["url"])
     rules = (
         (strange_url is not None, str(strange_url)),
         (spec["object-size"] >= LARGEST, f"Objects of {LARGEST} bytes and more are too large"),

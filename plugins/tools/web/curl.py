@@ -25,13 +25,18 @@ def timeout(spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    error = fetch.refusal(spec["url"])
+    error = fetch.form_refusal(spec["url"])
     if error:
         return [error]
     about_content = [name for name in ("keep-content", "parse") if name in spec]
     if about_content and fetch.is_file(spec["url"]):
         return [f"Does not do {name} with files" for name in about_content]
     return []
+
+
+def here(test: str, spec: Spec) -> list[str]:
+    error = None if declines(test, spec) else fetch.refusal(spec["url"])
+    return [error] if error else []
 
 
 def run(job: Job) -> JSON:
@@ -90,6 +95,7 @@ TOOL = Tool(
     tests=("http",),
     max_schema=5,
     declines=declines,
+    here=here,
     duration=lambda test, spec: timeout(spec),
     run=run,
 )

@@ -92,6 +92,14 @@ def whole(url: str) -> str:
 
 def refusal(url: str) -> str | None:
     """Why a URL is not fetched, as far as it can be told without doing so; None when it is."""
+    found = form_refusal(url)
+    if found or not is_file(url):
+        return found
+    return _file_refusal(urllib.parse.urlsplit(url))
+
+
+def form_refusal(url: str) -> str | None:
+    """The same, as far as it can be told of the URL alone, on whichever machine."""
     try:
         url = whole(url)
         parts = urllib.parse.urlsplit(url)
@@ -99,13 +107,13 @@ def refusal(url: str) -> str | None:
     except ValueError as error:
         return f"{url} is not a URL: {error}"
     if parts.scheme == "file":
-        return _file_refusal(parts)
+        return _path_refusal(parts)
     if parts.scheme not in _PORTS:
         return f"Does not fetch {parts.scheme}, only http, https and file"
     return None if parts.hostname and port != 0 else f"{url} names no host to ask"
 
 
-def _file_refusal(parts: urllib.parse.SplitResult) -> str | None:
+def _path_refusal(parts: urllib.parse.SplitResult) -> str | None:
     path = pathlib.PurePosixPath(urllib.parse.unquote(parts.path))
     if parts.netloc not in ("", "localhost"):
         return "Does not fetch files of other hosts"
@@ -114,6 +122,14 @@ def _file_refusal(parts: urllib.parse.SplitResult) -> str | None:
     # A PurePath drops the dots itself, so they are looked for in the text.
     if {".", ".."} & set(urllib.parse.unquote(parts.path).split("/")):
         return "Does not fetch files by way of . or .."
+    return None
+
+
+def _file_refusal(parts: urllib.parse.SplitResult) -> str | None:
+    found = _path_refusal(parts)
+    if found:
+        return found
+    path = pathlib.PurePosixPath(urllib.parse.unquote(parts.path))
     real = os.path.realpath(path)
     if any(
         where.startswith(f"{folder}/") for folder in _SECRET_FOLDERS for where in (f"{real}/", f"{path}/")

@@ -8,8 +8,9 @@ import pytest
 
 from chalicelib.domain.messages import AttemptDelivery, PerformRun
 from chalicelib.domain.times import UTC, format_timestamp
+from chalicelib.host import path_mtu
 from chalicelib.infrastructure import queues
-from chalicelib.service.node import heartbeats, path_mtu
+from chalicelib.service.node import heartbeats
 from chalicelib.store import node_table
 from tests.api.conftest import IDLE, Api, query
 from tests.builders import NODE

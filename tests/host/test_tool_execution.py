@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.schemas import JSON
-from chalicelib.service.execution.tool_execution import perform
+from chalicelib.host.tool_execution import perform
 from plugins import registry
 from plugins.sdk.base import Context, Job, PluginFailed, wrapped
 from tests.builders import NOON, run, task
@@ -59,7 +60,7 @@ def test_the_tool_works_inside_and_its_results_are_taken_outside(
     monkeypatch.setattr(registry, "tools", lambda: {"snooze": snooze})
     owner = inside(["room"])
 
-    ended = perform(owner, run(owner), FakeMachine(NOON), emit)
+    ended = perform(Assignment.of(owner, run(owner)), FakeMachine(NOON), emit)
 
     assert ended.succeeded
     thread, within = seen["tool"]
@@ -83,7 +84,7 @@ def test_a_result_that_cannot_be_taken_ends_the_tool(
     monkeypatch.setattr(registry, "tools", lambda: {"snooze": snooze})
     owner = inside(["room"])
 
-    ended = perform(owner, run(owner), FakeMachine(NOON), emit)
+    ended = perform(Assignment.of(owner, run(owner)), FakeMachine(NOON), emit)
 
     assert ended.result["error"] == "No room"
 
@@ -91,7 +92,7 @@ def test_a_result_that_cannot_be_taken_ends_the_tool(
 def test_a_context_that_cannot_be_made_fails_the_run_and_undoes_those_before(entered: list[int]) -> None:
     owner = inside(["room", "changefail"])
 
-    ended = perform(owner, run(owner), FakeMachine(NOON), lambda result: None)
+    ended = perform(Assignment.of(owner, run(owner)), FakeMachine(NOON), lambda result: None)
 
     assert "changefail" in str(ended.errors)
     assert entered == []
@@ -113,7 +114,7 @@ def test_what_is_private_in_a_spec_is_in_nothing_that_a_failed_tool_says(
         tool = dataclasses.replace(registry.tools()["snooze"], run=broken)
         monkeypatch.setattr(registry, "tools", lambda tool=tool: {"snooze": tool})
 
-        found = perform(owner, run(owner), FakeMachine(NOON), lambda result: None)
+        found = perform(Assignment.of(owner, run(owner)), FakeMachine(NOON), lambda result: None)
 
         monkeypatch.undo()
         assert "..." in str(found)

@@ -6,32 +6,28 @@ from collections.abc import Sequence
 from chalicelib.domain.errors import PluginFailed
 from chalicelib.infrastructure.addresses import is_local
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.settings import settings
 from plugins.support.hosts import Address, resolve
 from plugins.tools.route import fwmtu, tracemtu
-
-SHORT_OF_GATEWAY = 25.0
-"""Seconds a measurement may take where API Gateway gives a request 29."""
 
 Verdict = tuple[bool, str]
 
 
-def verdict(dest: str) -> Verdict:
+def verdict(dest: str, limit: float = tracemtu.TRACE_TIMEOUT) -> Verdict:
     """Whether packets keep their size on the way to a host, and a sentence that says why or why not.
 
+    Tracing takes ``limit`` seconds at most.
     What cannot be measured is not safe, and the sentence says what kept it from being.
     """
     try:
         address = resolve(dest)
         if is_local(str(address)):
             return True, f"{dest} is this host"
-        return _traced(address) if shutil.which("traceroute") else _guessed(address)
+        return _traced(address, limit) if shutil.which("traceroute") else _guessed(address)
     except PluginFailed as error:
         return False, f"The MTU to {dest!r} cannot be measured: {error.message}"
 
 
-def _traced(address: Address) -> Verdict:
-    limit = SHORT_OF_GATEWAY if settings().longest_run else tracemtu.TRACE_TIMEOUT
+def _traced(address: Address, limit: float) -> Verdict:
     done = Machine().execute(tracemtu.argv(str(address), address.version), limit)
     if done.status != 0:
         raise PluginFailed(done.stderr.strip() or f"traceroute ended with status {done.status}")

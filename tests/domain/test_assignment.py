@@ -1,0 +1,82 @@
+"""What a host is given of a run, and what it gives back, as documents."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.assignment import Assignment, LocalResult
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.run import Documents
+from tests.builders import at, run, seconds, task
+
+
+def assigned(**changes: Any) -> Assignment:
+    section = {"contexts": [[{"context": "changenothing", "data": {}}]]}
+    owner = task(document={**task().document, "schema": 2, "contexts": section})
+    one = run(owner).evolve(documents=Documents(participant_data_full=[{"port": 5201, "_auth": "x"}]))
+    return dataclasses.replace(Assignment.of(owner, one), **changes)
+
+
+@pytest.mark.parametrize("since", [None, at(7.25)])
+def test_a_document_says_all_that_its_reader_needs(since: Any) -> None:
+    given = assigned(since=since)
+
+    assert Assignment.from_json(given.to_json()) == given
+    assert given.participant_data == [{"port": 5201, "_auth": "x"}]
+    assert given.contexts == [{"context": "changenothing", "data": {}}]
+
+
+def test_what_a_later_version_says_besides_is_passed_over() -> None:
+    given = assigned()
+
+    assert Assignment.from_json({**given.to_json(), "colour": "red"}) == given
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"task": "x"}, "/task"),
+        ({"run": None}, "/run"),
+        ({"spec": []}, "/spec"),
+        ({"start": "noon"}, "/start"),
+        ({"participant": -1}, "/participant"),
+        ({"contexts": [{"context": "a"}]}, "/contexts/0"),
+        ({"participant-data": [{}] * 101}, "/participant-data"),
+        ({"streams": "yes"}, "/streams"),
+    ],
+)
+def test_what_is_wrong_is_pointed_at(change: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        Assignment.from_json({**assigned().to_json(), **change})
+
+    assert refused.value.pointer == pointer
+
+
+@pytest.mark.parametrize("document", [None, [], "x", {}])
+def test_what_is_no_assignment_at_all_is_refused(document: Any) -> None:
+    with pytest.raises(Invalid):
+        Assignment.from_json(document)
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        LocalResult({"succeeded": True}),
+        LocalResult(None, "It broke", "so"),
+        LocalResult.too_late(seconds(1)),
+    ],
+)
+def test_results_come_back_as_they_were(local: LocalResult) -> None:
+    assert LocalResult.from_json(local.to_json()) == local
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer"),
+    [({}, ""), ({"result": 1, "errors": 5}, "/errors"), ({"result": 1, "more": 1}, ""), (None, "")],
+)
+def test_what_is_no_result_is_pointed_at(document: Any, pointer: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        LocalResult.from_json(document)
+
+    assert refused.value.pointer == pointer
