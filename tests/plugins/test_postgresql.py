@@ -1,14 +1,6 @@
-import getpass
-import json
-import os
-import pathlib
-import shutil
 import socket
-import subprocess
-from collections.abc import Iterator
 from typing import Any
 
-import pg8000.dbapi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +11,7 @@ from plugins.archivers import postgresql
 from plugins.archivers.postgresql import parse_dsn
 from plugins.sdk.base import Outcome, Parcel
 
-PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
 RETRY = {"retry-policy": [{"attempts": 1, "wait": "PT1M"}]}
-NOBODY = "nobody"
 
 
 def deliver(dsn: str, result: Any = None, table: str = "results", **more: Any) -> Outcome:
@@ -114,63 +104,3 @@ def test_nobody_there_is_tried_again_as_the_policy_says() -> None:
 
     assert (outcome.succeeded, outcome.retry) == (False, parse_duration("PT1M"))
     assert "secret" not in (outcome.error or "")
-
-
-def as_somebody(*command: str) -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    return ["setpriv", f"--reuid={NOBODY}", "--clear-groups", *command] if os.getuid() == 0 else [*command]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The DSN of a PostgreSQL of its own, on a socket of its own."""
-    if not PROGRAMS or (os.getuid() == 0 and not shutil.which("setpriv")):
-        pytest.skip("there is no PostgreSQL server here")
-    bin_, folder = PROGRAMS[-1], pathlib.Path("/tmp") / f"pg-{os.getpid()}"  # sockets need short paths
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-    data, log = folder / "data", str(folder / "log")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": folder}
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = as_somebody(str(bin_ / "pg_ctl"), "-D", str(data), "-l", log, "-w")
-    user = NOBODY if os.getuid() == 0 else getpass.getuser()
-    try:
-        subprocess.run(as_somebody(str(bin_ / "initdb"), "-A", "trust", "-D", str(data)), check=True, **quiet)
-        subprocess.run([*control, "-o", options, "start"], check=True, **quiet)
-        yield f"host={folder} user={user} dbname=postgres"
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, **quiet)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def ask(dsn: str, statement: str) -> Any:
-    connection = pg8000.dbapi.connect(**parse_dsn(dsn))
-    try:
-        cursor = connection.cursor()
-        cursor.execute(statement)
-        connection.commit()
-        return cursor.fetchall() if cursor.description else None
-    finally:
-        connection.close()
-
-
-def test_results_arrive_in_the_table(server: str) -> None:
-    ask(server, "CREATE TABLE results (content jsonb)")
-
-    first = deliver(server, {"text": "it's café", "n": [1, None]})
-    second = deliver(server, "raw", table="RESULTS")  # names are taken in any case
-
-    assert (first.succeeded, second.succeeded) == (True, True), (first, second)
-    rows = [row[0] for row in ask(server, "SELECT content FROM results")]
-    assert [json.loads(row) if isinstance(row, str) and row[:1] in '{"' else row for row in rows] == [
-        {"text": "it's café", "n": [1, None]},
-        "raw",
-    ]
-
-
-def test_what_the_server_says_is_the_error(server: str) -> None:
-    outcome = deliver(server, {}, table="nowhere", **RETRY)
-
-    assert not outcome.succeeded
-    assert 'relation "nowhere" does not exist' in (outcome.error or "")
-    assert outcome.retry is not None
