@@ -2,6 +2,7 @@
 # make test   everything that is checked, from nothing
 # make quick  the tests of rules, services, stores and pages, in less than 90 s
 # make mutate PACKAGE=chalicelib/store    changes the code, and names the changes that no test notices
+# make cost   what a mesh of twenty hosts costs on AWS, played in simulated time
 # make plugin-check NAME=rtt    looks a plugin over
 # make backup TO=folder    a copy of a node's state, made while it runs
 # Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0
@@ -21,7 +22,7 @@ DEV := $(WITH) dev
 quoted = '$(subst ','\'',$(1))'
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 
-.PHONY: run backup test quick mutate check format bench soak attack plugin-check setup python clean
+.PHONY: run backup test quick mutate check format bench cost soak attack plugin-check setup python clean
 .SILENT:
 
 run: python
@@ -60,6 +61,9 @@ format: setup
 
 bench: setup
 	$(DEV) -m bench
+
+cost: setup
+	$(DEV) -m bench mesh-cost
 
 plugin-check: setup
 	$(if $(NAME),,$(error say which plugins: make plugin-check NAME=rtt))

@@ -17,7 +17,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench import capacity, engine, engines, history_size, imports, lists, planning, state
+from bench import capacity, engine, engines, history_size, imports, lists, mesh_cost, planning, state
 from bench.archiving import archiving
 from bench.lateness import lateness
 from bench.load import Call, load, percentile
@@ -38,6 +38,8 @@ def main() -> int:
     parser.add_argument("--many", type=int, default=MANY, help="tasks and runs stored for the second costs")
     parser.add_argument("--runs", type=int, default=200, help="runs whose lateness is measured")
     parser.add_argument("--tasks", type=int, default=planning.TASKS, help="repeating tasks to plan")
+    parser.add_argument("--hosts", type=int, default=20, help="hosts of the mesh whose cost is counted")
+    parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of it")
     given = parser.parse_args()
     os.environ["PSCHEDULER_LIMITS"] = "open"  # the limits are not what is measured
     wanted = given.figures or list(FIGURES)
@@ -69,6 +71,13 @@ def _packaged(_: argparse.Namespace) -> list[dict[str, Any]]:
     rows = imports.packaged()
     show("A cold start of the package, a fresh interpreter, median; at most 1.3 times is wanted", rows)
     return rows
+
+
+def _mesh_cost(given: argparse.Namespace) -> list[dict[str, Any]]:
+    counts, bill = mesh_cost.mesh_cost(given.hosts, given.hours, say)
+    show("Where the units of a run go", mesh_cost.where(counts))
+    show(f"A mesh of {given.hosts} hosts, prices of {mesh_cost.PRICES_OF}", bill)
+    return bill
 
 
 def _lateness(given: argparse.Namespace) -> list[float]:
@@ -260,6 +269,7 @@ FIGURES = {
     "lists": _lists,
     "outage": _outage,
     "archiving": _archiving,
+    "mesh-cost": _mesh_cost,
 }
 
 

@@ -24,6 +24,8 @@ ENOUGH_AHEAD = 100
 nobody has to know of them, and one every second would be 86,400."""
 LEAST_AHEAD = dt.timedelta(minutes=5)
 """How far ahead those are placed all the same, so that a tick or two may fail to come."""
+PLACED_TOGETHER = dt.timedelta(hours=1)
+"""Those of so much time are placed together, or of half the time ahead where that is less."""
 _MINUTE = dt.timedelta(minutes=1)
 
 KEEP_AFTER_LAST_RUN = dt.timedelta(days=2)
@@ -171,8 +173,19 @@ class Task:
         slot = self.next_try(now)
         if slot is None:
             return self.evolve(plan_at=None, plan_reason=None)
-        early = SOON if self.is_multi_result else self.early
-        return self.evolve(plan_at=max(now, slot - early), plan_reason=None)
+        return self.evolve(plan_at=max(now, slot - self._planned_ahead), plan_reason=None)
+
+    @property
+    def _planned_ahead(self) -> dt.timedelta:
+        """How long before the first run that is not placed yet the planner looks.
+
+        Runs that nobody can be in the way of, and nobody else has to agree to, are left alone a little longer
+        and placed many at a time: the task is written once for all of them.
+        """
+        if self.is_multi_result:
+            return SOON
+        together = self.is_anytime and self.schedule.repeats and not self.others
+        return max(self.early / 2, self.early - PLACED_TOGETHER) if together else self.early
 
     def describe(self) -> dict[str, JSON]:
         """The task as clients see it, with ``detail`` but without hrefs (docs/contract/api.md)."""

@@ -60,7 +60,7 @@ def test_background_runs_are_placed_in_batches_up_to_the_horizon() -> None:
     placed = all_placed(one)
 
     assert [run.start for run in placed] == [at(900 * number) for number in range(1, 97)]
-    assert task_table.get(NODE, one.uuid).plan_at == at(900)
+    assert task_table.get(NODE, one.uuid).plan_at == at(900 + 3600)
 
 
 def all_placed(one: Task) -> list[Run]:
