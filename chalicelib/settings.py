@@ -67,22 +67,13 @@ class Settings:
     default_archives: str = ""
     """A folder of archive specifications, a document each, that every task has besides its own."""
     nodes: str = ""
-    """Further nodes this deployment serves beside its own: ``<node>=<hostname>``, separated by commas.
-    Requests are told apart by the host they are addressed to."""
+    """Further nodes this deployment serves beside its own and those in its registry: ``<node>=<hostname>``,
+    separated by commas. Requests are told apart by the host they are addressed to."""
 
     @property
     def identities(self) -> tuple[Identity, ...]:
-        """The nodes this deployment serves, its own first."""
+        """The nodes the environment names, the deployment's own first; the registry has the others."""
         return (Identity(self.node, self.hostname), *_further(self.nodes))
-
-    def hostname_of(self, node: NodeName) -> str:
-        """The name a node has among participants; of one that is no longer served, what it is called here."""
-        return next((each.hostname for each in self.identities if each.node == node), node)
-
-    def base_url_of(self, node: NodeName) -> str:
-        """A node's API root, for hrefs that leave it outside a request."""
-        own = self.url if node == self.node else ""
-        return own or f"https://{self.hostname_of(node)}/pscheduler"
 
 
 def _read(field: "dataclasses.Field[object]") -> object:
@@ -104,12 +95,6 @@ def _further(nodes: str) -> tuple[Identity, ...]:
 def served() -> tuple[NodeName, ...]:
     """The nodes a clock ticks for: all of the deployment."""
     return tuple(each.node for each in settings().identities)
-
-
-def addressed_by(host: str) -> NodeName:
-    """The node of this deployment that a request is addressed to, with or without a port; else its own."""
-    nodes = settings().identities
-    return next((each.node for each in nodes if bare_host(each.hostname) == bare_host(host)), nodes[0].node)
 
 
 def bare_host(host: str) -> str:

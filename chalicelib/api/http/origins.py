@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.errors import Forbidden, Misdirected
 from chalicelib.infrastructure.addresses import listens_on_loopback
+from chalicelib.service.node import registry
 from chalicelib.settings import bare_host, settings
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -34,7 +35,7 @@ def _is_own_name(host: str) -> bool:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         name = host.rstrip(".")
-        return name == "localhost" or name.endswith(".localhost") or name in _own_names()
+        return name == "localhost" or name.endswith(".localhost") or name in _own_names() or _is_served(name)
     return True  # nobody else can give a page an address of this machine
 
 
@@ -42,6 +43,10 @@ def _own_names() -> set[str]:
     known = settings()
     given = [socket.gethostname(), *(each.hostname for each in known.identities), *known.names]
     return {bare_host(name).rstrip(".") for name in (*given, urllib.parse.urlsplit(known.url).netloc)}
+
+
+def _is_served(name: str) -> bool:
+    return registry.of_participant(name) is not None
 
 
 def is_foreign(headers: Mapping[str, str]) -> bool:

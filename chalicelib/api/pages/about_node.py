@@ -10,7 +10,7 @@ from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.host import path_mtu
 from chalicelib.infrastructure.system_clock import clock_state
 from chalicelib.service.limits import admission, policy_in_force
-from chalicelib.service.node import heartbeats
+from chalicelib.service.node import heartbeats, registry
 from chalicelib.settings import settings
 
 SHORT_OF_GATEWAY = 25.0
@@ -25,7 +25,7 @@ def root(request: Request) -> Answer:
 
     Clients take any string as a sign of life.
     """
-    return as_json(request, f"This is a pScheduler node on {settings().hostname_of(request.node)}")
+    return as_json(request, f"This is a pScheduler node on {registry.hostname_of(request.node)}")
 
 
 @operation("Node", answer={"enum": [RECORDED_LEVEL, API_LEVEL]})
@@ -40,7 +40,7 @@ def api(request: Request) -> Answer:
 @operation("Node", answer=STRING)
 def hostname(request: Request) -> Answer:
     """Get the name this node has among participants."""
-    return as_json(request, settings().hostname_of(request.node))
+    return as_json(request, registry.hostname_of(request.node))
 
 
 @operation("Node", answer=DURATION)

@@ -16,7 +16,7 @@ from chalicelib.domain.run_states import FINAL, State
 from chalicelib.domain.task import HORIZON
 from chalicelib.domain.times import EPOCH, SECOND, truncate
 from chalicelib.infrastructure.svg_to_png import png
-from chalicelib.settings import settings
+from chalicelib.service.node import registry
 from chalicelib.store import run_counts, run_table, task_table
 
 FORMATS = ("json", "png", "svg", "data", "script")
@@ -114,7 +114,7 @@ def _overlaps(run: Run, start: dt.datetime | None, end: dt.datetime | None) -> b
 
 def _title(request: Request, count: int) -> str:
     when = request.now.strftime("%Y-%m-%d %H:%M:%S UTC")
-    host = settings().hostname_of(request.node)
+    host = registry.hostname_of(request.node)
     return f"Schedule of {host} at {when}: {count} run{'' if count == 1 else 's'}"
 
 

@@ -22,6 +22,7 @@ from chalicelib.domain.times import format_duration, format_timestamp, parse_dur
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from chalicelib.service.archiving import announce
+from chalicelib.service.node.registry import base_url_of
 from chalicelib.service.series import points
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, run_table, task_table
@@ -174,7 +175,7 @@ def _base(delivery: Delivery, task: Task) -> str:
         return f"https://{host}/pscheduler"
     known = settings()
     set_here = known.url if delivery.node == known.node else ""
-    return set_here or task.url or known.base_url_of(delivery.node)
+    return set_here or task.url or base_url_of(delivery.node)
 
 
 def describe(delivery: Delivery) -> dict[str, JSON]:

@@ -26,6 +26,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import specs as archive_specs
 from chalicelib.service.coordination import invitation, participation
 from chalicelib.service.limits import admission, quota_ledger
+from chalicelib.service.node.registry import hostname_of
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.service.scheduling.slots import Proposal, propose
@@ -179,7 +180,7 @@ def _plan_on(placed: Placed, now: dt.datetime) -> None:
 
 
 def _participants(node: NodeName, test: Test, spec: Mapping[str, JSON]) -> tuple[str, ...]:
-    return tuple(name or settings().hostname_of(node) for name in test.participants(spec))
+    return tuple(name or hostname_of(node) for name in test.participants(spec))
 
 
 def _choose_tool(

@@ -14,6 +14,7 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
 from chalicelib.infrastructure.addresses import is_local, is_loopback
+from chalicelib.service.node.registry import hostname_of
 from chalicelib.settings import settings
 from plugins import registry
 from plugins.sdk.base import Test
@@ -96,7 +97,7 @@ def participants(node: NodeName, names: Sequence[str]) -> None:
     first, *others = (_place(name) for name in names)
     taken = {
         first,
-        _place(settings().hostname_of(node)),
+        _place(hostname_of(node)),
         *(_place(place) for place in _split(settings().listens)),
     }
     for name, place in zip(names[1:], others, strict=True):

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,8 +21,9 @@ from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
-from chalicelib.service.node import debug, heartbeats, indexing
+from chalicelib.service.node import debug, heartbeats, indexing, registry
 from chalicelib.service.node import pause as pausing
+from chalicelib.service.node.remembered import Remembered
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
 from chalicelib.settings import forget_settings
@@ -272,6 +274,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debug, "_looked", [])
         patch.setattr(indexing, "_complete", set())
+        patch.setattr(registry, "_emptiness", Remembered(math.inf, 1))  # asked for once, whatever the time is
         patch.setattr(points, "_current", {})
         patch.setattr(rules, "_seen", {})
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))

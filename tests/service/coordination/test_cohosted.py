@@ -18,7 +18,8 @@ from chalicelib.domain.times import format_timestamp
 from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import shard_planner
-from chalicelib.settings import addressed_by, forget_settings
+from chalicelib.service.node.registry import addressed_by
+from chalicelib.settings import forget_settings
 from chalicelib.store import outbox_table, run_table, task_table, timeline
 from plugins import registry
 from tests.builders import seconds

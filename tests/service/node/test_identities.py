@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.domain.names import NodeName
-from chalicelib.settings import Identity, addressed_by, forget_settings, served, settings
+from chalicelib.service.node.registry import addressed_by, base_url_of, hostname_of
+from chalicelib.settings import Identity, forget_settings, served, settings
 from chalicelib.store import node_table
 from chalicelib.store.models import bare, key, owner
 
@@ -35,13 +36,15 @@ def test_clocks_tick_for_every_node() -> None:
 
 
 def test_each_node_has_its_own_name_and_root() -> None:
-    known = settings()
+    assert hostname_of(FIRST) == "a.example"
+    assert base_url_of(FIRST) == "https://www.example/pscheduler"
+    assert hostname_of(SECOND) == "b.example:8443"
+    assert base_url_of(SECOND) == "https://b.example:8443/pscheduler"
 
-    assert known.hostname_of(FIRST) == "a.example"
-    assert known.base_url_of(FIRST) == "https://www.example/pscheduler"
-    assert known.hostname_of(SECOND) == "b.example:8443"
-    assert known.base_url_of(SECOND) == "https://b.example:8443/pscheduler"
-    assert known.hostname_of(NodeName("one that was")) == "one that was"
+
+@pytest.mark.usefixtures("moto_engine")
+def test_a_node_that_is_no_longer_served_is_called_as_it_is_called_here() -> None:
+    assert hostname_of(NodeName("one that was")) == "one that was"
 
 
 def test_each_node_has_its_own_keys() -> None:
@@ -49,6 +52,7 @@ def test_each_node_has_its_own_keys() -> None:
     assert (owner(key(SECOND, "x")), bare(key(SECOND, "x"))) == (SECOND, "x")
 
 
+@pytest.mark.usefixtures("moto_engine")
 @pytest.mark.parametrize(
     ("host", "node"),
     [
