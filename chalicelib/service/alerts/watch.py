@@ -23,8 +23,8 @@ from chalicelib.domain.task import Task
 from chalicelib.service.alerts import rules
 from chalicelib.service.alerts.rules import Known
 from chalicelib.service.archiving import announce
+from chalicelib.service.node.registry import base_url_of
 from chalicelib.service.series import points
-from chalicelib.settings import settings
 from chalicelib.store import alert_table, point_table
 
 LOG = logging.getLogger(__name__)
@@ -123,5 +123,5 @@ def _results(node: NodeName, rule: Rule, series: Series) -> Sequence[Result]:
 
 
 def _deliveries(alert: Alert, rule: Rule, now: dt.datetime) -> list[Delivery]:
-    document = notice(alert, rule, settings().base_url_of(alert.node))
+    document = notice(alert, rule, base_url_of(alert.node))
     return notifications(alert.node, notice_id(alert), rule.notify, document, now)
