@@ -18,6 +18,7 @@ from chalicelib.api.pages import (
     alert_rule_pages,
     api_docs,
     archivings,
+    event_stream,
     free_time,
     mass_cancel,
     plugin_checks,
@@ -157,6 +158,8 @@ page(
     PUT=alert_rule_pages.put_window,
     DELETE=alert_rule_pages.delete_window,
 )
+
+page(app, "/events", GET=event_stream.events)
 
 page(app, "/ui", GET=ui.index)
 page(app, "/ui/{asset}", GET=ui.asset)

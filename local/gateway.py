@@ -48,6 +48,8 @@ class Response:
     body: bytes | Iterator[bytes]
     wait: "Wait | None" = None
     """Instead of an answer: what to wait for before asking again."""
+    follows: str | None = None
+    """Of an answer that goes on: the cursor behind which its next piece begins."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +183,27 @@ def response(answer: dict[str, Any]) -> Response:
     headers += [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
     framing = ("content-length", "connection", "transfer-encoding")
     kept = [header for header in headers if header[0].lower() not in framing]
-    return Response(int(answer["statusCode"]), kept, _content(answer), wait)
+    return Response(int(answer["statusCode"]), kept, _content(answer), wait, _cursor(kept))
+
+
+STREAM_TYPE = "text/event-stream"
+
+
+def _cursor(headers: Iterable[tuple[str, str]]) -> str | None:
+    """Where an answer goes on that does not end."""
+    known = {name.lower(): text for name, text in headers}
+    return known.get("cursor") if known.get("content-type", "").startswith(STREAM_TYPE) else None
+
+
+def following(event: dict[str, Any], cursor: str) -> dict[str, Any]:
+    """The event that asks for the next piece of an answer that goes on."""
+    query = {**(event["queryStringParameters"] or {}), "since": cursor}
+    return {
+        **event,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [text] for name, text in query.items()},
+        "requestContext": {**event["requestContext"], "requestTimeEpoch": int(time.time() * 1000)},
+    }
 
 
 def _content(answer: dict[str, Any]) -> bytes | Iterator[bytes]:

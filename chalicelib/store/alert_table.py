@@ -78,10 +78,10 @@ def put(alert: Alert, look_at: dt.datetime, deliveries: list[Delivery]) -> Alert
     with on_condition_failed(Conflict(f"Alert {alert.id} changed meanwhile")):
         if not deliveries:
             item.save(condition=condition)
-            return written
-        with TransactWrite(connection=connection()) as transaction:
-            transaction.save(item, condition=condition)
-            add_deliveries(transaction, deliveries)
+        else:
+            with TransactWrite(connection=connection()) as transaction:
+                transaction.save(item, condition=condition)
+                add_deliveries(transaction, deliveries)
     return written
 
 

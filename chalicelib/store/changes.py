@@ -1,11 +1,23 @@
-"""Word of runs that were written by this process, for those of it who wait for one.
+"""Word of what was written by this process, for those of it who wait for it: at once, and in the journal.
 
 What other processes write nobody hears of here: whoever waits looks now and then as well.
 """
 
 from collections.abc import Callable
 
+from chalicelib.domain.alerts import Alert
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.series import Point, Series
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import format_timestamp
+from chalicelib.store import journal
+
 Listener = Callable[[str], None]
+ANYTHING = "*"
+"""What a listener is called with whatever happened, besides the task it happened to."""
 
 _listeners: list[Listener] = []
 
@@ -25,3 +37,41 @@ def announce(task: str) -> None:
     """Say that a run of a task was written."""
     for listener in tuple(_listeners):
         listener(task)
+        listener(ANYTHING)
+
+
+def run_written(run: Run) -> None:
+    """Say what a run is now; nobody is told of one that others have not agreed on."""
+    if run.state is not State.SCHEDULING:
+        reason = run.documents.reason
+        members = {
+            "task": run.task,
+            "run": run.uuid,
+            "state": run.state.value,
+            "start-time": format_timestamp(run.start),
+            "end-time": format_timestamp(run.end),
+            **({"reason": reason} if reason else {}),
+        }
+        journal.note(run.node, "run", members)
+    announce(run.task)
+
+
+def task_changed(task: Task, state: str) -> None:
+    """Say that a task was added, enabled, disabled or deleted."""
+    members = {"task": task.uuid, "state": state, "test": task.test, "tool": task.tool}
+    journal.note(task.node, "task", members)
+    announce(task.uuid)
+
+
+def point_left(node: NodeName, series: Series, point: Point) -> None:
+    """Say that a series has a new point."""
+    members: dict[str, JSON] = {"series": series.describe(), **point.describe()}
+    del members["time"]
+    journal.note(node, "result", {**members, "start-time": format_timestamp(point.at)})
+    announce(point.task)
+
+
+def alert_changed(alert: Alert) -> None:
+    """Say what an alert is now."""
+    journal.note(alert.node, "alert", alert.describe())
+    announce(alert.id)

@@ -121,7 +121,7 @@ def change(run: Run) -> Run:
     written = run.evolve(revision=run.revision + 1)
     with on_condition_failed(changed(run.uuid)):
         to_item(written).save(condition=RunItem.revision == run.revision)
-    changes.announce(run.task)
+    changes.run_written(written)
     return written
 
 

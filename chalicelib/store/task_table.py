@@ -16,7 +16,7 @@ from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.repeat import Progress
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
-from chalicelib.store import ordering, postings, raw_items, task_bodies
+from chalicelib.store import changes, ordering, postings, raw_items, task_bodies
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TaskItem, bare, connection, key, owner
@@ -114,6 +114,7 @@ def disable(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxReques
         transaction.update(reference_to(task.node, task.uuid), actions, condition=TaskItem.enabled == True)  # noqa: E712
         postings.turn_within(transaction, task, enabled=False)
         outbox_table.add_within(transaction, outbox_requests)
+    changes.task_changed(off, "disabled")
     return off
 
 
@@ -143,6 +144,7 @@ def delete(task: Task) -> None:
     with on_condition_failed(changed(task)), TransactWrite(connection=connection()) as transaction:
         transaction.delete(reference_to(task.node, task.uuid), condition=TaskItem.runs == task.progress.runs)
         postings.drop_within(transaction, task)
+    changes.task_changed(task, "deleted")
 
 
 def _update(task: Task, actions: list[Action], condition: Condition) -> None:

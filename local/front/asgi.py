@@ -26,6 +26,12 @@ LINGER = 3.0
 """Seconds in which what a client goes on sending is thrown away, so that it reads why it was refused."""
 TIMEOUT = 29.0
 """Seconds the app may take, as it is told."""
+MOST_STREAMS = 200
+"""Answers at a time that go on while something happens."""
+LONGEST_STREAM = 600.0
+"""Seconds until one of them ends, for the client to connect again."""
+BETWEEN_PIECES = 0.2
+"""Seconds in which what happens is gathered."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,7 +53,7 @@ class Application:
     def __init__(self, app: Any, waiting: Waiting, proxies: tuple[forwarding.Network, ...]):
         self._app, self._waiting, self._proxies = app, waiting, proxies
         self._routes = gateway.Routes(app.routes)
-        self._bodies = 0
+        self._bodies = self._streams = 0
         self._quick = Lane("quick", 16, 12)
         self._lists = Lane("lists", 4, 3)
         self._slow = Lane("slow", 96, 72)
@@ -101,13 +107,51 @@ class Application:
             await _send(scope, send, self._call(event))
             return
         lane, owner = self._lane(event), counted_as(event["requestContext"]["identity"]["sourceIp"])
+        response = await self._answered(lane, owner, event, receive)
+        if response.follows and scope["method"] == "GET" and scope["http_version"] != "1.0":
+            await self._stream(lane, owner, event, response, receive, send)
+            return
+        await _send(scope, send, response, lambda pieces: lane.run(owner, lambda: next(pieces, None)))
+
+    async def _answered(
+        self, lane: Lane, owner: str, event: dict[str, Any], receive: Receive
+    ) -> gateway.Response:
+        """What the app answers, once it does not want to be asked again."""
         while True:
             looked_at = self._waiting.number
             response = await lane.run(owner, lambda: self._call(event))
             if response.wait is None:
-                break
+                return response
             await self._waiting.until(response.wait, looked_at, _hung_up(receive))
-        await _send(scope, send, response, lambda pieces: lane.run(owner, lambda: next(pieces, None)))
+
+    async def _stream(
+        self,
+        lane: Lane,
+        owner: str,
+        event: dict[str, Any],
+        response: gateway.Response,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer after answer in one, each from where the one before ended, until the client hangs up, or has
+        been at it for so long that it may as well connect anew."""
+        if self._streams >= MOST_STREAMS:
+            raise Busy
+        self._streams += 1
+        ends = time.monotonic() + LONGEST_STREAM
+        try:
+            headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in response.headers]
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            while isinstance(response.body, bytes):
+                await send({"type": "http.response.body", "body": response.body, "more_body": True})
+                if time.monotonic() > ends or not response.follows:
+                    break
+                await asyncio.sleep(BETWEEN_PIECES)
+                event = gateway.following(event, response.follows)
+                response = await self._answered(lane, owner, event, receive)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._streams -= 1
 
     def _lane(self, event: dict[str, Any]) -> Lane:
         if event["httpMethod"] not in ("GET", "HEAD", "OPTIONS"):

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any
 
-from chalicelib.store import changes
+from chalicelib.store import changes, journal
 from local.gateway import Wait
 
 LOOK_EVERY = 0.5
@@ -35,8 +35,9 @@ class Waiting:
         return self._number
 
     def listen(self) -> None:
-        """Hear of changes from now on."""
+        """Hear of changes from now on, and have a journal kept of them."""
         changes.listen(self._changed)
+        journal.keep()
 
     def close(self) -> None:
         changes.forget(self._changed)

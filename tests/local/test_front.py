@@ -32,7 +32,7 @@ class App:
     def __init__(self, most: int = 40, certificate: Any = None):
         self.release = threading.Event()
         self.looks: list[float] = []
-        self.is_there = False
+        self.is_there = self.flows = False
         self.front = HttpServer(self._app(), "127.0.0.1", 0, certificate, connections=most)
         self.port = self.front.start()
 
@@ -55,6 +55,16 @@ class App:
             answer.direct = app.current_request.context[DIRECT]
             return answer
 
+        def stream() -> Sent:
+            last = int((app.current_request.query_params or {}).get("since", 0))
+            answer = Sent(
+                f"id: {last + 1}\n\n", headers={"Content-Type": "text/event-stream", "Cursor": str(last + 1)}
+            )
+            if not self.is_there:
+                answer.wait = (changes.ANYTHING, time.time() + 20)
+            self.is_there = self.flows
+            return answer
+
         def plain(task: str = "") -> chalice.Response:
             return chalice.Response("here", headers=TEXT)
 
@@ -64,6 +74,7 @@ class App:
             ("/hang", hang),
             ("/wait", wait),
             ("/endless", endless),
+            ("/stream", stream),
         ):
             app.route(route, methods=["GET", "POST"], content_types=["*/*"], name=route)(view)
         return app
@@ -250,6 +261,35 @@ def test_those_who_wait_hold_no_worker_and_hear_of_changes() -> None:
         for link in links:
             link.close()
         app.close()
+
+
+def test_a_stream_goes_on_with_what_happens_in_one_answer(app: App) -> None:
+    with app.connect() as link:
+        link.sendall(b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        heard = b""
+        for number in range(1, 4):
+            app.is_there = True
+            changes.announce("whatever")
+            while b"id: %d\n" % number not in heard:
+                heard += link.recv(4096)
+
+    assert heard.count(b"HTTP/1.1 200") == 1
+    assert heard.count(b"id: ") == 3
+    until(lambda: len(app.front.connections) == 0)
+
+
+def test_there_are_so_many_streams_and_no_more(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.front.asgi.MOST_STREAMS", 1)
+    app.is_there = app.flows = True
+    with app.connect() as first:
+        first.sendall(b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert first.recv(4096).startswith(b"HTTP/1.1 200 ")
+        with app.connect() as second:
+            second.sendall(b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert second.recv(4096).startswith(b"HTTP/1.1 503 ")
+
+    until(lambda: len(app.front.connections) == 0)
+    assert app.get() == b"here"
 
 
 def test_who_waits_and_hangs_up_is_forgotten(app: App) -> None:

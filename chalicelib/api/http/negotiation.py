@@ -15,6 +15,7 @@ LARGEST_ANSWER = 6 * 1024 * 1024 - 64 * 1024
 COMPRESS_FROM = 8 * 1024
 """Bytes from which compression is worth its time."""
 _NO_ENCODING = re.compile(r"q=0(\.0*)?")
+_NEVER_WHOLE = "text/event-stream"
 _COMPRESSIBLE = ("application/json", "application/problem+json", "text/", "image/svg+xml")
 
 
@@ -36,7 +37,8 @@ def sent(answer: Answer, headers: Mapping[str, str], with_body: bool) -> Sent:
     varying = [each["Vary"] for each in (answer.headers, from_elsewhere) if "Vary" in each]
     shown = {"Content-Type": answer.content_type, **answer.headers, **from_elsewhere}
     body, size = _body(answer)
-    if (size is None or size >= COMPRESS_FROM) and answer.kind.startswith(_COMPRESSIBLE):
+    is_compressible = answer.kind.startswith(_COMPRESSIBLE) and answer.kind != _NEVER_WHOLE
+    if (size is None or size >= COMPRESS_FROM) and is_compressible:
         varying.append("Accept-Encoding")
         if _takes_gzip(headers):
             body = _compressed(body)

@@ -26,6 +26,7 @@ TAGS = {
     "Schedule": "All runs in time",
     "Archivings": "Results on their way to archives",
     "Series": "What measurements came to over time",
+    "Events": "What happens, as it does",
     "Alerts": "What to think of that, and telling it to others",
     "Statistics": "How much of what there is",
     "Administration": "For this host itself",

@@ -25,7 +25,7 @@ from chalicelib.service.alerts.rules import Known
 from chalicelib.service.archiving import announce
 from chalicelib.service.node.registry import base_url_of
 from chalicelib.service.series import points
-from chalicelib.store import alert_table, point_table
+from chalicelib.store import alert_table, changes, point_table
 
 LOG = logging.getLogger(__name__)
 TRIES = 5
@@ -103,6 +103,8 @@ def _settle(
             alert_table.put(after, look_at, told)
         except Conflict:
             continue
+        if after.state is not before.state:
+            changes.alert_changed(after)
         announce.at_once(told)
         return
     raise Conflict(f"Alert {rule.name}.{series.uuid} changes too often")

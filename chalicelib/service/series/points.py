@@ -11,7 +11,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import HOUR, Point, Series, point_of, series_of
 from chalicelib.domain.task import Task
-from chalicelib.store import point_table, series_table
+from chalicelib.store import changes, point_table, series_table
 from plugins import registry
 
 LOG = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def _store(node: NodeName, series: Series, point: Point, now: dt.datetime) -> No
             _current.clear()
         _current[(node, series.uuid)] = point.hour
     point_table.put(node, series.uuid, point)
+    changes.point_left(node, series, point)
     if is_late:
         _have_rolled_up(node, series, point.hour, now, anew=True)
 

@@ -85,8 +85,10 @@ def commit_all(bookings: Sequence[Booking], now: dt.datetime) -> None:
                 idempotency_records.require_unused(booking.new.idempotency_record, now)
         raise
     for booking in bookings:
-        for task in {run.task for run in booking.runs}:
-            changes.announce(task)
+        if booking.before is None:
+            changes.task_changed(booking.after, "added")
+        for run in booking.runs:
+            changes.run_written(run)
 
 
 def _postings(bookings: Sequence[Booking]) -> list[PostingItem]:

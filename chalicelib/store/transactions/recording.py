@@ -26,7 +26,7 @@ def finish(run: Run, due: Sequence[Delivery]) -> Run:
     ):
         transaction.save(run_table.to_item(written), condition=RunItem.revision == run.revision)
         add_deliveries(transaction, due)
-    changes.announce(run.task)
+    changes.run_written(written)
     return written
 
 
@@ -45,7 +45,7 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
             task_table.reference_to(run.node, run.task), counted, condition=TaskItem.task.exists()
         )
         add_deliveries(transaction, due)
-    changes.announce(run.task)
+    changes.run_written(run)
 
 
 def add_deliveries(transaction: TransactWrite, due: Sequence[Delivery]) -> None:

@@ -8,7 +8,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import Task
-from chalicelib.store import idempotency_records, postings, task_table
+from chalicelib.store import changes, idempotency_records, postings, task_table
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
@@ -22,6 +22,7 @@ def insert(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxRequest
         transaction.save(task_table.to_item(task, now), condition=TaskItem.task.does_not_exist())
         postings.add_within(transaction, postings.of_task(task))
         outbox_table.add_within(transaction, outbox_requests)
+    changes.task_changed(task, "added")
 
 
 def enable(
@@ -40,6 +41,7 @@ def enable(
         if idempotency_record is not None:
             idempotency_records.require_unused(idempotency_record, now)
         raise
+    changes.task_changed(task, "enabled")
     return task
 
 
