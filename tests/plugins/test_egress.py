@@ -86,6 +86,12 @@ INWARD: dict[str, Make | None] = {
     "opensearch": lambda port: {"_url": f"http://127.0.0.1:{port}/", "index": "results"},
     "prometheus": lambda port: {"_url": f"http://127.0.0.1:{port}/api/v1/write"},
     "http": lambda port: {"schema": 2, "_url": f"http://127.0.0.1:{port}/", "_headers": {"X-A": "b"}},
+    "kafka": lambda port: {
+        "schema": 2,
+        "topic": "t",
+        "server": f"127.0.0.1:{port}",
+        "security-protocol": "SSL",
+    },
     "postgresql": lambda port: {"_dsn": f"host=127.0.0.1 port={port} dbname=x", "table": "t", "column": "c"},
     "rabbitmq": lambda port: {"_url": f"amqp://guest:guest@127.0.0.1:{port}/"},
     "snmptrap": lambda port: {"dest": METADATA, "_community": "public", "trap-oid": "1.3.6.1.6.3.1.1.5.3"},
@@ -321,12 +327,13 @@ def test_what_a_name_server_says_later_changes_nothing(rebinding: list[str]) -> 
     assert REFUSED_BY.search(outcome.error or "")
 
 
-@pytest.mark.parametrize("name", ["tcp", "udp", "postgresql", "rabbitmq", "http"])
+@pytest.mark.parametrize("name", ["tcp", "udp", "kafka", "postgresql", "rabbitmq", "http"])
 def test_a_name_that_leads_to_metadata_is_refused(name: str, rebinding: list[str]) -> None:
     rebinding[:] = [METADATA]
     data = {
         "tcp": {"host": "rebinding.example", "port": 80},
         "udp": {"host": "rebinding.example", "port": 80},
+        "kafka": {"topic": "t", "server": "rebinding.example"},
         "postgresql": {"_dsn": "host=rebinding.example", "table": "t", "column": "c"},
         "rabbitmq": {"_url": "amqp://rebinding.example/"},
         "http": {"_url": "http://rebinding.example/"},

@@ -24,6 +24,7 @@ HEAVY = frozenset(
             "isoduration",
             "jq",
             "jsonschema",
+            "kafka",
             "logging.handlers",
         ),
         *(

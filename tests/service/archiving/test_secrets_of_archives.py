@@ -18,6 +18,7 @@ from tests.plugins.everything import ARCHIVERS
 from tests.plugins.results import DOCUMENT
 
 CANARY = "kanarienvogel77"
+SSL = {"schema": 2, "topic": "t", "security-protocol": "SSL"}
 FAILS_ALONE = ("bitbucket", "syslog", "failer")
 """Archivers without private settings."""
 
@@ -36,6 +37,11 @@ def settings(port: int) -> dict[str, list[dict[str, Any]]]:
             {"schema": 2, "_url": f"http://127.0.0.1:{port}/", "_headers": {"A": f"{CANARY}€"}},
             {"schema": 2, "_url": f"http://{CANARY}.invalid/{CANARY}"},
             {"schema": 2, "_url": f"http://[{CANARY}/"},
+        ],
+        "kafka": [
+            {"topic": "t", "server": f"127.0.0.1:{port}", "_a": CANARY},
+            {**SSL, "server": f"127.0.0.1:{port}", "_ssl-cert": CANARY, "_ssl-key": CANARY},
+            {**SSL, "server": f"127.0.0.1:{port}", "_ssl-cacert": CANARY, "_ssl-password": CANARY},
         ],
         "postgresql": [
             {"_dsn": f"host=127.0.0.1 port={port} user={CANARY} password={CANARY} dbname={CANARY}", **base},
