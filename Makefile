@@ -4,6 +4,8 @@
 # make mutate PACKAGE=chalicelib/store    changes the code, and names the changes that no test notices
 # make cost   what a mesh of twenty hosts costs on AWS, played in simulated time
 # make plugin-check NAME=rtt    looks a plugin over
+# make deploy STAGE=name    puts a node on AWS, or changes it: says what it would do, and asks
+# make undeploy STAGE=name    removes it; what holds data stays
 # make backup TO=folder    a copy of a node's state, made while it runs
 # Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0
 
@@ -22,7 +24,7 @@ DEV := $(WITH) dev
 quoted = '$(subst ','\'',$(1))'
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 
-.PHONY: run backup test quick mutate check format bench cost soak attack plugin-check setup python clean
+.PHONY: run deploy undeploy backup test quick mutate check format bench cost soak attack plugin-check setup python clean
 .SILENT:
 
 run: python
@@ -34,6 +36,10 @@ run: python
 backup: python
 	$(if $(TO),,$(error say where to: make backup TO=folder))
 	$(WITH) node -m local.backup $(if $(STATE),--state $(call quoted,$(STATE))) $(call quoted,$(TO))
+
+deploy undeploy: python
+	$(if $(STAGE),,$(error say which: make $@ STAGE=pscheduler))
+	exec $(WITH) deploy -m local.deploy $(call quoted,$(STAGE)) $(if $(filter undeploy,$@),--remove) $(if $(YES),--yes)
 
 test: check
 	echo "Tests ..."

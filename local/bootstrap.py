@@ -29,6 +29,7 @@ if __name__ == "__main__":
 KINDS = {
     "node": "requirements-node.txt",
     "moto": "requirements-moto.txt",
+    "deploy": "requirements-deploy.txt",
     "dev": "requirements-dev.txt",
     "ministack": "requirements-ministack.txt",
 }
@@ -36,6 +37,7 @@ KINDS = {
 SERVES = {
     "node": ("node", "moto", "dev"),
     "moto": ("moto", "dev"),
+    "deploy": ("deploy", "dev"),
     "dev": ("dev",),
     "ministack": ("ministack",),
 }

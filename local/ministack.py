@@ -60,7 +60,7 @@ class MiniStack:
         return False
 
 
-def start(python: str, folder: pathlib.Path) -> tuple[MiniStack, bool]:
+def start(python: str, folder: pathlib.Path, services: str = SERVICES) -> tuple[MiniStack, bool]:
     """The MiniStack of a folder, and whether it was already running.
 
     ``python`` is the interpreter it is installed in. Raises MiniStackTrouble.
@@ -70,7 +70,7 @@ def start(python: str, folder: pathlib.Path) -> tuple[MiniStack, bool]:
     if known is not None and known.answers():
         return known, True
     port = known.port if known is not None and _free(known.port) else free_port()
-    ministack = _launch(python, folder, port)
+    ministack = _launch(python, folder, port, services)
     _wait(ministack, folder)
     return ministack, False
 
@@ -99,13 +99,13 @@ def _recorded(folder: pathlib.Path) -> MiniStack | None:
         return None
 
 
-def _launch(python: str, folder: pathlib.Path, port: int) -> MiniStack:
+def _launch(python: str, folder: pathlib.Path, port: int, services: str) -> MiniStack:
     mark = f"pscheduler-{uuid.uuid4()}"
     try:
         with (folder / "ministack.log").open("ab") as log:
             process = subprocess.Popen(
                 [python, "-m", "ministack"],
-                env=_environment(folder, port, mark),
+                env={**_environment(folder, port, mark), "SERVICES": services},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -128,7 +128,6 @@ def _environment(folder: pathlib.Path, port: int, mark: str) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "LOG_LEVEL": "WARNING",
-        "SERVICES": SERVICES,
         "MINISTACK_EDITION": mark,  # comes back in its health answer
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder.resolve() / "ministack"),

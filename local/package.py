@@ -58,6 +58,10 @@ def package(out: pathlib.Path, stage: str = STAGE) -> pathlib.Path:
         source = pathlib.Path(folder) / "source"
         _copy(source)
         _chalice(source, out.resolve(), stage)
+    template = out / "sam.json"
+    template.write_text(
+        json.dumps(json.loads(template.read_text()), separators=(",", ":"))
+    )  # 1 MB is the most
     made = out / "deployment.zip"
     whole = made.rename(out / "whole.zip")
     slim(whole, made)

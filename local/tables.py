@@ -7,6 +7,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterator
 
+from chalicelib.settings import forget_settings
 from local import engine_sqlite, environment, node
 from local.engine import EngineError
 
@@ -21,6 +22,7 @@ def add_state(parser: argparse.ArgumentParser) -> None:
         " only one in .local/",
     )
     which.add_argument("--aws", action="store_true", help="the tables of the AWS account of the environment")
+    which.add_argument("--stage", help="the tables of a stage that was deployed there")
 
 
 def state_of(given: argparse.Namespace, kept_in: pathlib.Path = node.FOLDER / ".local") -> pathlib.Path:
@@ -51,13 +53,39 @@ def tables_of(state: pathlib.Path) -> Iterator[None]:
         yield
 
 
+def _chosen(given: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """The tables that are meant. Raises CannotStart where that cannot be told."""
+    if given.stage:
+        _deployed(given.stage)
+    return contextlib.nullcontext() if given.aws or given.stage else tables_of(state_of(given))
+
+
+def _deployed(name: str) -> None:
+    """Turn to the tables of a stage, under the name that its node has in them."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from local.deployment import stage as stages
+    from local.deployment.stack import Stack, StackError
+
+    try:
+        stage = stages.read(name)
+        stack = Stack(stage.stack, stage.region)
+        outputs = stack.outputs()
+    except (stages.StageError, StackError, BotoCoreError, ClientError) as error:
+        raise node.CannotStart(f"The stage {name} cannot be looked up: {error}") from error
+    os.environ.update({**stages.ENVIRONMENT, **stage.environment})
+    os.environ.update(PSCHEDULER_PREFIX=outputs["Prefix"], PSCHEDULER_BUCKET=outputs["Bucket"])
+    os.environ["AWS_DEFAULT_REGION"] = stack.region
+    forget_settings()
+
+
 def report(given: argparse.Namespace, work: Callable[[argparse.Namespace], str]) -> int:
     """Do a command's work on the tables asked for and print what it says; complaints are a line each."""
     from chalicelib.domain.errors import PSchedulerError
     from chalicelib.store.conditions import STORE_ERRORS
 
     try:
-        with contextlib.nullcontext() if given.aws else tables_of(state_of(given)):
+        with _chosen(given):
             print(work(given), end="")
     except (node.CannotStart, EngineError, PSchedulerError) as error:
         print(error, file=sys.stderr)

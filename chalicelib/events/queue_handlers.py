@@ -5,6 +5,7 @@ aside in the end.
 """
 
 import datetime as dt
+import logging
 from typing import Any
 
 from chalicelib.domain.messages import (
@@ -18,6 +19,7 @@ from chalicelib.domain.messages import (
     PlanTask,
     ProbeParticipants,
 )
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
@@ -28,30 +30,46 @@ from chalicelib.service.execution import runner, waits
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
 
+LOG = logging.getLogger(__name__)
 
-def plan_task(event: Any) -> None:
+
+def plan_task(event: Any) -> dict[str, JSON]:
     """Plan a shard, or one task."""
-    _each(queues.PLAN, event)
+    return _each(queues.PLAN, event)
 
 
-def ask_peers(event: Any) -> None:
+def ask_peers(event: Any) -> dict[str, JSON]:
     """Do what has to wait for other nodes."""
-    _each(queues.PEERS, event)
+    return _each(queues.PEERS, event)
 
 
-def run(event: Any) -> None:
+def run(event: Any) -> dict[str, JSON]:
     """Perform a run."""
-    _each(queues.RUNS, event)
+    return _each(queues.RUNS, event)
 
 
-def deliver(event: Any) -> None:
+def deliver(event: Any) -> dict[str, JSON]:
     """Attempt a delivery."""
-    _each(queues.DELIVERIES, event)
+    return _each(queues.DELIVERIES, event)
 
 
-def _each(queue: Queue, event: Any) -> None:
-    for message in heartbeats.taken(queue, event):
-        handle(message, dt.datetime.now(UTC), Machine())
+def _each(queue: Queue, event: Any) -> dict[str, JSON]:
+    """Handle the messages of an event, each by itself; what failed is named, and is seen again alone.
+
+    A message that came alone fails its event: so AWS counts it as an error of the function.
+    """
+    records = list(event)
+    failed: list[JSON] = []
+    for record in records:
+        try:
+            for message in heartbeats.taken(queue, [record]):
+                handle(message, dt.datetime.now(UTC), Machine())
+        except Exception:
+            if len(records) == 1:
+                raise
+            LOG.exception("A message of the queue %s failed", queue.name)
+            failed.append({"itemIdentifier": record.to_dict()["messageId"]})
+    return {"batchItemFailures": failed}
 
 
 def handle(message: Message, now: dt.datetime, machine: Machine) -> None:

@@ -5,8 +5,10 @@ import pathlib
 from typing import Any
 
 import pytest
+from chalice.app import SQSEvent
 
 from chalicelib.domain import messages
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.messages import Message
 from chalicelib.events import clock_handlers, queue_handlers
 from chalicelib.infrastructure.machine import Machine
@@ -62,6 +64,30 @@ def test_every_kind_of_message_is_handled(kind: type[Message], monkeypatch: pyte
     queue_handlers.handle(messages.from_json((kind,), sent, NODE), NOON, Machine())
 
     assert len(done) == 1
+
+
+def event(*messages_: dict[str, Any]) -> Any:
+    """An event of a queue as Chalice hands it over."""
+    records = [
+        {"messageId": f"m{number}", "receiptHandle": "r", "body": json.dumps(one)}
+        for number, one in enumerate(messages_)
+    ]
+    return SQSEvent({"Records": records}, None)
+
+
+@pytest.mark.usefixtures("moto_engine")
+def test_of_several_messages_those_that_failed_are_named() -> None:
+    good, bad = {"kind": "PlanShard", "node": NODE, "shard": 0}, {"kind": "Nonsense"}
+
+    answer = queue_handlers.plan_task(event(good, bad, good))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
+@pytest.mark.usefixtures("moto_engine")
+def test_a_message_alone_fails_its_event() -> None:
+    with pytest.raises(Invalid):
+        queue_handlers.plan_task(event({"kind": "Nonsense"}))
 
 
 def test_a_message_that_nobody_handles_is_an_error() -> None:

@@ -1,0 +1,131 @@
+"""Deploy a stage, or remove it: says what it would do, and asks.
+
+    python -m local.deploy STAGE                 make deploy STAGE=...
+    python -m local.deploy STAGE --remove        make undeploy STAGE=...
+    python -m local.deploy STAGE --dry-run       what would change, and nothing else
+
+``.chalice/stages/STAGE.json`` says what is particular to a stage (``local/deployment/stage.py``). Without one
+the stack is called pscheduler-STAGE, and everything is as it usually is. Credentials and region are those of
+the environment. ``--yes`` answers for you.
+"""
+
+import argparse
+import collections
+import dataclasses
+import json
+import pathlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import package
+from local.deployment import stage as stages
+from local.deployment.stack import OWN_NAME, Change, Stack, StackError
+from local.deployment.stage import Stage, StageError
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="local.deploy", description="Deploy a stage, or remove it.")
+    parser.add_argument("stage")
+    doing = parser.add_mutually_exclusive_group()
+    doing.add_argument("--remove", action="store_true", help="remove the stack; tables and bucket stay")
+    doing.add_argument("--dry-run", action="store_true", help="print what would change, and leave it at that")
+    parser.add_argument("--yes", action="store_true", help="do it without asking")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    given = arguments(words)
+    try:
+        stage = stages.read(given.stage)
+        stack = Stack(stage.stack, stage.region)
+        return remove(stack, given.yes) if given.remove else deploy(stage, stack, given.yes, given.dry_run)
+    except (StageError, StackError, package.PackagingError) as error:
+        print(error, file=sys.stderr)
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS cannot be asked: {error}", file=sys.stderr)
+    return 1
+
+
+def deploy(stage: Stage, stack: Stack, yes: bool = False, dry_run: bool = False) -> int:
+    """Package, propose, ask, execute; a stack that is new is told its own name afterwards."""
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        print("Packaging ...", flush=True)
+        made = package.package(pathlib.Path(folder))
+        print(f"{made.stat().st_size / 1e6:.1f} MB", flush=True)
+        template = json.loads((pathlib.Path(folder) / "sam.json").read_text())
+        where = stack.upload(made, package.digest(made))
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = where
+    if not _change(_named(stage, stack), stack, template, yes, dry_run):
+        return 0 if dry_run else 1
+    if OWN_NAME not in stage.environment and (named := _named(stage, stack)).environment != stage.environment:
+        print(f"Telling it its name, {stack.hostname()} ...", flush=True)
+        _change(named, stack, template, yes=True, dry_run=False)
+    for name, value in sorted(stack.outputs().items()):
+        print(f"{name:16} {value}")
+    return 0
+
+
+def _named(stage: Stage, stack: Stack) -> Stage:
+    """The stage with the name that API Gateway gave the node, unless it says another."""
+    hostname = None if OWN_NAME in stage.environment else stack.hostname()
+    if hostname is None:
+        return stage
+    return dataclasses.replace(stage, environment={**stage.environment, OWN_NAME: hostname})
+
+
+def _change(stage: Stage, stack: Stack, template: dict[str, object], yes: bool, dry_run: bool) -> bool:
+    """Propose, show, ask and execute. False where nothing was done that could have been."""
+    name = f"deploy-{int(time.time() * 1000)}"
+    changes = stack.propose(stages.applied(stage, template), stage.parameters, name)
+    if not changes:
+        print(f"{stack.name} in {stack.region} is as it should be.")
+        return True
+    print(f"{'Change' if stack.exists() else 'Make'} the stack {stack.name} in {stack.region}:")
+    print("\n".join(_shown(changes)), flush=True)
+    if dry_run or not (yes or _agreed()):
+        stack.withdraw(name)
+        print("Nothing was changed.")
+        return False
+    print("Working; this takes some minutes ...", flush=True)
+    stack.execute(name)
+    return True
+
+
+def _shown(changes: Sequence[Change]) -> list[str]:
+    """The changes a line each; of a new stack how many of each kind."""
+    if any(change.action != "Add" for change in changes):
+        return [f"  {change}" for change in changes]
+    kinds = collections.Counter(change.kind for change in changes)
+    return [f"  Add {number:3} {kind}" for kind, number in sorted(kinds.items())]
+
+
+def remove(stack: Stack, yes: bool = False) -> int:
+    """Remove a stack. What holds data stays, and is named."""
+    prefix = stack.outputs().get("Prefix", "")
+    found = stack.resources()
+    kept = [f"  {kind:36} {name}" for kind, name, stays in found if stays]
+    print(f"Remove the stack {stack.name} in {stack.region}: {len(found) - len(kept)} resources.")
+    print("\n".join(["These stay, with what is in them:", *kept]), flush=True)
+    if not (yes or _agreed()):
+        print("Nothing was changed.")
+        return 1
+    stack.delete()
+    print(f'Gone. To take the tables over, deploy again with "parameters": {{"Tables": "{prefix}"}}.')
+    return 0
+
+
+def _agreed() -> bool:
+    try:
+        return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""A node put on AWS, as far as MiniStack is AWS: deployed, asked, driven by its clocks and queues, removed.
+
+Nothing of the test takes part but as a client: ticks come from the stack's rules, messages from its queues.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from local import deploy, environment, keys, ministack
+from local.deployment.stack import Stack
+from tests.conftest import forget, ministack_python
+
+SERVICES = "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,monitoring,s3,sns,sqs,sts"
+PATIENCE = 240.0
+STAGE = "trial"
+TASK = {
+    "schema": 1,
+    "test": {"type": "idle", "spec": {"duration": "PT1S"}},
+    "schedule": {"start": "PT90S", "repeat": "PT1M", "max-runs": 2},
+}
+"""Only the first of its runs is placed as it is posted, and both are left to a tick to be dispatched."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack of a stage, deployed by the command that operators use."""
+    kept = dict(os.environ)
+    folder = tmp_path_factory.mktemp("aws")
+    for name in [name for name in os.environ if name.startswith("PSCHEDULER_")]:
+        del os.environ[name]  # MiniStack's functions would have them too
+    running, _ = ministack.start(ministack_python(), folder, SERVICES)
+    environment.set_environment(running.endpoint)
+    forget()
+    try:
+        assert deploy.main([STAGE, "--yes"]) == 0
+        yield Stack(f"pscheduler-{STAGE}", delay=0.2)
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+        forget()
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> str:
+    """The API's root as MiniStack serves it, who has no names of its own."""
+    rest = stack.outputs()["RestAPIId"]
+    return f"{os.environ['AWS_ENDPOINT_URL']}/restapis/{rest}/pscheduler/_user_request_"
+
+
+def ask(url: str, document: Any = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+    """The status and the JSON of an answer, or its text."""
+    body = None if document is None else json.dumps(document).encode()
+    request = urllib.request.Request(url, body, dict(headers or {}))
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def wait_for(what: Any) -> Any:
+    """What a question comes to be answered with, once that is something."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(1)
+    return found
+
+
+def test_a_task_is_posted_measured_and_its_result_read(
+    stack: Stack, api: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostname = stack.hostname()
+    assert ask(f"{api}/hostname") == (200, hostname)  # it was told its name
+    assert ask(f"{api}/tasks", TASK)[0] == 403  # and lets nobody in
+    with contextlib.ExitStack() as undo:
+        undo.callback(forget)
+        assert keys.main(["--stage", STAGE, "add", "desk"]) == 0
+    key = capsys.readouterr().out.strip()
+
+    status, href = ask(f"{api}/tasks", TASK, {"Authorization": f"Bearer {key}"})
+
+    assert status == 200, href
+    task = f"{api}/tasks/{href.rsplit('/', 1)[-1]}"
+
+    def finished() -> list[Any]:
+        runs = [ask(f"{task}/runs/{one.rsplit('/', 1)[-1]}")[1] for one in ask(f"{task}/runs")[1]]
+        over = [run for run in runs if run["state"] not in ("pending", "on-deck", "running", "cleanup")]
+        return runs if len(over) == 2 else []
+
+    runs = wait_for(finished)
+    assert [run["state"] for run in runs] == ["finished", "finished"]
+    assert [run["result-merged"]["succeeded"] for run in runs] == [True, True]
+
+    described = wait_for(lambda: _all_alive(ask(f"{api}/status")[1]))
+    assert described["runs"]["last-finished"] is not None
+
+
+def _all_alive(status: Any) -> Any:
+    """The status, once every clock has ticked."""
+    return status if all(one["updates"] for one in status["services"].values()) else None
+
+
+def test_what_fails_five_times_is_put_aside(stack: Stack) -> None:
+    from chalicelib.infrastructure.aws import client
+
+    forget()
+    sqs = client("sqs")
+    prefix, dead = stack.outputs()["Prefix"], stack.outputs()["DeadLetterQueue"]
+    queue = sqs.get_queue_url(QueueName=f"{prefix}-plan")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+
+    sqs.send_message(QueueUrl=queue, MessageBody='{"kind": "Nonsense"}')
+
+    put_aside = wait_for(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"))
+    assert json.loads(put_aside[0]["Body"]) == {"kind": "Nonsense"}
+
+
+def test_what_would_change_is_said_without_changing_it(
+    stack: Stack, api: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deploy.main([STAGE, "--dry-run"]) == 0
+
+    assert "Nothing was changed" in capsys.readouterr().out
+    assert ask(f"{api}/hostname")[0] == 200
+
+
+def test_a_stack_that_is_removed_leaves_its_tables_to_the_next(
+    stack: Stack, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    from chalicelib.infrastructure.aws import client
+
+    prefix = stack.outputs()["Prefix"]
+
+    assert deploy.main([STAGE, "--remove", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert f'"Tables": "{prefix}"' in said
+    assert f"{prefix}-tasks" in client("dynamodb").list_tables()["TableNames"]
+
+    assert deploy.main([STAGE, "--yes"]) == 0  # the names of what stayed are in nobody's way
+    assert stack.outputs()["Prefix"] != prefix

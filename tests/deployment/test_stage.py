@@ -1,0 +1,117 @@
+"""What a stage's file may say, and what becomes of it."""
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from local import deployment
+from local.deployment import stage as stages
+from local.deployment.naming import FUNCTIONS
+from local.deployment.stage import Stage, StageError
+
+
+def template() -> dict[str, Any]:
+    """As much of a package's template as a stage changes."""
+    method = {"x-amazon-apigateway-integration": {}}
+    made = deployment.resources()
+    body = made["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    body["paths"] = {"/tasks": {"get": {**method}, "post": {**method}}}
+    return made
+
+
+def written(folder: pathlib.Path, document: object) -> pathlib.Path:
+    (folder / "lab.json").write_text(document if isinstance(document, str) else json.dumps(document))
+    return folder
+
+
+def test_a_stage_without_a_file_is_a_usual_one(tmp_path: pathlib.Path) -> None:
+    assert stages.read("lab", tmp_path) == Stage("lab", "pscheduler-lab")
+
+
+def test_a_stage_is_as_its_file_says(tmp_path: pathlib.Path) -> None:
+    document = {
+        "stack": "mesh",
+        "region": "eu-central-1",
+        "access": "keys",
+        "sources": ["192.0.2.0/24"],
+        "environment": {"PSCHEDULER_HOSTNAME": "ps.example.net"},
+        "parameters": {"LogDays": 7},
+        "provisioned": {"Run": 1},
+    }
+
+    found = stages.read("lab", written(tmp_path, document))
+
+    assert (found.stack, found.sources, found.parameters) == ("mesh", ("192.0.2.0/24",), {"LogDays": "7"})
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ("{", "cannot be read"),
+        ([], "object"),
+        ({"acces": "iam"}, "acces"),
+        ({"access": "all"}, "/access"),
+        ({"sources": ["192.0.2.1/24"]}, "/sources/0"),
+        ({"sources": ["everywhere"]}, "/sources/0"),
+        ({"parameters": {"LogDay": 7}}, "LogDay"),
+        ({"environment": {"HOSTNAME": "x"}}, "HOSTNAME"),
+        ({"environment": {"PSCHEDULER_HOSTNAME": 1}}, "/environment/PSCHEDULER_HOSTNAME"),
+        ({"provisioned": {"APIHandler": 1}}, "APIHandler"),
+        ({"region": "here"}, "/region"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_a_line(
+    document: object, said: str, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(StageError, match=said) as error:
+        stages.read("lab", written(tmp_path, document))
+
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["", "../config", "a/b", "1", "-x"])
+def test_a_name_that_is_no_stage_is_refused(name: str, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(StageError, match="STAGE must be"):
+        stages.read(name, tmp_path)
+
+
+def test_every_function_is_told_the_variables_of_the_stage() -> None:
+    made = stages.applied(Stage("lab", "lab", environment={"PSCHEDULER_EGRESS": "none"}), template())
+
+    for name in FUNCTIONS:
+        variables = made["Resources"][name]["Properties"]["Environment"]["Variables"]
+        assert variables["PSCHEDULER_EGRESS"] == "none"
+        assert "PSCHEDULER_PREFIX" in variables
+
+
+@pytest.mark.parametrize(("access", "header"), [("keys", "x-api-key"), ("iam", "Authorization")])
+def test_every_method_wants_what_the_stage_says(access: str, header: str) -> None:
+    made = stages.applied(Stage("lab", "lab", access=access), template())
+
+    body = made["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    assert body["securityDefinitions"]["gateway"]["name"] == header
+    assert [one["security"] for one in body["paths"]["/tasks"].values()] == [[{"gateway": []}]] * 2
+
+
+def test_the_node_decides_where_nothing_is_said() -> None:
+    original = template()
+
+    assert stages.applied(Stage("lab", "lab"), original) == original
+
+
+def test_requests_from_elsewhere_are_denied() -> None:
+    made = stages.applied(Stage("lab", "lab", sources=("192.0.2.0/24",)), template())
+
+    policy = made["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["x-amazon-apigateway-policy"]
+    allow, deny = policy["Statement"]
+    assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
+    assert deny["Condition"] == {"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24"]}}
+
+
+def test_what_is_provisioned_has_an_alias_to_be_kept_warm_under() -> None:
+    run = stages.applied(Stage("lab", "lab", provisioned={"Run": 2}), template())["Resources"]["Run"]
+
+    assert run["Properties"]["AutoPublishAlias"] == "live"
+    assert run["Properties"]["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
