@@ -35,7 +35,8 @@ class Endpoint:
 @dataclasses.dataclass(frozen=True)
 class Rules:
     """What the rule knows of a node. ``own`` are the machine's addresses besides loopback, ``allowed`` the
-    networks that may be reached though they are private or loopback."""
+    networks that may be reached though they are private or loopback, ``only`` all that may be reached, where
+    the owner of the machine says so."""
 
     loopback: bool = True
     private: bool = True
@@ -43,6 +44,7 @@ class Rules:
     engine: frozenset[Endpoint] = frozenset()
     api: frozenset[Endpoint] = frozenset()
     own: frozenset[Address] = frozenset()
+    only: tuple[Network, ...] | None = None
 
 
 def _networks(text: str) -> tuple[Network, ...]:
@@ -71,6 +73,7 @@ _ALWAYS = (
     (_RESERVED, "it is a broadcast or reserved address"),
 )
 _LINK = "it is a link-local address"
+_NOT_OWNERS = "the owner of this machine does not have it among the destinations"
 
 
 def forms(address: Address) -> list[Address]:
@@ -133,12 +136,14 @@ def _refusal_of(rules: Rules, address: Address, port: int | None, purpose: Purpo
     for networks, reason in _ALWAYS:
         if _within(address, networks):
             return reason
-    if _within(address, _LINK_LOCAL):
+    if _within(address, _LINK_LOCAL) and (purpose is not Purpose.PROBE or rules.only is None):
         return None if purpose is Purpose.PROBE else _LINK
     return None if purpose is Purpose.PEER else _by_setting(rules, address)
 
 
 def _by_setting(rules: Rules, address: Address) -> str | None:
+    if rules.only is not None and not _within(address, rules.only):
+        return _NOT_OWNERS
     if _within(address, rules.allowed):
         return None
     if not rules.loopback and _is_own(rules, address):
@@ -160,6 +165,8 @@ def refusal_of_network(rules: Rules, network: Network) -> str | None:
         shut.append((_PRIVATE, "it is private"))
     if network.num_addresses == 1:
         return refusal(rules, network.network_address, None, Purpose.PROBE)
+    if rules.only is not None and not any(_covers(one, network) for one in rules.only):
+        return _NOT_OWNERS
     if any(_covers(one, network) for one in rules.allowed):
         shut = shut[: len(_ALWAYS)]
     for networks, reason in shut:

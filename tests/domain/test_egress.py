@@ -216,3 +216,31 @@ def test_a_network_that_is_set_is_open() -> None:
 
     assert refusal_of_network(rules, ipaddress.ip_network("10.1.4.0/24")) is None
     assert refusal_of_network(rules, ipaddress.ip_network("10.0.0.0/8"))
+
+
+ONLY = (ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("10.1.0.0/16"))
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("192.0.2.1", False),
+        ("10.1.2.3", False),
+        ("10.2.0.1", True),
+        ("198.51.100.1", True),
+        ("fe80::1", True),
+    ],
+)
+def test_what_an_owner_does_not_list_is_refused(address: str, refused: bool) -> None:
+    rules = Rules(private=True, only=ONLY)
+    reason = refusal(rules, ipaddress.ip_address(address), None, Purpose.PROBE)
+
+    assert (reason is not None) == refused
+    assert (refusal_of_network(rules, ipaddress.ip_network(address)) is not None) == refused
+
+
+def test_a_network_is_refused_that_an_owner_lists_a_part_of() -> None:
+    rules = Rules(private=True, only=ONLY)
+
+    assert refusal_of_network(rules, ipaddress.ip_network("192.0.2.128/25")) is None
+    assert "owner" in str(refusal_of_network(rules, ipaddress.ip_network("192.0.0.0/16")))

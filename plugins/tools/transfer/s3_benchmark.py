@@ -7,6 +7,7 @@ the time that was planned: a loop that does not fit is not begun.
 import contextlib
 import dataclasses
 import datetime as dt
+import importlib.util
 import itertools
 import json
 import time
@@ -164,12 +165,18 @@ def summary(loops: Sequence[Loop], size: int) -> Result:
     return {"schema": 1, "succeeded": True, **averages, "loops": json.dumps(described)}
 
 
+def needs() -> list[str]:
+    there = importlib.util.find_spec("botocore")
+    return [] if there else ["The library botocore is missing: pip install pscheduler-agent[s3]"]
+
+
 TOOL = Tool(
     name="s3-benchmark",
     label="S3 Benchmark",
     description="Put objects into an S3 store, get and delete them, and measure how long it takes",
     tests=("s3throughput",),
     declines=declines,
+    needs=needs,
     duration=duration,
     run=run,
 )

@@ -1,0 +1,41 @@
+"""How far this host's clock is from the coordinator's, reckoned from the times in its answers."""
+
+import collections
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable
+
+SAMPLES = 8
+"""Answers remembered; that with the shortest round trip says most."""
+
+
+def steady() -> float:
+    """Seconds that no setting of the clock changes, and that pass while the host sleeps, too."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class Offset:
+    """The offset, which follows at once when the clock of this host is set. Safe for threads."""
+
+    def __init__(self, steady: Callable[[], float] = steady):
+        self._steady = steady
+        self._lock = threading.Lock()
+        self._samples: collections.deque[tuple[float, float]] = collections.deque(maxlen=SAMPLES)
+
+    def note(self, sent: float, answered: float, theirs: dt.datetime) -> None:
+        """Remember what the coordinator's clock showed between two instants of ``steady``.
+
+        Half the round trip is taken off.
+        """
+        at_zero = theirs.timestamp() - (sent + answered) / 2
+        with self._lock:
+            self._samples.append((answered - sent, at_zero))
+
+    def seconds(self, now: dt.datetime) -> float | None:
+        """How far this host's clock, showing ``now``, is ahead of the coordinator's; None if not known."""
+        with self._lock:
+            if not self._samples:
+                return None
+            _, at_zero = min(self._samples)
+        return now.timestamp() - (at_zero + self._steady())

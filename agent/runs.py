@@ -1,0 +1,281 @@
+"""The runs an agent has taken: judged, claimed, started on the second, at most once, and reported.
+
+offers ──policy──> (stored) ──claims──> taken ──two seconds ahead──> started ──> its result, in the spool
+             └──> refused, with a reason
+"""
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from agent.client import Client
+from agent.clock import Offset
+from agent.policy import PolicyFile, Resolve, Wish, destinations
+from agent.spool import Spool
+from agent.state import OFFERED, OVER, REFUSED, STARTED, TAKEN, Held, Result, State
+from agent.work import Announce, Perform, Work
+from chalicelib.domain.assignment import Assignment, LocalResult
+from chalicelib.domain.errors import Invalid, StorageFull
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND, format_duration, format_timestamp
+from chalicelib.infrastructure.machine import Machine
+from plugins import registry
+
+LOG = logging.getLogger(__name__)
+AHEAD = 2 * SECOND
+"""How long before its start a run is begun, so that its tool may prepare."""
+MOST_HELD = 1000
+LOOK_EVERY = 0.5
+"""Seconds between looks at what is at work, and at a clock that may have been set."""
+SHORTEST = 0.01
+POLICY, CLOCK, TOOL, LATE = "agent-policy", "agent-clock", "agent-tool", "agent-late"
+INTERRUPTED = "The agent stopped while the tool was at work"
+
+
+class Runs:
+    """All runs of one agent. Safe for threads."""
+
+    def __init__(self, state: State, spool: Spool, client: Client, policy: PolicyFile, offset: Offset):
+        self._state, self._spool, self._client, self._policy = state, spool, client, policy
+        self._offset = offset
+        self._lock = threading.RLock()
+        self._works: dict[str, Work] = {}
+        self._changed = threading.Event()
+        self._claiming = threading.Lock()
+        self.resolve: Resolve = _addresses
+        self.perform: Perform | None = None
+        """What lets a tool work, where it is not the host's own."""
+        self.wanted: Callable[[], None] = lambda: None
+        """Asks for a contact: there is something to be said."""
+        self.may_start = True
+        """Whether the coordinator knows this agent: unknown, it starts nothing."""
+
+    # --- What the coordinator says
+
+    def offer(self, documents: Sequence[JSON], now: dt.datetime) -> None:
+        """Keep what is offered to be claimed, or to be refused."""
+        for document in documents:
+            try:
+                assignment = Assignment.from_json(document)
+                if self._state.known(assignment.run) is None:
+                    self._consider(assignment, document, now)
+            except Invalid as error:
+                LOG.error("A run that is offered cannot be read: %s", error)
+            except StorageFull as error:
+                LOG.error("Runs that are offered are not taken: %s", error)
+                return
+
+    def _consider(self, assignment: Assignment, document: JSON, now: dt.datetime) -> None:
+        objection = self._objection(assignment, now)
+        if self._state.count() >= MOST_HELD:
+            return  # offered again when there is room
+        self._state.offer(assignment, document)
+        if objection:
+            LOG.info("Run %s is refused: %s", assignment.run, objection[1])
+            self._state.refuse(assignment.run, *objection)
+
+    def _objection(self, assignment: Assignment, now: dt.datetime) -> tuple[str, str] | None:
+        """What keeps a run from being taken: a code and a sentence."""
+        test, tool = registry.tests().get(assignment.test), registry.tools().get(assignment.tool)
+        if test is None or tool is None:
+            what = f"test {assignment.test}" if test is None else f"tool {assignment.tool}"
+            return TOOL, f"This agent does not have the {what}"
+        missing = [
+            each["context"] for each in assignment.contexts if each["context"] not in registry.contexts()
+        ]
+        if missing:
+            return TOOL, f"This agent does not have the context {missing[0]}"
+        reasons = tool.reasons_against(assignment.test, assignment.spec)
+        if reasons:
+            return TOOL, f"The tool {assignment.tool} does not work here: {'; '.join(reasons)}"
+        wish = Wish(
+            assignment.test,
+            assignment.tool,
+            destinations(test, assignment.spec, assignment.participant),
+            assignment.duration,
+            self._state.beside(assignment.run, assignment.start, assignment.end),
+        )
+        refusal = self._policy.policy().refusal(wish, self.resolve)
+        return (POLICY, refusal) if refusal else self._clock_objection(now)
+
+    def _clock_objection(self, now: dt.datetime) -> tuple[str, str] | None:
+        off, limit = self._offset.seconds(now), self._policy.policy().clock_limit
+        if off is None or abs(off) <= limit.total_seconds():
+            return None
+        said = f"The clock of this host is off by {off:+.1f} s; it may be {format_duration(limit)}"
+        return CLOCK, said
+
+    def claim(self, instance: str) -> None:
+        """Claim what was offered, and say what is refused. Raises Unanswered, and does the same next time."""
+        with self._claiming:
+            offered, refused = self._state.held(OFFERED), self._state.held(REFUSED)
+            if not offered and not refused:
+                return
+            answer = self._client.claims(
+                {
+                    "instance": instance,
+                    "take": [each.names() for each in offered],
+                    "refuse": [
+                        {**each.names(), "code": each.code, "message": each.message} for each in refused
+                    ],
+                }
+            )
+            self._claimed(answer, offered, refused)
+
+    def _claimed(self, answer: JSON, offered: Sequence[Held], refused: Sequence[Held]) -> None:
+        taken = [run for run in answer.get("taken", ()) if isinstance(run, str)]
+        gone = {each.get("run"): each.get("message", "") for each in answer.get("gone", ())}
+        self._state.take(taken)
+        for each in offered:
+            if each.run in gone:
+                LOG.info("Run %s is not for this agent: %s", each.run, gone[each.run])
+                self._state.forget(each.run)
+        for each in refused:
+            self._state.forget(each.run)
+        self._changed.set()
+
+    def cancel(self, run: str) -> None:
+        """Do not start a run, or stop it; nothing is said of it any more."""
+        with self._lock:
+            work = self._works.get(run)
+        if work is not None:
+            LOG.info("Run %s is cancelled", run)
+            work.abandon()
+        known = self._state.known(run)
+        if known is not None and known.stage in (OFFERED, TAKEN, STARTED):
+            self._state.forget(run)
+        self._changed.set()
+
+    def held(self) -> list[dict[str, JSON]]:
+        """The runs taken and not reported, as a contact lists them."""
+        found = self._state.held(TAKEN, STARTED, OVER)
+        return [{**each.names(), "start": format_timestamp(each.start)} for each in found]
+
+    # --- Starting on the second
+
+    def resume(self, now: dt.datetime) -> None:
+        """Report what was begun before a restart as interrupted, or go on with it where it streams."""
+        for each in self._state.held(STARTED):
+            assignment = _read(each)
+            if assignment is not None and _can_be_carried_on(assignment, now):
+                self._work(each, assignment.evolve(since=each.came_to or now), now)
+            else:
+                self._interrupted(each, now)
+
+    def _interrupted(self, held: Held, now: dt.datetime) -> None:
+        LOG.warning("Run %s was interrupted", held.run)
+        local = LocalResult(errors=INTERRUPTED).to_json()
+        self._spool.add(Result(held.task, held.run, held.number + 1, now, local, final=True))
+
+    def start_due(self, now: dt.datetime) -> None:
+        """Start what is due, or say why it is not started."""
+        if not self.may_start:
+            return
+        for each in self._state.due(now + AHEAD):
+            try:
+                self._start(each, now)
+            except StorageFull as error:  # started without a note it might be started twice
+                LOG.error("Run %s is not started: %s", each.run, error)
+
+    def _start(self, held: Held, now: dt.datetime) -> None:
+        assignment = _read(held)
+        if assignment is None:
+            self._state.refuse(held.run, TOOL, "The agent cannot read the run any more")
+            return
+        objection = _too_late(assignment, now) or self._clock_objection(now)
+        if objection:
+            LOG.warning("Run %s is not started: %s", held.run, objection[1])
+            self._state.refuse(held.run, *objection)
+            self.wanted()
+        elif self._state.begin(held.run):
+            self._work(held, assignment, now)
+
+    def _work(self, held: Held, assignment: Assignment, now: dt.datetime) -> None:
+        announce = Announce(self._client, self._state.instance, held)
+        work = Work(assignment, self._spool, Machine(), held.number, announce)
+        if self.perform is not None:
+            work.perform = self.perform
+        work.declined = self.cancel
+        with self._lock:
+            self._works[held.run] = work
+        work.start()
+
+    def look_after(self, now: dt.datetime) -> None:
+        """End what takes longer than planned, and let go of what is done."""
+        with self._lock:
+            works = list(self._works.items())
+        for run, work in works:
+            work.look(now)
+            if work.is_over():
+                with self._lock:
+                    self._works.pop(run, None)
+
+    def seconds_to_next(self, now: dt.datetime, most: float) -> float:
+        """How long nothing has to be done."""
+        start = self._state.next_start()
+        if start is None or not self.may_start:
+            return most
+        return min(most, max(0.0, (start - AHEAD - now).total_seconds()))
+
+    def keep(self, stop: threading.Event, clock: Callable[[], dt.datetime]) -> None:
+        """Start, look after and end runs until told to stop."""
+        while not stop.is_set():
+            now = clock()
+            try:
+                self.start_due(now)
+                self.look_after(now)
+                wait = self.seconds_to_next(clock(), LOOK_EVERY)
+            except Exception:  # the runs to come must not be lost for one
+                LOG.exception("Runs could not be started")
+                wait = LOOK_EVERY
+            self._changed.wait(max(wait, SHORTEST))
+            self._changed.clear()
+
+    def wake(self) -> None:
+        self._changed.set()
+
+    def at_work(self) -> list[str]:
+        with self._lock:
+            return list(self._works)
+
+    def stop(self, now: dt.datetime) -> None:
+        """End every tool; its run is reported as interrupted, or carried on at the next start."""
+        with self._lock:
+            works = list(self._works.values())
+        for work in works:
+            work.interrupt(now, INTERRUPTED)
+
+
+def _read(held: Held) -> Assignment | None:
+    try:
+        return Assignment.from_json(held.assignment)
+    except Invalid:
+        return None
+
+
+def _too_late(assignment: Assignment, now: dt.datetime) -> tuple[str, str] | None:
+    # A run that streams for hours is still worth starting late, as it is at a node's own tools.
+    latest = assignment.end if assignment.streams else assignment.start + SECOND
+    if now <= latest:
+        return None
+    return LATE, f"The agent came to it {format_duration(now - assignment.start)} after its start"
+
+
+def _can_be_carried_on(assignment: Assignment, now: dt.datetime) -> bool:
+    tool = registry.tools().get(assignment.tool)
+    return tool is not None and assignment.streams and tool.resumes and now < assignment.end
+
+
+def _addresses(name: str) -> list[str]:
+    import socket
+
+    from plugins.support import hosts
+
+    try:
+        found = hosts.limited(
+            hosts.LOOKUP_LIMIT, lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        )
+    except (OSError, UnicodeError, TimeoutError):
+        return []
+    return [str(each[4][0]) for each in found]
