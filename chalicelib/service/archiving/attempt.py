@@ -162,7 +162,7 @@ def document(delivery: Delivery, task: Task, run: Run) -> dict[str, JSON]:
         "tool": {"name": tool.name, "version": tool.version},
         "participants": list(task.participants),
         "result": run.documents.result_merged,
-        "reference": task.document.get("reference"),
+        "reference": sanitized(task.document.get("reference")),
         "task": sanitized({**shown_task, "href": task_href}),
         "run": {**shown_run, "href": run_href, "task-href": task_href},
     }

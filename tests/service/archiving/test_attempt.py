@@ -125,7 +125,7 @@ def test_an_archiver_is_handed_what_anybody_may_see() -> None:
         "test": test,
         "_key": "sesame",
         "archives": archives,
-        "reference": {"a": 1},
+        "reference": {"a": 1, "_token": "sesame"},
     }
     owner = task(document=document)
     one = finished(owner)
@@ -138,7 +138,7 @@ def test_an_archiver_is_handed_what_anybody_may_see() -> None:
     assert told["task"]["_key"] is None
     assert not {"archives"} & set(told["task"])
     assert not {"participant-data", "participant-data-full", "result"} & set(told["run"])
-    assert told["reference"] == {"a": 1}
+    assert told["reference"] == {"a": 1, "_token": None}
     assert told["result"] == {"succeeded": True}
     assert told["schedule"] == {"start": "2026-11-23T12:00:00+00:00", "duration": "PT3S"}
     assert told["run"]["href"] == f"{told['task']['href']}/runs/{one.uuid}"
