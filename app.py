@@ -14,6 +14,9 @@ from chalicelib.api.openapi import document
 from chalicelib.api.pages import (
     about_node,
     admin,
+    agent_contact,
+    agent_joining,
+    agent_runs,
     alert_pages,
     alert_rule_pages,
     api_docs,
@@ -160,6 +163,17 @@ page(
 )
 
 page(app, "/events", GET=event_stream.events)
+
+page(app, "/agent/join", POST=agent_joining.join)
+page(app, "/agent/rotate", POST=agent_joining.rotate)
+page(app, "/agent/leave", POST=agent_joining.leave)
+page(app, "/agent/facts", PUT=agent_contact.put_facts)
+page(app, "/agent/bell", GET=agent_contact.bell)
+page(app, "/agent/contact", POST=agent_contact.contact)
+page(app, "/agent/answers", POST=agent_contact.answers)
+page(app, "/agent/claims", POST=agent_runs.claims)
+page(app, "/agent/starts", POST=agent_runs.starts)
+page(app, "/agent/results", POST=agent_runs.results)
 
 page(app, "/ui", GET=ui.index)
 page(app, "/ui/{asset}", GET=ui.asset)

@@ -41,9 +41,10 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
     With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
-    from chalicelib.service.node import registry
+    from chalicelib.service.node import agent_facts, registry
 
     registry.forget()
+    agent_facts.forget()
     if os.environ.get("TEST_ENGINE", "moto") == "moto":
         with engine_moto.mocked():
             moto_snapshot.create_everything(environment.create_everything)
@@ -100,7 +101,7 @@ def forget() -> None:
     """Drop what the product remembers of its environment."""
     from chalicelib.infrastructure.aws import forget_clients
     from chalicelib.infrastructure.queues import forget_urls
-    from chalicelib.service.node import registry
+    from chalicelib.service.node import agent_facts, registry
     from chalicelib.settings import forget_settings
     from chalicelib.store.models import rebind
 
@@ -108,6 +109,7 @@ def forget() -> None:
     forget_clients()
     forget_urls()
     registry.forget()
+    agent_facts.forget()
     rebind()
 
 

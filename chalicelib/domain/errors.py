@@ -9,6 +9,8 @@ PSchedulerError
 ├── Forbidden           the caller may not do this
 ├── Misdirected         the request is for a name that is not this node's
 ├── Unsupported         asks for an API level above this node's
+├── TooOld              speaks a protocol that is not spoken here (any more)
+├── TooMany             asks more often than it may
 ├── Conflict            somebody else holds the time, or was faster
 │   ├── Blocked         a run is in the way
 │   ├── Repeated        an idempotency key was used already
@@ -83,6 +85,14 @@ class Misdirected(PSchedulerError):
 
 class Unsupported(PSchedulerError):
     """Asks for an API level above this node's."""
+
+
+class TooOld(PSchedulerError):
+    """Speaks a protocol that is not spoken here, or not any more."""
+
+
+class TooMany(PSchedulerError):
+    """Asks more often than it may; later it may again."""
 
 
 class Conflict(PSchedulerError):

@@ -28,6 +28,11 @@ CODES = {
     "no-merge": "its results were never merged",
     "limits": "this node's limits refused it",
     "canceled": "somebody cancelled it",
+    "agent-unreachable": "the agent that measures for the node had not taken it in time",
+    "agent-policy": "whoever owns the host of the node's agent does not want it",
+    "agent-clock": "the clock of the agent's host is off by too much",
+    "agent-late": "the agent came to it too late for its start",
+    "agent-tool": "the tool cannot do this at the agent's host",
 }
 """Every code a Reason can have, and what it says."""
 
@@ -64,6 +69,8 @@ class Documents:
     clock_survey: JSON = None
     limit_diags: str | None = None
     reason: JSON = None
+    late: JSON = None
+    """What the node's agent reported after the run was over otherwise: {"at", "local"}."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +78,11 @@ class Run:
     """One run, of a node's task.
 
     ``awaiting`` while its participants are still agreeing on it: it is not started then.
-    ``dispatched`` once it was sent to its runner; ``leased_until`` when somebody else may carry on with one
-    that is running, if before it is given up; ``purge_at`` when it is to be forgotten, if not at the usual
-    time; ``documents_at`` where its documents are when too large for a table; ``revision`` counts its
-    changes: one is written only over what it was made from.
+    ``dispatched`` once it was sent to its runner, or is its agent's to take; ``leased_until`` when it is
+    looked at, where that is not when one in its state usually is: somebody else may carry on with one that is
+    running then; ``purge_at`` when it is to be forgotten, if not at the usual time; ``documents_at`` where
+    its documents are when too large for a table; ``revision`` counts its changes: one is written only over
+    what it was made from.
     """
 
     node: NodeName
@@ -95,6 +103,10 @@ class Run:
     revision: int = 0
     abandoned: int = 0
     """Runners in a row that began it and were never heard of again, while it was theirs on lease."""
+    holder: str | None = None
+    """Where the node's tools are at its agent: the instance of it that has taken the run."""
+    received: int = 0
+    """The number of the result with which its agent said that it is done; 0 before that."""
     lane: str = ""
     """Whose it is, as a name that says nothing: no requester's runs hold up those of another."""
 
@@ -152,6 +164,7 @@ class Run:
             "limit-diags": documents.limit_diags,
             **({"clock-survey": documents.clock_survey} if documents.clock_survey else {}),
             **({"reason": documents.reason} if documents.reason else {}),
+            **({"late": documents.late} if documents.late else {}),
         }
 
 

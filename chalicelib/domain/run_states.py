@@ -65,7 +65,7 @@ LIFE: Mapping[State, Mapping[State, str]] = {
         State.RUNNING: "a runner takes it",
         State.MISSED: "nobody took it in time, or the node is paused",
         State.PREEMPTED: "a run of a higher priority took its place",
-        State.NONSTART: "its lead never said that all agreed",
+        State.NONSTART: "its lead never said that all agreed, or its agent refuses it",
         State.CANCELED: "it was cancelled",
         State.FAILED: "its lead tells that it failed",
         State.ON_DECK: "",
@@ -79,7 +79,7 @@ LIFE: Mapping[State, Mapping[State, str]] = {
         State.FAILED: "its tool failed",
         State.OVERDUE: "its runner never reported",
         State.CANCELED: "it was cancelled",
-        State.MISSED: "",
+        State.MISSED: "its agent came too late for its start",
         State.PREEMPTED: "",
     },
     State.CLEANUP: {

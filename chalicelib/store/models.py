@@ -216,6 +216,8 @@ class RunItem(Table):
     state_key = UnicodeAttribute()
     lane = UnicodeAttribute(null=True)
     abandoned = NumberAttribute(null=True)
+    holder = UnicodeAttribute(null=True)
+    received = NumberAttribute(null=True)
     expires = NumberAttribute(null=True)
 
 
@@ -343,6 +345,7 @@ class NodeItem(Table):
     name = UnicodeAttribute(hash_key=True)
     value = JSONAttribute()
     counted = NumberAttribute(null=True)
+    cancels = NumberAttribute(null=True)
     expires = NumberAttribute(null=True)
 
 

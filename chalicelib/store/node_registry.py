@@ -23,7 +23,8 @@ LISTING = "nodes"
 CONTACT, FACTS = "agent-contact", "agent-facts"
 LARGEST_FACTS = 64 * 1024
 """Bytes of JSON."""
-KEPT = (CONTACT, FACTS)
+DIGEST, BELL, ASKS = "agent-facts-digest", "agent-bell", "agent-asks"
+KEPT = (CONTACT, FACTS, DIGEST, BELL, ASKS)
 """What is kept beside a node, and goes with it."""
 
 
@@ -111,6 +112,23 @@ def write_facts(node: NodeName, facts: JSON) -> None:
 def facts(node: NodeName) -> JSON:
     """What an agent's host can do, strongly consistent; None where it never said."""
     return node_table.read(node, FACTS)
+
+
+def questions(node: NodeName) -> tuple[list[JSON], int]:
+    """What is asked of a node's agent, strongly consistent, and of which revision that is."""
+    try:
+        found = NodeItem.get(key(node, ASKS), consistent_read=True)
+    except DoesNotExist:
+        return [], 0
+    return list(found.value), int(found.counted or 0)
+
+
+def write_questions(node: NodeName, known: Sequence[JSON], revision: int) -> None:
+    """Keep what is asked in place of that of a revision. Raises Overtaken when somebody else was faster."""
+    item = NodeItem(key(node, ASKS), value=list(known), counted=revision + 1)
+    as_read = NodeItem.counted == revision if revision else NodeItem.name.does_not_exist()
+    with on_condition_failed(Overtaken("Somebody else asked meanwhile")):
+        item.save(condition=as_read)
 
 
 def _to_item(node: ServedNode) -> RegisteredNodeItem:

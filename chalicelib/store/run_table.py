@@ -5,7 +5,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
@@ -92,6 +92,33 @@ def get_many(node: NodeName, task: TaskId, uuids: Sequence[RunId]) -> dict[RunId
     return {run.uuid: run for run in map(to_run, found)}
 
 
+def get_all(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Run]:
+    """Runs of any tasks of a node, whole and strongly consistent; those that are gone are left out."""
+    found = RunItem.batch_get([(key(node, task), run) for task, run in pairs], consistent_read=True)
+    return {run.uuid: run for run in map(to_run, found)}
+
+
+class Standing(NamedTuple):
+    """How it stands with a run that an agent may have taken."""
+
+    state: State
+    holder: str | None
+    received: bool
+
+    def is_held_by(self, instance: str) -> bool:
+        """Whether it is still the instance's to work on, or was reported by it."""
+        under_way = self.state in (State.PENDING, State.RUNNING)
+        return self.holder == instance and (under_way or self.received)
+
+
+def standing(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Standing]:
+    """How it stands with runs of any tasks of a node, strongly consistent; not of those that are gone."""
+    keys = [(key(node, task), run) for task, run in pairs]
+    names = ["task", "run", "state", "holder", "received"]
+    found = RunItem.batch_get(keys, consistent_read=True, attributes_to_get=names)
+    return {RunId(item.run): Standing(State(item.state), item.holder, bool(item.received)) for item in found}
+
+
 def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
     """The condition on an index that a run starts within bounds, both included; none may."""
     lower, upper = max(start or EARLIEST_START, EARLIEST_START), min(end or LATEST_START, LATEST_START)
@@ -141,6 +168,22 @@ def claim(node: NodeName, task: TaskId, uuid: RunId, start: dt.datetime) -> None
         item.update(actions, condition=RunItem.due == _due_key(node, DISPATCH, uuid))
 
 
+def take(run: Run, holder: str) -> Run:
+    """Note that an instance of the node's agent has taken a run that nobody has. Raises StaleRun."""
+    taken = run.evolve(holder=holder, revision=run.revision + 1)
+    reason, due_at = due_for(taken)
+    actions: list[Action] = [
+        RunItem.holder.set(holder),
+        RunItem.due.set(_due_key(run.node, reason, run.uuid)),
+        RunItem.due_at.set(due_at),
+        RunItem.revision.set(taken.revision),
+    ]
+    free = (RunItem.revision == run.revision) & RunItem.holder.does_not_exist()
+    with on_condition_failed(changed(run.uuid)):
+        reference_to(run).update(actions, condition=free)
+    return taken
+
+
 def reference_to(run: Run) -> RunItem:
     """The run's item with its key alone, for a transaction."""
     return RunItem(key(run.node, run.task), run.uuid)
@@ -181,6 +224,8 @@ def to_item(run: Run) -> RunItem:
         state_key=key(run.node, run.state.value),
         lane=run.lane or None,
         abandoned=run.abandoned or None,
+        holder=run.holder,
+        received=run.received or None,
         expires=math.ceil((run.end + KEEP_AFTER_LAST_RUN * 2).timestamp()),
     )
 
@@ -192,14 +237,20 @@ def due_for(run: Run) -> tuple[str, dt.datetime]:
             return AGREE, min(run.start, run.added + AGREEING)
         case State.PENDING if run.awaiting:
             return AGREE, min(run.start, run.added + BEING_TOLD)
-        case State.PENDING | State.ON_DECK:
-            return (GIVE_UP, run.start + GRACE) if run.dispatched else (DISPATCH, run.start)
-        case State.RUNNING:
-            return GIVE_UP, run.leased_until or run.end + GRACE
-        case State.CLEANUP:
-            return GIVE_UP, run.end + COLLECTING
+        case State.PENDING | State.ON_DECK if not run.dispatched:
+            return DISPATCH, run.start
+        case State.PENDING | State.ON_DECK | State.RUNNING | State.CLEANUP:
+            return GIVE_UP, run.leased_until or _given_up_at(run.state, run)
         case _:
             return PURGE, run.purge_at or run.end + KEEP_AFTER_LAST_RUN
+
+
+def _given_up_at(state: State, run: Any) -> dt.datetime:
+    """When a run, or its item, that waits too long in a state is given up, or its agent looked for."""
+    late: dt.datetime = run.end
+    if state is State.CLEANUP:
+        return late + COLLECTING
+    return late + GRACE if state is State.RUNNING or run.holder else run.start + GRACE
 
 
 def _due_key(node: NodeName, reason: str, uuid: RunId) -> str:
@@ -223,9 +274,11 @@ def to_summary(item: Any) -> Run:
 
 
 def _lease(item: Any) -> dt.datetime | None:
-    """The end of a running run's lease; where it has none, it is due when it is given up."""
-    leased = item.state == State.RUNNING.value and item.due_at != item.end + GRACE
-    return item.due_at if leased else None
+    """When a run is looked at, where that is not when one in its state usually is."""
+    if f"#{GIVE_UP}#" not in (item.due or ""):
+        return None
+    usual = _given_up_at(State(item.state), item)
+    return None if item.due_at == usual else item.due_at
 
 
 def to_run(item: Any) -> Run:
@@ -241,4 +294,6 @@ def to_run(item: Any) -> Run:
         revision=int(item.revision),
         lane=item.lane or "",
         abandoned=int(item.abandoned or 0),
+        holder=item.holder,
+        received=int(item.received or 0),
     )

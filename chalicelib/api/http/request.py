@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import uuid
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +19,9 @@ from chalicelib.service.node.registry import addressed_by
 LOOK_EVERY = 0.5
 """Seconds between looks for what is not there yet, where the front cannot wait for it."""
 API_LEVEL = 7
+GZIP = 16 + zlib.MAX_WBITS
 LARGEST_BODY = 10 * 1024 * 1024
-"""Bytes of a request's body; API Gateway lets no more pass."""
+"""Bytes of a request's body, also of what it is compressed from; API Gateway lets no more pass."""
 
 
 class NotYet(Exception):
@@ -124,7 +126,7 @@ def read(raw: Any) -> Request:
         path=raw.context.get("path", raw.context["resourcePath"]),
         base=_base(raw),
         args=dict(raw.query_params or {}),
-        body=_text(raw.raw_body),
+        body=_text(_decompressed(raw.raw_body, headers)),
         headers=headers,
         caller=raw.context.get("identity", {}).get("sourceIp", "").split("%")[0],
         server=raw.context.get("serverAddress") or raw.context.get("domainName", ""),
@@ -170,6 +172,20 @@ def _text(body: bytes | str) -> str:
         return body.decode() if isinstance(body, bytes) else body
     except UnicodeDecodeError as error:
         raise Invalid("The body is not UTF-8 text") from error
+
+
+def _decompressed(body: bytes | str, headers: Mapping[str, str]) -> bytes | str:
+    """A body that came compressed as it was, at most one byte more than is taken. Raises Invalid."""
+    if headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip") or not body:
+        return body
+    try:
+        reader = zlib.decompressobj(GZIP)
+        whole = reader.decompress(body if isinstance(body, bytes) else body.encode(), LARGEST_BODY + 1)
+        if not reader.eof and len(whole) <= LARGEST_BODY:
+            raise Invalid("The body is not all of what was compressed")
+    except zlib.error as error:
+        raise Invalid("The body is not compressed with gzip, as its Content-Encoding says") from error
+    return whole
 
 
 def _base(raw: Any) -> str:

@@ -28,6 +28,7 @@ TAGS = {
     "Series": "What measurements came to over time",
     "Events": "What happens, as it does",
     "Alerts": "What to think of that, and telling it to others",
+    "Agents": "What the agents of this deployment's nodes say to it (docs/agent-protocol.md)",
     "Statistics": "How much of what there is",
     "Administration": "For this host itself",
     "Page": "What this node measures, for people",
@@ -49,9 +50,12 @@ _COMMON = (
 )
 _MEANINGS = {
     400: "Invalid request; the text names the member and what is wrong with it",
+    401: "The token or the secret is not known here, or not any more",
     403: "The key is not the right one, or the caller may not do this",
     404: "Not found",
     409: "The time is taken, or somebody else was faster",
+    426: "The agent speaks a protocol that is not spoken here",
+    429: "More often than it may; later it may again",
     413: "More than the node stores or may answer",
     421: "The request is for a name that is not this node's",
     422: "Valid, but cannot be carried out",

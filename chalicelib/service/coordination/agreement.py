@@ -27,7 +27,7 @@ from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
 from chalicelib.service.peers.client import RUN, PeerGroup, errors, replies
 from chalicelib.service.scheduling import reservation, slots
-from chalicelib.service.scheduling.dispatch import is_imminent, send
+from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.store import run_table, timeline
 from chalicelib.store.transactions.booking import Booking, commit, retract
@@ -157,10 +157,12 @@ class Agreement:
         if now >= self._run.start:
             raise Conflict("The participants agreed only after the run was to start")
         agreed = self._run.with_documents(participant_data_full=list(full)).evolve(
-            state=State.PENDING, awaiting=False, dispatched=is_imminent(self._run.start, now)
+            state=State.PENDING,
+            awaiting=False,
+            dispatched=is_dispatched(self._run.node, self._run.start, now),
         )
         written = run_table.change(agreed)
-        send([written])
+        send([written], now)
         heartbeats.note(self._task.node, heartbeats.LAST_SCHEDULED, now)
         return written
 

@@ -20,7 +20,7 @@ from chalicelib.domain.times import format_duration
 from chalicelib.service.node import heartbeats
 from chalicelib.service.node.cohosting import node_of
 from chalicelib.service.scheduling import cancellation, reservation, slots
-from chalicelib.service.scheduling.dispatch import is_imminent, send
+from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.service.scheduling.placement import persistently, without_time
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.store import task_table, timeline
@@ -160,10 +160,9 @@ def _agreed(family: Family, first: Run, now: dt.datetime) -> dict[int, Run]:
         for number, task in family.items()
     }
     full = [runs[number].documents.participant_data for number in sorted(runs)]
-    soon = is_imminent(first.start, now)
     return {
         number: run.with_documents(participant_data_full=full).evolve(
-            state=State.PENDING, awaiting=False, dispatched=soon
+            state=State.PENDING, awaiting=False, dispatched=is_dispatched(run.node, run.start, now)
         )
         for number, run in runs.items()
     }
@@ -194,7 +193,7 @@ def _commit(family: Family, placed: dict[int, list[Run]], now: dt.datetime, new:
         after = later if number == 0 else after
     commit_all(bookings, now)
     for number, runs in placed.items():
-        send(runs)
+        send(runs, now)
         if runs:
             heartbeats.note(family[number].node, heartbeats.LAST_SCHEDULED, now)
     return Placed(after, placed.get(0, []))

@@ -9,7 +9,7 @@ from chalicelib.domain.run_states import State, may_become
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import parse_timestamp
-from chalicelib.service.scheduling.dispatch import is_imminent, send
+from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.store import run_table
 
 TRIES = 5
@@ -49,8 +49,9 @@ def _updated(task: Task, run: Run, body: Mapping[str, JSON], now: dt.datetime) -
 def _agreed(run: Run, now: dt.datetime) -> Run:
     if run.state is not State.PENDING or not run.awaiting:
         return run_table.change(run)
-    written = run_table.change(run.evolve(awaiting=False, dispatched=is_imminent(run.start, now)))
-    send([written])
+    dispatched = is_dispatched(run.node, run.start, now)
+    written = run_table.change(run.evolve(awaiting=False, dispatched=dispatched))
+    send([written], now)
     return written
 
 

@@ -4,15 +4,18 @@ import datetime as dt
 import logging
 from collections.abc import Callable
 
+from chalicelib.domain.agent_protocol import PATIENCE
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
-from chalicelib.domain.run import Reason
+from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
+from chalicelib.domain.task import Task
+from chalicelib.domain.times import parse_timestamp
 from chalicelib.service.execution import expiry, results
-from chalicelib.service.node import heartbeats, indexing
+from chalicelib.service.node import heartbeats, indexing, registry
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
-from chalicelib.store import delivery_table, run_table, task_table
+from chalicelib.store import delivery_table, node_registry, run_table, task_table
 
 LOG = logging.getLogger(__name__)
 ITEMS_PER_SHARD = 500
@@ -54,10 +57,39 @@ def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime
         return
     if run.is_abandoned(now) or (task.is_multi_result and run.state is State.PENDING and now < run.end):
         # Late, or in parts, is better than not at all for a run that goes on for hours.
-        dispatch.send_again(run)
+        dispatch.send_again(run, now)
+        return
+    if registry.runs_at_agent(node) or run.holder:
+        _give_up_at_agent(task, run, now)
         return
     state, reason = _END[run.state]
     results.give_up(task, run, state, reason, now)
+
+
+def _give_up_at_agent(task: Task, run: Run, now: dt.datetime) -> None:
+    """Give up a run that its agent did not take, or took and did not report in time.
+
+    One that is away may have it in its spool: it is waited for longer, unless it was heard of since.
+    """
+    if run.state is State.CLEANUP:
+        results.give_up(task, run, *_END[run.state], now)
+    elif not run.holder:
+        results.give_up(task, run, State.MISSED, UNREACHABLE, now)
+    elif now < run.end + PATIENCE and not _heard_of_since(run):
+        run_table.change(run.evolve(leased_until=run.end + PATIENCE))
+    else:
+        begun = run.evolve(state=State.RUNNING)  # as far as anybody knows
+        results.give_up(task, begun, State.OVERDUE, SILENT, now)
+
+
+def _heard_of_since(run: Run) -> bool:
+    """Whether its agent was there after its end, with no result that was still to be handed over."""
+    known = node_registry.contact(run.node)
+    return bool(known) and parse_timestamp(known["at"]) > run.end and not known.get("waiting")
+
+
+UNREACHABLE = Reason("agent-unreachable", "Its agent had not taken it in time")
+SILENT = Reason("no-result", "Its agent took it and never reported")
 
 
 _NOT_STARTED = (State.MISSED, Reason("not-started", "No runner had taken it in time"))

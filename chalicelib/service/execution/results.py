@@ -6,6 +6,7 @@ import logging
 from chalicelib.domain.assignment import LocalResult
 from chalicelib.domain.conflicts import end_when_over, free_from
 from chalicelib.domain.errors import StaleRun
+from chalicelib.domain.names import RunId
 from chalicelib.domain.result_size import bounded
 from chalicelib.domain.run import Documents, Reason, Run
 from chalicelib.domain.run_states import State
@@ -25,30 +26,30 @@ from plugins import registry
 LOG = logging.getLogger(__name__)
 
 
-def conclude(task: Task, run: Run, local: LocalResult, machine: Machine) -> None:
+def conclude(task: Task, run: Run, local: LocalResult, machine: Machine) -> bool:
     """Store what the tool came to, free the time left, and send the merged result on its way.
 
     Only the lead merges, once the time of all participants is over, and is sent for then; the others keep
-    what is theirs. A run that was cancelled meanwhile stays cancelled, and nothing is stored over it.
+    what is theirs. A run that was cancelled meanwhile stays cancelled, and nothing is stored over it: False
+    then.
     """
     ended = run.with_documents(result=local.result).evolve(errors=local.errors)
     if task.is_multi_result or not task.is_lead:
         state = State.FINISHED if local.succeeded or task.is_multi_result else State.FAILED
-        _end(task, ended.evolve(state=state), machine)
-    elif task.others:
-        _keep_until_all_are_done(ended, local, machine)
-    else:
-        merge(task, ended, local, machine)
+        return _end(task, ended.evolve(state=state), machine)
+    if task.others:
+        return _keep_until_all_are_done(ended, local, machine)
+    return merge(task, ended, local, machine)
 
 
-def merge(task: Task, run: Run, local: LocalResult, machine: Machine) -> None:
+def merge(task: Task, run: Run, local: LocalResult, machine: Machine) -> bool:
     """Merge the results of all participants, whose time is over, and store what that comes to."""
     ended = _merged(task, run, local, machine)
     state = State.FINISHED if _succeeded(ended.documents.result_merged) else State.FAILED
-    _end(task, ended.evolve(state=state), machine)
+    return _end(task, ended.evolve(state=state), machine)
 
 
-def _end(task: Task, run: Run, machine: Machine) -> None:
+def _end(task: Task, run: Run, machine: Machine) -> bool:
     """Store a run in its final state, unless it was changed meanwhile, and free the time it did not need."""
     now = machine.now()
     over = end_when_over(run.start, run.end, now)
@@ -56,18 +57,20 @@ def _end(task: Task, run: Run, machine: Machine) -> None:
         record(task, run.evolve(end=over), now)
     except StaleRun:
         LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
-        return
+        return False
     give_back(task, run, free_from(over, run.end))
+    return True
 
 
-def _keep_until_all_are_done(run: Run, local: LocalResult, machine: Machine) -> None:
+def _keep_until_all_are_done(run: Run, local: LocalResult, machine: Machine) -> bool:
     """Store a participant's own result until the time of the run is over at all of them."""
     try:
         kept = run_table.change(run.evolve(state=State.CLEANUP))
     except StaleRun:
         LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
-        return
+        return False
     dispatch.send_when_over(kept, max(kept.end, machine.now()), local.diags)
+    return True
 
 
 def _merged(task: Task, run: Run, local: LocalResult, machine: Machine) -> Run:
@@ -101,16 +104,17 @@ def record(task: Task, run: Run, now: dt.datetime) -> Run:
     return written
 
 
-def add(task: Task, result: JSON, now: dt.datetime) -> None:
+def add(task: Task, result: JSON, now: dt.datetime, uuid: RunId | None = None) -> None:
     """Store one result of a task that streams them, as a run of its own
     (docs/contract/scheduler.md section 8).
 
-    It counts toward the task's runs, and is delivered whatever it says of itself.
+    It counts toward the task's runs, and is delivered whatever it says of itself. Raises StaleRun where the
+    task is gone, or there is a run of its ``uuid``.
     """
     run = Run(
         node=task.node,
         task=task.uuid,
-        uuid=new_id(),
+        uuid=uuid or new_id(),
         start=now,
         end=now,
         state=State.FINISHED,

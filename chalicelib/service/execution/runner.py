@@ -19,7 +19,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import results, supervisor, waits
-from chalicelib.service.node import pause
+from chalicelib.service.node import pause, registry
 from chalicelib.service.scheduling import cancellation, dispatch
 from chalicelib.store import run_table, task_table, timeline
 
@@ -61,6 +61,9 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
     Raises StaleRun when somebody else took it.
     """
     carried_on = run.is_abandoned(now)
+    if registry.runs_at_agent(run.node):
+        LOG.info("Run %s is its agent's", run.uuid)  # the node's tools were here when it was sent
+        return None
     if run.awaiting or not (run.state is State.PENDING or carried_on):
         return None
     if not task.enabled:
@@ -91,6 +94,11 @@ def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] |
     latest = run.end if task.is_multi_result else run.start + SECOND
     if now >= latest:
         return State.MISSED, Reason("late", "The second it was to start in had passed")
+    return obstacle(task, run, now)
+
+
+def obstacle(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] | None:
+    """What keeps a run from starting that is in time, and what becomes of it then."""
     if pause.is_paused(task.node, now):
         return State.MISSED, Reason("paused", "The node was paused")
     blocking = _preempter(task, run)

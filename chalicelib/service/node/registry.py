@@ -242,17 +242,19 @@ def _require_token(known: ServedNode, sha256: str, now: dt.datetime) -> None:
         raise Unauthenticated("The join token has expired: ask for another one")
 
 
-def authenticate(secret: str) -> ServedNode:
+def authenticate(secret: str, suspended_too: bool = False) -> ServedNode:
     """The node whose agent has this secret, as it is now.
 
     The first use of a new secret revokes the one before. Raises Unauthenticated for one that is not known, or
-    revoked, and Forbidden for a node that is suspended.
+    revoked, and Forbidden for a node that is suspended: what it has taken goes on, so that what is about that
+    is let through with ``suspended_too``.
     """
     presented = served_nodes.parse(secret, SECRET)
     known = node_registry.find(presented.node)
     if known is None or not known.runs_at_agent or not is_among(presented.sha256, known.secrets):
         raise Unauthenticated("The secret is not known, or was revoked")
-    _require_in_service(known)
+    if not suspended_too:
+        _require_in_service(known)
     if len(known.secrets) > 1 and known.secrets[-1] == presented.sha256:
         return _taken_into_use(known)
     _nodes.put(known.node, known)

@@ -14,6 +14,7 @@ from chalicelib.domain.run_states import State, may_become
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import announce, selection
+from chalicelib.service.node import agent_bell
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling.reservation import give_back
 from chalicelib.store import delivery_table, run_table, task_table
@@ -103,12 +104,20 @@ def _cancel(task: Task, run: Run, now: dt.datetime) -> None:
     under_way = run.state is State.RUNNING or run.start <= now
     if not under_way:
         remove(task, run)
+        _call_off(run, now)
     elif run.state is not State.NONSTART and may_become(run.state, State.CANCELED):
         # Its time stays taken: the tool needs a while to stop.
         ended = run.evolve(state=State.CANCELED).with_documents(reason=CANCELED.describe())
         due = selection.of_event(task, ended, now)
         recording.finish(ended, due)
+        _call_off(run, now)
         announce.at_once(due)
+
+
+def _call_off(run: Run, now: dt.datetime) -> None:
+    """Have the agent that has taken a run hear that it was cancelled."""
+    if run.holder:
+        agent_bell.ring(run.node, now, cancels=True)
 
 
 def _delete(task: Task, run: Run, now: dt.datetime) -> None:

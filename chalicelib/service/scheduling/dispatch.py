@@ -8,6 +8,7 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
+from chalicelib.service.node import agent_bell, registry
 
 AHEAD = dt.timedelta(seconds=120)
 """How far ahead the dispatch tick looks. It comes every minute, so one may fail to come."""
@@ -22,6 +23,11 @@ LONGEST_DIAGS = 50_000
 def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
     """Whether a run placed now starts too soon to be left to the dispatch tick."""
     return start < now + AHEAD
+
+
+def is_dispatched(node: NodeName, start: dt.datetime, now: dt.datetime) -> bool:
+    """Whether a run placed now is not for the dispatch tick: it starts too soon, or its agent fetches it."""
+    return is_imminent(start, now) or registry.runs_at_agent(node)
 
 
 def message(
@@ -39,19 +45,29 @@ def has_passed(message: PerformRun, now: dt.datetime) -> bool:
     return message.start is not None and message.start + LONG_LATE < now
 
 
-def send(runs: Iterable[Run]) -> None:
+def send(runs: Iterable[Run], now: dt.datetime) -> None:
     """Send those runs that are marked dispatched to their runner, timed to arrive before the start.
+
+    Where a node's tools are at its agent, that is called instead, if one of them starts soon.
 
     A crash between marking and sending, or a queue that does not answer, leaves a run that is given up as
     missed: it says so.
     """
-    marked = (run for run in runs if run.dispatched and run.state is State.PENDING)
-    outgoing = [message(run.node, run.task, run.uuid, run.start, run.lane) for run in marked]
+    marked = [run for run in runs if run.dispatched and run.state is State.PENDING]
+    at_agents = {run.node for run in marked if registry.runs_at_agent(run.node)}
+    here = (run for run in marked if run.node not in at_agents)
+    outgoing = [message(run.node, run.task, run.uuid, run.start, run.lane) for run in here]
     queues.announce_at(queues.RUNS, outgoing)
+    soon = {run.node for run in marked if run.start <= now + agent_bell.OFFERED_AHEAD}
+    for node in soon & at_agents:
+        agent_bell.ring(node, now)
 
 
-def send_again(run: Run) -> None:
-    """Send a run that streams its results to a runner, however late that is."""
+def send_again(run: Run, now: dt.datetime) -> None:
+    """Send a run that streams its results to a runner, or have its agent take it, however late that is."""
+    if registry.runs_at_agent(run.node):
+        agent_bell.ring(run.node, now)
+        return
     queues.send(queues.RUNS, PerformRun(run.node, run.task, run.uuid, lane=run.lane))
 
 

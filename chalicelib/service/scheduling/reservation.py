@@ -21,7 +21,7 @@ from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import slots
-from chalicelib.service.scheduling.dispatch import is_imminent, send
+from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.store import timeline
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from plugins import registry
@@ -63,7 +63,7 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None 
             limit_diags=ruling.diags,
         ),
         awaiting=awaiting,
-        dispatched=not awaiting and is_imminent(start, now),
+        dispatched=not awaiting and is_dispatched(task.node, start, now),
         lane=task.lane,
     )
 
@@ -141,7 +141,7 @@ def write(
         due = selection.of_nonstarters(task, allowed, now)
         if new or runs or after.plan_at != task.plan_at:
             commit(Booking(None if new else task, after, allowed, _of(allowed, taken), new, due), now)
-    send(allowed)
+    send(allowed, now)
     announce.at_once(due)
     if runs:
         heartbeats.note(task.node, heartbeats.LAST_SCHEDULED, now)

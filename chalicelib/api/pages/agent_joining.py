@@ -1,0 +1,57 @@
+"""Pages on which an agent comes to be known, and ceases to be (docs/agent-protocol.md)."""
+
+from chalicelib.api.http import agent
+from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.openapi.operations import operation
+from chalicelib.api.openapi.response_schemas import STRING, shape
+from chalicelib.domain import agent_protocol, host_facts
+from chalicelib.domain.errors import Invalid
+from chalicelib.service.node import agent_facts, registry
+
+DONE = {204: "Done"}
+
+
+@operation(
+    "Agents",
+    arguments=[agent.PROTOCOL],
+    body=agent_protocol.JOIN.schema,
+    answer=shape({"node": STRING, "hostname": STRING, "url": STRING, "secret": STRING}),
+    errors=[401, 403, 409, 426],
+)
+def join(request: Request) -> Answer:
+    """Join as the agent of the node whose join token is in the body.
+
+    The secret in the answer is never again to be had. A token works once.
+    """
+    agent.require_spoken(request)
+    said = agent_protocol.require(agent_protocol.JOIN, request.json())
+    facts = said.get("facts")
+    if facts is not None:
+        _require_valid(facts)
+    protocol = int(request.headers["x-agent-protocol"])
+    joined, secret = registry.join(said["token"], said["instance"], said["version"], request.now, protocol)
+    if facts is not None:
+        agent_facts.take(joined.node, facts)
+    known = {"node": joined.node, "hostname": joined.hostname, "url": joined.url}
+    return as_json(request, {**known, "secret": secret})
+
+
+def _require_valid(facts: dict[str, object]) -> None:
+    try:
+        host_facts.require_valid(facts)
+    except Invalid as error:
+        raise error.inside("/facts") from error
+
+
+@operation("Agents", arguments=[agent.PROTOCOL], answer=shape({"secret": STRING}), errors=agent.ERRORS)
+def rotate(request: Request) -> Answer:
+    """Get another secret, with whose first use the one before is revoked."""
+    known = agent.node_of(request)
+    return as_json(request, {"secret": registry.rotate(known.node)})
+
+
+@operation("Agents", arguments=[agent.PROTOCOL], answers=DONE, errors=agent.ERRORS)
+def leave(request: Request) -> Answer:
+    """Be the node's agent no more: its secrets are revoked."""
+    registry.leave(agent.node_of(request, suspended_too=True).node)
+    return Answer("", status=204)

@@ -1,0 +1,145 @@
+"""The protocol between a coordinator and the agents of its nodes: its number, its forms and its limits
+(docs/agent-protocol.md). Pure."""
+
+import datetime as dt
+import uuid
+
+from chalicelib.domain.errors import Invalid, TooOld
+from chalicelib.domain.names import RunId
+from chalicelib.domain.run_states import State
+from chalicelib.domain.schemas import JSON, Checker, closed, integer
+from chalicelib.domain.types import TYPES
+
+NUMBER = 1
+SPOKEN = (NUMBER,)
+"""The current number, and the one before as soon as there is one."""
+
+MOST_HELD, MOST_OFFERED, MOST_CLAIMED = 1000, 50, 100
+LONGEST_BELL = 25
+"""Seconds for which a bell is listened to at a time: API Gateway gives up after 29."""
+MOST_NUMBER = 10_000_000
+"""Of the results of one run that streams."""
+LONGEST_MESSAGE = 1000
+LARGEST_ANSWER = 16 * 1024
+"""Characters of the answer to a question."""
+
+OFFERED_AHEAD = dt.timedelta(minutes=15)
+"""How long before its start a run is offered to the agent."""
+PATIENCE = dt.timedelta(minutes=15)
+"""How long after its end the result of a run that was taken is waited for, where the agent is away."""
+
+REFUSALS = {
+    "agent-policy": State.NONSTART,
+    "agent-clock": State.NONSTART,
+    "agent-tool": State.NONSTART,
+    "agent-late": State.MISSED,
+}
+"""Why an agent may refuse a run, and what becomes of the run then."""
+
+_VERSION = {"type": "string", "minLength": 1, "maxLength": 64}
+_INSTANCE = TYPES["UUID"]
+_NAMED = {"task": TYPES["UUID"], "run": TYPES["UUID"]}
+
+
+def _open(properties: dict[str, JSON], *required: str) -> dict[str, JSON]:
+    """An object whose further members, of a later version, are passed over."""
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+JOIN = Checker(
+    _open(
+        {
+            "token": {"type": "string", "maxLength": 320},
+            "version": _VERSION,
+            "instance": _INSTANCE,
+            "facts": {"type": "object"},
+        },
+        *("token", "version", "instance"),
+    )
+)
+CLOCK = _open(
+    {
+        "time": TYPES["Timestamp"],
+        "synchronized": {"type": "boolean"},
+        "offset": {"type": ["number", "null"]},
+    },
+    "time",
+)
+CONTACT = Checker(
+    _open(
+        {
+            "instance": _INSTANCE,
+            "version": _VERSION,
+            "clock": CLOCK,
+            "facts": {"type": ["string", "null"], "maxLength": 128},
+            "held": {
+                "type": "array",
+                "items": _open({**_NAMED, "start": TYPES["Timestamp"]}, "task", "run"),
+                "maxItems": MOST_HELD,
+            },
+            "waiting": integer(0),
+        },
+        *("instance", "version", "held"),
+    )
+)
+CLAIMS = Checker(
+    _open(
+        {
+            "instance": _INSTANCE,
+            "take": {"type": "array", "items": _open(_NAMED, "task", "run"), "maxItems": MOST_CLAIMED},
+            "refuse": {
+                "type": "array",
+                "items": _open(
+                    {
+                        **_NAMED,
+                        "code": {"enum": list(REFUSALS)},
+                        "message": {"type": "string", "maxLength": LONGEST_MESSAGE},
+                    },
+                    *("task", "run", "code"),
+                ),
+                "maxItems": MOST_CLAIMED,
+            },
+        },
+        "instance",
+    )
+)
+START = Checker(_open({"instance": _INSTANCE, **_NAMED}, "instance", "task", "run"))
+RESULT = Checker(
+    _open(
+        {
+            "instance": _INSTANCE,
+            **_NAMED,
+            "number": integer(1, MOST_NUMBER),
+            "at": TYPES["Timestamp"],
+            "local": {"type": "object"},
+            "final": {"type": "boolean"},
+        },
+        *("instance", "task", "run", "number", "at", "local", "final"),
+    )
+)
+ANSWER = Checker(closed({"ask": TYPES["UUID"], "answer": {}}, required=("ask", "answer")))
+
+
+def require(form: Checker, document: JSON) -> dict[str, JSON]:
+    """A document that has its form. Raises Invalid, with the pointer of the member."""
+    found = form.fault(document)
+    if found:
+        raise found
+    known: dict[str, JSON] = document
+    return known
+
+
+def require_spoken(text: str) -> None:
+    """Raise TooOld unless a protocol number, as a header has it, is one that is spoken here."""
+    spoken = " and ".join(map(str, SPOKEN))
+    if not text:
+        raise TooOld(f"Say which protocol you speak, in X-Agent-Protocol; here it is {spoken}")
+    if not (text.isascii() and text.isdecimal() and len(text) < 6):
+        raise Invalid(f"X-Agent-Protocol: {text[:20]!r} is no protocol number")
+    if int(text) not in SPOKEN:
+        raise TooOld(f"The agent speaks protocol {text}; here it is {spoken}: its version does not fit")
+
+
+def streamed(run: RunId, number: int) -> RunId:
+    """The uuid of the run that a streamed result becomes: the same however often it is handed over."""
+    return RunId(str(uuid.uuid5(uuid.UUID(run), str(number))))

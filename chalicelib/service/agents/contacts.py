@@ -1,0 +1,74 @@
+"""An agent's contact: what it says of itself is kept, what it is to do is told."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain.agent_protocol import MOST_OFFERED
+from chalicelib.domain.names import NodeName, RunId, TaskId
+from chalicelib.domain.run_states import State
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.served_nodes import ServedNode
+from chalicelib.domain.times import SECOND, format_timestamp
+from chalicelib.service.agents import carriers, offers
+from chalicelib.service.node import agent_facts, agent_questions
+from chalicelib.store import agent_bells, node_registry, run_table
+from chalicelib.store.agent_bells import Bell
+
+AGAIN = 1
+"""Seconds to the next contact where more is to come, or what the bell rang for is not to be seen yet."""
+SETTLING = 3 * SECOND
+"""How long after it was written a run may be missing in an index."""
+UNDER_WAY = (State.PENDING, State.RUNNING)
+
+
+def contact(known: ServedNode, said: Mapping[str, JSON], now: dt.datetime) -> dict[str, JSON]:
+    """The answer to a contact (docs/agent-protocol.md); ``said`` has its form."""
+    node = known.node
+    bell = agent_bells.read(node)  # before anything else: what is placed meanwhile rings it again
+    last = node_registry.contact(node) or {}
+    cancelled = _cancelled(node, said, bell, last)
+    node_registry.note_contact(node, _record(said, bell, cancelled, now))
+    runs = offers.to(node, {each["run"] for each in said["held"]}, now)
+    unsettled = not runs and bell.rung is not None and now - bell.rung < SETTLING
+    return {
+        "time": format_timestamp(now),
+        "every": AGAIN if unsettled or len(runs) == MOST_OFFERED else carriers.every(node, said["held"]),
+        "bell": bell.number,
+        "carrier": carriers.of(node, now),
+        "facts-wanted": said.get("facts") is None or agent_facts.digest(node) != said["facts"],
+        "runs": [run.to_json() for run in runs],
+        "cancelled": cancelled,
+        "asks": agent_questions.open_for(node, now),
+    }
+
+
+def _record(
+    said: Mapping[str, JSON], bell: Bell, cancelled: Sequence[JSON], now: dt.datetime
+) -> dict[str, JSON]:
+    """What is kept of a contact, and shown of the agent."""
+    return {
+        "at": format_timestamp(now),
+        "instance": said["instance"],
+        "version": said["version"],
+        "clock": said.get("clock"),
+        "held": len(said["held"]),
+        "waiting": said.get("waiting", 0),
+        "cancels": bell.cancels,
+        "cancelled": list(cancelled),
+    }
+
+
+def _cancelled(node: NodeName, said: Mapping[str, JSON], bell: Bell, last: Mapping[str, JSON]) -> list[JSON]:
+    """Runs that the agent holds and is not to start, or is to stop.
+
+    All that it holds are looked at only when something was cancelled since its last contact.
+    """
+    held: dict[RunId, TaskId] = {RunId(each["run"]): TaskId(each["task"]) for each in said["held"]}
+    if last.get("instance") == said["instance"] and last.get("cancels") == bell.cancels:
+        return [each for each in last["cancelled"] if each["run"] in held]
+    standing = run_table.standing(node, [(task, run) for run, task in held.items()])
+    return [
+        {"task": task, "run": run}
+        for run, task in held.items()
+        if run not in standing or not standing[run].is_held_by(said["instance"])
+    ]

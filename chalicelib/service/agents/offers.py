@@ -1,0 +1,56 @@
+"""What an agent is offered: runs of its node that start soon and that nobody has taken."""
+
+import datetime as dt
+import itertools
+from collections.abc import Collection, Iterator
+
+from chalicelib.domain.agent_protocol import MOST_HELD, MOST_OFFERED, OFFERED_AHEAD
+from chalicelib.domain.assignment import Assignment
+from chalicelib.domain.names import NodeName, RunId
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.task import HORIZON, Task
+from chalicelib.domain.times import SECOND
+from chalicelib.store import run_counts, run_table, task_table
+
+MOST_LOOKED_AT = MOST_HELD + 2 * MOST_OFFERED
+"""Entries of the index read for one contact, at most."""
+
+
+def to(node: NodeName, held: Collection[str], now: dt.datetime) -> list[Assignment]:
+    """The runs to be offered, those that start next first, without those the agent holds already."""
+    fresh = (run for run in _ahead(node, now) if run.uuid not in held)
+    found: list[Assignment] = []
+    while len(found) < MOST_OFFERED and (some := list(itertools.islice(fresh, MOST_OFFERED))):
+        found += _whole(node, some, now)
+    return found[:MOST_OFFERED]
+
+
+def _ahead(node: NodeName, now: dt.datetime) -> Iterator[Run]:
+    # Those that stream are worth starting late; others whose start has passed are few, and soon over.
+    bounds = [(State.PENDING, now - HORIZON, now + OFFERED_AHEAD)]
+    return itertools.islice(run_counts.behind(node, bounds, None, page_size=200), MOST_LOOKED_AT)
+
+
+def _whole(node: NodeName, summaries: list[Run], now: dt.datetime) -> list[Assignment]:
+    runs = run_table.get_all(node, [(run.task, run.uuid) for run in summaries])
+    tasks = task_table.get_many(node, list({run.task for run in runs.values()}))
+    return [
+        Assignment.of(tasks[run.task], run)
+        for summary in summaries
+        if (run := runs.get(RunId(summary.uuid))) and not objection(tasks.get(run.task), run, now)
+    ]
+
+
+def objection(task: Task | None, run: Run, now: dt.datetime) -> str | None:
+    """Why a run cannot be taken; None where it can, by whoever comes first."""
+    if task is None or not task.enabled:
+        return "Its task was cancelled"
+    if run.state is not State.PENDING:
+        return f"It is {run.state.value}"
+    if run.awaiting or not run.dispatched:
+        return "Its participants have not agreed yet"
+    if run.holder:
+        return "Another instance of the agent has taken it"
+    latest = run.end if task.is_multi_result else run.start + SECOND
+    return None if now < latest else "Its start has passed"

@@ -1,0 +1,87 @@
+"""What is asked of the host of a node's agent while somebody waits: its clock, the MTU of a path.
+
+A question is kept for as long as somebody listens, is handed over at the agent's next contact, for which its
+bell is rung, and answered once. Its identifier follows from what is asked and when, so that whoever comes
+back to look for the answer asks no second one.
+"""
+
+import datetime as dt
+import uuid
+
+from chalicelib.domain.errors import Conflict, TooMany, Unavailable
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
+from chalicelib.service.node import agent_bell, registry
+from chalicelib.store import changes, node_registry, node_table
+
+WAIT = 5.0
+"""Seconds after which nobody listens any more."""
+KEPT = 60 * SECOND
+MOST = 20
+"""Questions to one agent that may be open at a time."""
+TRIES = 5
+_SPACE = uuid.UUID("6a2d7c1e-3f4b-5a69-8c0d-1e2f3a4b5c6d")
+
+
+def identifier(node: NodeName, what: str, argument: JSON, asked: dt.datetime) -> str:
+    """What a question is called that is asked at an instant."""
+    return str(uuid.uuid5(_SPACE, f"{node}|{what}|{argument}|{asked.isoformat()}"))
+
+
+def word(question: str) -> str:
+    """What ``changes`` announces when a question is answered."""
+    return f"answer:{question}"
+
+
+def ask(node: NodeName, what: str, argument: JSON, asked: dt.datetime, now: dt.datetime) -> str:
+    """Have something asked of a node's agent; its identifier. Asked again it is the same question.
+
+    Raises TooMany, and Conflict where others ask again and again at the same moment.
+    """
+    question = identifier(node, what, argument, asked)
+    until = format_timestamp(asked + WAIT * SECOND)
+    whole = {"id": question, "what": what, "argument": argument, "until": until}
+    for left in reversed(range(TRIES)):
+        known, revision = node_registry.questions(node)
+        open_ones = [each for each in known if parse_timestamp(each["until"]) > now]
+        if any(each["id"] == question for each in open_ones):
+            return question
+        if len(open_ones) >= MOST:
+            raise TooMany(f"{MOST} questions to this node's agent are open already")
+        try:
+            node_registry.write_questions(node, [*open_ones, whole], revision)
+            break
+        except Conflict:
+            if not left:
+                raise
+    agent_bell.ring(node, now)
+    return question
+
+
+def open_for(node: NodeName, now: dt.datetime) -> list[JSON]:
+    """The questions that an agent is to answer."""
+    known, _ = node_registry.questions(node)
+    return [each for each in known if parse_timestamp(each["until"]) > now]
+
+
+def take_answer(node: NodeName, question: str, answer: JSON, now: dt.datetime) -> None:
+    """Keep the answer of a node's agent for whoever listens; one to no question of its own goes nowhere."""
+    known, _ = node_registry.questions(node)
+    if any(each["id"] == question for each in known):
+        node_table.write(node, f"agent-answer-{question}", answer, now + KEPT)
+        changes.announce(word(question))
+
+
+def answer_to(node: NodeName, question: str) -> JSON:
+    """The answer; None where there is none yet."""
+    return node_table.read(node, f"agent-answer-{question}")
+
+
+def away(node: NodeName) -> Unavailable:
+    """What to say of an agent that does not answer."""
+    known = node_registry.contact(node)
+    name = registry.hostname_of(node)
+    if not known:
+        return Unavailable(f"The agent of {name} has not been heard of yet")
+    return Unavailable(f"The agent of {name} is away: it was last heard of at {known['at']}")

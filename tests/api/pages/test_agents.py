@@ -1,0 +1,456 @@
+"""What agents say to their coordinator (docs/agent-protocol.md)."""
+
+import datetime as dt
+import gzip
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.assignment import Assignment
+from chalicelib.domain.names import NodeName, TaskId
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import State
+from chalicelib.domain.times import SECOND, UTC
+from chalicelib.service.agents import rates
+from chalicelib.service.execution import reaper
+from chalicelib.service.node import agent_facts, registry
+from chalicelib.store import node_registry, run_table
+from tests.agents import Agent, registered
+from tests.api.conftest import IDLE, Api
+
+AMS = "ams.example.org"
+DONE = {"succeeded": True, "diags": "", "error": None, "result": {"succeeded": True, "time-slept": "PT2S"}}
+
+
+@pytest.fixture
+def agent(api: Api) -> Iterator[Agent]:
+    """The agent of a node of its own, joined."""
+    _, token = registered(AMS)
+    one = Agent(api)
+    one.join(token)
+    yield one
+    agent_facts.forget()
+    rates.forget()
+
+
+def posted(api: Api, host: str = AMS, **changes: Any) -> TaskId:
+    """A task of an agent's node, to begin in a few seconds."""
+    start = (dt.datetime.now(UTC) + 5 * SECOND).replace(microsecond=0).isoformat()
+    document = {**IDLE, "schedule": {"start": start}, **changes}
+    status, href = api.ask("POST", "/tasks", document, Host=host)
+    assert status == 200, href
+    return TaskId(href.rsplit("/", 1)[-1])
+
+
+def run_of(task: TaskId, node: str = AMS) -> Run:
+    uuid = run_table.first(NodeName(node), task)
+    assert uuid is not None
+    return run_table.get(NodeName(node), task, uuid)
+
+
+def taken(api: Api, agent: Agent, **changes: Any) -> tuple[Assignment, TaskId]:
+    """A run that the agent has taken."""
+    task = posted(api, **changes)
+    (offered,) = agent.offered()
+    assert agent.claim(offered) == {"taken": [offered.run], "gone": []}
+    return offered, task
+
+
+# --- joining and leaving -------------------------------------------------------------------------
+
+
+def test_an_agent_joins_once_with_its_token_and_is_known_by_its_secret(api: Api) -> None:
+    node, token = registered(AMS)
+    agent = Agent(api)
+
+    answer = agent.join(token)
+    again = Agent(api).say("POST", "join", {"token": token, "version": "1", "instance": agent.instance})
+
+    assert (answer["node"], answer["hostname"], answer["url"]) == (AMS, AMS, f"https://{AMS}/pscheduler")
+    assert agent.contact()["every"] > 0
+    assert again[0] == 409
+    assert agent_facts.of(node)["tools"]["snooze"]["unmet"] == []
+
+
+def test_facts_that_are_none_use_up_no_token(api: Api) -> None:
+    _, token = registered(AMS)
+    agent = Agent(api)
+    said = {"token": token, "version": "1", "instance": agent.instance, "facts": {"schema": 1}}
+
+    status, text = agent.say("POST", "join", said)
+
+    assert status == 400
+    assert text.startswith("/facts: ")
+    assert agent.join(token)["node"] == AMS
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "word"),
+    [
+        ({"X-Agent-Protocol": ""}, 426, "X-Agent-Protocol"),
+        ({"X-Agent-Protocol": "0"}, 426, "here it is 1"),
+        ({"X-Agent-Protocol": "99"}, 426, "here it is 1"),
+        ({"X-Agent-Protocol": "one"}, 400, "no protocol number"),
+        ({"Authorization": ""}, 401, "secret"),
+        ({"Authorization": "Bearer psa.ams.example.org.x"}, 401, "secret"),
+        ({"Authorization": f"Bearer psa.ams.example.org.{'A' * 43}"}, 401, "not known"),
+        ({"Authorization": f"Bearer psa.other.example.org.{'A' * 43}"}, 401, "not known"),
+    ],
+)
+def test_who_is_not_known_or_speaks_another_protocol_is_told(
+    agent: Agent, headers: dict[str, str], status: int, word: str
+) -> None:
+    for method, what in (("POST", "contact"), ("GET", "bell"), ("POST", "results"), ("PUT", "facts")):
+        got, text = agent.say(method, what, {} if method != "GET" else None, **headers)
+
+        assert (got, word in text) == (status, True)
+
+
+def test_a_rotated_secret_is_good_until_the_new_one_is_used(agent: Agent) -> None:
+    new = agent.tell("POST", "rotate")["secret"]
+    agent.contact()
+    old, agent.secret = agent.secret, new
+
+    agent.contact()
+
+    agent.secret = old
+    assert agent.say("POST", "contact", {})[0] == 401
+
+
+def test_who_has_left_is_not_known_any_more(agent: Agent) -> None:
+    assert agent.say("POST", "leave")[0] == 204
+
+    assert agent.say("POST", "leave")[0] == 401
+
+
+def test_a_suspended_nodes_agent_takes_nothing_more_and_hands_back_what_it_has(
+    api: Api, agent: Agent
+) -> None:
+    offered, task = taken(api, agent)
+    registry.change(NodeName(AMS), lambda known: known.evolve(suspended=True))
+
+    refused = agent.say("POST", "contact", {})[0]
+    go = agent.start(offered)
+    kept = agent.report(offered, DONE)
+
+    assert refused == 403
+    assert (go, kept) == ({"go": True}, (200, {"kept": "result"}))
+    assert run_of(task).state is State.FINISHED
+
+
+# --- runs ----------------------------------------------------------------------------------------
+
+
+def test_a_run_is_offered_taken_started_and_reported(api: Api, agent: Agent) -> None:
+    before = agent.tell("GET", "bell?since=0&wait=0")["bell"]
+    task = posted(api)
+    rung = agent.tell("GET", f"bell?since={before}&wait=0")["bell"]
+
+    (offered,) = agent.offered()
+    agent.claim(offered)
+    held = agent.contact()
+    go = agent.start(offered)
+    under_way = run_of(task)
+    kept = agent.report(offered, DONE)
+
+    assert rung > before
+    assert (offered.test, offered.tool, offered.spec) == ("idle", "snooze", IDLE["test"]["spec"])
+    assert held["runs"] == []
+    assert go == {"go": True}
+    assert (under_way.state, under_way.holder) == (State.RUNNING, agent.instance)
+    assert kept == (200, {"kept": "result"})
+    ended = run_of(task)
+    assert ended.state is State.FINISHED
+    assert ended.documents.result_merged["succeeded"] is True
+    assert ended.documents.result_full == [DONE]
+
+
+def test_a_start_that_nobody_heard_of_changes_nothing_of_the_result(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+
+    assert agent.report(offered, DONE) == (200, {"kept": "result"})
+
+    assert run_of(task).state is State.FINISHED
+
+
+def test_a_result_handed_over_again_is_known_and_stored_once(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+    agent.report(offered, DONE)
+    before = run_of(task)
+
+    assert agent.report(offered, {"succeeded": False}) == (200, {"kept": "known"})
+
+    assert run_of(task) == before
+
+
+def test_a_claim_that_was_not_heard_is_made_again(api: Api, agent: Agent) -> None:
+    offered, _ = taken(api, agent)
+
+    assert agent.claim(offered)["taken"] == [offered.run]
+
+
+def test_of_two_instances_one_has_a_run(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+    clone = Agent(agent.asked, agent.secret)
+
+    assert clone.offered() == []
+    assert [gone["run"] for gone in clone.claim(offered)["gone"]] == [offered.run]
+    assert clone.start(offered)["go"] is False
+    assert clone.report(offered, DONE)[0] == 409
+    assert run_of(task).state is State.PENDING
+
+
+def test_what_an_agent_cannot_take_is_gone_with_a_reason(agent: Agent) -> None:
+    names = {"task": str(uuid.uuid4()), "run": str(uuid.uuid4())}
+
+    answer = agent.tell("POST", "claims", {"instance": agent.instance, "take": [names]})
+
+    assert answer == {"taken": [], "gone": [{"run": names["run"], "message": "It was cancelled"}]}
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("agent-policy", State.NONSTART),
+        ("agent-clock", State.NONSTART),
+        ("agent-tool", State.NONSTART),
+        ("agent-late", State.MISSED),
+    ],
+)
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_refused_run_ends_with_the_reason(
+    api: Api, agent: Agent, code: str, state: State, is_taken: bool
+) -> None:
+    task = posted(api)
+    (offered,) = agent.offered()
+    if is_taken:
+        agent.claim(offered)
+
+    agent.refuse(offered, code, "The owner says no")
+
+    ended = run_of(task)
+    assert ended.state is state
+    assert ended.documents.reason == {"code": code, "message": "The owner says no"}
+    assert agent.offered() == []
+
+
+def test_a_run_that_is_another_instances_is_not_refused(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+
+    Agent(agent.asked, agent.secret).refuse(offered, "agent-policy")
+
+    assert run_of(task).state is State.PENDING
+
+
+def test_a_cancelled_run_is_told_of_until_it_is_let_go_and_is_not_started(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+    assert agent.contact()["cancelled"] == []
+
+    assert api.ask("DELETE", f"/tasks/{task}", Host=AMS)[0] == 200
+
+    told = [agent.contact()["cancelled"] for _ in range(2)]
+    assert told == [[{"task": task, "run": offered.run}]] * 2
+    assert agent.start(offered)["go"] is False
+    agent.held.clear()
+    assert agent.contact()["cancelled"] == []
+
+
+def test_a_node_that_is_paused_starts_nothing(
+    api: Api, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered, task = taken(api, agent)
+    monkeypatch.setattr("chalicelib.service.node.pause.is_paused", lambda node, now: True)
+
+    answer = agent.start(offered)
+
+    assert answer == {"go": False, "reason": "The node was paused"}
+    assert run_of(task).state is State.MISSED
+
+
+# --- giving up -----------------------------------------------------------------------------------
+
+
+def test_a_run_that_nobody_takes_is_missed_with_the_reason(api: Api, agent: Agent) -> None:
+    task = posted(api)
+    run = run_of(task)
+
+    reaper.give_up(run.node, task, run.uuid, run.start + 31 * SECOND)
+
+    ended = run_of(task)
+    assert ended.state is State.MISSED
+    assert ended.documents.reason["code"] == "agent-unreachable"
+
+
+def test_a_run_of_an_agent_that_is_away_is_waited_for(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 31 * SECOND)
+    waited_for = run_of(task)
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 899 * SECOND)
+    still = run_of(task)
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 901 * SECOND)
+
+    assert waited_for == still
+    assert waited_for.state is State.PENDING
+    assert waited_for.leased_until == offered.end + 900 * SECOND
+    assert run_of(task).state is State.OVERDUE
+
+
+@pytest.mark.parametrize(("waiting", "state"), [(0, State.OVERDUE), (1, State.PENDING)])
+def test_a_run_that_an_agent_says_nothing_of_is_given_up_soon(
+    api: Api, agent: Agent, waiting: int, state: State
+) -> None:
+    offered, task = taken(api, agent)
+    heard = {"at": (offered.end + SECOND).isoformat(), "waiting": waiting}
+    node_registry.note_contact(NodeName(AMS), heard)
+
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 31 * SECOND)
+
+    assert run_of(task).state is state
+
+
+def test_a_result_that_comes_too_late_is_kept_and_changes_no_state(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 31 * SECOND)
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 901 * SECOND)
+
+    kept = [agent.report(offered, DONE)[1]["kept"] for _ in range(2)]
+
+    assert kept == ["late", "known"]
+    ended = run_of(task)
+    assert ended.state is State.OVERDUE
+    shown = api.ask("GET", f"/tasks/{task}/runs/{offered.run}", Host=AMS)[1]
+    assert shown["late"]["local"]["result"] == DONE
+    assert shown["state"] == "overdue"
+
+
+# --- results one by one --------------------------------------------------------------------------
+
+STREAM = {"test": {"type": "idlebgm", "spec": {"duration": "PT1M", "interval": "PT10S"}}}
+
+
+def test_streamed_results_become_runs_each_once(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent, **STREAM)
+    agent.start(offered)
+    one = {"succeeded": True, "number": 1}
+
+    kept = [agent.report(offered, one, number, final=False)[1]["kept"] for number in (1, 2, 1)]
+    final = agent.report(offered, {"succeeded": True}, 3)
+
+    assert kept == ["result", "result", "known"]
+    assert final == (200, {"kept": "result"})
+    runs = list(run_table.in_order(NodeName(AMS), task))
+    assert [run.state for run in runs] == [State.FINISHED] * 3
+
+
+def test_more_results_than_there_can_be_are_refused(api: Api, agent: Agent) -> None:
+    offered, _ = taken(api, agent, **STREAM)
+
+    status, text = agent.report(offered, {}, 5000, final=False)
+
+    assert status == 400
+    assert text.startswith("/number: ")
+
+
+def test_a_test_with_one_result_streams_none(api: Api, agent: Agent) -> None:
+    offered, _ = taken(api, agent)
+
+    assert agent.report(offered, DONE, final=False)[0] == 400
+
+
+# --- what strangers send -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "pointer"),
+    [
+        ("contact", {"instance": "x", "version": "1", "held": []}, "/instance"),
+        ("contact", {"version": "1", "held": [], "instance": str(uuid.uuid4()), "waiting": -1}, "/waiting"),
+        ("contact", [], "/"),
+        ("claims", {"instance": str(uuid.uuid4()), "take": [{}] * 101}, "/take"),
+        (
+            "claims",
+            {"instance": str(uuid.uuid4()), "refuse": [{"task": "a", "run": "b", "code": "x"}]},
+            "/refuse/0",
+        ),
+        ("starts", {"instance": 5}, "/"),
+        ("results", {"instance": str(uuid.uuid4())}, "/"),
+        ("answers", {"ask": "x", "answer": 1}, "/ask"),
+        ("answers", {"ask": str(uuid.uuid4()), "answer": "x" * 20000}, "/answer"),
+    ],
+)
+def test_what_is_wrong_is_pointed_at(agent: Agent, what: str, body: Any, pointer: str) -> None:
+    status, text = agent.say("POST", what, body)
+
+    assert status in (400, 413)
+    assert text.startswith(pointer)
+
+
+def test_a_body_may_be_compressed_and_is_bounded_all_the_same(api: Api, agent: Agent) -> None:
+    facts = agent_facts.of(NodeName(AMS))
+    packed = {"Content-Encoding": "gzip"}
+
+    good = agent.say("PUT", "facts", gzip.compress(json.dumps(facts).encode()), **packed)
+    bomb = agent.say("PUT", "facts", gzip.compress(b" " * 40_000_000), **packed)
+    half = agent.say("PUT", "facts", gzip.compress(json.dumps(facts).encode())[:-20], **packed)
+    none = agent.say("PUT", "facts", b"{}", **packed)
+
+    assert [status for status, _ in (good, bomb, half, none)] == [204, 413, 400, 400]
+
+
+def test_too_many_requests_are_put_off(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "AT_ONCE", 3.0)
+    monkeypatch.setattr(rates, "A_SECOND", 0.001)
+    rates.forget()
+
+    statuses = [agent.say("POST", "contact", {})[0] for _ in range(4)]
+
+    assert statuses == [400, 400, 400, 429]
+
+
+def standing(*tasks: TaskId) -> Any:
+    """All that an agent could have changed."""
+    node = NodeName(AMS)
+    return [run_of(task) for task in tasks], node_registry.contact(node), agent_facts.of(node)
+
+
+def test_a_stolen_secret_of_another_node_changes_nothing(api: Api, agent: Agent) -> None:
+    offered, task = taken(api, agent)
+    waiting = posted(api)
+    _, token = registered("thief.example.org")
+    thief = Agent(api)
+    thief.join(token)
+    thief.instance = agent.instance
+    before = standing(task, waiting)
+
+    assert thief.offered() == []
+    other = run_of(waiting)
+    names = {"task": waiting, "run": other.uuid}
+    claimed = thief.tell("POST", "claims", {"instance": thief.instance, "take": [names]})
+    thief.refuse(offered, "agent-policy")
+    assert [gone["run"] for gone in claimed["gone"]] == [other.uuid]
+    assert thief.start(offered)["go"] is False
+    assert thief.report(offered, DONE) == (200, {"kept": "gone"})
+    assert thief.say("PUT", "facts", {"schema": 1, "tools": {}})[0] == 204
+    agent_facts.forget()
+    assert standing(task, waiting) == before
+
+
+def test_private_members_of_a_spec_reach_the_agent_and_no_stranger(api: Api, agent: Agent) -> None:
+    spec = {
+        "dest": "192.0.2.1",
+        "version": "2c",
+        "_community": "kanarienvogel77",
+        "oid": ["1.3.6.1.2.1.1.1.0"],
+        "polls": 1,
+    }
+    task = posted(api, test={"type": "snmpget", "spec": spec})
+
+    (offered,) = agent.offered()
+
+    assert offered.spec["_community"] == "kanarienvogel77"
+    assert "kanarienvogel77" not in json.dumps(api.ask("GET", f"/tasks/{task}", Host=AMS)[1])
+    assert "kanarienvogel77" not in json.dumps(node_registry.contact(NodeName(AMS)))
