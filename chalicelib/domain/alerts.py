@@ -159,8 +159,11 @@ def _is_held(state: AlertState, level: str) -> bool:
 
 
 def _reached(rule: Rule, condition: Condition, count: int, newest: Result) -> str:
-    results = "the last result" if rule.of == 1 else f"{count} of the last {rule.of} results"
-    return f"{rule.metric} was {condition} in {results}, {_shown(newest.value)} in the last"
+    if rule.of == 1:
+        said = "" if newest.value is None else f", {condition}"
+        return f"{rule.metric} was {_shown(newest.value)}{said}"
+    last = _shown(newest.value)
+    return f"{rule.metric} was {condition} in {count} of the last {rule.of} results, and {last} in the last"
 
 
 def _held(rule: Rule, newest: Result) -> str:

@@ -1,8 +1,12 @@
 """What is measured now is on the page without anybody asking anew."""
 
+import time
+from typing import Any
+
 import pytest
 
-from tests.ui.looking import Looker
+from tests.acceptance.nodes import Node
+from tests.ui.looking import PATIENCE, Looker
 
 pytestmark = pytest.mark.slow
 
@@ -31,3 +35,74 @@ def test_what_makes_no_sense_is_said(look: Looker) -> None:
 
     assert "interval" in page.inner_text("[role=alert]")
     look.complaints = [each for each in look.complaints if "400" not in each]  # the browser's own remark
+
+
+def measure(node: Node) -> None:
+    """Have the way to this host itself measured, and wait until its series knows."""
+    before = points(node)
+    test = {"type": "rtt", "spec": {"dest": "127.0.0.1", "count": 1}}
+    status, href = node.ask("POST", "/tasks", {"schema": 1, "test": test, "schedule": {}})
+    assert status == 200, href
+    node.ask("GET", f"{href.removeprefix(node.base)}/runs/first?wait=25&wait-merged=true")
+    deadline = time.monotonic() + PATIENCE / 1000
+    while points(node) == before:
+        assert time.monotonic() < deadline, "the result makes no point"
+        time.sleep(0.05)
+
+
+def points(node: Node) -> int:
+    return sum(
+        len(node.ask("GET", f"/series/{each['id']}")[1]["points"]["time"])
+        for each in node.ask("GET", "/series?destination=127.0.0.1&test=rtt")[1]
+    )
+
+
+def test_a_new_result_moves_an_open_page_within_two_seconds(look: Looker, node: Node) -> None:
+    measure(node)
+    source = node.ask("GET", "/series?destination=127.0.0.1&test=rtt")[1][0]["source"]
+    page = look.at("path", own_clock=True, source=source, destination="127.0.0.1")
+    page.wait_for_selector("text=in all.")
+    traffic, before = Traffic(page), counted(page)
+    page.clock.pause_at(time.time() + 10)
+
+    measure(node)
+    for _ in range(2 * STEPS):  # two seconds of the page's own time, however busy the machine is
+        page.clock.run_for(1000 // STEPS)
+        traffic.settle()
+
+    assert counted(page) == before + 1
+
+
+STEPS = 8
+"""Parts of a second that the page's time moves on by."""
+
+
+class Traffic:
+    """What a page asks for and gets, to tell when it has got what it asked for."""
+
+    def __init__(self, page: Any) -> None:
+        self.page, self.under_way, self.has_heard = page, 0, False
+        page.on("request", lambda request: self._count(request, 1))
+        page.on("requestfinished", self._finished)
+        page.on("requestfailed", lambda request: self._count(request, -1))
+
+    def _count(self, request: Any, by: int) -> None:
+        if "/events" not in request.url:
+            self.under_way += by
+
+    def _finished(self, request: Any) -> None:
+        self._count(request, -1)
+        self.has_heard = self.has_heard or "/events" in request.url
+
+    def settle(self) -> None:
+        """Wait until it has heard of something, and got all it asked for since."""
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not self.has_heard or self.under_way:
+            assert time.monotonic() < deadline, "the page hears of nothing"
+            self.page.wait_for_timeout(20)
+
+
+def counted(page: Any) -> int:
+    """The runs that are in the charts."""
+    found = page.locator("p:has-text('in all.')").all_inner_texts()
+    return sum(int(each.split(", ")[1].split()[0]) for each in found)

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.ui import week
 from tests.ui.looking import DESKTOP, PHONE, Looker, barriers, is_too_wide
@@ -15,6 +16,7 @@ VIEWS = {
     "overview": ("overview", {}),
     "grid": ("grid", {"test": "latency", "metric": "delay.median"}),
     "paths": ("path", {}),
+    "alerts": ("alerts", {"all": "1"}),
     "path": ("path", {"source": week.REROUTED[0], "destination": week.REROUTED[1]}),
     "path that is down": ("path", {"source": week.OUTAGE[0], "destination": week.OUTAGE[1]}),
     "tasks": ("tasks", {}),
@@ -165,6 +167,74 @@ def test_a_run_shows_its_result_as_a_picture_and_as_text(look: Looker, test: str
     assert page.locator(picture).count() >= 5
     assert len(text(page, "pre.result")) > 50
     assert f"{test} with {week.TOOLS[test]}, fra.example.net" in text(page)
+
+
+def alerts(page: Any) -> dict[str, list[str]]:
+    """The alerts by rule: the states and paths."""
+    page.wait_for_selector("main table tbody tr")
+    rows = [row.locator("td").all_inner_texts() for row in page.locator("main table tbody tr").all()]
+    found: dict[str, list[str]] = {}
+    for state, where, _, _, rule, *_ in rows:
+        found.setdefault(rule, []).append(f"{state} {where}")
+    return {rule: sorted(each) for rule, each in found.items()}
+
+
+def test_the_alerts_are_of_what_was_planted_and_nothing_else(look: Looker) -> None:
+    down, slow = (" → ".join(ends) for ends in (week.OUTAGE, week.SLOW))
+
+    found = alerts(look.at("alerts"))
+
+    assert found["loss"] == [f"critical rtt {down} Mesh of eight"]
+    assert found["slow"] == [
+        f"critical throughput {down} Mesh of eight",
+        f"warning throughput {slow} Mesh of eight",
+    ]
+
+
+def test_each_was_told_once(look: Looker) -> None:
+    told = look.node.ask("GET", "/archivings?state=archived&archiver=bitbucket")[1]
+    ids = [each["alert-href"] for each in told]
+
+    assert len(ids) == len(set(ids)) == 3
+
+
+def test_an_alert_is_counted_in_the_overview_and_shown_on_its_path(look: Looker) -> None:
+    counted = look.at("overview").locator(".signs div.bad:has-text('Alerts') dd").inner_text()
+    said = text(path(look, week.OUTAGE), "div[role=status]")
+
+    assert counted == "2 critical, 1 warning"
+    assert "critical rtt: loss.ratio was 1, above 0.05" in said
+    assert "throughput: throughput.bps was missing" in said
+
+
+def test_the_search_box_finds_paths_by_any_of_their_words(look: Looker) -> None:
+    page = look.at("path")
+    box = page.get_by_role("searchbox")
+
+    box.fill("gva.example waw trace")
+    expect(page.locator("main tbody tr")).to_have_count(2)
+    assert sorted(page.locator("main tbody tr td:first-child").all_inner_texts()) == [
+        "gva.example.net → waw.example.net",
+        "waw.example.net → gva.example.net",
+    ]
+
+    box.fill("nothing of the kind")
+    expect(page.locator("main tbody tr")).to_have_count(0)
+    assert text(page, "main [role=status]").startswith("0 of ")
+
+
+def test_the_filter_of_tasks_shows_those_of_a_test_and_is_in_the_address(look: Looker) -> None:
+    page = look.at("tasks")
+
+    page.get_by_label("Test").select_option("trace")
+    expect(page.locator("main tbody td:first-child", has_not_text="trace")).to_have_count(0)
+    assert page.locator("main tbody tr").count() > 10
+    assert "test=trace" in page.url
+
+    page.get_by_label("Reference holds").fill('{"label": "none"}')
+    page.get_by_label("Reference holds").press("Tab")
+    page.wait_for_selector(".empty")
+    assert text(page, ".empty") == "No task is like that here."
 
 
 def test_the_schedule_has_the_runs_of_each_class_in_a_lane(look: Looker) -> None:

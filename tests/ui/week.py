@@ -46,6 +46,25 @@ WITH_RUNS = 6 * HOUR
 """How far back the runs are there, too; older ones were purged as a node does."""
 TOOLS = {"rtt": "ping", "latency": "owping", "throughput": "iperf3", "trace": "traceroute"}
 LENGTHS = {"rtt": 10, "latency": 20, "throughput": 15, "trace": 10}
+RULES: dict[str, dict[str, Any]] = {
+    "loss": {
+        "description": "Packets are lost on the way",
+        "series": {"test": "rtt"},
+        "metric": "loss.ratio",
+        "critical": {"above": 0.05, "clear": 0.01},
+        "notify": [{"archiver": "bitbucket", "data": {}}],
+    },
+    "slow": {
+        "description": "Less than it should carry",
+        "series": {"test": "throughput"},
+        "metric": "throughput.bps",
+        "warning": {"below": 1e9},
+        "critical": {"below": 1e7},
+        "no-data": "P2D",
+        "notify": [{"archiver": "bitbucket", "data": {}}],
+    },
+}
+"""Since as long as there are runs."""
 BLOCKED = 3
 """Runs for which no time was free."""
 
@@ -70,14 +89,18 @@ def main() -> None:
 
 def fill(now: dt.datetime) -> None:
     """Store the week before ``now``."""
+    from chalicelib.service.alerts import rules, watch
     from chalicelib.service.series import points, rolling
 
     kinds = [_kind(test, path, now) for path in itertools.permutations(HOSTS, 2) for test in TOOLS]
     for at in _hours(now):
+        is_watched = at > now - WITH_RUNS
+        for name, rule in RULES.items() if at == now - WITH_RUNS + HOUR else ():
+            rules.put_rule(NODE, name, rule, at)
         for number, kind in enumerate(kinds):
             if _is_measured(kind, at, now):
                 run = _run(kind, at + number * APART, now)
-                points.leave(kind.task, run, run.end)
+                (watch if is_watched else points).leave(kind.task, run, run.end)
         if at.hour == 0:
             _roll(rolling, at)
     _roll(rolling, now)

@@ -4,6 +4,7 @@ import { html, render, useEffect, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { useAsked } from "./parts.js";
 import { link } from "./places.js";
+import { Alerts } from "./alerts.js";
 import { Overview } from "./overview.js";
 import { Grid } from "./grid.js";
 import { Path } from "./path.js";
@@ -16,6 +17,7 @@ const VIEWS = {
   overview: ["Overview", Overview],
   grid: ["Grid", Grid],
   path: ["Paths", Path],
+  alerts: ["Alerts", Alerts],
   tasks: ["Tasks", Tasks],
   measure: ["Measure now", Measure],
   schedule: ["Schedule", Schedule],

@@ -61,12 +61,13 @@ export function seconds(duration) {
   return ((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + rest;
 }
 
-export const GOOD = ["finished"];
-export const BAD = ["failed", "overdue", "missed", "nonstart", "preempted"];
+export const GOOD = ["finished", "ok"];
+export const BAD = ["failed", "overdue", "missed", "nonstart", "preempted", "critical", "no-data"];
 
 export function kindOf(state) {
   if (GOOD.includes(state)) return "good";
   if (BAD.includes(state)) return "bad";
+  if (state === "warning") return "warn";
   return ["running", "cleanup"].includes(state) ? "now" : "wait";
 }
 

@@ -34,7 +34,7 @@ export function isLost(last) {
 }
 
 export function Grid({ args }) {
-  const found = useAsked(() => all("/series", { last: "true" }), [], 10000);
+  const found = useAsked(() => all("/series", { last: "true" }), [], 10000, (event) => event.type === "result");
   return html`<h2>Grid</h2><${Waiting} of=${found}>${(series) => html`<${Cells} series=${series} args=${args} />`}<//>`;
 }
 

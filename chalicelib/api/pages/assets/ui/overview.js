@@ -5,23 +5,27 @@ import { ask, pathOf } from "./api.js";
 import { ago, time } from "./format.js";
 import { Empty, State, Table, Waiting, useAsked } from "./parts.js";
 import { link } from "./places.js";
+import { active, counted } from "./alerts.js";
 
 const COUNTED = ["finished", "failed", "overdue", "missed", "nonstart", "preempted"];
 const DAY = "-P1D";
 
 async function look() {
-  const [status, monitor, clock, pause, ...counts] = await Promise.all([
+  const [alerts, status, monitor, clock, pause, ...counts] = await Promise.all([
+    active(),
     ask("/status"),
     ask("/monitor", { window: 15 }),
     ask("/clock"),
     ask("/stat/control/pause"),
     ...COUNTED.map((state) => ask(`/stat/runs/${state}`, { start: DAY, end: "+PT0S" })),
   ]);
-  return { status, monitor, clock, pause, counts: COUNTED.map((state, index) => [state, Number(counts[index])]) };
+  return { alerts, status, monitor, clock, pause, counts: COUNTED.map((state, index) => [state, Number(counts[index])]) };
 }
 
+const isNews = (event) => event.type === "run" || event.type === "alert";
+
 export function Overview() {
-  const found = useAsked(look, [], 5000);
+  const found = useAsked(look, [], 5000, isNews);
   return html`<h2>Overview</h2><${Waiting} of=${found}>${(known) => html`
     <${Health} ...${known} />
     <section aria-labelledby="today"><h3 id="today">Runs of the last 24 hours</h3>
@@ -34,7 +38,7 @@ export function Overview() {
   `}<//>`;
 }
 
-function Health({ status, clock, pause }) {
+function Health({ alerts, status, clock, pause }) {
   const late = Object.entries(status.services).filter(([, service]) => service.overdue);
   const waiting = Object.entries(status.queues || {}).map(([name, queue]) => `${name} ${queue.waiting + queue.delayed}`);
   const signs = [
@@ -44,6 +48,7 @@ function Health({ status, clock, pause }) {
     ["Measuring", pause.is_paused ? "paused" : "goes on", !pause.is_paused],
     ["Waiting messages", waiting.join(", ") || "none", true],
     ["Last finished", ago(status.runs["last-finished"]), true],
+    ["Alerts", html`<a href=${link("alerts")}>${counted(alerts) || "none"}</a>`, !alerts.length],
   ];
   return html`<section aria-labelledby="health"><h3 id="health">The node</h3><dl class="signs">
     ${signs.map(([name, text, fine]) => html`<div class=${fine ? "" : "bad"}><dt>${name}</dt><dd>${text}</dd></div>`)}

@@ -2,30 +2,65 @@
 
 import { html, useEffect, useState } from "./preact.js";
 import { kindOf } from "./format.js";
+import { hear, isLive } from "./live.js";
 
-// What a promise came to: {value, error, loading}; asked again every so many milliseconds, if any.
-export function useAsked(make, keys, every = 0) {
+const SELDOM = 30000;
+const MOST_OFTEN = 500;
+
+// What a promise came to: {value, error, loading}; asked again every so many milliseconds, if any. Where an event
+// that is wanted happens it is asked again at once, and otherwise seldom.
+export function useAsked(make, keys, every = 0, isWanted = null) {
   const [found, setFound] = useState({ loading: true });
   useEffect(() => {
     let gone = false;
     let timer;
+    let looking = false;
+    let again = false;
+    let ended = 0;
+    let took = 0;
     const look = async () => {
+      clearTimeout(timer);
+      looking = true;
+      again = false;
+      const begun = Date.now();
       try {
         const value = await make();
         if (!gone) setFound((before) => (isSame(before, value) ? before : { value }));
       } catch (error) {
         if (!gone) setFound((before) => ({ value: before.value, error }));
       }
-      if (!gone && every) timer = setTimeout(look, document.hidden ? every * 5 : every);
+      ended = Date.now();
+      took = ended - begun;
+      looking = false;
+      if (gone) return;
+      if (again) soon();
+      else if (every) timer = setTimeout(look, pauseOf(every, isWanted));
+    };
+    // No more often than the node is fit for.
+    const soon = () => {
+      clearTimeout(timer);
+      timer = setTimeout(look, Math.max(0, ended + Math.max(MOST_OFTEN, 3 * took) - Date.now()));
+    };
+    const heard = (events) => {
+      if (!events.some((event) => event.type === "reset" || isWanted(event))) return;
+      if (looking) again = true;
+      else soon();
     };
     setFound((before) => ({ value: before.value, loading: true }));
     look();
+    const stop = isWanted ? hear(heard) : () => {};
     return () => {
       gone = true;
       clearTimeout(timer);
+      stop();
     };
   }, keys);
   return found;
+}
+
+function pauseOf(every, isWanted) {
+  if (isWanted && isLive()) return Math.max(every, SELDOM);
+  return document.hidden ? every * 5 : every;
 }
 
 // Whether an answer says what is shown already: then nothing is drawn anew, least of all under somebody's hand.

@@ -7,6 +7,7 @@ import { digits, pathName, shown, time } from "./format.js";
 import { Empty, Field, Table, Waiting, useAsked, useNow } from "./parts.js";
 import { go, link } from "./places.js";
 import { gradeOf } from "./grid.js";
+import { OnPath } from "./alerts.js";
 
 const MOST = 300;
 const LIVE = 1500;
@@ -15,8 +16,13 @@ const SPANS = { "1 hour": 3600, "6 hours": 21600, "1 day": 86400, "1 week": 6048
 const FIRST = ["throughput.bps", "loss.ratio", "rtt.mean", "delay.median", "jitter", "trace.hops", "http.total", "dns.time", "tls.days-left"];
 const ORDER = ["throughput", "latency", "latencybg", "rtt", "trace", "mtu"];
 
+// Whether a result is of a path, or of any where none is named.
+function isOn(args) {
+  return ({ type, series }) => type === "result" && (!args.source || (series.source === args.source && (series.destination || "") === (args.destination || "")));
+}
+
 export function Path({ args }) {
-  const found = useAsked(() => all("/series", { last: "true", source: args.source, destination: args.destination, label: args.label }), [args.source, args.destination, args.label], 30000);
+  const found = useAsked(() => all("/series", { last: "true", source: args.source, destination: args.destination, label: args.label }), [args.source, args.destination, args.label], 30000, isOn(args));
   return html`<h2>${args.source ? `${args.source} → ${args.destination || ""}` : "Paths"}</h2>
     <${Waiting} of=${found}>${(series) => (args.source ? html`<${Along} series=${series} args=${args} />` : html`<${Listed} series=${series} />`)}<//>`;
 }
@@ -68,6 +74,7 @@ function Along({ series, args }) {
       <a href=${location.href}>link to this view</a>
     </div>
     <p class="hint">${time(start)} to ${time(end)}. Drag across a chart to zoom in.</p>
+    <${OnPath} source=${args.source} destination=${args.destination} />
     ${[...series].sort(inOrder).map((each) => html`<${OneSeries} key=${each.id} series=${each} start=${start} end=${end} onZoom=${move} />`)}`;
 }
 
@@ -177,7 +184,7 @@ export function difference(before, after) {
 function OneSeries({ series, start, end, onZoom }) {
   const known = useRef();
   const look = async () => (known.current = await newer(known.current, series, start, end));
-  const found = useAsked(async () => (await look()).data, [series.id, start, end], isLive(start, end) ? LIVE : 0);
+  const found = useAsked(async () => (await look()).data, [series.id, start, end], isLive(start, end) ? LIVE : 0, isLive(start, end) ? ({ type, series: { id } = {} }) => type === "result" && id === series.id : null);
   return html`<section class="series" aria-label=${`${series.test} with ${series.tool}`}>
     <h3>${series.test} <small>${series.tool}${series.label ? `, ${series.label}` : ""}</small></h3>
     <${Waiting} of=${found}>${(data) => html`<${Drawn} series=${series} data=${data} start=${start} end=${end} onZoom=${onZoom} />`}<//>

@@ -15,7 +15,7 @@ async function look(path) {
 }
 
 export function Run({ args }) {
-  const found = useAsked(() => look(args.of), [args.of], 5000);
+  const found = useAsked(() => look(args.of), [args.of], 5000, (event) => event.type === "run" && args.of.endsWith(event.run));
   return html`<h2>Run</h2><${Waiting} of=${found}>${(known) => html`<${Whole} ...${known} path=${args.of} />`}<//>`;
 }
 

@@ -22,7 +22,7 @@ export function Schedule({ args }) {
   const middle = args.at ? Number(args.at) : Math.floor(Date.now() / 60000) * 60;
   const start = middle - width / 4;
   const end = start + width;
-  const found = useAsked(() => look(start, end), [start, end], 15000);
+  const found = useAsked(() => look(start, end), [start, end], 15000, (event) => event.type === "run");
   const move = (at, span = width) => go("schedule", { at: Math.round(at), span: Math.round(span) });
   return html`<h2>Schedule</h2>
     <div class="bar">

@@ -22,7 +22,7 @@ async function find(args) {
 
 function Search({ args }) {
   const tests = useAsked(() => all("/tests", { expanded: "true" }), []);
-  const found = useAsked(() => find(args), [JSON.stringify(args)], 0);
+  const found = useAsked(() => find(args), [JSON.stringify(args)], 0, (event) => event.type === "task");
   const change = (more) => go("tasks", { ...args, cursor: undefined, ...more });
   const names = (tests.value || []).map((test) => (typeof test === "string" ? test.split("/").pop() : test.name));
   return html`<h2>Tasks</h2>
@@ -61,7 +61,7 @@ async function look(uuid) {
 
 function One({ uuid }) {
   const [said, say] = useState("");
-  const found = useAsked(() => look(uuid), [uuid, said], 5000);
+  const found = useAsked(() => look(uuid), [uuid, said], 5000, (event) => event.task === uuid);
   const cancel = async () => {
     try {
       await send("DELETE", `/tasks/${uuid}`);

@@ -1,0 +1,75 @@
+// Alerts: what is not well, since when and why; and the rules that say so.
+
+import { html } from "./preact.js";
+import { all, ask } from "./api.js";
+import { ago, pathName, time } from "./format.js";
+import { Choice, Empty, State, Table, Waiting, useAsked } from "./parts.js";
+import { go, link } from "./places.js";
+
+const STATES = ["critical", "warning", "no-data", "ok"];
+
+export const isAlert = (event) => event.type === "alert";
+
+// Those not ok, the worst first, of each the newest first.
+export async function active(args = {}) {
+  return (await all("/alerts", { active: "true", ...args })).sort(byNeed);
+}
+
+function byNeed(one, other) {
+  return STATES.indexOf(one.state) - STATES.indexOf(other.state) || other.since.localeCompare(one.since);
+}
+
+// How many there are in each state: "2 critical, 1 no-data".
+export function counted(alerts) {
+  const counts = STATES.map((state) => [alerts.filter((each) => each.state === state).length, state]);
+  return counts.filter(([count]) => count).map(([count, state]) => `${count} ${state}`).join(", ");
+}
+
+async function look(args) {
+  const wanted = { state: args.state, rule: args.rule };
+  const [alerts, rules] = await Promise.all([
+    args.state || args.all ? all("/alerts", wanted) : active({ rule: args.rule }),
+    ask("/alert-rules").catch((error) => error.message),
+  ]);
+  return { alerts: alerts.sort(byNeed), rules };
+}
+
+export function Alerts({ args }) {
+  const found = useAsked(() => look(args), [args.state, args.rule, args.all], 10000, isAlert);
+  const choose = (value) => go("alerts", { rule: args.rule, ...(value === "all" ? { all: 1 } : { state: value }) });
+  return html`<h2>Alerts</h2>
+    <div class="bar"><${Choice} label="State" value=${args.state || (args.all ? "all" : "")} options=${[["", "what is not well"], ["all", "all"], ...STATES]} onChange=${choose} />
+      ${args.rule && html`<a href=${link("alerts", { state: args.state, all: args.all })}>of every rule</a>`}</div>
+    <${Waiting} of=${found}>${({ alerts, rules }) => html`
+      ${alerts.length ? html`<${Table} caption="What the rules say" head=${["State", "Where", "Why", "Since", "Rule", "Maintenance"]} rows=${alerts.map(row)} />` : html`<${Empty}>${args.state || args.all ? "There is none." : "All is well, as far as there are rules."}<//>`}
+      <${Rules} rules=${rules} />`}<//>`;
+}
+
+function row(alert) {
+  return [
+    html`<${State} name=${alert.state} />`,
+    html`<a href=${pathOf(alert)}>${alert.series.test} ${pathName(alert.series)}</a>${alert.series.label ? html` <small>${alert.series.label}</small>` : ""}`,
+    alert.why,
+    html`<span title=${time(alert.since)}>${ago(alert.since)}</span>`,
+    html`<a href=${link("alerts", { rule: alert.rule, all: 1 })}>${alert.rule}</a>`,
+    alert["maintained-until"] ? `until ${time(alert["maintained-until"])}` : "",
+  ];
+}
+
+function pathOf(alert) {
+  return link("path", { source: alert.series.source, destination: alert.series.destination });
+}
+
+function Rules({ rules }) {
+  if (typeof rules === "string") return html`<section><h3>Rules</h3><p class="hint">${rules}</p></section>`;
+  const names = Object.keys(rules);
+  return html`<section aria-labelledby="rules"><h3 id="rules">Rules</h3>
+    ${names.length ? names.map((name) => html`<details><summary>${name}${rules[name].description ? `: ${rules[name].description}` : ""}</summary><pre tabindex="0">${JSON.stringify(rules[name], null, 2)}</pre></details>`) : html`<${Empty}>There is none. <a href="../docs#/Alerts">How to make one</a>.<//>`}</section>`;
+}
+
+// What is not well on a path, above its charts.
+export function OnPath({ source, destination }) {
+  const found = useAsked(() => active({ source, destination }), [source, destination], 15000, isAlert);
+  const alerts = (found.value || []).filter((each) => each.series.destination === (destination || undefined) || !destination);
+  return html`<div role="status">${alerts.map((alert) => html`<p class="alert"><${State} name=${alert.state} /> ${alert.series.test}: ${alert.why}, since ${time(alert.since)}${alert["maintained-until"] ? ", under maintenance" : ""}</p>`)}</div>`;
+}
