@@ -104,6 +104,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     started.enter_context(driven(app, given.period))
     if not given.no_first and not stopping.is_set():
         first_measurement(given, stopping)
+    say(f"What it measures, to look at: {base(given)}/ui/")
     say(f"Serving {base(given)}/ - Ctrl-C stops")
     stopping.wait()
     say("\nStopping ...")

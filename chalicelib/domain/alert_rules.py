@@ -33,6 +33,8 @@ LONGEST_SILENCE = dt.timedelta(days=90)
 DEFAULT_TTL = "P1D"
 """How long a notification is attempted where its archive does not say."""
 
+_MANY, _TOO_MANY = 10_000, 1e15
+
 _TEXT = {"type": "string", "maxLength": 300}
 _NUMBER = {"type": "number"}
 FILTERS = ("test", "tool", "source", "destination", "label")
@@ -83,7 +85,16 @@ class Condition:
     def __str__(self) -> str:
         if self.changed:
             return "other than before"
-        return f"above {self.above:g}" if self.above is not None else f"below {_known(self.below):g}"
+        return (
+            f"above {shown(self.above)}" if self.above is not None else f"below {shown(_known(self.below))}"
+        )
+
+
+def shown(value: float | str) -> str:
+    """A value as a person reads it: bits a second are many."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if _MANY <= abs(value) < _TOO_MANY else f"{value:.6g}"
 
 
 def _known(bound: float | None) -> float:

@@ -15,7 +15,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chalicelib.domain.alert_rules import LEVELS, Condition, Rule
+from chalicelib.domain.alert_rules import LEVELS, Condition, Rule, shown
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -126,7 +126,7 @@ def judged(alert: Alert, rule: Rule, results: Sequence[Result], now: dt.datetime
             return _moved(alert, AlertState(level), _reached(rule, condition, count, newest), newest, now)
         if _is_held(alert.state, level) and not _is_over(condition, results, rule.recover):
             return _moved(alert, AlertState(level), _held(rule, newest), newest, now)
-    return _moved(alert, AlertState.OK, f"{rule.metric} is {_shown(newest.value)}", newest, now)
+    return _moved(alert, AlertState.OK, _last(rule, newest), newest, now)
 
 
 def _moved(alert: Alert, state: AlertState, why: str, newest: Result | None, now: dt.datetime) -> Alert:
@@ -160,20 +160,18 @@ def _is_held(state: AlertState, level: str) -> bool:
 
 def _reached(rule: Rule, condition: Condition, count: int, newest: Result) -> str:
     if rule.of == 1:
-        said = "" if newest.value is None else f", {condition}"
-        return f"{rule.metric} was {_shown(newest.value)}{said}"
-    last = _shown(newest.value)
-    return f"{rule.metric} was {condition} in {count} of the last {rule.of} results, and {last} in the last"
+        return _last(rule, newest) if newest.value is None else f"{_last(rule, newest)}, {condition}"
+    return f"{rule.metric} was {condition} in {count} of the last {rule.of} results: {_last(rule, newest)}"
 
 
 def _held(rule: Rule, newest: Result) -> str:
-    return f"{rule.metric} is {_shown(newest.value)}, but not clear for {rule.recover} results yet"
+    return f"{_last(rule, newest)}; it has not been clear for {rule.recover} results yet"
 
 
-def _shown(value: float | str | None) -> str:
-    if value is None:
-        return "missing"
-    return f"{value:.6g}" if isinstance(value, float | int) else value
+def _last(rule: Rule, newest: Result) -> str:
+    if newest.value is None:
+        return f"the last result has no {rule.metric}"
+    return f"{rule.metric} is {shown(newest.value)}"
 
 
 def look_again(

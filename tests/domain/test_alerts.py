@@ -198,3 +198,24 @@ def test_a_filter_knows_the_asterisk(pattern: str, text: str, fits: bool) -> Non
     series = Series("rtt", "ping", "a", text, "0123")
 
     assert SeriesFilter({"destination": pattern}).fits(series) is fits
+
+
+@pytest.mark.parametrize(
+    ("document", "values", "why"),
+    [
+        (ABOVE, [0.5], "loss.ratio is 0.5, above 0.05"),
+        (SLOW, [5.4e7], "throughput.bps is 54,000,000, below 1,000,000,000"),
+        (SLOW, [None], "the last result has no throughput.bps"),
+        (SOME, [1, 1, 1], "loss.ratio was above 0.05 in 3 of the last 5 results: loss.ratio is 1"),
+        (ABOVE, [0.5, 0.0], "loss.ratio is 0"),
+        (ROUTE, ["a b", "a c"], "trace.path is a c, other than before"),
+    ],
+)
+def test_why_is_said(document: dict[str, Any], values: Sequence[float | str | None], why: str) -> None:
+    rule = rule_of("rule", document)
+    points = [point(60.0 * number, value, rule.metric) for number, value in enumerate(values)]
+    alert = Alert(NODE, "rule", SERIES, added=NOON, since=NOON, state=AlertState.NO_DATA)
+
+    results = list(results_of(rule, reversed(points)))
+
+    assert judged(alert, rule, results, at(3600)).why == why

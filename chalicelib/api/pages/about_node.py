@@ -1,7 +1,10 @@
 """Pages about the node itself (docs/contract/api.md, Administrative)."""
 
+import html
+
 from chalicelib.api.http import principal
-from chalicelib.api.http.routing import API_LEVEL, Answer, Request, as_json
+from chalicelib.api.http.negotiation import preferred
+from chalicelib.api.http.routing import API_LEVEL, HTML_TYPE, JSON_TYPE, Answer, Request, as_json
 from chalicelib.api.openapi.operations import Argument, document, operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, CLOCK, DURATION, STATUS, STRING, shape
 from chalicelib.domain.errors import Invalid
@@ -19,13 +22,30 @@ RECORDED_LEVEL = 6
 """The API level of the release whose clients and servers are in use."""
 
 
-@operation("Node", answer=STRING)
+@operation("Node", answer=STRING, kinds=[HTML_TYPE])
 def root(request: Request) -> Answer:
     """Show that the node is alive, and which host it is.
 
-    Clients take any string as a sign of life.
+    Clients take any string as a sign of life. To a browser it says where to look.
     """
-    return as_json(request, f"This is a pScheduler node on {registry.hostname_of(request.node)}")
+    alive = f"This is a pScheduler node on {registry.hostname_of(request.node)}"
+    if preferred(request.headers, (JSON_TYPE, HTML_TYPE)) == JSON_TYPE:
+        return as_json(request, alive, headers={"Vary": "Accept"})
+    page = _PAGE.format(alive=html.escape(alive), base=html.escape(request.base, quote=True))
+    return Answer(page, HTML_TYPE, headers={"Vary": "Accept", **_SAFE})
+
+
+_SAFE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+_PAGE = (
+    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    '<meta name="color-scheme" content="light dark">\n<title>pScheduler</title>\n</head>\n'
+    '<body>\n<p>{alive}.</p>\n<ul>\n<li><a href="{base}/ui/">What it measures</a></li>\n'
+    '<li><a href="{base}/docs">Its API</a></li>\n</ul>\n</body>\n</html>'
+)
 
 
 @operation("Node", answer={"enum": [RECORDED_LEVEL, API_LEVEL]})

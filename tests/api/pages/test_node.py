@@ -24,6 +24,24 @@ def test_the_root_names_the_host_and_the_horizon_is_a_day(api: Api) -> None:
     assert api.get("/schedule-horizon") == "P1D"
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+def test_a_browser_is_shown_where_to_look(api: Api) -> None:
+    _, page = api.ask("GET", "/", Accept=BROWSER)
+
+    assert api.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'href="http://node.test/ui/"' in page
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/html", ""])
+def test_every_other_client_is_told_a_string(api: Api, accept: str) -> None:
+    _, alive = api.ask("GET", "/", Accept=accept)
+
+    assert alive == api.get("/")
+    assert api.headers["Content-Type"] == "application/json"
+
+
 @pytest.mark.parametrize(("asked", "level"), [("", 6), ("?api=1", 6), ("?api=6", 6), ("?api=7", 7)])
 def test_the_level_is_six_to_all_but_those_who_know_seven(api: Api, asked: str, level: int) -> None:
     assert api.get(f"/api{asked}") == level

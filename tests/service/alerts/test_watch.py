@@ -116,7 +116,7 @@ def test_a_notification_says_what_where_since_when_and_leads_to_the_path() -> No
     document = delivery.document
     assert document["summary"] == (
         "critical: rtt here to b.example.org (loss) since 2026-11-23T12:01:00+00:00:"
-        " loss.ratio was 0.5, above 0.05"
+        " loss.ratio is 0.5, above 0.05"
     )
     assert (document["type"], document["was"], document["description"]) == ("alert", "ok", "Packets are lost")
     assert document["series"] == SERIES.describe()

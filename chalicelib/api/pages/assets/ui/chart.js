@@ -3,6 +3,14 @@
 import { html, useEffect, useRef } from "./preact.js";
 import { shown } from "./format.js";
 
+// Times under the axis, as uPlot takes them: from what size of steps on, how, and what more where a year, a day or
+// a minute begins.
+const TIMES = [
+  [86400 * 28, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+];
 const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4"];
 
 function colour(name) {
@@ -32,7 +40,7 @@ export function Chart({ title, metric, columns, names, band, start, end, onZoom,
       bands: band ? [{ series: band.map((name) => names.indexOf(name) + 1), fill: colour("--band") }] : [],
       scales: { x: { min: start, max: end }, y: { range: (chart, least, most) => spread(metric, least, most) } },
       axes: [
-        { stroke: colour("--text"), grid: { stroke: colour("--grid") } },
+        { stroke: colour("--text"), grid: { stroke: colour("--grid") }, values: TIMES },
         { stroke: colour("--text"), grid: { stroke: colour("--grid") }, size: 80, values: (chart, marks) => marks.map((mark) => shown(metric, mark)) },
       ],
       cursor: { sync: { key: sync }, drag: { x: true, y: false } },

@@ -28,7 +28,8 @@ export function shown(metric, value) {
   for (const [size, name] of SCALES[unit] || []) {
     if (Math.abs(value) >= size) return `${digits(value / size)} ${name}`;
   }
-  return unit ? `${digits(value)} ${unit}` : digits(value);
+  const [, least] = (SCALES[unit] || [[0, unit]]).at(-1);
+  return least ? `${digits(value)} ${least}` : digits(value);
 }
 
 export function digits(value) {

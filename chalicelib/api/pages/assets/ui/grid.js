@@ -38,6 +38,13 @@ export function Grid({ args }) {
   return html`<h2>Grid</h2><${Waiting} of=${found}>${(series) => html`<${Cells} series=${series} args=${args} />`}<//>`;
 }
 
+// The domain that all hosts are in, with its dot: what need not be said of each. Addresses are in none.
+function domainOf(names) {
+  const behind = (name) => (/[.][a-z]+$/i.test(name) ? name.slice(name.indexOf(".")) : "");
+  const domain = names.length ? behind(names[0]) : "";
+  return names.every((name) => behind(name) === domain) ? domain : "";
+}
+
 function Cells({ series, args }) {
   const paths = series.filter((each) => each.destination);
   if (!paths.length) return html`<${Empty}>Nothing between two hosts has been measured yet. <a href=${link("measure")}>Measure something</a>.<//>`;
@@ -50,6 +57,8 @@ function Cells({ series, args }) {
   const change = (more) => go("grid", { test, label: args.label, metric, ...more });
   const sources = [...new Set(chosen.map((each) => each.source))].sort();
   const targets = [...new Set(chosen.map((each) => each.destination))].sort();
+  const domain = domainOf([...sources, ...targets]);
+  const short = (name) => name.slice(0, name.length - domain.length);
   return html`
     <div class="bar">
       <${Choice} label="Test" value=${test} options=${tests} onChange=${(next) => go("grid", { test: next })} />
@@ -58,9 +67,9 @@ function Cells({ series, args }) {
       <span class="legend"><i class="good"></i>fine <i class="warn"></i>warning <i class="bad"></i>critical or failed <i class="unsure"></i>not reliable <i class="none"></i>no data</span>
     </div>
     <div class="scroll" tabindex="0" role="region" aria-label="Grid"><table class="grid">
-      <caption>${test}, ${metric}: from the rows to the columns</caption>
-      <thead><tr><th scope="col">from \\ to</th>${targets.map((name) => html`<th scope="col"><span>${name}</span></th>`)}</tr></thead>
-      <tbody>${sources.map((from) => html`<tr><th scope="row">${from}</th>${targets.map((to) => html`<${Cell} list=${chosen.filter((each) => each.source === from && each.destination === to)} metric=${metric} />`)}</tr>`)}</tbody>
+      <caption>${test}, ${metric}: from the rows to the columns${domain ? `, all in ${domain.slice(1)}` : ""}</caption>
+      <thead><tr><th scope="col">from \\ to</th>${targets.map((name) => html`<th scope="col" title=${name}>${short(name)}</th>`)}</tr></thead>
+      <tbody>${sources.map((from) => html`<tr><th scope="row" title=${from}>${short(from)}</th>${targets.map((to) => html`<${Cell} list=${chosen.filter((each) => each.source === from && each.destination === to)} metric=${metric} />`)}</tr>`)}</tbody>
     </table></div>`;
 }
 
