@@ -82,15 +82,11 @@ def _live(tasks: int) -> int:
 
 def _forget() -> None:
     from chalicelib.service.execution import reaper
-    from chalicelib.settings import settings
-    from chalicelib.store import run_table
+    from chalicelib.store import run_table, shards
 
-    node = settings().node
     later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=4)
-    while any(
-        list(run_table.due(node, run_table.PURGE, shard, later, 1)) for shard in range(run_table.DUE_SHARDS)
-    ):
-        reaper.tick(node, later)
+    while any(run_table.due(run_table.PURGE, shard, later, 1) for shard in shards.every()):
+        reaper.tick(later)
 
 
 def _size(engine: Engine) -> int:

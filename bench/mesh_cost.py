@@ -268,7 +268,7 @@ def mesh_cost(hosts: int, hours: float, say: Callable[[str], None]) -> tuple[Cou
     counted_for = dt.timedelta(hours=hours)
     with _in_place(play), counted(counts):
         tasks = _post(play, names)
-        _clocks(play, [NodeName(name) for name in names])
+        _clocks(play)
         say(f"{tasks} tasks are posted; {WARM_UP} and {counted_for} pass ...")
         play.until(BEGINNING + WARM_UP)
         _forget(counts)
@@ -371,7 +371,7 @@ def _iso(length: dt.timedelta) -> str:
     return f"PT{int(length.total_seconds())}S"
 
 
-def _clocks(play: Play, nodes: list[NodeName]) -> None:
+def _clocks(play: Play) -> None:
     from chalicelib.service.archiving import announce
     from chalicelib.service.coordination import shard_planner
     from chalicelib.service.execution import reaper
@@ -386,14 +386,7 @@ def _clocks(play: Play, nodes: list[NodeName]) -> None:
         "archive": announce.tick,
     }
     for name, tick in ticks.items():
-        play.every_minute(f"clock {name}", functools.partial(_at_each, tick, nodes))
-
-
-def _at_each(
-    tick: Callable[[NodeName, dt.datetime], object], nodes: list[NodeName], now: dt.datetime
-) -> None:
-    for node in nodes:
-        tick(node, now)
+        play.every_minute(f"clock {name}", tick)
 
 
 def _forget(counts: Counts) -> None:

@@ -22,12 +22,11 @@ APART = 7
 _PLANNER = """
 import datetime as dt, sys
 from bench import state
-from chalicelib.settings import settings
 from chalicelib.service.coordination.shard_planner import plan_shard
 shards = [int(shard) for shard in sys.argv[1].split(",")]
 with state.used():
     sys.stdin.read()
-    while sum(plan_shard(settings().node, shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
+    while sum(plan_shard(shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
         pass
 """
 
@@ -40,9 +39,9 @@ def planning(tasks: int) -> list[dict[str, Any]]:
 def _planned(tasks: int, planners: int) -> dict[str, Any]:
     _use(f"bench-{uuid.uuid4().hex[:8]}")
     _store(tasks)
-    from chalicelib.store.task_table import PLAN_SHARDS
+    from chalicelib.store.shards import every
 
-    shards = [str(shard) for shard in range(PLAN_SHARDS)]
+    shards = [str(shard) for shard in every()]
     with contextlib.ExitStack() as running:
         processes = [running.enter_context(_planner(shards[first::planners])) for first in range(planners)]
         time.sleep(2)  # all have imported what they need

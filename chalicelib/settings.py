@@ -66,6 +66,9 @@ class Settings:
     says it. The rules of ``domain/egress_rules.py`` read the same variable."""
     default_archives: str = ""
     """A folder of archive specifications, a document each, that every task has besides its own."""
+    shards: int = 4
+    """Into how many parts what is due is cut, so that as many planners and dispatchers can work side by side.
+    It may be raised at any time, and is never lowered."""
     nodes: str = ""
     """Further nodes this deployment serves beside its own and those in its registry: ``<node>=<hostname>``,
     separated by commas. Requests are told apart by the host they are addressed to."""
@@ -90,11 +93,6 @@ def _read(field: "dataclasses.Field[object]") -> object:
 def _further(nodes: str) -> tuple[Identity, ...]:
     pairs = (entry.strip().partition("=") for entry in nodes.split(",") if entry.strip())
     return tuple(Identity(NodeName(node.strip()), hostname.strip()) for node, _, hostname in pairs)
-
-
-def served() -> tuple[NodeName, ...]:
-    """The nodes a clock ticks for: all of the deployment."""
-    return tuple(each.node for each in settings().identities)
 
 
 def bare_host(host: str) -> str:

@@ -75,8 +75,8 @@ def _each(queue: Queue, event: Any) -> dict[str, JSON]:
 def handle(message: Message, now: dt.datetime, machine: Machine) -> None:
     """Do what a message asks for."""
     match message:
-        case PlanShard(node, shard):
-            shard_planner.plan_shard(node, shard, now)
+        case PlanShard(_, shard):
+            shard_planner.plan_shard(shard, now)
         case PlanTask(node, task):
             shard_planner.plan_task(node, task, now)
         case AttemptOutboxRequest(node, outbox_request):

@@ -17,13 +17,11 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.series import KEPT, Series
 from chalicelib.domain.times import format_timestamp, parse_timestamp
-from chalicelib.store import ordering
+from chalicelib.store import ordering, shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import AlertItem, connection
 from chalicelib.store.ordering import Place
 from chalicelib.store.transactions.recording import add_deliveries
-
-SHARDS = 4
 
 
 def find(node: NodeName, alert: str) -> Alert | None:
@@ -62,10 +60,10 @@ def of_rule(node: NodeName, rule: str, limit: int | None = None) -> list[str]:
     return [item.alert for item in found]
 
 
-def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[str]:
-    """The ids of alerts of a shard to be looked at by now, the longest waiting first."""
-    found = AlertItem.look_index.query(_look(node, shard), AlertItem.look_at <= now, limit=limit)
-    return [item.alert for item in found]
+def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, str]]:
+    """The alerts of a shard, of all nodes, to be looked at by now, the longest waiting first."""
+    found = AlertItem.look_index.query(shards.place(shard), AlertItem.look_at <= now, limit=limit)
+    return [(NodeName(item.node_key), item.alert) for item in found]
 
 
 def put(alert: Alert, look_at: dt.datetime, deliveries: list[Delivery]) -> Alert:
@@ -103,10 +101,6 @@ def _is_as_read(alert: Alert) -> Condition:
     return AlertItem.revision == alert.revision if alert.revision else AlertItem.alert.does_not_exist()
 
 
-def _look(node: NodeName, shard: int) -> str:
-    return f"{node}#{shard}"
-
-
 def _to_item(alert: Alert, look_at: dt.datetime) -> AlertItem:
     body = {
         "series": dataclasses.asdict(alert.series),
@@ -123,7 +117,7 @@ def _to_item(alert: Alert, look_at: dt.datetime) -> AlertItem:
         body=body,
         since=alert.since,
         active=None if alert.state is AlertState.OK else alert.node,
-        look=_look(alert.node, int(alert.series.uuid[:4], 16) % SHARDS),
+        look=shards.place(shards.of(alert.series.uuid)),
         look_at=look_at,
         revision=alert.revision,
         expires=math.ceil((look_at + KEPT).timestamp()),

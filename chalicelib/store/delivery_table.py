@@ -16,12 +16,12 @@ from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
-from chalicelib.store import ordering
+from chalicelib.store import ordering, shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, bare, key, owner
 from chalicelib.store.ordering import Place
 
-DELIVERY_SHARDS = 4
+ANNOUNCED_ONES = "announced"
 LARGEST_BATCH = 100
 """Items read in one request."""
 
@@ -50,16 +50,16 @@ class Due:
     revision: int
 
 
-def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[Due]:
-    """The deliveries of a shard to be announced by now, the longest waiting first: those to be attempted that
-    were not announced, then those that were and were not heard of since."""
+def due(shard: int, now: dt.datetime, limit: int) -> list[Due]:
+    """The deliveries of a shard, of all nodes, to be announced by now, the longest waiting first: those to be
+    attempted that were not announced, then those that were and were not heard of since."""
     when = DeliveryItem.look_at <= now
     found = [
-        DeliveryItem.archiving_index.query(_waiting(node, shard, announced), when, limit=limit)
+        DeliveryItem.archiving_index.query(_waiting(shard, announced), when, limit=limit)
         for announced in (False, True)
     ]
     return [
-        Due(node, RunId(bare(item.run)), int(item.number), item.lane, int(item.revision))
+        Due(owner(item.run), RunId(bare(item.run)), int(item.number), item.lane, int(item.revision))
         for item in itertools.chain.from_iterable(found)
     ][:limit]
 
@@ -69,7 +69,7 @@ def announce(due: Due, now: dt.datetime) -> None:
     actions: list[Action] = [
         DeliveryItem.announced.set(now + ANNOUNCED),
         DeliveryItem.look_at.set(now + ANNOUNCED),
-        DeliveryItem.archiving.set(_waiting(due.node, _shard(due.run), announced=True)),
+        DeliveryItem.archiving.set(_waiting(shards.of(due.run), announced=True)),
     ]  # not counted as a change: whoever has just read the delivery may go on with it
     condition = DeliveryItem.revision == due.revision
     with on_condition_failed(Conflict(f"Delivery {due.number} of run {due.run} changed meanwhile")):
@@ -100,26 +100,22 @@ def _whole(keys: Sequence[Any]) -> Iterator[Delivery]:
 
 
 def count_due(node: NodeName, now: dt.datetime) -> int:
-    """How many deliveries are to be attempted by now."""
+    """How many deliveries are to be attempted by now. Costs what is due at all nodes of the deployment."""
     return _count(node, False, DeliveryItem.look_at <= now) + _count(node, True)
 
 
 def count_upcoming(node: NodeName, now: dt.datetime) -> int:
-    """How many deliveries are to be attempted later."""
+    """How many deliveries are to be attempted later. Costs what waits at all nodes of the deployment."""
     return _count(node, False, DeliveryItem.look_at > now)
 
 
 def _count(node: NodeName, announced: bool, when: Condition | None = None) -> int:
-    index = DeliveryItem.archiving_index
-    return sum(index.count(_waiting(node, shard, announced), when) for shard in range(DELIVERY_SHARDS))
+    index, own = DeliveryItem.archiving_index, DeliveryItem.run.startswith(key(node, ""))
+    return sum(index.count(_waiting(shard, announced), when, own) for shard in shards.every())
 
 
-def _waiting(node: NodeName, shard: int, announced: bool) -> str:
-    return key(node, "announced", str(shard)) if announced else key(node, str(shard))
-
-
-def _shard(run: RunId) -> int:
-    return int(run[:8], 16) % DELIVERY_SHARDS
+def _waiting(shard: int, announced: bool) -> str:
+    return shards.place(shard, ANNOUNCED_ONES) if announced else shards.place(shard)
 
 
 def change(delivery: Delivery) -> Delivery:
@@ -151,9 +147,7 @@ def to_item(delivery: Delivery) -> DeliveryItem:
         archived=delivery.archived,
         completed=delivery.completed,
         diags=list(delivery.diags),
-        archiving=_waiting(delivery.node, _shard(delivery.run), delivery.announced is not None)
-        if waiting
-        else None,
+        archiving=_waiting(shards.of(delivery.run), delivery.announced is not None) if waiting else None,
         look_at=delivery.announced or delivery.next_attempt,
         next_attempt=delivery.next_attempt,
         lane=delivery.lane,

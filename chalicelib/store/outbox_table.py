@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
+from chalicelib.store import shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import OutboxItem, bare, key, owner
 
@@ -28,25 +29,33 @@ def get(node: NodeName, uuid: str) -> OutboxRequest:
         raise NotFound(f"There is no outbox request {uuid}") from error
 
 
-def due(node: NodeName, now: dt.datetime, limit: int) -> list[str]:
-    """The uuids of outbox requests to be attempted by now, those that failed before last."""
-    found: list[str] = []
-    for where in (FRESH, TRIED):
+def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, str]]:
+    """The outbox requests of a shard, of all nodes, to be attempted by now, those that failed before last."""
+    found: list[tuple[NodeName, str]] = []
+    for why in (FRESH, TRIED):
         index = OutboxItem.due_index.query(
-            key(node, where), OutboxItem.due_at <= now, limit=limit - len(found)
+            shards.place(shard, why), OutboxItem.due_at <= now, limit=limit - len(found)
         )
-        found += [bare(item.outbox_request) for item in index] if len(found) < limit else []
+        here = [(owner(item.outbox_request), bare(item.outbox_request)) for item in index]
+        found += here if len(found) < limit else []
     return found
 
 
 def backlog(node: NodeName) -> int:
-    """How many outbox requests were never attempted."""
-    return int(OutboxItem.due_index.count(key(node, FRESH)))
+    """How many outbox requests of a node were never attempted. Costs what there are at all nodes."""
+    return _count(node, FRESH)
 
 
 def length(node: NodeName) -> int:
-    """How many outbox requests there are."""
-    return backlog(node) + int(OutboxItem.due_index.count(key(node, TRIED)))
+    """How many outbox requests of a node there are. Costs what there are at all nodes."""
+    return backlog(node) + _count(node, TRIED)
+
+
+def _count(node: NodeName, why: str) -> int:
+    own = OutboxItem.outbox_request.startswith(key(node, ""))
+    return sum(
+        int(OutboxItem.due_index.count(shards.place(shard, why), None, own)) for shard in shards.every()
+    )
 
 
 def add(outbox_requests: Sequence[OutboxRequest]) -> None:
@@ -73,7 +82,7 @@ def claim(outbox_request: OutboxRequest, now: dt.datetime) -> OutboxRequest:
     begun = outbox_request.begun(now)
     actions: list[Action] = [
         OutboxItem.attempts.set(begun.attempts),
-        OutboxItem.due.set(key(outbox_request.node, TRIED)),
+        OutboxItem.due.set(_waiting(outbox_request.uuid, TRIED)),
         OutboxItem.due_at.set(begun.next_attempt),
     ]
     taken = Conflict(f"Outbox request {outbox_request.uuid} was taken by somebody else")
@@ -99,6 +108,10 @@ def delete(outbox_requests: Sequence[OutboxRequest]) -> None:
             batch.delete(OutboxItem(key(outbox_request.node, outbox_request.uuid)))
 
 
+def _waiting(uuid: str, why: str) -> str:
+    return shards.place(shards.of(uuid), why)
+
+
 def to_item(outbox_request: OutboxRequest) -> OutboxItem:
     return OutboxItem(
         key(outbox_request.node, outbox_request.uuid),
@@ -110,7 +123,7 @@ def to_item(outbox_request: OutboxRequest) -> OutboxItem:
         added=outbox_request.added,
         attempts=outbox_request.attempts,
         error=outbox_request.error,
-        due=key(outbox_request.node, TRIED if outbox_request.attempts else FRESH),
+        due=_waiting(outbox_request.uuid, TRIED if outbox_request.attempts else FRESH),
         due_at=outbox_request.next_attempt,
         expires=math.ceil((outbox_request.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
     )

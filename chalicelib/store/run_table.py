@@ -1,5 +1,6 @@
 """Runs in the store."""
 
+import dataclasses
 import datetime as dt
 import json
 import math
@@ -18,12 +19,11 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
-from chalicelib.store import changes, ordering
+from chalicelib.store import changes, ordering, shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import RunItem, bare, key, owner
 from chalicelib.store.ordering import Place
 
-DUE_SHARDS = 4
 GRACE = dt.timedelta(seconds=30)
 """How late a run may be before it is given up: missed, or overdue."""
 LARGEST_ITEM = 300_000
@@ -126,18 +126,26 @@ def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
     return RunItem.start.between(lower, upper) if lower <= upper else RunItem.start < EARLIEST_START
 
 
-def due(
-    node: NodeName,
-    why: str,
-    shard: int,
-    until: dt.datetime,
-    limit: int,
-    since: dt.datetime | None = None,
-) -> list[tuple[TaskId, RunId, dt.datetime, str]]:
-    """(task, run, when, lane) of the runs of a shard due between instants, the longest waiting first."""
+@dataclasses.dataclass(frozen=True)
+class Due:
+    """A run whose time has come, as the index has it: ``at`` is when, ``shard`` where it was found."""
+
+    node: NodeName
+    task: TaskId
+    run: RunId
+    at: dt.datetime
+    lane: str
+    shard: int
+
+
+def due(why: str, shard: int, until: dt.datetime, limit: int, since: dt.datetime | None = None) -> list[Due]:
+    """The runs of a shard due between instants, of all nodes, the longest waiting first."""
     when = RunItem.due_at.between(since or EARLIEST_START, until)
-    found = RunItem.due_index.query(key(node, why, str(shard)), when, limit=limit)
-    return [(TaskId(bare(item.task)), RunId(item.run), item.due_at, item.lane or "") for item in found]
+    found = RunItem.due_index.query(shards.place(shard, why), when, limit=limit)
+    return [
+        Due(owner(item.task), TaskId(bare(item.task)), RunId(item.run), item.due_at, item.lane or "", shard)
+        for item in found
+    ]
 
 
 def change(run: Run) -> Run:
@@ -156,16 +164,16 @@ def changed(uuid: RunId) -> StaleRun:
     return StaleRun(f"Run {uuid} changed meanwhile")
 
 
-def claim(node: NodeName, task: TaskId, uuid: RunId, start: dt.datetime) -> None:
+def claim(due: Due) -> None:
     """Take a run due for dispatch, so that one alone sends it to its runner. Raises StaleRun."""
-    item = RunItem(key(node, task), uuid)
+    item = RunItem(key(due.node, due.task), due.run)
     actions: list[Action] = [
-        RunItem.due.set(_due_key(node, GIVE_UP, uuid)),
-        RunItem.due_at.set(start + GRACE),
+        RunItem.due.set(_due_key(GIVE_UP, due.run)),
+        RunItem.due_at.set(due.at + GRACE),
         RunItem.revision.add(1),
     ]
-    with on_condition_failed(changed(uuid)):
-        item.update(actions, condition=RunItem.due == _due_key(node, DISPATCH, uuid))
+    with on_condition_failed(changed(due.run)):
+        item.update(actions, condition=RunItem.due == shards.place(due.shard, DISPATCH))
 
 
 def take(run: Run, holder: str) -> Run:
@@ -174,7 +182,7 @@ def take(run: Run, holder: str) -> Run:
     reason, due_at = due_for(taken)
     actions: list[Action] = [
         RunItem.holder.set(holder),
-        RunItem.due.set(_due_key(run.node, reason, run.uuid)),
+        RunItem.due.set(_due_key(reason, run.uuid)),
         RunItem.due_at.set(due_at),
         RunItem.revision.set(taken.revision),
     ]
@@ -219,7 +227,7 @@ def to_item(run: Run) -> RunItem:
         documents=None if elsewhere else content,
         documents_at=elsewhere,
         revision=run.revision,
-        due=_due_key(run.node, reason, run.uuid),
+        due=_due_key(reason, run.uuid),
         due_at=due_at,
         state_key=key(run.node, run.state.value),
         lane=run.lane or None,
@@ -253,8 +261,8 @@ def _given_up_at(state: State, run: Any) -> dt.datetime:
     return late + GRACE if state is State.RUNNING or run.holder else run.start + GRACE
 
 
-def _due_key(node: NodeName, reason: str, uuid: RunId) -> str:
-    return key(node, reason, str(int(uuid[:8], 16) % DUE_SHARDS))
+def _due_key(reason: str, uuid: RunId) -> str:
+    return shards.place(shards.of(uuid), reason)
 
 
 def to_summary(item: Any) -> Run:

@@ -14,10 +14,9 @@ from pynamodb.exceptions import DoesNotExist
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.series import GRACE, HOUR, KEPT, Series
+from chalicelib.store import shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import SeriesItem
-
-SHARDS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +72,10 @@ def change(node: NodeName, stored: Stored, roll_from: dt.datetime | None, now: d
     return new
 
 
-def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[str]:
-    """The series of a shard with an hour to be rolled up by now, the longest waiting first."""
-    found = SeriesItem.rolling_index.query(f"{node}#{shard}", SeriesItem.roll_at <= now, limit=limit)
-    return [item.series for item in found]
+def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, str]]:
+    """The series of a shard, of all nodes, with an hour to be rolled up by now, the longest waiting first."""
+    found = SeriesItem.rolling_index.query(shards.place(shard), SeriesItem.roll_at <= now, limit=limit)
+    return [(NodeName(item.node_key), item.series) for item in found]
 
 
 def _to_item(node: NodeName, stored: Stored, now: dt.datetime) -> SeriesItem:
@@ -87,7 +86,7 @@ def _to_item(node: NodeName, stored: Stored, now: dt.datetime) -> SeriesItem:
         body=dataclasses.asdict(stored.series),
         added=stored.added,
         roll_from=stored.roll_from,
-        rolling=f"{node}#{int(uuid[:4], 16) % SHARDS}" if waits else None,
+        rolling=shards.place(shards.of(uuid)) if waits else None,
         roll_at=stored.roll_at,
         revision=stored.revision,
         expires=math.ceil((now + KEPT + HOUR).timestamp()),

@@ -16,15 +16,13 @@ from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.repeat import Progress
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
-from chalicelib.store import changes, ordering, postings, raw_items, task_bodies
+from chalicelib.store import changes, ordering, postings, raw_items, shards, task_bodies
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TaskItem, bare, connection, key, owner
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem, Stretch, written
 
-PLAN_SHARDS = 4
-"""Into how many partitions the plan index is cut, so that as many planners can share the work."""
 PURGE = "purge"
 
 
@@ -86,19 +84,19 @@ def listing(node: NodeName, after: Place | None = None, page_size: int | None = 
     return ordering.behind(found, lambda stored: (stored.added_text, stored.uuid), where)
 
 
-def due(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[TaskId]:
-    """The uuids of tasks in a shard that want the planner by now, the longest waiting first."""
-    return _looked_at_by(key(node, str(shard)), now, limit)
+def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:
+    """The tasks in a shard, of all nodes, that want the planner by now, the longest waiting first."""
+    return _looked_at_by(shards.place(shard), now, limit)
 
 
-def expired(node: NodeName, shard: int, now: dt.datetime, limit: int) -> list[TaskId]:
-    """The uuids of tasks in a shard that are to be forgotten by now."""
-    return _looked_at_by(key(node, PURGE, str(shard)), now, limit)
+def expired(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:
+    """The tasks in a shard that are to be forgotten by now."""
+    return _looked_at_by(shards.place(shard, PURGE), now, limit)
 
 
-def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[TaskId]:
+def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:
     found = TaskItem.plan_index.query(where, TaskItem.plan_at <= now, limit=limit)
-    return [TaskId(bare(item.task)) for item in found]
+    return [(owner(item.task), TaskId(bare(item.task))) for item in found]
 
 
 def reference_to(node: NodeName, uuid: TaskId) -> TaskItem:
@@ -184,10 +182,10 @@ def planning_actions(task: Task, now: dt.datetime) -> list[Action]:
 
 def _looked_at(task: Task, now: dt.datetime) -> tuple[str, dt.datetime]:
     """Its place in the plan index: with the planner, or, with nothing more to run, with the reaper."""
-    shard = str(int(task.uuid[:8], 16) % PLAN_SHARDS)
+    shard = shards.of(task.uuid)
     if task.plan_at is None:
-        return key(task.node, PURGE, shard), purge_at(task, now)
-    return key(task.node, shard), task.plan_at
+        return shards.place(shard, PURGE), purge_at(task, now)
+    return shards.place(shard), task.plan_at
 
 
 def to_item(task: Task, now: dt.datetime) -> TaskItem:

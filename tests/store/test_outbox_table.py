@@ -7,6 +7,7 @@ from chalicelib.domain.outbox_request import RETRY, STRAGGLING, OutboxRequest, w
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import outbox_table, task_table
 from chalicelib.store.transactions import sharing
+from tests import due
 from tests.builders import NODE, NOON, at, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -33,15 +34,15 @@ def test_an_outbox_request_is_due_until_it_is_done_and_taken_by_one_alone(
     outbox_request: OutboxRequest,
 ) -> None:
     outbox_table.add([outbox_request])
-    assert outbox_table.due(NODE, at(-1), 10) == []
-    assert outbox_table.due(NODE, NOON, 10) == [outbox_request.uuid]
+    assert due.outbox_requests(NODE, at(-1)) == []
+    assert due.outbox_requests(NODE, NOON) == [outbox_request.uuid]
 
     begun = outbox_table.claim(outbox_request, at(1))
 
     with pytest.raises(Conflict):
         outbox_table.claim(outbox_request, at(1))
-    assert outbox_table.due(NODE, at(300), 10) == []
-    assert outbox_table.due(NODE, at(1) + RETRY, 10) == [outbox_request.uuid]
+    assert due.outbox_requests(NODE, at(300)) == []
+    assert due.outbox_requests(NODE, at(1) + RETRY) == [outbox_request.uuid]
     outbox_table.explain(begun, "nobody there")
     assert (
         outbox_table.get(NODE, outbox_request.uuid).attempts,
@@ -51,7 +52,7 @@ def test_an_outbox_request_is_due_until_it_is_done_and_taken_by_one_alone(
         "nobody there",
     )
     outbox_table.delete([outbox_request])
-    assert outbox_table.due(NODE, at(1) + RETRY, 10) == []
+    assert due.outbox_requests(NODE, at(1) + RETRY) == []
     with pytest.raises(NotFound):
         outbox_table.get(NODE, outbox_request.uuid)
 

@@ -10,7 +10,7 @@ from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.infrastructure import blobs
-from chalicelib.store import run_table
+from chalicelib.store import run_table, shards
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
@@ -28,12 +28,13 @@ def stored(owner: Task, *all_of_them: Run) -> None:
 
 
 def due(why: str, seconds: float) -> list[str]:
-    found = [
-        each
-        for shard in range(run_table.DUE_SHARDS)
-        for each in run_table.due(NODE, why, shard, at(seconds), 10)
-    ]
-    return [run for _, run, *_ in found]
+    found = [each for shard in shards.every() for each in run_table.due(why, shard, at(seconds), 10)]
+    return [each.run for each in found]
+
+
+def waiting(one: Run) -> run_table.Due:
+    """A run as the dispatcher finds it."""
+    return run_table.Due(NODE, one.task, one.uuid, one.start, "", shards.of(one.uuid))
 
 
 def incompressible(size: int) -> str:
@@ -159,10 +160,10 @@ def test_a_run_is_claimed_for_dispatch_by_one_alone(owner: Task) -> None:
     one = run(owner)
     stored(owner, one)
 
-    run_table.claim(NODE, owner.uuid, one.uuid, one.start)
+    run_table.claim(waiting(one))
 
     with pytest.raises(StaleRun):
-        run_table.claim(NODE, owner.uuid, one.uuid, one.start)
+        run_table.claim(waiting(one))
     assert due(run_table.DISPATCH, 60) == []
     assert due(run_table.GIVE_UP, 30) == [one.uuid]
 
@@ -170,7 +171,7 @@ def test_a_run_is_claimed_for_dispatch_by_one_alone(owner: Task) -> None:
 def test_a_change_made_before_a_claim_does_not_undo_it(owner: Task) -> None:
     one = run(owner)
     stored(owner, one)
-    run_table.claim(NODE, owner.uuid, one.uuid, one.start)
+    run_table.claim(waiting(one))
 
     with pytest.raises(StaleRun):
         run_table.change(one.with_documents(participant_data_full=[{}]))

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
-from chalicelib.store import task_table
+from chalicelib.store import shards, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, seconds, task
 
@@ -20,7 +20,7 @@ def stored(one: Task) -> Task:
 
 
 def due_everywhere(now: dt.datetime) -> list[str]:
-    return [uuid for shard in range(task_table.PLAN_SHARDS) for uuid in task_table.due(NODE, shard, now, 10)]
+    return [uuid for shard in shards.every() for _, uuid in task_table.due(shard, now, 10)]
 
 
 def test_a_task_comes_back_as_it_went_in() -> None:
@@ -71,12 +71,13 @@ def test_the_planner_sees_a_task_once_its_time_has_come() -> None:
 def test_a_task_with_nothing_to_plan_is_with_the_reaper_until_it_may_be_forgotten() -> None:
     one = stored(task(plan_at=None))
 
-    shards = range(task_table.PLAN_SHARDS)
     assert due_everywhere(NOON + HORIZON) == []
     assert task_table.get(NODE, one.uuid).plan_at is None
     assert [
-        uuid for shard in shards for uuid in task_table.expired(NODE, shard, NOON + KEEP_AFTER_LAST_RUN, 10)
-    ] == [one.uuid]
+        found
+        for shard in shards.every()
+        for found in task_table.expired(shard, NOON + KEEP_AFTER_LAST_RUN, 10)
+    ] == [(NODE, one.uuid)]
 
 
 def test_a_disabled_task_is_planned_no_more() -> None:

@@ -108,7 +108,7 @@ def fill(now: dt.datetime) -> None:
 
 
 def _roll(rolling: Any, now: dt.datetime) -> None:
-    while rolling.tick(NODE, now):
+    while rolling.tick(now):
         pass
 
 

@@ -25,7 +25,7 @@ from chalicelib.service.alerts.rules import Known
 from chalicelib.service.archiving import announce
 from chalicelib.service.node.registry import base_url_of
 from chalicelib.service.series import points
-from chalicelib.store import alert_table, changes, point_table
+from chalicelib.store import alert_table, changes, point_table, shards
 
 LOG = logging.getLogger(__name__)
 TRIES = 5
@@ -50,11 +50,11 @@ def leave(task: Task, run: Run, now: dt.datetime) -> None:
         LOG.exception("The alerts of series %s could not be looked at", left.uuid)
 
 
-def tick(node: NodeName, now: dt.datetime) -> int:
+def tick(now: dt.datetime) -> int:
     """Look at the alerts whose time has come: what is silent, what maintenance held back; how many."""
     count = 0
-    for shard in range(alert_table.SHARDS):
-        for alert in alert_table.due(node, shard, now, ALERTS_PER_SHARD):
+    for shard in shards.every():
+        for node, alert in alert_table.due(shard, now, ALERTS_PER_SHARD):
             try:
                 _look_at(node, alert, now)
                 count += 1

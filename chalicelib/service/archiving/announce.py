@@ -8,32 +8,28 @@ from collections.abc import Iterable, Sequence
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.messages import AttemptDelivery
-from chalicelib.domain.names import NodeName
 from chalicelib.infrastructure import queues
-from chalicelib.service.node import heartbeats
-from chalicelib.store import delivery_table
+from chalicelib.service.node import heartbeats, readdressing
+from chalicelib.store import delivery_table, shards
 from chalicelib.store.delivery_table import Due
 
 LOG = logging.getLogger(__name__)
 DELIVERIES_PER_SHARD = 1000
 
 
-def tick(node: NodeName, now: dt.datetime) -> int:
+def tick(now: dt.datetime) -> int:
     """Announce what is due, and tell how many deliveries that were; what was announced is not again for long.
 
     Sent first, and noted then: a crash in between announces it twice, which does no harm, since whoever
     takes it first moves its next attempt.
     """
-    due = [
-        each
-        for shard in range(delivery_table.DELIVERY_SHARDS)
-        for each in delivery_table.due(node, shard, now, DELIVERIES_PER_SHARD)
-    ]
+    readdressing.advance("archive", now)
+    due = [each for shard in shards.every() for each in delivery_table.due(shard, now, DELIVERIES_PER_SHARD)]
     for batch in _tens(due):
         queues.send_many(queues.DELIVERIES, [(message(each), dt.timedelta(0)) for each in batch])
         for each in batch:
             _note(each, now)
-    heartbeats.beat(node, "archiver", now)
+    heartbeats.beat("archiver", now)
     return len(due)
 
 

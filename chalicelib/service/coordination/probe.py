@@ -34,7 +34,7 @@ def delegate(shard: int, wanting: Sequence[Task], now: dt.datetime) -> None:
 
 
 def _wanted(task: Task) -> str:
-    return " ".join([*sorted(task.others.values()), "from", task.lead_bind or "here"])
+    return " ".join([*sorted(task.others.values()), "from", task.node, task.lead_bind or "here"])
 
 
 def ask(message: ProbeParticipants, now: dt.datetime) -> None:

@@ -1,6 +1,6 @@
 """The plan tick: have the runs of tasks placed whose time has come inside the horizon.
 
-The tasks of a node are cut into shards, so that as many planners can work side by side. The tick only
+The tasks of the deployment are cut into shards, so that as many planners can work side by side. The tick only
 says which shards have something due; who takes such a message has the shard on lease while planning.
 """
 
@@ -16,10 +16,11 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import participation, probe
-from chalicelib.service.node import heartbeats
+from chalicelib.service.node import heartbeats, readdressing
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling import cancellation
-from chalicelib.store import node_table, task_table
+from chalicelib.settings import settings
+from chalicelib.store import node_table, shards, task_table
 
 LOG = logging.getLogger(__name__)
 
@@ -33,15 +34,16 @@ BACK_OFF = dt.timedelta(minutes=1)
 """How long a task that could not be planned is left alone, so that it holds up no other."""
 
 
-def tick(node: NodeName, now: dt.datetime) -> int:
+def tick(now: dt.datetime) -> int:
     """Have every shard planned that has tasks due, and tell how many those are."""
-    due = [shard for shard in range(task_table.PLAN_SHARDS) if task_table.due(node, shard, now, 1)]
-    queues.send_many(queues.PLAN, [(PlanShard(node, shard), ZERO) for shard in due])
-    heartbeats.beat(node, "scheduler", now)
+    readdressing.advance("plan", now)
+    due = [shard for shard in shards.every() if task_table.due(shard, now, 1)]
+    queues.send_many(queues.PLAN, [(PlanShard(settings().node, shard), ZERO) for shard in due])
+    heartbeats.beat("scheduler", now)
     return len(due)
 
 
-def plan_shard(node: NodeName, shard: int, now: dt.datetime) -> int:
+def plan_shard(shard: int, now: dt.datetime) -> int:
     """Plan the tasks of a shard that are due; how many there were.
 
     What cannot be done within one planner's time keeps its turn for the next tick. Does nothing where
@@ -50,9 +52,9 @@ def plan_shard(node: NodeName, shard: int, now: dt.datetime) -> int:
     deadline = Deadline(SECONDS_PER_SHARD)
     planned = 0
     wanting: list[Task] = []
-    with node_table.lease(node, f"plan-shard-{shard}", now, now + SHARD_LEASE) as is_mine:
-        for uuid in (
-            _in_an_order_of_its_own(task_table.due(node, shard, now, TASKS_PER_SHARD)) if is_mine else ()
+    with node_table.lease(settings().node, f"plan-shard-{shard}", now, now + SHARD_LEASE) as is_mine:
+        for node, uuid in (
+            _in_an_order_of_its_own(task_table.due(shard, now, TASKS_PER_SHARD)) if is_mine else ()
         ):
             if deadline.left <= 0:
                 break
@@ -62,7 +64,7 @@ def plan_shard(node: NodeName, shard: int, now: dt.datetime) -> int:
     return planned
 
 
-def _in_an_order_of_its_own(due: Sequence[TaskId]) -> Sequence[TaskId]:
+def _in_an_order_of_its_own(due: Sequence[tuple[NodeName, TaskId]]) -> Sequence[tuple[NodeName, TaskId]]:
     """Tasks that wait the longest, shuffled: planners side by side that went through the same slots in the
     same order would want the same time all along, and one would overtake the other."""
     return random.sample(due, len(due))

@@ -12,29 +12,36 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import parse_timestamp
 from chalicelib.service.execution import expiry, results
-from chalicelib.service.node import heartbeats, indexing, registry
+from chalicelib.service.node import heartbeats, indexing, readdressing, registry
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
-from chalicelib.store import delivery_table, node_registry, run_table, task_table
+from chalicelib.settings import settings
+from chalicelib.store import delivery_table, node_registry, run_table, shards, task_table
 
 LOG = logging.getLogger(__name__)
 ITEMS_PER_SHARD = 500
 
 
-def tick(node: NodeName, now: dt.datetime) -> None:
+def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
-    for shard in range(run_table.DUE_SHARDS):
-        for why in (run_table.AGREE, run_table.GIVE_UP):
-            for task, run, *_ in run_table.due(node, why, shard, now, ITEMS_PER_SHARD):
-                _alone(give_up, node, task, run, now)
-        for task, run, *_ in run_table.due(node, run_table.PURGE, shard, now, ITEMS_PER_SHARD):
-            _alone(forget_run, node, task, run, now)
-    for shard in range(task_table.PLAN_SHARDS):
-        for task in task_table.expired(node, shard, now, ITEMS_PER_SHARD):
-            _alone(forget_task, node, task, now)
-    outbox.tick(node, now)
-    indexing.is_complete(node)
-    heartbeats.beat(node, "ticker", now)
+    readdressing.advance("reap", now)
+    for shard in shards.every():
+        reap_shard(shard, now)
+    outbox.tick(now)
+    for served in settings().identities:
+        indexing.is_complete(served.node)
+    heartbeats.beat("ticker", now)
+
+
+def reap_shard(shard: int, now: dt.datetime) -> None:
+    """The same for what is due in a shard."""
+    for why in (run_table.AGREE, run_table.GIVE_UP):
+        for due in run_table.due(why, shard, now, ITEMS_PER_SHARD):
+            _alone(give_up, due.node, due.task, due.run, now)
+    for due in run_table.due(run_table.PURGE, shard, now, ITEMS_PER_SHARD):
+        _alone(forget_run, due.node, due.task, due.run, now)
+    for node, task in task_table.expired(shard, now, ITEMS_PER_SHARD):
+        _alone(forget_task, node, task, now)
 
 
 def _alone(work: Callable[..., None], *what: object) -> None:

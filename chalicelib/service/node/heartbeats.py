@@ -21,6 +21,7 @@ from chalicelib.domain.times import (
 )
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.queues import Load, Queue
+from chalicelib.settings import settings
 from chalicelib.store import node_table
 
 INTERVAL = dt.timedelta(minutes=1)
@@ -38,8 +39,12 @@ _noted: dict[tuple[NodeName, str], dt.datetime] = {}
 _noting = threading.Lock()
 
 
-def beat(node: NodeName, service: str, now: dt.datetime) -> None:
-    """Record that a service has worked. One that was silent for long counts as started anew."""
+def beat(service: str, now: dt.datetime) -> None:
+    """Record that a service has worked, for all nodes of the deployment: whoever works for one, does for all.
+
+    One that was silent for long counts as started anew.
+    """
+    node = settings().node
     known = node_table.read(node, service)
     if known is None or parse_timestamp(known["last"]) < now - 5 * INTERVAL:
         known = {"started": format_timestamp(now), "updates": 0}
@@ -59,8 +64,7 @@ def note(node: NodeName, event: str, now: dt.datetime) -> None:
 def taken(queue: Queue, event: Iterable[Any]) -> list[Message]:
     """The messages in an event of a queue; that it came at all is a sign of life of whoever handles it."""
     found = queues.received(queue, event)
-    for node in dict.fromkeys(message.node for message in found):
-        note(node, _handled(queue), dt.datetime.now(UTC))
+    note(settings().node, _handled(queue), dt.datetime.now(UTC))
     return found
 
 
@@ -71,7 +75,8 @@ def _handled(queue: Queue) -> str:
 def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     """The members ``services``, ``queues`` and ``runs`` of /status."""
     handled = [_handled(queue) for queue in queues.QUEUES]
-    known = node_table.read_many(node, (*SERVICES, *handled, LAST_SCHEDULED, LAST_FINISHED))
+    known = node_table.read_many(settings().node, (*SERVICES, *handled))
+    known |= node_table.read_many(node, (LAST_SCHEDULED, LAST_FINISHED))
     loads = {queue: queues.load(queue) for queue in queues.QUEUES}
     return {
         "services": {service: _service(service, known, loads, now) for service in SERVICES},

@@ -12,11 +12,12 @@ from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.peer_http import Call, network
 from chalicelib.store import outbox_table as store
+from chalicelib.store import shards
 
 LOG = logging.getLogger(__name__)
 SECONDS_PER_REQUEST = 5.0
 """Seconds an attempt may take (docs/contract/scheduler.md section 1)."""
-REQUESTS_PER_TICK = 500
+REQUESTS_PER_SHARD = 500
 
 
 def announce(node: NodeName, outbox_requests: Sequence[str]) -> None:
@@ -37,10 +38,10 @@ def hurry(outbox_requests: Sequence[OutboxRequest], now: dt.datetime) -> None:
     begin([dataclasses.replace(outbox_request, next_attempt=now) for outbox_request in outbox_requests])
 
 
-def tick(node: NodeName, now: dt.datetime) -> int:
+def tick(now: dt.datetime) -> int:
     """Announce the outbox requests that are due, and tell how many they were."""
-    due = store.due(node, now, REQUESTS_PER_TICK)
-    announce(node, due)
+    due = [each for shard in shards.every() for each in store.due(shard, now, REQUESTS_PER_SHARD)]
+    queues.send_many(queues.PEERS, [(AttemptOutboxRequest(*each), dt.timedelta(0)) for each in due])
     return len(due)
 
 

@@ -7,7 +7,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import rolled
 from chalicelib.domain.series import GRACE, HOUR, hour_of
-from chalicelib.store import point_table, series_table
+from chalicelib.store import point_table, series_table, shards
 
 LOG = logging.getLogger(__name__)
 SERIES_PER_SHARD = 250
@@ -15,11 +15,11 @@ HOURS_AT_ONCE = 24
 """Of a series that was left alone for long; the rest comes with the next tick."""
 
 
-def tick(node: NodeName, now: dt.datetime) -> int:
+def tick(now: dt.datetime) -> int:
     """Roll up the hours that are due, each series by itself; how many hours that were."""
     count = 0
-    for shard in range(series_table.SHARDS):
-        for series in series_table.due(node, shard, now, SERIES_PER_SHARD):
+    for shard in shards.every():
+        for node, series in series_table.due(shard, now, SERIES_PER_SHARD):
             try:
                 count += roll_up(node, series, now)
             except Conflict as error:

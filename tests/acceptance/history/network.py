@@ -104,8 +104,8 @@ class Network:
 class Queues:
     """The queues: a message comes at least once, perhaps late, and again when its handler ended badly."""
 
-    def __init__(self, world: World, weather: Weather, write: Callable[[], None]):
-        self._world, self._weather, self._write = world, weather, write
+    def __init__(self, world: World, weather: Weather, cluster: Cluster, write: Callable[[], None]):
+        self._world, self._weather, self._party, self._write = world, weather, cluster, write
         self.broken: list[BaseException] = []
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
         """Whoever sent what, by node and queue."""
@@ -122,7 +122,9 @@ class Queues:
             return
         self._write()
         for message, delay in outgoing:
-            node, told = message.node, messages.to_json(message)
+            told = messages.to_json(message)
+            # What is for the deployment itself is handled by who sent it.
+            node = message.node if message.node in self._party.hosts else self._world.node
             self.sent.append((node, queue.name, told))
             seconds = min(max(0, int(delay.total_seconds())), queues.LONGEST_DELAY)
             self._deliver(node, queue, json.dumps(told), seconds + self._world.chance.uniform(0.02, 1))

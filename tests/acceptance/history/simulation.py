@@ -21,7 +21,7 @@ from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
-from chalicelib.service.node import debug, heartbeats, indexing, registry
+from chalicelib.service.node import debug, heartbeats, indexing, readdressing, registry
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.service.scheduling import dispatch_tick
@@ -96,9 +96,15 @@ class Simulation:
         self.history = History(seed)
         draw = self.world.chance
         definitions = [table.definition() for table in TABLES]
-        self.tables = Tables(definitions, lambda: self.world.now, lambda: draw.uniform(0, SLOWEST))
-        self.tables.without = without
-        self.queues = Queues(self.world, self.weather, self._write_of_a_queue)
+        first: Tables | None = None
+        self.tables: dict[str, Tables] = {}
+        for host in self.hosts:
+            if first is None or not scale.cohosted:
+                own = Tables(definitions, lambda: self.world.now, lambda: draw.uniform(0, SLOWEST), first)
+                own.without = without
+            first = first or own
+            self.tables[host] = own
+        self.queues = Queues(self.world, self.weather, self.cluster, self._write_of_a_queue)
 
     # --- the store, as every process reaches it
 
@@ -106,9 +112,9 @@ class Simulation:
         slow = self.weather.strikes(self.weather.faults.slow)
         self.world.sleep(self.world.chance.uniform(0.002, 2 if slow else 0.03))
         if operation not in WRITES:
-            return self.tables.call(operation, request)
+            return self.tables[self.world.node].call(operation, request)
         self._maybe_crash()
-        answer = self.tables.call(operation, request)
+        answer = self.tables[self.world.node].call(operation, request)
         self._maybe_crash()
         return answer
 
@@ -131,7 +137,7 @@ class Simulation:
         late = self.world.chance.uniform(0, 5)
         for _ in range(times):
             if node not in self.weather.off:
-                self._later(late, node, lambda: work_(node, self.world.moment()), limit)
+                self._later(late, node, lambda: work_(self.world.moment()), limit)
         self.world.at(self.world.now + 60, lambda: self.tick(node, name))
 
     def _later(self, after: float, node: str, what: Callable[[], Any], limit: float) -> None:
@@ -237,8 +243,8 @@ class Simulation:
         world.run_until(scale.error + QUIET)
         self.history.calm_at, self.history.over_at = scale.error, world.now
         self.history.sent = list(self.queues.sent)
-        self.history.changes = list(self.tables.changes)
-        self.history.conditions = set(self.tables.conditions)
+        self.history.changes = list(self.tables[self.hosts[0]].changes)
+        self.history.conditions = set(self.tables[self.hosts[0]].conditions)
         self.history.broken += [repr(broken) for broken in self.queues.broken]
         world.end()
         return self.history
@@ -274,6 +280,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debug, "_looked", [])
         patch.setattr(indexing, "_complete", set())
+        patch.setattr(readdressing, "advance", lambda tick, now: None)  # no earlier version was here
         patch.setattr(registry, "_emptiness", Remembered(math.inf, 1))  # asked for once, whatever the time is
         patch.setattr(points, "_current", {})
         patch.setattr(rules, "_seen", {})
@@ -295,7 +302,9 @@ def simulate(seed: int, scale: Scale, faults: Faults = TROUBLE, without: str | N
 def recorded(seed: int, scale: Scale) -> list[Called]:
     """All that the tables were asked in one simulation, and what they answered."""
     simulation = Simulation(seed, scale, TROUBLE, None)
-    simulation.tables.calls = calls = []
+    calls: list[Called] = []
+    for tables in simulation.tables.values():
+        tables.calls = calls
     _play(simulation)
     return calls
 

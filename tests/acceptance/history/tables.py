@@ -106,11 +106,16 @@ class Tables:
     """All tables; ``call`` takes a request as a client of DynamoDB makes it."""
 
     def __init__(
-        self, definitions: Iterable[dict[str, Any]], now: Callable[[], float], lag: Callable[[], float]
+        self,
+        definitions: Iterable[dict[str, Any]],
+        now: Callable[[], float],
+        lag: Callable[[], float],
+        beside: "Tables | None" = None,
     ):
+        """``beside`` others, of another deployment, whose changes and conditions are noted together."""
         self._now, self._lag = now, lag
-        self.changes: list[Change] = []
-        self.conditions: set[str] = set()
+        self.changes: list[Change] = beside.changes if beside else []
+        self.conditions: set[str] = beside.conditions if beside else set()
         self.without: str | None = None
         self.calls: list[Called] | None = None
         self.items: dict[str, dict[Key, Item]] = {}

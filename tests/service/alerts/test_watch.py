@@ -148,7 +148,7 @@ def test_silence_is_told_by_the_clock_and_its_end_by_the_next_result() -> None:
     rule(**{"no-data": "PT1H"})
     leave(0, 0.0)
 
-    early, late = watch.tick(NODE, at(HOUR - 1)), watch.tick(NODE, at(HOUR))
+    early, late = watch.tick(at(HOUR - 1)), watch.tick(at(HOUR))
     after = state()
     leave(HOUR + MINUTE, 0.0)
 
@@ -161,7 +161,7 @@ def test_the_clock_looks_at_a_series_that_goes_on_once_a_while_and_says_nothing(
     looked = 0
     for minute in range(180):
         leave(minute * MINUTE, 0.0)
-        looked += watch.tick(NODE, at(minute * MINUTE))
+        looked += watch.tick(at(minute * MINUTE))
 
     assert looked <= 4
     assert (state(), told()) == ("ok", [])
@@ -172,7 +172,7 @@ def test_a_new_rule_looks_at_the_series_that_are_there() -> None:
     leave(0, 0.0, "c.example.org")
 
     rule(MINUTE)
-    watch.tick(NODE, at(2 * MINUTE))
+    watch.tick(at(2 * MINUTE))
 
     assert state() == "critical"
     assert len(alert_table.of_rule(NODE, "loss")) == 2
@@ -184,7 +184,7 @@ def test_a_changed_rule_looks_anew_at_what_it_watches() -> None:
     leave(0, 0.06)
 
     rule(MINUTE, critical={"above": 0.5})
-    watch.tick(NODE, at(2 * MINUTE))
+    watch.tick(at(2 * MINUTE))
 
     assert (state(), told()) == ("ok", ["critical", "ok"])
 
@@ -205,9 +205,9 @@ def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
     rules.put_window(NODE, "works", {"start": format_timestamp(NOON), "duration": "PT1H"}, NOON)
     leave(MINUTE, 1.0)
 
-    before = watch.tick(NODE, at(HOUR - 1)), told()
-    watch.tick(NODE, at(HOUR))
-    watch.tick(NODE, at(HOUR + MINUTE))
+    before = watch.tick(at(HOUR - 1)), told()
+    watch.tick(at(HOUR))
+    watch.tick(at(HOUR + MINUTE))
 
     assert before == (0, [])
     assert told() == ["critical"]
@@ -258,7 +258,7 @@ def test_results_of_days_ago_are_among_the_last_where_few_come() -> None:
     rule(results={"of": 3, "at-least": 3})
     for day in range(3):
         leave(day * 24 * HOUR, 1.0)
-        while rolling.tick(NODE, at(day * 24 * HOUR + 2 * HOUR)):
+        while rolling.tick(at(day * 24 * HOUR + 2 * HOUR)):
             pass
         for item in models.PointItem.query(f"{NODE}#{SERIES.uuid}"):
             item.delete()  # as its time to live does
@@ -294,7 +294,7 @@ def test_an_alert_whose_rule_is_about_others_now_is_forgotten() -> None:
     leave(0, 1.0)
 
     rule(MINUTE, series={"test": "latency"})
-    watch.tick(NODE, at(2 * MINUTE))
+    watch.tick(at(2 * MINUTE))
 
     assert alert_table.find(NODE, ALERT) is None
 
@@ -353,9 +353,9 @@ def test_active_alerts_come_in_the_order_they_came_to_be_so() -> None:
 def test_a_series_that_is_gone_for_good_goes_on_to_be_silent() -> None:
     rule(**{"no-data": "PT1H"})
     leave(0, 0.0)
-    watch.tick(NODE, at(HOUR))
+    watch.tick(at(HOUR))
 
-    watch.tick(NODE, at(HOUR) + dt.timedelta(days=30))
+    watch.tick(at(HOUR) + dt.timedelta(days=30))
 
     assert (state(), told()) == ("no-data", ["no-data"])
     assert series_table.find(NODE, SERIES.uuid) is not None

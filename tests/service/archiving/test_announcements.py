@@ -14,7 +14,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import announce, attempt
 from chalicelib.service.execution import results
 from chalicelib.service.scheduling.placement import place_next
-from chalicelib.store import delivery_table
+from chalicelib.store import delivery_table, shards
 from chalicelib.store.transactions.booking import New
 from plugins.sdk.base import Outcome
 from tests.builders import NODE, NOON, at, seconds, task
@@ -77,7 +77,7 @@ def test_what_is_due_is_announced_once(sent: list[AttemptDelivery]) -> None:
     sent.clear()
 
     lost = JUST_STORED.total_seconds()  # as if whoever stored them had ended before they were announced
-    counts = [announce.tick(NODE, at(when)) for when in (1, 60, lost - 1, lost, lost + 1, lost + 60)]
+    counts = [announce.tick(at(when)) for when in (1, 60, lost - 1, lost, lost + 1, lost + 60)]
 
     assert counts == [0, 0, 0, 33, 0, 0]
     assert len(sent) == 33
@@ -87,20 +87,16 @@ def test_what_is_due_is_announced_once(sent: list[AttemptDelivery]) -> None:
 def test_what_was_announced_and_not_heard_of_is_announced_again(sent: list[AttemptDelivery]) -> None:
     ended(BIN)
     noted = NOON + JUST_STORED
-    announce.tick(NODE, noted)
+    announce.tick(noted)
     sent.clear()
 
-    assert announce.tick(NODE, noted + ANNOUNCED - seconds(1)) == 0
-    assert announce.tick(NODE, noted + ANNOUNCED) == 1
+    assert announce.tick(noted + ANNOUNCED - seconds(1)) == 0
+    assert announce.tick(noted + ANNOUNCED) == 1
 
 
 def test_noting_an_announcement_leaves_whoever_just_began_alone(sent: list[AttemptDelivery]) -> None:
     _, run = ended(BIN)
-    (due,) = [
-        each
-        for shard in range(delivery_table.DELIVERY_SHARDS)
-        for each in delivery_table.due(NODE, shard, NOON + JUST_STORED, 9)
-    ]
+    (due,) = [each for shard in shards.every() for each in delivery_table.due(shard, NOON + JUST_STORED, 9)]
     read = delivery(run)
 
     delivery_table.announce(due, at(1))
@@ -113,12 +109,12 @@ def test_noting_an_announcement_leaves_whoever_just_began_alone(sent: list[Attem
 
 def test_an_attempt_that_died_is_announced_again_after_its_time(sent: list[AttemptDelivery]) -> None:
     _, run = ended(BIN)
-    announce.tick(NODE, at(1))
+    announce.tick(at(1))
     delivery_table.change(delivery(run).begun(at(1)))
     sent.clear()
 
-    assert announce.tick(NODE, at(1) + ATTEMPT_TIMEOUT - seconds(1)) == 0
-    assert announce.tick(NODE, at(1) + ATTEMPT_TIMEOUT) == 1
+    assert announce.tick(at(1) + ATTEMPT_TIMEOUT - seconds(1)) == 0
+    assert announce.tick(at(1) + ATTEMPT_TIMEOUT) == 1
     attempt.deliver(NODE, run.uuid, 0, at(1) + ATTEMPT_TIMEOUT)
 
     assert delivery(run).state is DeliveryState.ARCHIVED

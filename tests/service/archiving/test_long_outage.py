@@ -89,7 +89,7 @@ class Node:
                 when, number, message = heapq.heappop(self.waiting)
                 if not self.do(attempt.deliver, message.node, message.run, message.number, at(self.now)):
                     heapq.heappush(self.waiting, (when + 900, number, message))  # seen again by then
-            self.do(announce.tick, NODE, at(self.now))
+            self.do(announce.tick, at(self.now))
             self.now += 60
 
 

@@ -14,6 +14,8 @@ from chalicelib.service.coordination import collection
 from tests.builders import NOON, run, task
 from tests.service.machines import FakeMachine
 
+pytestmark = pytest.mark.usefixtures("moto_engine")  # which of them are registered here is looked up
+
 OWN = {"succeeded": True, "result": "ours"}
 SHARED = task(participants=("here", "there", "elsewhere"))
 

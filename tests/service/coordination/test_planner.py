@@ -18,9 +18,10 @@ from chalicelib.service.coordination import participation, planner, shard_planne
 from chalicelib.service.execution import reaper
 from chalicelib.service.peers import outbox as outbox
 from chalicelib.service.scheduling import dispatch_tick
-from chalicelib.store import outbox_table, run_table, task_table, timeline
+from chalicelib.store import outbox_table, run_table, shards, task_table, timeline
 from plugins import registry
 from plugins.sdk.base import Tool
+from tests import due
 from tests.builders import seconds
 from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down
 from tests.service.coordination.test_several_participants import STRANGER, idle, now, posted, runs_at, task_at
@@ -55,21 +56,21 @@ def stored_outbox_requests(cluster: Cluster, host: str = LEAD) -> list[str]:
     with cluster.acting(host):
         return [
             outbox_table.get(host, uuid).host
-            for uuid in outbox_table.due(host, now() + dt.timedelta(hours=1), 99)
+            for uuid in due.outbox_requests(host, now() + dt.timedelta(hours=1))
         ]
 
 
 def send_outbox(cluster: Cluster, at: dt.datetime | None = None) -> None:
     with cluster.acting(LEAD):
-        for uuid in outbox_table.due(LEAD, at or now(), 99):
+        for uuid in due.outbox_requests(LEAD, at or now()):
             outbox.attempt(LEAD, uuid, at or now())
 
 
 def tick(cluster: Cluster, at: dt.datetime) -> Task:
     """The planners at the lead, and what their messages ask for; the task that was added last."""
     with cluster.acting(LEAD):
-        for shard in range(task_table.PLAN_SHARDS):
-            shard_planner.plan_shard(LEAD, shard, at)
+        for shard in shards.every():
+            shard_planner.plan_shard(shard, at)
         cluster.work(at)
         return task_table.get(LEAD, list(task_table.every(LEAD))[-1].uuid)
 
@@ -318,7 +319,7 @@ def test_a_crash_at_any_step_of_an_agreement_is_cleared_up_and_made_good(
     later = at + run_table.BEING_TOLD + seconds(1)
     for host in (LEAD, OTHER):
         with cluster.acting(host):
-            reaper.tick(host, later)
+            reaper.tick(later)
     send_outbox(cluster, later)
     task = tick(cluster, later)
 
@@ -351,7 +352,7 @@ def test_a_crash_over_a_further_run_takes_nothing_from_the_first(cluster: Cluste
     cluster.faults.clear()
 
     with cluster.acting(LEAD):
-        reaper.tick(LEAD, first.start + seconds(60))
+        reaper.tick(first.start + seconds(60))
         task = task_table.get(LEAD, uuid)
 
     assert (task.progress.runs, task.plan_at) == (2, None)
@@ -400,9 +401,9 @@ def test_a_run_that_was_never_agreed_on_is_not_started_and_says_why(cluster: Clu
     assert run.awaiting
 
     with cluster.acting(OTHER):
-        assert dispatch_tick.tick(OTHER, run.start - seconds(5)) == 0
+        assert dispatch_tick.tick(run.start - seconds(5)) == 0
         perform_all(OTHER, uuid, run.uuid, FakeMachine(run.start))
-        reaper.tick(OTHER, run.start)
+        reaper.tick(run.start)
         ended = run_table.get(OTHER, uuid, run.uuid)
 
     assert ended.state is State.NONSTART

@@ -13,7 +13,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.peer_http import Call
 from chalicelib.service.coordination import participation, planner, probe
-from chalicelib.store import task_table
+from chalicelib.store import shards
 from tests.builders import seconds
 from tests.cluster import LEAD, OTHER, THIRD, Cluster
 from tests.service.coordination.test_planner import tick
@@ -96,7 +96,7 @@ def test_planners_of_all_shards_wait_for_a_silent_participant_once_each(cluster:
 
     tick(cluster, at)
 
-    assert 1 <= silence.waits <= task_table.PLAN_SHARDS
+    assert 1 <= silence.waits <= len(shards.every())
 
 
 def test_tasks_of_others_do_not_wait_with_them(cluster: Cluster) -> None:

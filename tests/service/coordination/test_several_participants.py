@@ -15,6 +15,7 @@ from chalicelib.service.coordination import collection
 from chalicelib.service.execution import supervisor
 from chalicelib.service.peers.client import Deadline
 from chalicelib.store import outbox_table, run_table, task_table
+from tests import due
 from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down, silent
 from tests.service.machines import FakeMachine, keep_a_worker, perform_all
 
@@ -250,7 +251,7 @@ def test_one_that_refuses_the_task_undoes_it_everywhere(cluster: Cluster) -> Non
     ((_, _, uuid),) = (href.rpartition("/") for href in cluster.api(OTHER, "GET", "/tasks")[1])
     with cluster.acting(LEAD):
         assert outbox_table.length(LEAD) == 2
-        for outbox_request in outbox_table.due(LEAD, now(), 10):
+        for outbox_request in due.outbox_requests(LEAD, now()):
             attempt(outbox_request)
         assert outbox_table.length(LEAD) == 1  # the third never knew of it, or did not say so
     assert not task_at(cluster, OTHER, uuid).enabled
@@ -271,7 +272,7 @@ def test_deleting_at_the_lead_deletes_at_all_however_long_it_takes(cluster: Clus
     cluster.faults.append(down(OTHER))
     assert cluster.api(LEAD, "DELETE", f"/tasks/{uuid}")[0] == 200
     with cluster.acting(LEAD):
-        (outbox_request,) = outbox_table.due(LEAD, now(), 10)
+        (outbox_request,) = due.outbox_requests(LEAD, now())
         attempt(outbox_request)
         assert "cannot be reached" in (outbox_table.get(LEAD, outbox_request).error or "")
         assert (outbox_table.backlog(LEAD), outbox_table.length(LEAD)) == (0, 1)
@@ -280,7 +281,7 @@ def test_deleting_at_the_lead_deletes_at_all_however_long_it_takes(cluster: Clus
     cluster.faults.clear()
     with cluster.acting(LEAD):
         later = outbox_table.get(LEAD, outbox_request).next_attempt
-        assert outbox_table.due(LEAD, later, 10) == [outbox_request]
+        assert due.outbox_requests(LEAD, later) == [outbox_request]
         from chalicelib.service.peers import outbox as service
 
         service.attempt(LEAD, outbox_request, later)
@@ -338,5 +339,5 @@ def test_others_are_asked_from_the_address_the_task_says(cluster: Cluster) -> No
     assert set(seen) == {"127.0.0.1"}
     with cluster.acting(LEAD):
         assert [
-            outbox_table.get(LEAD, outbox_request).bind for outbox_request in outbox_table.due(LEAD, now(), 9)
+            outbox_table.get(LEAD, outbox_request).bind for outbox_request in due.outbox_requests(LEAD, now())
         ] == ["127.0.0.1"]

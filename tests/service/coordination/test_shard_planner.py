@@ -43,7 +43,7 @@ def test_the_tick_tells_of_the_shards_that_have_something_due(sent: list[Any]) -
     stored(shard=1)
     stored(shard=3)
 
-    shard_planner.tick(NODE, NOON)
+    shard_planner.tick(NOON)
 
     assert [message for message, _ in sent] == [PlanShard(NODE, 1), PlanShard(NODE, 3)]
 
@@ -51,18 +51,18 @@ def test_the_tick_tells_of_the_shards_that_have_something_due(sent: list[Any]) -
 def test_a_planner_places_what_its_shard_wants_and_no_more() -> None:
     mine, others = stored(shard=1), stored(shard=2)
 
-    planned = shard_planner.plan_shard(NODE, 1, NOON)
+    planned = shard_planner.plan_shard(1, NOON)
 
     assert planned == 1
     assert (count(mine), count(others)) == (2, 0)
-    assert shard_planner.plan_shard(NODE, 1, NOON) == 0
+    assert shard_planner.plan_shard(1, NOON) == 0
 
 
 def test_a_shard_that_somebody_plans_is_left_to_them() -> None:
     task = stored(shard=1)
     node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.SHARD_LEASE)
 
-    assert shard_planner.plan_shard(NODE, 1, at(1)) == 0
+    assert shard_planner.plan_shard(1, at(1)) == 0
     assert count(task) == 0
 
 
@@ -70,7 +70,7 @@ def test_a_planner_that_died_is_followed_by_another() -> None:
     task = stored(shard=1)
     node_table.acquire(NODE, "plan-shard-1", NOON, NOON + shard_planner.SHARD_LEASE)
 
-    shard_planner.plan_shard(NODE, 1, NOON + shard_planner.SHARD_LEASE + dt.timedelta(seconds=1))
+    shard_planner.plan_shard(1, NOON + shard_planner.SHARD_LEASE + dt.timedelta(seconds=1))
 
     assert count(task) > 0
 
@@ -79,10 +79,10 @@ def test_what_there_is_no_time_for_keeps_its_turn(monkeypatch: pytest.MonkeyPatc
     task = stored(shard=1)
     monkeypatch.setattr(shard_planner, "SECONDS_PER_SHARD", 0.0)
 
-    shard_planner.plan_shard(NODE, 1, NOON)
+    shard_planner.plan_shard(1, NOON)
 
     assert count(task) == 0
-    assert task_table.due(NODE, 1, NOON, 10) == [task.uuid]
+    assert task_table.due(1, NOON, 10) == [(NODE, task.uuid)]
 
 
 def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,8 +96,8 @@ def test_a_task_that_cannot_be_planned_holds_up_no_other(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(placement, "place_next", place_or_break)
 
-    shard_planner.plan_shard(NODE, 1, NOON)
+    shard_planner.plan_shard(1, NOON)
 
     assert (count(unresponsive), count(well)) == (0, 2)
-    assert task_table.due(NODE, 1, NOON, 10) == []  # it is looked at again, but later
-    assert unresponsive.uuid in task_table.due(NODE, 1, NOON + 2 * shard_planner.BACK_OFF, 10)
+    assert task_table.due(1, NOON, 10) == []  # it is looked at again, but later
+    assert (NODE, unresponsive.uuid) in task_table.due(1, NOON + 2 * shard_planner.BACK_OFF, 10)

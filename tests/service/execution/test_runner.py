@@ -154,12 +154,12 @@ def test_cancelling_an_exclusive_task_frees_its_time() -> None:
 def test_a_run_to_come_is_dispatched_once_and_given_up_when_no_runner_takes_it() -> None:
     owner, run = placed(task(schedule=Schedule(start=at(600), max_runs=1)))
 
-    assert dispatch_tick.tick(NODE, at(400)) == 0
-    assert dispatch_tick.tick(NODE, at(500)) == 1
-    assert dispatch_tick.tick(NODE, at(501)) == 0
-    reaper.tick(NODE, at(629))
+    assert dispatch_tick.tick(at(400)) == 0
+    assert dispatch_tick.tick(at(500)) == 1
+    assert dispatch_tick.tick(at(501)) == 0
+    reaper.tick(at(629))
     assert run_table.get(NODE, owner.uuid, run.uuid).state is State.PENDING
-    reaper.tick(NODE, at(630))
+    reaper.tick(at(630))
 
     given_up = run_table.get(NODE, owner.uuid, run.uuid)
     assert given_up.state is State.MISSED
@@ -170,7 +170,7 @@ def test_a_run_whose_runner_died_is_overdue() -> None:
     owner, run = placed(task())
     runner.begin(owner, run, at(1))
 
-    reaper.tick(NODE, at(5 + 30))
+    reaper.tick(at(5 + 30))
 
     assert run_table.get(NODE, owner.uuid, run.uuid).state is State.OVERDUE
 
@@ -227,9 +227,9 @@ def test_what_is_old_is_forgotten_runs_first() -> None:
     owner, run = placed(task())
     after(owner, run, at(0))
 
-    reaper.tick(NODE, at(3) + KEEP_AFTER_LAST_RUN)
+    reaper.tick(at(3) + KEEP_AFTER_LAST_RUN)
     assert list(run_table.in_order(NODE, owner.uuid)) != []
-    reaper.tick(NODE, at(6) + KEEP_AFTER_LAST_RUN)
+    reaper.tick(at(6) + KEEP_AFTER_LAST_RUN)
 
     assert list(run_table.in_order(NODE, owner.uuid)) == []
     assert list(task_table.every(NODE)) == []
@@ -239,7 +239,7 @@ def test_a_repeating_task_outlives_its_runs() -> None:
     owner, run = placed(task(schedule=Schedule(repeat=dt.timedelta(days=7))))
     after(owner, run, at(0))
 
-    reaper.tick(NODE, at(600) + KEEP_AFTER_LAST_RUN)
+    reaper.tick(at(600) + KEEP_AFTER_LAST_RUN)
 
     assert list(run_table.in_order(NODE, owner.uuid)) == []
     assert task_table.get(NODE, owner.uuid).plan_at is not None

@@ -117,11 +117,11 @@ def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[PerformRu
     sent.clear()
     runner.begin(owner, run, at(1))
 
-    reaper.tick(NODE, at(1) + RUN_LEASE - SECOND)
+    reaper.tick(at(1) + RUN_LEASE - SECOND)
     runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(1) + RUN_LEASE - SECOND))
     assert (sent, streamed(owner)) == ([], [])  # it may be at work still
 
-    reaper.tick(NODE, at(1) + RUN_LEASE)
+    reaper.tick(at(1) + RUN_LEASE)
     assert sent == [PerformRun(NODE, owner.uuid, run.uuid, lane=owner.lane)]
     runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(200)))
 
@@ -219,7 +219,7 @@ def test_an_abandoned_run_of_a_cancelled_task_is_not_carried_on(sent: list[Perfo
     runner.begin(owner, run, at(1))
     cancellation.cancel_task(task_table.get(NODE, owner.uuid), at(30))
 
-    reaper.tick(NODE, at(200))
+    reaper.tick(at(200))
     runner.run(NODE, owner.uuid, run.uuid, FakeMachine(at(200)))
 
     assert run_table.get(NODE, owner.uuid, run.uuid).state is State.CANCELED
@@ -230,7 +230,7 @@ def test_nobody_carries_on_with_what_is_over(sent: list[PerformRun]) -> None:
     owner, run = streaming()
     runner.begin(owner, run, at(1))
 
-    reaper.tick(NODE, run.end)
+    reaper.tick(run.end)
     runner.run(NODE, owner.uuid, run.uuid, FakeMachine(run.end))
 
     ended = run_table.get(NODE, owner.uuid, run.uuid)

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.names import NodeName
 from chalicelib.service.node.registry import addressed_by, base_url_of, hostname_of
-from chalicelib.settings import Identity, forget_settings, served, settings
+from chalicelib.settings import Identity, forget_settings, settings
 from chalicelib.store import node_table
 from chalicelib.store.models import bare, key, owner
 
@@ -26,13 +26,12 @@ def _three(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_settings()
 
 
-def test_clocks_tick_for_every_node() -> None:
+def test_the_environment_names_nodes() -> None:
     assert settings().identities == (
         Identity(FIRST, "a.example"),
         Identity(SECOND, "b.example:8443"),
         Identity(THIRD, "2001:db8::3"),
     )
-    assert served() == (FIRST, SECOND, THIRD)
 
 
 def test_each_node_has_its_own_name_and_root() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.messages import PerformRun
-from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.dispatch import EARLY
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import run_table
+from chalicelib.store.run_table import Due
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 
@@ -46,7 +46,7 @@ def test_what_can_still_start_goes_before_what_is_late(sent: Sent) -> None:
     runs = {start: placed(start) for start in (30, -40, 5, -20, 90)}
     sent.clear()
 
-    assert dispatch_tick.tick(NODE, NOON) == 5
+    assert dispatch_tick.tick(NOON) == 5
 
     in_turn = [(runs[start], at(start) - EARLY) for start in (5, 30, 90, -40, -20)]
     assert [each for batch in sent for each in batch] == in_turn
@@ -59,12 +59,12 @@ def test_ten_are_sent_before_the_next_are_claimed(sent: Sent, monkeypatch: pytes
     sent_before = []
     claim = run_table.claim
 
-    def claimed(*run: Any) -> None:
+    def claimed(due: Due) -> None:
         sent_before.append(sum(map(len, sent)))
-        claim(*run)
+        claim(due)
 
     monkeypatch.setattr(run_table, "claim", claimed)
-    dispatch_tick.tick(NODE, NOON)
+    dispatch_tick.tick(NOON)
 
     assert sent_before == [0] * 10 + [10] * 10 + [20] * 5
 
@@ -76,14 +76,14 @@ def test_what_was_claimed_is_sent_though_the_next_cannot_be(
     sent.clear()
     claim = run_table.claim
 
-    def claimed(node: NodeName, task: str, run: str, start: dt.datetime) -> None:
-        if run == second:
+    def claimed(due: Due) -> None:
+        if due.run == second:
             raise TimeoutError("the table does not answer")
-        claim(node, task, run, start)
+        claim(due)
 
     monkeypatch.setattr(run_table, "claim", claimed)
     with pytest.raises(TimeoutError):
-        dispatch_tick.tick(NODE, NOON)
+        dispatch_tick.tick(NOON)
 
     assert [run for batch in sent for run, _ in batch] == [first]
 

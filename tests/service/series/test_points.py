@@ -91,9 +91,9 @@ def test_an_hour_is_rolled_up_once_it_is_over_and_reads_as_before() -> None:
         leave(60 * minute, float(minute))
     before = means()
 
-    assert rolling.tick(NODE, NOON + HOUR + GRACE - dt.timedelta(seconds=1)) == 0
-    assert rolling.tick(NODE, NOON + HOUR + GRACE) == 1
-    assert rolling.tick(NODE, NOON + HOUR + GRACE) == 0
+    assert rolling.tick(NOON + HOUR + GRACE - dt.timedelta(seconds=1)) == 0
+    assert rolling.tick(NOON + HOUR + GRACE) == 1
+    assert rolling.tick(NOON + HOUR + GRACE) == 0
 
     assert [hour.start for hour in point_table.hours(NODE, SERIES, NOON, at(86400))] == [NOON]
     assert means() == before == [float(minute) for minute in range(90)]
@@ -104,10 +104,10 @@ def test_a_series_that_goes_silent_has_its_last_hour_rolled_up() -> None:
     leave(0)
     later = NOON + 30 * HOUR
 
-    assert rolling.tick(NODE, later) == 1
+    assert rolling.tick(later) == 1
 
     assert series_table.get(NODE, SERIES).roll_from is None
-    assert rolling.tick(NODE, later + HOUR) == 0
+    assert rolling.tick(later + HOUR) == 0
     assert means() == [1.0]
 
 
@@ -115,18 +115,18 @@ def test_hours_without_points_are_skipped() -> None:
     leave(0, 1.0)
     leave(3600 * 50, 2.0)
 
-    assert rolling.tick(NODE, NOON + 60 * HOUR) == 2
+    assert rolling.tick(NOON + 60 * HOUR) == 2
     assert means(0, 3600 * 60) == [1.0, 2.0]
 
 
 def test_a_point_that_comes_late_has_its_hour_rolled_up_anew() -> None:
     leave(0, 1.0)
     leave(7200, 3.0)
-    rolling.tick(NODE, NOON + 4 * HOUR)
+    rolling.tick(NOON + 4 * HOUR)
     leave(1800, 2.0, now=4 * 3600)
 
     assert means() == [1.0, 2.0, 3.0], "it is seen before that"
-    assert rolling.tick(NODE, NOON + 5 * HOUR) == 2, "and no point of the hours after it is lost"
+    assert rolling.tick(NOON + 5 * HOUR) == 2, "and no point of the hours after it is lost"
     assert means() == [1.0, 2.0, 3.0]
     (first, _) = point_table.hours(NODE, SERIES, NOON, at(86400))
     assert first.rollup.describe()["metrics"]["rtt.mean"]["count"] == 2
@@ -144,8 +144,8 @@ def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
         leave(1, 2.0, now=4 * 3600)
 
     monkeypatch.setattr(point_table, "put_hour", meanwhile)
-    rolling.tick(NODE, NOON + 4 * HOUR)
-    rolling.tick(NODE, NOON + 6 * HOUR)
+    rolling.tick(NOON + 4 * HOUR)
+    rolling.tick(NOON + 6 * HOUR)
 
     (hour,) = point_table.hours(NODE, SERIES, NOON, at(86400))
     assert hour.rollup.describe()["metrics"]["rtt.mean"]["count"] == 2
@@ -154,7 +154,7 @@ def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
 def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
     leave(0, 1.0)
     leave(3600, 2.0)
-    rolling.tick(NODE, NOON + HOUR + GRACE)
+    rolling.tick(NOON + HOUR + GRACE)
 
     found = list(reading.steps(NODE, SERIES, NOON, at(7200), HOUR))
     none = list(reading.points(NODE, SERIES, at(3600), at(3600)))
@@ -169,7 +169,7 @@ def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
 def test_steps_of_hours_are_read_as_rolled_up_and_smaller_ones_from_points() -> None:
     for minute in range(0, 180, 10):
         leave(60 * minute, float(minute))
-    rolling.tick(NODE, NOON + 2 * HOUR + GRACE)
+    rolling.tick(NOON + 2 * HOUR + GRACE)
 
     by_hour = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR))
     by_half = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR / 2))

@@ -1,0 +1,81 @@
+"""What ticks and requests cost does not grow with the nodes of a deployment. On the embedded engine."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bench.capacity import Cost, counted
+from chalicelib.domain import served_nodes
+from chalicelib.domain.times import UTC, format_timestamp
+from chalicelib.events import clock_handlers
+from chalicelib.service.node import readdressing, registry
+from chalicelib.service.node.readdressing import LONG_ENOUGH
+from chalicelib.store import node_registry, node_table, run_table, task_table
+from chalicelib.store.models import RegisteredNodeItem, RunItem, TaskItem
+from chalicelib.store.readdressing import REASONS
+from tests.builders import NODE, run, task
+
+TICKS: tuple[Callable[[object], None], ...] = (
+    clock_handlers.plan_tick,
+    clock_handlers.dispatch_tick,
+    clock_handlers.reap_tick,
+    clock_handlers.archive_tick,
+)
+
+
+FAR = dt.datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _long_in_use(sqlite_engine: None) -> Iterator[None]:
+    """No version before this one has been at work for long."""
+    before = format_timestamp(dt.datetime.now(UTC) - 2 * LONG_ENOUGH)
+    for tick in REASONS:
+        node_table.write(NODE, f"readdressed-{tick}", before)
+    readdressing.forget()
+    for tick_ in TICKS:
+        tick_(None)
+    yield
+    readdressing.forget()
+
+
+def register(numbers: range) -> None:
+    """Nodes, each with a task to be planned and a run to be dispatched some day."""
+    nodes = [served_nodes.new(f"n{number}.example.org", "agent", FAR) for number in numbers]
+    tasks = [task(node=node.node, plan_at=FAR) for node in nodes]
+    with RegisteredNodeItem.batch_write() as batch:
+        for node in nodes:
+            batch.save(node_registry._to_item(node))
+    with TaskItem.batch_write() as batch:
+        for one in tasks:
+            batch.save(task_table.to_item(one, FAR))
+    with RunItem.batch_write() as batch:
+        for one in tasks:
+            batch.save(run_table.to_item(run(one).evolve(start=FAR, end=FAR)))
+    registry.forget()
+
+
+def costs() -> list[Cost]:
+    """What each of the ticks asks of the tables, and in the end a look at a node."""
+    found = []
+    for tick in TICKS:
+        with counted() as cost:
+            tick(None)
+        found.append(cost)
+    registry.forget()
+    with counted() as cost:
+        assert registry.addressed_by("n7.example.org") == "n7.example.org"
+        assert len(node_registry.page(5)) == 5
+    return [*found, cost]
+
+
+def test_ticks_and_looks_cost_the_same_with_ten_nodes_and_with_ten_thousand() -> None:
+    register(range(10))
+    few = costs()
+
+    register(range(10, 10_000))
+    many = costs()
+
+    assert few == many
+    assert [cost.calls for cost in few] == [4 + 2, 8 + 2, 32 + 2, 8 + 2, 3]
