@@ -6,6 +6,9 @@
 # make plugin-check NAME=rtt    looks a plugin over
 # make deploy STAGE=name    puts a node on AWS, or changes it: says what it would do, and asks
 # make undeploy STAGE=name    removes it; what holds data stays
+# make agent  an agent beside that node, measuring for http://agent.localhost:8000/pscheduler/, until Ctrl-C
+# make wheel  the agent as a wheel, in dist/
+# make fleet  a coordinator and three agents behind NAT, in network namespaces (root)
 # make backup TO=folder    a copy of a node's state, made while it runs
 # Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0
 
@@ -32,6 +35,16 @@ run: python
 		-m local.node --port $(call quoted,$(PORT)) --address $(call quoted,$(ADDRESS)) \
 		$(if $(STATE),--state $(call quoted,$(STATE))) --engine $(call quoted,$(ENGINE)) \
 		$(if $(filter-out 0 no,$(TLS)),--tls) $(if $(filter 0 no,$(FIRST)),--no-first)
+
+agent: python
+	exec $(WITH) node -m local.agent --port $(call quoted,$(PORT)) --address $(call quoted,$(ADDRESS)) \
+		$(if $(STATE),--state $(call quoted,$(STATE))) $(if $(filter-out 0 no,$(TLS)),--tls)
+
+wheel: setup
+	$(DEV) -m agent.packaging.build dist
+
+fleet: setup
+	$(DEV) -m pytest -q tests/fleet
 
 backup: python
 	$(if $(TO),,$(error say where to: make backup TO=folder))

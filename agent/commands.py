@@ -25,8 +25,11 @@ class Ignored(PSchedulerError):
 class Commands:
     """What an agent does when it is told to: a function for each word, returning a sentence."""
 
-    def __init__(self, folder: pathlib.Path, known: Mapping[str, Callable[[], str]]):
-        self._folder, self._known = folder, known
+    def __init__(
+        self, folder: pathlib.Path, known: Mapping[str, Callable[[], str]], answered: Callable[[], None]
+    ):
+        """``answered`` is called when whoever gave a command can read what came of it."""
+        self._folder, self._known, self._answered = folder, known, answered
 
     def watch(self, stop: threading.Event) -> None:
         """Do what is asked until told to stop."""
@@ -48,7 +51,9 @@ class Commands:
         LOG.info("%s: %s", word, said[1:])
         with contextlib.suppress(OSError):
             (self._folder / _WANTED).unlink()
-        _put(self._folder / _DONE, f"{name} {said}")
+        with contextlib.suppress(Ignored):
+            _put(self._folder / _DONE, f"{name} {said}")
+        self._answered()
 
 
 def tell(folder: pathlib.Path, word: str, patience: float = PATIENCE) -> str:

@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 
-_SECRETS = re.compile(r"\bps[aj]\.[^.\s]{1,255}\.[A-Za-z0-9_-]{20,}")
+_SECRETS = re.compile(r"\bps[aj]\.[A-Za-z0-9.:_\[\]-]{20,}")
 
 
 class _Hidden(logging.Formatter):

@@ -26,6 +26,8 @@ LOG = logging.getLogger(__name__)
 AHEAD = 2 * SECOND
 """How long before its start a run is begun, so that its tool may prepare."""
 MOST_HELD = 1000
+MOST_CLAIMED, LONGEST_MESSAGE = 100, 1000
+"""Of either kind at a time; characters of a reason."""
 LOOK_EVERY = 0.5
 """Seconds between looks at what is at work, and at a clock that may have been set."""
 SHORTEST = 0.01
@@ -109,7 +111,7 @@ class Runs:
     def claim(self, instance: str) -> None:
         """Claim what was offered, and say what is refused. Raises Unanswered, and does the same next time."""
         with self._claiming:
-            offered, refused = self._state.held(OFFERED), self._state.held(REFUSED)
+            offered, refused = (self._state.held(stage)[:MOST_CLAIMED] for stage in (OFFERED, REFUSED))
             if not offered and not refused:
                 return
             answer = self._client.claims(
@@ -117,7 +119,8 @@ class Runs:
                     "instance": instance,
                     "take": [each.names() for each in offered],
                     "refuse": [
-                        {**each.names(), "code": each.code, "message": each.message} for each in refused
+                        {**each.names(), "code": each.code, "message": each.message[:LONGEST_MESSAGE]}
+                        for each in refused
                     ],
                 }
             )

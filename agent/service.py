@@ -56,7 +56,7 @@ class Agent:
         self.facts = Facts(self.client, gather)
         self.status = Status(folder)
         self._asks = Asks(self.client)
-        self._commands = Commands(folder, {"rotate": self._rotate, "leave": self._leave})
+        self._commands = Commands(folder, {"rotate": self._rotate, "leave": self._leave}, self._end_if_left)
         self._contact_wanted = threading.Event()
         self._carrier: JSON = None
         self._heard = 0
@@ -192,8 +192,11 @@ class Agent:
     def _leave(self) -> str:
         self.client.leave()
         self.state.forget_all()
-        self.end()
         return f"{self.identity.hostname} has no agent any more."
+
+    def _end_if_left(self) -> None:
+        if self.state.identity() is None:
+            self.end()
 
     def _write_status(self) -> None:
         waiting, in_memory = self.spool.waiting()

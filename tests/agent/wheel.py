@@ -1,0 +1,44 @@
+"""The agent's wheel, installed as a host's owner would: in an environment of its own."""
+
+import fcntl
+import hashlib
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from agent.packaging import build
+
+KEPT = build.ROOT / ".local" / "agents"
+"""Environments made before, by what is in the wheel: an installation takes half a minute."""
+
+
+def installed() -> pathlib.Path:
+    """The ``bin`` of an environment that has the agent as it is now, and nothing else."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        build.stage(pathlib.Path(folder))
+        environment = KEPT / _digest(pathlib.Path(folder))
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (environment / "complete").exists():
+            _make(environment)
+    return environment / "bin"
+
+
+def _digest(folder: pathlib.Path) -> str:
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _make(environment: pathlib.Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        build.main(folder)
+        (wheel,) = pathlib.Path(folder).glob("*.whl")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        pip = [environment / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "-q", wheel]
+        subprocess.run(pip, check=True, capture_output=True)
+    (environment / "complete").touch()
