@@ -1,7 +1,7 @@
 """An agent beside a node on this machine, in one line: ``make agent``.
 
 Registers a node of its own at the running one, ``agent.localhost`` if no other name is said, joins as its
-agent by a token made on the spot, and measures for it until Ctrl-C. Started again, it goes on as the same one.
+agent by a token made on the spot, and measures for it until Ctrl-C. Started again, it goes on as the same.
 """
 
 import argparse

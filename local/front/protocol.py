@@ -124,6 +124,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()  # what begins now may take longer than an idle connection is kept
         if self.state == IDLE:
             self._enter(HEAD)
             self._head_bytes = 0

@@ -292,6 +292,19 @@ def test_there_are_so_many_streams_and_no_more(app: App, monkeypatch: pytest.Mon
     assert app.get() == b"here"
 
 
+def test_a_request_may_wait_for_longer_than_an_idle_connection_is_kept(app: App) -> None:
+    app.front._config.timeout_keep_alive = 0.2  # type: ignore[assignment]
+    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/pscheduler/tasks/a")
+        connection.getresponse().read()
+        connection.request("GET", "/pscheduler/wait")
+        time.sleep(0.5)
+        app.is_there = True
+
+        assert connection.getresponse().read() == b"there"
+
+
 def test_who_waits_and_hangs_up_is_forgotten(app: App) -> None:
     with app.connect() as link:
         link.sendall(b"GET /pscheduler/wait HTTP/1.1\r\nHost: x\r\n\r\n")
