@@ -2,20 +2,23 @@
 
 import html
 
-from chalicelib.api.http import principal
+from chalicelib.api.http import live, principal
 from chalicelib.api.http.negotiation import preferred
 from chalicelib.api.http.routing import API_LEVEL, HTML_TYPE, JSON_TYPE, Answer, Request, as_json
 from chalicelib.api.openapi.operations import Argument, document, operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, CLOCK, DURATION, STATUS, STRING, shape
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.errors import Invalid, Unavailable
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON
 from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.host import path_mtu
 from chalicelib.infrastructure.system_clock import clock_state
 from chalicelib.service.limits import admission, policy_in_force
-from chalicelib.service.node import heartbeats, registry
+from chalicelib.service.node import agent_questions, heartbeats, registry
 from chalicelib.settings import settings
 
+LONGEST_HOST = 300
+"""Characters of a destination that an agent is asked about; no host has a longer name."""
 SHORT_OF_GATEWAY = 25.0
 """Seconds a measurement may take where API Gateway gives a request 29."""
 RECORDED_LEVEL = 6
@@ -71,7 +74,9 @@ def schedule_horizon(request: Request) -> Answer:
 
 @operation("Node", answer=CLOCK)
 def clock(request: Request) -> Answer:
-    """Get the time here, and whether the clock is synchronized."""
+    """Get the time where the node measures, and whether the clock is synchronized."""
+    if registry.runs_at_agent(request.node):
+        return as_json(request, agent_questions.clock(live.answer(request, "clock")))
     return as_json(request, clock_state(request.now))
 
 
@@ -98,9 +103,18 @@ def mtu_safe(request: Request) -> Answer:
     """
     if "dest" not in request.args:
         raise Invalid("The argument dest is missing")
+    if registry.runs_at_agent(request.node):
+        return as_json(request, _safe_at_agent(request))
     limit = [SHORT_OF_GATEWAY] if settings().longest_run else []
     safe, message = path_mtu.verdict(request.args["dest"], *limit)
     return as_json(request, {"safe": safe, "message": message})
+
+
+def _safe_at_agent(request: Request) -> JSON:
+    try:
+        return agent_questions.verdict(live.answer(request, "mtu-safe", request.args["dest"][:LONGEST_HOST]))
+    except Unavailable as error:
+        return {"safe": False, "message": error.message}
 
 
 @operation(

@@ -12,6 +12,7 @@ from chalicelib.api.openapi.operations import EXPANDED, document, operation
 from chalicelib.api.pages import form_spec
 from chalicelib.api.pages.plugin_pages import known, list_of, listing
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.service.tasks.create import offers
@@ -163,7 +164,7 @@ def posted_test_tools(request: Request, name: str) -> Answer:
 
 def _willing(request: Request, test: str, spec: JSON, argument: str) -> Answer:
     _require(_test(test).fault(spec), argument)
-    willing = [registry.tools()[offer.tool] for offer in offers(test, spec) if offer.willing]
+    willing = [registry.tools()[offer.tool] for offer in offers(request.node, test, spec) if offer.willing]
     return listing(request, "tools", willing)
 
 
@@ -192,20 +193,20 @@ def _verdicts(request: Request, wanted: JSON, argument: str) -> Sequence[JSON]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
         sentence = "must be an object with a type and a spec"
         raise Invalid(f"{argument}: {sentence}") if argument else Invalid(sentence, "")
-    found = _offers(wanted)
+    found = _offers(request.node, wanted)
     level = request.api_level
     if level < WITH_VERDICTS:
         return [enumeration(registry.tools()[offer.tool], level) for offer in found if offer.willing]
     return [_verdict_of(offer, level) for offer in found]
 
 
-def _offers(wanted: Mapping[str, JSON]) -> list[Offer]:
+def _offers(node: NodeName, wanted: Mapping[str, JSON]) -> list[Offer]:
     name, spec = wanted["type"], wanted.get("spec", {})
     plugin = registry.tests().get(name)
     problem = plugin.problem(spec) if plugin else None
     if problem:
         return [Offer(tool.name, [problem]) for tool in registry.tools_for(name)]
-    return offers(name, spec) if plugin else []
+    return offers(node, name, spec) if plugin else []
 
 
 def _verdict_of(offer: Offer, level: int) -> dict[str, JSON]:

@@ -2,7 +2,9 @@
 (docs/contract/scheduler.md section 7)."""
 
 import dataclasses
+import datetime as dt
 
+from chalicelib.domain.agent_protocol import PATIENCE
 from chalicelib.domain.errors import PeerError, Refused
 from chalicelib.domain.result_size import bounded
 from chalicelib.domain.run import Run
@@ -11,7 +13,9 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation
+from chalicelib.service.node import registry
 from chalicelib.service.peers.client import Deadline, Outcome
+from chalicelib.store.run_table import COLLECTING
 
 RESULTS = 15.0
 """Seconds in which the results of all others are collected."""
@@ -75,6 +79,28 @@ def _document(outcome: Outcome) -> dict[str, JSON] | PeerError:
 
 def clocks(task: Task, machine: Machine) -> list[JSON]:
     """The clocks of all participants in their order; ``{"error": ...}`` of one that does not say."""
-    own = machine.clock_state()
-    survey: dict[int, JSON] = {task.participant: own, **participation.of(task).clocks(own)}
+    own = participation.clock_of(task.node, machine)
+    survey: dict[int, JSON] = {task.participant: own, **participation.of(task).clocks(own, machine)}
     return [survey[number] for number in sorted(survey)]
+
+
+def awaited(task: Task, run: Run, now: dt.datetime) -> bool:
+    """Whether the results of others are worth waiting for by more than a few seconds: their tools are at
+    agents, which have taken the run and may be away."""
+    participants = participation.of(task)
+    if now >= run.end + PATIENCE or not participants.has_patience():
+        return False
+    told = participants.local_results(run, sorted(task.others), Deadline(RESULTS))
+    return any(_is_under_way(outcome) for outcome in told.values())
+
+
+def _is_under_way(outcome: Outcome) -> bool:
+    document = _document(outcome)
+    return isinstance(document, dict) and document.get("result") is None and document["state"] in UNFINISHED
+
+
+def latest(task: Task, run: Run, now: dt.datetime) -> dt.datetime | None:
+    """When the results of all are merged at the latest, where that is later than usual."""
+    if registry.runs_at_agent(task.node) or participation.of(task).has_patience():
+        return max(run.end + PATIENCE, now) + COLLECTING
+    return None

@@ -22,10 +22,12 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import truncate
 from chalicelib.domain.tool_choice import Offer
+from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.coordination import cohosted, invitation, planner
 from chalicelib.service.coordination.agreement import Agreement
-from chalicelib.service.node import cohosting
+from chalicelib.service.node import agent_questions, cohosting
+from chalicelib.service.node.registry import of_participant, runs_at_agent
 from chalicelib.service.peers import outbox
 from chalicelib.service.peers.client import Deadline, Outcome, PeerGroup
 from chalicelib.service.scheduling import cancellation, placement
@@ -47,6 +49,14 @@ Leave = Callable[[Task], None]
 
 
 @dataclasses.dataclass(frozen=True)
+class Known:
+    """What this node says of its tools, and how to learn what others of the deployment say of theirs."""
+
+    own: list[Offer]
+    of: Callable[[NodeName], list[Offer]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Participation(abc.ABC):
     """What this node does about a task with those who take part in it."""
 
@@ -56,10 +66,10 @@ class Participation(abc.ABC):
 
     @classmethod
     def offers(
-        cls, own: list[Offer], others: Sequence[str], document: Mapping[str, JSON], deadline: Deadline
+        cls, known: Known, others: Sequence[str], document: Mapping[str, JSON], deadline: Deadline
     ) -> list[list[Offer]]:
         """What each participant says of its tools for a test, this node first. Raises PeerError."""
-        return [own]
+        return [known.own]
 
     @classmethod
     def require_bookable(cls, duration: dt.timedelta, participants: int) -> None:
@@ -100,9 +110,13 @@ class Participation(abc.ABC):
         """The run as the other participants of these numbers have it, once it is over there."""
         return {}
 
-    def clocks(self, own: JSON) -> dict[int, JSON]:
+    def clocks(self, own: JSON, machine: Machine) -> dict[int, JSON]:
         """The clocks of all others; ``{"error": ...}`` of one that does not say."""
         return {}
+
+    def has_patience(self) -> bool:
+        """Whether another participant may report long after the end: its tools are at its agent."""
+        return False
 
 
 class Alone(Participation):
@@ -123,9 +137,10 @@ class CoHosted(Participation):
 
     @classmethod
     def offers(
-        cls, own: list[Offer], others: Sequence[str], document: Mapping[str, JSON], deadline: Deadline
+        cls, known: Known, others: Sequence[str], document: Mapping[str, JSON], deadline: Deadline
     ) -> list[list[Offer]]:
-        return [own] * (1 + len(others))  # the same machines, with the same programs
+        found = [of_participant(name) for name in others]
+        return [known.own, *(known.of(each.node) if each else [] for each in found)]
 
     @classmethod
     def require_bookable(cls, duration: dt.timedelta, participants: int) -> None:
@@ -157,8 +172,13 @@ class CoHosted(Participation):
         shown = {"state": theirs.state.value, "result": theirs.documents.result}
         return Reply(host, 200, json.dumps(shown))
 
-    def clocks(self, own: JSON) -> dict[int, JSON]:
-        return dict.fromkeys(self.task.others, own)
+    def clocks(self, own: JSON, machine: Machine) -> dict[int, JSON]:
+        nodes = {number: cohosting.node_of(self.task, number) for number in self.task.others}
+        return {number: clock_of(node, machine) for number, node in nodes.items()}
+
+    def has_patience(self) -> bool:
+        found = map(of_participant, self.task.others.values())
+        return any(each is not None and each.runs_at_agent for each in found)
 
 
 class Remote(Participation):
@@ -168,10 +188,10 @@ class Remote(Participation):
 
     @classmethod
     def offers(
-        cls, own: list[Offer], others: Sequence[str], document: Mapping[str, JSON], deadline: Deadline
+        cls, known: Known, others: Sequence[str], document: Mapping[str, JSON], deadline: Deadline
     ) -> list[list[Offer]]:
         bind = document.get("lead-bind")
-        return [own, *invitation.offers(others, document["test"], bind, deadline)]
+        return [known.own, *invitation.offers(others, document["test"], bind, deadline)]
 
     def take_in(self, now: dt.datetime, new: New, deadline: Deadline) -> Placed:
         ours = invitation.invite(self.task, now, deadline, new.idempotency_record)
@@ -212,9 +232,16 @@ class Remote(Participation):
             }
         )
 
-    def clocks(self, own: JSON) -> dict[int, JSON]:
+    def clocks(self, own: JSON, machine: Machine) -> dict[int, JSON]:
         asked = PeerGroup(self.task, Deadline(CLOCKS)).ask("GET", path="/clock")
         return {number: _clock(outcome) for number, outcome in asked.items()}
+
+
+def clock_of(node: NodeName, machine: Machine) -> JSON:
+    """The clock of the host that a node of this deployment measures at."""
+    if runs_at_agent(node):
+        return agent_questions.last_clock(node, machine.now())
+    return machine.clock_state()
 
 
 def _clock(outcome: Outcome) -> JSON:

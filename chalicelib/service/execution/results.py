@@ -38,7 +38,7 @@ def conclude(task: Task, run: Run, local: LocalResult, machine: Machine) -> bool
         state = State.FINISHED if local.succeeded or task.is_multi_result else State.FAILED
         return _end(task, ended.evolve(state=state), machine)
     if task.others:
-        return _keep_until_all_are_done(ended, local, machine)
+        return _keep_until_all_are_done(task, ended, local, machine)
     return merge(task, ended, local, machine)
 
 
@@ -62,10 +62,11 @@ def _end(task: Task, run: Run, machine: Machine) -> bool:
     return True
 
 
-def _keep_until_all_are_done(run: Run, local: LocalResult, machine: Machine) -> bool:
+def _keep_until_all_are_done(task: Task, run: Run, local: LocalResult, machine: Machine) -> bool:
     """Store a participant's own result until the time of the run is over at all of them."""
     try:
-        kept = run_table.change(run.evolve(state=State.CLEANUP))
+        latest = collection.latest(task, run, machine.now())
+        kept = run_table.change(run.evolve(state=State.CLEANUP, leased_until=latest))
     except StaleRun:
         LOG.info("Run %s was changed while its tool worked; its result is dropped", run.uuid)
         return False

@@ -16,6 +16,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.coordination import collection
 from chalicelib.service.execution import results
 from chalicelib.service.scheduling import dispatch
 from chalicelib.store import run_table, task_table
@@ -25,6 +26,9 @@ LOG = logging.getLogger(__name__)
 SOON = 2 * SECOND
 """What is left of a wait once its message comes, at most: queues count in whole seconds, and hold nothing
 back for longer than a quarter of an hour."""
+NEAR, LATER = 15 * SECOND, 10 * SECOND
+"""How long after the end of a run its other participants' agents are looked after every second, and how often
+after that."""
 
 
 def begin(task: Task, run: Run, now: dt.datetime) -> bool:
@@ -67,5 +71,9 @@ def end(message: EndWait, machine: Machine) -> None:
 def _end(task: Task, run: Run, diags: str, machine: Machine) -> None:
     if run.state is State.RUNNING and (idle := _idle(task)):
         results.conclude(task, run, LocalResult(result=idle[1]), machine)
+    elif run.state is State.CLEANUP and collection.awaited(task, run, machine.now()):
+        now = machine.now()
+        again = LATER if now > run.end + NEAR else SECOND
+        dispatch.send_when_over(run, now + again, diags)
     elif run.state is State.CLEANUP:
         results.merge(task, run, LocalResult(run.documents.result, run.errors, diags), machine)

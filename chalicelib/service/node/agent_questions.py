@@ -10,8 +10,9 @@ import uuid
 
 from chalicelib.domain.errors import Conflict, TooMany, Unavailable
 from chalicelib.domain.names import NodeName
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Checker
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
+from chalicelib.domain.types import TYPES
 from chalicelib.service.node import agent_bell, registry
 from chalicelib.store import changes, node_registry, node_table
 
@@ -20,6 +21,9 @@ WAIT = 5.0
 KEPT = 60 * SECOND
 MOST = 20
 """Questions to one agent that may be open at a time."""
+RECENT = 60 * SECOND
+"""How old a contact may be for its clock to be told of."""
+DAY = 86_400.0
 TRIES = 5
 _SPACE = uuid.UUID("6a2d7c1e-3f4b-5a69-8c0d-1e2f3a4b5c6d")
 
@@ -69,12 +73,12 @@ def take_answer(node: NodeName, question: str, answer: JSON, now: dt.datetime) -
     """Keep the answer of a node's agent for whoever listens; one to no question of its own goes nowhere."""
     known, _ = node_registry.questions(node)
     if any(each["id"] == question for each in known):
-        node_table.write(node, f"agent-answer-{question}", answer, now + KEPT)
+        node_table.write(node, f"agent-answer-{question}", {"answer": answer}, now + KEPT)
         changes.announce(word(question))
 
 
 def answer_to(node: NodeName, question: str) -> JSON:
-    """The answer; None where there is none yet."""
+    """``{"answer": ...}``; None where there is none yet."""
     return node_table.read(node, f"agent-answer-{question}")
 
 
@@ -85,3 +89,44 @@ def away(node: NodeName) -> Unavailable:
     if not known:
         return Unavailable(f"The agent of {name} has not been heard of yet")
     return Unavailable(f"The agent of {name} is away: it was last heard of at {known['at']}")
+
+
+def clock(answer: JSON) -> dict[str, JSON]:
+    """The answer of an agent about its clock, as /clock has it. Raises Unavailable for what is none."""
+    if isinstance(answer, dict) and _CLOCK.fault(answer) is None:
+        return {name: answer[name] for name in ("time", "synchronized", "source", "offset") if name in answer}
+    raise Unavailable("The node's agent does not say what its clock shows")
+
+
+def verdict(answer: JSON) -> dict[str, JSON]:
+    """The answer of an agent about a path, as /mtu-safe has it. Raises Unavailable for what is none."""
+    if isinstance(answer, dict) and isinstance(answer.get("safe"), bool):
+        return {"safe": answer["safe"], "message": str(answer.get("message", ""))}
+    raise Unavailable("The node's agent does not say whether the path is safe")
+
+
+_CLOCK = Checker(
+    {
+        "type": "object",
+        "properties": {
+            "time": TYPES["Timestamp"],
+            "synchronized": {"type": "boolean"},
+            "source": {"type": "string"},
+            "offset": {"type": "number"},
+        },
+        "required": ["time", "synchronized", "source"],
+    }
+)
+
+
+def last_clock(node: NodeName, now: dt.datetime) -> JSON:
+    """What the clock of an agent's host shows, reckoned from its last contact; ``{"error": ...}`` where that
+    is long ago."""
+    known = node_registry.contact(node) or {}
+    said = known.get("clock")
+    if not said or parse_timestamp(known["at"]) < now - RECENT:
+        return {"error": away(node).message}
+    kept = bool(said.get("synchronized"))
+    ahead = dt.timedelta(seconds=max(-DAY, min(DAY, said.get("offset") or 0)))
+    time = (now + ahead).isoformat(timespec="microseconds")
+    return {"time": time, "synchronized": kept, "source": "ntp" if kept else "unknown"}

@@ -13,13 +13,13 @@ from chalicelib.domain.limits.quotas import Charge
 from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.run import Documents, Reason, Run, occupation
 from chalicelib.domain.run_states import State
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
-from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce, selection
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.limits.admission import RunRuling
-from chalicelib.service.node import heartbeats
+from chalicelib.service.node import agent_facts, heartbeats
 from chalicelib.service.scheduling import slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.store import timeline
@@ -46,7 +46,7 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None 
     ruling = admission.judge_run(task, start, now)
     if not ruling.passed:
         return _refused(task, start, now, ruling, run)
-    data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
+    data = _participant_data(task)
     awaiting = bool(task.others)
     return Run(
         node=task.node,
@@ -68,6 +68,12 @@ def new_run(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None 
     )
 
 
+def _participant_data(task: Task) -> dict[str, JSON]:
+    """What this participant tells the others before a run, of the host its tools work on."""
+    host = agent_facts.host(task.node)
+    return registry.tools()[task.tool].participant_data(task.participant, task.spec, host)
+
+
 def new_id() -> RunId:
     """An identifier that no run has."""
     return RunId(str(uuid.uuid4()))
@@ -75,7 +81,7 @@ def new_id() -> RunId:
 
 def as_participant(task: Task, run: Run) -> Run:
     """A run that another participant of the same deployment has made, as this one has it."""
-    data = registry.tools()[task.tool].participant_data(task.participant, task.spec, Machine())
+    data = _participant_data(task)
     documents = dataclasses.replace(run.documents, participant_data=data)
     return dataclasses.replace(run, node=task.node, documents=documents)
 

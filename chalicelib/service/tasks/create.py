@@ -26,7 +26,8 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import specs as archive_specs
 from chalicelib.service.coordination import invitation, participation
 from chalicelib.service.limits import admission, quota_ledger
-from chalicelib.service.node.registry import hostname_of
+from chalicelib.service.node import agent_facts
+from chalicelib.service.node.registry import hostname_of, runs_at_agent
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.service.scheduling.slots import Proposal, propose
@@ -187,20 +188,23 @@ def _choose_tool(
     node: NodeName, document: Mapping[str, JSON], participants: Sequence[str], deadline: Deadline
 ) -> str:
     test = document["test"]
-    own, kind = offers(test["type"], test["spec"]), participation.kind(node, participants)
-    known = kind.offers(own, participants[1:], document, deadline)
-    return tool_choice.choose(participants, known, document)
+    kind = participation.kind(node, participants)
+    known = participation.Known(
+        offers(node, test["type"], test["spec"]), lambda other: offers(other, test["type"], test["spec"])
+    )
+    told = kind.offers(known, participants[1:], document, deadline)
+    return tool_choice.choose(participants, told, document)
 
 
-def offers(test: str, spec: Mapping[str, JSON]) -> list[Offer]:
-    """What this node says of each tool for a test, in its order of preference."""
-    return [Offer(tool.name, reasons_against(tool, test, spec)) for tool in registry.tools_for(test)]
+def offers(node: NodeName, test: str, spec: Mapping[str, JSON]) -> list[Offer]:
+    """What a node says of each tool for a test, in its order of preference."""
+    return [Offer(tool.name, reasons_against(node, tool, test, spec)) for tool in registry.tools_for(test)]
 
 
-def reasons_against(tool: Tool, test: str, spec: Mapping[str, JSON]) -> list[str]:
-    """Why a tool will not perform a test on this node; where it runs may not give it the time."""
-    reasons = tool.reasons_against(test, spec)
-    longest = dt.timedelta(seconds=settings().longest_run)
+def reasons_against(node: NodeName, tool: Tool, test: str, spec: Mapping[str, JSON]) -> list[str]:
+    """Why a tool will not perform a test for a node; where it runs may not give it the time."""
+    reasons = agent_facts.reasons_against(node, tool, test, spec)
+    longest = dt.timedelta(seconds=0 if runs_at_agent(node) else settings().longest_run)
     in_parts = tool.resumes and registry.tests()[test].scheduling_class == MULTI_RESULT
     if not reasons and longest and not in_parts and tool.duration(test, spec) > longest:
         return [f"Would take longer than the {format_duration(longest)} a run can have on this node"]

@@ -66,7 +66,7 @@ def _prepare(
     if test.scheduling_class == MULTI_RESULT:  # of all others, the lead alone archives
         archive_specs.require_valid(posted.get("archives", []))
     validation.contexts(_own_contexts(posted.get("contexts"), number), len(participants))
-    _check_tool(posted, test.name)
+    _check_tool(node, posted, test.name)
     return create.assemble(
         posted,
         test,
@@ -102,12 +102,12 @@ def _participants(found: JSON) -> Sequence[str]:
     return tuple(found)
 
 
-def _check_tool(document: Mapping[str, JSON], test: str) -> None:
+def _check_tool(node: NodeName, document: Mapping[str, JSON], test: str) -> None:
     name = document.get("tool")
     tool = registry.tools().get(name) if isinstance(name, str) else None
     if tool is None:
         raise Invalid(f"there is no tool {name}" if name else "the lead has to choose it", "/tool")
-    reasons = create.reasons_against(tool, test, document["test"]["spec"])
+    reasons = create.reasons_against(node, tool, test, document["test"]["spec"])
     if reasons:
         raise Invalid(f"{tool.name} declines here: {'; '.join(reasons)}", "/tool")
 

@@ -9,17 +9,20 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain import host_facts
 from chalicelib.domain.assignment import Assignment
-from chalicelib.domain.names import NodeName, TaskId
+from chalicelib.domain.messages import EndWait
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import SECOND, UTC
 from chalicelib.service.agents import rates
-from chalicelib.service.execution import reaper
-from chalicelib.service.node import agent_facts, registry
+from chalicelib.service.execution import reaper, waits
+from chalicelib.service.node import agent_facts, agent_questions, registry
 from chalicelib.store import node_registry, run_table
 from tests.agents import Agent, registered
-from tests.api.conftest import IDLE, Api
+from tests.api.conftest import IDLE, Api, query
+from tests.service.machines import FakeMachine
 
 AMS = "ams.example.org"
 DONE = {"succeeded": True, "diags": "", "error": None, "result": {"succeeded": True, "time-slept": "PT2S"}}
@@ -454,3 +457,170 @@ def test_private_members_of_a_spec_reach_the_agent_and_no_stranger(api: Api, age
     assert offered.spec["_community"] == "kanarienvogel77"
     assert "kanarienvogel77" not in json.dumps(api.ask("GET", f"/tasks/{task}", Host=AMS)[1])
     assert "kanarienvogel77" not in json.dumps(node_registry.contact(NodeName(AMS)))
+
+
+# --- what the host can do ------------------------------------------------------------------------
+
+
+def with_facts(agent: Agent, **changes: Any) -> None:
+    """Have the agent's host say something else of itself."""
+    facts = agent_facts.of(NodeName(AMS))
+    agent.tell("PUT", "facts", {**facts, **changes})
+
+
+def test_a_tool_is_chosen_by_what_the_agents_host_has(api: Api, agent: Agent) -> None:
+    tools = agent_facts.of(NodeName(AMS))["tools"]
+    lacking = {**tools, "snooze": {"version": "1.0", "unmet": ["There is no bed here"]}}
+    with_facts(agent, tools={name: each for name, each in lacking.items() if name != "sleep"})
+    spec = json.dumps(IDLE["test"]["spec"])
+
+    there = api.ask("GET", query("/tests/idle/tools", spec=spec), Host=AMS)[1]
+    here = api.ask("GET", query("/tests/idle/tools", spec=spec))[1]
+    verdicts = api.ask("GET", query("/tools", test=json.dumps(IDLE["test"]), api="6"), Host=AMS)[1]
+    status, text = api.ask("POST", "/tasks", IDLE, Host=AMS)
+
+    assert (there, [href.rsplit("/", 1)[-1] for href in here]) == ([], ["snooze"])
+    reasons = {each["tool"]["name"]: each["can-run"].get("reasons") for each in verdicts}
+    assert reasons["snooze"] == ["There is no bed here"]
+    assert reasons["sleep"] == [f"The agent of {AMS} does not have this tool"]
+    assert (status, "There is no bed here" in text) == (422, True)
+
+
+def test_a_node_whose_agent_never_joined_can_do_nothing_and_says_so(api: Api) -> None:
+    registered(AMS)
+
+    status, text = api.ask("POST", "/tasks", IDLE, Host=AMS)
+
+    assert (status, "has not joined yet" in text) == (422, True)
+
+
+def test_digests_tell_whether_facts_are_wanted(agent: Agent) -> None:
+    facts = agent_facts.of(NodeName(AMS))
+
+    known = agent.contact(facts=host_facts.digest(facts))["facts-wanted"]
+    changed = agent.contact(facts=host_facts.digest({**facts, "settings": {"x": {"y": "z"}}}))["facts-wanted"]
+
+    assert (known, changed) == (False, True)
+
+
+def test_the_clock_is_asked_of_the_host(api: Api, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = {"time": "2026-11-23T12:00:00.000000+00:00", "synchronized": True, "source": "ntp", "offset": 0.5}
+
+    def answer(seconds: float) -> None:
+        (ask,) = agent.contact()["asks"]
+        assert (ask["what"], ask["argument"]) == ("clock", None)
+        agent.tell("POST", "answers", {"ask": ask["id"], "answer": {**state, "more": 1}})
+
+    monkeypatch.setattr("chalicelib.api.http.routing.time.sleep", answer)
+
+    assert api.ask("GET", "/clock", Host=AMS) == (200, state)
+    assert agent.contact()["bell"] == 1
+
+
+def test_an_agent_that_is_away_is_said_to_be(api: Api, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent.contact()
+    monkeypatch.setattr(agent_questions, "WAIT", 0.2)
+
+    status, text = api.ask("GET", "/clock", Host=AMS)
+    safe = api.ask("GET", "/mtu-safe?dest=192.0.2.1", Host=AMS)
+
+    assert (status, "is away: it was last heard of at" in text) == (503, True)
+    assert (safe[0], safe[1]["safe"]) == (200, False)
+    assert "is away" in safe[1]["message"]
+
+
+@pytest.mark.parametrize("answer", [None, 5, {}, {"safe": "yes"}, {"error": "No"}])
+def test_an_answer_that_is_none_is_not_told(
+    api: Api, agent: Agent, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    monkeypatch.setattr(agent_questions, "WAIT", 0.2)
+
+    def reply(seconds: float) -> None:
+        for ask in agent.contact()["asks"]:
+            agent.say("POST", "answers", {"ask": ask["id"], "answer": answer})
+
+    monkeypatch.setattr("chalicelib.api.http.routing.time.sleep", reply)
+
+    assert api.ask("GET", "/clock", Host=AMS)[0] == 503
+    assert api.ask("GET", "/mtu-safe?dest=a", Host=AMS)[1]["safe"] is False
+
+
+# --- several participants ------------------------------------------------------------------------
+
+BER = "ber.example.org"
+STREAMED = {"test": {"type": "simplestream", "spec": {"source": AMS, "dest": BER, "timeout": "PT2S"}}}
+
+
+@pytest.fixture
+def other(api: Api, agent: Agent) -> Agent:
+    _, token = registered(BER)
+    one = Agent(api)
+    one.join(token)
+    return one
+
+
+def both_taken(api: Api, agent: Agent, other: Agent) -> tuple[Assignment, Assignment, TaskId]:
+    task = posted(api, **STREAMED)
+    (ours,), (theirs,) = agent.offered(), other.offered()
+    agent.claim(ours)
+    other.claim(theirs)
+    return ours, theirs, task
+
+
+def ended(task: TaskId, run: str, at: dt.datetime) -> Run:
+    """The lead's run once a message that says its wait is over was taken."""
+    waits.end(EndWait(NodeName(AMS), task, RunId(run), at), FakeMachine(at))
+    return run_of(task)
+
+
+def test_co_hosted_nodes_agree_wherever_their_tools_are(api: Api, agent: Agent, other: Agent) -> None:
+    ours, theirs, task = both_taken(api, agent, other)
+
+    assert ours.run == theirs.run
+    assert ours.participant_data == theirs.participant_data
+    assert [sorted(each) for each in ours.participant_data] == [[], ["listen-port"]]
+    assert (ours.participant, theirs.participant) == (0, 1)
+
+    sent = {"succeeded": True, "result": {"dawdled": "PT0S", "sent": "x"}, "error": None, "diags": ""}
+    got = {"succeeded": True, "result": {"elapsed-time": "PT1S", "received": "x"}, "error": None, "diags": ""}
+    assert other.report(theirs, got)[1] == agent.report(ours, sent)[1] == {"kept": "result"}
+    merged = ended(task, ours.run, ours.end)
+
+    assert merged.state is State.FINISHED
+    assert merged.documents.result_full == [sent, got]
+    assert run_of(task, BER).state is State.FINISHED
+
+
+def test_the_result_of_an_agent_that_is_away_is_waited_for_without_a_worker(
+    api: Api, agent: Agent, other: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs, task = both_taken(api, agent, other)
+    again: list[dt.datetime] = []
+    monkeypatch.setattr(
+        "chalicelib.service.scheduling.dispatch.send_when_over",
+        lambda run, until, diags="": again.append(until),
+    )
+    agent.report(ours, DONE)
+
+    for late in (0, 60, 600):
+        at = ours.end + late * SECOND
+        assert ended(task, ours.run, at).state is State.CLEANUP
+        reaper.give_up(NodeName(AMS), task, RunId(ours.run), at)
+    other.report(theirs, DONE)
+    merged = ended(task, ours.run, ours.end + 610 * SECOND)
+
+    assert [moment - ours.end for moment in again[1:]] == [1 * SECOND, 70 * SECOND, 610 * SECOND]
+    assert merged.state.is_final
+    assert merged.documents.result_full == [DONE, DONE]
+
+
+def test_a_participant_that_never_reports_is_not_waited_for_for_ever(
+    api: Api, agent: Agent, other: Agent
+) -> None:
+    ours, _, task = both_taken(api, agent, other)
+    agent.report(ours, DONE)
+
+    merged = ended(task, ours.run, ours.end + 901 * SECOND)
+
+    assert merged.state is State.FAILED
+    assert merged.documents.result_full == [DONE, None]

@@ -242,6 +242,6 @@ def test_nobody_carries_on_with_what_is_over(sent: list[PerformRun]) -> None:
 def test_only_what_can_be_carried_on_may_take_longer_than_a_runner_lives() -> None:
     spec = {"duration": "PT1H", "interval": "PT1M"}
 
-    assert create.reasons_against(registry.tools()["sleepbgm"], "idlebgm", spec) == []
-    (reason,) = create.reasons_against(registry.tools()["sleep"], "idle", {"duration": "PT1H"})
+    assert create.reasons_against(NODE, registry.tools()["sleepbgm"], "idlebgm", spec) == []
+    (reason,) = create.reasons_against(NODE, registry.tools()["sleep"], "idle", {"duration": "PT1H"})
     assert reason.startswith("Would take longer than the PT4M")
