@@ -3,6 +3,7 @@
 # make quick  the tests of rules, services, stores and pages, in less than 90 s
 # make mutate PACKAGE=chalicelib/store    changes the code, and names the changes that no test notices
 # make cost   what a mesh of twenty hosts costs on AWS, played in simulated time
+# make permissions    has all tests run, and what functions did in them be what they may
 # make plugin-check NAME=rtt    looks a plugin over
 # make deploy STAGE=name    puts a node on AWS, or changes it: says what it would do, and asks
 # make undeploy STAGE=name    removes it; what holds data stays
@@ -27,7 +28,7 @@ DEV := $(WITH) dev
 quoted = '$(subst ','\'',$(1))'
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
 
-.PHONY: run deploy undeploy backup test quick mutate check format bench cost soak attack plugin-check setup python clean
+.PHONY: run deploy undeploy backup test permissions quick mutate check format bench cost soak attack plugin-check setup python clean
 .SILENT:
 
 run: python
@@ -56,7 +57,11 @@ deploy undeploy: python
 
 test: check
 	echo "Tests ..."
-	$(DEV) -m pytest -q -n $(WORKERS)
+	$(DEV) -m pytest -q -n $(WORKERS) --permissions=check
+
+permissions: setup
+	$(DEV) -m pytest -q -n $(WORKERS) --permissions=write
+	$(DEV) -m local.deployment
 
 quick: setup
 	HYPOTHESIS_PROFILE=quick MODEL_STEPS=2000 $(DEV) -m pytest -q -n $(WORKERS) \

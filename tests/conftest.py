@@ -13,6 +13,8 @@ from local import ministack as ministack_module
 from local.engine import Engine
 from tests import moto_snapshot
 
+pytest_plugins = ["tests.permissions.plugin"]
+
 environment.set_environment()  # before any client is made: nothing here may reach an account
 os.environ["PSCHEDULER_NAMES"] = "node.test"  # what the tests of pages call the node
 os.environ["PSCHEDULER_LIMITS"] = "open"  # but for tests of who may do what, who take this back

@@ -1,15 +1,36 @@
-"""What each function may do, and to which resources: what it does, and nothing else."""
+"""What each function may do, and to which resources: what it does, and nothing else.
 
+``grants.json`` says it, by function and resource: ``table NAME``, ``index TABLE/NAME``, ``queue NAME`` and
+``bucket results``. It is what the tests were seen to do: ``make test`` fails where a function does what it
+may not, or may do what it does not, and ``make permissions`` writes it anew (``tests/permissions/``).
+"""
+
+import functools
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.infrastructure.queues import QUEUES
-from chalicelib.store.models import TABLES
 from local.deployment.naming import FUNCTIONS, arn, function_of, queue_id, table_arn
 
-_ITEMS = (
-    *("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
-    *("BatchWriteItem", "ConditionCheckItem", "Query"),
-)
+FILE = pathlib.Path(__file__).resolve().parent / "grants.json"
+EVERY = "every function"
+"""Under this name: what all may do. What is looked up once a process is looked up by whoever comes first."""
+
+Grants = Mapping[str, Mapping[str, Sequence[str]]]
+"""Functions, resources, actions."""
+
+_SERVICES = {"table": "dynamodb", "index": "dynamodb", "queue": "sqs", "bucket": "s3"}
+_TAKING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+"""What Lambda does for a function whose queue it reads."""
+
+
+@functools.cache
+def grants() -> Grants:
+    """What is granted, as the file has it."""
+    found: Grants = json.loads(FILE.read_text())
+    return found
 
 
 def resources() -> dict[str, Any]:
@@ -29,29 +50,40 @@ def _policy(function: str) -> dict[str, Any]:
 
 
 def statements(function: str) -> list[dict[str, Any]]:
-    names = [table.short_name for table in TABLES]
+    """A function's policy, a statement for each set of actions with all it is for."""
+    together: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for resource, actions in sorted(granted(function).items()):
+        service = _SERVICES[resource.partition(" ")[0]]
+        named = tuple(f"{service}:{action}" for action in sorted(actions))
+        together.setdefault(named, []).append(_arn(resource))
+    logs = ("logs:CreateLogStream", "logs:PutLogEvents")
+    together[logs] = [{"Fn::Sub": "${Log.Arn}"}]
     return [
-        _allow("dynamodb", _ITEMS, [table_arn(name) for name in names]),
-        _allow("dynamodb", ("Query",), [table_arn(name, "/index/*") for name in names]),
-        _allow(
-            "sqs",
-            ("SendMessage", "GetQueueUrl", "GetQueueAttributes"),
-            [arn(queue_id(queue.name)) for queue in QUEUES],
-        ),
-        *(_taking(queue_id(queue.name)) for queue in QUEUES if function_of(queue.handler) == function),
-        _allow("s3", ("GetObject", "PutObject", "DeleteObject"), [{"Fn::Sub": "${ResultsBucket.Arn}/*"}]),
-        _allow("logs", ("CreateLogStream", "PutLogEvents"), [{"Fn::Sub": "${Log.Arn}"}]),
+        {"Effect": "Allow", "Action": list(actions), "Resource": where} for actions, where in together.items()
     ]
 
 
-def _taking(queue: str) -> dict[str, Any]:
-    """What Lambda does for a function whose queue it reads."""
-    return _allow("sqs", ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"), [arn(queue)])
+def granted(function: str) -> dict[str, set[str]]:
+    """What a function may do: what is granted to it, to all, and to Lambda on its behalf."""
+    found: dict[str, set[str]] = {}
+    for whose in (EVERY, function):
+        for resource, actions in grants().get(whose, {}).items():
+            found.setdefault(resource, set()).update(actions)
+    for queue in QUEUES:
+        if function_of(queue.handler) == function:
+            found.setdefault(f"queue {queue.name}", set()).update(_TAKING)
+    return found
 
 
-def _allow(service: str, actions: tuple[str, ...], where: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "Effect": "Allow",
-        "Action": [f"{service}:{action}" for action in actions],
-        "Resource": where,
-    }
+def _arn(resource: str) -> dict[str, Any]:
+    kind, _, name = resource.partition(" ")
+    match kind:
+        case "table":
+            return table_arn(name)
+        case "index":
+            table, _, index = name.partition("/")
+            return table_arn(table, f"/index/{index}")
+        case "queue":
+            return arn(queue_id(name))
+        case _:
+            return {"Fn::Sub": "${ResultsBucket.Arn}/*"}

@@ -1,0 +1,121 @@
+"""What functions may do: no more than they do, and no less. ``make test`` has all tests looked at."""
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from chalice.test import Client
+
+from chalicelib.domain.messages import AttemptDelivery, EndWait, PerformRun, PlanShard
+from chalicelib.domain.names import RunId, TaskId
+from chalicelib.domain.times import UTC
+from chalicelib.events import queue_handlers
+from chalicelib.infrastructure.machine import Machine
+from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.service.archiving import announce
+from chalicelib.service.coordination import shard_planner
+from chalicelib.service.execution import reaper
+from chalicelib.service.scheduling import dispatch_tick
+from chalicelib.store import run_table, shards
+from chalicelib.store.models import TABLES
+from local.deployment import permissions
+from local.deployment.naming import FUNCTIONS, function_of
+from tests.builders import NODE
+from tests.permissions import functions, plugin, recording
+from tests.service.machines import FakeMachine
+
+TASK = {
+    "schema": 1,
+    "test": {"type": "idle", "spec": {"duration": "PT1S"}},
+    "schedule": {"start": "PT10M", "repeat": "PT1H"},
+    "archives": [{"archiver": "bitbucket", "data": {}}],
+}
+DAY = dt.timedelta(days=1)
+
+
+def handle(message: Any, now: dt.datetime, machine: Machine | None = None) -> None:
+    queue_handlers.handle(message, now, machine or Machine())
+
+
+def may(whose: str, action: str, where: str) -> bool:
+    return action in permissions.granted(whose).get(where, ())
+
+
+@pytest.mark.usefixtures("moto_engine")
+def test_the_life_of_a_run_is_allowed_to_each_function_it_comes_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    import app
+
+    monkeypatch.setattr(run_table, "LARGEST_ITEM", 10)  # all documents go into the bucket
+    before, now = set(recording.SEEN), dt.datetime.now(UTC)
+
+    with recording.recording(), Client(app.app) as client:
+        task = json.loads(client.http.post("/tasks", body=json.dumps(TASK).encode()).body).rsplit("/", 1)[-1]
+        shard_planner.tick(now + DAY)
+        for shard in shards.every():
+            handle(PlanShard(NODE, shard), now + DAY)
+        first = run_table.get(NODE, task, run_table.first(NODE, task) or "none")
+        dispatch_tick.tick(first.start - dt.timedelta(seconds=30))
+        handle(PerformRun(NODE, TaskId(task), RunId(first.uuid)), first.start, FakeMachine(first.start))
+        handle(EndWait(NODE, TaskId(task), RunId(first.uuid), first.end), first.end, FakeMachine(first.end))
+        client.http.get(f"/tasks/{task}/runs/{first.uuid}/result")
+        announce.tick(now + DAY)
+        handle(AttemptDelivery(NODE, RunId(first.uuid), 0), now + DAY)
+        client.http.delete(f"/tasks/{task}")
+        reaper.tick(now + 10 * DAY)
+
+    done = recording.SEEN - before
+    assert {whose for whose, *_ in done} >= {"APIHandler", "Plan", "PlanTask", "Dispatch", "Run", "Reap"}
+    assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
+    assert ("Run", "PutObject", "bucket results") in done
+    assert ("APIHandler", "GetObject", "bucket results") in done
+
+
+def test_services_are_told_whose_they_are_by_the_handlers() -> None:
+    found = set(functions.entries().values())
+
+    assert found == set(FUNCTIONS) - {functions.API}
+
+
+def test_what_is_done_without_leave_is_told_and_what_is_granted_in_vain() -> None:
+    granted = plugin.calls(permissions.grants())
+    seen = {*granted, ("Dispatch", "Scan", "table runs")} - {("Dispatch", "Query", "index runs/due")}
+
+    assert plugin._wrong(seen, everything=False) == {("Dispatch", "Scan", "table runs")}
+    assert plugin._wrong(seen, everything=True) == {
+        ("Dispatch", "Scan", "table runs"),
+        ("Dispatch", "Query", "index runs/due"),
+    }
+
+
+def test_what_all_may_do_is_granted_to_nobody_by_name() -> None:
+    seen = {(permissions.EVERY, "GetItem", "table node"), ("Plan", "GetItem", "table node")}
+
+    assert plugin.merged({}, seen) == {permissions.EVERY: {"table node": ["GetItem"]}}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_policy_names_what_is_there_and_is_no_wider(function: str) -> None:
+    statements = permissions.statements(function)
+    text = json.dumps(statements)
+
+    assert all(statement["Effect"] == "Allow" for statement in statements)
+    assert "*" not in text.replace("${ResultsBucket.Arn}/*", "")
+    tables = {table.short_name: table for table in TABLES}
+    for resource in permissions.granted(function):
+        kind, _, name = resource.partition(" ")
+        if kind == "index":
+            table, _, index = name.partition("/")
+            definition = tables[table].definition()
+            kinds = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+            assert index in {one["IndexName"] for each in kinds for one in definition.get(each, ())}
+        elif kind == "table":
+            assert name in tables
+        else:
+            assert resource == "bucket results" or name in {queue.name for queue in QUEUES}
+
+
+def test_only_the_function_of_a_queue_takes_from_it() -> None:
+    for queue in QUEUES:
+        takers = [name for name in FUNCTIONS if may(name, "ReceiveMessage", f"queue {queue.name}")]
+        assert takers == [function_of(queue.handler)]

@@ -1,0 +1,50 @@
+"""Calls of botocore in IAM's terms: the actions they need, each with the resource it is about."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chalicelib.settings import settings
+
+Action = tuple[str, str]
+"""An action and a resource, as the grants have them: ``("Query", "index runs/due")``; without the prefix."""
+
+_WRITES = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+
+
+def needed(service: str, operation: str, told: Mapping[str, Any]) -> Iterator[Action]:
+    """What a call needs to be allowed."""
+    match service:
+        case "dynamodb":
+            yield from _of_tables(operation, told)
+        case "sqs":
+            name = told.get("QueueName") or str(told["QueueUrl"]).rsplit("/", 1)[-1]
+            yield operation.removesuffix("Batch"), f"queue {_bare(name)}"
+            yield "GetQueueUrl", f"queue {_bare(name)}"  # once a process, whoever comes first
+        case "s3":
+            mine = told["Bucket"] == settings().bucket
+            yield operation, f"bucket {'results' if mine else told['Bucket']}"
+        case _:
+            yield f"{service}:{operation}", "anything"
+
+
+def _of_tables(operation: str, told: Mapping[str, Any]) -> Iterator[Action]:
+    if operation in ("TransactWriteItems", "TransactGetItems"):
+        for item in told["TransactItems"]:
+            ((kind, one),) = item.items()
+            yield _WRITES.get(kind, "GetItem"), f"table {_bare(one['TableName'])}"
+    elif operation in ("BatchGetItem", "BatchWriteItem"):
+        for table in told["RequestItems"]:
+            yield operation, f"table {_bare(table)}"
+    elif told.get("IndexName"):
+        yield operation, f"index {_bare(told['TableName'])}/{told['IndexName']}"
+    else:
+        yield operation, f"table {_bare(told['TableName'])}"
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(f"{settings().prefix}-")

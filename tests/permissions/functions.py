@@ -1,0 +1,98 @@
+"""Whose call one is: the function of the deployment that would be making it, told by who called whom.
+
+Tests call pages, handlers and the services behind handlers. What serves a page is APIHandler; what a handler
+of a queue or clock does, or the service that one hands over to, is that handler's function. Which services
+those are is read from the handlers' own source.
+"""
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any
+
+from chalicelib.api.http import routing
+from chalicelib.domain import messages
+from chalicelib.events import clock_handlers, queue_handlers
+from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.service.node import debug, registry
+from local.deployment.naming import function_of
+from local.deployment.permissions import EVERY
+
+API = "APIHandler"
+
+
+@functools.cache
+def _page() -> CodeType:
+    return routing._answer.__code__
+
+
+@functools.cache
+def entries() -> Mapping[CodeType, str]:
+    """The functions of services that handlers hand over to, each with whose they are."""
+    found: dict[CodeType, str] = {}
+    for clock in clock_handlers.TIMEOUTS:
+        handler = getattr(clock_handlers, f"{clock}_tick")
+        for service in _ticks(handler):
+            found[service.__code__] = function_of(clock)
+    for kind, service in _handed_over():
+        found[service.__code__] = _handler_of(kind)
+    return found
+
+
+@functools.cache
+def shared() -> frozenset[CodeType]:
+    """What any function may have to look up, and the first to come does for those after it in its process."""
+    looked_up = (debug.follow, registry.find, registry._is_empty, registry._named)
+    return frozenset(each.__code__ for each in looked_up)
+
+
+def _ticks(handler: Callable[..., Any]) -> list[Any]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(handler)))
+    ticks = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "tick"]
+    return [_named(clock_handlers, tick) for tick in ticks]
+
+
+def _handed_over() -> list[tuple[str, Any]]:
+    """The kinds of messages and the services they are given to."""
+    tree = ast.parse(inspect.getsource(queue_handlers.handle))
+    cases = [case for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
+    found = []
+    for case in cases:
+        if isinstance(case.pattern, ast.MatchClass) and isinstance(case.pattern.cls, ast.Name):
+            calls = [node for each in case.body for node in ast.walk(each) if isinstance(node, ast.Call)]
+            found.append((case.pattern.cls.id, _named(queue_handlers, calls[0].func)))
+    return found
+
+
+def _named(module: Any, expression: ast.expr) -> Any:
+    name: Any = module
+    for part in ast.unparse(expression).split("."):
+        name = getattr(name, part)
+    return inspect.unwrap(name)
+
+
+def _handler_of(kind: str) -> str:
+    queue = next(each for each in QUEUES if getattr(messages, kind) in each.carries)
+    return function_of(queue.handler)
+
+
+def acting() -> str | None:
+    """The function on whose behalf this thread works now; None where it is the test's own."""
+    found: str | None = None
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code in shared():
+            return EVERY
+        if code is _page():
+            return API
+        if code is queue_handlers.handle.__code__ and "message" in frame.f_locals:
+            return _handler_of(type(frame.f_locals["message"]).__name__)
+        if code in entries():
+            found = entries()[code]
+        frame = frame.f_back  # type: ignore[assignment]
+    return found

@@ -1,0 +1,77 @@
+"""What is asked of AWS while tests run, by whom. Set up once a process; threads are followed."""
+
+import concurrent.futures
+import contextvars
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import botocore.client
+
+from plugins.support.aws_client import OUTSIDE
+from tests.permissions import actions, functions
+
+_FOR: contextvars.ContextVar[str | None] = contextvars.ContextVar("for", default=None)
+"""On whose behalf a thread works whose work was handed to it."""
+
+Call = tuple[str, str, str]
+"""A function, an action, a resource."""
+SEEN: set[Call] = set()
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Write down all calls that clients of the node make meanwhile."""
+    client, pool, thread = (
+        botocore.client.BaseClient._make_api_call,
+        concurrent.futures.ThreadPoolExecutor.submit,
+        threading.Thread.start,
+    )
+
+    def call(self: Any, operation: str, told: Any) -> Any:
+        _note(self, operation, told)
+        return client(self, operation, told)
+
+    def submit(self: Any, work: Any, /, *args: Any, **kwargs: Any) -> Any:
+        whose = _whose()
+        return pool(self, _on_behalf, whose, work, *args, **kwargs)
+
+    def start(self: Any) -> None:
+        self.run = _bound(_whose(), self.run)
+        thread(self)
+
+    botocore.client.BaseClient._make_api_call = call
+    concurrent.futures.ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+    threading.Thread.start = start  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        botocore.client.BaseClient._make_api_call = client
+        concurrent.futures.ThreadPoolExecutor.submit = pool  # type: ignore[method-assign]
+        threading.Thread.start = thread  # type: ignore[method-assign]
+
+
+def _whose() -> str | None:
+    return functions.acting() or _FOR.get()
+
+
+def _on_behalf(whose: str | None, work: Any, /, *args: Any, **kwargs: Any) -> Any:
+    token = _FOR.set(whose)
+    try:
+        return work(*args, **kwargs)
+    finally:
+        _FOR.reset(token)
+
+
+def _bound(whose: str | None, run: Any) -> Any:
+    return lambda: _on_behalf(whose, run)
+
+
+def _note(client: Any, operation: str, told: Any) -> None:
+    if OUTSIDE in str(client.meta.config.user_agent_extra):
+        return  # an archiver's or tool's, with the credentials of whoever posted the task
+    whose = _whose()
+    if whose is not None:
+        service = client.meta.service_model.service_name
+        SEEN.update((whose, action, where) for action, where in actions.needed(service, operation, told))
