@@ -20,12 +20,13 @@ from tabulate import tabulate
 from bench import capacity, engine, engines, history_size, imports, lists, mesh_cost, planning, state
 from bench.archiving import archiving
 from bench.lateness import lateness
+from bench.limits import limits
 from bench.load import Call, load, percentile
 from bench.node import post, serving
 from bench.outage import outage
 from bench.together import together
 from bench.unresponsive import unresponsive
-from local import environment
+from local import engine_sqlite, environment
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {"start": "PT2H"}}
 SPEC = urllib.parse.quote(json.dumps({"schema": 1, "dest": "127.0.0.1", "count": 5}))
@@ -155,6 +156,19 @@ def _archiving(_: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _limits(_: argparse.Namespace) -> list[dict[str, Any]]:
+    say("Posting tasks under policies ...")
+    environment.set_environment()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        engine_sqlite.opened(pathlib.Path(folder), synchronous="OFF"),
+    ):
+        environment.create_everything()
+        rows = limits()
+    show("POST /tasks under a policy of thirty limits", rows)
+    return rows
+
+
 def _outage(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("An outage of a minute ...")
     rows = outage()
@@ -269,6 +283,7 @@ FIGURES = {
     "lists": _lists,
     "outage": _outage,
     "archiving": _archiving,
+    "limits": _limits,
     "mesh-cost": _mesh_cost,
 }
 

@@ -6,8 +6,9 @@ names of their own, and ``alias::name`` by those names; any other is refused. jq
 beginning of a program only, so looking there is enough.
 """
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from chalicelib.domain.errors import PSchedulerError
@@ -33,6 +34,12 @@ class Jq(Protocol):
         """All outputs of a script for a document. Raises ScriptFailed."""
         ...
 
+    def run_all(
+        self, scripts: Sequence[tuple[str, Mapping[str, JSON]]], document: JSON
+    ) -> "list[list[JSON] | ScriptFailed]":
+        """Of each script, with its arguments, all outputs for a document, or why there are none."""
+        ...
+
 
 _SPACE = re.compile(r"(?:\s+|#[^\n]*(?:\n|$))*")
 _IMPORT = re.compile(r'import\s*"([^"\\]*)"\s*as\s+([A-Za-z_]\w*)\s*;')
@@ -43,6 +50,7 @@ _CODE = re.compile(
 _TEXT = re.compile(r'\\\(|\\.|"|[^\\"]+|\\', re.DOTALL)
 
 
+@functools.lru_cache(maxsize=256)
 def prepared(script: str) -> str:
     """The script as jq may have it. Raises ScriptFailed for one that is too long or asks for files."""
     if len(script) > LONGEST_SCRIPT:

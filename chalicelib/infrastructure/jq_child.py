@@ -2,7 +2,8 @@
 
 Started by ``jq_sandbox`` as ``python -I -S jq_child.py FOLDER``, the folder being the one jq is in. It reads
 requests from its standard input and answers on its standard output, each a JSON text behind its length in
-four bytes: ``{"script", "args", "document"?}`` -> ``{"outputs"}`` or ``{"error"}``. It imports next to
+four bytes: ``{"script", "args", "document"?}`` -> ``{"outputs"}`` or ``{"error"}``, and
+``{"scripts", "document"}`` -> ``{"answers"}``, one such answer each, or ``{"error"}``. It imports next to
 nothing: each import is time until the first answer.
 """
 
@@ -21,6 +22,8 @@ CPU_SECONDS = 2
 MOST_OUTPUT = 8 * 2**20
 """Bytes of all outputs of a script, as JSON."""
 MOST_OUTPUTS = 100_000
+MOST_PROGRAMS = 256
+"""Scripts that are kept compiled."""
 
 
 def main() -> None:
@@ -35,7 +38,8 @@ def main() -> None:
     while head := requests.read(_LENGTH.size):
         asked = json.loads(requests.read(*_LENGTH.unpack(head)))
         _allow_cpu()
-        body = json.dumps(_answer(jq, programs, asked)).encode()
+        answer = _answers if "scripts" in asked else _answer
+        body = json.dumps(answer(jq, programs, asked)).encode()
         answers.write(_LENGTH.pack(len(body)) + body)
         answers.flush()
 
@@ -58,28 +62,53 @@ def _allow_cpu() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
 
 
+def _answers(jq: object, programs: dict[str, object], asked: dict[str, object]) -> dict[str, object]:
+    text, answers, left = json.dumps(asked["document"]), [], MOST_OUTPUT
+    for one in asked["scripts"]:  # type: ignore[attr-defined]
+        answer, size = _made(jq, programs, one, text)
+        left -= size
+        if left < 0:
+            return {"error": "together they make too much"}
+        answers.append(answer)
+    return {"answers": answers}
+
+
 def _answer(jq: object, programs: dict[str, object], asked: dict[str, object]) -> dict[str, object]:
+    text = json.dumps(asked["document"]) if "document" in asked else None
+    return _made(jq, programs, asked, text)[0]
+
+
+def _made(
+    jq: object, programs: dict[str, object], asked: dict[str, object], text: "str | None"
+) -> tuple[dict[str, object], int]:
+    """The answer to one script, and the bytes of its outputs; without a document it is compiled only."""
     try:
-        key = json.dumps([asked["script"], asked["args"]])
-        if key not in programs:
-            if len(programs) >= 64:
-                programs.clear()
-            programs[key] = jq.compile(asked["script"], args=asked["args"])  # type: ignore[attr-defined]
-        if "document" not in asked:
-            return {"outputs": []}
-        return {"outputs": _outputs(iter(programs[key].input_value(asked["document"])))}  # type: ignore[attr-defined]
+        program = _program(jq, programs, asked)
+        if text is None:
+            return {"outputs": []}, 0
+        outputs, size = _outputs(iter(program.input_text(text)))  # type: ignore[attr-defined]
+        return {"outputs": outputs}, size
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        return {"error": str(error)[:2000] or type(error).__name__}
+        return {"error": str(error)[:2000] or type(error).__name__}, 0
 
 
-def _outputs(found: object) -> list[object]:
+def _program(jq: object, programs: dict[str, object], asked: dict[str, object]) -> object:
+    key = f"{json.dumps(asked['args']) if asked['args'] else ''} {asked['script']}"
+    if key not in programs:
+        if len(programs) >= MOST_PROGRAMS:
+            programs.clear()
+        programs[key] = jq.compile(asked["script"], args=asked["args"])  # type: ignore[attr-defined]
+    return programs[key]
+
+
+def _outputs(found: object) -> tuple[list[object], int]:
     outputs, size = [], 0
     for output in found:  # type: ignore[attr-defined]
         size += len(json.dumps(output))
         outputs.append(output)
         if size > MOST_OUTPUT or len(outputs) > MOST_OUTPUTS:
             raise ValueError(f"its output is larger than {MOST_OUTPUT} bytes or {MOST_OUTPUTS} values")
-    return outputs
+    return outputs, size
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 from chalicelib.domain.documents import DEEPEST_REPLY, load_whole
@@ -31,7 +31,7 @@ WALL_SECONDS = 5.0
 _START_SECONDS = 20.0
 _PROCESSES = 4
 """Scripts at work at a time; further ones wait for their turn."""
-_SCRIPTS_PER_PROCESS = 500
+_SCRIPTS_PER_PROCESS = 10_000
 _LENGTH = struct.Struct(">I")
 _CHILD = pathlib.Path(__file__).with_name("jq_child.py")
 
@@ -52,11 +52,34 @@ class Sandbox:
         """All outputs of a script for a document. Raises ScriptFailed, whatever becomes of it."""
         return self._ask({"script": prepared(script), "args": args, "document": document})
 
+    def run_all(
+        self, scripts: Sequence[tuple[str, Mapping[str, JSON]]], document: JSON
+    ) -> list[list[JSON] | ScriptFailed]:
+        """Of each script all outputs for a document, or why there are none: one exchange for them all.
+
+        Where one of them ends the process, or all together make too much, each is run by itself.
+        """
+        try:
+            asked = [{"script": prepared(script), "args": args} for script, args in scripts]
+            with self._child() as child:
+                answer = child.ask(json.dumps({"scripts": asked, "document": document}).encode())
+            if "error" not in answer:
+                return [_failed(one) if "error" in one else one["outputs"] for one in answer["answers"]]
+        except ScriptFailed:
+            pass
+        return [self._alone(script, args, document) for script, args in scripts]
+
+    def _alone(self, script: str, args: Mapping[str, JSON], document: JSON) -> list[JSON] | ScriptFailed:
+        try:
+            return self.run(script, args, document)
+        except ScriptFailed as error:
+            return error
+
     def _ask(self, request: JSON) -> list[JSON]:
         with self._child() as child:
             answer = child.ask(json.dumps(request).encode())
         if "error" in answer:
-            raise ScriptFailed(answer["error"])
+            raise _failed(answer)
         outputs: list[JSON] = answer["outputs"]
         return outputs
 
@@ -80,6 +103,10 @@ class Sandbox:
             if child is not None and child.is_usable():
                 child.end()
             self._idle.put(None)
+
+
+def _failed(answer: Mapping[str, JSON]) -> ScriptFailed:
+    return ScriptFailed(answer["error"])
 
 
 class _Child:

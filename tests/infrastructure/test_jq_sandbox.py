@@ -151,3 +151,43 @@ def test_durations_are_those_of_the_product(text: str) -> None:
 @given(st.from_regex(r"[1-9][0-9]{0,5}([kKmMgG]i?)?", fullmatch=True))
 def test_si_numbers_are_those_of_the_product(text: str) -> None:
     assert run(f"{SI} si::as_integer(.)", text) == [parse_si(text)]
+
+
+def test_several_scripts_are_asked_at_once_and_fail_each_for_itself() -> None:
+    scripts: list[tuple[str, dict[str, Any]]] = [
+        (".a", {}),
+        ('error("no")', {}),
+        (".[", {}),
+        ("$b", {"b": 2}),
+        ("empty", {}),
+        ('import "nowhere" as n; .', {}),
+    ]
+
+    first, failed, broken, second, nothing, refused = SANDBOX.run_all(scripts, {"a": 1})
+
+    assert (first, second, nothing) == ([1], [2], [])
+    assert str(failed) == "no"
+    assert all(isinstance(one, ScriptFailed) for one in (failed, broken, refused))
+
+
+def test_one_that_ends_the_process_takes_no_other_with_it() -> None:
+    large = "[range(1000000)] | tostring | . * 30"
+
+    first, ended, last = SANDBOX.run_all([(".a", {}), (large, {}), (".a + 1", {})], {"a": 1})
+
+    assert (first, last) == ([1], [2])
+    assert isinstance(ended, ScriptFailed)
+
+
+def test_what_several_make_together_has_an_end() -> None:
+    much = '"x" * 3000000'
+
+    found = SANDBOX.run_all([(much, {})] * 4, {})
+
+    assert [[len(text) for text in one] for one in found if isinstance(one, list)] == [[3_000_000]] * 4
+
+
+def test_asking_at_once_is_asking_one_by_one() -> None:
+    scripts = [(f".a + {number}", {}) for number in range(300)]  # more than are kept compiled
+
+    assert SANDBOX.run_all(scripts, {"a": 1}) == [[number + 1] for number in range(300)]

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from chalicelib.domain.limits.classifiers import is_met
-from chalicelib.domain.limits.conditions import Limit, Proposal
+from chalicelib.domain.limits.conditions import Limit, Proposal, foreseeing
 from chalicelib.domain.limits.surroundings import Surroundings
 
 MOST_REASON = 1000
@@ -64,6 +64,7 @@ def _tried(
 ) -> tuple[bool, list[str], list[str]]:
     """Whether a group passes, its trace, and what refused. All its limits are asked."""
     lines, passed, refusals = [], 0, []
+    around = foreseeing([limits[name] for name in group.limits], proposal, around)
     for name in group.limits:
         verdict = limits[name].judge(proposal, around)
         passed += verdict.passed

@@ -1,13 +1,13 @@
 """The kinds of limits: what may be done (docs/contract/limits.md section 7)."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.jq_scripts import ScriptFailed
 from chalicelib.domain.limits import remote, schedules
-from chalicelib.domain.limits.kinds import JQ, Kind, Script, as_is, script
+from chalicelib.domain.limits.kinds import JQ, Foreseen, Kind, Script, as_is, script
 from chalicelib.domain.limits.remote import Verdict
 from chalicelib.domain.limits.surroundings import Surroundings
 from chalicelib.domain.schemas import JSON, closed
@@ -51,6 +51,14 @@ class Limit:
         except Invalid as error:
             return Verdict(False, (str(error),))
         return found
+
+
+def foreseeing(limits: Sequence[Limit], proposal: Proposal, around: Surroundings) -> Surroundings:
+    """Surroundings that know already what the scripts of these limits make of a proposal."""
+    scripts = [limit.data for limit in limits if limit.type == "jq"]
+    if len(scripts) < 2:
+        return around
+    return dataclasses.replace(around, jq=Foreseen(around.jq, scripts, dict(proposal.task)))
 
 
 def _pass_fail(data: Mapping[str, JSON], proposal: Proposal, around: Surroundings) -> Verdict:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.errors import Invalid
@@ -101,9 +101,39 @@ def given_hints(made: Script, hints: Mapping[str, JSON]) -> Script:
     return Script(made.text, {**made.args, "__hints__": dict(hints)})
 
 
+class Foreseen:
+    """jq that was asked before what some scripts make of a document: all at once, which costs as one does."""
+
+    def __init__(self, jq: Jq, scripts: Sequence[Script], document: JSON):
+        self._jq, self._document = jq, document
+        answers = jq.run_all([(one.text, one.args) for one in scripts], document)
+        self._answers = {
+            (one.text, canonical(one.args)): answer for one, answer in zip(scripts, answers, strict=True)
+        }
+
+    def check(self, script: str, args: Mapping[str, JSON]) -> None:
+        """As jq does."""
+        self._jq.check(script, args)
+
+    def run(self, script: str, args: Mapping[str, JSON], document: JSON) -> list[JSON]:
+        """What was foreseen, or else what jq comes to. Raises ScriptFailed."""
+        found = self._answers.get((script, canonical(args))) if document == self._document else None
+        if found is None:
+            return self._jq.run(script, args, document)
+        if isinstance(found, ScriptFailed):
+            raise found
+        return found
+
+    def run_all(
+        self, scripts: Sequence[tuple[str, Mapping[str, JSON]]], document: JSON
+    ) -> list[list[JSON] | ScriptFailed]:
+        """As jq does."""
+        return self._jq.run_all(scripts, document)
+
+
 def canonical(args: Mapping[str, JSON]) -> str:
     """Arguments as text that can be a key."""
-    return json.dumps(args, sort_keys=True)
+    return json.dumps(args, sort_keys=True) if args else "{}"
 
 
 def check_proxy(data: Mapping[str, JSON], pointer: str) -> None:

@@ -7,6 +7,7 @@ lowest numbers alone, 0 among them.
 
 import dataclasses
 import datetime as dt
+import functools
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -69,6 +70,12 @@ def span_of(run_schedule: JSON) -> Span:
     start, length = run_schedule.get("start"), run_schedule.get("duration")
     if not isinstance(start, str) or not isinstance(length, str):
         raise Invalid("run_schedule has no start and duration")
+    return _span(start, length)
+
+
+@functools.lru_cache(maxsize=64)
+def _span(start: str, length: str) -> Span:
+    # Each of a policy's limits asks for the same one.
     begin = _moment(start)
     try:
         return Span(begin, begin + parse_duration(length))

@@ -1,6 +1,7 @@
 """The trace of a judgement, the rewriter, and the prioritizer."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.domain.limits.world import (
     EVERYBODY,
     IDLE,
     NEVER,
+    InProcessJq,
     World,
     apply,
     classifier,
@@ -213,3 +215,34 @@ def test_imports_go_first() -> None:
         'import "pscheduler/iso8601" as iso;\ninclude "more";',
         ".\n| iso::duration",
     )
+
+
+class CountedJq(InProcessJq):
+    """jq that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def run(self, script: str, args: Mapping[str, Any], document: Any) -> list[Any]:
+        self.asked += 1
+        return super().run(script, args, document)
+
+    def run_all(self, scripts: Any, document: Any) -> list[Any]:
+        before = self.asked
+        answers = super().run_all(scripts, document)
+        self.asked = before + 1
+        return answers
+
+
+def test_the_scripts_of_a_group_are_asked_at_once() -> None:
+    limits = [
+        limit("jq", {"script": f'.test.type == "idle" or {number}'}, f"{number}") for number in range(30)
+    ]
+    around = dataclasses.replace(World().around(), jq=CountedJq())
+    made = document.parse(limiting(*limits, limit("jq", {"script": "error"}, "last")), around.jq)
+
+    ruling = evaluation.judge(made, Proposal(IDLE, {"requester": "192.0.2.1"}), around)
+
+    assert around.jq.asked == 1
+    assert 'Limit "29" passed' in ruling.diags
+    assert ruling.why.startswith('limit "last" failed: The script failed: ')

@@ -32,6 +32,15 @@ class InProcessJq:
         except ValueError as error:
             raise ScriptFailed(str(error)) from error
 
+    def run_all(self, scripts: Sequence[tuple[str, Mapping[str, Any]]], document: Any) -> list[Any]:
+        answers: list[Any] = []
+        for script, args in scripts:
+            try:
+                answers.append(self.run(script, args, document))
+            except ScriptFailed as error:
+                answers.append(error)
+        return answers
+
 
 @dataclasses.dataclass
 class World:

@@ -1,0 +1,106 @@
+"""Any policy and any proposal: refused or ready, let in or not, and told in a moment; never anything else."""
+
+import gc
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.limits import document, evaluation
+from chalicelib.domain.limits.conditions import Proposal
+from tests.domain.limits.test_cases import CASES
+from tests.domain.limits.test_documented_policies import FOLDER, RTT, without_comments
+from tests.domain.limits.world import IDLE, World
+from tests.plugins.garbage import changed
+
+MOST = 0.05
+"""Seconds of processor time that judging may take."""
+TRIES = 3
+"""Of which the shortest counts: a garbage collection is nobody's fault."""
+WORLDS = [case.world or World() for case in CASES]
+POLICIES = [
+    *(case.policy for case in CASES),
+    *(without_comments(json.loads(path.read_text())) for path in sorted(FOLDER.glob("*.json"))),
+]
+TASKS = [IDLE, RTT, *(case.task for case in CASES if case.task is not IDLE)]
+HINTS = [
+    {"requester": "198.51.100.7"},
+    *({"requester": "192.0.2.1", **case.hints} for case in CASES if case.hints),
+]
+
+
+@st.composite
+def much_changed(draw: st.DrawFn, values: list[Any]) -> Any:
+    value = draw(st.sampled_from(values))
+    for _ in range(draw(st.integers(1, 3))):
+        value = draw(changed(value))
+    return value
+
+
+def objects(values: list[Any]) -> st.SearchStrategy[Any]:
+    """What is none is refused where it comes in."""
+    return much_changed(values).filter(lambda value: isinstance(value, dict))
+
+
+def shortest(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What something comes to, and the seconds of this thread's processor time that it takes."""
+    times = []
+    for _ in range(TRIES):
+        begun = time.thread_time()
+        found = work()
+        times.append(time.thread_time() - begun)
+        if times[-1] < MOST:
+            break
+        gc.collect()
+    return found, min(times)
+
+
+def judgement(written: Any, task: Any, hints: Any, world: World) -> Any:
+    """The ruling, or why the policy is none."""
+    around = world.around()
+    try:
+        made = document.parse(written, around.jq)
+    except Invalid as error:
+        return error
+    return evaluation.judge(made, Proposal(task, hints), around, rewrite=True, prioritize=True)
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(much_changed(POLICIES), st.sampled_from(TASKS), st.sampled_from(HINTS), st.sampled_from(WORLDS))
+@example([], IDLE, {}, World())
+def test_any_policy_is_ready_or_refused_by_its_member(
+    written: Any, task: Any, hints: Any, world: World
+) -> None:
+    found, seconds = shortest(lambda: judgement(written, task, hints, world))
+
+    if isinstance(found, Invalid):
+        assert found.sentence
+        assert found.pointer is not None
+    else:
+        assert found.passed or found.why
+        assert found.diags
+    assert seconds < MOST
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(POLICIES), objects(TASKS), objects(HINTS), st.sampled_from(WORLDS))
+def test_any_proposal_is_let_in_or_not(written: Any, task: Any, hints: Any, world: World) -> None:
+    found, seconds = shortest(lambda: judgement(written, task, hints, world))
+
+    assert not isinstance(found, Invalid)
+    assert found.passed or found.why
+    assert found.diags
+    assert seconds < MOST
+
+
+def test_work_that_takes_too_long_is_noticed() -> None:
+    def busy() -> None:
+        until = time.thread_time() + 2 * MOST
+        while time.thread_time() < until:
+            pass
+
+    assert shortest(busy)[1] > MOST
