@@ -19,6 +19,8 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from tests.permissions.recording import node_module
+
 HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
@@ -86,7 +88,7 @@ def start(
     """Start a node, with these variables in its environment, and wait until it answers."""
     where = ["--address", address, "--port", str(port), "--state", str(state)]
     engine = os.environ.get("ENGINE", "sqlite")
-    command = [sys.executable, "-m", "local.node", *where, "--no-first", "--engine", engine]
+    command = [sys.executable, "-m", node_module(), *where, "--no-first", "--engine", engine]
     log = (state.parent / f"{state.name}.out").open("ab")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))

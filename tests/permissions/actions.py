@@ -8,6 +8,13 @@ from chalicelib.settings import settings
 Action = tuple[str, str]
 """An action and a resource, as the grants have them: ``("Query", "index runs/due")``; without the prefix."""
 
+_LARGE = {
+    "GetItem": "GetObject",
+    "BatchGetItem": "GetObject",
+    "PutItem": "PutObject",
+    "DeleteItem": "DeleteObject",
+}
+"""What a run's documents need where they are in the bucket."""
 _WRITES = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -17,10 +24,13 @@ _WRITES = {
 
 
 def needed(service: str, operation: str, told: Mapping[str, Any]) -> Iterator[Action]:
-    """What a call needs to be allowed."""
+    """What a call needs to be allowed, and what it would where documents are too large for their table."""
     match service:
         case "dynamodb":
-            yield from _of_tables(operation, told)
+            for action, where in _of_tables(operation, told):
+                yield action, where
+                if where == "table runs" and action in _LARGE:
+                    yield _LARGE[action], "bucket results"
         case "sqs":
             name = told.get("QueueName") or str(told["QueueUrl"]).rsplit("/", 1)[-1]
             yield operation.removesuffix("Batch"), f"queue {_bare(name)}"

@@ -31,6 +31,12 @@ def _page() -> CodeType:
 
 
 @functools.cache
+def _clocks() -> Mapping[CodeType, str]:
+    handlers = {clock: getattr(clock_handlers, f"{clock}_tick") for clock in clock_handlers.TIMEOUTS}
+    return {handler.__code__: function_of(clock) for clock, handler in handlers.items()}
+
+
+@functools.cache
 def entries() -> Mapping[CodeType, str]:
     """The functions of services that handlers hand over to, each with whose they are."""
     found: dict[CodeType, str] = {}
@@ -90,6 +96,10 @@ def acting() -> str | None:
             return EVERY
         if code is _page():
             return API
+        if code is queue_handlers._each.__code__ and "queue" in frame.f_locals:
+            return function_of(frame.f_locals["queue"].handler)
+        if code in _clocks():
+            return _clocks()[code]
         if code is queue_handlers.handle.__code__ and "message" in frame.f_locals:
             return _handler_of(type(frame.f_locals["message"]).__name__)
         if code in entries():

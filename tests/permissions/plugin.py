@@ -6,13 +6,16 @@ for runs of a part. Either prints the table.
 """
 
 import json
+import os
+import pathlib
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from local.deployment import permissions
-from tests.permissions.recording import SEEN, Call, recording
+from tests.permissions.recording import INTO, SEEN, Call, recording
 
 _KEY = pytest.StashKey[set[Call]]()
 
@@ -32,6 +35,8 @@ class _Recorder:
 
     def __init__(self) -> None:
         self._recording = recording()
+        self._folder = tempfile.TemporaryDirectory(prefix="permissions-")
+        os.environ[INTO] = self._folder.name
 
     def pytest_sessionstart(self) -> None:
         self._recording.__enter__()
@@ -42,6 +47,10 @@ class _Recorder:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._recording.__exit__(None, None, None)
+        for file in pathlib.Path(self._folder.name).glob("*.json"):
+            SEEN.update((whose, action, where) for whose, action, where in json.loads(file.read_text()))
+        self._folder.cleanup()
+        os.environ.pop(INTO)
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["calls"] = sorted(SEEN)
             return

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextvars
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,13 @@ _FOR: contextvars.ContextVar[str | None] = contextvars.ContextVar("for", default
 Call = tuple[str, str, str]
 """A function, an action, a resource."""
 SEEN: set[Call] = set()
+INTO = "PERMISSIONS_INTO"
+"""The variable that names a folder into which nodes in processes of their own write what they did."""
+
+
+def node_module() -> str:
+    """The module that a test starts a node with."""
+    return "tests.permissions.node" if os.environ.get(INTO) else "local.node"
 
 
 @contextmanager
