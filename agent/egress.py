@@ -10,7 +10,7 @@ import os
 from agent.policy import PolicyFile
 from chalicelib.domain.egress import Rules
 from chalicelib.infrastructure import egress as of_host
-from plugins.support import egress
+from plugins.support import egress, hosts
 
 USUAL = "private"
 """What may be reached besides public addresses, unless PSCHEDULER_EGRESS says otherwise: measurement hosts
@@ -21,6 +21,7 @@ def set_up(policy: PolicyFile) -> None:
     """Have plugins ask these rules from now on."""
     os.environ.setdefault("PSCHEDULER_EGRESS", USUAL)
     egress.configure(lambda: rules(policy))
+    hosts.behind_translation()
 
 
 def rules(policy: PolicyFile) -> Rules:

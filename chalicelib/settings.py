@@ -45,7 +45,7 @@ class Settings:
     """Origins whose pages may use the API from a browser, separated by commas; * for all."""
     names: tuple[str, ...] = ()
     """Further names of this node, separated by commas, under which it may be asked where it listens on
-    loopback."""
+    loopback, and that are in the certificate that a node on one machine makes."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies in front whose X-Forwarded-For is believed, separated by commas."""
     operator_token: str = ""

@@ -260,9 +260,10 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
 
     certificate = None
     if given.tls:
+        from chalicelib.settings import settings
         from local import tls
 
-        certificate = tls.certificate(given.state, given.address, AUTHORITY)
+        certificate = tls.certificate(given.state, given.address, AUTHORITY, settings().names)
         say(f"  clients may trust {given.state / 'authority.pem'}")
     server = HttpServer(app, given.address, given.port, certificate)
     try:

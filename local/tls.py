@@ -9,19 +9,23 @@ import hashlib
 import os
 import pathlib
 import socket
+from collections.abc import Iterable
 
 import trustme
 
 
-def certificate(folder: pathlib.Path, address: str, shared: pathlib.Path | None = None) -> pathlib.Path:
+def certificate(
+    folder: pathlib.Path, address: str, shared: pathlib.Path | None = None, further: Iterable[str] = ()
+) -> pathlib.Path:
     """The file with key and chain for an address; made when absent, or made for something else.
 
-    ``shared`` is the folder that keeps the authority, if that is not the same.
+    ``shared`` is the folder that keeps the authority, if that is not the same; ``further`` are more names,
+    ``*.example.org`` for all below one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     authority = _authority(shared or folder)
     chain, made_for = folder / "certificate.pem", folder / "certificate.names"
-    names = _names(address)
+    names = sorted({*_names(address), *further})
     wanted = [*names, hashlib.sha256(authority.cert_pem.bytes()).hexdigest()]
     if not chain.exists() or not made_for.exists() or made_for.read_text().split() != wanted:
         _write_private(chain, authority.issue_cert(*names).private_key_and_cert_chain_pem.bytes())

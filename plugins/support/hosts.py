@@ -90,6 +90,35 @@ def own_address(host: str, version: int | None = None) -> Address:
     return min(wanted, key=lambda address: address.version)
 
 
+def source_address(host: str, version: int | None = None) -> str | None:
+    """The address to measure from, as ``to_bind`` says. Raises PluginFailed where there is none."""
+    return to_bind(str(own_address(host, version)))
+
+
+_translated: list[bool] = []
+
+
+def behind_translation() -> None:
+    """Take it from now on that this host may be known by addresses it does not have: those of a NAT."""
+    _translated[:] = [True]
+
+
+def to_bind(address: str | None) -> str | None:
+    """What of this host's is to be bound to an address; None for the system to choose.
+
+    That is so where none is asked for, and where it is one that a NAT has.
+    """
+    if address is None or not _translated:
+        return address
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as end:
+            end.bind((address, 0))
+    except OSError:
+        return None
+    return address
+
+
 @dataclasses.dataclass(frozen=True)
 class Ends:
     """The addresses to measure between; ``source`` is None where the system is to choose."""
@@ -109,7 +138,7 @@ def ends(source: str | None, dest: str, version: int | None = None, port: int | 
         return Ends(None, str(alone), alone.version)
     near, far = _pair(source, dest, version)
     egress.check(far, port, egress.Purpose.PROBE)
-    return Ends(str(near), str(far), far.version)
+    return Ends(to_bind(str(near)), str(far), far.version)
 
 
 def _pair(source: str, dest: str, version: int | None) -> tuple[Address, Address]:

@@ -79,7 +79,7 @@ def _ports(line: str) -> dict[str, str]:
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not look, or was not done in time."""
     net = target(job.spec)
-    source = str(_hosts.own_address(job.spec["source"], net.version)) if "source" in job.spec else None
+    source = _hosts.source_address(job.spec["source"], net.version) if "source" in job.spec else None
     egress.check_network(net)
     command = argv(job.spec, net, source)
     job.wait_for_start()

@@ -92,7 +92,7 @@ def batches(addresses: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def source(spec: Spec) -> str | None:
     """The address to measure from, where the spec names a host. Raises PluginFailed where there is none."""
-    return str(_hosts.own_address(spec["host"], network(spec).version)) if "host" in spec else None
+    return _hosts.source_address(spec["host"], network(spec).version) if "host" in spec else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
 from plugins.sdk.base import Host, Job, PluginFailed, Spec, Tool
-from plugins.support import configured
+from plugins.support import configured, hosts
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge
 from plugins.tools.throughput import ethr_output, two_ended
@@ -85,7 +85,8 @@ def client_argv(name: str, spec: Spec, ends: Ends, port: int) -> list[str]:
 
 def server_argv(name: str, spec: Spec, ends: Ends, port: int) -> list[str]:
     protocol = "udp" if spec.get("udp") else "tcp"
-    where = {NEW: ["-port", str(port), "-ip", ends.dest], OLD: ["-ports", f"{protocol}={port}"]}
+    bound = two_ended.options([("-ip", hosts.to_bind(ends.dest))])
+    where = {NEW: ["-port", str(port), *bound], OLD: ["-ports", f"{protocol}={port}"]}
     return [name, "-no", f"-{ends.version}", "-s", *where[name]]
 
 

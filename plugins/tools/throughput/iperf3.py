@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
 from plugins.sdk.base import Completed, Host, Job, PluginFailed, Spec, Tool
-from plugins.support import configured
+from plugins.support import configured, hosts
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge_by_sender
 from plugins.tools.throughput import affinity, iperf3_keys, iperf3_output, two_ended
@@ -113,7 +113,8 @@ def server_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
     patience = whole_seconds(CLIENT_WAIT + set_up(spec))
     return [
         *(PROGRAM, "--json", "-p", str(port), f"-{ends.version}"),
-        *("-s", "-1", "--idle-timeout", str(patience), "-B", ends.dest),
+        *("-s", "-1", "--idle-timeout", str(patience)),
+        *two_ended.options([("-B", hosts.to_bind(ends.dest))]),
     ]
 
 

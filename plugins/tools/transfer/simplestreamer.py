@@ -125,7 +125,7 @@ def _receive(job: Job, where: Where, deadline: dt.datetime) -> JSON:
     with _socket(where) as end:
         try:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            end.bind(where)
+            end.bind((hosts.to_bind(where[0]) or "", where[1]))
             end.listen(1)
         except OSError as error:
             raise PluginFailed(f"Could not listen: {error}", diags) from error
