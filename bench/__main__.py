@@ -17,7 +17,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench import capacity, engine, engines, history_size, imports, lists, mesh_cost, planning, state
+from bench import capacity, engine, engines, history_size, imports, lists, mesh_cost, planning, series, state
 from bench.archiving import archiving
 from bench.lateness import lateness
 from bench.limits import limits
@@ -41,6 +41,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=planning.TASKS, help="repeating tasks to plan")
     parser.add_argument("--hosts", type=int, default=20, help="hosts of the mesh whose cost is counted")
     parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of it")
+    parser.add_argument("--series", type=int, default=200, help="series of which a month is read")
     given = parser.parse_args()
     os.environ["PSCHEDULER_LIMITS"] = "open"  # the limits are not what is measured
     wanted = given.figures or list(FIGURES)
@@ -196,6 +197,13 @@ def _engines(given: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+def _series(given: argparse.Namespace) -> list[dict[str, Any]]:
+    costs, read = series.series(given.series, say)
+    show("A result's point, and what rules add: DynamoDB's units", costs)
+    show(f"Reading a month of {given.series} series, a point a minute each", read)
+    return costs + read
+
+
 def _history_size(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("A tenth of a day's history ...")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -285,6 +293,7 @@ FIGURES = {
     "archiving": _archiving,
     "limits": _limits,
     "mesh-cost": _mesh_cost,
+    "series": _series,
 }
 
 

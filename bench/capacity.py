@@ -17,15 +17,18 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
 
 _MANY = ("Query", "BatchGetItem", "TransactWriteItems", "TransactGetItems")
+_READING = ("Query", "BatchGetItem", "TransactGetItems", "GetItem")
 _ONE = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 
 @dataclasses.dataclass
 class Cost:
-    """What was counted: calls, and read and write units together."""
+    """What was counted: calls, read and write units together, and each by itself."""
 
     calls: int = 0
     units: float = 0.0
+    reads: float = 0.0
+    writes: float = 0.0
 
 
 @contextlib.contextmanager
@@ -41,7 +44,12 @@ def counted() -> Iterator[Cost]:
             arguments = {**arguments, "ReturnConsumedCapacity": "TOTAL"}
         answer = original(client, operation, arguments)
         cost.calls += 1
-        cost.units += sum(each["CapacityUnits"] for each in _consumed(answer))
+        units = sum(each["CapacityUnits"] for each in _consumed(answer))
+        cost.units += units
+        if operation in _READING:
+            cost.reads += units
+        else:
+            cost.writes += units
         return answer
 
     botocore.client.BaseClient._make_api_call = counting

@@ -71,7 +71,7 @@ def lists(sizes: Sequence[int], say: Callable[[str], None]) -> list[dict[str, An
                 for asked in _pages(tasks, now, size):
                     say(asked.name)
                     row = rows.setdefault(asked.name, {"page": asked.name, "goal ms": asked.goal})
-                    row |= {f"{name} at {size}": value for name, value in _measured(asked.path).items()}
+                    row |= {f"{name} at {size}": value for name, value in measured(asked.path).items()}
     return list(rows.values())
 
 
@@ -161,7 +161,8 @@ def _run(task: Task, start: dt.datetime, now: dt.datetime) -> Run:
     return Run(task.node, task.uuid, RunId(str(uuid.uuid4())), start, end, state, task.added)
 
 
-def _measured(path: str) -> dict[str, float]:
+def measured(path: str) -> dict[str, float]:
+    """The milliseconds that a page takes (median; of the clock, and of the processor), its units and size."""
     status, size = _ask(path)
     if status != 200:
         return dict.fromkeys(("ms", "CPU ms", "units", "KB"), float("nan"))

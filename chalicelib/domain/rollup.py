@@ -5,9 +5,9 @@ Quantiles come from a sketch, which is small, merges, and is off by a hundredth 
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from ddsketch import DDSketch
+from ddsketch.mapping import LogarithmicMapping
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Point
@@ -18,70 +18,90 @@ DIGITS = 6
 """Significant digits of what is shown."""
 
 
+_MAPPING = LogarithmicMapping(ACCURACY)
+_Bins = dict[int, float]
+
+
 @dataclasses.dataclass
 class Summary:
-    """The values of one number over a time."""
+    """The values of one number over a time: their sums, and how many are in each bin of the sketch.
+
+    The bins, and where each begins, are those of the library's sketch; a month has seven hundred summaries of
+    each number, and as many of its sketches would take longer to make than all else.
+    """
 
     count: int = 0
     unreliable: int = 0
     total: float = 0.0
     least: float = float("inf")
     most: float = float("-inf")
-    sketch: DDSketch = dataclasses.field(default_factory=lambda: DDSketch(ACCURACY))
+    zeros: float = 0
+    above: _Bins = dataclasses.field(default_factory=dict)
+    below: _Bins = dataclasses.field(default_factory=dict)
 
     def add(self, value: float) -> None:
         self.count += 1
         self.total += value
         self.least, self.most = min(self.least, value), max(self.most, value)
-        self.sketch.add(value)
+        if abs(value) <= _MAPPING.min_possible:
+            self.zeros += 1
+        else:
+            _put(self.above if value > 0 else self.below, _MAPPING.key(abs(value)), 1)
 
     def merge(self, other: "Summary") -> None:
         self.count += other.count
         self.unreliable += other.unreliable
         self.total += other.total
         self.least, self.most = min(self.least, other.least), max(self.most, other.most)
-        self.sketch.merge(other.sketch)
+        self.zeros += other.zeros
+        for mine, its in ((self.above, other.above), (self.below, other.below)):
+            for key, weight in its.items():
+                _put(mine, key, weight)
 
     def describe(self) -> dict[str, JSON]:
         """As pages show it: quantiles lie between the least and the most, which the sketch does not know."""
         unreliable = {"unreliable": self.unreliable} if self.unreliable else {}
         if not self.count:
             return {"count": 0, **unreliable}
-        quantiles = {name: self._quantile(share) for name, share in QUANTILES.items()}
-        found = {"min": self.least, "mean": self.total / self.count, "max": self.most, **quantiles}
+        found = {"min": self.least, "mean": self.total / self.count, "max": self.most, **self._quantiles()}
         return {"count": self.count, **{name: shown(value) for name, value in found.items()}, **unreliable}
 
-    def _quantile(self, share: float) -> float:
-        found = self.sketch.get_quantile_value(share)
-        return min(self.most, max(self.least, self.least if found is None else found))
+    def _quantiles(self) -> dict[str, float]:
+        """The middle of the bin that the value of each rank is in, in one walk from the least to the most."""
+        left = [(name, share * (self.count - 1)) for name, share in QUANTILES.items()]
+        found: dict[str, float] = {}
+        passed = 0.0
+        for value, weight in self._ascending():
+            passed += weight
+            while left and left[0][1] < passed:
+                found[left.pop(0)[0]] = min(self.most, max(self.least, value))
+        return found | {name: self.most for name, _ in left}
+
+    def _ascending(self) -> Iterator[tuple[float, float]]:
+        for key in sorted(self.below, reverse=True):
+            yield -_MAPPING.value(key), self.below[key]
+        if self.zeros:
+            yield 0.0, self.zeros
+        for key in sorted(self.above):
+            yield _MAPPING.value(key), self.above[key]
 
     def pack(self) -> list[JSON]:
         """What is stored: the numbers, and the bins of the sketch that are not empty."""
-        numbers = [self.count, self.unreliable, self.total, self.least, self.most]
         if not self.count:
             return [0, self.unreliable]
-        sketch = self.sketch
-        stores = (sketch._store, sketch._negative_store)
-        return [*numbers, sketch._zero_count, *(_bins(store) for store in stores)]
+        numbers = [self.count, self.unreliable, self.total, self.least, self.most, self.zeros]
+        return [*numbers, *(sorted(map(list, bins.items())) for bins in (self.above, self.below))]
 
     @classmethod
     def unpack(cls, packed: Sequence[JSON]) -> "Summary":
         if not packed[0]:
             return cls(unreliable=packed[1])
-        count, unreliable, total, least, most, zeros, positive, negative = packed
-        found = cls(count, unreliable, total, least, most)
-        sketch = found.sketch
-        # The library writes sketches as Protocol Buffers alone, which a function would have to bring.
-        for store, bins in ((sketch._store, positive), (sketch._negative_store, negative)):
-            for key, weight in bins:
-                store.add(key, weight)
-        sketch._zero_count = zeros
-        sketch._count, sketch._sum, sketch._min, sketch._max = float(count), total, least, most
-        return found
+        count, unreliable, total, least, most, zeros, above, below = packed
+        return cls(count, unreliable, total, least, most, zeros, dict(above), dict(below))
 
 
-def _bins(store: JSON) -> list[list[float]]:
-    return [[index + store.offset, weight] for index, weight in enumerate(store.bins) if weight]
+def _put(bins: _Bins, key: int, weight: float) -> None:
+    bins[key] = bins.get(key, 0) + weight
 
 
 @dataclasses.dataclass
@@ -141,8 +161,10 @@ class Rollup:
         return {"r": self.runs, "n": summaries, "t": self.texts}
 
     @classmethod
-    def unpack(cls, packed: Mapping[str, JSON]) -> "Rollup":
-        summaries = {name: Summary.unpack(each) for name, each in packed["n"].items()}
+    def unpack(cls, packed: Mapping[str, JSON], names: Collection[str] | None = None) -> "Rollup":
+        """What was stored, of all numbers or those named."""
+        wanted = packed["n"] if names is None else [name for name in names if name in packed["n"]]
+        summaries = {name: Summary.unpack(packed["n"][name]) for name in wanted}
         return cls(dict(packed["r"]), summaries, dict(packed["t"]))
 
 

@@ -9,7 +9,7 @@ import datetime as dt
 import json
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import Rollup
@@ -17,18 +17,24 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import HOUR, KEPT, RAW_KEPT, Point
 from chalicelib.domain.times import EPOCH
+from chalicelib.store import raw_items
 from chalicelib.store.models import PointItem
+from chalicelib.store.raw_items import Stretch
 
 _MILLISECOND = dt.timedelta(milliseconds=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Hour:
-    """An hour of a series; its points are unpacked when they are asked for."""
+    """An hour of a series; what it came to and its points are unpacked when they are asked for."""
 
     start: dt.datetime
-    rollup: Rollup
+    body: JSON
     packed: bytes
+
+    def rollup(self, names: Collection[str] | None = None) -> Rollup:
+        """What its points came to, of all numbers or those named."""
+        return Rollup.unpack(self.body, names)
 
     def points(self) -> list[Point]:
         return [_to_point(row) for row in json.loads(zlib.decompress(self.packed))]
@@ -96,11 +102,9 @@ def hours(
     """The hours that begin from ``start`` until before ``end``, in order."""
     if start >= end:
         return
-    read = None if with_points else ["series", "at", "body"]
-    span = PointItem.at.between(_instant(start), _last_before(end))
-    for item in PointItem.query(_of_hours(node, series), span, attributes_to_get=read):
-        begins = EPOCH + int(item.at) * _MILLISECOND
-        yield Hour(begins, Rollup.unpack(item.body), item.packed or b"")
+    part = Stretch(("series", _of_hours(node, series)), "at", _instant(start), _last_before(end))
+    for item in raw_items.query(PointItem, part, read=None if with_points else ("at", "body")):
+        yield Hour(EPOCH + int(item.at) * _MILLISECOND, item.body, item.packed or b"")
 
 
 def _of_points(node: NodeName, series: str) -> str:

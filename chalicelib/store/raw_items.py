@@ -129,14 +129,21 @@ _WITHIN = {
 
 
 def query(
-    table: type[Table], stretch: Stretch, page_size: int | None = None, growing: int = 1
+    table: type[Table],
+    stretch: Stretch,
+    page_size: int | None = None,
+    growing: int = 1,
+    read: Sequence[str] | None = None,
 ) -> Iterator[RawItem]:
-    """The items of a stretch in order, read page by page as they are asked for.
+    """The items of a stretch in order, read page by page as they are asked for; of ``read`` alone, if given.
 
     Each page may have ``growing`` times as many as the one before, up to what DynamoDB gives at once.
     """
     decoders = _decoders(table)
     asked = {"TableName": _name(table), **stretch.asked()}
+    if read is not None:
+        asked["ExpressionAttributeNames"] |= {f"#r{number}": name for number, name in enumerate(read)}
+        asked["ProjectionExpression"] = ", ".join(f"#r{number}" for number in range(len(read)))
     while True:
         answer = connection().client.query(**asked, **({"Limit": page_size} if page_size else {}))
         for item in answer["Items"]:

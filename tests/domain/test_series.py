@@ -6,11 +6,12 @@ import statistics
 from typing import Any
 
 import pytest
+from ddsketch import DDSketch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.metrics import Metric
-from chalicelib.domain.rollup import ACCURACY, Rollup, Summary, rolled
+from chalicelib.domain.rollup import ACCURACY, QUANTILES, Rollup, Summary, rolled
 from chalicelib.domain.run_states import State
 from chalicelib.domain.series import Point, Series, hour_of, point_of, series_of
 from tests.builders import NOON, at
@@ -148,6 +149,32 @@ def test_quantiles_are_off_by_a_hundredth_at_most(values: list[float]) -> None:
 
     rank = sorted(values)[int(0.5 * (len(values) - 1))]
     assert summary.describe()["p50"] == pytest.approx(rank, rel=2 * ACCURACY, abs=1e-6)
+
+
+@given(VALUES)
+def test_quantiles_are_those_of_the_librarys_sketch(values: list[float]) -> None:
+    summary, sketch = Summary(), DDSketch(ACCURACY)
+    for value in values:
+        summary.add(value)
+        sketch.add(value)
+
+    for name, share in QUANTILES.items():
+        expected = min(max(sketch.get_quantile_value(share), min(values)), max(values))
+        assert summary.describe()[name] == pytest.approx(expected, rel=1e-5, abs=1e-12)
+
+
+def test_what_an_earlier_version_stored_is_read() -> None:
+    packed = [3, 0, 6.0, 1.0, 3.0, 0.0, [[0, 1.0], [35, 1.0], [55, 1.0]], []]
+
+    assert Summary.unpack(packed).describe() == {
+        "count": 3,
+        "min": 1.0,
+        "mean": 2.0,
+        "max": 3.0,
+        "p50": pytest.approx(2.0, rel=ACCURACY),
+        "p95": pytest.approx(3.0, rel=0.4),
+        "p99": pytest.approx(3.0, rel=0.4),
+    }
 
 
 def test_a_rollup_is_stored_and_read_as_it_was() -> None:

@@ -134,7 +134,7 @@ def get_series(request: Request, series: str) -> Answer:
     step = _step(request)
     if step is None:
         return _points(request, stored, start, end, names)
-    found = reading.steps(request.node, series, start, end, step)
+    found = reading.steps(request.node, series, start, end, step, names)
     if _wants_csv(request):
         return _csv(_step_rows(found, names))
     steps = [{"time": format_timestamp(at), **rollup.describe(names)} for at, rollup in found]

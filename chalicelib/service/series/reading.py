@@ -1,16 +1,18 @@
 """Reading a series: points one by one, or what they came to by steps of time."""
 
 import datetime as dt
-from collections.abc import Iterator
+import itertools
+from collections.abc import Collection, Iterator
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import Rollup
-from chalicelib.domain.series import HOUR, Point, hour_of
+from chalicelib.domain.series import HOUR, Point, Series, hour_of
 from chalicelib.domain.times import EPOCH, SECOND, format_duration
 from chalicelib.store import point_table, series_table
 
 MOST_STEPS = 10_000
+MOST_SERIES = 10_000
 
 
 def points(node: NodeName, series: str, start: dt.datetime, end: dt.datetime) -> Iterator[Point]:
@@ -30,19 +32,37 @@ def points(node: NodeName, series: str, start: dt.datetime, end: dt.datetime) ->
                 yield point
 
 
+def last_points(node: NodeName, most: int = MOST_SERIES) -> Iterator[tuple[Series, Point]]:
+    """The newest point of each series, of so many series: what was measured last, and when (``point.at``).
+
+    Those of which nothing is left by itself, for nothing came for three days, are left out.
+    """
+    for stored in itertools.islice(series_table.every(node), most):
+        point = point_table.newest(node, stored.series.uuid)
+        if point is not None:
+            yield stored.series, point
+
+
 def steps(
-    node: NodeName, series: str, start: dt.datetime, end: dt.datetime, step: dt.timedelta
+    node: NodeName,
+    series: str,
+    start: dt.datetime,
+    end: dt.datetime,
+    step: dt.timedelta,
+    names: Collection[str] | None = None,
 ) -> Iterator[tuple[dt.datetime, Rollup]]:
-    """What the points came to by steps since 1970, those without points left out. Raises Invalid, NotFound.
+    """What the points came to by steps since 1970, those without points left out; of all numbers, or at least
+    those named. Raises Invalid, NotFound.
 
     Whole hours are read as they were rolled up; the points of an hour are looked at only for smaller steps.
     """
     if step < SECOND or (end - start) / step > MOST_STEPS:
         least = format_duration(max(SECOND, dt.timedelta(seconds=round((end - start) / MOST_STEPS / SECOND))))
         raise Invalid(f"step: must be {least} or more for that much time")
-    whole = step % HOUR == dt.timedelta(0)
     found: tuple[dt.datetime, Rollup] | None = None
-    for at, rollup in _by_hours(node, series, start, end) if whole else _by_points(node, series, start, end):
+    is_whole = step % HOUR == dt.timedelta(0)
+    by_time = _by_hours(node, series, start, end, names) if is_whole else _by_points(node, series, start, end)
+    for at, rollup in by_time:
         begins = at - (at - EPOCH) % step
         if found and found[0] == begins:
             found[1].merge(rollup)
@@ -55,13 +75,13 @@ def steps(
 
 
 def _by_hours(
-    node: NodeName, series: str, start: dt.datetime, end: dt.datetime
+    node: NodeName, series: str, start: dt.datetime, end: dt.datetime, names: Collection[str] | None
 ) -> Iterator[tuple[dt.datetime, Rollup]]:
     """Whole hours from that of the start on, rolled up or, where they are not yet, made of their points."""
     stored, first = series_table.get(node, series), hour_of(start)
     border = min(end, stored.roll_from) if stored.roll_from else end
     for hour in point_table.hours(node, series, first, border):
-        yield hour.start, hour.rollup
+        yield hour.start, hour.rollup(names)
     if stored.roll_from:
         yield from _by_points(node, series, max(first, border), end)
 

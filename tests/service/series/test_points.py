@@ -129,7 +129,7 @@ def test_a_point_that_comes_late_has_its_hour_rolled_up_anew() -> None:
     assert rolling.tick(NOON + 5 * HOUR) == 2, "and no point of the hours after it is lost"
     assert means() == [1.0, 2.0, 3.0]
     (first, _) = point_table.hours(NODE, SERIES, NOON, at(86400))
-    assert first.rollup.describe()["metrics"]["rtt.mean"]["count"] == 2
+    assert first.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
 
 
 def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
@@ -148,7 +148,7 @@ def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
     rolling.tick(NOON + 6 * HOUR)
 
     (hour,) = point_table.hours(NODE, SERIES, NOON, at(86400))
-    assert hour.rollup.describe()["metrics"]["rtt.mean"]["count"] == 2
+    assert hour.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
 
 
 def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
@@ -204,3 +204,18 @@ def test_a_result_that_its_test_cannot_read_leaves_a_point_without_numbers() -> 
 
     (point,) = reading.points(NODE, series, NOON, at(60))
     assert point.values == {}
+
+
+def test_the_last_point_of_each_series_is_known() -> None:
+    for number, dest in enumerate(("b.example.org", "c.example.org")):
+        owner = task(document={**RTT, "test": {"type": "rtt", "spec": {"dest": dest}}})
+        leave(number, 1.0, owner=owner)
+        leave(number + 60, 2.0, owner=owner)
+
+    found = {series.destination: point for series, point in reading.last_points(NODE)}
+
+    assert {dest: (point.at, point.values["rtt.mean"]) for dest, point in found.items()} == {
+        "b.example.org": (at(60), 2.0),
+        "c.example.org": (at(61), 2.0),
+    }
+    assert len(list(reading.last_points(NODE, most=1))) == 1
