@@ -24,6 +24,7 @@ from chalicelib.api.pages import (
     event_stream,
     free_time,
     mass_cancel,
+    nodes,
     plugin_checks,
     plugin_pages,
     run_list,
@@ -69,6 +70,9 @@ page(app, "/status", GET=about_node.status)
 page(app, "/limits", GET=about_node.limits)
 page(app, "/mtu", GET=about_node.mtu_safe)
 page(app, "/mtu-safe", GET=about_node.mtu_safe)
+page(app, "/nodes", GET=nodes.list_nodes)
+page(app, "/nodes/{node}", GET=nodes.get_node, PUT=nodes.put_node, DELETE=nodes.delete_node)
+page(app, "/nodes/{node}/token", POST=nodes.post_token)
 page(app, "/debug", GET=admin.get_debug, PUT=admin.put_debug)
 page(app, "/exception", GET=admin.exception)
 

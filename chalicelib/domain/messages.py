@@ -44,6 +44,13 @@ class PlanTask(Message):
 
 
 @dataclasses.dataclass(frozen=True)
+class RemoveNode(Message):
+    """Cancel the tasks of a node that was removed: those behind a place in its listing (when, which)."""
+
+    after: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
 class AttemptOutboxRequest(Message):
     """Make a request to another node, if it is due."""
 
@@ -105,7 +112,7 @@ class AttemptDelivery(Message):
 
 
 Kinds = tuple[type[Message], ...]
-PLANNING: Kinds = (PlanShard, PlanTask)
+PLANNING: Kinds = (PlanShard, PlanTask, RemoveNode)
 ASKING: Kinds = (AttemptOutboxRequest, ProbeParticipants, PlanLeased)
 PERFORMING: Kinds = (EndWait, PerformRun)
 DELIVERING: Kinds = (AttemptDelivery,)

@@ -21,6 +21,7 @@ CODES = {
     "not-agreed": "its lead never said that all participants agreed",
     "late": "its second had passed before its runner was there",
     "paused": "the node was paused",
+    "suspended": "whoever operates the deployment had suspended the node, or removed it",
     "preempted": "a run of a higher priority took its place",
     "not-started": "no runner had taken it in time",
     "no-result": "its runner never reported",

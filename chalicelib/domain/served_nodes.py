@@ -45,7 +45,8 @@ class ServedNode:
 
     ``tools_at`` says where it measures: ``here``, where the deployment runs, or at its ``agent``.
     ``secrets`` are digests, the newest last; ``agent`` is who joined last: {version, protocol, instance};
-    ``joined_with`` the digest of the token it joined with.
+    ``joined_with`` the digest of the token it joined with. A node that was ``removed`` is served no more, and
+    known until its tasks are cancelled.
     """
 
     node: NodeName
@@ -53,6 +54,7 @@ class ServedNode:
     url: str
     tools_at: Place = HERE
     suspended: bool = False
+    removed: dt.datetime | None = None
     added: dt.datetime | None = None
     join: Join | None = None
     secrets: tuple[str, ...] = ()
@@ -62,6 +64,13 @@ class ServedNode:
 
     def evolve(self, **changes: object) -> "ServedNode":
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    @property
+    def out_of_service(self) -> str | None:
+        """Why it takes nothing on; None where it does."""
+        if self.removed is not None:
+            return f"The node {self.node} was removed"
+        return f"The node {self.node} is suspended" if self.suspended else None
 
     @property
     def runs_at_agent(self) -> bool:

@@ -18,6 +18,7 @@ from chalicelib.domain.messages import (
     PlanShard,
     PlanTask,
     ProbeParticipants,
+    RemoveNode,
 )
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
@@ -25,7 +26,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.archiving import attempt
-from chalicelib.service.coordination import planner, probe, shard_planner
+from chalicelib.service.coordination import planner, probe, removal, shard_planner
 from chalicelib.service.execution import runner, waits
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
@@ -77,6 +78,8 @@ def handle(message: Message, now: dt.datetime, machine: Machine) -> None:
     match message:
         case PlanShard(_, shard):
             shard_planner.plan_shard(shard, now)
+        case RemoveNode(node, after):
+            removal.sweep(node, after, now)
         case PlanTask(node, task):
             shard_planner.plan_task(node, task, now)
         case AttemptOutboxRequest(node, outbox_request):

@@ -375,6 +375,7 @@ class RegisteredNodeItem(Table):
     url = UnicodeAttribute()
     tools_at = UnicodeAttribute()
     suspended = BooleanAttribute()
+    removed = UTCDateTimeAttribute(null=True)
     added = UTCDateTimeAttribute(null=True)
     join_sha256 = UnicodeAttribute(null=True)
     join_expires = UTCDateTimeAttribute(null=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.errors import Conflict, NotFound, Overtaken, TooLarge
 from chalicelib.domain.names import NodeName
@@ -19,12 +20,12 @@ from chalicelib.store import node_table, raw_items
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import NodeItem, RegisteredNodeItem, key
 
-LISTING = "nodes"
-CONTACT, FACTS = "agent-contact", "agent-facts"
+LISTING, REMOVED = "nodes", "removed"
+CONTACT, FACTS, TOOLS = "agent-contact", "agent-facts", "agent-tools"
 LARGEST_FACTS = 64 * 1024
 """Bytes of JSON."""
 DIGEST, BELL, ASKS = "agent-facts-digest", "agent-bell", "agent-asks"
-KEPT = (CONTACT, FACTS, DIGEST, BELL, ASKS)
+KEPT = (CONTACT, FACTS, TOOLS, DIGEST, BELL, ASKS)
 """What is kept beside a node, and goes with it."""
 
 
@@ -47,13 +48,22 @@ def get(node: NodeName) -> ServedNode:
 def page(limit: int, after: NodeName | None = None) -> list[ServedNode]:
     """Nodes in the order of their names, those behind ``after``; a moment behind what was written."""
     behind = None if after is None else RegisteredNodeItem.node > after
-    found = RegisteredNodeItem.listing_index.query(LISTING, behind, limit=limit, page_size=limit)
+    return _listed(LISTING, behind, limit)
+
+
+def removed(limit: int) -> list[ServedNode]:
+    """Nodes that were removed, and whose tasks are being cancelled; a moment behind what was written."""
+    return _listed(REMOVED, None, limit)
+
+
+def _listed(listing: str, behind: Condition | None, limit: int) -> list[ServedNode]:
+    found = RegisteredNodeItem.listing_index.query(listing, behind, limit=limit, page_size=limit)
     return [_to_node(item) for item in found]
 
 
 def is_empty() -> bool:
     """Whether no node is registered; a moment behind what was written."""
-    return not page(1)
+    return not page(1) and not removed(1)
 
 
 def add(new: ServedNode) -> ServedNode:
@@ -74,8 +84,8 @@ def change(changed: ServedNode) -> ServedNode:
     return written
 
 
-def remove(node: NodeName) -> None:
-    """Forget a node, and what was known of its agent. Raises NotFound."""
+def forget(node: NodeName) -> None:
+    """Forget a node, and what was known of its agent and kept for it. Raises NotFound."""
     try:
         with on_condition_failed(Conflict("")):
             RegisteredNodeItem(node).delete(condition=RegisteredNodeItem.node.exists())
@@ -92,7 +102,16 @@ def note_contact(node: NodeName, document: JSON) -> None:
 
 def contacts(nodes: Sequence[NodeName]) -> dict[NodeName, JSON]:
     """What each node's agent said last; those never heard of are left out."""
-    names = {key(node, CONTACT): node for node in nodes}
+    return _of_each(nodes, CONTACT)
+
+
+def tools(nodes: Sequence[NodeName]) -> dict[NodeName, JSON]:
+    """What each node's agent has of tools, and what these lack; those that never said are left out."""
+    return _of_each(nodes, TOOLS)
+
+
+def _of_each(nodes: Sequence[NodeName], name: str) -> dict[NodeName, JSON]:
+    names = {key(node, name): node for node in nodes}
     found = raw_items.batch_get(NodeItem, [{"name": name} for name in names])
     return {names[item.name]: item.value for item in found}
 
@@ -107,6 +126,7 @@ def write_facts(node: NodeName, facts: JSON) -> None:
     if len(json.dumps(facts, separators=(",", ":")).encode()) > LARGEST_FACTS:
         raise TooLarge(f"must have {LARGEST_FACTS} bytes at most", "/facts")
     node_table.write(node, FACTS, facts)
+    node_table.write(node, TOOLS, facts.get("tools", {}))
 
 
 def facts(node: NodeName) -> JSON:
@@ -134,11 +154,12 @@ def write_questions(node: NodeName, known: Sequence[JSON], revision: int) -> Non
 def _to_item(node: ServedNode) -> RegisteredNodeItem:
     return RegisteredNodeItem(
         node.node,
-        listing=LISTING,
+        listing=REMOVED if node.removed else LISTING,
         hostname=node.hostname,
         url=node.url,
         tools_at=node.tools_at,
         suspended=node.suspended,
+        removed=node.removed,
         added=node.added,
         join_sha256=node.join and node.join.sha256,
         join_expires=node.join and node.join.expires,
@@ -156,6 +177,7 @@ def _to_node(item: Any) -> ServedNode:
         url=item.url,
         tools_at=item.tools_at,
         suspended=item.suspended,
+        removed=item.removed,
         added=item.added,
         join=Join(item.join_sha256, item.join_expires) if item.join_sha256 else None,
         secrets=tuple(item.secrets),

@@ -82,15 +82,15 @@ def test_facts_are_kept_up_to_their_size() -> None:
         node_registry.write_facts(node, {"x": "y" * node_registry.LARGEST_FACTS})
 
 
-def test_what_is_removed_leaves_nothing() -> None:
+def test_what_is_forgotten_leaves_nothing() -> None:
     node = node_registry.add(new()).node
     node_registry.note_contact(node, {})
     node_registry.write_facts(node, {})
 
-    node_registry.remove(node)
+    node_registry.forget(node)
 
     assert node_registry.find(node) is node_registry.contact(node) is node_registry.facts(node) is None
     with pytest.raises(NotFound):
         node_registry.get(node)
     with pytest.raises(NotFound):
-        node_registry.remove(node)
+        node_registry.forget(node)

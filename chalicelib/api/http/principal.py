@@ -4,6 +4,8 @@ A key is in ``Authorization: Bearer psk...`` or ``X-API-Key``. Other credentials
 for whoever stands in front of the node.
 """
 
+import dataclasses
+
 from chalicelib.api.http import requester
 from chalicelib.api.http.request import Request
 from chalicelib.api.openapi.operations import header
@@ -82,6 +84,12 @@ def require_upkeep(request: Request) -> None:
             "This node is reached by others too, so this takes its operator's token: Authorization: Bearer"
             " with what is in operator-token in its state folder"
         )
+
+
+def require_operator(request: Request) -> None:
+    """Let pass who may do what touches all nodes of the deployment: as ``require_upkeep``, by the keys of the
+    deployment's own node, whichever node is addressed. Raises Forbidden."""
+    require_upkeep(dataclasses.replace(request, node=settings().node))
 
 
 def may_be_reached_by_others() -> bool:

@@ -28,6 +28,7 @@ TAGS = {
     "Series": "What measurements came to over time",
     "Events": "What happens, as it does",
     "Alerts": "What to think of that, and telling it to others",
+    "Nodes": "The nodes this deployment serves, for whoever operates it",
     "Agents": "What the agents of this deployment's nodes say to it (docs/agent-protocol.md)",
     "Statistics": "How much of what there is",
     "Administration": "For this host itself",

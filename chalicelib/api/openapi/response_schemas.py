@@ -192,6 +192,18 @@ _SERVICE = shape(
     }
 )
 _QUEUE = shape({**dict.fromkeys(("waiting", "delayed", "under-way"), COUNT), "last": nullable(TIME)})
+AGENT = shape(
+    {
+        "version": nullable(STRING),
+        "protocol": {"type": ["integer", "null"]},
+        "outdated": BOOLEAN,
+        "last-contact": nullable(TIME),
+        "clock": nullable(OBJECT),
+        "tools": nullable(array(STRING)),
+        "runs-held": COUNT,
+        "results-waiting": COUNT,
+    }
+)
 STATUS = shape(
     {
         "time": TIME,
@@ -199,7 +211,19 @@ STATUS = shape(
         "services": shape(dict.fromkeys(("ticker", "scheduler", "runner", "archiver"), _SERVICE)),
         "queues": {"type": "object", "additionalProperties": _QUEUE},
         "runs": shape(dict.fromkeys(("last-finished", "last-scheduled"), nullable(TIME))),
-    }
+    },
+    {"agents": array(AGENT)},
+)
+SERVED_NODE = shape(
+    {
+        **dict.fromkeys(("node", "hostname", "url"), STRING),
+        "tools-at": {"enum": ["here", "agent"]},
+        "suspended": BOOLEAN,
+        "added": nullable(TIME),
+        "joined": BOOLEAN,
+        "agent": nullable(AGENT),
+    },
+    {"facts": nullable(OBJECT), "token": STRING, "expires": TIME},
 )
 PROBLEM = shape(
     {"type": {"enum": list(NAMES)}, "title": STRING, "status": {"type": "integer"}, "detail": STRING},
@@ -207,6 +231,7 @@ PROBLEM = shape(
 )
 
 COMPONENTS: dict[str, Schema] = {
+    "Agent": AGENT,
     "Archiver": ARCHIVER,
     "Archiving": ARCHIVING,
     "Clock": CLOCK,
@@ -216,6 +241,7 @@ COMPONENTS: dict[str, Schema] = {
     "Reason": REASON,
     "Run": RUN,
     "ScheduledRun": SCHEDULED,
+    "ServedNode": SERVED_NODE,
     "SchemasByVersion": SCHEMAS_BY_VERSION,
     "State": STATE,
     "Status": STATUS,

@@ -14,7 +14,7 @@ from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.host import path_mtu
 from chalicelib.infrastructure.system_clock import clock_state
 from chalicelib.service.limits import admission, policy_in_force
-from chalicelib.service.node import agent_questions, heartbeats, registry
+from chalicelib.service.node import agent_questions, heartbeats, node_status, registry
 from chalicelib.settings import settings
 
 LONGEST_HOST = 300
@@ -88,6 +88,8 @@ def status(request: Request) -> Answer:
         "limits": policy_in_force.describe(request.now),
         **heartbeats.describe(request.node, request.now),
     }
+    if registry.runs_at_agent(request.node):
+        document["agents"] = [node_status.agent_of(registry.served(request.node))]
     return as_json(request, document)
 
 

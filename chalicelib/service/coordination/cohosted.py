@@ -19,6 +19,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration
 from chalicelib.service.node import heartbeats
 from chalicelib.service.node.cohosting import node_of
+from chalicelib.service.node.registry import require_in_service
 from chalicelib.service.scheduling import cancellation, reservation, slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.service.scheduling.placement import persistently, without_time
@@ -55,8 +56,14 @@ def copies(task: Task) -> Family:
 
 
 def place_first(task: Task, now: dt.datetime, new: New) -> Placed:
-    """Store a new task at all participants, with its first run if it comes inside the horizon."""
-    return _place_next(copies(task), now, new)
+    """Store a new task at all participants, with its first run if it comes inside the horizon.
+
+    Raises Forbidden where one of them takes nothing on.
+    """
+    family = copies(task)
+    for one in family.values():
+        require_in_service(one.node)
+    return _place_next(family, now, new)
 
 
 def place_next(task: Task, now: dt.datetime) -> Placed:

@@ -11,6 +11,7 @@ from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import parse_timestamp
+from chalicelib.service.coordination import removal
 from chalicelib.service.execution import expiry, results
 from chalicelib.service.node import heartbeats, indexing, readdressing, registry
 from chalicelib.service.peers import outbox
@@ -28,6 +29,7 @@ def tick(now: dt.datetime) -> None:
     for shard in shards.every():
         reap_shard(shard, now)
     outbox.tick(now)
+    removal.tick(now)
     for served in settings().identities:
         indexing.is_complete(served.node)
     heartbeats.beat("ticker", now)

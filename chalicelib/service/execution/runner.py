@@ -94,6 +94,9 @@ def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] |
     latest = run.end if task.is_multi_result else run.start + SECOND
     if now >= latest:
         return State.MISSED, Reason("late", "The second it was to start in had passed")
+    out_of_service = registry.out_of_service(task.node)
+    if out_of_service:
+        return State.MISSED, Reason("suspended", out_of_service)
     return obstacle(task, run, now)
 
 

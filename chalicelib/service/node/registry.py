@@ -82,7 +82,13 @@ def is_of_environment(node: NodeName) -> bool:
 
 
 def find(node: NodeName) -> ServedNode | None:
-    """A node of the deployment; None where there is none of that name."""
+    """A node of the deployment; None where there is none of that name, or not any more."""
+    found = known(node)
+    return None if found is None or found.removed else found
+
+
+def known(node: NodeName) -> ServedNode | None:
+    """The same, and one that was removed, as long as its tasks are being cancelled."""
     own = _of_environment(settings()).get(node)
     if own is not None or _is_empty():
         return own
@@ -110,11 +116,14 @@ def addressed_by(host: str) -> NodeName:
     if own is not None or _is_empty():
         return own or known.node
     found = _named(bare)
-    return found.node if found else known.node
+    return found.node if found and not found.removed else known.node
 
 
 def of_participant(participant: str) -> ServedNode | None:
-    """The node of the deployment that is a participant; None where it is another's."""
+    """The node of the deployment that is a participant; None where it is another's.
+
+    It may be one that was removed: its tasks are cancelled as those of co-hosted nodes are.
+    """
     known = settings()
     if len(known.identities) == 1 and _is_empty():
         return None
@@ -128,26 +137,39 @@ def of_participant(participant: str) -> ServedNode | None:
 def _named(name: str) -> ServedNode | None:
     """A registered node by a host's name; none for what cannot be one."""
     try:
-        return find(served_nodes.name_of(name))
+        return known(served_nodes.name_of(name))
     except Invalid:
         return None
 
 
 def runs_at_agent(node: NodeName) -> bool:
     """Whether a node's measurements are made by its agent, and not where the deployment runs."""
-    found = find(node)
+    found = known(node)
     return found is not None and found.runs_at_agent
+
+
+def out_of_service(node: NodeName) -> str | None:
+    """Why a node takes nothing on and starts nothing; None where it does."""
+    found = known(node)
+    return found.out_of_service if found else None
+
+
+def require_in_service(node: NodeName) -> None:
+    """Raise Forbidden where a node takes nothing on."""
+    reason = out_of_service(node)
+    if reason is not None:
+        raise Forbidden(reason)
 
 
 def hostname_of(node: NodeName) -> str:
     """The name a node has among participants; of one that is not served, what it is called here."""
-    found = find(node)
+    found = known(node)
     return found.hostname if found else node
 
 
 def base_url_of(node: NodeName) -> str:
     """A node's API root, without a slash at the end, for hrefs that leave it outside a request."""
-    found = find(node)
+    found = known(node)
     return found.url if found else f"https://{node}/pscheduler"
 
 
@@ -160,7 +182,10 @@ def _is_empty() -> bool:
 
 def add(hostname: str, tools_at: str, now: dt.datetime, url: str = "") -> ServedNode:
     """Register a node. Raises Invalid, Conflict."""
-    node = served_nodes.new(hostname, tools_at, now, url)
+    return _add(served_nodes.new(hostname, tools_at, now, url))
+
+
+def _add(node: ServedNode) -> ServedNode:
     if node.node in (*_of_environment(settings()), *_by_name(settings()), *_by_host(settings())):
         raise Conflict(f"{node.node} is a node of this deployment's environment")
     return _written(node_registry.add(node))
@@ -173,13 +198,51 @@ def change(node: NodeName, how: Callable[[ServedNode], ServedNode]) -> ServedNod
     """
     for left in reversed(range(TRIES)):
         try:
-            known = node_registry.get(node)
-            changed = how(known)
-            return _written(known if changed == known else node_registry.change(changed))
+            stored = _stored(node)
+            changed = how(stored)
+            return _written(stored if changed == stored else node_registry.change(changed))
         except Overtaken:
             if not left:
                 raise
     raise AssertionError("unreachable")
+
+
+def _stored(node: NodeName) -> ServedNode:
+    found = node_registry.get(node)
+    if found.removed:
+        raise NotFound(found.out_of_service or "")
+    return found
+
+
+def put(hostname: str, tools_at: str, url: str, suspended: bool, now: dt.datetime) -> ServedNode:
+    """Register a node, or have the one of that name be like this. Raises Invalid, Conflict, Overtaken."""
+    wanted = served_nodes.new(hostname, tools_at, now, url).evolve(suspended=suspended)
+
+    def as_wanted(stored: ServedNode) -> ServedNode:
+        return stored.evolve(
+            hostname=wanted.hostname, url=wanted.url, tools_at=wanted.tools_at, suspended=suspended
+        )
+
+    try:
+        return change(wanted.node, as_wanted)
+    except NotFound:
+        return _add(wanted)
+
+
+def remove(node: NodeName, now: dt.datetime) -> ServedNode:
+    """Serve a node no more, and know its agent no more. What it has is seen to by ``coordination.removal``.
+
+    Raises NotFound.
+    """
+    return change(
+        node, lambda stored: stored.evolve(removed=now, join=None, secrets=(), agent=None, joined_with="")
+    )
+
+
+def forget_removed(node: NodeName) -> None:
+    """Have there been no such node. Raises NotFound."""
+    node_registry.forget(node)
+    _nodes.put(node, None)
 
 
 def _written(node: ServedNode) -> ServedNode:
@@ -191,13 +254,18 @@ def _written(node: ServedNode) -> ServedNode:
 # --- what agents are known by ------------------------------------------------------------------
 
 
+def require_lifetime(lifetime: dt.timedelta) -> None:
+    """Raise Invalid for one that no join token can have."""
+    if not dt.timedelta(0) < lifetime <= LONGEST_JOIN_LIFETIME:
+        raise Invalid("A join token lives for a time that is to come, and 30 days at most")
+
+
 def new_join_token(node: NodeName, now: dt.datetime, lifetime: dt.timedelta = JOIN_LIFETIME) -> str:
     """A token by which an agent joins once, in place of one that was not used. It is never again to be had.
 
     Raises NotFound, and Invalid for a node whose tools are here, or a lifetime that is none.
     """
-    if not dt.timedelta(0) < lifetime <= LONGEST_JOIN_LIFETIME:
-        raise Invalid("A join token lives for a time that is to come, and 30 days at most")
+    require_lifetime(lifetime)
     text = served_nodes.token(JOIN, node, secrets.token_bytes(RANDOM_BYTES))
 
     def with_token(known: ServedNode) -> ServedNode:
@@ -269,8 +337,8 @@ def _taken_into_use(known: ServedNode) -> ServedNode:
 
 
 def _require_in_service(known: ServedNode) -> None:
-    if known.suspended:
-        raise Forbidden(f"The node {known.node} is suspended")
+    if known.out_of_service:
+        raise Forbidden(known.out_of_service)
 
 
 def rotate(node: NodeName) -> str:

@@ -27,7 +27,7 @@ from chalicelib.service.archiving import specs as archive_specs
 from chalicelib.service.coordination import invitation, participation
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.node import agent_facts
-from chalicelib.service.node.registry import hostname_of, runs_at_agent
+from chalicelib.service.node.registry import hostname_of, require_in_service, runs_at_agent
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.service.scheduling.slots import Proposal, propose
@@ -104,6 +104,7 @@ def prepare(
     node: NodeName, document: JSON, hints: Mapping[str, JSON], now: dt.datetime, deadline: Deadline
 ) -> Task:
     """A posted task, checked and with its tool chosen; nothing is stored."""
+    require_in_service(node)
     test, schedule = check(document, now)
     document = _in_ascii(document, test)
     admitted = admission.admit(document, hints, now)

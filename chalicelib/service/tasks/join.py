@@ -13,6 +13,7 @@ from chalicelib.domain.task import Task
 from chalicelib.service.archiving import specs as archive_specs
 from chalicelib.service.coordination import invitation
 from chalicelib.service.limits import admission, quota_ledger
+from chalicelib.service.node.registry import require_in_service
 from chalicelib.service.tasks import create, validation
 from chalicelib.store import task_table
 from chalicelib.store.transactions import sharing
@@ -34,7 +35,11 @@ class Part:
 def join(
     node: NodeName, uuid: TaskId, part: Part, document: JSON, hints: Mapping[str, JSON], now: dt.datetime
 ) -> Task:
-    """Take part in a task. Doing it again is harmless. Raises Invalid naming the member at fault."""
+    """Take part in a task. Doing it again is harmless.
+
+    Raises Invalid naming the member at fault, and Forbidden where the node takes nothing on.
+    """
+    require_in_service(node)
     task = _prepare(node, uuid, part.number, document, hints, now)
     says, looks = part.key_is_made_up, invitation.looks_made_up(task.key)
     task = task.evolve(key_is_made_up=task.key is not None and (looks if says is None else says))

@@ -60,7 +60,7 @@ def test_an_empty_registry_is_looked_into_once_in_a_while(monkeypatch: pytest.Mo
             registry.of_participant("who.example")
             registry.runs_at_agent(NodeName("who"))
 
-    assert sent == ["Query"]
+    assert sent == ["Query", "Query"]
 
 
 @pytest.mark.usefixtures("two")
@@ -243,7 +243,7 @@ def test_a_node_that_is_suspended_takes_no_agent(ams: NodeName) -> None:
 def test_a_secret_of_a_node_that_is_removed_is_not_known(ams: NodeName) -> None:
     secret = joined(ams)
 
-    node_registry.remove(ams)
+    registry.remove(ams, NOON)
 
     with pytest.raises(Unauthenticated):
         registry.authenticate(secret)
