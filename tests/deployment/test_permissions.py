@@ -9,18 +9,22 @@ from chalice.test import Client
 
 from chalicelib.domain.messages import AttemptDelivery, EndWait, PerformRun, PlanShard
 from chalicelib.domain.names import RunId, TaskId
+from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.events import queue_handlers
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.service.alerts import rules, watch
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
 from chalicelib.service.scheduling import dispatch_tick
+from chalicelib.service.series import points
 from chalicelib.store import run_table, shards
 from chalicelib.store.models import TABLES
 from local.deployment import permissions
 from local.deployment.naming import FUNCTIONS, function_of
+from tests import builders
 from tests.builders import NODE
 from tests.permissions import functions, plugin, recording
 from tests.service.machines import FakeMachine
@@ -69,6 +73,62 @@ def test_the_life_of_a_run_is_allowed_to_each_function_it_comes_by(monkeypatch: 
     assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
     assert ("Run", "PutObject", "bucket results") in done
     assert ("APIHandler", "GetObject", "bucket results") in done
+
+
+LEAVING = ("APIHandler", "AskPeers", "PlanTask", "Reap", "Run")
+"""The functions that may find a run to be over, or unable to start."""
+
+
+@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.parametrize("function", LEAVING)
+def test_whoever_finds_a_run_over_may_leave_its_point_and_tell_what_the_rules_say(function: str) -> None:
+    points._current.clear()
+    rules._seen.clear()
+    now = dt.datetime.now(UTC)
+    rules.put_rule(NODE, "loss", RULE, now)
+    before = set(recording.SEEN)
+
+    with recording.recording():
+        for seconds, loss in ((0, 0.0), (1, 1.0), (-86400, 0.0)):  # a new series, an alert, one that is late
+            recording._on_behalf(function, leave, now + dt.timedelta(seconds=seconds), loss)
+
+    done = recording.SEEN - before
+    assert all(whose in (function, permissions.EVERY) for whose, *_ in done)
+    assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
+
+
+RULE = {
+    "metric": "loss.ratio",
+    "critical": {"above": 0.5},
+    "notify": [{"archiver": "bitbucket", "data": {}}],
+}
+
+
+def leave(at: dt.datetime, loss: float) -> None:
+    test = {"type": "rtt", "spec": {"dest": "192.0.2.1"}}
+    owner = builders.task(document={"schema": 1, "test": test, "tool": "ping", "schedule": {}})
+    over = builders.run(owner, state=State.FINISHED).evolve(start=at, end=at)
+    watch.leave(owner, over.with_documents(result_merged={"succeeded": True, "loss": loss}), at)
+
+
+@pytest.mark.usefixtures("moto_engine")
+def test_the_operator_may_keep_rules_and_forget_them() -> None:
+    import app
+
+    rules._seen.clear()
+    leave(dt.datetime.now(UTC), 0.0)
+    before = set(recording.SEEN)
+
+    with recording.recording(), Client(app.app) as client:
+        for _ in range(2):  # the second time the alert is there already
+            put = client.http.put("/alert-rules/loss", body=json.dumps(RULE).encode())
+            assert put.status_code == 200, put.body
+        client.http.get("/alerts?active")
+        client.http.delete("/alert-rules/loss")
+
+    done = recording.SEEN - before
+    assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
+    assert ("APIHandler", "BatchWriteItem", "table alerts") in done
 
 
 def test_services_are_told_whose_they_are_by_the_handlers() -> None:
