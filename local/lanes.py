@@ -8,11 +8,15 @@ import collections
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 MOST_PARKED = 1000
 """Messages of a lane that are kept here; more of them go back to their queue for a while."""
+
+KEPT = 4
+"""One in so many workers is kept for lanes that have none yet, so that many which hang take not all."""
 
 Message = Mapping[str, Any]
 """As SQS's ReceiveMessage gives it."""
@@ -84,10 +88,13 @@ class Lanes:
         return message
 
     def _limit(self) -> int:
-        """Workers that one lane may hold: its fair share of all once half of them are busy."""
+        """Workers that one lane may hold: once half of them are busy its fair share of what is not kept for
+        lanes yet to come, and its share of that alone where nothing else is left."""
         if 2 * self.idle > self._workers:
             return self._widest
-        return min(self._widest, max(1, self._workers // max(1, len(self._lanes))))
+        kept, lanes = self._workers // KEPT, max(1, len(self._lanes))
+        share = math.ceil((self._workers - kept) / lanes) if self.idle > kept else kept // lanes
+        return min(self._widest, max(1, share))
 
     def done(self, message: Message) -> None:
         """The worker that had a message is idle again."""
