@@ -37,6 +37,14 @@ class PlanShard(Message):
 
 
 @dataclasses.dataclass(frozen=True)
+class WorkOffShard(Message):
+    """Do of a shard ``what`` its tick had too much to do of: dispatch, announce, reap, roll-up or look."""
+
+    what: str
+    shard: int
+
+
+@dataclasses.dataclass(frozen=True)
 class PlanTask(Message):
     """Plan one task; or, once it is cancelled, remove the runs it still has."""
 
@@ -112,7 +120,7 @@ class AttemptDelivery(Message):
 
 
 Kinds = tuple[type[Message], ...]
-PLANNING: Kinds = (PlanShard, PlanTask, RemoveNode)
+PLANNING: Kinds = (PlanShard, PlanTask, RemoveNode, WorkOffShard)
 ASKING: Kinds = (AttemptOutboxRequest, ProbeParticipants, PlanLeased)
 PERFORMING: Kinds = (EndWait, PerformRun)
 DELIVERING: Kinds = (AttemptDelivery,)

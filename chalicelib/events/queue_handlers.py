@@ -19,17 +19,22 @@ from chalicelib.domain.messages import (
     PlanTask,
     ProbeParticipants,
     RemoveNode,
+    WorkOffShard,
 )
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
-from chalicelib.infrastructure import queues
+from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.queues import Queue
-from chalicelib.service.archiving import attempt
+from chalicelib.service.alerts import watch
+from chalicelib.service.archiving import announce, attempt
 from chalicelib.service.coordination import planner, probe, removal, shard_planner
-from chalicelib.service.execution import runner, waits
+from chalicelib.service.execution import reaper, runner, waits
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
+from chalicelib.service.peers.client import Deadline
+from chalicelib.service.scheduling import dispatch_tick
+from chalicelib.service.series import rolling
 
 LOG = logging.getLogger(__name__)
 
@@ -76,12 +81,8 @@ def _each(queue: Queue, event: Any) -> dict[str, JSON]:
 def handle(message: Message, now: dt.datetime, machine: Machine) -> None:
     """Do what a message asks for."""
     match message:
-        case PlanShard(_, shard):
-            shard_planner.plan_shard(shard, now)
-        case RemoveNode(node, after):
-            removal.sweep(node, after, now)
-        case PlanTask(node, task):
-            shard_planner.plan_task(node, task, now)
+        case PlanShard() | PlanTask() | RemoveNode() | WorkOffShard():
+            _plan(message, now)
         case AttemptOutboxRequest(node, outbox_request):
             outbox.attempt(node, outbox_request, now)
         case ProbeParticipants():
@@ -96,3 +97,35 @@ def handle(message: Message, now: dt.datetime, machine: Machine) -> None:
             attempt.deliver(node, run_, number, now)
         case _:
             raise TypeError(f"Nobody handles {message}")
+
+
+def _plan(message: Message, now: dt.datetime) -> None:
+    """Do what a message of the plan queue asks for."""
+    match message:
+        case PlanShard(_, shard):
+            shard_planner.plan_shard(shard, now)
+        case PlanTask(node, task):
+            shard_planner.plan_task(node, task, now)
+        case RemoveNode(node, after):
+            removal.sweep(node, after, now)
+        case WorkOffShard(_, what, shard):
+            _work_off(what, shard, now)
+
+
+def _work_off(what: str, shard: int, now: dt.datetime) -> None:
+    """Do what a tick left to a function of its own."""
+    deadline = Deadline(shard_work.SECONDS)
+    has_time = lambda: deadline.left > 0  # noqa: E731
+    match what:
+        case dispatch_tick.WHAT:
+            dispatch_tick.dispatch([shard], now, has_time)
+        case announce.WHAT:
+            announce.announce(shard, now, has_time=has_time)
+        case reaper.WHAT:
+            reaper.reap(shard, now, has_time=has_time)
+        case rolling.WHAT:
+            rolling.roll(shard, now, has_time)
+        case watch.WHAT:
+            watch.look(shard, now, has_time)
+        case _:
+            raise TypeError(f"Nobody knows how to {what}")

@@ -56,9 +56,14 @@ def test_every_kind_of_message_is_handled(kind: type[Message], monkeypatch: pyte
     done: list[Any] = []
     for name in ("shard_planner.plan_shard", "shard_planner.plan_task", "outbox.attempt", "probe.ask"):
         monkeypatch.setattr(f"{queue_handlers.__name__}.{name}", lambda *what: done.append(what))
+    for name in ("removal.sweep", "dispatch_tick.dispatch"):
+        monkeypatch.setattr(f"{queue_handlers.__name__}.{name}", lambda *what: done.append(what))
     for name in ("planner.plan_leased", "runner.run", "attempt.deliver", "waits.end"):
         monkeypatch.setattr(f"{queue_handlers.__name__}.{name}", lambda *what: done.append(what))
-    members = {"shard": 0, "tasks": [], "task": "t", "run": "r", "number": 0, "outbox_request": "o"}
+    members = {"shard": 0, "tasks": [], "task": "t", "run": "r", "number": 0, "outbox_request": "o"} | {
+        "after": [],
+        "what": "dispatch",
+    }
     sent = {"kind": kind.__name__, "lease": NOON.isoformat(), "until": NOON.isoformat(), **members}
 
     queue_handlers.handle(messages.from_json((kind,), sent, NODE), NOON, Machine())

@@ -8,7 +8,7 @@ that tell it are one transaction: told once, also where the process ends in betw
 import datetime as dt
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chalicelib.domain.alert_notices import notice, notice_id
 from chalicelib.domain.alert_rules import Rule
@@ -20,6 +20,8 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.series import Series
 from chalicelib.domain.task import Task
+from chalicelib.infrastructure import shard_work
+from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.alerts import rules
 from chalicelib.service.alerts.rules import Known
 from chalicelib.service.archiving import announce
@@ -30,7 +32,10 @@ from chalicelib.store import alert_table, changes, point_table, shards
 LOG = logging.getLogger(__name__)
 TRIES = 5
 """Of others looking at the same alert at the same time, one each time gets through."""
+WHAT = "look"
 ALERTS_PER_SHARD = 250
+ALERTS_IN_TIME = 2500
+"""Of a shard, what a function of its own looks up."""
 MOST_POINTS = 200
 """Points read to find the results a rule looks at: most may be of runs that never started."""
 
@@ -51,15 +56,32 @@ def leave(task: Task, run: Run, now: dt.datetime) -> None:
 
 
 def tick(now: dt.datetime) -> int:
-    """Look at the alerts whose time has come: what is silent, what maintenance held back; how many."""
+    """Look at the alerts whose time has come: what is silent, what maintenance held back; how many here.
+
+    Shards with many are left to functions of their own.
+    """
+    most = shard_work.most(ALERTS_PER_SHARD)
+    found = {shard: alert_table.due(shard, now, most) for shard in shards.every()}
+    full = [shard for shard, due in found.items() if len(due) == most and shard_work.is_shared()]
+    shard_work.leave(WHAT, full)
+    return sum(_look(due, now) for shard, due in found.items() if shard not in full)
+
+
+def look(shard: int, now: dt.datetime, has_time: HasTime) -> int:
+    """The same for a shard, in the time there is."""
+    return _look(alert_table.due(shard, now, ALERTS_IN_TIME), now, has_time)
+
+
+def _look(due: Iterable[tuple[NodeName, str]], now: dt.datetime, has_time: HasTime = always) -> int:
     count = 0
-    for shard in shards.every():
-        for node, alert in alert_table.due(shard, now, ALERTS_PER_SHARD):
-            try:
-                _look_at(node, alert, now)
-                count += 1
-            except Exception:
-                LOG.exception("Alert %s could not be looked at", alert)
+    for node, alert in due:
+        if not has_time():
+            break
+        try:
+            _look_at(node, alert, now)
+            count += 1
+        except Exception:
+            LOG.exception("Alert %s could not be looked at", alert)
     return count
 
 

@@ -8,29 +8,48 @@ from collections.abc import Iterable, Sequence
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.messages import AttemptDelivery
-from chalicelib.infrastructure import queues
+from chalicelib.infrastructure import queues, shard_work
+from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.node import heartbeats, readdressing
 from chalicelib.store import delivery_table, shards
 from chalicelib.store.delivery_table import Due
 
 LOG = logging.getLogger(__name__)
+WHAT = "announce"
 DELIVERIES_PER_SHARD = 1000
 
 
 def tick(now: dt.datetime) -> int:
-    """Announce what is due, and tell how many deliveries that were; what was announced is not again for long.
+    """Announce what is due; how many deliveries that were here.
+
+    Shards with many are left to functions of their own.
+    """
+    readdressing.advance("archive", now)
+    most = shard_work.most(DELIVERIES_PER_SHARD)
+    counts = {shard: announce(shard, now, most) for shard in shards.every()}
+    if shard_work.is_shared():
+        shard_work.leave(WHAT, [shard for shard, count in counts.items() if count == most])
+    heartbeats.beat("archiver", now)
+    return sum(counts.values())
+
+
+def announce(
+    shard: int, now: dt.datetime, most: int = DELIVERIES_PER_SHARD, has_time: HasTime = always
+) -> int:
+    """Announce what is due in a shard; how many that were. What was announced is not again for long.
 
     Sent first, and noted then: a crash in between announces it twice, which does no harm, since whoever
     takes it first moves its next attempt.
     """
-    readdressing.advance("archive", now)
-    due = [each for shard in shards.every() for each in delivery_table.due(shard, now, DELIVERIES_PER_SHARD)]
-    for batch in _tens(due):
+    count = 0
+    for batch in _tens(delivery_table.due(shard, now, most)):
+        if not has_time():
+            break
         queues.send_many(queues.DELIVERIES, [(message(each), dt.timedelta(0)) for each in batch])
         for each in batch:
             _note(each, now)
-    heartbeats.beat("archiver", now)
-    return len(due)
+        count += len(batch)
+    return count
 
 
 def message(delivery: Delivery | Due) -> AttemptDelivery:

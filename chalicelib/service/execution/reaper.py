@@ -2,7 +2,8 @@
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from chalicelib.domain.agent_protocol import PATIENCE
 from chalicelib.domain.errors import Conflict, NotFound
@@ -11,6 +12,8 @@ from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import parse_timestamp
+from chalicelib.infrastructure import shard_work
+from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
 from chalicelib.service.execution import expiry, results
 from chalicelib.service.node import heartbeats, indexing, readdressing, registry
@@ -20,14 +23,19 @@ from chalicelib.settings import settings
 from chalicelib.store import delivery_table, node_registry, run_table, shards, task_table
 
 LOG = logging.getLogger(__name__)
+WHAT = "reap"
 ITEMS_PER_SHARD = 500
+ITEMS_IN_TIME = 2500
+"""Of a shard and a reason, what a function of its own looks up."""
 
 
 def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
     readdressing.advance("reap", now)
-    for shard in shards.every():
-        reap_shard(shard, now)
+    most = shard_work.most(ITEMS_PER_SHARD)
+    full = [shard for shard in shards.every() if reap(shard, now, most)]
+    if shard_work.is_shared():
+        shard_work.leave(WHAT, full)
     outbox.tick(now)
     removal.tick(now)
     for served in settings().identities:
@@ -35,15 +43,25 @@ def tick(now: dt.datetime) -> None:
     heartbeats.beat("ticker", now)
 
 
-def reap_shard(shard: int, now: dt.datetime) -> None:
-    """The same for what is due in a shard."""
-    for why in (run_table.AGREE, run_table.GIVE_UP):
-        for due in run_table.due(why, shard, now, ITEMS_PER_SHARD):
-            _alone(give_up, due.node, due.task, due.run, now)
-    for due in run_table.due(run_table.PURGE, shard, now, ITEMS_PER_SHARD):
-        _alone(forget_run, due.node, due.task, due.run, now)
-    for node, task in task_table.expired(shard, now, ITEMS_PER_SHARD):
-        _alone(forget_task, node, task, now)
+def reap(shard: int, now: dt.datetime, most: int = ITEMS_IN_TIME, has_time: HasTime = always) -> bool:
+    """The same for what is due in a shard, so much for each reason at most; whether there may be more."""
+    is_full = False
+    for work, due in _duties(shard, now, most):
+        is_full = is_full or len(due) == most
+        for what in due:
+            if not has_time():
+                return True
+            _alone(work, *what, now)
+    return is_full
+
+
+def _duties(shard: int, now: dt.datetime, most: int) -> Iterator[tuple[Callable[..., None], list[Any]]]:
+    """What there is to do in a shard, read when it is its turn."""
+    for why in (run_table.AGREE, run_table.GIVE_UP, run_table.PURGE):
+        found = run_table.due(why, shard, now, most)
+        work = forget_run if why == run_table.PURGE else give_up
+        yield work, [(due.node, due.task, due.run) for due in found]
+    yield forget_task, list(task_table.expired(shard, now, most))
 
 
 def _alone(work: Callable[..., None], *what: object) -> None:

@@ -1,6 +1,7 @@
 """The dispatch tick: send runs that start soon to their runner, each once.
 
-Those that start next go first, ten at a time: after an outage there are many, and claiming takes time.
+Those that start next go first, ten at a time: after an outage there are many, and claiming takes time. A
+shard with many is left to a function of its own.
 """
 
 import datetime as dt
@@ -10,28 +11,47 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from chalicelib.domain.errors import StaleRun
 from chalicelib.domain.times import SECOND
-from chalicelib.infrastructure import queues
+from chalicelib.infrastructure import queues, shard_work
+from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.node import heartbeats, readdressing
 from chalicelib.service.scheduling.dispatch import AHEAD, message
 from chalicelib.store import run_table, shards
 from chalicelib.store.run_table import EARLIEST_START, Due
 
 LOG = logging.getLogger(__name__)
-RUNS_PER_SHARD = 1000
+WHAT = "dispatch"
+RUNS_PER_SHARD = 3000
 
 
 def tick(now: dt.datetime) -> int:
-    """Send what is due, and tell how many runs that were."""
+    """Send what is due, or leave it to functions of their own; how many runs were sent here."""
     readdressing.advance("dispatch", now)
-    sent = dispatch(shards.every(), now)
+    found = {
+        shard: _due([shard], EARLIEST_START, now + AHEAD, shard_work.AT_TICK) for shard in shards.every()
+    }
+    full = [shard for shard, due in found.items() if len(due) == shard_work.AT_TICK]
+    if full and not shard_work.is_shared():
+        sent = dispatch([shard for shard, due in found.items() if due], now)
+    else:
+        shard_work.leave(WHAT, full)
+        few = [each for shard, due in found.items() if shard not in full for each in due]
+        sent = _send(sorted(few, key=lambda due: (due.at < now - SECOND, due.at)))
     heartbeats.beat("runner", now)
     return sent
 
 
-def dispatch(some: Sequence[int], now: dt.datetime) -> int:
-    """Send what is due in some shards, and tell how many runs that were."""
-    due = itertools.chain(_to_come(some, now), _late(some, now))
-    return sum(_dispatch(batch) for batch in _batches(due))
+def dispatch(some: Sequence[int], now: dt.datetime, has_time: HasTime = always) -> int:
+    """Send what is due in some shards, in the time there is; how many runs that were."""
+    return _send(itertools.chain(_to_come(some, now), _late(some, now)), has_time)
+
+
+def _send(due: Iterable[Due], has_time: HasTime = always) -> int:
+    sent = 0
+    for batch in _batches(due):
+        if not has_time():
+            break
+        sent += _dispatch(batch)
+    return sent
 
 
 def _to_come(some: Sequence[int], now: dt.datetime) -> list[Due]:
@@ -45,10 +65,12 @@ def _late(some: Sequence[int], now: dt.datetime) -> Iterator[Due]:
     yield from _due(some, EARLIEST_START, now - SECOND)
 
 
-def _due(some: Sequence[int], after: dt.datetime, until: dt.datetime) -> list[Due]:
+def _due(
+    some: Sequence[int], after: dt.datetime, until: dt.datetime, most: int = RUNS_PER_SHARD
+) -> list[Due]:
     found: list[Due] = []
     for shard in some:
-        found += run_table.due(run_table.DISPATCH, shard, until, RUNS_PER_SHARD, after)
+        found += run_table.due(run_table.DISPATCH, shard, until, most, after)
     return sorted(found, key=lambda due: due.at)
 
 

@@ -2,30 +2,53 @@
 
 import datetime as dt
 import logging
+from collections.abc import Iterable
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import rolled
 from chalicelib.domain.series import GRACE, HOUR, hour_of
+from chalicelib.infrastructure import shard_work
+from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.store import point_table, series_table, shards
 
 LOG = logging.getLogger(__name__)
+WHAT = "roll-up"
 SERIES_PER_SHARD = 250
+SERIES_IN_TIME = 2500
+"""Of a shard, what a function of its own looks up."""
 HOURS_AT_ONCE = 24
 """Of a series that was left alone for long; the rest comes with the next tick."""
 
 
 def tick(now: dt.datetime) -> int:
-    """Roll up the hours that are due, each series by itself; how many hours that were."""
+    """Roll up the hours that are due, each series by itself; how many hours that were here.
+
+    Shards with many series are left to functions of their own.
+    """
+    most = shard_work.most(SERIES_PER_SHARD)
+    found = {shard: series_table.due(shard, now, most) for shard in shards.every()}
+    full = [shard for shard, due in found.items() if len(due) == most and shard_work.is_shared()]
+    shard_work.leave(WHAT, full)
+    return sum(_roll(due, now) for shard, due in found.items() if shard not in full)
+
+
+def roll(shard: int, now: dt.datetime, has_time: HasTime) -> int:
+    """The same for a shard, in the time there is."""
+    return _roll(series_table.due(shard, now, SERIES_IN_TIME), now, has_time)
+
+
+def _roll(due: Iterable[tuple[NodeName, str]], now: dt.datetime, has_time: HasTime = always) -> int:
     count = 0
-    for shard in shards.every():
-        for node, series in series_table.due(shard, now, SERIES_PER_SHARD):
-            try:
-                count += roll_up(node, series, now)
-            except Conflict as error:
-                LOG.info("Not rolled up now: %s", error)
-            except Exception:
-                LOG.exception("Series %s could not be rolled up", series)
+    for node, series in due:
+        if not has_time():
+            break
+        try:
+            count += roll_up(node, series, now)
+        except Conflict as error:
+            LOG.info("Not rolled up now: %s", error)
+        except Exception:
+            LOG.exception("Series %s could not be rolled up", series)
     return count
 
 

@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.events.clock_handlers import TIMEOUTS
-from chalicelib.infrastructure import peer_http, queues
+from chalicelib.infrastructure import peer_http, queues, shard_work
 from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
@@ -280,6 +280,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debug, "_looked", [])
         patch.setattr(indexing, "_complete", set())
+        patch.setattr(shard_work, "AT_TICK", 2)  # more than that of a shard is left to others
         patch.setattr(readdressing, "advance", lambda tick, now: None)  # no earlier version was here
         patch.setattr(registry, "_emptiness", Remembered(math.inf, 1))  # asked for once, whatever the time is
         patch.setattr(points, "_current", {})
