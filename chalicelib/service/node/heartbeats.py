@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.domain.messages import Message
 from chalicelib.domain.names import NodeName
+from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import (
     UTC,
@@ -21,8 +22,9 @@ from chalicelib.domain.times import (
 )
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.queues import Load, Queue
+from chalicelib.service.node import registry
 from chalicelib.settings import settings
-from chalicelib.store import node_table
+from chalicelib.store import node_table, run_counts
 
 INTERVAL = dt.timedelta(minutes=1)
 TOLERANCE = dt.timedelta(seconds=30)
@@ -34,6 +36,10 @@ LAST_SCHEDULED, LAST_FINISHED = "last-scheduled", "last-finished"
 
 NOTE_EVERY = dt.timedelta(seconds=10)
 """A process writes down an event at most this often: one write a run would be a write too many."""
+NOTE_REGISTERED_EVERY = dt.timedelta(minutes=10)
+"""The same of a registered node: of many, each run that a process comes across is another's. When such a node
+last finished a run is not written down at all: its runs tell."""
+OVER = (State.FINISHED, State.FAILED)
 
 _noted: dict[tuple[NodeName, str], dt.datetime] = {}
 _noting = threading.Lock()
@@ -53,9 +59,13 @@ def beat(service: str, now: dt.datetime) -> None:
 
 def note(node: NodeName, event: str, now: dt.datetime) -> None:
     """Record that something happened, unless this process just did."""
+    registered = not registry.is_of_environment(node)
+    if registered and event == LAST_FINISHED:
+        return
+    every = NOTE_REGISTERED_EVERY if registered else NOTE_EVERY
     with _noting:
         recent = _noted.get((node, event))
-        if recent is not None and now - NOTE_EVERY < recent <= now:
+        if recent is not None and now - every < recent <= now:
             return
         _noted[node, event] = now
     node_table.write(node, event, format_timestamp(now))
@@ -77,6 +87,8 @@ def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     handled = [_handled(queue) for queue in queues.QUEUES]
     known = node_table.read_many(settings().node, (*SERVICES, *handled))
     known |= node_table.read_many(node, (LAST_SCHEDULED, LAST_FINISHED))
+    if not registry.is_of_environment(node):
+        known[LAST_FINISHED] = _last_end(node)
     loads = {queue: queues.load(queue) for queue in queues.QUEUES}
     return {
         "services": {service: _service(service, known, loads, now) for service in SERVICES},
@@ -86,6 +98,12 @@ def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
         },
         "runs": {event: known.get(event) for event in (LAST_FINISHED, LAST_SCHEDULED)},
     }
+
+
+def _last_end(node: NodeName) -> JSON:
+    """When the run ended that started last of those that are over; None where none is."""
+    latest = next(run_counts.in_order(node, OVER, backwards=True, limit=1), None)
+    return format_timestamp(latest.end) if latest else None
 
 
 def _service(
