@@ -28,6 +28,7 @@ from tests.service.machines import FakeMachine, perform_all
 
 AMS, BRU, CPH = map(NodeName, ("ams.example", "bru.example", "cph.example"))
 ALL = (AMS, BRU, CPH)
+DONE = {"succeeded": True, "diags": "", "error": None, "result": {"time-slept": "PT2S"}}
 
 
 class NoNetwork:
@@ -115,7 +116,7 @@ def test_each_measures_where_its_tools_are_and_the_lead_merges(
 
     perform_all(CPH, uuid, run.uuid, FakeMachine(run.start))
     for name in (BRU, AMS):
-        agents[name].report(taken[name], {"succeeded": True, "duration": "PT2S", "schema": 1})
+        agents[name].report(taken[name], DONE)
 
     waits.end(EndWait(AMS, task_table.get(AMS, uuid).uuid, run.uuid, run.end), FakeMachine(run.end))
 
