@@ -107,6 +107,8 @@ soak: setup
 		tests/engine/test_differential.py tests/engine/test_crash.py
 	echo "A node killed twenty times while tasks are posted, planned and run ..."
 	NODE_KILLS=20 $(DEV) -m pytest -q tests/acceptance/test_crash_under_load.py
+	echo "Agents without a network for five minutes, and other trouble ..."
+	FLEET_CUT=300 $(DEV) -m pytest -q tests/fleet
 	$(DEV) -m bench.soak
 	$(DEV) -m bench.attack
 

@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def default_state() -> pathlib.Path:
-    """Where an agent keeps its state, unless it is told."""
+    """Where an agent keeps its state, unless it is told; systemd says where, too."""
+    if os.environ.get("STATE_DIRECTORY"):
+        return pathlib.Path(os.environ["STATE_DIRECTORY"])
     if os.geteuid() == 0:
         return pathlib.Path("/var/lib/pscheduler-agent")
     return pathlib.Path.home() / ".local/state/pscheduler-agent"
@@ -108,7 +110,6 @@ def run(given: argparse.Namespace) -> int:
             signal.signal(number, lambda *_: agent.end())
         print(f"The agent of {identity.hostname} runs: Ctrl-C or SIGTERM stops it.", flush=True)
         agent.run()
-        state.close()
     print("Stopped.", flush=True)
     logging.shutdown()
     os._exit(0)  # a request under way would hold sys.exit() up until it ends

@@ -26,6 +26,7 @@ class Spool:
         self._memory: collections.deque[Result] = collections.deque()
         self._size = 0
         self._acknowledged: dict[int, Result] = {}
+        self._unnoted: list[Result] = []
         self.lost = 0
         """Results there was no room for, neither on disk nor in memory."""
 
@@ -78,28 +79,30 @@ class Spool:
         with self._lock:
             if result.id is None:
                 self._drop_first()
-                self._note(result)
+                self._unnoted.append(result)
             else:
                 self._acknowledged[result.id] = result
-                self._tidy()
+            self._tidy()
 
     def _drop_first(self) -> None:
         self._size -= len(json.dumps(self._memory.popleft().local))
 
-    def _note(self, result: Result) -> None:
-        try:
+    def _note(self) -> None:
+        """Have the state know what was sent from memory; until it does, a restart would report it again."""
+        while self._unnoted:
+            result = self._unnoted[0]
             if result.final:
                 self._state.forget(result.run)
             else:
                 self._state.came_to(result)
-        except StorageFull as error:  # started and never over: reported again as interrupted, and known there
-            LOG.error("Run %s stays noted: %s", result.run, error)
+            del self._unnoted[0]
 
     def _tidy(self) -> None:
         try:
             for place in sorted(self._acknowledged):
                 self._state.sent(self._acknowledged[place])
                 del self._acknowledged[place]
+            self._note()
         except StorageFull as error:
             LOG.error("What was acknowledged stays noted: %s", error)
 

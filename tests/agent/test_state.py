@@ -190,6 +190,11 @@ class FullDisk(State):
             raise StorageFull("The state cannot be written: database or disk is full")
         super().add(result)
 
+    def forget(self, run: str) -> None:
+        if self.full:
+            raise StorageFull("The state cannot be written: database or disk is full")
+        super().forget(run)
+
     def sent(self, result: Result) -> None:
         if self.full:
             raise StorageFull("The state cannot be written: database or disk is full")
@@ -245,3 +250,20 @@ def test_memory_is_bounded_and_what_is_lost_is_counted(tmp_path: pathlib.Path) -
         spool.add(result("a", diags=large))
 
     assert (spool.waiting()[1], spool.lost) == (1, 2)
+
+
+def test_a_run_reported_from_memory_is_forgotten_once_there_is_room(tmp_path: pathlib.Path) -> None:
+    state = FullDisk(tmp_path)
+    spool = Spool(state)
+    run = taken(state)
+    state.begin(run)
+    state.full = True
+    spool.add(result(run))
+    first = spool.first(0)
+    assert first is not None
+    spool.done(first)
+    before = state.held(STARTED)
+    state.full = False
+    spool.to_disk()
+
+    assert (len(before), state.held(STARTED, OVER)) == (1, [])

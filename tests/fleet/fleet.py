@@ -46,19 +46,18 @@ class Fleet:
 
     def add(self, site: str) -> None:
         """Register a site's node, and have the host there join for it."""
-        token = self._command(f"{site}.{DOMAIN}")
+        token = self._command("add", f"{site}.{DOMAIN}")
         url = f"https://coordinator.{DOMAIN}/pscheduler"
         said = self.agent(site, "join", url, token, "--ca", str(self.folder / "coordinator/authority.pem"))
         assert said.startswith(f"Joined: this host measures for {site}.{DOMAIN}"), said
 
-    def _command(self, hostname: str) -> str:
-        program = "import sys; from local.agent import *; a = arguments(sys.argv[1:]);\n"
-        program += "with tables.tables_of(a.state): print(registered(a))"
-        words = [hostname, "--state", str(self.folder / "coordinator"), "--port", "443", "--tls"]
+    def _command(self, *words: str) -> str:
+        """What a command for nodes prints at the coordinator."""
+        state = ["--state", str(self.folder / "coordinator")]
         done = subprocess.run(
-            [sys.executable, "-c", program, *words],
+            [sys.executable, "-m", "local.nodes", *state, *words],
             cwd=ROOT,
-            env=_environment(),
+            env=environment(),
             capture_output=True,
             text=True,
             check=True,
@@ -72,16 +71,16 @@ class Fleet:
             self.net.inside(site, *command),
             capture_output=True,
             text=True,
-            env=_environment(),
+            env=environment(),
             cwd="/",
             check=False,
         )
         return (done.stdout + done.stderr).strip()
 
-    def start_agent(self, site: str, *before: str, **variables: str) -> None:
-        """Start the agent of a site, with some words before its program."""
-        command = [*before, str(self.programs / "pscheduler-agent"), "run", "--state", self.state(site)]
-        self._start(site, [*command, "--verbose"], **variables)
+    def start_agent(self, site: str, **variables: str) -> None:
+        """Start the agent of a site, with some variables in its environment."""
+        command = [str(self.programs / "pscheduler-agent"), "run", "--state", self.state(site), "--verbose"]
+        self._start(site, command, **variables)
         self.until(lambda: self.status(site).get("contact") and not self.status(site).get("trouble"), 30)
 
     def status(self, site: str) -> dict[str, Any]:
@@ -101,7 +100,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
                 cwd=ROOT if what == "coordinator" else "/",
-                env=_environment(**variables),
+                env=environment(**variables),
             )
 
     def kill(self, what: str) -> None:
@@ -195,21 +194,17 @@ class Measured:
         return self._fleet.text(self.task)
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
+    """The variables of what runs in a fleet: none of the tests', nor of a cloud's."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))}
     return {**own, "PYTHONPATH": "", "PSCHEDULER_TOOL_SETTINGS": os.devnull, **more}
 
 
 @contextlib.contextmanager
-def fleet(folder: pathlib.Path) -> Iterator[Fleet]:
-    """The coordinator and the agents of all sites, at work."""
+def _in_a_network(folder: pathlib.Path) -> Iterator[Fleet]:
     with network() as net:
         made = Fleet(net, folder, installed())
         try:
-            made.start_coordinator()
-            for site in SITES:
-                made.add(site)
-                made.start_agent(site)
             yield made
         finally:
             for process in made.processes.values():
@@ -218,3 +213,24 @@ def fleet(folder: pathlib.Path) -> Iterator[Fleet]:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(10)
                 process.kill()
+
+
+@contextlib.contextmanager
+def fleet(folder: pathlib.Path) -> Iterator[Fleet]:
+    """The coordinator and the agents of all sites, at work."""
+    with _in_a_network(folder) as made:
+        made.start_coordinator()
+        for site in SITES:
+            made.add(site)
+            made.start_agent(site)
+        yield made
+
+
+@contextlib.contextmanager
+def by_the_guide(folder: pathlib.Path) -> Iterator[Fleet]:
+    """The same, as docs/agents.md has it made."""
+    from tests.fleet import guide
+
+    with _in_a_network(folder) as made:
+        guide.set_up(made)
+        yield made

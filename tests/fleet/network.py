@@ -21,7 +21,7 @@ import pytest
 
 DELAY, LOSS = 0.020, 0.01
 COORDINATOR = "192.0.2.2"
-DOMAIN = "fleet.test"
+DOMAIN = "example.org"
 SITES = ("ams", "ber", "cdg")
 PUBLIC = {name: f"192.0.2.{4 * number + 2}" for number, name in enumerate(SITES, 2)}
 """What the NAT of each site has towards the router: where its host is measured to."""

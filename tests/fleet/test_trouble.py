@@ -1,0 +1,170 @@
+"""What becomes of runs when networks, processes, clocks and disks fail; nothing is measured twice or lost."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agent.state import State
+from tests.fleet.fleet import Fleet, fleet
+from tests.fleet.network import DOMAIN
+
+CUT = float(os.environ.get("FLEET_CUT", "20"))
+"""Seconds without a network; five minutes in ``make soak``."""
+DISK = 4
+"""Megabytes of the disk of one agent."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_or_done_twice_when_things_fail(tmp_path: pathlib.Path) -> None:
+    with _small_disk(tmp_path / "cdg") as disk, fleet(tmp_path) as running:
+        for trouble in (
+            _an_agent_is_killed_at_work,
+            _the_coordinator_is_killed_while_agents_work,
+            _the_network_is_cut,
+            _a_clock_is_off,
+            *([_a_disk_is_full] if disk else []),
+            _a_result_is_sent_twice,
+        ):
+            began = time.monotonic()
+            trouble(running)
+            print(f"{trouble.__name__.strip('_')}: {time.monotonic() - began:.0f} s")
+
+
+def _an_agent_is_killed_at_work(running: Fleet) -> None:
+    task = running.post("ams", "idle", {"duration": "PT5M"})
+    running.until(lambda: running.run(task)["state"] == "running", 30)
+    running.until(lambda: running.status("ams").get("at-work") == 1, 20)
+    later = running.post("ams", "idle", {"duration": "PT1S"}, schedule={"start": "PT25S"})
+    running.until(lambda: running.status("ams").get("held") == 2, 20)
+
+    running.kill("ams")
+    running.start_agent("ams")
+
+    running.until(lambda: running.run(task)["state"] == "failed", 30)
+    assert "stopped while the tool was at work" in json.dumps(running.run(task))
+    assert running.over(later)["state"] == "finished"
+
+
+def _the_coordinator_is_killed_while_agents_work(running: Fleet) -> None:
+    task = running.post("ber", "idle", {"duration": "PT2S"}, schedule={"start": "PT12S"})
+    running.until(lambda: running.status("ber").get("held") == 1, 20)
+
+    running.kill("coordinator")
+    started = time.monotonic()
+    running.until(lambda: running.status("ber").get("waiting") == 1, 40)  # done, with nobody to tell
+    running.start_coordinator()
+
+    assert running.over(task, 90)["state"] == "finished", time.monotonic() - started
+    assert len(running.runs(task)) == 1
+
+
+def _the_network_is_cut(running: Fleet) -> None:
+    """Those handed over run and arrive later; the others are missed, with the reason; nothing twice."""
+    taken = running.post(
+        "cdg",
+        "idle",
+        {"duration": "PT1S"},
+        schedule={"start": "PT15S", "repeat": "PT10S", "max-runs": max(2, int(CUT // 10))},
+    )
+    running.until(lambda: running.status("cdg").get("held", 0) >= 2, 30)
+    running.net.cut("nat-cdg")
+    try:
+        unheard = running.post("cdg", "idle", {"duration": "PT1S"})
+        time.sleep(CUT)
+        missed = running.over(unheard)
+    finally:
+        running.net.mend("nat-cdg")
+    running.until(lambda: all(each["state"] == "finished" for each in running.runs(taken)), 120)
+
+    assert missed["state"] == "missed"
+    assert missed["reason"]["code"] == "agent-unreachable"
+    starts = [each["start-time"] for each in running.runs(taken)]
+    assert len(starts) == len(set(starts)) == max(2, int(CUT // 10))
+
+
+def _a_clock_is_off(running: Fleet) -> None:
+    library = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        return
+    running.stop("ber")
+    running.start_agent("ber", LD_PRELOAD=str(library), FAKETIME="+30s", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    task = running.post("ber", "idle", {"duration": "PT1S"})
+    run = running.over(task)
+    running.stop("ber")
+    running.start_agent("ber")
+
+    assert run["state"] == "nonstart", run
+    assert run["reason"]["code"] == "agent-clock"
+    assert "off by +30" in run["reason"]["message"]
+    assert running.measured("ber", "idle", {"duration": "PT1S"}).result()["succeeded"]
+
+
+def _a_disk_is_full(running: Fleet) -> None:
+    task = running.post("cdg", "idle", {"duration": "PT8S"})
+    running.until(lambda: running.status("cdg").get("at-work") == 1, 40)
+    filler = pathlib.Path(running.state("cdg"), "filler")
+    with contextlib.suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(b"x" * 4096)
+            file.flush()
+    assert running.over(task)["state"] == "finished"
+    assert "stays in memory" in running.log("cdg")
+    filler.unlink()
+
+    assert running.measured("cdg", "idle", {"duration": "PT1S"}).result()["succeeded"]
+    running.until(lambda: running.status("cdg").get("held") == 0, 60)
+
+
+def _a_result_is_sent_twice(running: Fleet) -> None:
+    task = running.post("ams", "idle", {"duration": "PT1S"})
+    run = running.over(task)
+    with contextlib.closing(State(pathlib.Path(running.state("ams")))) as state:
+        identity, instance = state.identity(), state.instance
+    assert identity is not None
+    body = {
+        "instance": instance,
+        "task": task.rpartition("/")[2],
+        "run": run["href"].rpartition("/")[2],
+        "number": 1,
+        "at": run["end-time"],
+        "local": {"result": {"succeeded": True, "diags": "another"}, "errors": None, "diags": ""},
+        "final": True,
+    }
+
+    assert _handed_over(running, identity.secret, body) == {"kept": "known"}
+    assert running.run(task) == run
+
+
+def _handed_over(running: Fleet, secret: str, body: Any) -> Any:
+    command = ["curl", "-s", "--cacert", str(running.folder / "coordinator/authority.pem")]
+    command += ["-H", f"Authorization: Bearer {secret}", "-H", "X-Agent-Protocol: 1", "-d", json.dumps(body)]
+    command += ["-H", "Content-Type: application/json"]
+    url = f"https://coordinator.{DOMAIN}/pscheduler/agent/results"
+    done = subprocess.run(
+        running.net.inside("ams", *command, url), capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def _small_disk(folder: pathlib.Path) -> Iterator[bool]:
+    """A folder on a disk of its own, which is soon full; False where there can be none."""
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK}m,mode=700", "tmpfs", folder],
+        capture_output=True,
+        check=False,
+    )
+    try:
+        yield mounted.returncode == 0
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", "-l", folder], capture_output=True, check=False)
