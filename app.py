@@ -1,6 +1,7 @@
 """The table of contents: every page, every clock, every queue."""
 
 import gc
+import logging
 import os
 from typing import Any
 
@@ -23,6 +24,7 @@ from chalicelib.api.pages import (
     archivings,
     event_stream,
     free_time,
+    health_pages,
     mass_cancel,
     nodes,
     plugin_checks,
@@ -37,8 +39,9 @@ from chalicelib.api.pages import (
     task_list,
     ui,
 )
-from chalicelib.events import clock_handlers, queue_handlers
-from chalicelib.infrastructure import egress, queues
+from chalicelib.domain.telemetry import COLD_STARTS
+from chalicelib.events import clock_handlers, observation, queue_handlers
+from chalicelib.infrastructure import egress, logs, queues, telemetry
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.node import debug
 from chalicelib.store import models
@@ -48,6 +51,9 @@ guard.configure(egress.rules)  # what the plugins' connections are held against
 
 app = Chalice(app_name="pscheduler")
 app.api.binary_types = []  # what is binary is decided answer by answer: chalicelib/api/http/answer.py
+
+
+app.register_middleware(observation.observed, "all")
 
 
 @app.middleware("all")
@@ -179,6 +185,10 @@ page(app, "/agent/claims", POST=agent_runs.claims)
 page(app, "/agent/starts", POST=agent_runs.starts)
 page(app, "/agent/results", POST=agent_runs.results)
 
+page(app, "/healthz", GET=health_pages.healthz)
+page(app, "/readyz", GET=health_pages.readyz)
+page(app, "/metrics", GET=health_pages.metrics)
+
 page(app, "/ui", GET=ui.index)
 page(app, "/ui/{asset}", GET=ui.asset)
 page(app, "/openapi.json", GET=document.openapi)
@@ -207,6 +217,8 @@ run = _on(queues.RUNS)(queue_handlers.run)
 deliver = _on(queues.DELIVERIES)(queue_handlers.deliver)
 
 if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+    logs.structure(logging.getLogger(), app.log)
+    telemetry.count(COLD_STARTS)
     models.connect()  # now, while Lambda gives a start all of a processor, not in the first request
 
 gc.freeze()

@@ -1,10 +1,13 @@
 """Where lines go: everything to a file in the state folder, what an operator should see to the terminal."""
 
 import logging
+import os
 import pathlib
 import threading
 import time
 from collections.abc import Callable
+
+from chalicelib.infrastructure import logs as lines
 
 MOST_ALIKE = 20
 """Warnings of one kind that are written in a period; of the others their number is."""
@@ -64,10 +67,13 @@ def set_up(file: pathlib.Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     everything = logging.FileHandler(file)
     everything.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s %(message)s")
+        logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s %(context)s%(message)s")
     )
     everything.addFilter(Throttle())
+    everything.addFilter(lines.Context())
     logging.basicConfig(level=logging.INFO, handlers=[everything], force=True)
+    if os.environ.get("PSCHEDULER_LOG") == "json":
+        lines.structure(logging.getLogger())
     logging.captureWarnings(True)
     logging.raiseExceptions = (
         False  # a full disk fails the log as well, and a traceback a line says nothing more

@@ -8,6 +8,7 @@ from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
+from chalicelib.service.node import health
 from chalicelib.service.scheduling import dispatch_tick as dispatch
 from chalicelib.service.series import rolling
 
@@ -30,6 +31,7 @@ def reap_tick(event: Any) -> None:
     reaper.tick(_now())
     rolling.tick(_now())
     watch.tick(_now())
+    health.tick(_now())
 
 
 def archive_tick(event: Any) -> None:

@@ -23,7 +23,7 @@ from chalicelib.domain.messages import (
 )
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
-from chalicelib.infrastructure import queues, shard_work
+from chalicelib.infrastructure import logs, queues, shard_work
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.alerts import watch
@@ -68,14 +68,21 @@ def _each(queue: Queue, event: Any) -> dict[str, JSON]:
     failed: list[JSON] = []
     for record in records:
         try:
-            for message in heartbeats.taken(queue, [record]):
-                handle(message, dt.datetime.now(UTC), Machine())
+            with logs.about(correlation=queues.correlation(record)):
+                _handle_all(heartbeats.taken(queue, [record]))
         except Exception:
             if len(records) == 1:
                 raise
             LOG.exception("A message of the queue %s failed", queue.name)
             failed.append({"itemIdentifier": record.to_dict()["messageId"]})
     return {"batchItemFailures": failed}
+
+
+def _handle_all(taken: list[Message]) -> None:
+    for message in taken:
+        told = {name: vars(message).get(name) for name in ("task", "run")}
+        with logs.about(node=message.node, **told):
+            handle(message, dt.datetime.now(UTC), Machine())
 
 
 def handle(message: Message, now: dt.datetime, machine: Machine) -> None:

@@ -15,6 +15,7 @@ from chalicelib.domain import messages
 from chalicelib.domain.messages import Message
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
+from chalicelib.infrastructure import logs
 from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
 
@@ -77,6 +78,13 @@ def create_queues() -> None:
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
 
 
+def dead_letters() -> int:
+    """About how many messages were given up, and wait for somebody to look at them."""
+    name = "ApproximateNumberOfMessages"
+    url = _url(f"{settings().prefix}-{DEAD_LETTERS}")
+    return int(client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
+
 def queue_url(name: str) -> str:
     """The address of a queue given by its short name."""
     full_name = next(queue.full_name for queue in QUEUES if queue.name == name)
@@ -107,7 +115,9 @@ def _entry(message: Message, delay: dt.timedelta) -> dict[str, JSON]:
 
 
 def _body(message: Message) -> str:
-    return json.dumps(messages.to_json(message), separators=(",", ":"))
+    """A message's text, with the correlation id, which whoever reads it as a message leaves out."""
+    correlation = {logs.CORRELATION: known} if (known := logs.correlation()) else {}
+    return json.dumps({**messages.to_json(message), **correlation}, separators=(",", ":"))
 
 
 def send_many(queue: Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
@@ -180,6 +190,15 @@ def load(queue: Queue) -> Load:
     )
     answer = client("sqs").get_queue_attributes(QueueUrl=queue_url(queue.name), AttributeNames=list(names))
     return Load(*(int(answer["Attributes"].get(name, 0)) for name in names))
+
+
+def correlation(record: Any) -> str:
+    """The correlation id of a message in an event, or a new one."""
+    try:
+        told = json.loads(record.body).get(logs.CORRELATION)
+    except (ValueError, AttributeError):
+        told = None
+    return logs.correlation_of(told if isinstance(told, str) else None)
 
 
 def received(queue: Queue, event: Iterable[Any]) -> list[Message]:

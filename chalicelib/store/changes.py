@@ -3,6 +3,7 @@
 What other processes write nobody hears of here: whoever waits looks now and then as well.
 """
 
+import datetime as dt
 from collections.abc import Callable
 
 from chalicelib.domain.alerts import Alert
@@ -12,7 +13,9 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Point, Series
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import format_timestamp
+from chalicelib.domain.telemetry import LATENESS, RUNS
+from chalicelib.domain.times import UTC, format_timestamp
+from chalicelib.infrastructure import logs, telemetry
 from chalicelib.store import journal
 
 Listener = Callable[[str], None]
@@ -53,13 +56,23 @@ def run_written(run: Run) -> None:
             **({"reason": reason} if reason else {}),
         }
         journal.note(run.node, "run", members)
+        _count(run, str(reason["code"]) if reason else "")
     announce(run.task)
+
+
+def _count(run: Run, cause: str) -> None:
+    telemetry.count(RUNS, state=run.state.value, cause=cause)
+    logs.change("run", run.uuid, run.state.value, task=run.task, node=run.node, cause=cause)
+    if run.state is State.RUNNING:
+        late = (dt.datetime.now(UTC) - run.start).total_seconds()
+        telemetry.note(LATENESS, max(0.0, late))
 
 
 def task_changed(task: Task, state: str) -> None:
     """Say that a task was added, enabled, disabled or deleted."""
     members = {"task": task.uuid, "state": state, "test": task.test, "tool": task.tool}
     journal.note(task.node, "task", members)
+    logs.change("task", task.uuid, state, node=task.node, test=task.test, tool=task.tool)
     announce(task.uuid)
 
 
@@ -74,4 +87,5 @@ def point_left(node: NodeName, series: Series, point: Point) -> None:
 def alert_changed(alert: Alert) -> None:
     """Say what an alert is now."""
     journal.note(alert.node, "alert", alert.describe())
+    logs.change("alert", alert.id, str(alert.describe().get("state", "")), node=alert.node)
     announce(alert.id)

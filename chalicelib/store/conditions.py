@@ -7,6 +7,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, TransactWriteError, UpdateError
 
 from chalicelib.domain.errors import Conflict, StorageFull, Unavailable
+from chalicelib.domain.telemetry import CONFLICTS
+from chalicelib.infrastructure import telemetry
 
 STORE_ERRORS = (BotoCoreError, ClientError, PynamoDBException)
 """What is raised when AWS does not answer, or not as it should."""
@@ -26,10 +28,12 @@ def on_condition_failed(conflict: Conflict) -> Iterator[None]:
         yield
     except (PutError, UpdateError, DeleteError) as error:
         if error.cause_response_code in _LOST:
+            telemetry.count(CONFLICTS)
             raise conflict from error
         raise
     except TransactWriteError as error:
         if any(reason and reason.code in _LOST for reason in error.cancellation_reasons):
+            telemetry.count(CONFLICTS)
             raise conflict from error
         raise
 

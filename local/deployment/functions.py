@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.infrastructure import telemetry
 from chalicelib.infrastructure.queues import QUEUES
 from local.deployment.naming import CLOCKS, FUNCTIONS, function_of, prefix, queue_id
 
@@ -13,6 +14,9 @@ AT_A_TIME = {"PlanTask": 20, "AskPeers": 50, "Run": 200, "Deliver": 50}
 REQUESTS_AT_A_TIME = 100
 TICKS_AT_A_TIME = 2
 """One that works, and the next where it takes longer than a minute: each leaves to the other what it has."""
+
+
+_STACK = {"Ref": "AWS::StackName"}
 
 
 def resources() -> dict[str, Any]:
@@ -38,7 +42,11 @@ def _function_name(queue: str) -> str:
 
 
 def _function(name: str) -> dict[str, Any]:
-    variables = {"PSCHEDULER_BUCKET": {"Ref": "ResultsBucket"}, "PSCHEDULER_PREFIX": prefix()}
+    variables = {
+        "PSCHEDULER_BUCKET": {"Ref": "ResultsBucket"},
+        "PSCHEDULER_PREFIX": prefix(),
+        telemetry.STACK: _STACK,
+    }
     properties: dict[str, Any] = {
         "Environment": {"Variables": variables},
         "LoggingConfig": {"LogGroup": {"Ref": "Log"}, "LogFormat": "Text"},

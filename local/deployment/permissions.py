@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.infrastructure.queues import DEAD_LETTERS, QUEUES
 from local.deployment.naming import FUNCTIONS, arn, function_of, queue_id, table_arn
 
 FILE = pathlib.Path(__file__).resolve().parent / "grants.json"
@@ -84,6 +84,6 @@ def _arn(resource: str) -> dict[str, Any]:
             table, _, index = name.partition("/")
             return table_arn(table, f"/index/{index}")
         case "queue":
-            return arn(queue_id(name))
+            return arn("DeadLetterQueue" if name == DEAD_LETTERS else queue_id(name))
         case _:
             return {"Fn::Sub": "${ResultsBucket.Arn}/*"}

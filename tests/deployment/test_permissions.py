@@ -13,7 +13,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.events import queue_handlers
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.infrastructure.queues import DEAD_LETTERS, QUEUES
 from chalicelib.service.alerts import rules, watch
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
@@ -172,7 +172,7 @@ def test_a_policy_names_what_is_there_and_is_no_wider(function: str) -> None:
         elif kind == "table":
             assert name in tables
         else:
-            assert resource == "bucket results" or name in {queue.name for queue in QUEUES}
+            assert resource == "bucket results" or name in {DEAD_LETTERS, *(queue.name for queue in QUEUES)}
 
 
 def test_only_the_function_of_a_queue_takes_from_it() -> None:

@@ -64,13 +64,15 @@ def _ticks(handler: Callable[..., Any]) -> list[Any]:
 
 def _handed_over() -> list[tuple[str, Any]]:
     """The kinds of messages and the services they are given to."""
-    tree = ast.parse(inspect.getsource(queue_handlers.handle))
-    cases = [case for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
+    sources = [inspect.getsource(each) for each in (queue_handlers.handle, queue_handlers._plan)]
+    trees = [node for source in sources for node in ast.walk(ast.parse(source))]
     found = []
-    for case in cases:
+    for case in (case for node in trees if isinstance(node, ast.Match) for case in node.cases):
         if isinstance(case.pattern, ast.MatchClass) and isinstance(case.pattern.cls, ast.Name):
             calls = [node for each in case.body for node in ast.walk(each) if isinstance(node, ast.Call)]
-            found.append((case.pattern.cls.id, _named(queue_handlers, calls[0].func)))
+            service = _named(queue_handlers, calls[0].func)
+            if service.__module__ != queue_handlers.__name__:
+                found.append((case.pattern.cls.id, service))
     return found
 
 

@@ -30,6 +30,7 @@ TAGS = {
     "Alerts": "What to think of that, and telling it to others",
     "Nodes": "The nodes this deployment serves, for whoever operates it",
     "Agents": "What the agents of this deployment's nodes say to it (docs/agent-protocol.md)",
+    "Watching": "Whether it lives and works, and its metrics, for programs",
     "Statistics": "How much of what there is",
     "Administration": "For this host itself",
     "Page": "What this node measures, for people",

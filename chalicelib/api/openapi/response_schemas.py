@@ -210,6 +210,7 @@ STATUS = shape(
         "limits": shape({"ok": BOOLEAN}, {"error": STRING}),
         "services": shape(dict.fromkeys(("ticker", "scheduler", "runner", "archiver"), _SERVICE)),
         "queues": {"type": "object", "additionalProperties": _QUEUE},
+        "dead-letters": {"type": "integer", "minimum": 0},
         "runs": shape(dict.fromkeys(("last-finished", "last-scheduled"), nullable(TIME))),
     },
     {"agents": array(AGENT)},

@@ -83,7 +83,7 @@ def _handled(queue: Queue) -> str:
 
 
 def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
-    """The members ``services``, ``queues`` and ``runs`` of /status."""
+    """The members ``services``, ``queues``, ``dead-letters`` and ``runs`` of /status."""
     handled = [_handled(queue) for queue in queues.QUEUES]
     known = node_table.read_many(settings().node, (*SERVICES, *handled))
     known |= node_table.read_many(node, (LAST_SCHEDULED, LAST_FINISHED))
@@ -96,6 +96,7 @@ def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
             queue.name: {**loads[queue].describe(), "last": known.get(_handled(queue))}
             for queue in queues.QUEUES
         },
+        "dead-letters": queues.dead_letters(),
         "runs": {event: known.get(event) for event in (LAST_FINISHED, LAST_SCHEDULED)},
     }
 
