@@ -57,6 +57,13 @@ def settings(port: int, canary: str = CANARY) -> dict[str, list[dict[str, Any]]]
                 "trap-oid": "nowhere",
             },
         ],
+        "smtp": [
+            {"host": "127.0.0.1", "port": port, **mail, "user": "node", "_password": canary}
+            for mail in (
+                {"security": how, "from": "a@b.example", "_to": [f"{canary}@c.example"]}
+                for how in ("none", "starttls", "tls")
+            )
+        ],
         **{name: posting(port, canary) for name in ("otlp", "opensearch", "prometheus")},
         **{name: [in_the_cloud(port, canary)] for name in ("eventbridge", "s3", "sqs")},
         "tcp": [{"host": "127.0.0.1", "port": port}],

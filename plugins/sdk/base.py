@@ -315,11 +315,13 @@ class Archiver(Plugin):
     """A place to send results: ``data`` {schema version: schema} of its settings, ``deliver`` does it.
 
     ``check`` is a rule no schema can hold: raises Invalid, naming the member and not its value.
+    ``for_operators``: not for tasks, which anybody posts, but for default archives and alert rules alone.
     """
 
     data: Mapping[int, dict[str, JSON]]
     deliver: Callable[[Parcel], Outcome]
     check: Callable[[Mapping[str, JSON]], None] | None = None
+    for_operators: bool = False
 
     @functools.cached_property
     def data_versions(self) -> Versions:

@@ -67,14 +67,19 @@ class Sinks:
 
 
 def archives(ports: list[int]) -> list[dict[str, Any]]:
-    """An archive of every kind and setting, each with a secret of its own, at the sinks in turn."""
-    count = sum(len(each) for each in settings(1).values())
+    """An archive of each kind and setting a task may have, each with its own secret, at the sinks in turn."""
+    count = len(of_tasks(1, ""))
     found = []
     for number, port in zip(range(count), itertools.cycle(ports), strict=False):
-        every = [(name, data) for name, each in settings(port, canary(number)).items() for data in each]
-        name, data = every[number]
+        name, data = of_tasks(port, canary(number))[number]
         found.append({"schema": 3, "archiver": name, "data": known(name, data), "runs": "all", "ttl": "PT1H"})
     return found
+
+
+def of_tasks(port: int, secret: str) -> list[tuple[str, dict[str, Any]]]:
+    """The archivers and settings that a task may have."""
+    own = {name: each for name, each in settings(port, secret).items() if not ARCHIVERS[name].for_operators}
+    return [(name, data) for name, each in own.items() for data in each]
 
 
 def known(archiver: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,7 @@ INWARD: dict[str, Make | None] = {
     "postgresql": lambda port: {"_dsn": f"host=127.0.0.1 port={port} dbname=x", "table": "t", "column": "c"},
     "rabbitmq": lambda port: {"_url": f"amqp://guest:guest@127.0.0.1:{port}/"},
     "snmptrap": lambda port: {"dest": METADATA, "_community": "public", "trap-oid": "1.3.6.1.6.3.1.1.5.3"},
+    "smtp": lambda port: {"host": "127.0.0.1", "port": port, "from": "a@b.example", "_to": ["c@d.example"]},
     "tcp": lambda port: {"host": "127.0.0.1", "port": port},
     "udp": lambda port: {"host": "127.0.0.1", "port": port},
 }
@@ -247,7 +248,7 @@ ALLOWED = {
     "archivers/syslog.py": {"socket.socket", "end.connect"},
     "contexts/linuxvrf.py": {"socket.socket"},
     "tools/web/fetch.py": {"urllib3.HTTPConnectionPool", "urllib3.HTTPSConnectionPool", "pool.urlopen"},
-    "support/hosts.py": {"socket.getaddrinfo"},
+    "support/hosts.py": {"socket.getaddrinfo", "socket.socket"},  # which is bound and sends nothing
     "support/aws_client.py": {"botocore.session.Session().create_client"},
     "tools/web/phases.py": {"super().connect"},
     "tools/one_way/stamp_sockets.py": {"socket.socket"},
@@ -327,7 +328,7 @@ def test_what_a_name_server_says_later_changes_nothing(rebinding: list[str]) -> 
     assert REFUSED_BY.search(outcome.error or "")
 
 
-@pytest.mark.parametrize("name", ["tcp", "udp", "kafka", "postgresql", "rabbitmq", "http"])
+@pytest.mark.parametrize("name", ["tcp", "udp", "kafka", "postgresql", "rabbitmq", "smtp", "http"])
 def test_a_name_that_leads_to_metadata_is_refused(name: str, rebinding: list[str]) -> None:
     rebinding[:] = [METADATA]
     data = {
@@ -336,6 +337,7 @@ def test_a_name_that_leads_to_metadata_is_refused(name: str, rebinding: list[str
         "kafka": {"topic": "t", "server": "rebinding.example"},
         "postgresql": {"_dsn": "host=rebinding.example", "table": "t", "column": "c"},
         "rabbitmq": {"_url": "amqp://rebinding.example/"},
+        "smtp": {"host": "rebinding.example", "from": "a@b.example", "_to": ["c@d.example"]},
         "http": {"_url": "http://rebinding.example/"},
     }[name]
 

@@ -74,7 +74,7 @@ def document(node: NodeName, kind: str, name: str) -> JSON:
 def put_rule(node: NodeName, name: str, posted: JSON, now: dt.datetime) -> None:
     """Keep a rule, and have the series it is about looked at. Raises Invalid, Conflict, TooLarge."""
     rule = rule_of(name, posted)
-    specs.require_valid(rule.notify, "/notify")
+    specs.require_valid(rule.notify, "/notify", by_operator=True)
     _put(node, RULES, name, posted, now)
     _watch(node, rule, now)
 

@@ -13,12 +13,21 @@ MOST = 40
 holds 100 items."""
 
 
-def require_valid(archives: Sequence[Mapping[str, JSON]], where: str = "/archives") -> None:
-    """Raise Invalid for more archives than a result can have, or one that cannot be delivered to."""
+def require_valid(
+    archives: Sequence[Mapping[str, JSON]], where: str = "/archives", by_operator: bool = False
+) -> None:
+    """Raise Invalid for more archives than a result can have, one that cannot be delivered to, or one that is
+    for whoever operates the node where anybody posted it."""
     if len(archives) > MOST:
         raise Invalid(f"has {len(archives)} archives; a task may have {MOST}", where)
     for number, archive in enumerate(archives):
         require_deliverable(archive, f"{where}/{number}")
+        if registry.archivers()[archive["archiver"]].for_operators and not by_operator:
+            raise Invalid(
+                f"{archive['archiver']} is for whoever operates the node: not for tasks, but for default"
+                " archives and alert rules",
+                f"{where}/{number}/archiver",
+            )
 
 
 def require_deliverable(archive: Mapping[str, JSON], where: str = "") -> None:
