@@ -64,6 +64,8 @@ class Settings:
     listens: str = ""
     """Where this node listens, where it is one machine's: ``address:port``, separated by commas; ``local/``
     says it. The rules of ``domain/egress_rules.py`` read the same variable."""
+    agent_carrier: str = "https"
+    """How agents of nodes are called: ``https``, they listen here, or ``queue``, each has a queue at AWS."""
     default_archives: str = ""
     """A folder of archive specifications, a document each, that every task has besides its own."""
     shards: int = 4

@@ -101,6 +101,7 @@ def either_engine(request: pytest.FixtureRequest) -> None:
 
 def forget() -> None:
     """Drop what the product remembers of its environment."""
+    from chalicelib.infrastructure import agent_queues
     from chalicelib.infrastructure.aws import forget_clients
     from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.service.node import agent_facts, registry
@@ -110,6 +111,7 @@ def forget() -> None:
     forget_settings()
     forget_clients()
     forget_urls()
+    agent_queues.forget()
     registry.forget()
     agent_facts.forget()
     rebind()

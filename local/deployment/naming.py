@@ -12,6 +12,7 @@ OWN_TABLES = "OwnTables"
 
 FUNCTIONS = ("APIHandler", "Plan", "Dispatch", "Reap", "Archive", "PlanTask", "AskPeers", "Run", "Deliver")
 """The functions as Chalice names them: the pages are one, each clock and queue is another."""
+API = "APIHandler"
 CLOCKS = ("Plan", "Dispatch", "Reap", "Archive")
 
 
@@ -36,6 +37,12 @@ def table_arn(name: str, below: str = "") -> dict[str, Any]:
     """A table by its short name; ``below`` is such as ``/index/due``."""
     where = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table"
     return {"Fn::Sub": [f"{where}/${{Prefix}}-{name}{below}", {"Prefix": prefix()}]}
+
+
+def queues_arn(name: str) -> dict[str, Any]:
+    """Queues that are no part of the stack, by their short names, which may end in a star."""
+    where = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}"
+    return {"Fn::Sub": [f"{where}:${{Prefix}}-{name}", {"Prefix": prefix()}]}
 
 
 def arn(resource: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What each function may do, and to which resources: what it does, and nothing else.
 
 ``grants.json`` says it, by function and resource: ``table NAME``, ``index TABLE/NAME``, ``queue NAME`` and
-``bucket results``. It is what the tests were seen to do: ``make test`` fails where a function does what it
-may not, or may do what it does not, and ``make permissions`` writes it anew (``tests/permissions/``).
+``bucket results``; ``queue agent`` is those of all agents. It is what the tests were seen to do: ``make
+test`` fails where a function does what it may not, or may do what it does not, and ``make permissions``
+writes it anew (``tests/permissions/``).
 """
 
 import functools
@@ -11,8 +12,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.infrastructure.agent_queues import NAMED
 from chalicelib.infrastructure.queues import DEAD_LETTERS, QUEUES
-from local.deployment.naming import FUNCTIONS, arn, function_of, queue_id, table_arn
+from local.deployment.naming import API, FUNCTIONS, arn, function_of, queue_id, queues_arn, table_arn
 
 FILE = pathlib.Path(__file__).resolve().parent / "grants.json"
 EVERY = "every function"
@@ -39,7 +41,7 @@ def resources() -> dict[str, Any]:
 
 
 def _role(function: str) -> str:
-    return "ApiHandlerRole" if function == "APIHandler" else f"{function}Role"
+    return "ApiHandlerRole" if function == API else f"{function}Role"
 
 
 def _policy(function: str) -> dict[str, Any]:
@@ -72,6 +74,8 @@ def granted(function: str) -> dict[str, set[str]]:
     for queue in QUEUES:
         if function_of(queue.handler) == function:
             found.setdefault(f"queue {queue.name}", set()).update(_TAKING)
+    if function == API:
+        found.setdefault(f"queue {NAMED}", set()).add("ReceiveMessage")  # which it signs for agents
     return found
 
 
@@ -83,6 +87,8 @@ def _arn(resource: str) -> dict[str, Any]:
         case "index":
             table, _, index = name.partition("/")
             return table_arn(table, f"/index/{index}")
+        case "queue" if name == NAMED:
+            return queues_arn(f"{NAMED}-*")
         case "queue":
             return arn("DeadLetterQueue" if name == DEAD_LETTERS else queue_id(name))
         case _:

@@ -7,6 +7,7 @@ What a seed breaks, it breaks again: the failure names it. With HISTORY_SOAK=1 a
 
 import dataclasses
 import os
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.names import RunId
 from chalicelib.store import run_table
 from tests.acceptance.history import faults
 from tests.acceptance.history.case import Case
@@ -26,6 +28,9 @@ SCALE = Scale(int(os.environ.get("HISTORY_NODES", "4")), int(os.environ.get("HIS
 CROWD = Scale(nodes=2, tasks=30, posting=5 * 60, error=15 * 60)
 ALONE = Scale(nodes=1, tasks=60, posting=2 * 60, error=15 * 60)
 """So much at a time that planners meet, of several nodes and of one."""
+AGENTS = dataclasses.replace(SCALE, cohosted=True, agents=SCALE.nodes - 1)
+"""One deployment of nodes all but one of which have their tools at agents."""
+AGENTS_CROWD = dataclasses.replace(CROWD, cohosted=True, agents=1)
 TRIES = 10
 """Seeds in which a planted mistake has to be found."""
 SOAK = bool(os.environ.get("HISTORY_SOAK"))
@@ -84,9 +89,30 @@ MISTAKES: dict[str, tuple[str, Any]] = {
 """Mistakes in the product by what they come to: what is replaced under ``chalicelib``, and by what."""
 
 
+AGENTS_GUARDED = {
+    "UpdateItem Update runs": "a run is taken by one instance of an agent",
+    "PutItem Put runs": "a run that was over is not begun, nor its result stored over another",
+    "Transact Put runs": "a streamed result that is handed over again is there once",
+}
+AGENTS_MISTAKES: dict[str, tuple[str, Any]] = {
+    "a streamed result that is handed over again is another": (
+        "service.agents.reports.streamed",
+        lambda *_: RunId(str(uuid.uuid4())),
+    ),
+    "a result that is acknowledged is not kept": ("service.agents.reports._conclude", lambda *_: "result"),
+    "a run is an agent's before that is stored": ("store.run_table.take", lambda run, _: run),
+}
+
+
 def some(known: Mapping[str, Any], most: int) -> list[str]:
     """The first few, and with HISTORY_SOAK all."""
     return list(known)[: None if SOAK else most]
+
+
+def found_out_at_agents(without: str | None = None) -> bool:
+    """The same of nodes whose tools are at agents."""
+    plays = ((scale, seed) for seed in range(TRIES) for scale in (AGENTS_CROWD, AGENTS))
+    return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
 
 def found_out(without: str | None = None) -> bool:
@@ -120,6 +146,16 @@ def test_nodes_of_one_deployment_keep_the_same_rules(seed: int) -> None:
     assert states(history)["finished"] > SCALE.nodes
 
 
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
+def test_nodes_whose_tools_are_at_agents_keep_the_same_rules(seed: int) -> None:
+    history = simulate(seed, AGENTS)
+
+    assert violations(history) == []
+    assert states(history)["finished"] > SCALE.nodes
+    assert {told.kept for told in history.agents.acknowledged} >= {"result", "known"}
+
+
 def test_without_trouble_every_run_that_has_time_is_performed() -> None:
     history = simulate(FIRST_SEED, SCALE, faults.NONE)
 
@@ -147,3 +183,18 @@ def test_a_mistake_is_found_out(mistake: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(f"chalicelib.{where}", instead)
 
     assert found_out()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("condition", some(AGENTS_GUARDED, most=1))
+def test_a_condition_that_is_left_out_is_found_out_at_agents(condition: str) -> None:
+    assert found_out_at_agents(without=condition), f"Not seen to: {AGENTS_GUARDED[condition]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", some(AGENTS_MISTAKES, most=2))
+def test_a_mistake_is_found_out_at_agents(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, instead = AGENTS_MISTAKES[mistake]
+    monkeypatch.setattr(f"chalicelib.{where}", instead)
+
+    assert found_out_at_agents()

@@ -2,29 +2,34 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from chalice.test import Client
 
-from chalicelib.domain.messages import AttemptDelivery, EndWait, PerformRun, PlanShard
-from chalicelib.domain.names import RunId, TaskId
+from chalicelib.domain.messages import AttemptDelivery, EndWait, PerformRun, PlanShard, PlanTask
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.events import queue_handlers
+from chalicelib.infrastructure import agent_queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.queues import DEAD_LETTERS, QUEUES
 from chalicelib.service.alerts import rules, watch
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
+from chalicelib.service.node import agent_bell, registry
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
+from chalicelib.settings import forget_settings
 from chalicelib.store import run_table, shards
 from chalicelib.store.models import TABLES
 from local.deployment import permissions
 from local.deployment.naming import FUNCTIONS, function_of
 from tests import builders
+from tests.agents import Agent
 from tests.builders import NODE
 from tests.permissions import functions, plugin, recording
 from tests.service.machines import FakeMachine
@@ -131,6 +136,77 @@ def test_the_operator_may_keep_rules_and_forget_them() -> None:
     assert ("APIHandler", "BatchWriteItem", "table alerts") in done
 
 
+RINGING = ("APIHandler", "AskPeers", "PlanTask", "Reap")
+"""The functions that may place a run, or cancel one."""
+
+
+@pytest.fixture
+def by_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeName]:
+    """A node whose tools are at an agent, where agents have queues."""
+    monkeypatch.setenv("PSCHEDULER_AGENT_CARRIER", "queue")
+    forget_settings()
+    agent_queues.forget()
+    yield registry.add("ams.example.org", "agent", dt.datetime.now(UTC)).node
+    monkeypatch.undo()
+    forget_settings()
+    agent_queues.forget()
+
+
+@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.parametrize("function", RINGING)
+def test_whoever_places_or_cancels_a_run_may_call_its_agent(function: str, by_queue: NodeName) -> None:
+    agent_bell.hang(by_queue)
+    before = set(recording.SEEN)
+
+    with recording.recording():
+        recording._on_behalf(function, agent_bell.ring, by_queue, dt.datetime.now(UTC))
+
+    done = recording.SEEN - before
+    assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
+
+
+@pytest.mark.usefixtures("moto_engine")
+def test_a_run_at_an_agent_is_allowed_to_each_function_it_comes_by(by_queue: NodeName) -> None:
+    import app
+
+    before, now = set(recording.SEEN), dt.datetime.now(UTC)
+    token = registry.new_join_token(by_queue, now)
+
+    with recording.recording(), Client(app.app) as client:
+        agent = Agent(Pages(client))
+        agent.join(token)
+        start = (now + dt.timedelta(seconds=30)).isoformat()
+        body = json.dumps({**TASK, "schedule": {"start": start, "repeat": "PT1M"}}).encode()
+        posted = client.http.post("/tasks", headers={"Host": by_queue}, body=body)
+        task = TaskId(json.loads(posted.body).rsplit("/", 1)[-1])
+        handle(PlanTask(by_queue, task), now)
+        offered = agent.offered()
+        agent.claim(*offered)
+        agent.start(offered[0])
+        agent.report(offered[0], {"succeeded": True, "result": {}, "error": None, "diags": ""})
+        reaper.tick(offered[-1].end + dt.timedelta(hours=1))
+        client.http.delete(f"/tasks/{task}", headers={"Host": by_queue})
+        agent.contact()
+        agent.tell("POST", "leave")
+
+    done = recording.SEEN - before
+    assert ("APIHandler", "SendMessage", "queue agent") in recording.SEEN
+    assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
+
+
+class Pages:
+    """The pages as an agent asks them."""
+
+    def __init__(self, client: Client):
+        self._client = client
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        content = b"" if body is None else json.dumps(body).encode()
+        answer = self._client.http.request(method, path, headers=headers, body=content)
+        text = answer.body.decode()
+        return answer.status_code, json.loads(text) if text.startswith("{") else text
+
+
 def test_services_are_told_whose_they_are_by_the_handlers() -> None:
     found = set(functions.entries().values())
 
@@ -160,7 +236,7 @@ def test_a_policy_names_what_is_there_and_is_no_wider(function: str) -> None:
     text = json.dumps(statements)
 
     assert all(statement["Effect"] == "Allow" for statement in statements)
-    assert "*" not in text.replace("${ResultsBucket.Arn}/*", "")
+    assert "*" not in text.replace("${ResultsBucket.Arn}/*", "").replace("-agent-*", "")
     tables = {table.short_name: table for table in TABLES}
     for resource in permissions.granted(function):
         kind, _, name = resource.partition(" ")
@@ -172,7 +248,8 @@ def test_a_policy_names_what_is_there_and_is_no_wider(function: str) -> None:
         elif kind == "table":
             assert name in tables
         else:
-            assert resource == "bucket results" or name in {DEAD_LETTERS, *(queue.name for queue in QUEUES)}
+            queues = {agent_queues.NAMED, DEAD_LETTERS, *(queue.name for queue in QUEUES)}
+            assert resource == "bucket results" or name in queues
 
 
 def test_only_the_function_of_a_queue_takes_from_it() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chalicelib.infrastructure.agent_queues import NAMED as AGENTS
 from chalicelib.settings import settings
 
 Action = tuple[str, str]
@@ -33,8 +34,9 @@ def needed(service: str, operation: str, told: Mapping[str, Any]) -> Iterator[Ac
                     yield _LARGE[action], "bucket results"
         case "sqs":
             name = told.get("QueueName") or str(told["QueueUrl"]).rsplit("/", 1)[-1]
-            yield operation.removesuffix("Batch"), f"queue {_bare(name)}"
-            yield "GetQueueUrl", f"queue {_bare(name)}"  # once a process, whoever comes first
+            where = f"queue {_of_agents(_bare(name))}"
+            yield operation.removesuffix("Batch"), where
+            yield "GetQueueUrl", where  # once a process, whoever comes first
         case "s3":
             mine = told["Bucket"] == settings().bucket
             yield operation, f"bucket {'results' if mine else told['Bucket']}"
@@ -54,6 +56,11 @@ def _of_tables(operation: str, told: Mapping[str, Any]) -> Iterator[Action]:
         yield operation, f"index {_bare(told['TableName'])}/{told['IndexName']}"
     else:
         yield operation, f"table {_bare(told['TableName'])}"
+
+
+def _of_agents(name: str) -> str:
+    """The queues of agents are one resource: they come and go."""
+    return AGENTS if name.startswith(f"{AGENTS}-") else name
 
 
 def _bare(name: str) -> str:

@@ -6,7 +6,7 @@ from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import STRING, shape
 from chalicelib.domain import agent_protocol, host_facts
 from chalicelib.domain.errors import Invalid
-from chalicelib.service.node import agent_facts, registry
+from chalicelib.service.node import agent_bell, agent_facts, registry
 
 DONE = {204: "Done"}
 
@@ -32,6 +32,7 @@ def join(request: Request) -> Answer:
     joined, secret = registry.join(said["token"], said["instance"], said["version"], request.now, protocol)
     if facts is not None:
         agent_facts.take(joined.node, facts)
+    agent_bell.hang(joined.node)
     known = {"node": joined.node, "hostname": joined.hostname, "url": joined.url}
     return as_json(request, {**known, "secret": secret})
 
@@ -53,5 +54,7 @@ def rotate(request: Request) -> Answer:
 @operation("Agents", arguments=[agent.PROTOCOL], answers=DONE, errors=agent.ERRORS)
 def leave(request: Request) -> Answer:
     """Be the node's agent no more: its secrets are revoked."""
-    registry.leave(agent.node_of(request, suspended_too=True).node)
+    node = agent.node_of(request, suspended_too=True).node
+    registry.leave(node)
+    agent_bell.take_down(node)
     return Answer("", status=204)

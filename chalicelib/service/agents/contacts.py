@@ -1,7 +1,7 @@
 """An agent's contact: what it says of itself is kept, what it is to do is told."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from chalicelib.domain.agent_protocol import MOST_OFFERED
 from chalicelib.domain.names import NodeName, RunId, TaskId
@@ -27,14 +27,17 @@ def contact(known: ServedNode, said: Mapping[str, JSON], now: dt.datetime) -> di
     bell = agent_bells.read(node)  # before anything else: what is placed meanwhile rings it again
     last = node_registry.contact(node) or {}
     cancelled = _cancelled(node, said, bell, last)
-    node_registry.note_contact(node, _record(said, bell, cancelled, now))
     runs = offers.to(node, {each["run"] for each in said["held"]}, now)
-    unsettled = not runs and bell.rung is not None and now - bell.rung < SETTLING
+    answered = bell.number if runs else last.get("answered", 0)
+    record = {**_record(said, bell, now), "cancelled": cancelled, "answered": answered}
+    node_registry.note_contact(node, record)
+    unsettled = answered != bell.number and bell.rung is not None and now - bell.rung < SETTLING
+    carrier = carriers.of(node, now)
     return {
         "time": format_timestamp(now),
-        "every": AGAIN if unsettled or len(runs) == MOST_OFFERED else carriers.every(node, said["held"]),
+        "every": AGAIN if unsettled or len(runs) == MOST_OFFERED else carriers.every(carrier, said["held"]),
         "bell": bell.number,
-        "carrier": carriers.of(node, now),
+        "carrier": carrier,
         "facts-wanted": said.get("facts") is None or agent_facts.digest(node) != said["facts"],
         "runs": [run.to_json() for run in runs],
         "cancelled": cancelled,
@@ -42,10 +45,9 @@ def contact(known: ServedNode, said: Mapping[str, JSON], now: dt.datetime) -> di
     }
 
 
-def _record(
-    said: Mapping[str, JSON], bell: Bell, cancelled: Sequence[JSON], now: dt.datetime
-) -> dict[str, JSON]:
-    """What is kept of a contact, and shown of the agent."""
+def _record(said: Mapping[str, JSON], bell: Bell, now: dt.datetime) -> dict[str, JSON]:
+    """What is kept of a contact, and shown of the agent: besides, which runs were told to be cancelled, and
+    the last ring for which there were runs to offer."""
     return {
         "at": format_timestamp(now),
         "instance": said["instance"],
@@ -54,7 +56,6 @@ def _record(
         "held": len(said["held"]),
         "waiting": said.get("waiting", 0),
         "cancels": bell.cancels,
-        "cancelled": list(cancelled),
     }
 
 

@@ -74,6 +74,11 @@ class Life:
         return found
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its tool worked, as far as was ever known: of an agent's perhaps only when it was over."""
+        return any(item["state"] == "running" or item.get("received") for _, item in self.written)
+
+    @property
     def documents(self) -> dict[str, Any]:
         return documents(self.last)
 
@@ -108,7 +113,11 @@ class Case:
         item = change.new or change.old
         if item is None:
             return  # what was gone was deleted again
-        if change.old is None and change.how.partition(" ")[2].startswith("Update ") and "entry" not in item:
+        if (
+            change.old is None
+            and change.how.partition(" ")[2].startswith("Update ")
+            and not {"entry", "counted"} & item.keys()
+        ):
             self.ghosts.append(f"{change.how} made half an item of what was gone: {item}")
             return
         match change.table.partition("-")[2]:

@@ -91,7 +91,7 @@ class Network:
         answers: list[Reply] = []
 
         def handle() -> None:
-            status, text = self._party.request(call.host, call.method, call.target, call.body, caller)
+            status, text = self.request(call, caller)
             answers.append(Reply(call.host, status, text))
 
         page = self._world.start(handle, call.host, PAGE)
@@ -99,6 +99,10 @@ class Network:
             call.host, 502, "Internal server error"
         )  # what API Gateway says of a process that ended
         page.then.append(lambda: None if silent else answer(answers[0] if answers else broken))
+
+    def request(self, call: Call, caller: str) -> tuple[int, str]:
+        """(status, text) of a call, from the node it is for."""
+        return self._party.request(call.host, call.method, call.target, call.body, caller)
 
 
 class Queues:

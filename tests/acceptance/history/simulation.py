@@ -15,26 +15,31 @@ import pytest
 from botocore.client import BaseClient
 
 from chalicelib.domain.errors import PSchedulerError
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.served_nodes import AGENT, ServedNode
 from chalicelib.events.clock_handlers import TIMEOUTS
 from chalicelib.infrastructure import peer_http, queues, shard_work
+from chalicelib.service.agents import rates
 from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
-from chalicelib.service.node import debug, heartbeats, indexing, readdressing, registry
+from chalicelib.service.node import agent_facts, debug, heartbeats, indexing, readdressing, registry
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
-from chalicelib.settings import forget_settings
+from chalicelib.settings import Settings, forget_settings
+from chalicelib.store import node_registry
 from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
+from tests.acceptance.history.agents import FACTS, AgentName, AgentNotes, SimulatedAgent, Wire, sha256_of
 from tests.acceptance.history.faults import TROUBLE, Faults
 from tests.acceptance.history.network import PAGE, Network, Queues, Weather
 from tests.acceptance.history.tables import SLOWEST, Called, Change, Tables
 from tests.acceptance.history.work import Order
-from tests.acceptance.history.world import Crash, World, standing_in
+from tests.acceptance.history.world import Crash, SimulatedMachine, World, standing_in
 from tests.cluster import Cluster
 
 CLIENT = "198.51.100.9"
@@ -56,13 +61,17 @@ LIFE = 240
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment."""
+    """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment.
+
+    ``agents`` is how many of its nodes have their tools at agents, the first at two.
+    """
 
     nodes: int = 4
     tasks: int = 10
     posting: float = 20 * 60
     error: float = 40 * 60
     cohosted: bool = False
+    agents: int = 0
 
 
 @dataclasses.dataclass
@@ -84,6 +93,8 @@ class History:
     broken: list[str] = dataclasses.field(default_factory=list)
     conditions: set[str] = dataclasses.field(default_factory=set)
     over_at: float = 0
+    at_agents: set[str] = dataclasses.field(default_factory=set)
+    agents: AgentNotes = dataclasses.field(default_factory=AgentNotes)
 
 
 class Simulation:
@@ -105,6 +116,12 @@ class Simulation:
             first = first or own
             self.tables[host] = own
         self.queues = Queues(self.world, self.weather, self.cluster, self._write_of_a_queue)
+        self.history.at_agents = set(self.hosts[: scale.agents])
+        wire = Wire(self.world, self.weather, self.cluster)
+        self.agents = [
+            SimulatedAgent(self.world, self.weather, wire, host, self.history.agents)
+            for host in [*self.hosts[: scale.agents], *self.hosts[: min(1, scale.agents)]]
+        ]
 
     # --- the store, as every process reaches it
 
@@ -217,7 +234,7 @@ class Simulation:
         draw = self.world.chance
         self.weather.off[node] = draw.choice(["refuses", "hangs"])
         for fiber in self.world.fibers:
-            if fiber.node == node and not fiber.over:
+            if fiber.node == node and not fiber.over and not isinstance(fiber.node, AgentName):
                 fiber.kill()
         self.world.at(self.world.now + draw.uniform(30, 400), lambda: self.weather.off.pop(node, None))
 
@@ -225,12 +242,28 @@ class Simulation:
         until = self.world.moment() + 60 * work.SECOND * self.world.chance.randint(1, 4)
         self._start(node, lambda: pausing.pause(node, until), PAGE)
 
+    # --- agents
+
+    def join(self, host: str) -> None:
+        """Register a node whose tools are at its agent."""
+        node = NodeName(host)
+        url = f"https://{host}/pscheduler"
+        node_registry.add(ServedNode(node, host, url, AGENT, secrets=(sha256_of(host),)))
+        agent_facts.take(node, FACTS)
+
     # --- all of it
 
     def run(self) -> History:
         draw, world, scale = self.world.chance, self.world, self.scale
         for order in work.orders(draw, self.hosts, scale.tasks, scale.posting):
             world.at(order.at, lambda order=order: self.order(order))  # type: ignore[misc]
+        for host in self.history.at_agents:
+            world.at(0, lambda host=host: self._start(host, lambda: self.join(host), PAGE))  # type: ignore[misc]
+        for agent in self.agents:
+            world.at(draw.uniform(1, 5), agent.start)
+            if self.weather.faults != weathers.NONE:
+                world.at(draw.uniform(60, scale.error), agent.kill)
+                world.at(draw.uniform(60, scale.error), agent.cut)
         for node in self.hosts:
             for name in TICKS:
                 world.at(draw.uniform(0, 60), lambda node=node, name=name: self.tick(node, name))  # type: ignore[misc]
@@ -240,6 +273,8 @@ class Simulation:
         world.run_until(scale.error)
         self.weather.faults = weathers.NONE
         self.weather.off.clear()
+        for agent in self.agents:
+            agent.mend()
         world.run_until(scale.error + QUIET)
         self.history.calm_at, self.history.over_at = scale.error, world.now
         self.history.sent = list(self.queues.sent)
@@ -283,6 +318,11 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(shard_work, "AT_TICK", 2)  # more than that of a shard is left to others
         patch.setattr(readdressing, "advance", lambda tick, now: None)  # no earlier version was here
         patch.setattr(registry, "_emptiness", Remembered(math.inf, 1))  # asked for once, whatever the time is
+        patch.setattr(registry, "_of_environment", _with_agents(simulation.history.at_agents))
+        patch.setattr(agent_facts, "_known", Remembered(math.inf, 100))
+        patch.setattr(rates, "A_SECOND", math.inf)
+        machine = lambda: SimulatedMachine(simulation.world, "")  # noqa: E731
+        patch.setattr("chalicelib.api.pages.agent_runs.Machine", machine)
         patch.setattr(points, "_current", {})
         patch.setattr(rules, "_seen", {})
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
@@ -293,6 +333,17 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
             yield
     forget_settings()
     logging.getLogger("chalicelib").removeHandler(handler)
+
+
+def _with_agents(hosts: set[str]) -> Callable[[Settings], dict[NodeName, ServedNode]]:
+    """The nodes of the environment, some of them with their tools at agents."""
+    usual = registry._of_environment
+
+    def found(known: Settings) -> dict[NodeName, ServedNode]:
+        nodes = usual(known)
+        return {name: each.evolve(tools_at=AGENT) if name in hosts else each for name, each in nodes.items()}
+
+    return found
 
 
 def simulate(seed: int, scale: Scale, faults: Faults = TROUBLE, without: str | None = None) -> History:

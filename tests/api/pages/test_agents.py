@@ -15,13 +15,17 @@ from chalicelib.domain.messages import EndWait
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.times import SECOND, UTC
+from chalicelib.domain.times import SECOND, UTC, parse_timestamp
+from chalicelib.infrastructure import agent_queues
+from chalicelib.infrastructure.aws import client
 from chalicelib.service.agents import rates
 from chalicelib.service.execution import reaper, waits
 from chalicelib.service.node import agent_facts, agent_questions, registry
+from chalicelib.settings import forget_settings
 from chalicelib.store import node_registry, run_table
 from tests.agents import Agent, registered
 from tests.api.conftest import IDLE, Api, query
+from tests.requests_sent import counted
 from tests.service.machines import FakeMachine
 
 AMS = "ams.example.org"
@@ -624,3 +628,79 @@ def test_a_participant_that_never_reports_is_not_waited_for_for_ever(
 
     assert merged.state is State.FAILED
     assert merged.documents.result_full == [DONE, None]
+
+
+# --- the queue as a carrier ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_queue(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
+    """An agent that joined where each has a queue."""
+    monkeypatch.setenv("PSCHEDULER_AGENT_CARRIER", "queue")
+    forget_settings()
+    agent_queues.forget()
+    _, token = registered(AMS)
+    one = Agent(api)
+    one.join(token)
+    yield one
+    monkeypatch.undo()
+    forget_settings()
+    agent_queues.forget()
+
+
+def rings() -> int:
+    """How many messages are in the agent's queue."""
+    where = agent_queues.url_of(NodeName(AMS))
+    name = "ApproximateNumberOfMessages"
+    found = client("sqs").get_queue_attributes(QueueUrl=where, AttributeNames=[name])
+    return int(found["Attributes"][name])
+
+
+def test_an_agent_on_a_queue_gets_a_url_for_it_and_comes_rarely(api: Api, by_queue: Agent) -> None:
+    idle = by_queue.contact()
+    posted(api)
+    (offered,) = by_queue.offered()
+    by_queue.claim(offered)
+    busy = by_queue.contact()
+
+    assert idle["carrier"]["kind"] == "queue"
+    assert idle["carrier"]["url"].startswith(agent_queues.url_of(NodeName(AMS)) or "none")
+    assert parse_timestamp(idle["carrier"]["expires"]) > dt.datetime.now(UTC) + 3000 * SECOND
+    assert rings() == 1
+    assert (idle["every"], busy["every"]) == (600, 60)
+
+
+def test_a_queue_goes_with_its_agent(by_queue: Agent) -> None:
+    by_queue.tell("POST", "leave")
+
+    assert agent_queues.url_of(NodeName(AMS)) is None
+
+
+def test_an_agent_without_its_queue_listens_at_the_coordinator(by_queue: Agent) -> None:
+    agent_queues.delete(NodeName(AMS))
+
+    answer = by_queue.contact()
+
+    assert (answer["carrier"], answer["every"]) == ({"kind": "https"}, 20)
+
+
+PRICES = {"GetItem": 0.125, "BatchGetItem": 0.125, "Query": 0.0625, "PutItem": 0.625, "UpdateItem": 0.625}
+"""Dollars for a million of each where it takes up one unit, on demand in us-east-1 (November 2026)."""
+GATEWAY, FUNCTION, GIGABYTE_SECOND, RECEIVE = 3.50, 0.20, 16.6667, 0.40
+"""The same of a request to API Gateway (REST), of Lambda, of a second of a gigabyte of it, and of SQS."""
+LONGEST_CONTACT = 0.1
+"""Seconds a function is paid for in a contact, at the gigabyte it has."""
+MONTH = 30 * 86_400
+
+
+def test_an_idle_agent_costs_less_than_a_tenth_of_a_dollar_a_month(by_queue: Agent) -> None:
+    facts = host_facts.digest(agent_facts.of(NodeName(AMS)))
+    by_queue.contact(facts=facts)
+
+    with counted() as sent:
+        every = by_queue.contact(facts=facts)["every"]
+
+    work = sum(PRICES[name] for name in sent) + GATEWAY + FUNCTION + LONGEST_CONTACT * GIGABYTE_SECOND
+    receives, contacts = MONTH / agent_queues.WAIT, MONTH / every
+    assert len(sent) <= 8
+    assert (receives * RECEIVE + contacts * work) / 1e6 <= 0.10
