@@ -10,7 +10,7 @@ from tests.acceptance.history.simulation import Scale, recorded
 
 pytestmark = pytest.mark.usefixtures("either_engine")
 
-BUSY = Scale(nodes=2, tasks=12, posting=60, error=180, cohosted=True)
+BUSY = Scale(nodes=2, tasks=6, posting=40, error=90, cohosted=True)
 
 REFUSED = ("ConditionalCheckFailedException", "TransactionCanceledException")
 

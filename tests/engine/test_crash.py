@@ -20,7 +20,7 @@ from chalicelib.store.models import NodeItem, RunItem, TimelineItem, key
 from local.engine import Engine
 from tests.builders import NODE
 
-KILLS = int(os.environ.get("ENGINE_KILLS", "20"))
+KILLS = int(os.environ.get("ENGINE_KILLS", "8"))
 _HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 
 Said = dict[str, set[str]]

@@ -24,7 +24,7 @@ from tests.engine.requests import TABLES, Request, steps
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
-STEPS = int(os.environ.get("ENGINE_STEPS", "2000"))
+STEPS = int(os.environ.get("ENGINE_STEPS", "600"))
 _LONGEST = 25
 
 

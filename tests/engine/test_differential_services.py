@@ -21,7 +21,7 @@ from local.engine import Engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
-STEPS = int(os.environ.get("ENGINE_STEPS", "2000"))
+STEPS = int(os.environ.get("ENGINE_STEPS", "600"))
 _LONGEST = 25
 Step = tuple[str, dict[str, Any]]
 
