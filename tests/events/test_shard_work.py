@@ -33,12 +33,19 @@ COUNT = 7
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """All that is sent, which it is."""
     found: list[Message] = []
     for name in ("send_many", "send_at"):
-        monkeypatch.setattr(
-            queues, name, lambda queue, outgoing: found.extend(message for message, _ in outgoing)
-        )
+        monkeypatch.setattr(queues, name, noting(getattr(queues, name), found))
     return found
+
+
+def noting(send: Any, found: list[Message]) -> Any:
+    def noted(queue: queues.Queue, outgoing: Any) -> None:
+        found.extend(message for message, _ in outgoing)
+        send(queue, outgoing)
+
+    return noted
 
 
 @pytest.fixture

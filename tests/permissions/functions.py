@@ -18,7 +18,12 @@ from chalicelib.api.http import routing
 from chalicelib.domain import messages
 from chalicelib.events import clock_handlers, queue_handlers
 from chalicelib.infrastructure.queues import QUEUES
+from chalicelib.service.alerts import watch
+from chalicelib.service.archiving import announce
+from chalicelib.service.execution import reaper
 from chalicelib.service.node import debug, registry
+from chalicelib.service.scheduling import dispatch_tick
+from chalicelib.service.series import rolling
 from local.deployment.naming import function_of
 from local.deployment.permissions import EVERY
 
@@ -86,6 +91,23 @@ def _named(module: Any, expression: ast.expr) -> Any:
 def _handler_of(kind: str) -> str:
     queue = next(each for each in QUEUES if getattr(messages, kind) in each.carries)
     return function_of(queue.handler)
+
+
+@functools.cache
+def _worked_off() -> frozenset[CodeType]:
+    """What ticks do of a shard, and leave to another function where there is much of it."""
+    services = (dispatch_tick._send, announce.announce, reaper.reap, rolling._roll, watch._look)
+    return frozenset(each.__code__ for each in services)
+
+
+def working_off() -> str | None:
+    """The function that may have to do what is done now, besides the one that does; None where it has not."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code in _worked_off():
+            return _handler_of(messages.WorkOffShard.__name__)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
 
 
 def acting() -> str | None:

@@ -79,7 +79,6 @@ def _bound(whose: str | None, run: Any) -> Any:
 def _note(client: Any, operation: str, told: Any) -> None:
     if OUTSIDE in str(client.meta.config.user_agent_extra):
         return  # an archiver's or tool's, with the credentials of whoever posted the task
-    whose = _whose()
-    if whose is not None:
+    for whose in {_whose(), functions.working_off()} - {None}:
         service = client.meta.service_model.service_name
         SEEN.update((whose, action, where) for action, where in actions.needed(service, operation, told))

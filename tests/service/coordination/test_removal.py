@@ -10,8 +10,10 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
+from chalicelib.events import queue_handlers
 from chalicelib.infrastructure import queues
-from chalicelib.service.coordination import participation, removal, shard_planner
+from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.coordination import participation, removal
 from chalicelib.service.execution import reaper, runner
 from chalicelib.service.node import api_keys, registry
 from chalicelib.service.peers.client import Deadline
@@ -31,11 +33,20 @@ def _nodes(moto_engine: None) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """All that is sent, which it is."""
     found: list[Any] = []
-    monkeypatch.setattr(queues, "send", lambda queue, message, delay=None: found.append(message))
-    monkeypatch.setattr(
-        queues, "send_many", lambda queue, outgoing: found.extend(message for message, _ in outgoing)
-    )
+    send, send_many = queues.send, queues.send_many
+
+    def one(queue: queues.Queue, message: Any, *delay: dt.timedelta) -> None:
+        found.append(message)
+        send(queue, message, *delay)
+
+    def many(queue: queues.Queue, outgoing: Any) -> None:
+        found.extend(message for message, _ in outgoing)
+        send_many(queue, outgoing)
+
+    monkeypatch.setattr(queues, "send", one)
+    monkeypatch.setattr(queues, "send_many", many)
     return found
 
 
@@ -51,10 +62,7 @@ def swept(node: NodeName, now: dt.datetime, sent: list[Any]) -> None:
     sent.append(RemoveNode(node, ()))
     while sent:
         message = sent.pop(0)
-        if isinstance(message, RemoveNode):
-            removal.sweep(message.node, message.after, now)
-        else:
-            shard_planner.plan_task(message.node, message.task, now)
+        queue_handlers.handle(message, now, Machine())
 
 
 def runs(one: Task, node: NodeName) -> list[State]:
