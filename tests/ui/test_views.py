@@ -207,6 +207,20 @@ def test_an_alert_is_counted_in_the_overview_and_shown_on_its_path(look: Looker)
     assert "critical throughput: the last result has no throughput.bps" in said
 
 
+def test_the_overview_says_which_agents_are_not_heard_of(look: Looker) -> None:
+    put = look.node.ask("PUT", "/nodes/zrh.example.net", {"tools-at": "agent"})
+    assert put[0] == 200, put
+    page = look.at("overview")
+
+    said = text(page, "table:has(caption:text('Agents by node')) tbody")
+    barred = barriers(page)
+    look.node.ask("DELETE", "/nodes/zrh.example.net")
+
+    assert said.startswith("zrh.example.net has not joined ")
+    assert said.endswith(" 0 0")
+    assert barred == []
+
+
 def test_the_search_box_finds_paths_by_any_of_their_words(look: Looker) -> None:
     page = look.at("path")
     box = page.get_by_role("searchbox")

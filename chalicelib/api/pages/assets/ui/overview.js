@@ -10,16 +10,31 @@ import { active, counted } from "./alerts.js";
 const COUNTED = ["finished", "failed", "overdue", "missed", "nonstart", "preempted"];
 const DAY = "-P1D";
 
+const SILENT = 180;
+let hidden = false;
+
+// The nodes whose tools are at agents; none where they are not for who looks, which is asked once.
+async function agents() {
+  if (hidden) return [];
+  try {
+    return (await ask("/nodes", { limit: 500 })).filter((node) => node["tools-at"] === "agent");
+  } catch (error) {
+    hidden = error.status === 403;
+    return [];
+  }
+}
+
 async function look() {
-  const [alerts, status, monitor, clock, pause, ...counts] = await Promise.all([
+  const [alerts, nodes, status, monitor, clock, pause, ...counts] = await Promise.all([
     active(),
+    agents(),
     ask("/status"),
     ask("/monitor", { window: 15 }),
     ask("/clock"),
     ask("/stat/control/pause"),
     ...COUNTED.map((state) => ask(`/stat/runs/${state}`, { start: DAY, end: "+PT0S" })),
   ]);
-  return { alerts, status, monitor, clock, pause, counts: COUNTED.map((state, index) => [state, Number(counts[index])]) };
+  return { alerts, nodes, status, monitor, clock, pause, counts: COUNTED.map((state, index) => [state, Number(counts[index])]) };
 }
 
 const isNews = (event) => event.type === "run" || event.type === "alert";
@@ -28,6 +43,7 @@ export function Overview() {
   const found = useAsked(look, [], 5000, isNews);
   return html`<h2>Overview</h2><${Waiting} of=${found}>${(known) => html`
     <${Health} ...${known} />
+    <${Agents} nodes=${known.nodes} />
     <section aria-labelledby="today"><h3 id="today">Runs of the last 24 hours</h3>
       <ul class="tiles">${known.counts.map(([state, count]) => html`<li><${State} name=${state} /><strong>${count}</strong></li>`)}</ul>
     </section>
@@ -53,6 +69,24 @@ function Health({ alerts, status, clock, pause }) {
   return html`<section aria-labelledby="health"><h3 id="health">The node</h3><dl class="signs">
     ${signs.map(([name, text, fine]) => html`<div class=${fine ? "" : "bad"}><dt>${name}</dt><dd>${text}</dd></div>`)}
   </dl></section>`;
+}
+
+function isSilent(agent) {
+  return !agent["last-contact"] || Date.now() / 1000 - new Date(agent["last-contact"]).getTime() / 1000 > SILENT;
+}
+
+function Agents({ nodes }) {
+  if (!nodes.length) return null;
+  const heard = (node) => (node.suspended ? "suspended" : node.joined ? ago(node.agent["last-contact"]) : "has not joined");
+  return html`<section><h3>Agents</h3><${Table} caption="Agents by node" head=${["Node", "Heard of", "Version", "Tools", "Runs held", "Results waiting"]}
+    rows=${nodes.map((node) => [
+      node.hostname,
+      html`<span class=${isSilent(node.agent) && !node.suspended ? "error" : ""}>${heard(node)}</span>`,
+      `${node.agent.version || "–"}${node.agent.outdated ? ", outdated" : ""}`,
+      node.agent.tools ? String(node.agent.tools.length) : "–",
+      String(node.agent["runs-held"]),
+      String(node.agent["results-waiting"]),
+    ])} /></section>`;
 }
 
 export function runLink(run) {
