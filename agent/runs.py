@@ -25,6 +25,8 @@ from plugins import registry
 LOG = logging.getLogger(__name__)
 AHEAD = 2 * SECOND
 """How long before its start a run is begun, so that its tool may prepare."""
+LATE_FROM = SECOND
+"""How long after its start a run is not started any more, unless it streams."""
 MOST_HELD = 1000
 MOST_CLAIMED, LONGEST_MESSAGE = 100, 1000
 """Of either kind at a time; characters of a reason."""
@@ -259,7 +261,7 @@ def _read(held: Held) -> Assignment | None:
 
 def _too_late(assignment: Assignment, now: dt.datetime) -> tuple[str, str] | None:
     # A run that streams for hours is still worth starting late, as it is at a node's own tools.
-    latest = assignment.end if assignment.streams else assignment.start + SECOND
+    latest = assignment.end if assignment.streams else assignment.start + LATE_FROM
     if now <= latest:
         return None
     return LATE, f"The agent came to it {format_duration(now - assignment.start)} after its start"

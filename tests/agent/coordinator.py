@@ -80,7 +80,7 @@ class Coordinator:
             self.bell += 1
             self.changed.notify_all()
 
-    def wait(self, condition: Callable[[], Any], seconds: float = 12) -> Any:
+    def wait(self, condition: Callable[[], Any], seconds: float = 40) -> Any:
         """What a condition comes to once it is true."""
         with self.changed:
             assert self.changed.wait_for(condition, seconds), "it never came to be"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.version import VERSION
+from chalicelib.domain.times import SECOND
 from tests.agent.coordinator import SECRET, TOKEN, Coordinator, assignment, serving
 from tests.agent.test_agent import soon
 
@@ -171,16 +172,15 @@ def test_an_agent_that_is_killed_starts_nothing_twice(folder: pathlib.Path, coor
     joined(folder, coordinator)
     start = soon(3)
     begun = assignment(start, seconds=60, spec={"schema": 1, "duration": "PT40S"})
-    later = assignment(start + (soon(7) - soon(0)))
+    later = assignment(start + 25 * SECOND)
     with running(folder) as process:
         coordinator.offer(begun)
         coordinator.offer(later)
         coordinator.wait(lambda: begun["run"] in coordinator.started and later["run"] in coordinator.holders)
-        time.sleep(2.5)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     with running(folder):
-        coordinator.wait(lambda: coordinator.of(begun["run"]) and coordinator.of(later["run"]), 30)
+        coordinator.wait(lambda: coordinator.of(begun["run"]) and coordinator.of(later["run"]), 60)
 
     assert "stopped while the tool was at work" in coordinator.of(begun["run"])[0]["local"]["errors"]
     assert coordinator.of(later["run"])[0]["local"]["result"]["succeeded"] is True

@@ -22,6 +22,10 @@ TRIES = 3
 """How often something is measured anew that a busy machine came to too late."""
 
 
+class NotInTime(Exception):
+    """Something did not come to be, or came too late: this machine may be too busy for it."""
+
+
 @dataclasses.dataclass
 class Fleet:
     """What runs where. ``programs`` is the folder of the installed agent's programs."""
@@ -108,6 +112,14 @@ class Fleet:
         self.processes[what].send_signal(signal.SIGKILL)
         self.processes[what].wait(10)
 
+    def restore(self) -> None:
+        """Have everything run that is to run."""
+        if self.processes["coordinator"].poll() is not None:
+            self.start_coordinator()
+        for site in SITES:
+            if self.processes[site].poll() is not None:
+                self.start_agent(site)
+
     def stop(self, what: str) -> None:
         self.processes[what].terminate()
         self.processes[what].wait(20)
@@ -152,6 +164,14 @@ class Fleet:
         self.until(lambda: self.run(task)["state"] in FINAL, seconds)
         return self.run(task)
 
+    def finished(self, task: str, seconds: float = 60) -> dict[str, Any]:
+        """The same, which is finished, unless its agent came to it too late."""
+        run = self.over(task, seconds)
+        if (run.get("reason") or {}).get("code") == "agent-late":
+            raise NotInTime(str(run["reason"]))
+        assert run["state"] == "finished", run
+        return run
+
     def text(self, task: str) -> str:
         """The result of a task's first run as text."""
         return self.ask("", "GET", f"{task}/runs/first/result?format=text/plain")[1]
@@ -164,7 +184,7 @@ class Fleet:
         while not condition():
             if time.monotonic() > deadline:
                 logs = "\n".join(f"--- {what}\n{self.log(what)[-3000:]}" for what in self.processes)
-                raise AssertionError(f"it never came to be\n{logs}")
+                raise NotInTime(f"it never came to be\n{logs}")
             time.sleep(0.3)
 
 

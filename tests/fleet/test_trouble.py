@@ -6,13 +6,13 @@ import os
 import pathlib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from agent.state import State
-from tests.fleet.fleet import Fleet, fleet
+from tests.fleet.fleet import TRIES, Fleet, NotInTime, fleet
 from tests.fleet.network import DOMAIN
 
 CUT = float(os.environ.get("FLEET_CUT", "20"))
@@ -34,8 +34,20 @@ def test_nothing_is_lost_or_done_twice_when_things_fail(tmp_path: pathlib.Path) 
             _a_result_is_sent_twice,
         ):
             began = time.monotonic()
-            trouble(running)
+            _tried(trouble, running)
             print(f"{trouble.__name__.strip('_')}: {time.monotonic() - began:.0f} s")
+
+
+def _tried(trouble: Callable[[Fleet], None], running: Fleet) -> None:
+    """Make trouble; anew where this machine was too busy for what is to happen in time."""
+    for left in reversed(range(TRIES)):
+        try:
+            trouble(running)
+            return
+        except NotInTime:
+            if not left:
+                raise
+            running.restore()
 
 
 def _an_agent_is_killed_at_work(running: Fleet) -> None:
@@ -50,7 +62,7 @@ def _an_agent_is_killed_at_work(running: Fleet) -> None:
 
     running.until(lambda: running.run(task)["state"] == "failed", 30)
     assert "stopped while the tool was at work" in json.dumps(running.run(task))
-    assert running.over(later)["state"] == "finished"
+    running.finished(later)
 
 
 def _the_coordinator_is_killed_while_agents_work(running: Fleet) -> None:
@@ -58,11 +70,10 @@ def _the_coordinator_is_killed_while_agents_work(running: Fleet) -> None:
     running.until(lambda: running.status("ber").get("held") == 1, 20)
 
     running.kill("coordinator")
-    started = time.monotonic()
     running.until(lambda: running.status("ber").get("waiting") == 1, 40)  # done, with nobody to tell
     running.start_coordinator()
 
-    assert running.over(task, 90)["state"] == "finished", time.monotonic() - started
+    running.finished(task, 90)
     assert len(running.runs(task)) == 1
 
 
@@ -103,7 +114,7 @@ def _a_clock_is_off(running: Fleet) -> None:
 
     assert run["state"] == "nonstart", run
     assert run["reason"]["code"] == "agent-clock"
-    assert "off by +30" in run["reason"]["message"]
+    assert "off by +3" in run["reason"]["message"]
     assert running.measured("ber", "idle", {"duration": "PT1S"}).result()["succeeded"]
 
 
@@ -111,13 +122,15 @@ def _a_disk_is_full(running: Fleet) -> None:
     task = running.post("cdg", "idle", {"duration": "PT8S"})
     running.until(lambda: running.status("cdg").get("at-work") == 1, 40)
     filler = pathlib.Path(running.state("cdg"), "filler")
-    with contextlib.suppress(OSError), filler.open("wb") as file:
-        while True:
-            file.write(b"x" * 4096)
-            file.flush()
-    assert running.over(task)["state"] == "finished"
-    assert "stays in memory" in running.log("cdg")
-    filler.unlink()
+    try:
+        with contextlib.suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"x" * 4096)
+                file.flush()
+        running.finished(task)
+        assert "stays in memory" in running.log("cdg")
+    finally:
+        filler.unlink()
 
     assert running.measured("cdg", "idle", {"duration": "PT1S"}).result()["succeeded"]
     running.until(lambda: running.status("cdg").get("held") == 0, 60)
@@ -125,7 +138,7 @@ def _a_disk_is_full(running: Fleet) -> None:
 
 def _a_result_is_sent_twice(running: Fleet) -> None:
     task = running.post("ams", "idle", {"duration": "PT1S"})
-    run = running.over(task)
+    run = running.finished(task)
     with contextlib.closing(State(pathlib.Path(running.state("ams")))) as state:
         identity, instance = state.identity(), state.instance
     assert identity is not None
