@@ -21,6 +21,8 @@ from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import NodeItem, RegisteredNodeItem, key
 
 LISTING, REMOVED = "nodes", "removed"
+USED = key(NodeName(""), "registry")
+"""The item that says that there are registered nodes, or were."""
 CONTACT, FACTS, TOOLS = "agent-contact", "agent-facts", "agent-tools"
 LARGEST_FACTS = 64 * 1024
 """Bytes of JSON."""
@@ -61,13 +63,14 @@ def _listed(listing: str, behind: Condition | None, limit: int) -> list[ServedNo
     return [_to_node(item) for item in found]
 
 
-def is_empty() -> bool:
-    """Whether no node is registered; a moment behind what was written."""
-    return not page(1) and not removed(1)
+def is_unused() -> bool:
+    """Whether no node was ever registered; a moment behind what was written, and the cheapest of reads."""
+    return not raw_items.batch_get(NodeItem, [{"name": USED}])
 
 
 def add(new: ServedNode) -> ServedNode:
     """Store a new node. Raises Conflict where there is one of that name."""
+    NodeItem(USED, value=True).save()  # before there is one: nobody looks for it otherwise
     with on_condition_failed(Conflict(f"There is a node {new.node} already")):
         _to_item(new).save(condition=RegisteredNodeItem.node.does_not_exist())
     return new

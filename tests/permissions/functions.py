@@ -57,7 +57,7 @@ def entries() -> Mapping[CodeType, str]:
 @functools.cache
 def shared() -> frozenset[CodeType]:
     """What any function may have to look up, and the first to come does for those after it in its process."""
-    looked_up = (debug.follow, registry.find, registry._is_empty, registry._named)
+    looked_up = (debug.follow, registry.find, registry._is_unused, registry._named)
     return frozenset(each.__code__ for each in looked_up)
 
 

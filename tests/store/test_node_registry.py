@@ -49,7 +49,6 @@ def test_of_two_changes_of_what_was_read_one_is_made() -> None:
 
 
 def test_nodes_are_listed_in_pages_by_name() -> None:
-    assert node_registry.is_empty()
     for name in ("c.example", "a.example", "b.example"):
         node_registry.add(new(name))
 
@@ -57,7 +56,16 @@ def test_nodes_are_listed_in_pages_by_name() -> None:
     second = node_registry.page(2, first[-1].node)
 
     assert [one.node for one in (*first, *second)] == ["a.example", "b.example", "c.example"]
-    assert not node_registry.is_empty()
+
+
+def test_a_registry_that_was_used_once_is_looked_into() -> None:
+    assert node_registry.is_unused()
+
+    node = node_registry.add(new()).node
+    assert not node_registry.is_unused()
+
+    node_registry.forget(node)
+    assert not node_registry.is_unused()
 
 
 def test_a_contact_changes_nothing_of_the_node() -> None:

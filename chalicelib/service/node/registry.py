@@ -34,13 +34,13 @@ TRIES = 5
 """How often a change is made anew when somebody else was faster."""
 
 _nodes: Remembered[NodeName, ServedNode | None] = Remembered(FRESH, MOST_REMEMBERED)
-_emptiness: Remembered[str, bool] = Remembered(FRESH, 1)
+_unused: Remembered[str, bool] = Remembered(FRESH, 1)
 
 
 def forget() -> None:
     """Look again on next use."""
     _nodes.clear()
-    _emptiness.clear()
+    _unused.clear()
 
 
 @functools.lru_cache(maxsize=4)
@@ -90,7 +90,7 @@ def find(node: NodeName) -> ServedNode | None:
 def known(node: NodeName) -> ServedNode | None:
     """The same, and one that was removed, as long as its tasks are being cancelled."""
     own = _of_environment(settings()).get(node)
-    if own is not None or _is_empty():
+    if own is not None or _is_unused():
         return own
     return _nodes.get(node, lambda: node_registry.find(node))
 
@@ -113,7 +113,7 @@ def addressed_by(host: str) -> NodeName:
     known = settings()
     bare = bare_host(host).removesuffix(".")
     own = _by_host(known).get(bare)
-    if own is not None or _is_empty():
+    if own is not None or _is_unused():
         return own or known.node
     found = _named(bare)
     return found.node if found and not found.removed else known.node
@@ -125,13 +125,13 @@ def of_participant(participant: str) -> ServedNode | None:
     It may be one that was removed: its tasks are cancelled as those of co-hosted nodes are.
     """
     known = settings()
-    if len(known.identities) == 1 and _is_empty():
+    if len(known.identities) == 1 and _is_unused():
         return None
     try:
         name = hosts.parse(participant).name
     except Invalid:
         return None
-    return _by_name(known).get(name) or (None if _is_empty() else _named(name))
+    return _by_name(known).get(name) or (None if _is_unused() else _named(name))
 
 
 def _named(name: str) -> ServedNode | None:
@@ -173,8 +173,8 @@ def base_url_of(node: NodeName) -> str:
     return found.url if found else f"https://{node}/pscheduler"
 
 
-def _is_empty() -> bool:
-    return _emptiness.get(settings().prefix, node_registry.is_empty)
+def _is_unused() -> bool:
+    return _unused.get(settings().prefix, node_registry.is_unused)
 
 
 # --- changes -----------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def forget_removed(node: NodeName) -> None:
 
 def _written(node: ServedNode) -> ServedNode:
     _nodes.put(node.node, node)
-    _emptiness.put(settings().prefix, False)
+    _unused.put(settings().prefix, False)
     return node
 
 

@@ -317,7 +317,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(indexing, "_complete", set())
         patch.setattr(shard_work, "AT_TICK", 2)  # more than that of a shard is left to others
         patch.setattr(readdressing, "advance", lambda tick, now: None)  # no earlier version was here
-        patch.setattr(registry, "_emptiness", Remembered(math.inf, 1))  # asked for once, whatever the time is
+        patch.setattr(registry, "_unused", Remembered(math.inf, 1))  # asked for once, whatever the time is
         patch.setattr(registry, "_of_environment", _with_agents(simulation.history.at_agents))
         patch.setattr(agent_facts, "_known", Remembered(math.inf, 100))
         patch.setattr(rates, "A_SECOND", math.inf)

@@ -45,6 +45,7 @@ def register(numbers: range) -> None:
     nodes = [served_nodes.new(f"n{number}.example.org", "agent", FAR) for number in numbers]
     tasks = [task(node=node.node, plan_at=FAR) for node in nodes]
     with RegisteredNodeItem.batch_write() as batch:
+        node_registry.add(nodes.pop())
         for node in nodes:
             batch.save(node_registry._to_item(node))
     with TaskItem.batch_write() as batch:

@@ -53,14 +53,14 @@ def test_nodes_of_the_environment_are_served_here_without_a_look_into_the_store(
     assert sent == []
 
 
-def test_an_empty_registry_is_looked_into_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_is_not_used_is_looked_into_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     with counted() as sent:
         for _ in range(50):
             registry.addressed_by("who.example")
             registry.of_participant("who.example")
             registry.runs_at_agent(NodeName("who"))
 
-    assert sent == ["Query", "Query"]
+    assert sent == ["BatchGetItem"]
 
 
 @pytest.mark.usefixtures("two")
@@ -89,7 +89,7 @@ def test_what_was_looked_up_is_remembered(ams: NodeName) -> None:
             registry.served(ams)
             registry.find(NodeName("nobody.example"))
 
-    assert sorted(sent) == ["GetItem", "GetItem", "Query"]
+    assert sorted(sent) == ["BatchGetItem", "GetItem", "GetItem"]
 
 
 def test_a_name_of_the_environment_cannot_be_registered(two: None) -> None:
