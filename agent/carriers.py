@@ -47,7 +47,7 @@ class Queue:
 
     def rings(self, now: dt.datetime) -> bool:
         if now >= self._expires - RENEWED_BEFORE:
-            return True  # contact brings a new one
+            raise Later("The URL of the queue is over: a contact brings another")
         status, body = self._client.outside(self._url, QUEUE_WAIT)
         if status in (400, 403):
             raise Later("The queue does not take the URL any more")

@@ -138,6 +138,10 @@ class Client:
         self.url, self._secret = coordinator_url(url), secret
         self._connections = _connections(self.url, _trust(authority))
 
+    def close(self) -> None:
+        """Hang up."""
+        self._connections.clear()
+
     def use(self, secret: str) -> None:
         """Be known by another secret from now on."""
         self._secret = secret
@@ -229,7 +233,7 @@ def _connections(url: str, trust: ssl.SSLContext) -> urllib3.PoolManager:
     parts = urllib.parse.urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     many: dict[str, Any] = {"ssl_context": trust, "maxsize": 8, "block": False}
-    if not proxy or urllib.request.proxy_bypass(parts.netloc):
+    if not proxy or _is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc):
         return urllib3.PoolManager(**many)
     user = urllib3.util.parse_url(proxy).auth
     headers = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(user)) if user else None

@@ -128,8 +128,6 @@ class Agent:
             self.facts.want()
         self.runs.offer(answer.get("runs", ()), _now())
         self.runs.claim(self.state.instance)
-        if answer.get("runs"):
-            self._want_contact()  # there may be more than were offered at once
 
     def _contact_body(self, now: dt.datetime) -> dict[str, JSON]:
         clock = Machine().clock_state()

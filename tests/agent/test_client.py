@@ -1,10 +1,12 @@
 """What an agent says to its coordinator, and what it makes of the answers."""
 
+import contextlib
 import gzip
 import http.server
 import json
 import pathlib
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -200,6 +202,60 @@ def test_the_certificate_is_verified(tmp_path: pathlib.Path) -> None:
         server.server_close()
 
 
+class _Proxy(socketserver.StreamRequestHandler):
+    """Takes whoever asks to one port of loopback, and notes where they wanted to go."""
+
+    port, asked = 0, list[str]()
+
+    def handle(self) -> None:
+        while (line := self.rfile.readline()) not in (b"\r\n", b""):
+            self.asked.append(line.decode().strip())
+        self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", self.port)) as to:
+            threading.Thread(target=self._back, args=(to,), daemon=True).start()
+            while data := self.connection.recv(65536):
+                to.sendall(data)
+
+    def _back(self, to: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := to.recv(65536):
+                self.connection.sendall(data)
+
+
+def test_a_proxy_that_the_environment_names_is_gone_through(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Odd)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("coordinator.example.org").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    handler = type("Handler", (_Proxy,), {"port": server.server_address[1], "asked": []})
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+    for each in (server, proxy):
+        threading.Thread(target=each.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    monkeypatch.setenv("https_proxy", f"http://user:word@127.0.0.1:{proxy.server_address[1]}")
+    client = Client("https://coordinator.example.org/pscheduler", SECRET, str(tmp_path / "ca.pem"))
+    try:
+        client.leave()
+    finally:
+        client.close()
+        for each in (server, proxy):
+            each.shutdown()
+            each.server_close()
+
+    assert handler.asked[0].startswith("CONNECT coordinator.example.org:443 ")
+    assert any(line.lower().startswith("proxy-authorization: basic") for line in handler.asked)
+    assert not any(SECRET in line for line in handler.asked)
+
+
+def test_loopback_is_asked_without_a_proxy(coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+
+    assert Client(coordinator.url, SECRET).bell(0, 1) == coordinator.bell
+
+
 def test_a_file_without_certificates_is_told(tmp_path: pathlib.Path) -> None:
     with pytest.raises(Invalid, match="no certificates"):
         Client("https://c.example.org/x", SECRET, str(tmp_path / "none.pem"))
@@ -243,7 +299,8 @@ def test_a_queue_rings_with_a_message(odd: tuple[str, type[_Odd]], answer: bytes
 def test_a_url_that_expires_has_a_new_one_asked_for() -> None:
     queue = Queue(Client("https://c.example.org/x", SECRET), "https://q.example.org/", NOON + 10 * SECOND)
 
-    assert queue.rings(NOON)
+    with pytest.raises(Later, match="contact"):
+        queue.rings(NOON)
 
 
 @pytest.mark.parametrize(

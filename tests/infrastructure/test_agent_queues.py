@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent import carriers
+from agent.client import Client, Later
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import agent_queues
@@ -46,6 +48,23 @@ def test_a_ring_is_read_once_and_through_the_url_alone() -> None:
     rung, after = received(url), received(url)
 
     assert [b"<MessageId>" in each for each in (before, rung, after)] == [False, True, False]
+
+
+@pytest.mark.usefixtures("ministack_engine")
+def test_an_agent_hears_a_ring_and_a_queue_that_is_gone() -> None:
+    agent_queues.make(AMS)
+    now = dt.datetime.now(UTC)
+    url, expires = agent_queues.signed(agent_queues.url_of(AMS) or "", now)
+    told = {"kind": "queue", "url": url, "expires": expires.isoformat()}
+    hears = carriers.carrier(told, Client("https://coordinator.example.org/pscheduler"), heard=0)
+
+    agent_queues.ring(AMS)
+    rung = hears.rings(now)
+    agent_queues.delete(AMS)
+
+    assert rung
+    with pytest.raises(Later):
+        hears.rings(now)
 
 
 @pytest.mark.usefixtures("ministack_engine")
