@@ -23,8 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import package
 from local.deployment import stage as stages
-from local.deployment.stack import OWN_NAME, Change, Stack, StackError
-from local.deployment.stage import Stage, StageError
+from local.deployment.stack import Change, Stack, StackError
+from local.deployment.stage import OWN_NAME, Stage, StageError
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -52,6 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def deploy(stage: Stage, stack: Stack, yes: bool = False, dry_run: bool = False) -> int:
     """Package, propose, ask, execute; a stack that is new is told its own name afterwards."""
+    is_new = not stack.exists()
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         print("Packaging ...", flush=True)
         made = package.package(pathlib.Path(folder))
@@ -63,9 +64,9 @@ def deploy(stage: Stage, stack: Stack, yes: bool = False, dry_run: bool = False)
             resource["Properties"]["CodeUri"] = where
     if not _change(_named(stage, stack), stack, template, yes, dry_run):
         return 0 if dry_run else 1
-    if OWN_NAME not in stage.environment and (named := _named(stage, stack)).environment != stage.environment:
+    if is_new and OWN_NAME not in stage.environment:
         print(f"Telling it its name, {stack.hostname()} ...", flush=True)
-        _change(named, stack, template, yes=True, dry_run=False)
+        _change(_named(stage, stack), stack, template, yes=True, dry_run=False)
     for name, value in sorted(stack.outputs().items()):
         print(f"{name:16} {value}")
     return 0

@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError, WaiterError
 
 from chalicelib.domain.schemas import JSON
 
-OWN_NAME = "PSCHEDULER_HOSTNAME"
 _KEPT = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::ApiGateway::Account")
 """Types of resources that outlive their stack."""
 _PATIENCE = {"Delay": 5, "MaxAttempts": 360}

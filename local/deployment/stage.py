@@ -7,6 +7,8 @@
                                             "keys" wants a key of a usage plan, "iam" a signature of AWS
     "sources": ["192.0.2.0/24"],            from where alone requests may come
     "environment": {"PSCHEDULER_...": ""},  variables of the functions (docs/deploy.md)
+    "domain": {"name": "ps.example.net",    a name of your own, or a wildcard: *.mesh.example.net
+               "certificate": "arn:..."},   for it, of ACM in the same region
     "parameters": {"AlarmEmail": ""},       of the template (local/deployment/parameters.py)
     "provisioned": {"Run": 1}               functions kept warm, each so many times
 }
@@ -47,6 +49,18 @@ _DOCUMENT = Checker(
                 "propertyNames": {"enum": list(parameters())},
                 "additionalProperties": {"type": ["string", "number"]},
             },
+            "domain": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string", "pattern": r"^(\*\.)?([a-z0-9-]+\.)+[a-z]{2,}$"},
+                    "certificate": {
+                        "type": "string",
+                        "pattern": r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d+:certificate/.+",
+                    },
+                },
+                "required": ["name", "certificate"],
+                "additionalProperties": False,
+            },
             "provisioned": {
                 "type": "object",
                 # The gateway asks the newest version of the API's function, which no provision is made for.
@@ -61,6 +75,7 @@ ENVIRONMENT: Mapping[str, str] = json.loads((FOLDER.parent / "config.json").read
     "pscheduler"
 ]["environment_variables"]
 """What functions are told unless a stage says something else."""
+OWN_NAME = "PSCHEDULER_HOSTNAME"
 _ALIAS = "live"
 
 
@@ -77,6 +92,7 @@ class Stage:
     region: str | None = None
     access: str = "node"
     sources: tuple[str, ...] = ()
+    domain: Mapping[str, str] | None = None
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     provisioned: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -97,6 +113,9 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Stage:
     told = {"stack": f"pscheduler-{name}", **document}
     told["sources"] = tuple(told.get("sources", ()))
     told["parameters"] = {key: str(value) for key, value in told.get("parameters", {}).items()}
+    own = told.get("domain", {}).get("name", "*")
+    if "*" not in own:
+        told["environment"] = {OWN_NAME: own, **told.get("environment", {})}
     return Stage(name, **told)
 
 
@@ -119,11 +138,45 @@ def applied(stage: Stage, template: dict[str, Any]) -> dict[str, Any]:
         provision = {"ProvisionedConcurrentExecutions": warm}
         resources[name]["Properties"].update(AutoPublishAlias=_ALIAS, ProvisionedConcurrencyConfig=provision)
     _limit_access(stage, resources["RestAPI"]["Properties"]["DefinitionBody"])
+    if stage.domain:
+        resources.update(_domain(stage.domain))
+        where = {"Fn::GetAtt": ["Domain", "RegionalDomainName"]}
+        made["Outputs"]["DomainTarget"] = {"Description": "What the name is to be a CNAME of", "Value": where}
+    _let_read_policy(stage.environment.get("PSCHEDULER_LIMITS", ""), resources)
     if stage.access == "iam":
         # Who has not signed is told so: what else would the gateway say of an unknown path?
         said = resources["SaysMissingAuthenticationToken"]["Properties"]
         said.update(StatusCode="403", ResponseTemplates={"text/plain": "Requests must be signed for AWS\n"})
     return made
+
+
+def _domain(told: Mapping[str, str]) -> dict[str, Any]:
+    """The API under a name of one's own, at /pscheduler as everywhere."""
+    domain = {
+        "DomainName": told["name"],
+        "RegionalCertificateArn": told["certificate"],
+        "EndpointConfiguration": {"Types": ["REGIONAL"]},
+        "SecurityPolicy": "TLS_1_2",
+    }
+    mapping = {
+        "DomainName": {"Ref": "Domain"},
+        "BasePath": "pscheduler",
+        "RestApiId": {"Ref": "RestAPI"},
+        "Stage": {"Ref": "RestAPI.Stage"},
+    }
+    return {
+        "Domain": {"Type": "AWS::ApiGateway::DomainName", "Properties": domain},
+        "DomainMapping": {"Type": "AWS::ApiGateway::BasePathMapping", "Properties": mapping},
+    }
+
+
+def _let_read_policy(limits: str, resources: dict[str, Any]) -> None:
+    """Let the API's function read a policy that is an object of S3."""
+    if limits.startswith("s3://"):
+        where = {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{limits.removeprefix('s3://')}"}
+        (policy,) = resources["ApiHandlerRole"]["Properties"]["Policies"]
+        statement = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [where]}
+        policy["PolicyDocument"]["Statement"].append(statement)
 
 
 def _limit_access(stage: Stage, api: dict[str, Any]) -> None:

@@ -128,12 +128,12 @@ def test_what_fails_five_times_is_put_aside(stack: Stack) -> None:
     assert json.loads(put_aside[0]["Body"]) == {"kind": "Nonsense"}
 
 
-def test_what_would_change_is_said_without_changing_it(
+def test_nothing_changes_where_nothing_was_changed(
     stack: Stack, api: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert deploy.main([STAGE, "--dry-run"]) == 0
 
-    assert "Nothing was changed" in capsys.readouterr().out
+    assert "is as it should be" in capsys.readouterr().out
     assert ask(f"{api}/hostname")[0] == 200
 
 

@@ -227,6 +227,30 @@ def test_plugins_reach_every_service_that_their_clients_are_for(unzipped: pathli
     assert len(done.stdout.splitlines()) == len(packaging.SERVICES)
 
 
+LIBRARIES = (
+    *("asn1crypto.x509", "croniter", "ddsketch", "dns.query", "dns.resolver", "idna", "ifaddr", "isodate"),
+    *("jq", "jsonschema", "pg8000.native", "pika", "pysnmp.hlapi.v3arch.asyncio"),
+)
+"""What is imported where it is used, some of it by one tool or archiver alone."""
+
+
+def test_libraries_that_are_imported_late_are_whole(unzipped: pathlib.Path) -> None:
+    program = (
+        "import importlib, sys\n"
+        "sys.path[:] = [sys.argv[1], *(p for p in sys.path if 'site-packages' not in p)]\n"
+        "for name in sys.argv[2:]:\n"
+        "    assert importlib.import_module(name).__file__.startswith(sys.argv[1]), name\n"
+        "import dns.resolver\n"
+        "assert str(dns.resolver.LifetimeTimeout(timeout=1, errors=[]))\n"
+        "from plugins import registry\n"
+        "assert registry.tests() and registry.tools() and registry.archivers() and registry.contexts()\n"
+    )
+    command = [sys.executable, "-I", "-c", program, str(unzipped), *LIBRARIES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_package_of_the_same_sources_is_told_to_be_the_same(
     package: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
@@ -254,6 +278,7 @@ def test_queues_are_bound_to_their_functions_by_reference(template: dict[str, An
     assert run["BatchSize"] == 1
 
 
+CERTIFICATE = "arn:aws:acm:eu-central-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef"
 LARGEST_TEMPLATE = 1_000_000
 """Bytes that CloudFormation reads of a template."""
 
@@ -262,7 +287,15 @@ LARGEST_TEMPLATE = 1_000_000
     "stage",
     [
         Stage("lab", "lab"),
-        Stage("lab", "lab", access="iam", sources=("192.0.2.0/24",), provisioned={"Run": 1, "Plan": 1}),
+        Stage(
+            "lab",
+            "lab",
+            access="iam",
+            sources=("192.0.2.0/24",),
+            domain={"name": "*.mesh.example.net", "certificate": CERTIFICATE},
+            environment={"PSCHEDULER_LIMITS": "s3://policies/lab.json"},
+            provisioned={"Run": 1, "Plan": 1},
+        ),
     ],
     ids=["usual", "everything"],
 )

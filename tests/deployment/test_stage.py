@@ -60,6 +60,11 @@ def test_a_stage_is_as_its_file_says(tmp_path: pathlib.Path) -> None:
         ({"environment": {"PSCHEDULER_HOSTNAME": 1}}, "/environment/PSCHEDULER_HOSTNAME"),
         ({"provisioned": {"APIHandler": 1}}, "APIHandler"),
         ({"region": "here"}, "/region"),
+        ({"domain": {"name": "ps.example.net"}}, "certificate"),
+        (
+            {"domain": {"name": "no name", "certificate": "arn:aws:acm:eu-central-1:1:certificate/1"}},
+            "/domain",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_a_line(
@@ -93,6 +98,38 @@ def test_every_method_wants_what_the_stage_says(access: str, header: str) -> Non
     body = made["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     assert body["securityDefinitions"]["gateway"]["name"] == header
     assert [one["security"] for one in body["paths"]["/tasks"].values()] == [[{"gateway": []}]] * 2
+
+
+CERTIFICATE = "arn:aws:acm:eu-central-1:111122223333:certificate/1234"
+
+
+def test_a_name_of_ones_own_is_the_nodes_and_leads_to_the_same_path(tmp_path: pathlib.Path) -> None:
+    document = {"domain": {"name": "ps.example.net", "certificate": CERTIFICATE}}
+    stage = stages.read("lab", written(tmp_path, document))
+
+    resources = stages.applied(stage, template())["Resources"]
+
+    assert stage.environment == {"PSCHEDULER_HOSTNAME": "ps.example.net"}
+    assert resources["Domain"]["Properties"]["DomainName"] == "ps.example.net"
+    assert resources["DomainMapping"]["Properties"]["BasePath"] == "pscheduler"
+
+
+def test_a_wildcard_is_for_many_nodes_and_nobodys_name(tmp_path: pathlib.Path) -> None:
+    document = {"domain": {"name": "*.mesh.example.net", "certificate": CERTIFICATE}}
+
+    assert stages.read("lab", written(tmp_path, document)).environment == {}
+
+
+def test_a_policy_in_a_bucket_can_be_read_by_the_api_alone() -> None:
+    stage = Stage("lab", "lab", environment={"PSCHEDULER_LIMITS": "s3://policies/lab.json"})
+
+    resources = stages.applied(stage, template())["Resources"]
+
+    def reads(role: str) -> bool:
+        return ":s3:::policies/lab.json" in json.dumps(resources[role])
+
+    assert reads("ApiHandlerRole")
+    assert not reads("RunRole")
 
 
 def test_the_node_decides_where_nothing_is_said() -> None:
