@@ -41,6 +41,9 @@ class Settings:
     """Where results too large for a table go."""
     longest_run: int = 0
     """Seconds a runner may take, all in all; 0 where nothing limits it. On Lambda 840."""
+    head_start: int = 2
+    """Seconds before its start at which a run is handed to its runner, and how far ahead the first run of a
+    task is placed at least. A function that has to be started first needs more."""
     origins: tuple[str, ...] = ()
     """Origins whose pages may use the API from a browser, separated by commas; * for all."""
     names: tuple[str, ...] = ()

@@ -113,9 +113,15 @@ def next_cron(expression: str, after: dt.datetime) -> dt.datetime:
     return moment
 
 
-def earliest_start(now: dt.datetime, have_to_agree: bool = False) -> dt.datetime:
-    """The first second at which a run placed now can start; later where other nodes have to agree."""
-    return truncate(now) + (FIRST_RUN_OFFSET_TOGETHER if have_to_agree else FIRST_RUN_OFFSET)
+def earliest_start(
+    now: dt.datetime, have_to_agree: bool = False, head_start: dt.timedelta = FIRST_RUN_OFFSET
+) -> dt.datetime:
+    """The first second at which a run placed now can start; later where other nodes have to agree.
+
+    ``head_start`` is what a runner needs to be there in time.
+    """
+    offset = FIRST_RUN_OFFSET_TOGETHER if have_to_agree else FIRST_RUN_OFFSET
+    return truncate(now) + offset + max(head_start - FIRST_RUN_OFFSET, ZERO)
 
 
 def check(schedule: Schedule, now: dt.datetime) -> None:

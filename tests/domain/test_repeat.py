@@ -126,6 +126,11 @@ def test_a_run_that_others_have_to_agree_to_comes_later(
     assert earliest_start(at(now), have_to_agree) == at(wanted)
 
 
+def test_where_a_runner_has_to_be_started_first_every_run_comes_as_much_later() -> None:
+    assert earliest_start(NOON, False, 5 * SECOND) == at(5)
+    assert earliest_start(NOON, True, 5 * SECOND) == at(13)
+
+
 def test_a_run_has_to_be_agreed_to_only_where_that_is_said() -> None:
     assert earliest_start(NOON) == earliest_start(NOON, False)
 

@@ -7,13 +7,13 @@ from chalicelib.domain.messages import EndWait, PerformRun
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
+from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure import queues
 from chalicelib.service.node import agent_bell, registry
+from chalicelib.settings import settings
 
 AHEAD = dt.timedelta(seconds=120)
 """How far ahead the dispatch tick looks. It comes every minute, so one may fail to come."""
-EARLY = dt.timedelta(seconds=2)
-"""How long before its start a run reaches its runner, which sleeps the rest: queues count in seconds."""
 LONG_LATE = dt.timedelta(seconds=5)
 """How long after its start a run is not looked at any more by whoever takes its message."""
 LONGEST_DIAGS = 50_000
@@ -33,8 +33,9 @@ def is_dispatched(node: NodeName, start: dt.datetime, now: dt.datetime) -> bool:
 def message(
     node: NodeName, task: TaskId, run: RunId, start: dt.datetime, lane: str = ""
 ) -> tuple[PerformRun, dt.datetime]:
-    """What the runner is sent of a run, and when it is to have it."""
-    return PerformRun(node, task, run, start=start, lane=lane), start - EARLY
+    """What the runner is sent of a run, and when it is to have it: so early that it may start first, and
+    queues count in whole seconds. It sleeps the rest."""
+    return PerformRun(node, task, run, start=start, lane=lane), start - settings().head_start * SECOND
 
 
 def has_passed(message: PerformRun, now: dt.datetime) -> bool:

@@ -11,6 +11,7 @@ from chalicelib.domain.run import Reason
 from chalicelib.domain.task import HORIZON, Task
 from chalicelib.domain.times import SECOND
 from chalicelib.service.limits import admission
+from chalicelib.settings import settings
 from chalicelib.store import timeline
 
 NO_TIME = "no-time"
@@ -27,7 +28,7 @@ class Proposal:
 
 def next_starts(task: Task, now: dt.datetime, most: int, have_to_agree: bool = False) -> list[dt.datetime]:
     """The starts that come next inside the horizon, ``most`` at the most."""
-    earliest = repeat.earliest_start(now, have_to_agree)
+    earliest = repeat.earliest_start(now, have_to_agree, settings().head_start * SECOND)
     # As early as the planner looks (Task.replanned), but for what is wanted at once: with a slip of a day
     # that would always be just out of reach.
     latest = max(earliest, now + task.early)

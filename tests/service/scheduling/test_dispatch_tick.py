@@ -10,7 +10,6 @@ from chalicelib.domain.messages import PerformRun
 from chalicelib.domain.repeat import Schedule
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import dispatch_tick
-from chalicelib.service.scheduling.dispatch import EARLY
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import run_table
 from chalicelib.store.run_table import Due
@@ -48,7 +47,7 @@ def test_what_can_still_start_goes_before_what_is_late(sent: Sent) -> None:
 
     assert dispatch_tick.tick(NOON) == 5
 
-    in_turn = [(runs[start], at(start) - EARLY) for start in (5, 30, 90, -40, -20)]
+    in_turn = [(runs[start], at(start) - seconds(2)) for start in (5, 30, 90, -40, -20)]
     assert [each for batch in sent for each in batch] == in_turn
 
 
