@@ -17,7 +17,19 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench import capacity, engine, engines, history_size, imports, lists, mesh_cost, planning, series, state
+from bench import (
+    agents,
+    capacity,
+    engine,
+    engines,
+    history_size,
+    imports,
+    lists,
+    mesh_cost,
+    planning,
+    series,
+    state,
+)
 from bench.archiving import archiving
 from bench.lateness import lateness
 from bench.limits import limits
@@ -42,6 +54,9 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=20, help="hosts of the mesh whose cost is counted")
     parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of it")
     parser.add_argument("--series", type=int, default=200, help="series of which a month is read")
+    parser.add_argument("--agents", type=int, default=1000, help="agents of one coordinator")
+    parser.add_argument("--runs-a-second", type=float, default=50, help="runs of all of them")
+    parser.add_argument("--seconds", type=float, default=600, help="how long they have those")
     given = parser.parse_args()
     os.environ["PSCHEDULER_LIMITS"] = "open"  # the limits are not what is measured
     wanted = given.figures or list(FIGURES)
@@ -275,6 +290,13 @@ def _exclusive() -> dict[str, Any]:
     }
 
 
+def _agents(given: argparse.Namespace) -> list[dict[str, Any]]:
+    say(f"{given.agents} agents, {given.runs_a_second:g} runs a second, {given.seconds:.0f} s ...")
+    rows = agents.agents(agents.Load(given.agents, given.runs_a_second, given.seconds), say)
+    show("Agents of one coordinator, all on this machine", rows)
+    return rows
+
+
 FIGURES = {
     "imports": _imports,
     "packaged": _packaged,
@@ -294,6 +316,7 @@ FIGURES = {
     "limits": _limits,
     "mesh-cost": _mesh_cost,
     "series": _series,
+    "agents": _agents,
 }
 
 
