@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import sys
 from typing import Any
 
 gc.disable()  # nothing that is imported is ever garbage, and looking takes a quarter of a cold start
@@ -43,9 +44,13 @@ from chalicelib.domain.telemetry import COLD_STARTS
 from chalicelib.events import clock_handlers, observation, queue_handlers
 from chalicelib.infrastructure import egress, logs, queues, telemetry
 from chalicelib.infrastructure.queues import Queue
-from chalicelib.service.node import debug
+from chalicelib.service.node import debug, settings_check
 from chalicelib.store import models
 from plugins.support import egress as guard
+
+ON_AWS = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+if ON_AWS and (wrong := settings_check.problems()):
+    sys.exit("\n".join(wrong))  # a line each in the log, and no function that works by halves
 
 guard.configure(egress.rules)  # what the plugins' connections are held against
 
@@ -216,7 +221,7 @@ ask_peers = _on(queues.PEERS)(queue_handlers.ask_peers)
 run = _on(queues.RUNS)(queue_handlers.run)
 deliver = _on(queues.DELIVERIES)(queue_handlers.deliver)
 
-if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+if ON_AWS:
     logs.structure(logging.getLogger(), app.log)
     telemetry.count(COLD_STARTS)
     models.connect()  # now, while Lambda gives a start all of a processor, not in the first request

@@ -17,6 +17,10 @@ from chalicelib.domain.names import NodeName
 _LOCAL = NodeName("local")
 
 
+class SettingsError(Exception):
+    """A variable of the environment holds what it cannot; the message is one line that says which and why."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Identity:
     """One of the nodes a deployment serves: the first part of its keys, and its name among participants."""
@@ -85,14 +89,31 @@ class Settings:
 
 
 def _read(field: "dataclasses.Field[object]") -> object:
-    text = os.environ.get(f"PSCHEDULER_{field.name.upper()}")
+    text = os.environ.get(variable(field.name))
     if text is None:
         return field.default
     if isinstance(field.default, bool):
-        return text.lower() in ("1", "true", "yes")
+        return _read_flag(field.name, text)
     if isinstance(field.default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    return int(text) if isinstance(field.default, int) else text
+    return _read_number(field.name, text) if isinstance(field.default, int) else text
+
+
+def _read_flag(name: str, text: str) -> bool:
+    if text.lower() not in ("1", "true", "yes", "0", "false", "no", ""):
+        raise SettingsError(f"{variable(name)}: must be 1 or 0, not {text!r}")
+    return text.lower() in ("1", "true", "yes")
+
+
+def _read_number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise SettingsError(f"{variable(name)}: must be a whole number, not {text!r}")
+    return int(text)
+
+
+def variable(name: str) -> str:
+    """What a setting is called in the environment."""
+    return f"PSCHEDULER_{name.upper()}"
 
 
 def _further(nodes: str) -> tuple[Identity, ...]:
@@ -109,7 +130,7 @@ def bare_host(host: str) -> str:
 
 @functools.cache
 def settings() -> Settings:
-    """The settings of this process."""
+    """The settings of this process. Raises SettingsError for one that cannot be read."""
     read = {field.name: _read(field) for field in dataclasses.fields(Settings)}
     return Settings(**{**read, "hostname": read["hostname"] or socket.gethostname()})  # type: ignore[arg-type]
 

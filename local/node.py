@@ -95,10 +95,10 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     environment.keep_token(given.state)
     environment.trust(AUTHORITY / "authority.pem", given.tls)
     started.enter_context(engine(given))
+    check_settings()
     say("Creating tables and queues ...")
     create_everything(given)
     check_tables(given.state)
-    check_settings()
     app = load_app()
     started.enter_context(front(given, app))
     started.enter_context(driven(app, given.period))
@@ -135,17 +135,14 @@ def check_port(address: str, port: int) -> None:
 
 
 def check_settings() -> None:
-    """Raise CannotStart for a setting of outgoing connections or of proxies that cannot be read."""
-    from chalicelib.domain import forwarding
-    from chalicelib.domain.errors import Invalid
-    from chalicelib.infrastructure.egress import rules
-    from chalicelib.settings import settings
+    """Raise CannotStart for a setting that cannot be right."""
+    from chalicelib.service.node import settings_check
+    from chalicelib.settings import SettingsError
 
     try:
-        rules()
-        forwarding.proxies(settings().trusted_proxies)
-    except Invalid as error:
-        raise CannotStart(error.message) from error
+        settings_check.require()
+    except SettingsError as error:
+        raise CannotStart(str(error)) from error
 
 
 def check_tables(state: pathlib.Path) -> None:
