@@ -94,6 +94,7 @@ class Coordinator:
         name, _, query = path.rpartition("/")[2].partition("?")
         with self.changed:
             if self.failures.get(name):
+                self.changed.notify_all()
                 return self.failures[name].pop(0), {"detail": "It was told to fail."}
             if name != "join" and secret not in self.secrets:
                 return 401, {"detail": "This secret is not known."}

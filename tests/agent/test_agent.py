@@ -395,6 +395,34 @@ def test_an_agent_whose_secret_is_revoked_starts_nothing_and_says_so(
     assert read(host.folder)["trouble"] == "This secret is not known."
 
 
+def test_what_was_taken_goes_on_while_the_node_is_suspended(host: Host, coordinator: Coordinator) -> None:
+    with host.running() as agent:
+        run = coordinator.offer(assignment(soon(3)))
+        coordinator.wait(lambda: run in coordinator.holders)
+        coordinator.failures["contact"] = [403] * 100
+        coordinator.ring()
+        coordinator.wait(lambda: coordinator.of(run))
+        coordinator.wait(lambda: len(coordinator.failures["contact"]) < 100)
+        agent._write_status()
+
+    assert coordinator.of(run)[0]["local"]["result"] == {"ok": True}
+    assert read(host.folder)["trouble"] == "It was told to fail."
+
+
+def test_an_agent_that_is_too_old_says_so_and_takes_nothing(host: Host, coordinator: Coordinator) -> None:
+    coordinator.failures["contact"] = [426] * 100
+    with host.running() as agent:
+        run = coordinator.offer(assignment(soon(600)))
+        coordinator.wait(lambda: len(coordinator.failures["contact"]) < 100)
+        until = time.monotonic() + 20
+        while not read(host.folder) and time.monotonic() < until:
+            time.sleep(0.05)
+        held = agent.runs.held()
+
+    assert read(host.folder)["trouble"] == "It was told to fail."
+    assert (run in coordinator.holders, held) == (False, [])
+
+
 def test_questions_are_answered(host: Host, coordinator: Coordinator) -> None:
     until = (dt.datetime.now(UTC) + 60 * SECOND).isoformat()
     coordinator.asks = [
