@@ -26,6 +26,7 @@ from bench import (
     imports,
     lists,
     mesh_cost,
+    page,
     planning,
     series,
     state,
@@ -219,6 +220,12 @@ def _series(given: argparse.Namespace) -> list[dict[str, Any]]:
     return costs + read
 
 
+def _page(given: argparse.Namespace) -> list[dict[str, Any]]:
+    rows = page.page(given.many, say)
+    show(f"The page at /ui/, {given.many} tasks and {given.many * page.RUNS_A_TASK} runs", rows)
+    return rows
+
+
 def _history_size(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("A tenth of a day's history ...")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -317,6 +324,7 @@ FIGURES = {
     "mesh-cost": _mesh_cost,
     "series": _series,
     "agents": _agents,
+    "page": _page,
 }
 
 

@@ -106,13 +106,13 @@ def _fill(size: int, now: dt.datetime) -> list[Task]:
     tasks = []
     for number in range(size):
         start = now - SPAN / 2 + SPAN * number / size + (GAP if 2 * number > size else dt.timedelta(0))
-        task = _task(number, now - dt.timedelta(days=1) + dt.timedelta(milliseconds=number), start)
+        task = one_task(number, now - dt.timedelta(days=1) + dt.timedelta(milliseconds=number), start)
         commit(Booking(None, task, [_run(task, start, now)], new=New()), now)
         tasks.append(task)
     return tasks
 
 
-def _task(number: int, added: dt.datetime, start: dt.datetime) -> Task:
+def one_task(number: int, added: dt.datetime, start: dt.datetime) -> Task:
     """Such as a pSConfig agent posts."""
     host = f"host-{number % 50}.example.net"
     document = {

@@ -25,27 +25,33 @@ async function agents() {
 }
 
 async function look() {
-  const [alerts, nodes, status, monitor, clock, pause, ...counts] = await Promise.all([
+  const [alerts, nodes, status, monitor, clock, pause] = await Promise.all([
     active(),
     agents(),
     ask("/status"),
     ask("/monitor", { window: 15 }),
     ask("/clock"),
     ask("/stat/control/pause"),
-    ...COUNTED.map((state) => ask(`/stat/runs/${state}`, { start: DAY, end: "+PT0S" })),
   ]);
-  return { alerts, nodes, status, monitor, clock, pause, counts: COUNTED.map((state, index) => [state, Number(counts[index])]) };
+  return { alerts, nodes, status, monitor, clock, pause };
+}
+
+// Counting a day takes a second where there were a hundred thousand runs: it is done by itself, and seldom.
+async function count() {
+  const counts = await Promise.all(COUNTED.map((state) => ask(`/stat/runs/${state}`, { start: DAY, end: "+PT0S" })));
+  return COUNTED.map((state, index) => [state, Number(counts[index])]);
 }
 
 const isNews = (event) => event.type === "run" || event.type === "alert";
 
 export function Overview() {
   const found = useAsked(look, [], 5000, isNews);
+  const counts = useAsked(count, [], 60000);
   return html`<h2>Overview</h2><${Waiting} of=${found}>${(known) => html`
     <${Health} ...${known} />
     <${Agents} nodes=${known.nodes} />
     <section aria-labelledby="today"><h3 id="today">Runs of the last 24 hours</h3>
-      <ul class="tiles">${known.counts.map(([state, count]) => html`<li><${State} name=${state} /><strong>${count}</strong></li>`)}</ul>
+      <${Waiting} of=${counts}>${(found) => html`<ul class="tiles">${found.map(([state, number]) => html`<li><${State} name=${state} /><strong>${number}</strong></li>`)}</ul>`}<//>
     </section>
     <${Runs} title="Running now" runs=${known.monitor.filter((run) => run.ppf === 0 && run.state !== "nonstart")} none="Nothing runs at the moment." />
     <${Runs} title="Next" runs=${known.monitor.filter((run) => run.ppf === 1 && run.state !== "nonstart").slice(0, 10)} none="Nothing is planned." />
