@@ -254,9 +254,11 @@ class _Client:
     async def ask(self, method: str, path: str, body: Any, host: str = "127.0.0.1") -> Any:
         line = Line(self._port, "127.0.0.1")
         bearer = ("Authorization", f"Bearer {self._token}")
-        status, answer = await line.ask(
-            method, path, body, [("Host", host), ("Content-Type", "application/json"), bearer]
-        )
+        headers = [("Host", host), ("Content-Type", "application/json"), bearer]
+        status, answer = await line.ask(method, path, body, headers)
+        while status == 503:  # it has too much to do at the moment, and says so
+            await asyncio.sleep(random.uniform(0.5, 1.5))
+            status, answer = await line.ask(method, path, body, headers)
         line.close()
         if status != 200:
             raise SystemExit(f"{method} {path}: {status} {answer}")
