@@ -20,10 +20,9 @@ OWN = ("agent", "chalicelib", "plugins")
 FIRST = ("agent.main",)
 WITHOUT = ("plugins.archivers", "plugins.shipped.archivers")
 """What is only ever asked for by a node."""
-NEEDED = ("dnspython", "idna", "ifaddr", "isodate", "jsonschema", "pyasn1", "pysnmp", "urllib3")
+NEEDED = ("dnspython", "idna", "ifaddr", "isodate", "jsonschema", "pyasn1", "pysnmp", "tomli", "urllib3")
 EXTRAS = {"s3": ("botocore",), "snmp-v3": ("cryptography",)}
 """Libraries for one tool each: s3-benchmark, and encryption of SNMP version 3."""
-TOMLI = "tomli==2.3.0; python_version < '3.11'"
 
 _PYPROJECT = """\
 [build-system]
@@ -70,14 +69,15 @@ def stage(folder: pathlib.Path) -> None:
     extras = (f"{name} = {_listed(versions[one] for one in needed)}" for name, needed in EXTRAS.items())
     text = _PYPROJECT.format(
         version=VERSION,
-        needed=_listed([*(versions[name] for name in NEEDED), TOMLI]),
+        needed=_listed(versions[name] for name in NEEDED),
         extras=", ".join(extras),
     )
     (folder / "pyproject.toml").write_text(text)
 
 
 def _listed(items: Iterable[str]) -> str:
-    return "[" + ", ".join(f'"{item}"' for item in items) + "]"
+    quoted = (item.replace('"', "'") for item in items)  # as they are in the conditions of requirements
+    return "[" + ", ".join(f'"{item}"' for item in quoted) + "]"
 
 
 def pinned() -> dict[str, str]:
