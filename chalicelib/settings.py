@@ -15,6 +15,7 @@ import socket
 from chalicelib.domain.names import NodeName
 
 _LOCAL = NodeName("local")
+MOST_SHARDS = 1000
 
 
 class SettingsError(Exception):
@@ -77,7 +78,7 @@ class Settings:
     """A folder of archive specifications, a document each, that every task has besides its own."""
     shards: int = 4
     """Into how many parts what is due is cut, so that as many planners and dispatchers can work side by side.
-    It may be raised at any time, and is never lowered."""
+    It may be changed at any time: what waits in others than there are now is found all the same."""
     nodes: str = ""
     """Further nodes this deployment serves beside its own and those in its registry: ``<node>=<hostname>``,
     separated by commas. Requests are told apart by the host they are addressed to."""
@@ -132,6 +133,8 @@ def bare_host(host: str) -> str:
 def settings() -> Settings:
     """The settings of this process. Raises SettingsError for one that cannot be read."""
     read = {field.name: _read(field) for field in dataclasses.fields(Settings)}
+    if not 1 <= int(str(read["shards"])) <= MOST_SHARDS:
+        raise ValueError(f"PSCHEDULER_SHARDS must be from 1 to {MOST_SHARDS}")
     return Settings(**{**read, "hostname": read["hostname"] or socket.gethostname()})  # type: ignore[arg-type]
 
 

@@ -33,6 +33,20 @@ def write(node: NodeName, name: str, value: JSON, expires: dt.datetime | None = 
     NodeItem(key(node, name), value=value, expires=int(expires.timestamp()) if expires else None).save()
 
 
+def raise_to(node: NodeName, name: str, count: int) -> int:
+    """Have a named number be so much at least; what it is then."""
+    where = key(node, name)
+    try:
+        known = int(NodeItem.get(where, consistent_read=True).counted or 0)
+    except DoesNotExist:
+        known = 0
+    if known < count:
+        lower = NodeItem.name.does_not_exist() | (NodeItem.counted < count)
+        with contextlib.suppress(Conflict), on_condition_failed(Conflict(f"{name} is more already")):
+            NodeItem(where, value=count, counted=count).save(condition=lower)
+    return max(known, count)
+
+
 def acquire(node: NodeName, name: str, now: dt.datetime, until: dt.datetime) -> bool:
     """Take a name for oneself until an instant; False where somebody else has it."""
     taken = Conflict(f"{name} is taken")

@@ -30,7 +30,7 @@ from chalicelib.service.node.remembered import Remembered
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
 from chalicelib.settings import Settings, forget_settings
-from chalicelib.store import node_registry
+from chalicelib.store import node_registry, shards
 from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
@@ -315,6 +315,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(debug, "_looked", [])
         patch.setattr(indexing, "_complete", set())
+        patch.setattr(shards, "_most_ever", lambda prefix, now: now)  # asked for once a process
         patch.setattr(shard_work, "AT_TICK", 2)  # more than that of a shard is left to others
         patch.setattr(readdressing, "advance", lambda tick, now: None)  # no earlier version was here
         patch.setattr(registry, "_unused", Remembered(math.inf, 1))  # asked for once, whatever the time is
