@@ -134,7 +134,7 @@ def settings() -> Settings:
     """The settings of this process. Raises SettingsError for one that cannot be read."""
     read = {field.name: _read(field) for field in dataclasses.fields(Settings)}
     if not 1 <= int(str(read["shards"])) <= MOST_SHARDS:
-        raise ValueError(f"PSCHEDULER_SHARDS must be from 1 to {MOST_SHARDS}")
+        raise SettingsError(f"{variable('shards')}: must be from 1 to {MOST_SHARDS}, not {read['shards']}")
     return Settings(**{**read, "hostname": read["hostname"] or socket.gethostname()})  # type: ignore[arg-type]
 
 
