@@ -10,7 +10,7 @@ from chalicelib.domain import badge
 from chalicelib.domain.alert_notices import path, summary
 from chalicelib.domain.alert_rules import LEVELS
 from chalicelib.domain.alerts import Alert, AlertState
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.maintenance import maintained_until
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp
@@ -88,10 +88,25 @@ def _place(alert: Alert) -> Place:
 
 
 def _is_wanted(request: Request, alert: Alert) -> bool:
+    if not _is_ruled(request, alert):
+        return False
     has: dict[str, Any] = {"state": alert.state.value, "rule": alert.rule, **vars(alert.series)}
     return all(
         request.args[name] == has[name] for name in ("state", "rule", *FILTERS) if name in request.args
     )
+
+
+def _is_ruled(request: Request, alert: Alert) -> bool:
+    """Whether its rule is there still: who had the rule in mind yet may have left an alert behind it."""
+    return alert.rule in rules.current(request.node, request.now).rules
+
+
+def _named(request: Request, alert: str) -> Alert:
+    """An alert. Raises NotFound."""
+    found = alert_table.get(request.node, alert)
+    if not _is_ruled(request, found):
+        raise NotFound(f"There is no alert {alert}")
+    return found
 
 
 def _described(request: Request, alert: Alert) -> dict[str, JSON]:
@@ -113,7 +128,7 @@ def _maintained(request: Request, alert: Alert) -> Any:
 @operation("Alerts", path=PATH, answer=ALERT)
 def get_alert(request: Request, alert: str) -> Answer:
     """An alert: a series by a rule."""
-    return as_json(request, _described(request, alert_table.get(request.node, alert)))
+    return as_json(request, _described(request, _named(request, alert)))
 
 
 @operation(
@@ -131,7 +146,7 @@ def check(request: Request, alert: str) -> Answer:
     level = request.args.get("level", LEVELS[-1])
     if level not in LEVELS:
         raise Invalid(f"level: must be one of {', '.join(LEVELS)}")
-    found = alert_table.get(request.node, alert)
+    found = _named(request, alert)
     bad = (*LEVELS[LEVELS.index(level) :], AlertState.NO_DATA.value)
     is_well = found.state.value not in bad or _maintained(request, found) is not None
     return Answer(summary(found), status=200 if is_well else 503, headers=UNCACHED)
@@ -146,6 +161,6 @@ def check(request: Request, alert: str) -> Answer:
 )
 def get_badge(request: Request, alert: str) -> Answer:
     """A badge with the state, to be put on a page somewhere."""
-    found = alert_table.get(request.node, alert)
+    found = _named(request, alert)
     label = request.args.get("label") or f"{found.series.test} {found.rule}"
     return Answer(badge.svg(label[:80], found.state.value), SVG_TYPE, headers=UNCACHED)

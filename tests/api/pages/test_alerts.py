@@ -9,7 +9,7 @@ from chalicelib.service.alerts import rules, watch
 from chalicelib.service.series import points
 from tests.api.conftest import Api
 from tests.api.pages.test_series import BEGUN, NOW, rtt
-from tests.builders import run, task
+from tests.builders import NODE, run, task
 
 LOSS: dict[str, Any] = {
     "series": {"test": "rtt"},
@@ -183,3 +183,13 @@ def test_what_was_not_told_yet_is_among_the_archivings(api: Api) -> None:
 
     assert found["alert-href"] == f"http://node.test/alerts/{alert}"
     assert found["archiver_data"]["_url"] is None
+
+
+def test_an_alert_that_outlived_its_rule_is_not_shown(api: Api) -> None:
+    put(api, "/alert-rules/loss", LOSS)
+    alert = leave(0.5)
+    with rules._changing(NODE, NOW) as kept:  # as where another process was about to store it
+        kept[rules.RULES].clear()
+
+    assert api.get("/alerts") == api.get("/alerts?active") == []
+    assert api.ask("GET", f"/alerts/{alert}/check")[0] == 404
