@@ -33,8 +33,6 @@ def require() -> None:
 def _of_names(known: Settings) -> Iterator[str]:
     if not _PREFIX.fullmatch(known.prefix):
         yield _must("prefix", "be letters, digits, dots, hyphens and underscores", known.prefix)
-    if known.shards < 1:
-        yield _must("shards", "be 1 or more", str(known.shards))
     for identity in known.identities:
         name = "node" if identity.node == known.node else "nodes"
         if not _NODE.fullmatch(identity.node):
