@@ -1,0 +1,1 @@
+"""State that a release wrote, for the next to find its way in."""
