@@ -33,9 +33,9 @@ def set_environment(endpoint: str | None = None) -> None:
         os.environ[name] = f"{known},{_NO_PROXY}" if known else _NO_PROXY
 
 
-def trust(authority: pathlib.Path, serves_tls: bool) -> None:
+def trust(authority: pathlib.Path) -> None:
     """Have the authority of the nodes here trusted when they speak to each other, unless told otherwise."""
-    if serves_tls or authority.exists():
+    if authority.exists():
         os.environ.setdefault("PSCHEDULER_PEER_CA", str(authority))
 
 

@@ -93,7 +93,11 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     logs.set_up(given.state / "node.log")
     environment.listens(given.address, given.port)
     environment.keep_token(given.state)
-    environment.trust(AUTHORITY / "authority.pem", given.tls)
+    if given.tls:
+        from local import tls
+
+        tls.authority(AUTHORITY)  # here, as what is trusted has to be there
+    environment.trust(AUTHORITY / "authority.pem")
     started.enter_context(engine(given))
     check_settings()
     say("Creating tables and queues ...")

@@ -23,13 +23,13 @@ def certificate(
     ``*.example.org`` for all below one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    authority = _authority(shared or folder)
+    made_by = authority(shared or folder)
     chain, made_for = folder / "certificate.pem", folder / "certificate.names"
     names = sorted({*_names(address), *further})
-    wanted = [*names, hashlib.sha256(authority.cert_pem.bytes()).hexdigest()]
+    wanted = [*names, hashlib.sha256(made_by.cert_pem.bytes()).hexdigest()]
     if not chain.exists() or not made_for.exists() or made_for.read_text().split() != wanted:
-        _write_private(chain, authority.issue_cert(*names).private_key_and_cert_chain_pem.bytes())
-        (folder / "authority.pem").write_bytes(authority.cert_pem.bytes())
+        _write_private(chain, made_by.issue_cert(*names).private_key_and_cert_chain_pem.bytes())
+        (folder / "authority.pem").write_bytes(made_by.cert_pem.bytes())
         made_for.write_text("\n".join(wanted) + "\n")
     return chain
 
@@ -40,7 +40,7 @@ def _names(address: str) -> list[str]:
     return sorted(names)
 
 
-def _authority(folder: pathlib.Path) -> trustme.CA:
+def authority(folder: pathlib.Path) -> trustme.CA:
     """The authority a folder keeps, made when absent. Two nodes starting together make one."""
     folder.mkdir(parents=True, exist_ok=True)
     public, private = folder / "authority.pem", folder / "authority.key"

@@ -56,9 +56,9 @@ def test_the_life_of_a_run_is_allowed_to_each_function_it_comes_by(monkeypatch: 
     import app
 
     monkeypatch.setattr(run_table, "LARGEST_ITEM", 10)  # all documents go into the bucket
-    before, now = set(recording.SEEN), dt.datetime.now(UTC)
+    now = dt.datetime.now(UTC)
 
-    with recording.recording(), Client(app.app) as client:
+    with recording.recording() as done, Client(app.app) as client:
         task = json.loads(client.http.post("/tasks", body=json.dumps(TASK).encode()).body).rsplit("/", 1)[-1]
         shard_planner.tick(now + DAY)
         for shard in shards.every():
@@ -73,7 +73,6 @@ def test_the_life_of_a_run_is_allowed_to_each_function_it_comes_by(monkeypatch: 
         client.http.delete(f"/tasks/{task}")
         reaper.tick(now + 10 * DAY)
 
-    done = recording.SEEN - before
     assert {whose for whose, *_ in done} >= {"APIHandler", "Plan", "PlanTask", "Dispatch", "Run", "Reap"}
     assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
     assert ("Run", "PutObject", "bucket results") in done
@@ -91,13 +90,11 @@ def test_whoever_finds_a_run_over_may_leave_its_point_and_tell_what_the_rules_sa
     rules._seen.clear()
     now = dt.datetime.now(UTC)
     rules.put_rule(NODE, "loss", RULE, now)
-    before = set(recording.SEEN)
 
-    with recording.recording():
+    with recording.recording() as done:
         for seconds, loss in ((0, 0.0), (1, 1.0), (-86400, 0.0)):  # a new series, an alert, one that is late
             recording._on_behalf(function, leave, now + dt.timedelta(seconds=seconds), loss)
 
-    done = recording.SEEN - before
     assert all(whose in (function, permissions.EVERY) for whose, *_ in done)
     assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
 
@@ -122,16 +119,14 @@ def test_the_operator_may_keep_rules_and_forget_them() -> None:
 
     rules._seen.clear()
     leave(dt.datetime.now(UTC), 0.0)
-    before = set(recording.SEEN)
 
-    with recording.recording(), Client(app.app) as client:
+    with recording.recording() as done, Client(app.app) as client:
         for _ in range(2):  # the second time the alert is there already
             put = client.http.put("/alert-rules/loss", body=json.dumps(RULE).encode())
             assert put.status_code == 200, put.body
         client.http.get("/alerts?active")
         client.http.delete("/alert-rules/loss")
 
-    done = recording.SEEN - before
     assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
     assert ("APIHandler", "BatchWriteItem", "table alerts") in done
 
@@ -156,12 +151,10 @@ def by_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeName]:
 @pytest.mark.parametrize("function", RINGING)
 def test_whoever_places_or_cancels_a_run_may_call_its_agent(function: str, by_queue: NodeName) -> None:
     agent_bell.hang(by_queue)
-    before = set(recording.SEEN)
 
-    with recording.recording():
+    with recording.recording() as done:
         recording._on_behalf(function, agent_bell.ring, by_queue, dt.datetime.now(UTC))
 
-    done = recording.SEEN - before
     assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
 
 
@@ -169,10 +162,10 @@ def test_whoever_places_or_cancels_a_run_may_call_its_agent(function: str, by_qu
 def test_a_run_at_an_agent_is_allowed_to_each_function_it_comes_by(by_queue: NodeName) -> None:
     import app
 
-    before, now = set(recording.SEEN), dt.datetime.now(UTC)
+    now = dt.datetime.now(UTC)
     token = registry.new_join_token(by_queue, now)
 
-    with recording.recording(), Client(app.app) as client:
+    with recording.recording() as done, Client(app.app) as client:
         agent = Agent(Pages(client))
         agent.join(token)
         start = (now + dt.timedelta(seconds=30)).isoformat()
@@ -189,7 +182,6 @@ def test_a_run_at_an_agent_is_allowed_to_each_function_it_comes_by(by_queue: Nod
         agent.contact()
         agent.tell("POST", "leave")
 
-    done = recording.SEEN - before
     assert ("APIHandler", "SendMessage", "queue agent") in recording.SEEN
     assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
 

@@ -19,6 +19,7 @@ _FOR: contextvars.ContextVar[str | None] = contextvars.ContextVar("for", default
 Call = tuple[str, str, str]
 """A function, an action, a resource."""
 SEEN: set[Call] = set()
+_MEANWHILE: list[set[Call]] = []
 INTO = "PERMISSIONS_INTO"
 """The variable that names a folder into which nodes in processes of their own write what they did."""
 
@@ -29,8 +30,10 @@ def node_module() -> str:
 
 
 @contextmanager
-def recording() -> Iterator[None]:
-    """Write down all calls that clients of the node make meanwhile."""
+def recording() -> Iterator[set[Call]]:
+    """Write down all calls that clients of the node make meanwhile; yields those, known before or not."""
+    made: set[Call] = set()
+    _MEANWHILE.append(made)
     client, pool, thread = (
         botocore.client.BaseClient._make_api_call,
         concurrent.futures.ThreadPoolExecutor.submit,
@@ -53,8 +56,9 @@ def recording() -> Iterator[None]:
     concurrent.futures.ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
     threading.Thread.start = start  # type: ignore[method-assign]
     try:
-        yield
+        yield made
     finally:
+        _MEANWHILE[:] = [each for each in _MEANWHILE if each is not made]
         botocore.client.BaseClient._make_api_call = client
         concurrent.futures.ThreadPoolExecutor.submit = pool  # type: ignore[method-assign]
         threading.Thread.start = thread  # type: ignore[method-assign]
@@ -81,4 +85,6 @@ def _note(client: Any, operation: str, told: Any) -> None:
         return  # an archiver's or tool's, with the credentials of whoever posted the task
     for whose in {_whose(), functions.working_off()} - {None}:
         service = client.meta.service_model.service_name
-        SEEN.update((whose, action, where) for action, where in actions.needed(service, operation, told))
+        found = {(whose, action, where) for action, where in actions.needed(service, operation, told)}
+        for calls in (SEEN, *_MEANWHILE):
+            calls.update(found)
