@@ -20,7 +20,7 @@ STATE ?=
 ENGINE ?= sqlite
 TLS ?=
 FIRST ?= 1
-WORKERS ?= 2
+WORKERS ?= 3
 
 # Sets up what it is told, and becomes Python with it: what runs keeps its environment when another is made.
 WITH := $(PYTHON) local/bootstrap.py

@@ -22,7 +22,7 @@ from tests.acceptance.history.case import Case
 from tests.acceptance.history.judge import violations
 from tests.acceptance.history.simulation import History, Scale, simulate
 
-SEEDS = int(os.environ.get("HISTORY_SEEDS", "3"))
+SEEDS = int(os.environ.get("HISTORY_SEEDS", "2"))
 FIRST_SEED = int(os.environ.get("HISTORY_FIRST_SEED", "1"))
 SCALE = Scale(int(os.environ.get("HISTORY_NODES", "4")), int(os.environ.get("HISTORY_TASKS", "10")))
 CROWD = Scale(nodes=2, tasks=30, posting=5 * 60, error=15 * 60)
