@@ -192,7 +192,7 @@ def test_a_condition_that_is_left_out_is_found_out_at_agents(condition: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mistake", some(AGENTS_MISTAKES, most=2))
+@pytest.mark.parametrize("mistake", some(AGENTS_MISTAKES, most=1))
 def test_a_mistake_is_found_out_at_agents(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, instead = AGENTS_MISTAKES[mistake]
     monkeypatch.setattr(f"chalicelib.{where}", instead)
