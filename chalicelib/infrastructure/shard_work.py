@@ -4,7 +4,8 @@ So no tick takes longer for there being more to do. Where functions live as long
 the tick does it all itself.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from chalicelib.domain.messages import WorkOffShard
 from chalicelib.domain.times import ZERO
@@ -18,6 +19,7 @@ SECONDS = 40.0
 
 
 HasTime = Callable[[], bool]
+Due = TypeVar("Due")
 
 
 def always() -> bool:
@@ -35,7 +37,23 @@ def most(all_of_it: int) -> int:
     return AT_TICK if is_shared() else all_of_it
 
 
+def here(
+    what: str, all_of_it: int, shards: Iterable[int], due: Callable[[int, int], Sequence[Due]]
+) -> list[Due]:
+    """What a tick does itself of what is due; shards that have more are left to functions of their own.
+
+    ``due`` gives what is due in a shard, so much at most.
+    """
+    at_most = most(all_of_it)
+    found = {shard: due(shard, at_most) for shard in shards}
+    full = [shard for shard, those in found.items() if len(those) == at_most] if is_shared() else []
+    leave(what, full)
+    return [each for shard, those in found.items() if shard not in full for each in those]
+
+
 def leave(what: str, shards: Iterable[int]) -> None:
-    """Have shards worked off, each by a function of its own."""
+    """Have shards worked off, each by a function of its own; where there are none, the tick did it all."""
+    if not is_shared():
+        return
     outgoing = [(WorkOffShard(settings().node, what, shard), ZERO) for shard in shards]
     queues.send_many(queues.PLAN, outgoing)

@@ -60,11 +60,10 @@ def tick(now: dt.datetime) -> int:
 
     Shards with many are left to functions of their own.
     """
-    most = shard_work.most(ALERTS_PER_SHARD)
-    found = {shard: alert_table.due(shard, now, most) for shard in shards.every()}
-    full = [shard for shard, due in found.items() if len(due) == most and shard_work.is_shared()]
-    shard_work.leave(WHAT, full)
-    return sum(_look(due, now) for shard, due in found.items() if shard not in full)
+    due = shard_work.here(
+        WHAT, ALERTS_PER_SHARD, shards.every(), lambda shard, most: alert_table.due(shard, now, most)
+    )
+    return _look(due, now)
 
 
 def look(shard: int, now: dt.datetime, has_time: HasTime) -> int:

@@ -27,8 +27,7 @@ def tick(now: dt.datetime) -> int:
     readdressing.advance("archive", now)
     most = shard_work.most(DELIVERIES_PER_SHARD)
     counts = {shard: announce(shard, now, most) for shard in shards.every()}
-    if shard_work.is_shared():
-        shard_work.leave(WHAT, [shard for shard, count in counts.items() if count == most])
+    shard_work.leave(WHAT, [shard for shard, count in counts.items() if count == most])
     heartbeats.beat("archiver", now)
     return sum(counts.values())
 

@@ -34,8 +34,7 @@ def tick(now: dt.datetime) -> None:
     readdressing.advance("reap", now)
     most = shard_work.most(ITEMS_PER_SHARD)
     full = [shard for shard in shards.every() if reap(shard, now, most)]
-    if shard_work.is_shared():
-        shard_work.leave(WHAT, full)
+    shard_work.leave(WHAT, full)
     outbox.tick(now)
     removal.tick(now)
     for served in settings().identities:

@@ -26,11 +26,10 @@ def tick(now: dt.datetime) -> int:
 
     Shards with many series are left to functions of their own.
     """
-    most = shard_work.most(SERIES_PER_SHARD)
-    found = {shard: series_table.due(shard, now, most) for shard in shards.every()}
-    full = [shard for shard, due in found.items() if len(due) == most and shard_work.is_shared()]
-    shard_work.leave(WHAT, full)
-    return sum(_roll(due, now) for shard, due in found.items() if shard not in full)
+    due = shard_work.here(
+        WHAT, SERIES_PER_SHARD, shards.every(), lambda shard, most: series_table.due(shard, now, most)
+    )
+    return _roll(due, now)
 
 
 def roll(shard: int, now: dt.datetime, has_time: HasTime) -> int:
