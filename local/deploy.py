@@ -21,6 +21,8 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.domain import state_version
+from chalicelib.store import state_record
 from local import package
 from local.deployment import stage as stages
 from local.deployment.stack import Change, Stack, StackError
@@ -53,6 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def deploy(stage: Stage, stack: Stack, yes: bool = False, dry_run: bool = False) -> int:
     """Package, propose, ask, execute; a stack that is new is told its own name afterwards."""
     is_new = not stack.exists()
+    require_version(stage, stack)
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         print("Packaging ...", flush=True)
         made = package.package(pathlib.Path(folder))
@@ -70,6 +73,15 @@ def deploy(stage: Stage, stack: Stack, yes: bool = False, dry_run: bool = False)
     for name, value in sorted(stack.outputs().items()):
         print(f"{name:16} {value}")
     return 0
+
+
+def require_version(stage: Stage, stack: Stack) -> None:
+    """Raise StackError where its tables are of a version that this release cannot go on with."""
+    prefix = stage.parameters.get("Tables") or (stack.outputs().get("Prefix") if stack.exists() else None)
+    node = {**stages.ENVIRONMENT, **stage.environment}["PSCHEDULER_NODE"]
+    noted = stack.note(f"{prefix}-node", f"{node}#{state_record.NAME}") if prefix else None
+    if noted and (objection := state_version.objection(state_record.as_noted(noted))):
+        raise StackError(f"{prefix}: {objection}.")
 
 
 def _named(stage: Stage, stack: Stack) -> Stage:

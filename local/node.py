@@ -103,6 +103,7 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     say("Creating tables and queues ...")
     create_everything(given)
     check_tables(given.state)
+    check_version(given.state)
     app = load_app()
     started.enter_context(front(given, app))
     started.enter_context(driven(app, given.period))
@@ -159,6 +160,18 @@ def check_tables(state: pathlib.Path) -> None:
             f"{state} was made by another version ({', '.join(names)}): choose another folder with STATE=,"
             " or remove it"
         )
+
+
+def check_version(state: pathlib.Path) -> None:
+    """Raise CannotStart where what is stored is of a version that this release cannot go on with; else note
+    that it writes its own from now on."""
+    from chalicelib.domain.errors import WrongVersion
+    from chalicelib.service.node import readdressing
+
+    try:
+        readdressing.require()
+    except WrongVersion as error:
+        raise CannotStart(f"{state}: {error.message}, or choose another folder with STATE=") from error
 
 
 @contextlib.contextmanager

@@ -18,7 +18,8 @@ PSchedulerError
 │   ├── StaleRun        the run changed between read and write
 │   └── BadTransition   a run cannot go from its state to the one asked for
 ├── Unavailable         something the node needs did not answer
-│   └── StorageFull     there is no room left to store anything
+│   ├── StorageFull     there is no room left to store anything
+│   └── WrongVersion    what is stored is of a version that this release cannot go on with
 ├── PeerError           another participant did not do its part; ``host`` names it
 │   ├── Unreachable     no connection to it, or none that can be trusted
 │   ├── TimedOut        no whole answer in time
@@ -133,6 +134,10 @@ class Unavailable(PSchedulerError):
 
 class StorageFull(Unavailable):
     """There is no room left to store anything; nothing of what was asked for is stored."""
+
+
+class WrongVersion(Unavailable):
+    """What is stored is of a version that this release cannot go on with."""
 
 
 class PeerError(PSchedulerError):

@@ -73,6 +73,18 @@ class Documents:
     late: JSON = None
     """What the node's agent reported after the run was over otherwise: {"at", "local"}."""
 
+    def stored(self) -> dict[str, JSON]:
+        """Those there are: so the release before reads them where no member is set that it does not know."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    @classmethod
+    def restored(cls, stored: dict[str, JSON]) -> "Documents":
+        """What was stored, by this release or the one after, whose further members are left out."""
+        return cls(**{name: value for name, value in stored.items() if name in _MEMBERS})
+
+
+_MEMBERS = frozenset(field.name for field in dataclasses.fields(Documents))
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:

@@ -208,7 +208,7 @@ def delete(run: Run) -> None:
 def to_item(run: Run) -> RunItem:
     """The whole item of a run; documents too large for it go to the bucket first."""
     reason, due_at = due_for(run)
-    content = zlib.compress(json.dumps(vars(run.documents), separators=(",", ":")).encode())
+    content = zlib.compress(json.dumps(run.documents.stored(), separators=(",", ":")).encode())
     elsewhere = (
         f"{key(run.node, run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST_ITEM else None
     )
@@ -293,7 +293,7 @@ def to_run(item: Any) -> Run:
     """A whole item as a run."""
     content = blobs.get(item.documents_at) if item.documents_at else item.documents
     return to_summary(item).evolve(
-        documents=Documents(**json.loads(zlib.decompress(content))),
+        documents=Documents.restored(json.loads(zlib.decompress(content))),
         documents_at=item.documents_at,
         awaiting=f"#{AGREE}#" in (item.due or ""),
         dispatched=not any(f"#{why}#" in (item.due or "") for why in (AGREE, DISPATCH)),

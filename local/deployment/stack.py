@@ -52,8 +52,9 @@ class Stack:
             raise StackError('Say which region: "region" in the stage\'s file, or AWS_DEFAULT_REGION')
         self.name, self.region = name, region
         self._patience = {**_PATIENCE, "Delay": delay}
-        self._cloudformation, self._s3, self._sts = (
-            session.create_client(service, region_name=region) for service in ("cloudformation", "s3", "sts")
+        self._cloudformation, self._s3, self._sts, self._dynamodb = (
+            session.create_client(service, region_name=region)
+            for service in ("cloudformation", "s3", "sts", "dynamodb")
         )
 
     def exists(self) -> bool:
@@ -80,6 +81,14 @@ class Stack:
         if not self.exists():
             return None
         return urllib.parse.urlsplit(self.outputs().get("EndpointURL", "")).hostname
+
+    def note(self, table: str, name: str) -> JSON:
+        """What is noted under a name in a node's table of notes; None where nothing is, or no table."""
+        try:
+            found = self._dynamodb.get_item(TableName=table, Key={"name": {"S": name}}, ConsistentRead=True)
+        except self._dynamodb.exceptions.ResourceNotFoundException:
+            return None
+        return json.loads(found["Item"]["value"]["S"]) if "Item" in found else None
 
     def upload(self, package: pathlib.Path, digest: str) -> str:
         """Have the package where functions are made from it; ``s3://`` and where. The same goes up once."""

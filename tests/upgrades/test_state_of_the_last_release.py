@@ -1,4 +1,4 @@
-"""This version on state that the last release left behind, and the last release's readers on ours.
+"""This version on state that the last release left behind, and whether ours has what that one reads.
 
 ``state-0.2.json`` is what ``make_state`` wrote when it was run with that release's code.
 """

@@ -8,7 +8,7 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator
 
-from chalicelib.domain import telemetry
+from chalicelib.domain import state_version, telemetry
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import State
 from chalicelib.domain.telemetry import Sample
@@ -16,7 +16,15 @@ from chalicelib.domain.times import format_duration, round_up
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure import telemetry as counted
 from chalicelib.service.node import heartbeats, pause
-from chalicelib.store import delivery_table, outbox_table, run_counts, run_table, shards, task_table
+from chalicelib.store import (
+    delivery_table,
+    outbox_table,
+    run_counts,
+    run_table,
+    shards,
+    state_record,
+    task_table,
+)
 
 OVERDUE = dt.timedelta(seconds=60)
 """How long after its start a run may wait to be dispatched: ticks come every minute, and look ahead two."""
@@ -32,6 +40,8 @@ STATES = (
 def troubles(node: NodeName, now: dt.datetime) -> list[str]:
     """Why the node is not ready, a sentence each; none where it is."""
     found = [] if pause.is_paused(node, now) else _undispatched(now)
+    if objection := state_version.objection(state_record.read()):
+        found.append(objection)
     for service, told in heartbeats.describe(node, now)["services"].items():
         if told["overdue"] is not None:
             found.append(f"The {service} is overdue by {told['overdue']}")

@@ -223,7 +223,7 @@ def test_after_an_hour_without_any_nobody_looks() -> None:
 
     looks = [asked(when) for when in (0, 60, 3599, 3600, 3660)]
 
-    assert looks == [12, 12, 12, 4, 4]
+    assert looks == [12, 12, 12, 12, 4]
 
 
 def test_an_hour_begins_anew_where_something_was_found(sent: list[Any]) -> None:
