@@ -55,10 +55,15 @@ def require_own(state: pathlib.Path) -> None:
 
 
 def tidy() -> None:
-    """Have items dropped once the time to live they name has passed, as the deployment's tables do.
+    """Have what has had its time go by itself, as it does in a deployment: items and documents.
 
     Without it the guards and leases of days long past pile up. To be called when the tables are made.
     """
+    _tidy_tables()
+    _tidy_bucket()
+
+
+def _tidy_tables() -> None:
     from chalicelib.store.models import TABLES, TIME_TO_LIVE, connection
 
     client = connection().client
@@ -68,3 +73,19 @@ def tidy() -> None:
         if known["TimeToLiveStatus"] == "DISABLED":
             wanted = {"AttributeName": TIME_TO_LIVE, "Enabled": True}
             client.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
+
+
+def _tidy_bucket() -> None:
+    from chalicelib.infrastructure.aws import client
+    from chalicelib.infrastructure.blobs import KEPT_DAYS
+    from chalicelib.settings import settings
+
+    rule = {
+        "ID": "results-of-purged-runs",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "Expiration": {"Days": KEPT_DAYS},
+    }
+    client("s3").put_bucket_lifecycle_configuration(
+        Bucket=settings().bucket, LifecycleConfiguration={"Rules": [rule]}
+    )

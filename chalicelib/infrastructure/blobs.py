@@ -6,6 +6,9 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
 
+KEPT_DAYS = 14
+"""Days after which a document goes by itself. Its run is purged, and it with it, days before."""
+
 
 def create_bucket() -> None:
     """Make the bucket if it is not there yet."""

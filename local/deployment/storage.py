@@ -2,14 +2,13 @@
 
 from typing import Any
 
+from chalicelib.infrastructure.blobs import KEPT_DAYS
 from chalicelib.infrastructure.queues import ATTEMPTS, DEAD_LETTERS, QUEUES, Queue
 from chalicelib.store.models import TABLES, TIME_TO_LIVE, Table
 from local.deployment.naming import OWN_TABLES, arn, own_prefix, prefixed, queue_id, table_id
 
 _KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 _NOTHING_PUBLIC = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-_RESULTS_DAYS = 14
-"""Days after which a large result may go. Its run is purged, and it with it, days before."""
 
 
 def resources() -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _bucket() -> dict[str, Any]:
     rule = {
         "Id": "results-of-purged-runs",
         "Status": "Enabled",
-        "ExpirationInDays": _RESULTS_DAYS,
+        "ExpirationInDays": KEPT_DAYS,
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     }
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}

@@ -37,7 +37,7 @@ class Engine:
         self.turns = Turns()
         self._services = _services()
         self.swept = clock()
-        """When items past their time to live were last looked for."""
+        """When what has had its time was last looked for: see sweep.py."""
 
     def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """The answer to an operation, in botocore's terms. Raises ServiceError."""
@@ -48,6 +48,12 @@ class Engine:
         if not found.parameters.issuperset(params):
             raise unknown(service, f"{operation} with {', '.join(sorted(params.keys() - found.parameters))}")
         return found.answer(self, params)
+
+    def sweep(self) -> None:
+        """Drop what has had its time, where that was not done just now; for those who have written."""
+        from local.engine import sweep
+
+        sweep.sweep(self)
 
     def install(self) -> "Engine":
         """Answer for all clients made since this package was imported."""

@@ -19,9 +19,18 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from local.engine import DamagedFile, Engine, EngineError, ForeignFile, NewerFile, ServiceError, backup, hook
+from local.engine import (
+    DamagedFile,
+    Engine,
+    EngineError,
+    ForeignFile,
+    NewerFile,
+    ServiceError,
+    backup,
+    hook,
+    sweep,
+)
 from local.engine.database import Database
-from local.engine.dynamodb import expiry
 from tests.engine.conftest import client
 
 TABLE: dict[str, Any] = {
@@ -310,10 +319,10 @@ def test_the_file_shrinks_by_and_by_once_much_of_it_is_free(path: pathlib.Path) 
 def test_a_write_is_acknowledged_even_if_the_sweep_behind_it_fails(
     path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: Engine, now: int) -> None:
+    def full(_: Engine, now: float) -> None:
         raise ServiceError("StorageFull", "There is no space left", 507)
 
-    monkeypatch.setattr(expiry, "_sweep", full)
+    monkeypatch.setattr(sweep, "_drop", full)
     with Engine(path, synchronous="OFF") as engine:
         client("dynamodb").create_table(**TABLE)
         engine.swept = 0.0

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.engine import sweep
 from tests.engine.conftest import Clock
 
 
@@ -175,6 +176,24 @@ def test_documents_older_than_the_bucket_keeps_them_go(bucket: Any, clock: Clock
     bucket.put_object(Bucket="docs", Key="runs/2", Body=b"x")
 
     assert keys(bucket) == ["other", "runs/2"]
+
+
+def test_many_documents_go_a_few_at_a_time(
+    bucket: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "AT_ONCE", 2)
+    rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    bucket.put_bucket_lifecycle_configuration(Bucket="docs", LifecycleConfiguration={"Rules": [rule]})
+    for number in range(5):
+        bucket.put_object(Bucket="docs", Key=f"old-{number}", Body=b"x")
+
+    left = []
+    for seconds in (86_461, 1, 1):
+        clock.now += seconds
+        bucket.put_object(Bucket="docs", Key="new", Body=b"x")
+        left.append(len(keys(bucket)) - 1)
+
+    assert left == [3, 1, 0]
 
 
 def test_what_needs_a_port_or_is_not_known_fails_by_name(bucket: Any) -> None:

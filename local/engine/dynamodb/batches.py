@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from local.engine.dynamodb import capacity, expiry, items, keys, paths, rows, tables
+from local.engine.dynamodb import capacity, items, keys, paths, rows, tables
 from local.engine.dynamodb.capacity import Units
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.items import Write
@@ -83,7 +83,7 @@ def _write(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
         for one in writes:
             units = taken.setdefault(one.table.name, (one.table, Units()))[1]
             units.add(items.perform(link, one).units)
-    expiry.sweep(engine)
+    engine.sweep()
     answer: dict[str, Any] = {"UnprocessedItems": {}}
     capacity.add_all_to(answer, params, taken, None)
     return answer

@@ -1,27 +1,15 @@
-"""Time to live: which attribute says it, and dropping what is past it, now and then and a little at a time.
+"""Time to live: which attribute says it, and dropping what is past it."""
 
-AWS drops items within days of their time. Here a write does, once a minute, and once a second while there
-are more of them than it drops at once. Until then they are there, and are read: whoever must not see them
-filters by time.
-"""
-
-import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from local.engine.dynamodb import rows, tables
 from local.engine.dynamodb.definitions import Table
-from local.engine.errors import ServiceError, invalid
+from local.engine.errors import invalid
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
 
-EVERY = 60.0
-"""Seconds between sweeps."""
-EVERY_OF_MANY = 1.0
-"""Seconds to the next sweep where one left something."""
-AT_ONCE = 200
-"""Items a sweep drops of a table."""
 _OLDEST = 5 * 365 * 86400
 """Seconds: what expired longer ago is taken for a mistake, and kept, as AWS does."""
 
@@ -65,28 +53,15 @@ def describe(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     return {"TimeToLiveDescription": said}
 
 
-def sweep(engine: "Engine") -> None:
-    """Drop what has expired, unless that was done just now. Never fails: there is always a next time."""
-    now = engine.clock()
-    if now - engine.swept < EVERY:
-        return
-    engine.swept = now
-    with contextlib.suppress(ServiceError):  # whoever calls has written, and is to hear so
-        if _sweep(engine, int(now)):
-            engine.swept = now - EVERY + EVERY_OF_MANY
-        engine.database.shrink()
+def drop(link: sqlite3.Connection, now: float, at_once: int) -> int:
+    """Drop what expired before now, so many items of a table; the most that a table had."""
+    found = link.execute("SELECT id FROM dynamodb_tables WHERE ttl IS NOT NULL").fetchall()
+    return max((_drop(link, number, int(now), at_once) for (number,) in found), default=0)
 
 
-def _sweep(engine: "Engine", now: int) -> bool:
-    """Drop what expired before now; whether there may be more."""
-    most = 0
-    with engine.database.writing() as link:
-        found = link.execute("SELECT id FROM dynamodb_tables WHERE ttl IS NOT NULL").fetchall()
-        for (number,) in found:
-            dropped = link.execute(
-                f"DELETE FROM t{number} WHERE id IN"
-                f" (SELECT id FROM t{number} WHERE x>? AND x<? ORDER BY x LIMIT ?)",
-                (now - _OLDEST, now, AT_ONCE),
-            )
-            most = max(most, dropped.rowcount)
-    return most >= AT_ONCE
+def _drop(link: sqlite3.Connection, number: int, now: int, at_once: int) -> int:
+    dropped = link.execute(
+        f"DELETE FROM t{number} WHERE id IN (SELECT id FROM t{number} WHERE x>? AND x<? ORDER BY x LIMIT ?)",
+        (now - _OLDEST, now, at_once),
+    )
+    return dropped.rowcount

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from local.engine.dynamodb import (
     capacity,
     conditions,
-    expiry,
     keys,
     paths,
     rows,
@@ -201,7 +200,7 @@ def _single(engine: "Engine", what: str, params: dict[str, Any]) -> dict[str, An
     except ConditionFailed as error:
         item: dict[str, Any] = {} if error.item is None else {"Item": error.item}
         raise ServiceError("ConditionalCheckFailedException", str(error), **item) from error
-    expiry.sweep(engine)
+    engine.sweep()
     answer = _returned(write, done, wanted)
     capacity.add_to(answer, params, write.table, done.units)
     return answer

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from local.engine.dynamodb import capacity, expiry, items, keys, paths, rows, tables
+from local.engine.dynamodb import capacity, items, keys, paths, rows, tables
 from local.engine.dynamodb.capacity import Units
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.items import ConditionFailed, Done, Write
@@ -47,7 +47,7 @@ def _write(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
         answer = _answer(writes, done, params)
         if token is not None:
             _remember(link, token, digest, _repeated(writes, done, params), engine.clock())
-    expiry.sweep(engine)
+    engine.sweep()
     return answer
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from local.engine.engine import Engine
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
-_AT_ONCE = 200
-"""Objects removed at a time for being older than the bucket keeps them."""
 
 
 def require(link: sqlite3.Connection, name: str) -> None:
@@ -100,15 +98,19 @@ def delete_lifecycle(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]
     return {}
 
 
-def expire(link: sqlite3.Connection, name: str, now: float) -> None:
-    """Remove what is older than a bucket keeps it, a little at a time; called by whoever writes to it."""
-    (text,) = link.execute("SELECT lifecycle FROM s3_buckets WHERE name=?", (name,)).fetchone()
-    for rule in json.loads(text) if text else ():
-        if rule["Status"] != "Enabled":
-            continue
-        prefix = ((rule.get("Filter") or {}).get("Prefix") or rule.get("Prefix") or "").encode()
-        link.execute(
-            "DELETE FROM s3_objects WHERE id IN (SELECT id FROM s3_objects WHERE bucket=? AND modified<?"
-            " AND substr(key, 1, ?)=? ORDER BY modified LIMIT ?)",
-            (name, now - 86400 * rule["Expiration"]["Days"], len(prefix), prefix, _AT_ONCE),
-        )
+def expire(link: sqlite3.Connection, now: float, at_once: int) -> int:
+    """Remove what is older than its bucket keeps it, so many of a rule; the most that a rule removed."""
+    found = link.execute("SELECT name, lifecycle FROM s3_buckets WHERE lifecycle IS NOT NULL").fetchall()
+    rules = [(name, rule) for name, text in found for rule in json.loads(text)]
+    enabled = [(name, rule) for name, rule in rules if rule["Status"] == "Enabled"]
+    return max((_expire(link, name, rule, now, at_once) for name, rule in enabled), default=0)
+
+
+def _expire(link: sqlite3.Connection, name: str, rule: Mapping[str, Any], now: float, at_once: int) -> int:
+    prefix = ((rule.get("Filter") or {}).get("Prefix") or rule.get("Prefix") or "").encode()
+    removed = link.execute(
+        "DELETE FROM s3_objects WHERE id IN (SELECT id FROM s3_objects WHERE bucket=? AND modified<?"
+        " AND substr(key, 1, ?)=? ORDER BY modified LIMIT ?)",
+        (name, now - 86400 * rule["Expiration"]["Days"], len(prefix), prefix, at_once),
+    )
+    return removed.rowcount

@@ -54,7 +54,7 @@ def put(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
             if params["IfMatch"].strip('"') != known["etag"]:
                 raise _precondition("If-Match")
         etag = _store(link, params, body, headers, engine.clock())
-        buckets.expire(link, params["Bucket"], engine.clock())
+    engine.sweep()
     return {"ETag": f'"{etag}"'}
 
 
