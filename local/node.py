@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any
 
-from local import engine_sqlite, environment, logs, ministack
+from local import engine_sqlite, environment, logs, memory, ministack
 from local.engine import EngineError
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
@@ -88,6 +88,7 @@ def main() -> int:
 def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: threading.Event) -> None:
     """Start everything, each part with its stop on the stack, and serve until ``stopping`` is set."""
     sys.setswitchinterval(SWITCH)
+    memory.give_back()
     check_port(given.address, given.port)
     started.enter_context(locked(given.state))
     logs.set_up(given.state / "node.log")

@@ -177,14 +177,17 @@ def _request(scope: Any, body: bytes, proxies: tuple[forwarding.Network, ...]) -
     for name, text in scope["headers"]:
         known, value = name.decode("latin-1").title(), text.decode("latin-1")
         headers[known] = f"{headers[known]}, {value}" if known in headers else value
+    server, port = _address(scope["server"][0]), int(scope["server"][1])
+    if not headers.get("Host"):  # hrefs need one
+        headers["Host"] = f"[{server}]:{port}" if ":" in server else f"{server}:{port}"
     return gateway.Request(
         method=scope["method"],
         target=target.decode("latin-1"),
         headers=headers,
         body=body,
         client=_address(scope["client"][0]),
-        server=_address(scope["server"][0]),
-        port=int(scope["server"][1]),
+        server=server,
+        port=port,
         scheme=scope["scheme"],
         proxies=proxies,
         came=time.time(),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import re
 import socket
 from typing import Any
 
@@ -26,6 +27,8 @@ LARGEST_HEAD = 64 * 1024
 """Bytes of the request line and the headers."""
 MOST_HEADERS = 100
 TOO_LONG = "The headers of a request may have 64 KB."
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~-]*)(?::\d{0,5})?", re.ASCII)
+"""What may stand in a Host header: it ends up in the hrefs of answers."""
 
 
 class Corked:
@@ -156,9 +159,11 @@ class Connection(HttpToolsProtocol):
             raise _Refused(431, f"A request may have {MOST_HEADERS} headers.")
 
     def on_headers_complete(self) -> None:
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise _Refused(400, "A request has one Host header.")
+        if hosts and not HOST.fullmatch(hosts[0].strip()):
+            raise _Refused(400, "The Host header names no host.")
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > LARGEST_HEAD:
             raise _Refused(431, TOO_LONG)
         self._is_new = False

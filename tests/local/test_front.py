@@ -68,8 +68,12 @@ class App:
         def plain(task: str = "") -> chalice.Response:
             return chalice.Response("here", headers=TEXT)
 
+        def host() -> chalice.Response:
+            return chalice.Response(app.current_request.headers["host"], headers=TEXT)
+
         for route, view in (
             ("/", plain),
+            ("/host", host),
             ("/tasks/{task}", plain),
             ("/hang", hang),
             ("/wait", wait),
@@ -335,6 +339,10 @@ START = b"POST /pscheduler/tasks/a HTTP/1.1\r\nHost: x\r\n"
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
         (b"GET /pscheduler/ HTTP/1.1\r\n\r\n", b"400"),
         (b"GET /pscheduler/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400"),
+        *[
+            (b"GET /pscheduler/ HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", b"400")
+            for host in (b"a b", b"<x>", b"[::1", b"a:x", b"a:999999", b"a/x", b"user@a", b"\xff", b"a, b")
+        ],
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET /pscheduler/\xff HTTP/1.1\r\nHost: a\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),  # TLS where there is none
@@ -346,6 +354,22 @@ def test_what_cannot_be_a_request_is_refused_and_hung_up_on(app: App, request_: 
     assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
     assert answer.count(b"HTTP/1.1") == 1
     assert app.get() == b"here"
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1\r\nHost:", b"HTTP/1.0", b"HTTP/1.0\r\nHost:"])
+def test_a_client_that_names_no_host_is_told_of_the_address_it_came_to(app: App, head: bytes) -> None:
+    answer = answer_to(app, b"GET /pscheduler/host " + head + b"\r\nConnection: close\r\n\r\n")
+
+    assert answer.endswith(f"127.0.0.1:{app.port}".encode())
+
+
+@pytest.mark.parametrize(
+    "host", [b"a", b"a.example:80", b"[fe80::1%25eth0]:80", b"127.0.0.1", b"xn--bcher-kva.ch."]
+)
+def test_what_names_a_host_is_served(app: App, host: bytes) -> None:
+    head = b"GET /pscheduler/host HTTP/1.1\r\nConnection: close\r\nHost: "
+
+    assert answer_to(app, head + host + b"\r\n\r\n").endswith(host)
 
 
 def test_a_client_that_asks_first_is_told_to_go_on(app: App) -> None:

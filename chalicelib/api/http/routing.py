@@ -30,12 +30,14 @@ from chalicelib.api.http.request import run_id as run_id
 from chalicelib.api.http.request import task_id as task_id
 from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
-from chalicelib.domain.errors import PSchedulerError
+from chalicelib.domain.errors import NotFound, PSchedulerError
 from chalicelib.domain.times import UTC
 from chalicelib.store.conditions import STORE_ERRORS, unavailable
 
 LOG = logging.getLogger(__name__)
 
+LONGEST_NAME = 255
+"""Characters of a name in a path: those of a host have 253 at most."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -102,13 +104,21 @@ def _waited(called: Page, asked: Request, names: Mapping[str, str], front_waits:
             asked = dataclasses.replace(asked, now=dt.datetime.now(UTC))
 
 
+def _in_path(text: str) -> str:
+    """A name in a path. Raises NotFound for one longer than any there is: no table could be asked for it."""
+    unquoted = urllib.parse.unquote(text)
+    if len(unquoted) > LONGEST_NAME:
+        raise NotFound(f"Nothing is at this path: {unquoted[:40]}... is no name")
+    return unquoted
+
+
 def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
     try:
         origins.require_own_name(raw.headers)
         origins.require_own_origin(raw.method, raw.headers)
         asked = request.read(raw)
         asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
-        unquoted = {name: urllib.parse.unquote(text) for name, text in names.items()}
+        unquoted = {name: _in_path(text) for name, text in names.items()}
         answer = _waited(called, asked, unquoted, raw.context.get(DIRECT, False)).begun()
     except request.NotYet:
         raise

@@ -1,12 +1,14 @@
 """Whatever is sent: too deep, too large or no JSON, it is refused, and says what is wrong."""
 
 import json
+import re
 import urllib.parse
 from typing import Any
 
 import pytest
 
 from chalicelib.api.http.request import LARGEST_BODY
+from chalicelib.api.openapi import operations
 from chalicelib.domain.documents import DEEPEST
 from tests.api.conftest import IDLE, Api
 
@@ -86,3 +88,14 @@ def test_an_archive_of_an_archive_as_deep_as_may_be_breaks_nothing(api: Api) -> 
     status, _ = api.ask("POST", "/tasks", {**IDLE, "archives": [archive]})
 
     assert status in (200, 400)
+
+
+def test_a_name_in_a_path_longer_than_any_is_not_found(api: Api) -> None:
+    paths = {
+        re.sub(r"\{\w+\}", "a" * 3000, path)
+        for path, methods in operations.PAGES.items()
+        if "{" in path and "GET" in methods
+    }
+
+    assert len(paths) > 20
+    assert {path[:30]: api.ask("GET", path)[0] for path in paths} == {path[:30]: 404 for path in paths}
