@@ -153,21 +153,55 @@ def test_a_server_runs_from_the_start_on_until_its_time_is_up_or_nobody_needs_it
     host = Serving()
     own = Job("throughput", {}, host, at(2), seconds(20), 1)
 
-    done = two_ended.serve(own, ["iperf", "-s"], seconds(10), lambda: host.time >= at(needed))
+    local = two_ended.serve(own, ["iperf", "-s"], seconds(10), lambda: host.time >= at(needed))
 
-    assert done.stopped
+    assert local["succeeded"]
     assert (host.slept_until, host.time) == ([at(2)], at(end))
 
 
-def test_a_server_has_no_figures_but_what_it_said() -> None:
-    local = two_ended.served(["iperf", "-s"], Completed(0, "out\n", "err\n"), failed=False, note="note\n")
+class Says(Serving):
+    """A host whose programs end at once, saying what they are told to."""
+
+    def __init__(self, done: Completed) -> None:
+        super().__init__()
+        self.done = done
+
+    def execute(self, argv: Any, timeout: float, *more: Any, **named: Any) -> Completed:
+        return self.done
+
+
+def _served(done: Completed, ends_itself: bool) -> dict[str, Any]:
+    own = Job("throughput", {}, Says(done), at(2), seconds(20), 1)
+    return two_ended.serve(
+        own, ["iperf", "-s"], seconds(10), lambda: False, ends_itself=ends_itself, note="note\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("done", "ends_itself"),
+    [
+        (Completed(-15, "out\n", "err\n", stopped=True), False),
+        (Completed(-15, "out\n", "err\n", stopped=True), True),
+        (Completed(0, "out\n", "err\n"), True),  # its client has left
+    ],
+)
+def test_a_server_has_no_figures_but_what_it_said(done: Completed, ends_itself: bool) -> None:
+    local = _served(done, ends_itself)
 
     assert local == {"schema": 1, "succeeded": True, "diags": "note\niperf -s\n\nout\nerr\n"}
 
 
-def test_a_server_that_failed_says_why() -> None:
+@pytest.mark.parametrize(
+    ("status", "ends_itself"),
+    [
+        (0, False),  # one that never ends by itself has, though it says that all is well
+        (1, False),
+        (1, True),
+    ],
+)
+def test_a_server_that_failed_says_why(status: int, ends_itself: bool) -> None:
     with pytest.raises(PluginFailed, match="bind failed") as error:
-        two_ended.served(["iperf", "-s"], Completed(0, "", "bind failed\n"), failed=True, note="note\n")
+        _served(Completed(status, "", "bind failed\n"), ends_itself)
 
     assert error.value.diags == "note\niperf -s\n\nbind failed\n"
 

@@ -1,6 +1,6 @@
 """traceroute: performs trace with the program of the same name (docs/contract/tools.md section 6).
 
-The program is Butskoy's, 2.x. What it prints is read in ``_traceroute_output.py``. Its own lookups of
+The program is Butskoy's, 2.x. What it prints is read in ``traceroute_output.py``. Its own lookups of
 autonomous systems are not asked for: they would go on its time, a connection a hop.
 """
 

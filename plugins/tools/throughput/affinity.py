@@ -6,7 +6,9 @@ import pathlib
 import shutil
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Host, PluginFailed
+from plugins.sdk.base import Host, Job, PluginFailed
+from plugins.support import configured
+from plugins.support.hosts import Ends
 
 TIMEOUT = 2.0
 """Seconds for each of the little programs asked here."""
@@ -23,6 +25,18 @@ def pin(host: Host, cpu: float | None, address: str | None, dest: str) -> tuple[
     if not words or _works(host, [*words, "true"]):
         return words, ""
     return [], f"{' '.join(words)} does not work here: not bound to any processor\n"
+
+
+def pinned_client(job: Job, name: str, argv: list[str], ends: Ends) -> tuple[list[str], str]:
+    """The command of a tool's client, near the source, and what to say before what it says."""
+    words, note = pin(job.host, job.spec.get("client-cpu-affinity"), ends.source, ends.dest)
+    return [*words, *configured.command(name, argv)], note
+
+
+def pinned_server(job: Job, name: str, argv: list[str], ends: Ends) -> tuple[list[str], str]:
+    """The command of a tool's server, near the destination, and what to say before what it says."""
+    words, note = pin(job.host, job.spec.get("server-cpu-affinity"), ends.dest, ends.dest)
+    return [*words, *configured.command(name, argv)], note
 
 
 def _near(host: Host, address: str | None, dest: str) -> list[str]:

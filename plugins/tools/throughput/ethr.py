@@ -1,7 +1,7 @@
 """ethr: performs throughput with Microsoft's program of the same name (docs/contract/tools.md section 4).
 
 Version 1 does not talk to those before, which perfSONAR packages as ``ethr0``: the ends use that where
-one of them has nothing newer. The output, read in ``_ethr_output.py``, is alike.
+one of them has nothing newer. The output, read in ``ethr_output.py``, is alike.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
-from plugins.sdk.base import Host, Job, PluginFailed, Spec, Tool
+from plugins.sdk.base import Host, Job, Spec, Tool
 from plugins.support import configured, hosts
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge
@@ -102,22 +102,15 @@ def run(job: Job) -> JSON:
 def _client(job: Job, told: Told) -> JSON:
     spec, ends = job.spec, two_ended.find_ends(job.spec)
     command = _located(client_argv(program(job.participant_data), spec, ends, told["server_port"]))
-    job.wait_for_start()
-    job.sleep(CLIENT_WAIT)
-    done = job.host.execute(command, (_sending(spec) + set_up(spec)).total_seconds())
-    diags = two_ended.describe(command, done)
-    if done.status != 0:
-        raise PluginFailed(two_ended.complaint(command, done), diags)
     parse = functools.partial(ethr_output.parse, omit=_omit(spec))
-    return two_ended.read(parse, done.stdout, diags)
+    return two_ended.measure(job, command, CLIENT_WAIT, _sending(spec) + set_up(spec), parse)
 
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until the client must be done: it never ends by itself, unless it cannot listen."""
     spec, ends = job.spec, two_ended.find_ends(job.spec)
     command = _located(server_argv(program(job.participant_data), spec, ends, told["server_port"]))
-    done = two_ended.serve(job, command, CLIENT_WAIT + _sending(spec) + set_up(spec), unwanted)
-    return two_ended.served(command, done, failed=not done.stopped)
+    return two_ended.serve(job, command, CLIENT_WAIT + _sending(spec) + set_up(spec), unwanted)
 
 
 TOOL = Tool(

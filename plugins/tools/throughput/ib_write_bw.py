@@ -5,11 +5,12 @@ server is for one client.
 """
 
 import datetime as dt
+import functools
 import re
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Completed, Host, Job, PluginFailed, Spec, Tool
+from plugins.sdk.base import Host, Job, PluginFailed, Spec, Tool
 from plugins.support import configured, hosts
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge
@@ -100,24 +101,18 @@ def _ends(spec: Spec) -> Ends:
 
 def _client(job: Job, told: Told) -> JSON:
     spec, ends = job.spec, _ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("client-cpu-affinity"), ends.source, ends.dest)
-    command = [*pinned, *configured.command(NAME, argv(spec, told["server_port"], ends.dest))]
-    job.wait_for_start()
-    job.sleep(CLIENT_WAIT)
-    done = job.host.execute(command, (_running(spec) + SPARE).total_seconds())
-    diags = note + two_ended.describe(command, done)
-    if done.status != 0:
-        raise PluginFailed(two_ended.complaint(command, done), diags)
-    return two_ended.read(lambda printed: parse(printed, _measured(spec)), done.stdout, diags)
+    words = argv(spec, told["server_port"], ends.dest)
+    command, note = affinity.pinned_client(job, NAME, words, ends)
+    figures = functools.partial(parse, time=_measured(spec))
+    return two_ended.measure(job, command, CLIENT_WAIT, _running(spec) + SPARE, figures, note)
 
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until its client has left; one that never comes is for the client to explain."""
-    spec, ends = job.spec, _ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("server-cpu-affinity"), ends.dest, ends.dest)
-    command = [*pinned, *configured.command(NAME, argv(spec, told["server_port"]))]
-    done: Completed = two_ended.serve(job, command, CLIENT_WAIT + _running(spec) + SPARE, unwanted)
-    return two_ended.served(command, done, failed=not done.stopped and done.status != 0, note=note)
+    words = argv(job.spec, told["server_port"])
+    command, note = affinity.pinned_server(job, NAME, words, _ends(job.spec))
+    time = CLIENT_WAIT + _running(job.spec) + SPARE
+    return two_ended.serve(job, command, time, unwanted, ends_itself=True, note=note)
 
 
 TOOL = Tool(

@@ -1,6 +1,6 @@
 """iperf2: performs throughput with the program iperf, version 2 (docs/contract/tools.md section 4).
 
-Its output is read in ``_iperf2_output.py``.
+Its output is read in ``iperf2_output.py``.
 """
 
 import datetime as dt
@@ -99,8 +99,7 @@ def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     spec = job.spec
     argv = server_argv(spec, two_ended.find_ends(spec), told["server_port"])
     command = configured.command(NAME, argv)
-    done = two_ended.serve(job, command, CLIENT_WAIT + length(spec) + set_up(spec), unwanted)
-    return two_ended.served(command, done, failed=not done.stopped)
+    return two_ended.serve(job, command, CLIENT_WAIT + length(spec) + set_up(spec), unwanted)
 
 
 TOOL = Tool(

@@ -1,6 +1,6 @@
 """iperf3: performs throughput with the program of the same name (docs/contract/tools.md section 4).
 
-Its JSON is read in ``_iperf3_output.py``; ``_iperf3_keys.py`` has what keeps strangers off a server.
+Its JSON is read in ``iperf3_output.py``; ``iperf3_keys.py`` has what keeps strangers off a server.
 """
 
 import datetime as dt
@@ -139,12 +139,11 @@ def run(job: Job) -> JSON:
 
 def _client(job: Job, told: Told) -> JSON:
     spec, ends = job.spec, two_ended.find_ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("client-cpu-affinity"), ends.source, ends.dest)
     auth = told.get("_auth")
     with iperf3_keys.client_files(auth) as (arguments, env):
         padding = old_padding(job.participant_data[0], told) if auth else []
-        argv = configured.command(NAME, client_argv(spec, ends, told["server_port"]))
-        command = [*pinned, *argv, *padding, *arguments]
+        argv = [*client_argv(spec, ends, told["server_port"]), *padding, *arguments]
+        command, note = affinity.pinned_client(job, NAME, argv, ends)
         job.wait_for_start()
         done = _measured(job, command, env)
     return _result(command, done, note)
@@ -165,13 +164,12 @@ def _measured(job: Job, command: Sequence[str], env: Mapping[str, str]) -> Compl
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     spec, ends = job.spec, two_ended.find_ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("server-cpu-affinity"), ends.dest, ends.dest)
     client = job.participant_data[0] if job.participant_data else None
     auth = told.get("_auth") if _understands_auth(client) else None
     with iperf3_keys.server_files(auth) as arguments:
         padding = old_padding(told, client) if auth else []
-        argv = configured.command(NAME, server_argv(spec, ends, told["server_port"]))
-        command = [*pinned, *argv, *padding, *arguments]
+        argv = [*server_argv(spec, ends, told["server_port"]), *padding, *arguments]
+        command, note = affinity.pinned_server(job, NAME, argv, ends)
         job.wait_for_start()
         limit = (CLIENT_WAIT + _sending(spec) + set_up(spec)).total_seconds()
         done = job.host.execute(command, limit, until=unwanted)

@@ -1,6 +1,6 @@
 """nuttcp: performs throughput with the program of the same name (docs/contract/tools.md section 4).
 
-Its output is read in ``_nuttcp_output.py``. Version 6, which some systems still have, does without the
+Its output is read in ``nuttcp_output.py``. Version 6, which some systems still have, does without the
 jitter of UDP, and without bursts.
 """
 
@@ -9,7 +9,7 @@ import re
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Host, Job, PluginFailed, Spec, Tool
+from plugins.sdk.base import Host, Job, Spec, Tool
 from plugins.support import configured
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge
@@ -105,16 +105,9 @@ def run(job: Job) -> JSON:
 
 def _client(job: Job, told: Told) -> JSON:
     spec, ends = job.spec, two_ended.find_ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("client-cpu-affinity"), ends.source, ends.dest)
     version = _ask_version(job.host) if spec.get("udp") else KNOWS_JITTER
-    command = [*pinned, *configured.command(NAME, client_argv(spec, ends, told, version))]
-    job.wait_for_start()
-    job.sleep(CLIENT_WAIT)
-    done = job.host.execute(command, (length(spec) + SPARE).total_seconds())
-    diags = note + two_ended.describe(command, done)
-    if done.status != 0:
-        raise PluginFailed(two_ended.complaint(command, done), diags)
-    return two_ended.read(nuttcp_output.parse, done.stdout, diags)
+    command, note = affinity.pinned_client(job, NAME, client_argv(spec, ends, told, version), ends)
+    return two_ended.measure(job, command, CLIENT_WAIT, length(spec) + SPARE, nuttcp_output.parse, note)
 
 
 def _ask_version(host: Host) -> int:
@@ -125,11 +118,10 @@ def _ask_version(host: Host) -> int:
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server until its client has left; one that never comes is for the client to explain."""
-    spec, ends = job.spec, two_ended.find_ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("server-cpu-affinity"), ends.dest, ends.dest)
-    command = [*pinned, *configured.command(NAME, server_argv(ends, told))]
-    done = two_ended.serve(job, command, CLIENT_WAIT + length(spec) + SPARE, unwanted)
-    return two_ended.served(command, done, failed=not done.stopped and done.status != 0, note=note)
+    ends = two_ended.find_ends(job.spec)
+    command, note = affinity.pinned_server(job, NAME, server_argv(ends, told), ends)
+    time = CLIENT_WAIT + length(job.spec) + SPARE
+    return two_ended.serve(job, command, time, unwanted, ends_itself=True, note=note)
 
 
 TOOL = Tool(

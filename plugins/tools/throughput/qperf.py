@@ -89,24 +89,16 @@ def run(job: Job) -> JSON:
 
 def _client(job: Job, told: Told) -> JSON:
     spec, ends = job.spec, two_ended.find_ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("client-cpu-affinity"), ends.source, ends.dest)
-    command = [*pinned, *configured.command(NAME, client_argv(spec, ends, told["server_port"]))]
-    job.wait_for_start()
-    job.sleep(CLIENT_WAIT)
-    done = job.host.execute(command, (length(spec) + SPARE).total_seconds())
-    diags = note + two_ended.describe(command, done)
-    if done.status != 0:
-        raise PluginFailed(two_ended.complaint(command, done), diags)
-    return two_ended.read(parse, done.stdout, diags)
+    argv = client_argv(spec, ends, told["server_port"])
+    command, note = affinity.pinned_client(job, NAME, argv, ends)
+    return two_ended.measure(job, command, CLIENT_WAIT, length(spec) + SPARE, parse, note)
 
 
 def _server(job: Job, told: Told, unwanted: Unwanted) -> JSON:
     """A server for as long as the test lasts; one whose client never comes is for the client to explain."""
-    spec, ends = job.spec, two_ended.find_ends(job.spec)
-    pinned, note = affinity.pin(job.host, spec.get("server-cpu-affinity"), ends.dest, ends.dest)
-    command = [*pinned, *configured.command(NAME, server_argv(told["server_port"]))]
-    done = two_ended.serve(job, command, CLIENT_WAIT + length(spec) + SPARE, unwanted)
-    return two_ended.served(command, done, failed=not done.stopped, note=note)
+    argv, ends = server_argv(told["server_port"]), two_ended.find_ends(job.spec)
+    command, note = affinity.pinned_server(job, NAME, argv, ends)
+    return two_ended.serve(job, command, CLIENT_WAIT + length(job.spec) + SPARE, unwanted, note=note)
 
 
 TOOL = Tool(

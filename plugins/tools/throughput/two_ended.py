@@ -25,6 +25,8 @@ Unwanted = Callable[[], bool]
 """Whether a server is not needed any longer."""
 Client = Callable[[Job, Told], JSON]
 Server = Callable[[Job, Told, Unwanted], JSON]
+Parse = Callable[[str], Mapping[str, JSON]]
+"""Reads what a program printed. Raises PluginFailed where it has no figures."""
 
 
 def find_ends(spec: Spec) -> Ends:
@@ -120,22 +122,49 @@ def free_port() -> int:
     return found
 
 
-def serve(job: Job, command: Sequence[str], time: dt.timedelta, unwanted: Unwanted) -> Completed:
-    """Run a server from the start on, until it is not needed, its time is up, or it ends by itself."""
+def measure(
+    job: Job,
+    command: Sequence[str],
+    wait: dt.timedelta,
+    limit: dt.timedelta,
+    parse: Parse,
+    note: str = "",
+) -> dict[str, JSON]:
+    """The local result of a client that is run ``wait`` after the start and takes ``limit`` at most.
+
+    ``note`` goes before what it said. Raises PluginFailed, with all of that, where it failed.
+    """
+    job.wait_for_start()
+    job.sleep(wait)
+    done = job.host.execute(command, limit.total_seconds())
+    diags = note + describe(command, done)
+    if done.status != 0:
+        raise PluginFailed(complaint(command, done), diags)
+    return read(parse, done.stdout, diags)
+
+
+def serve(
+    job: Job,
+    command: Sequence[str],
+    time: dt.timedelta,
+    unwanted: Unwanted,
+    *,
+    ends_itself: bool = False,
+    note: str = "",
+) -> dict[str, JSON]:
+    """The local result of a server, which leaves the figures to its client.
+
+    It runs from the start until it is not needed or its time is up. One that ends before that has failed,
+    unless it ``ends_itself`` after its client and says that all went well. ``note`` goes before what it said.
+    Raises PluginFailed, with all of that, where it failed.
+    """
     job.wait_for_start()
     end = job.host.now() + time
     # Being over the limit is a failure, so it has to be behind the end.
     limit = (time + SECOND).total_seconds()
-    return job.host.execute(command, limit, until=lambda: unwanted() or job.host.now() >= end)
-
-
-def served(command: Sequence[str], done: Completed, *, failed: bool, note: str = "") -> dict[str, JSON]:
-    """The local result of a server, which leaves the figures to its client.
-
-    ``note`` goes before what it said. Raises PluginFailed, with all of that, where it has failed.
-    """
+    done = job.host.execute(command, limit, until=lambda: unwanted() or job.host.now() >= end)
     diags = note + describe(command, done)
-    if failed:
+    if not done.stopped and not (ends_itself and done.status == 0):
         raise PluginFailed(complaint(command, done), diags)
     return result({}, diags)
 
@@ -145,7 +174,7 @@ def result(measured: Mapping[str, JSON], diags: str) -> dict[str, JSON]:
     return {"schema": 1, "succeeded": True, "diags": diags, **measured}
 
 
-def read(parse: Callable[[str], Mapping[str, JSON]], printed: str, diags: str) -> dict[str, JSON]:
+def read(parse: Parse, printed: str, diags: str) -> dict[str, JSON]:
     """What a program printed, as a local result. Raises PluginFailed with the diags where ``parse`` does."""
     try:
         return result(parse(printed), diags)

@@ -1,6 +1,6 @@
 """curl: performs http by fetching a URL, without the program of that name (docs/contract/tools.md section 2).
 
-How a URL is fetched stands in ``_fetching.py``; here is what is made of the answer. A failure to get
+How a URL is fetched stands in ``fetch.py``; here is what is made of the answer. A failure to get
 any answer counts as status 400, and content that is to be kept but cannot be read as text as 415.
 """
 
