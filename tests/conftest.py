@@ -3,6 +3,7 @@
 import os
 import pathlib
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,9 @@ from local import block_network, engine_moto, engine_sqlite, environment
 from local import ministack as ministack_module
 from local.engine import Engine
 from tests import moto_snapshot
+
+LONG = 10
+"""Seconds that a slow test takes which says nothing else."""
 
 pytest_plugins = ["tests.permissions.plugin"]
 
@@ -28,6 +32,19 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 _HERE = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, the longest before all.
+
+    Most of them wait, so that other processes compute meanwhile; and none begins when all others are over.
+    """
+    seconds: Counter[pathlib.Path] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("slow")
+        seconds[item.path] += (mark.args or (LONG,))[0] if mark else 0
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")
