@@ -31,7 +31,7 @@ FACTS = {
     "tools": {"snooze": {"version": "1.0", "unmet": []}},
     "tests": {"idle": "1.0"},
 }
-DONE = {"result": {"succeeded": True, "diags": "", "error": None, "result": {"succeeded": True}}}
+DONE = {"result": {"succeeded": True, "diags": "", "error": None, "time-slept": "PT1S"}}
 POSTING = 0.25
 """Seconds that posting a repeating task is given, which places its next hundred runs."""
 IDLERS = 20

@@ -2,6 +2,7 @@
 (docs/agent-protocol.md). Pure."""
 
 import datetime as dt
+import re
 import uuid
 
 from chalicelib.domain.errors import Invalid, TooOld
@@ -127,6 +128,34 @@ def require(form: Checker, document: JSON) -> dict[str, JSON]:
         raise found
     known: dict[str, JSON] = document
     return known
+
+
+def require_contact(document: JSON) -> dict[str, JSON]:
+    """What an agent says in a contact. Raises Invalid as ``require`` does.
+
+    What it holds is looked through by hand first: there may be a thousand of it every time, which a schema
+    takes many times as long for. What is not plainly right is left to the schema.
+    """
+    held = document.get("held") if isinstance(document, dict) else None
+    if isinstance(held, list) and len(held) <= MOST_HELD and all(map(_is_plainly_right, held)):
+        require(CONTACT, {**document, "held": []})
+        known: dict[str, JSON] = document
+        return known
+    return require(CONTACT, document)
+
+
+_PATTERNS = {
+    name: re.compile(TYPES[kind]["pattern"])
+    for name, kind in (("task", "UUID"), ("run", "UUID"), ("start", "Timestamp"))
+}
+
+
+def _is_plainly_right(held: JSON) -> bool:
+    return (
+        isinstance(held, dict)
+        and held.keys() == _PATTERNS.keys()
+        and all(isinstance(text, str) and _PATTERNS[name].search(text) for name, text in held.items())
+    )
 
 
 def require_spoken(text: str) -> None:

@@ -3,11 +3,9 @@
 import datetime as dt
 from typing import NamedTuple
 
-from pynamodb.exceptions import DoesNotExist
-
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import format_timestamp, parse_timestamp
-from chalicelib.store import changes
+from chalicelib.store import changes, raw_items
 from chalicelib.store.models import NodeItem, key
 from chalicelib.store.node_registry import BELL
 
@@ -39,8 +37,7 @@ def ring(node: NodeName, now: dt.datetime, cancels: bool = False) -> None:
 
 def read(node: NodeName) -> Bell:
     """The bell now, strongly consistent."""
-    try:
-        found = NodeItem.get(key(node, BELL), consistent_read=True)
-    except DoesNotExist:
+    found = raw_items.get(NodeItem, {"name": key(node, BELL)})
+    if found is None:
         return Bell()
     return Bell(int(found.counted or 0), int(found.cancels or 0), parse_timestamp(found.value["rung"]))

@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.errors import Conflict, NotFound, Overtaken, TooLarge
@@ -33,10 +32,8 @@ KEPT = (CONTACT, FACTS, TOOLS, DIGEST, BELL, ASKS)
 
 def find(node: NodeName) -> ServedNode | None:
     """A node, strongly consistent; None where there is none."""
-    try:
-        return _to_node(RegisteredNodeItem.get(node, consistent_read=True))
-    except DoesNotExist:
-        return None
+    found = raw_items.get(RegisteredNodeItem, {"node": node})
+    return None if found is None else _to_node(found)
 
 
 def get(node: NodeName) -> ServedNode:
@@ -139,11 +136,8 @@ def facts(node: NodeName) -> JSON:
 
 def questions(node: NodeName) -> tuple[list[JSON], int]:
     """What is asked of a node's agent, strongly consistent, and of which revision that is."""
-    try:
-        found = NodeItem.get(key(node, ASKS), consistent_read=True)
-    except DoesNotExist:
-        return [], 0
-    return list(found.value), int(found.counted or 0)
+    found = raw_items.get(NodeItem, {"name": key(node, ASKS)})
+    return ([], 0) if found is None else (list(found.value), int(found.counted or 0))
 
 
 def write_questions(node: NodeName, known: Sequence[JSON], revision: int) -> None:

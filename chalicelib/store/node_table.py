@@ -16,10 +16,8 @@ from chalicelib.store.models import NodeItem, key
 
 def read(node: NodeName, name: str) -> JSON:
     """A named value; None when there is none."""
-    try:
-        return NodeItem.get(key(node, name), consistent_read=True).value
-    except DoesNotExist:
-        return None
+    found = raw_items.get(NodeItem, {"name": key(node, name)})
+    return None if found is None else found.value
 
 
 def read_many(node: NodeName, names: tuple[str, ...]) -> dict[str, JSON]:

@@ -90,3 +90,45 @@ def test_forms_are_bounded_and_let_through_what_they_do_not_know(
     fault = form.fault(document)
 
     assert (fault and fault.pointer) == pointer
+
+
+HELD = {"task": ONE, "run": OTHER, "start": "2026-11-26T12:00:00+00:00"}
+SAID = {"instance": ONE, "version": "1.0", "held": [HELD]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({}, None),
+        ({"held": []}, None),
+        ({"held": [HELD] * 1000}, None),
+        ({"held": [{**HELD, "later": 1}]}, None),  # of a later version: passed over
+        ({"held": [{"task": ONE, "run": OTHER}]}, None),
+        ({"held": [HELD] * 1001}, "/held"),
+        ({"held": {}}, "/held"),
+        ({"held": [HELD, {**HELD, "run": "one"}]}, "/held/1/run"),
+        ({"held": [HELD, {**HELD, "run": OTHER + "\n"}]}, "/held/1/run"),
+        ({"held": [{**HELD, "task": None}]}, "/held/0/task"),
+        ({"held": [{**HELD, "start": "noon"}]}, "/held/0/start"),
+        ({"held": [7]}, "/held/0"),
+        ({"instance": "one"}, "/instance"),
+        ({"waiting": -1}, "/waiting"),
+    ],
+)
+def test_a_contact_is_held_to_its_form_however_much_is_held(
+    changes: dict[str, Any], pointer: str | None
+) -> None:
+    said = {**SAID, **changes}
+
+    if pointer is None:
+        assert agent_protocol.require_contact(said) == said
+    else:
+        with pytest.raises(Invalid) as refused:
+            agent_protocol.require_contact(said)
+        assert refused.value.pointer == pointer
+
+
+@pytest.mark.parametrize("said", [None, [], "contact", {}, {"held": [HELD]}])
+def test_what_is_no_contact_is_refused(said: Any) -> None:
+    with pytest.raises(Invalid):
+        agent_protocol.require_contact(said)

@@ -67,7 +67,7 @@ def bell(request: Request) -> Answer:
 def contact(request: Request) -> Answer:
     """Say how the agent is, and hear which runs it may take, which were cancelled and what is asked."""
     known = agent.node_of(request)
-    said = agent_protocol.require(agent_protocol.CONTACT, request.json())
+    said = agent_protocol.require_contact(request.json())
     return as_json(request, contacts.contact(known, said, request.now))
 
 

@@ -5,43 +5,41 @@ from collections.abc import Mapping
 
 from chalicelib.domain.agent_protocol import MOST_OFFERED
 from chalicelib.domain.names import NodeName, RunId, TaskId
-from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import ServedNode
-from chalicelib.domain.times import SECOND, format_timestamp
-from chalicelib.service.agents import carriers, offers
-from chalicelib.service.node import agent_facts, agent_questions
-from chalicelib.store import agent_bells, node_registry, run_table
+from chalicelib.domain.times import format_timestamp
+from chalicelib.service.agents import carriers, looks, offers
+from chalicelib.service.node import agent_questions
+from chalicelib.store import agent_bells, agent_records, node_registry, run_table
 from chalicelib.store.agent_bells import Bell
 
 AGAIN = 1
 """Seconds to the next contact where more is to come, or what the bell rang for is not to be seen yet."""
-SETTLING = 3 * SECOND
-"""How long after it was written a run may be missing in an index."""
-UNDER_WAY = (State.PENDING, State.RUNNING)
 
 
 def contact(known: ServedNode, said: Mapping[str, JSON], now: dt.datetime) -> dict[str, JSON]:
     """The answer to a contact (docs/agent-protocol.md); ``said`` has its form."""
     node = known.node
     bell = agent_bells.read(node)  # before anything else: what is placed meanwhile rings it again
-    last = node_registry.contact(node) or {}
+    known_of_it = agent_records.read(node)
+    last = known_of_it.contact
     cancelled = _cancelled(node, said, bell, last)
-    runs = offers.to(node, {each["run"] for each in said["held"]}, now)
+    look = looks.next_look(said, bell, last, now)
+    runs = offers.to(node, {each["run"] for each in said["held"]}, now, look.since)
     answered = bell.number if runs else last.get("answered", 0)
     record = {**_record(said, bell, now), "cancelled": cancelled, "answered": answered}
-    node_registry.note_contact(node, record)
-    unsettled = answered != bell.number and bell.rung is not None and now - bell.rung < SETTLING
+    node_registry.note_contact(node, {**record, **look.record(runs, now)})
+    unsettled = answered != bell.number and not looks.is_settled(bell, now)
     carrier = carriers.of(node, now)
     return {
         "time": format_timestamp(now),
         "every": AGAIN if unsettled or len(runs) == MOST_OFFERED else carriers.every(carrier, said["held"]),
         "bell": bell.number,
         "carrier": carrier,
-        "facts-wanted": said.get("facts") is None or agent_facts.digest(node) != said["facts"],
+        "facts-wanted": said.get("facts") is None or known_of_it.digest != said["facts"],
         "runs": [run.to_json() for run in runs],
         "cancelled": cancelled,
-        "asks": agent_questions.open_for(node, now),
+        "asks": agent_questions.still_open(known_of_it.questions, now),
     }
 
 

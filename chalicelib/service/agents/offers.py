@@ -17,18 +17,23 @@ MOST_LOOKED_AT = MOST_HELD + 2 * MOST_OFFERED
 """Entries of the index read for one contact, at most."""
 
 
-def to(node: NodeName, held: Collection[str], now: dt.datetime) -> list[Assignment]:
-    """The runs to be offered, those that start next first, without those the agent holds already."""
-    fresh = (run for run in _ahead(node, now) if run.uuid not in held)
+def to(
+    node: NodeName, held: Collection[str], now: dt.datetime, since: dt.datetime | None = None
+) -> list[Assignment]:
+    """The runs to be offered, those that start next first, without those the agent holds already.
+
+    With ``since`` those alone that start then or later.
+    """
+    fresh = (run for run in _ahead(node, since or now - HORIZON, now) if run.uuid not in held)
     found: list[Assignment] = []
     while len(found) < MOST_OFFERED and (some := list(itertools.islice(fresh, MOST_OFFERED))):
         found += _whole(node, some, now)
     return found[:MOST_OFFERED]
 
 
-def _ahead(node: NodeName, now: dt.datetime) -> Iterator[Run]:
+def _ahead(node: NodeName, since: dt.datetime, now: dt.datetime) -> Iterator[Run]:
     # Those that stream are worth starting late; others whose start has passed are few, and soon over.
-    bounds = [(State.PENDING, now - HORIZON, now + OFFERED_AHEAD)]
+    bounds = [(State.PENDING, since, now + OFFERED_AHEAD)]
     return itertools.islice(run_counts.behind(node, bounds, None, page_size=200), MOST_LOOKED_AT)
 
 

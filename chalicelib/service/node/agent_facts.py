@@ -31,11 +31,6 @@ def take(node: NodeName, facts: JSON) -> None:
     _known.put(node, valid)
 
 
-def digest(node: NodeName) -> JSON:
-    """What tells its facts from others; None where there are none."""
-    return node_table.read(node, node_registry.DIGEST)
-
-
 def of(node: NodeName) -> JSON:
     """The facts of an agent's host; None where it never told any."""
     return _known.get(node, lambda: node_registry.facts(node))

@@ -7,6 +7,7 @@ back to look for the answer asks no second one.
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 
 from chalicelib.domain.errors import Conflict, TooMany, Unavailable
 from chalicelib.domain.names import NodeName
@@ -48,7 +49,7 @@ def ask(node: NodeName, what: str, argument: JSON, asked: dt.datetime, now: dt.d
     whole = {"id": question, "what": what, "argument": argument, "until": until}
     for left in reversed(range(TRIES)):
         known, revision = node_registry.questions(node)
-        open_ones = [each for each in known if parse_timestamp(each["until"]) > now]
+        open_ones = still_open(known, now)
         if any(each["id"] == question for each in open_ones):
             return question
         if len(open_ones) >= MOST:
@@ -63,10 +64,9 @@ def ask(node: NodeName, what: str, argument: JSON, asked: dt.datetime, now: dt.d
     return question
 
 
-def open_for(node: NodeName, now: dt.datetime) -> list[JSON]:
-    """The questions that an agent is to answer."""
-    known, _ = node_registry.questions(node)
-    return [each for each in known if parse_timestamp(each["until"]) > now]
+def still_open(questions: Iterable[JSON], now: dt.datetime) -> list[JSON]:
+    """Those of the questions to an agent that somebody waits for an answer to."""
+    return [each for each in questions if parse_timestamp(each["until"]) > now]
 
 
 def take_answer(node: NodeName, question: str, answer: JSON, now: dt.datetime) -> None:

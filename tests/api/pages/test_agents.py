@@ -18,9 +18,9 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import SECOND, UTC, parse_timestamp
 from chalicelib.infrastructure import agent_queues
 from chalicelib.infrastructure.aws import client
-from chalicelib.service.agents import rates
+from chalicelib.service.agents import contacts, rates
 from chalicelib.service.execution import reaper, waits
-from chalicelib.service.node import agent_facts, agent_questions, registry
+from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registry
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_registry, run_table
 from tests.agents import Agent, registered
@@ -684,8 +684,71 @@ def test_an_agent_without_its_queue_listens_at_the_coordinator(by_queue: Agent) 
     assert (answer["carrier"], answer["every"]) == ({"kind": "https"}, 20)
 
 
-PRICES = {"GetItem": 0.125, "BatchGetItem": 0.125, "Query": 0.0625, "PutItem": 0.625, "UpdateItem": 0.625}
-"""Dollars for a million of each where it takes up one unit, on demand in us-east-1 (November 2026)."""
+# --- how far a contact looks -----------------------------------------------------------------------
+
+
+def told(agent: Agent, now: dt.datetime, *held: Assignment, **changes: Any) -> list[str]:
+    """The runs an agent is offered in a contact at an instant, holding some."""
+    names = [{"task": each.task, "run": each.run, "start": each.start.isoformat()} for each in held]
+    said = {"instance": agent.instance, "version": "1", "held": names, **changes}
+    return [each["run"] for each in contacts.contact(registry.served(NodeName(AMS)), said, now)["runs"]]
+
+
+def starting_at(api: Api, start: dt.datetime) -> RunId:
+    return run_of(posted(api, schedule={"start": start.isoformat()})).uuid
+
+
+@pytest.fixture
+def soon() -> dt.datetime:
+    """When all that was written is to be seen in every index."""
+    return dt.datetime.now(UTC).replace(microsecond=0) + 10 * SECOND
+
+
+def test_a_run_is_offered_once_its_time_comes_near_though_no_bell_rings(
+    api: Api, agent: Agent, soon: dt.datetime
+) -> None:
+    run = starting_at(api, soon + 1200 * SECOND)
+
+    offered = [told(agent, soon + seconds * SECOND) for seconds in (0, 20, 299, 301, 320)]
+
+    assert offered == [[], [], [], [run], [run]]
+
+
+def test_what_was_offered_is_offered_until_it_is_held(api: Api, agent: Agent, soon: dt.datetime) -> None:
+    run = starting_at(api, soon + 600 * SECOND)
+    (offered,) = agent.offered()
+
+    assert told(agent, soon) == told(agent, soon + 20 * SECOND) == [run]
+    assert told(agent, soon + 40 * SECOND, offered) == told(agent, soon + 60 * SECOND, offered) == []
+    assert told(agent, soon + 80 * SECOND) == []  # it may have ended: all is looked at before long
+    assert told(agent, soon + 200 * SECOND) == [run]
+    assert told(agent, soon + 210 * SECOND, offered, instance=str(uuid.uuid4())) == []
+    assert told(agent, soon + 220 * SECOND, instance=str(uuid.uuid4())) == [run]
+
+
+def test_what_the_bell_rang_for_is_offered_wherever_was_looked_before(
+    api: Api, agent: Agent, soon: dt.datetime
+) -> None:
+    told(agent, soon)
+    run = starting_at(api, soon + 300 * SECOND)
+
+    assert told(agent, soon + 20 * SECOND) == [run]
+
+
+def test_what_no_bell_rang_for_is_offered_all_the_same_two_minutes_later(
+    api: Api, agent: Agent, soon: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(agent, soon)
+    monkeypatch.setattr(agent_bell, "ring", lambda *_: None)
+    run = starting_at(api, soon + 800 * SECOND)
+
+    assert told(agent, soon + 20 * SECOND) == []
+    assert told(agent, soon + 120 * SECOND) == [run]
+
+
+PRICES = {"GetItem": 0.125, "BatchGetItem": 3 * 0.125, "Query": 0.0625, "PutItem": 0.625, "UpdateItem": 0.625}
+"""Dollars for a million of each, on demand in us-east-1 (November 2026): each takes up one unit, and one that
+reads a batch three at most."""
 GATEWAY, FUNCTION, GIGABYTE_SECOND, RECEIVE = 3.50, 0.20, 16.6667, 0.40
 """The same of a request to API Gateway (REST), of Lambda, of a second of a gigabyte of it, and of SQS."""
 LONGEST_CONTACT = 0.1
