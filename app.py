@@ -42,7 +42,7 @@ from chalicelib.api.pages import (
 )
 from chalicelib.domain.telemetry import COLD_STARTS
 from chalicelib.events import clock_handlers, observation, queue_handlers
-from chalicelib.infrastructure import egress, logs, queues, telemetry
+from chalicelib.infrastructure import egress, logs, queues, telemetry, tls_sockets
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.node import debug, settings_check
 from chalicelib.store import models
@@ -53,6 +53,7 @@ if ON_AWS and (wrong := settings_check.problems()):
     sys.exit("\n".join(wrong))  # a line each in the log, and no function that works by halves
 
 guard.configure(egress.rules)  # what the plugins' connections are held against
+tls_sockets.use()
 
 app = Chalice(app_name="pscheduler")
 app.api.binary_types = []  # what is binary is decided answer by answer: chalicelib/api/http/answer.py

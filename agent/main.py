@@ -23,6 +23,7 @@ from chalicelib.domain.errors import PSchedulerError
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
 from chalicelib.host import facts
+from chalicelib.infrastructure import tls_sockets
 
 SYSTEM_POLICY = pathlib.Path("/etc/pscheduler-agent/policy.toml")
 SILENT_FROM = dt.timedelta(minutes=5)
@@ -33,6 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Do what a command line says; the exit status."""
     given = _parser().parse_args(words)
     logs.set_up(getattr(given, "verbose", False))
+    tls_sockets.use()
     command: Callable[[argparse.Namespace], int] = given.command
     try:
         return command(given)

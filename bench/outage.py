@@ -9,6 +9,7 @@ import http.client
 import json
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench.node import post, restartable
@@ -16,9 +17,12 @@ from chalicelib.domain.times import parse_timestamp
 
 RATE = 6
 """Runs a second."""
-BEFORE, OUTAGE, AFTER = 20, 60, 130
-"""Seconds of each stretch. The third is longer than the dispatch tick looks ahead."""
-POSTS_A_SECOND = 12
+BEFORE, OUTAGE, AFTER = 10, 60, 70
+"""Seconds of each stretch. The last two are longer than the dispatch tick looks ahead: what was sent to its
+runner before the outage is over by the end, and what was not, too."""
+POSTERS, POSTS_A_SECOND = 4, 30
+SETTLED = 5
+"""Seconds after which the last run is over."""
 RECOVERY = 5
 """Seconds after the node is back within which as many runs start as before."""
 
@@ -30,13 +34,16 @@ def outage(rate: int = RATE) -> list[dict[str, Any]]:
     with restartable() as node:
         began = time.time()
         first = began + lead
-        tasks = [_post(node.base, first + number / rate) for number in range(count)]
+        with ThreadPoolExecutor(POSTERS) as pool:
+            tasks = list(pool.map(lambda number: _post(node.base, first + number / rate), range(count)))
+        if time.time() > first:
+            raise SystemExit(f"This machine is too slow to post {count} tasks in {lead:.0f} s")
         _sleep_until(first + BEFORE)
         node.kill()
         _sleep_until(first + BEFORE + OUTAGE)
         node.start()
         back = time.time()
-        _sleep_until(first + BEFORE + OUTAGE + AFTER + 45)
+        _sleep_until(first + BEFORE + OUTAGE + AFTER + SETTLED)
         runs = _runs(node.base, tasks)
     return _rows(runs, first, back)
 
