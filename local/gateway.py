@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from chalicelib.api.http.answer import DIRECT, READS_NOTHING
+from chalicelib.api.http.request import AT_ONCE
 from chalicelib.domain import forwarding
 
 STAGE = "pscheduler"
@@ -50,6 +51,8 @@ class Response:
     """Instead of an answer: what to wait for before asking again."""
     follows: str | None = None
     """Of an answer that goes on: the cursor behind which its next piece begins."""
+    takes_time: bool = False
+    """Instead of an answer: that a worker is to give it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +186,8 @@ def response(answer: dict[str, Any]) -> Response:
     headers += [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
     framing = ("content-length", "connection", "transfer-encoding")
     kept = [header for header in headers if header[0].lower() not in framing]
-    return Response(int(answer["statusCode"]), kept, _content(answer), wait, _cursor(kept))
+    takes_time = bool(answer.get("takesTime"))
+    return Response(int(answer["statusCode"]), kept, _content(answer), wait, _cursor(kept), takes_time)
 
 
 STREAM_TYPE = "text/event-stream"
@@ -193,6 +197,14 @@ def _cursor(headers: Iterable[tuple[str, str]]) -> str | None:
     """Where an answer goes on that does not end."""
     known = {name.lower(): text for name, text in headers}
     return known.get("cursor") if known.get("content-type", "").startswith(STREAM_TYPE) else None
+
+
+def at_once(event: dict[str, Any]) -> dict[str, Any] | None:
+    """The event that asks for an answer in the front's own thread; None where that might take long."""
+    reads = event["httpMethod"] in ("GET", "HEAD") and event["resource"] in FROM_ONE_ITEM
+    if not reads or event["queryStringParameters"]:
+        return None
+    return {**event, "requestContext": {**event["requestContext"], AT_ONCE: True}}
 
 
 def following(event: dict[str, Any], cursor: str) -> dict[str, Any]:
@@ -223,6 +235,8 @@ def busy() -> Response:
 
 FROM_MEMORY = ("/", "/api", "/hostname", "/tests", "/tests/{name}")
 """What is answered without a look at anything stored or anybody else, sooner than a worker would wake."""
+FROM_ONE_ITEM = ("/tasks/{task}", "/tasks/{task}/runtimes")
+"""What is mostly answered from one item that is stored, sooner than a worker would wake, too."""
 LISTS = ("/tasks", "/tasks/{task}/runs", "/schedule", "/monitor", "/openapi.json")
 
 

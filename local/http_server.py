@@ -65,6 +65,7 @@ class HttpServer:
     """A server for the app, in a thread of its own.
 
     ``address`` and ``port`` as given, port 0 for any; ``certificate`` is a PEM file with key and chain.
+    ``reads_at_once`` where an item that is stored is read sooner than a worker wakes: not over a network.
     """
 
     def __init__(
@@ -74,9 +75,11 @@ class HttpServer:
         port: int,
         certificate: pathlib.Path | None = None,
         connections: int | None = None,
+        reads_at_once: bool = False,
     ):
         self._app = safe_for_threads(app)
         self._where = (address, port)
+        self._reads_at_once = reads_at_once
         self._tls = None if certificate is None else _tls(certificate)
         self.connections = Connections(connections or most_connections())
         self._state = ServerState()
@@ -102,7 +105,8 @@ class HttpServer:
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         waiting = Waiting(self._loop)
-        application = asgi.Application(self._app, waiting, forwarding.proxies(settings().trusted_proxies))
+        proxies = forwarding.proxies(settings().trusted_proxies)
+        application = asgi.Application(self._app, waiting, proxies, self._reads_at_once)
         self._config = uvicorn.Config(
             application,
             log_config=None,

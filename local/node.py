@@ -280,7 +280,7 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
 
         certificate = tls.certificate(given.state, given.address, AUTHORITY, settings().names)
         say(f"  clients may trust {given.state / 'authority.pem'}")
-    server = HttpServer(app, given.address, given.port, certificate)
+    server = HttpServer(app, given.address, given.port, certificate, reads_at_once=given.engine == "sqlite")
     try:
         server.start()
     except OSError as error:

@@ -50,8 +50,15 @@ class _TooLarge(Exception):
 class Application:
     """An ASGI application that calls a Chalice app as API Gateway would."""
 
-    def __init__(self, app: Any, waiting: Waiting, proxies: tuple[forwarding.Network, ...]):
+    def __init__(
+        self,
+        app: Any,
+        waiting: Waiting,
+        proxies: tuple[forwarding.Network, ...],
+        reads_at_once: bool = False,
+    ):
         self._app, self._waiting, self._proxies = app, waiting, proxies
+        self._reads_at_once = reads_at_once
         self._routes = gateway.Routes(app.routes)
         self._bodies = self._streams = 0
         self._quick = Lane("quick", 16, 12)
@@ -106,12 +113,22 @@ class Application:
         if event["requestContext"][READS_NOTHING]:
             await _send(scope, send, self._call(event))
             return
+        early = self._at_once(event)
+        if early is not None:
+            await _send(scope, send, early)
+            return
         lane, owner = self._lane(event), counted_as(event["requestContext"]["identity"]["sourceIp"])
         response = await self._answered(lane, owner, event, receive)
         if response.follows and scope["method"] == "GET" and scope["http_version"] != "1.0":
             await self._stream(lane, owner, event, response, receive, send)
             return
         await _send(scope, send, response, lambda pieces: lane.run(owner, lambda: next(pieces, None)))
+
+    def _at_once(self, event: dict[str, Any]) -> gateway.Response | None:
+        """What the app answers from one item, without a worker; None where it takes more."""
+        asked = gateway.at_once(event) if self._reads_at_once else None
+        response = None if asked is None else self._call(asked)
+        return None if response is None or response.takes_time else response
 
     async def _answered(
         self, lane: Lane, owner: str, event: dict[str, Any], receive: Receive

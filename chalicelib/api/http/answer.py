@@ -99,9 +99,14 @@ class Sent(Response):
     wait: tuple[str, float] | None = None
     """Instead of an answer: the task whose change to wait for, and until when (a Unix time)."""
 
+    takes_time = False
+    """Instead of an answer: that it takes a worker to give it."""
+
     def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
         if self.wait is not None:
             return {**super().to_dict(None), "wait": self.wait}
+        if self.takes_time:
+            return {**super().to_dict(None), "takesTime": True}
         if isinstance(self.body, str):
             return super().to_dict(None)
         form = Response("", dict(self.headers), self.status_code).to_dict(None)

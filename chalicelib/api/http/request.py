@@ -20,6 +20,9 @@ LOOK_EVERY = 0.5
 """Seconds between looks for what is not there yet, where the front cannot wait for it."""
 API_LEVEL = 7
 GZIP = 16 + zlib.MAX_WBITS
+AT_ONCE = "answersAtOnce"
+"""A member of an event's requestContext: the page is asked in the front's own thread, which is quicker than
+in a worker, and keeps everybody else waiting meanwhile."""
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a request's body, also of what it is compressed from; API Gateway lets no more pass."""
 
@@ -31,6 +34,10 @@ class NotYet(Exception):
     def __init__(self, task: str, until: dt.datetime):
         super().__init__(task, until)
         self.task, self.until = task, until
+
+
+class TakesTime(Exception):
+    """A page that is asked at once is to be asked where it may take its time: see ``Request.take_time``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Request:
     """Whether a proxy is in front, or a page of another origin is behind it: never this host itself, then."""
     is_caller_known: bool = True
     """Whether ``caller`` is who asks, and not a proxy that nobody has named."""
+    at_once: bool = False
+    """Whether the front waits for the answer, and does nothing else until it has it."""
 
     def flag(self, name: str) -> bool:
         """A boolean argument: true when it is empty, ``true``, ``yes`` or ``1``."""
@@ -90,6 +99,11 @@ class Request:
     def json(self, deepest: int = DEEPEST) -> JSON:
         """The body as JSON. Raises Invalid, also for more than so many arrays and objects in each other."""
         return load(self.body, "The body", deepest)
+
+    def take_time(self) -> None:
+        """To be called before what may take more than a read of one item. Raises TakesTime."""
+        if self.at_once:
+            raise TakesTime
 
     def wait(self, task: str, seconds: float) -> None:
         """Come back when something has happened to a task or its runs, unless so long has passed already.
@@ -135,6 +149,7 @@ def read(raw: Any) -> Request:
         came=_came(raw) or now,
         principal=raw.context.get("identity", {}).get("userArn") or "",
         is_forwarded=_is_forwarded(raw) or origins.is_foreign(headers),
+        at_once=raw.context.get(AT_ONCE, False),
         is_caller_known=raw.context.get("isCallerKnown", not _is_forwarded(raw) or _is_deployed(raw)),
     )
 

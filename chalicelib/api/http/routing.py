@@ -58,6 +58,8 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
                 answer = _answer(called, raw, names)
             except request.NotYet as wait:
                 return _not_yet(wait)
+            except request.TakesTime:
+                return _takes_time()
         response = negotiation.sent(answer, raw.headers, with_body=raw.method != "HEAD")
         LOG.debug("%s %s: %d", raw.method, raw.path, answer.status)  # no query: there may be a key in it
         if raw.context.get(DIRECT):
@@ -91,6 +93,12 @@ def _not_yet(wait: request.NotYet) -> Sent:
     return response
 
 
+def _takes_time() -> Sent:
+    response = Sent("", status_code=202)
+    response.takes_time = True
+    return response
+
+
 def _waited(called: Page, asked: Request, names: Mapping[str, str], front_waits: bool) -> Answer:
     """What a page answers in the end. Raises NotYet where the front waits and asks again."""
     while True:
@@ -120,7 +128,7 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
         asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
         unquoted = {name: _in_path(text) for name, text in names.items()}
         answer = _waited(called, asked, unquoted, raw.context.get(DIRECT, False)).begun()
-    except request.NotYet:
+    except (request.NotYet, request.TakesTime):
         raise
     except PSchedulerError as error:
         return problems.of_error(error, raw.headers)

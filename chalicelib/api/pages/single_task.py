@@ -136,8 +136,11 @@ def join_task(request: Request, task: str) -> Answer:
 @operation("Tasks", arguments=[DETAIL, KEY], answer=response_schemas.TASK, errors=[403], conditional=True)
 def get_task(request: Request, task: str) -> Answer:
     """Get a task."""
+    detailed = request.flag("detail")
+    if detailed:
+        request.take_time()
     found = store.get(request.node, task_id(task))
-    document = describe(request, found, request.flag("detail"))
+    document = describe(request, found, detailed)
     required = found.key if found.is_lead else None
     return as_json(request, access.shown(document, required, request.key))
 
@@ -177,6 +180,7 @@ def get_runtimes(request: Request, task: str) -> Answer:
     found = store.get(request.node, uuid)
     if found.is_anytime:
         return as_json(request, [_range(start, end)])
+    request.take_time()
     free = proposals(found, start, end, priority, request.now)
     return as_json(request, [_range(one.lower, one.upper) for one in free])
 
