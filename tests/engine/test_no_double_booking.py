@@ -23,8 +23,12 @@ OWNERS = 24
 _HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
-def booked(path: pathlib.Path, *left_out: str) -> tuple[list[tuple[Task, Run]], tuple[int, int, int]]:
-    """All runs placed, and how many were placed, blocked and overtaken as the processes say."""
+Booked = tuple[list[tuple[Task, Run]], tuple[int, int, int]]
+"""All runs placed, and how many were placed, blocked and overtaken as the processes say."""
+
+
+def booked(path: pathlib.Path, *left_out: str) -> Booked:
+    """What the processes come to on one file, which is made; ``left_out`` are conditions they go without."""
     with Engine(path, synchronous="OFF"):
         environment.create_everything()
         for number in range(OWNERS):
@@ -75,8 +79,13 @@ def overlapping(found: list[tuple[Task, Run]]) -> list[tuple[str, str]]:
     ]
 
 
-def test_no_two_runs_that_conflict_are_ever_stored(tmp_path: pathlib.Path) -> None:
-    found, (placed, blocked, overtaken) = booked(tmp_path / "state.sqlite")
+@pytest.fixture(scope="module")
+def hour(tmp_path_factory: pytest.TempPathFactory) -> Booked:
+    return booked(tmp_path_factory.mktemp("hour") / "state.sqlite")
+
+
+def test_no_two_runs_that_conflict_are_ever_stored(hour: Booked) -> None:
+    found, (placed, blocked, overtaken) = hour
 
     assert overlapping(found) == []
     assert placed == len(found)
@@ -85,8 +94,8 @@ def test_no_two_runs_that_conflict_are_ever_stored(tmp_path: pathlib.Path) -> No
     assert blocked > 0
 
 
-def test_progress_counts_every_run(tmp_path: pathlib.Path) -> None:
-    found, _ = booked(tmp_path / "state.sqlite")
+def test_progress_counts_every_run(hour: Booked) -> None:
+    found, _ = hour
 
     for owner in {owner.uuid: owner for owner, _ in found}.values():
         assert owner.progress.runs == sum(1 for one, _ in found if one.uuid == owner.uuid)

@@ -85,7 +85,7 @@ class Life:
     def was_told_by(self, instant: float) -> bool:
         """Whether it had everybody's data by then."""
         written = (item for when, item in self.written if when <= instant)
-        return any(documents(item)["participant_data_full"] for item in written)
+        return any(documents(item).get("participant_data_full") for item in written)
 
 
 def documents(item: dict[str, Any]) -> dict[str, Any]:

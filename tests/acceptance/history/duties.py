@@ -62,7 +62,7 @@ def _at_rest(case: Case) -> Iterator[str]:
 def _streamed(case: Case) -> Iterator[str]:
     """Each result that a tool was told is kept is there once, and none twice."""
     rows = [life for life in case.lives.values() if life.is_streamed]
-    kept = Counter((life.node, *_place(life.documents["result_merged"])) for life in rows)
+    kept = Counter((life.node, *_place(life.documents.get("result_merged"))) for life in rows)
     for place in (place for place, times in kept.items() if times > 1):
         yield f"the result {place} is there more than once"
     for place in set(case.history.notes.emitted) - set(kept):

@@ -101,6 +101,7 @@ class World:
         self.current: Fiber | None = None
         self.baton = threading.Semaphore(0)
         self.fibers: list[Fiber] = []
+        self._many = 1000
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
 
@@ -146,8 +147,9 @@ class World:
         while self._heap and self._heap[0][0] <= end:
             self.now, _, happens = heapq.heappop(self._heap)
             happens()
-            if len(self.fibers) > 1000:
+            if len(self.fibers) > self._many:
                 self.fibers = [fiber for fiber in self.fibers if not fiber.over]
+                self._many = max(1000, 2 * len(self.fibers))
         self.now = end
 
     def end(self) -> None:
