@@ -42,7 +42,7 @@ from chalicelib.api.pages import (
 )
 from chalicelib.domain.telemetry import COLD_STARTS
 from chalicelib.events import clock_handlers, observation, queue_handlers
-from chalicelib.infrastructure import egress, logs, queues, telemetry, tls_sockets
+from chalicelib.infrastructure import egress, logs, queues, snapshots, telemetry, tls_sockets
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.node import debug, settings_check
 from chalicelib.store import models
@@ -225,6 +225,7 @@ deliver = _on(queues.DELIVERIES)(queue_handlers.deliver)
 if ON_AWS:
     logs.structure(logging.getLogger(), app.log)
     telemetry.count(COLD_STARTS)
+    snapshots.differ_when_restored()
     models.connect()  # now, while Lambda gives a start all of a processor, not in the first request
 
 gc.freeze()

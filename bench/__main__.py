@@ -28,6 +28,7 @@ from bench import (
     mesh_cost,
     page,
     planning,
+    scale,
     series,
     state,
 )
@@ -57,6 +58,10 @@ def main() -> int:
     parser.add_argument("--series", type=int, default=200, help="series of which a month is read")
     parser.add_argument("--agents", type=int, default=1000, help="agents of one coordinator")
     parser.add_argument("--runs-a-second", type=float, default=50, help="runs of all of them")
+    parser.add_argument("--nodes", type=int, default=10_000, help="nodes of one deployment")
+    parser.add_argument("--runs-an-hour", type=int, default=1000, help="runs of each of them")
+    parser.add_argument("--shards", type=int, default=256, help="shards of that deployment")
+    parser.add_argument("--one-of", type=int, default=128, help="of so many nodes one is played")
     parser.add_argument("--seconds", type=float, default=600, help="how long they have those")
     given = parser.parse_args()
     os.environ["PSCHEDULER_LIMITS"] = "open"  # the limits are not what is measured
@@ -96,6 +101,16 @@ def _mesh_cost(given: argparse.Namespace) -> list[dict[str, Any]]:
     show("Where the units of a run go", mesh_cost.where(counts))
     show(f"A mesh of {given.hosts} hosts, prices of {mesh_cost.PRICES_OF}", bill)
     return bill
+
+
+def _scale(given: argparse.Namespace) -> list[dict[str, Any]]:
+    size = scale.Size(given.nodes, given.runs_an_hour, given.shards, given.one_of)
+    keys, functions = scale.scale(size, say)
+    show(f"The busiest keys with {given.nodes} nodes, {size.a_second:.0f} runs a second", keys)
+    show("Functions", functions)
+    show("What gives, and at how many nodes", scale.limits(keys, functions, size))
+    print(f"\nShards needed: {scale.shards_needed(functions, size)}", flush=True)
+    return keys + functions
 
 
 def _lateness(given: argparse.Namespace) -> list[float]:
@@ -322,6 +337,7 @@ FIGURES = {
     "archiving": _archiving,
     "limits": _limits,
     "mesh-cost": _mesh_cost,
+    "scale": _scale,
     "series": _series,
     "agents": _agents,
     "page": _page,

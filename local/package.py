@@ -9,7 +9,8 @@ function pays for that at each cold start, so here
   it down, and would compile everything anew each time;
 - of botocore's descriptions of services, 27 MB, those that something here talks to are kept, without their
   prose, which is most of what a client has to read as it is made;
-- libraries come without their tests and examples, and their bytecode without docstrings.
+- libraries come without their tests and examples, and as bytecode alone, without docstrings: of what goes
+  wrong in them a traceback has the lines' numbers, not the lines.
 """
 
 import argparse
@@ -38,7 +39,7 @@ SERVICES = frozenset({"dynamodb", "events", "s3", "sqs"})
 """The services of AWS that the node, its archivers and its tools talk to."""
 OWN = ("app.py", "chalicelib/", "plugins/")
 """Where the product's own files lie in the package: plugins/tests/ are no tests of a library."""
-LARGEST = 10_000_000
+LARGEST = 9_000_000
 """Bytes that a package may have."""
 
 _DATA = "botocore/data/"
@@ -49,6 +50,8 @@ _FRAMEWORKS = ("gevent", "tornado", "twisted")
 """What pika can be driven by besides itself, and nobody here does."""
 _TOLD_BY_DOCSTRINGS = ("dns/",)
 """Libraries whose errors say what stands in their docstrings."""
+_READS_ITSELF = ("pysnmp/",)
+"""Libraries that look for source files, and run what is in them."""
 _PROSE = ("documentation", "documentationUrl")
 _WHEN = (1980, 1, 1, 0, 0, 0)
 
@@ -113,12 +116,12 @@ def slim(whole: pathlib.Path, made: pathlib.Path) -> None:
 def digest(made: pathlib.Path) -> str:
     """What tells a package from one of other sources.
 
-    Bytecode is left out: Python does not write it twice alike.
+    Bytecode is left out: Python does not write it twice alike. Which libraries it is of, their metadata say.
     """
     told = hashlib.sha256(sys.version.encode())
     with zipfile.ZipFile(made) as archive:
         for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
-            if "__pycache__" not in entry.filename:
+            if not entry.filename.endswith(".pyc"):
                 told.update(f"{entry.filename} {entry.CRC:08x} {entry.file_size}\n".encode())
     return told.hexdigest()[:32]
 
@@ -148,9 +151,13 @@ def _files(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
         name, content = name.removesuffix(".gz"), _json(_without_prose(json.loads(gzip.decompress(content))))
     elif name.endswith(".dist-info/METADATA"):
         content = content.partition(b"\n\n")[0].rstrip() + b"\n"  # what follows is the README
-    yield name, content
-    if name.endswith(".py") and (compiled := _compiled(name, content)):
-        yield importlib.util.cache_from_source(name), compiled
+    compiled = _compiled(name, content) if name.endswith(".py") else None
+    if compiled is None or name.startswith((*OWN, *_READS_ITSELF)):
+        yield name, content
+        if compiled is not None:
+            yield importlib.util.cache_from_source(name), compiled
+    else:
+        yield f"{name}c", compiled
 
 
 def _compiled(name: str, source: bytes) -> bytes | None:
@@ -166,7 +173,7 @@ def _compiled(name: str, source: bytes) -> bytes | None:
 
 
 def _forget_docstrings(tree: ast.AST) -> None:
-    """Leave nothing in docstrings: the source beside has them, and a start reads half a megabyte less."""
+    """Leave nothing in docstrings: nobody reads them there, and a start reads half a megabyte less."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]

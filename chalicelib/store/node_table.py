@@ -20,6 +20,14 @@ def read(node: NodeName, name: str) -> JSON:
     return None if found is None else found.value
 
 
+def glance(node: NodeName, name: str) -> JSON:
+    """The same, a moment behind: for what all processes of a deployment look at."""
+    try:
+        return NodeItem.get(key(node, name)).value
+    except DoesNotExist:
+        return None
+
+
 def read_many(node: NodeName, names: tuple[str, ...]) -> dict[str, JSON]:
     """Named values; those that are not there are left out."""
     found = raw_items.batch_get(NodeItem, [{"name": key(node, name)} for name in names])

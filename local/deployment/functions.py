@@ -9,7 +9,7 @@ from local.deployment.naming import CLOCKS, FUNCTIONS, function_of, prefix, queu
 RESERVE = "Reserve"
 """The condition that functions have their part of the account's concurrency to themselves."""
 
-AT_A_TIME = {"PlanTask": 20, "AskPeers": 50, "Run": 200, "Deliver": 50}
+AT_A_TIME = {"PlanTask": 100, "AskPeers": 50, "Run": 200, "Deliver": 50}
 """Messages of a queue that are handled at a time. What is more waits in the queue, and costs nothing."""
 REQUESTS_AT_A_TIME = 100
 TICKS_AT_A_TIME = 2

@@ -10,7 +10,9 @@
     "domain": {"name": "ps.example.net",    a name of your own, or a wildcard: *.mesh.example.net
                "certificate": "arn:..."},   for it, of ACM in the same region
     "parameters": {"AlarmEmail": ""},       of the template (local/deployment/parameters.py)
-    "provisioned": {"Run": 1}               functions kept warm, each so many times
+    "provisioned": {"Run": 1},              functions kept warm, each so many times
+    "snap-start": ["APIHandler"],           functions started from a snapshot; Python 3.12 or later
+    "at-a-time": {"Run": 1000}              messages of its queue that a function handles at a time
 }
 """
 
@@ -24,7 +26,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.schemas import JSON, Checker
-from local.deployment.naming import FUNCTIONS
+from local.deployment.functions import AT_A_TIME
+from local.deployment.naming import API, FUNCTIONS
 from local.deployment.parameters import parameters
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent.parent / ".chalice/stages"
@@ -63,9 +66,14 @@ _DOCUMENT = Checker(
             },
             "provisioned": {
                 "type": "object",
-                # The gateway asks the newest version of the API's function, which no provision is made for.
-                "propertyNames": {"enum": [name for name in FUNCTIONS if name != "APIHandler"]},
+                "propertyNames": {"enum": list(FUNCTIONS)},
                 "additionalProperties": {"type": "integer", "minimum": 1},
+            },
+            "snap-start": {"type": "array", "items": {"enum": list(FUNCTIONS)}, "uniqueItems": True},
+            "at-a-time": {
+                "type": "object",
+                "propertyNames": {"enum": list(AT_A_TIME)},
+                "additionalProperties": {"type": "integer", "minimum": 2, "maximum": 1000},
             },
         },
         "additionalProperties": False,
@@ -77,6 +85,7 @@ ENVIRONMENT: Mapping[str, str] = json.loads((FOLDER.parent / "config.json").read
 """What functions are told unless a stage says something else."""
 OWN_NAME = "PSCHEDULER_HOSTNAME"
 _ALIAS = "live"
+_WITHOUT_SNAPSHOTS = ("python3.10", "python3.11")
 
 
 class StageError(Exception):
@@ -96,6 +105,8 @@ class Stage:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     provisioned: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    snap_start: tuple[str, ...] = ()
+    at_a_time: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def read(name: str, folder: pathlib.Path = FOLDER) -> Stage:
@@ -107,11 +118,14 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Stage:
         document: JSON = json.loads(file.read_text()) if file.exists() else {}
     except (OSError, ValueError) as error:
         raise StageError(f"{file} cannot be read: {error}") from error
-    problem = _DOCUMENT.problem(document) or _wrong_source(document.get("sources", ()))
+    problem = (
+        _DOCUMENT.problem(document) or _wrong_source(document.get("sources", ())) or _started_twice(document)
+    )
     if problem:
         raise StageError(f"{file}: {problem}")
-    told = {"stack": f"pscheduler-{name}", **document}
-    told["sources"] = tuple(told.get("sources", ()))
+    told = {"stack": f"pscheduler-{name}", **{key.replace("-", "_"): said for key, said in document.items()}}
+    for several in ("sources", "snap_start"):
+        told[several] = tuple(told.get(several, ()))
     told["parameters"] = {key: str(value) for key, value in told.get("parameters", {}).items()}
     own = told.get("domain", {}).get("name", "*")
     if "*" not in own:
@@ -128,15 +142,27 @@ def _wrong_source(sources: list[str]) -> str | None:
     return None
 
 
+def _started_twice(document: JSON) -> str | None:
+    for place, name in enumerate(document.get("snap-start", ())):
+        if name in document.get("provisioned", {}):
+            return f"/snap-start/{place}: must be kept warm or started from a snapshot, not both: {name}"
+    return None
+
+
 def applied(stage: Stage, template: dict[str, Any]) -> dict[str, Any]:
-    """The template of a package as a stage wants it."""
+    """The template of a package as a stage wants it. Raises StageError for what the package cannot do."""
     made = copy.deepcopy(template)
     resources = made["Resources"]
     for name in FUNCTIONS:
         resources[name]["Properties"]["Environment"]["Variables"].update(stage.environment)
     for name, warm in stage.provisioned.items():
         provision = {"ProvisionedConcurrentExecutions": warm}
-        resources[name]["Properties"].update(AutoPublishAlias=_ALIAS, ProvisionedConcurrencyConfig=provision)
+        _have_alias(name, resources, ProvisionedConcurrencyConfig=provision)
+    for name in stage.snap_start:
+        _require_snapshots(resources[name]["Properties"]["Runtime"])
+        _have_alias(name, resources, SnapStart={"ApplyOn": "PublishedVersions"})
+    for name, most in stage.at_a_time.items():
+        _handle_at_a_time(most, resources[name]["Properties"])
     _limit_access(stage, resources["RestAPI"]["Properties"]["DefinitionBody"])
     if stage.domain:
         resources.update(_domain(stage.domain))
@@ -148,6 +174,41 @@ def applied(stage: Stage, template: dict[str, Any]) -> dict[str, Any]:
         said = resources["SaysMissingAuthenticationToken"]["Properties"]
         said.update(StatusCode="403", ResponseTemplates={"text/plain": "Requests must be signed for AWS\n"})
     return made
+
+
+def _have_alias(name: str, resources: dict[str, Any], **more: JSON) -> None:
+    """Have a function's newest version under an alias, by which its clock, queue and gateway call it.
+
+    An old version goes with the next: a snapshot of it would be paid for as long as it is there.
+    """
+    resources[name]["Properties"].update(
+        AutoPublishAlias=_ALIAS, AutoPublishAliasAllProperties=True, VersionDeletionPolicy="Delete", **more
+    )
+    if name != API:
+        return  # SAM has the rules and event sources of a function call its alias
+    resources["APIHandlerInvokePermission"]["Properties"]["FunctionName"] = {"Ref": f"{API}Alias{_ALIAS}"}
+    for path in resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        for method in path.values():
+            integration = method["x-amazon-apigateway-integration"]
+            if "uri" in integration:
+                uri = integration["uri"]["Fn::Sub"]
+                integration["uri"] = {"Fn::Sub": uri.replace(f"${{{API}.Arn}}", f"${{{API}Alias{_ALIAS}}}")}
+
+
+def _require_snapshots(runtime: str) -> None:
+    if runtime in _WITHOUT_SNAPSHOTS:
+        raise StageError(
+            f"/snap-start: must be of a package for Python 3.12 or later, not {runtime}: deploy with"
+            " make PYTHON=python3.12"
+        )
+
+
+def _handle_at_a_time(most: int, function: dict[str, Any]) -> None:
+    """Have so many messages handled at a time, of the account's concurrency as many."""
+    for event in function["Events"].values():
+        event["Properties"]["ScalingConfig"] = {"MaximumConcurrency": most}
+    reserved = function["ReservedConcurrentExecutions"]["Fn::If"]
+    function["ReservedConcurrentExecutions"] = {"Fn::If": [reserved[0], most, reserved[2]]}
 
 
 def _domain(told: Mapping[str, str]) -> dict[str, Any]:

@@ -14,10 +14,18 @@ from local.deployment.stage import Stage, StageError
 
 def template() -> dict[str, Any]:
     """As much of a package's template as a stage changes."""
-    method = {"x-amazon-apigateway-integration": {}}
+    lambdas = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
+    uri = {"Fn::Sub": f"{lambdas}/${{APIHandler.Arn}}/invocations"}
     made = deployment.resources()
     body = made["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
-    body["paths"] = {"/tasks": {"get": {**method}, "post": {**method}}}
+    body["paths"] = {
+        "/tasks": {
+            method: {"x-amazon-apigateway-integration": {"uri": dict(uri)}} for method in ("get", "post")
+        }
+    }
+    made["Resources"]["APIHandlerInvokePermission"] = {"Properties": {"FunctionName": {"Ref": "APIHandler"}}}
+    for name in FUNCTIONS:
+        made["Resources"][name]["Properties"]["Runtime"] = "python3.12"
     return made
 
 
@@ -58,7 +66,11 @@ def test_a_stage_is_as_its_file_says(tmp_path: pathlib.Path) -> None:
         ({"parameters": {"LogDay": 7}}, "LogDay"),
         ({"environment": {"HOSTNAME": "x"}}, "HOSTNAME"),
         ({"environment": {"PSCHEDULER_HOSTNAME": 1}}, "/environment/PSCHEDULER_HOSTNAME"),
-        ({"provisioned": {"APIHandler": 1}}, "APIHandler"),
+        ({"provisioned": {"Pages": 1}}, "Pages"),
+        ({"snap-start": ["Pages"]}, "/snap-start/0"),
+        ({"provisioned": {"Run": 1}, "snap-start": ["Plan", "Run"]}, "/snap-start/1"),
+        ({"at-a-time": {"Run": 1001}}, "/at-a-time/Run"),
+        ({"at-a-time": {"Plan": 2}}, "Plan"),
         ({"region": "here"}, "/region"),
         ({"domain": {"name": "ps.example.net"}}, "certificate"),
         (
@@ -151,4 +163,44 @@ def test_what_is_provisioned_has_an_alias_to_be_kept_warm_under() -> None:
     run = stages.applied(Stage("lab", "lab", provisioned={"Run": 2}), template())["Resources"]["Run"]
 
     assert run["Properties"]["AutoPublishAlias"] == "live"
+    assert run["Properties"]["VersionDeletionPolicy"] == "Delete"
     assert run["Properties"]["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
+
+
+def test_what_starts_from_a_snapshot_has_one_of_each_version() -> None:
+    resources = stages.applied(Stage("lab", "lab", snap_start=("Run",)), template())["Resources"]
+
+    assert resources["Run"]["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert resources["Run"]["Properties"]["AutoPublishAlias"] == "live"
+    assert "AutoPublishAlias" not in resources["Plan"]["Properties"]
+
+
+@pytest.mark.parametrize("how", [{"snap_start": ("APIHandler",)}, {"provisioned": {"APIHandler": 1}}])
+def test_the_gateway_asks_the_alias_of_pages_that_are_kept_ready(how: dict[str, Any]) -> None:
+    resources = stages.applied(Stage("lab", "lab", **how), template())["Resources"]
+
+    paths = resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    for method in paths["/tasks"].values():
+        uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        assert uri.endswith("/functions/${APIHandlerAliaslive}/invocations")
+    permission = resources["APIHandlerInvokePermission"]["Properties"]
+    assert permission["FunctionName"] == {"Ref": "APIHandlerAliaslive"}
+
+
+@pytest.mark.parametrize("runtime", ["python3.10", "python3.11"])
+def test_a_python_without_snapshots_is_refused_in_a_line(runtime: str) -> None:
+    made = template()
+    made["Resources"]["Run"]["Properties"]["Runtime"] = runtime
+
+    with pytest.raises(StageError, match=r"make PYTHON=python3\.12") as error:
+        stages.applied(Stage("lab", "lab", snap_start=("Run",)), made)
+
+    assert "\n" not in str(error.value)
+
+
+def test_as_many_messages_are_handled_at_a_time_as_the_stage_says() -> None:
+    run = stages.applied(Stage("lab", "lab", at_a_time={"Run": 900}), template())["Resources"]["Run"]
+
+    (source,) = run["Properties"]["Events"].values()
+    assert source["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 900}
+    assert run["Properties"]["ReservedConcurrentExecutions"]["Fn::If"][1] == 900

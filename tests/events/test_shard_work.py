@@ -174,3 +174,18 @@ def test_who_has_no_time_left_leaves_the_rest_to_the_next_tick(
 def test_work_that_nobody_knows_is_an_error() -> None:
     with pytest.raises(TypeError, match="Nobody knows how to dance"):
         handle(WorkOffShard(NODE, "dance", 0), NOON)
+
+
+@pytest.mark.parametrize(("shards_there_are", "most"), [(1, 100), (4, 100), (8, 50), (256, 1), (1000, 1)])
+def test_a_tick_does_no_more_for_there_being_more_shards(
+    shards_there_are: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PSCHEDULER_LONGEST_RUN", "840")
+    monkeypatch.setenv("PSCHEDULER_SHARDS", str(shards_there_are))
+    forget_settings()
+
+    assert shard_work.most(1000) == most
+
+    monkeypatch.undo()
+    forget_settings()
+    assert shard_work.most(1000) == 1000  # where no function takes over what is left

@@ -18,8 +18,8 @@ _looked: list[float] = []
 
 
 def is_on() -> bool:
-    """Whether the node is to log all it can."""
-    return node_table.read(settings().node, DEBUG) is True
+    """Whether the node is to log all it can; a moment behind: all processes of a deployment look at it."""
+    return node_table.glance(settings().node, DEBUG) is True
 
 
 def switch(on: bool) -> None:

@@ -60,3 +60,15 @@ def test_when_a_registered_node_last_finished_a_run_its_runs_tell() -> None:
     known = heartbeats.describe(ams, at(90))["runs"]
 
     assert known == {LAST_FINISHED: ends[0], LAST_SCHEDULED: format_timestamp(NOON)}
+
+
+def test_of_many_processes_one_writes_that_messages_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of functions that handle a message in ten seconds each would ask too much of one item."""
+    with counted() as sent:
+        for tenth in range(300):
+            monkeypatch.setattr(heartbeats, "_noted", {})  # a process that was not there before
+            heartbeats.note(NODE, "handled-runs", at(tenth / 10))
+
+    assert sent.count("PutItem") == 3
+    known = heartbeats.describe(NODE, at(30))["queues"]["runs"]["last"]
+    assert known == format_timestamp(at(20))
