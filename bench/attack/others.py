@@ -16,9 +16,9 @@ ASK_EVERY = 0.02
 class Prober(threading.Thread):
     """Asks for / again and again, over one connection or over a new one each time."""
 
-    def __init__(self, victim: Victim, keeps_connection: bool):
+    def __init__(self, port: int, keeps_connection: bool):
         super().__init__(daemon=True)
-        self._victim, self._keeps = victim, keeps_connection
+        self._port, self._keeps = port, keeps_connection
         self._done = threading.Event()
         self.times: list[float] = []
         self.failures: Counter[str] = Counter()
@@ -44,7 +44,7 @@ class Prober(threading.Thread):
         link.close()
 
     def _new(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self._victim.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
 
     def figures(self) -> dict[str, Any]:
         """Stop asking; what came of it."""

@@ -19,9 +19,10 @@ from bench.attack import attackers
 from bench.attack.others import Poster, Prober, outcomes
 from bench.attack.victim import Victim, allow_many_descriptors
 
+CROWD = {"half-sent": 100, "polls": 150}
+"""What GOAL is for, beside idles, sinks and tasks: clients that only take their time."""
 NUMBERS = {
-    "half-sent": 100,
-    "polls": 150,
+    **CROWD,
     "idle": 1500,
     "slow": 50,
     "unread": 50,
@@ -29,14 +30,16 @@ NUMBERS = {
     "fuzz": 4,
     "credentials": 4,
 }
+WHEN = ("quiet", "crowded", "under attack")
 SINKS, IDLES, TASKS_A_SECOND = 40, 300, 10.0
 GOAL = 250.0
-"""Milliseconds within which 99 of 100 answers to GET / come, under attack."""
+"""Milliseconds within which 99 of 100 answers to GET / come in a crowd; under attack all have to come."""
 LONG = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT10M"}}, "schedule": {}}
 
 
 def attacked(seconds: float = 60, kills: int = 2) -> dict[str, Any]:
-    """Attack a node; figures, with ``passed``: GOAL kept, nobody's run missed, no task lost."""
+    """Crowd and attack a node, so long each; figures, with ``passed``: GOAL kept in the crowd, an answer to
+    everybody, nobody's run missed, no task lost."""
     allow_many_descriptors()
     with tempfile.TemporaryDirectory(prefix="attack-") as folder, _dead_port() as sink:
         victim = Victim(pathlib.Path(folder))
@@ -56,26 +59,34 @@ def _attacked(victim: Victim, sink: int, seconds: float, kills: int) -> dict[str
     _say(f"{IDLES} idles of ten minutes, {SINKS} archives that never answer ...")
     held = [_posted(victim, LONG) for _ in range(IDLES)]
     sunk = [_posted(victim, _archived(sink)) for _ in range(SINKS)]
+    told = {
+        "poll": f"{victim.path_of(held[0])}/runs/first?wait-merged&wait=25",
+        "hanging": _with_participant(sink),
+    }
+    _say(f"In a crowd for {seconds:.0f} s ...")
+    crowded = _watched(victim, lambda: _attack(victim, CROWD, told, seconds))
     _say(f"Under attack for {seconds:.0f} s ...")
     counts: dict[str, int] = {}
-    under_attack = _watched(victim, lambda: counts.update(_attack(victim, held[0], sink, seconds)))
+    under_attack = _watched(victim, lambda: counts.update(_attack(victim, NUMBERS, told, seconds)))
     after = {"memory MB": victim.memory(), "descriptors": victim.descriptors(), "log MB": victim.log_size()}
     _say("Counting ...")
-    ours = outcomes(victim, under_attack["hrefs"])
-    archived = outcomes(victim, sunk)
+    posted = [*crowded["hrefs"], *under_attack["hrefs"]]
+    ours, archived, idle = outcomes(victim, posted), outcomes(victim, sunk), outcomes(victim, held, 0)
     _say(f"Killed {kills} times ...")
-    lost = _killed(victim, kills, [*under_attack["hrefs"], *held, *sunk])
-    p99 = max(row["p99 ms"] for row in under_attack["GET /"])
-    failed = sum(sum(row["failed"].values()) for row in under_attack["GET /"])
+    lost = _killed(victim, kills, [*posted, *held, *sunk])
+    p99 = max(row["p99 ms"] for row in crowded["GET /"])
+    failed = sum(sum(row["failed"].values()) for row in (*crowded["GET /"], *under_attack["GET /"]))
     server_errors = sum(n for name, n in counts.items() if name[-3:] in ("500", "502", "504"))
     return {
         "quiet": quiet,
+        "crowded": crowded,
         "under attack": under_attack,
         "node before": before,
         "node after": after,
         "attackers": counts,
         "runs of others": dict(ours),
         "runs with dead sinks": dict(archived),
+        "idles": dict(idle),
         "lost after kills": lost,
         "server errors": server_errors,
         "passed": p99 < GOAL
@@ -83,13 +94,14 @@ def _attacked(victim: Victim, sink: int, seconds: float, kills: int) -> dict[str
         and not server_errors
         and not lost
         and set(ours) == {"finished"}
-        and set(archived) == {"finished"},
+        and set(archived) == {"finished"}
+        and set(idle) == {"running"},
     }
 
 
 def _watched(victim: Victim, happens: Any) -> dict[str, Any]:
     """What others get while something happens."""
-    probers, poster = [Prober(victim, True), Prober(victim, False)], Poster(victim, TASKS_A_SECOND)
+    probers, poster = [Prober(victim.port, True), Prober(victim.port, False)], Poster(victim, TASKS_A_SECOND)
     for thread in (*probers, poster):
         thread.start()
     happens()
@@ -99,15 +111,11 @@ def _watched(victim: Victim, happens: Any) -> dict[str, Any]:
     return {"GET /": rows, "posts": dict(poster.statuses), "hrefs": poster.hrefs}
 
 
-def _attack(victim: Victim, held: str, sink: int, seconds: float) -> dict[str, int]:
+def _attack(victim: Victim, numbers: dict[str, int], told: dict[str, Any], seconds: float) -> dict[str, int]:
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    told = {
-        "poll": f"{victim.path_of(held)}/runs/first?wait-merged&wait=25",
-        "hanging": _with_participant(sink),
-    }
     process = context.Process(
-        target=attackers.attack, args=(victim.port, seconds, NUMBERS, told, results), daemon=True
+        target=attackers.attack, args=(victim.port, seconds, numbers, told, results), daemon=True
     )
     process.start()
     counts: dict[str, int] = results.get(timeout=seconds + 180)
@@ -173,13 +181,20 @@ def _dead_port() -> Iterator[int]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    rows = [{"node": when, **row} for when in ("quiet", "under attack") for row in found[when]["GET /"]]
+    rows = [{"node": when, **row} for when in WHEN for row in found[when]["GET /"]]
     print(tabulate(rows, headers="keys", floatfmt=".1f"))
     counts = Counter(found["attackers"])
     print(tabulate(sorted(counts.items()), headers=("what attackers did, and were answered", "times")))
-    for name in ("node before", "node after", "runs of others", "runs with dead sinks", "lost after kills"):
+    for name in (
+        "node before",
+        "node after",
+        "runs of others",
+        "runs with dead sinks",
+        "idles",
+        "lost after kills",
+    ):
         print(f"{name}: {found[name]}")
-    for when in ("quiet", "under attack"):
+    for when in WHEN:
         found[when]["tasks"] = len(found[when].pop("hrefs"))
     print(f"passed: {found['passed']}", flush=True)
 
