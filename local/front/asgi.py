@@ -15,19 +15,22 @@ from typing import Any
 from chalicelib.api.http.answer import READS_NOTHING
 from chalicelib.domain import forwarding
 from local import gateway
+from local.front.budget import Budget
 from local.front.connections import counted_as
 from local.front.lanes import Busy, Lane
 from local.front.waiting import Waiting
 
 LARGEST_REQUEST = 10 * 1024 * 1024
 MOST_BODIES = 128 * 1024 * 1024
-"""Bytes of bodies held at a time, in all."""
+"""Bytes of bodies held at a time, in all, besides what each may have for nothing."""
+FREE = 16 * 1024
+"""Bytes of a body that count for nothing: usual tasks are taken though others hold all that there is."""
 LINGER = 3.0
 """Seconds in which what a client goes on sending is thrown away, so that it reads why it was refused."""
 TIMEOUT = 29.0
 """Seconds the app may take, as it is told."""
 MOST_STREAMS = 200
-"""Answers at a time that go on while something happens."""
+"""Answers at a time that go on while something happens, in all."""
 LONGEST_STREAM = 600.0
 """Seconds until one of them ends, for the client to connect again."""
 BETWEEN_PIECES = 0.2
@@ -60,7 +63,7 @@ class Application:
         self._app, self._waiting, self._proxies = app, waiting, proxies
         self._reads_at_once = reads_at_once
         self._routes = gateway.Routes(app.routes)
-        self._bodies = self._streams = 0
+        self._bodies, self._streams = Budget(MOST_BODIES), Budget(MOST_STREAMS)
         self._quick = Lane("quick", 16, 12)
         self._lists = Lane("lists", 4, 3)
         self._slow = Lane("slow", 96, 72)
@@ -82,15 +85,15 @@ class Application:
     async def _serve(self, scope: Any, receive: Receive, send: Send) -> None:
         if _length(scope) > LARGEST_REQUEST:
             raise _TooLarge
-        body = bytearray()
+        body, owner = bytearray(), counted_as(scope["client"][0])
         try:
-            await self._read(body, receive)
+            await self._read(body, owner, receive)
             request = _request(scope, bytes(body), self._proxies)
             await self._answer(scope, request, receive, send)
         finally:
-            self._bodies -= len(body)
+            self._bodies.give_back(owner, max(0, len(body) - FREE))
 
-    async def _read(self, body: bytearray, receive: Receive) -> None:
+    async def _read(self, body: bytearray, owner: str, receive: Receive) -> None:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -98,10 +101,9 @@ class Application:
             piece = message.get("body", b"")
             if len(body) + len(piece) > LARGEST_REQUEST:
                 raise _TooLarge
-            if self._bodies + len(piece) > MOST_BODIES:
-                raise Busy
+            before = max(0, len(body) - FREE)
+            self._bodies.take(owner, max(0, len(body) + len(piece) - FREE) - before)
             body += piece
-            self._bodies += len(piece)
             if not message.get("more_body"):
                 return
 
@@ -152,9 +154,7 @@ class Application:
     ) -> None:
         """Answer after answer in one, each from where the one before ended, until the client hangs up, or has
         been at it for so long that it may as well connect anew."""
-        if self._streams >= MOST_STREAMS:
-            raise Busy
-        self._streams += 1
+        self._streams.take(owner, 1)
         ends = time.monotonic() + LONGEST_STREAM
         try:
             headers = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in response.headers]
@@ -168,7 +168,7 @@ class Application:
                 response = await self._answered(lane, owner, event, receive)
             await send({"type": "http.response.body", "body": b""})
         finally:
-            self._streams -= 1
+            self._streams.give_back(owner, 1)
 
     def _lane(self, event: dict[str, Any]) -> Lane:
         if event["httpMethod"] not in ("GET", "HEAD", "OPTIONS"):

@@ -17,6 +17,8 @@ from chalicelib.api.http.answer import DIRECT, Sent
 from chalicelib.store import changes
 from local import tls
 from local.front import connections as limits
+from local.front.asgi import FREE
+from local.front.budget import Budget
 from local.front.lanes import Busy, Lane
 from local.http_server import HttpServer
 
@@ -282,18 +284,60 @@ def test_a_stream_goes_on_with_what_happens_in_one_answer(app: App) -> None:
     until(lambda: len(app.front.connections) == 0)
 
 
-def test_there_are_so_many_streams_and_no_more(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.front.asgi.MOST_STREAMS", 1)
-    app.is_there = app.flows = True
-    with app.connect() as first:
-        first.sendall(b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert first.recv(4096).startswith(b"HTTP/1.1 200 ")
-        with app.connect() as second:
-            second.sendall(b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert second.recv(4096).startswith(b"HTTP/1.1 503 ")
+@contextlib.contextmanager
+def app_with(monkeypatch: pytest.MonkeyPatch, **limits_of_asgi: int) -> Iterator[App]:
+    for name, number in limits_of_asgi.items():
+        monkeypatch.setattr(f"local.front.asgi.{name}", number)
+    made = App()
+    try:
+        yield made
+    finally:
+        made.close()
 
-    until(lambda: len(app.front.connections) == 0)
-    assert app.get() == b"here"
+
+def test_there_are_so_many_streams_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    with app_with(monkeypatch, MOST_STREAMS=1) as app:
+        app.is_there = app.flows = True
+        with app.connect() as first:
+            first.sendall(b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert first.recv(4096).startswith(b"HTTP/1.1 200 ")
+            with app.connect() as second:
+                second.sendall(b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert second.recv(4096).startswith(b"HTTP/1.1 503 ")
+
+        until(lambda: len(app.front.connections) == 0)
+        assert app.get() == b"here"
+
+
+def test_one_client_has_not_all_streams_and_there_are_no_more_than_there_are() -> None:
+    streams = Budget(4)
+    for _ in range(3):
+        streams.take("greedy", 1)
+
+    with pytest.raises(Busy):
+        streams.take("greedy", 1)
+    streams.take("other", 1)
+    with pytest.raises(Busy):
+        streams.take("third", 1)
+    streams.give_back("greedy", 1)
+    streams.take("third", 1)
+
+    assert streams.in_all == 4
+
+
+def test_small_bodies_are_taken_though_large_ones_take_up_all_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head = b"POST /pscheduler/tasks/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    large = head % 100_000 + b"x" * 100_000
+    with app_with(monkeypatch, MOST_BODIES=400_000) as app:
+        with app.connect() as slow:
+            slow.sendall(head % 1_000_000 + b"x" * 300_000)
+            until(lambda: answer_to(app, large).startswith(b"HTTP/1.1 503 "))
+
+            assert answer_to(app, head % FREE + b"x" * FREE).startswith(b"HTTP/1.1 200 ")
+
+        until(lambda: answer_to(app, large).startswith(b"HTTP/1.1 200 "))
 
 
 def test_a_request_may_wait_for_longer_than_an_idle_connection_is_kept(app: App) -> None:
