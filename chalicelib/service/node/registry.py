@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.served_nodes import JOIN, RANDOM_BYTES, SECRET, Join, ServedNode, digest, is_among
+from chalicelib.domain.times import format_timestamp
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.settings import Settings, bare_host, settings
 from chalicelib.store import node_registry
@@ -282,18 +283,25 @@ def join(
 ) -> tuple[ServedNode, str]:
     """Have an agent join by its token: the node, and the agent's secret, which is never again to be had.
 
-    Any older secret is revoked. Raises Unauthenticated for a token that is not known or is over, Conflict for
-    one that was used, Forbidden for a node that is suspended.
+    Any older secret is revoked. Who joins again by the same token did not hear the answer, and gets another
+    secret, as long as nothing was heard of it since. Raises Unauthenticated for a token that is not known or
+    is over, Conflict for one that was used by another instance, or heard of, Forbidden for a node that is
+    suspended.
     """
     presented = served_nodes.parse(token, JOIN)
     secret = served_nodes.token(SECRET, presented.node, secrets.token_bytes(RANDOM_BYTES))
-
-    agent = {"instance": instance, "version": version, "protocol": protocol}
+    who = {"instance": instance, "version": version, "protocol": protocol}
+    agent = {**who, "at": format_timestamp(now)}
 
     def joined(known: ServedNode) -> ServedNode:
+        again = is_among(presented.sha256, [known.joined_with])
+        if again and not _may_join_again(known, presented.sha256, instance, now):
+            raise Conflict("The join token was used already: ask for another one")
         _require_token(known, presented.sha256, now)
         _require_in_service(known)
-        return known.evolve(join=None, joined_with=presented.sha256, secrets=(digest(secret),), agent=agent)
+        # The answer that was not heard may be under way still: its secret is good until this one is used.
+        good = served_nodes.rotated(known.secrets, digest(secret)) if again else (digest(secret),)
+        return known.evolve(joined_with=presented.sha256, secrets=good, agent=agent)
 
     try:
         return change(presented.node, joined), secret
@@ -301,9 +309,16 @@ def join(
         raise Unauthenticated("The join token is not known") from error
 
 
+def _may_join_again(known: ServedNode, sha256: str, instance: str, now: dt.datetime) -> bool:
+    """Whether who uses a token once more may not have heard the answer: it is who used it before, in its
+    time, and nothing was heard of it since."""
+    last, agent, heard = known.join, known.agent or {}, node_registry.contact(known.node) or {}
+    in_time = last is not None and is_among(sha256, [last.sha256]) and now < last.expires
+    is_heard = heard.get("instance") == instance and heard["at"] >= agent.get("at", "")
+    return in_time and agent.get("instance") == instance and not is_heard
+
+
 def _require_token(known: ServedNode, sha256: str, now: dt.datetime) -> None:
-    if is_among(sha256, [known.joined_with]):
-        raise Conflict("The join token was used already: ask for another one")
     if known.join is None or not is_among(sha256, [known.join.sha256]):
         raise Unauthenticated("The join token is not known")
     if known.join.expires <= now:

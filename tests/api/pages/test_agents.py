@@ -74,12 +74,28 @@ def test_an_agent_joins_once_with_its_token_and_is_known_by_its_secret(api: Api)
     agent = Agent(api)
 
     answer = agent.join(token)
+    contact = agent.contact()
     again = Agent(api).say("POST", "join", {"token": token, "version": "1", "instance": agent.instance})
 
     assert (answer["node"], answer["hostname"], answer["url"]) == (AMS, AMS, f"https://{AMS}/pscheduler")
-    assert agent.contact()["every"] > 0
+    assert contact["every"] > 0
     assert again[0] == 409
     assert agent_facts.of(node)["tools"]["snooze"]["unmet"] == []
+
+
+def test_an_answer_to_joining_that_was_lost_is_made_good_by_joining_again(api: Api) -> None:
+    _, token = registered(AMS)
+    agent, thief = Agent(api), Agent(api)
+    said = {"token": token, "version": "1", "instance": agent.instance}
+    lost = agent.tell("POST", "join", said)["secret"]
+
+    stolen = thief.say("POST", "join", {**said, "instance": thief.instance})
+    agent.join(token)
+
+    assert stolen[0] == 409
+    assert agent.secret != lost
+    assert agent.contact()["every"] > 0
+    assert agent.say("POST", "join", said)[0] == 409
 
 
 def test_facts_that_are_none_use_up_no_token(api: Api) -> None:

@@ -119,7 +119,7 @@ def test_an_agent_joins_by_its_token_and_is_known_by_its_secret(ams: NodeName) -
     known = registry.authenticate(secret)
 
     assert known == node
-    assert known.agent == {"instance": "i", "version": "0.2", "protocol": 1}
+    assert known.agent == {"instance": "i", "version": "0.2", "protocol": 1, "at": NOON.isoformat()}
 
 
 def test_nothing_stored_tells_a_token_or_a_secret(ams: NodeName) -> None:
@@ -154,13 +154,13 @@ def test_a_join_token_works_once_and_for_its_time(ams: NodeName) -> None:
 def test_of_two_that_join_with_one_token_one_does(ams: NodeName) -> None:
     token, outcomes = registry.new_join_token(ams, NOON), []
 
-    def try_it() -> None:
+    def try_it(instance: str) -> None:
         try:
-            outcomes.append(registry.join(token, "i", "1", NOON)[1])
+            outcomes.append(registry.join(token, instance, "1", NOON)[1])
         except Conflict:
             outcomes.append("")
 
-    threads = [threading.Thread(target=try_it) for _ in range(4)]
+    threads = [threading.Thread(target=try_it, args=(instance,)) for instance in "abcd"]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -169,6 +169,45 @@ def test_of_two_that_join_with_one_token_one_does(ams: NodeName) -> None:
     assert len(outcomes) == 4
     assert len([one for one in outcomes if one]) == 1
     assert registry.authenticate("".join(outcomes)).node == ams
+
+
+def test_who_did_not_hear_the_answer_joins_once_more(ams: NodeName) -> None:
+    token = registry.new_join_token(ams, NOON, seconds(60))
+    unheard = registry.join(token, "i", "1", at(1))[1]
+
+    assert refused(token, 2) is Conflict  # by another instance
+    secret = registry.join(token, "i", "1", at(3))[1]
+
+    assert registry.authenticate(unheard).node == ams  # the first answer may come all the same
+    assert registry.authenticate(secret).node == ams
+    with pytest.raises(Unauthenticated):
+        registry.authenticate(unheard)
+
+
+@pytest.mark.parametrize("why", ["heard of", "too late", "left", "another token"])
+def test_who_may_have_heard_the_answer_needs_another_token(ams: NodeName, why: str) -> None:
+    token = registry.new_join_token(ams, NOON, seconds(60))
+    secret = registry.join(token, "i", "1", at(1))[1]
+    if why == "heard of":
+        node_registry.note_contact(ams, {"instance": "i", "at": at(2).isoformat()})
+    elif why == "left":
+        registry.leave(ams)
+    elif why == "another token":
+        registry.new_join_token(ams, at(2))
+
+    with pytest.raises(Conflict):
+        registry.join(token, "i", "1", at(60 if why == "too late" else 3))
+
+    if why != "left":
+        assert registry.authenticate(secret).node == ams
+
+
+def test_what_was_heard_of_an_instance_before_it_joined_does_not_count(ams: NodeName) -> None:
+    node_registry.note_contact(ams, {"instance": "i", "at": at(-5).isoformat()})
+    token = registry.new_join_token(ams, NOON)
+    registry.join(token, "i", "1", NOON)
+
+    assert registry.authenticate(registry.join(token, "i", "1", at(1))[1]).node == ams
 
 
 def test_who_joins_anew_takes_the_place_of_who_did_before(ams: NodeName) -> None:
