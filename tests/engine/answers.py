@@ -45,6 +45,7 @@ METHODS = {
     "BatchWriteItem": "batch_write_item",
     "BatchGetItem": "batch_get_item",
 }
+_READS = {"GetItem", "Query", "BatchGetItem"}
 _COMPARED = ("Item", "Items", "Attributes", "Count", "ScannedCount", "LastEvaluatedKey", "Responses")
 
 
@@ -86,13 +87,21 @@ def outcome(answer: dict[str, Any]) -> str:
     return answer["error"] + (f"[{reasons}]" if reasons else "")
 
 
-def contents(client: Any) -> dict[str, Any]:
-    """All items of all tables, by their keys."""
+def tables_written(request: Request) -> list[str]:
+    """The tables in which a request may change something; what a read does, the next write shows."""
+    operation, params = request
+    if operation in _READS:
+        return []
+    return [table for table in KEYS if params.get("TableName", table) == table]
+
+
+def contents(client: Any, tables: list[str]) -> dict[str, Any]:
+    """All items of some tables, by their keys."""
     return {
         table: sorted(
             (plain(item) for item in _scanned(client, table)), key=lambda item: _sorting(table, item)
         )
-        for table in KEYS
+        for table in tables
     }
 
 

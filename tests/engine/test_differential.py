@@ -1,7 +1,8 @@
 """The same requests to the engine and to an emulator: the same answers, errors and stored items.
 
-``ENGINE_STEPS`` is how many requests are compared, 2,000 where it is not set. Where one differs for a reason
-that is known (known_differences.py), both go on from what the engine has.
+``ENGINE_STEPS`` is how many requests are compared: 2,000 where it is not set, the same every time, since what
+nobody has met yet is for ``make soak`` to meet. Where one differs for a reason that is known
+(known_differences.py), both go on from what the engine has.
 """
 
 import os
@@ -18,13 +19,14 @@ from hypothesis import strategies as st
 from local import engine_moto, node
 from local import ministack as ministack_module
 from local.engine import Engine
-from tests.engine.answers import ask, comparable, contents, make_same
+from tests.engine.answers import ask, comparable, contents, make_same, tables_written
 from tests.engine.known_differences import Known, known
 from tests.engine.requests import TABLES, Request, steps
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
-STEPS = int(os.environ.get("ENGINE_STEPS", "600"))
+STEPS = int(os.environ.get("ENGINE_STEPS", "2000"))
+SAME_ALWAYS = "ENGINE_STEPS" not in os.environ
 _LONGEST = 25
 
 
@@ -57,13 +59,14 @@ class Pair:
 
     def compare(self, request: Request) -> None:
         self.asked += 1
+        written = tables_written(request)
         self.engine.install()
         try:
             ours = ask(self.ours, request)
-            stored = contents(self.ours)
+            stored = contents(self.ours, written)
         finally:
             self.engine.uninstall()
-        theirs, there = ask(self.theirs, request), contents(self.theirs)
+        theirs, there = ask(self.theirs, request), contents(self.theirs, written)
         if comparable(ours) == comparable(theirs) and stored == there:
             return
         row = known(self.emulator, request, ours, theirs)
@@ -98,6 +101,7 @@ def test_answers_errors_and_items_are_those_of_an_emulator(pair: Pair) -> None:
         max_examples=max(1, STEPS * 2 // _LONGEST),
         deadline=None,
         database=None,
+        derandomize=SAME_ALWAYS,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],
     )
