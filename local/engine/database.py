@@ -54,7 +54,7 @@ class Database:
         _OPEN.add(self)
 
     def _forget(self) -> None:
-        self._writer = Writer(self._connect, self.synchronous)
+        self._writer = Writer(self._connect, self.synchronous, self.busy_seconds)
         self._pooling = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._watcher: sqlite3.Connection | None = None

@@ -8,10 +8,14 @@ and is answered once what it wrote is on disk; what goes wrong with the commit g
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 LONGEST_OPEN = 1.0
 """Seconds after which somebody who has written commits, should whoever was to have gone without."""
+SOONEST, LATEST = 0.0005, 0.004
+"""Seconds between looks whether another process has written, at first and in the end. SQLite's own waiting
+grows to a tenth of a second, in which several that write do nothing."""
 MOST_TOGETHER = 64
 """Writes of different threads that one commit may be for."""
 
@@ -26,10 +30,11 @@ class _Commit:
 
 
 class Writer:
-    """The connection that writes; ``connect`` opens it when it is first used."""
+    """The connection that writes; ``connect`` opens it when it is first used. It waits for those of other
+    processes for so many seconds."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], synchronous: str):
-        self._connect, self._synchronous = connect, synchronous
+    def __init__(self, connect: Callable[[], sqlite3.Connection], synchronous: str, patience: float):
+        self._connect, self._synchronous, self._patience = connect, synchronous, patience
         self._turn = threading.Lock()
         self._queueing = threading.Lock()
         self._queued = 0
@@ -77,11 +82,21 @@ class Writer:
             link = self._opened()
             level = self._synchronous if lasting or self._synchronous == "OFF" else "NORMAL"
             link.execute(f"PRAGMA synchronous={level}")
-            link.execute("BEGIN IMMEDIATE")
+            self._begin(link)
             self._commit = _Commit()
             self._waits_for_disk = lasting
         self._commit.writers += 1
         return self._commit
+
+    def _begin(self, link: sqlite3.Connection) -> None:
+        link.execute("PRAGMA busy_timeout=0")
+        try:
+            until, pause = time.monotonic() + self._patience, SOONEST
+            while not _has_begun(link, time.monotonic() >= until):
+                time.sleep(pause)
+                pause = min(2 * pause, LATEST)
+        finally:
+            link.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
 
     def _savepoint(self, commit: _Commit) -> Iterator[sqlite3.Connection]:
         link = self._opened()
@@ -138,3 +153,14 @@ class Writer:
             if self._commit is not None:
                 self._finish(self._commit)
             yield self._opened()
+
+
+def _has_begun(link: sqlite3.Connection, is_last: bool) -> bool:
+    """Begin to write, unless another process does; where it is the last try, that is raised."""
+    try:
+        link.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if is_last or "is locked" not in str(error):
+            raise
+        return False
+    return True
