@@ -19,14 +19,19 @@ REPEAT = "PT6H"
 APART = 7
 """Seconds between the slots of one task and the next: several in every bucket, as on a busy node."""
 
+SECONDS = 30.0
+"""How long the planners have, should they not be done sooner."""
+
 _PLANNER = """
-import datetime as dt, sys
+import datetime as dt, sys, time
 from bench import state
 from chalicelib.service.coordination.shard_planner import plan_shard
 shards = [int(shard) for shard in sys.argv[1].split(",")]
 with state.used():
     sys.stdin.read()
-    while sum(plan_shard(shard, dt.datetime.now(dt.timezone.utc)) for shard in shards):
+    until = time.monotonic() + float(sys.argv[2])
+    now = lambda: dt.datetime.now(dt.timezone.utc)
+    while time.monotonic() < until and sum(plan_shard(shard, now()) for shard in shards):
         pass
 """
 
@@ -59,7 +64,7 @@ def _planned(tasks: int, planners: int) -> dict[str, Any]:
 def _planner(shards: list[str]) -> "subprocess.Popen[bytes]":
     """A process that plans some shards as soon as its input ends."""
     environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE / 'vendor'}"}
-    command = [sys.executable, "-c", _PLANNER, ",".join(shards)]
+    command = [sys.executable, "-c", _PLANNER, ",".join(shards), str(SECONDS)]
     return subprocess.Popen(command, cwd=HERE, env=environment, stdin=subprocess.PIPE)
 
 
