@@ -35,7 +35,7 @@ HERE = pathlib.Path(__file__).resolve().parent.parent
 PARTS = ("app.py", "chalicelib", "plugins", "vendor", ".chalice", "requirements.txt")
 """What goes to Chalice. It takes nothing else, but for files that happen to lie beside these."""
 STAGE = "pscheduler"
-SERVICES = frozenset({"dynamodb", "events", "s3", "sqs"})
+SERVICES = frozenset({"dynamodb", "dynamodbstreams", "events", "s3", "sqs"})
 """The services of AWS that the node, its archivers and its tools talk to."""
 OWN = ("app.py", "chalicelib/", "plugins/")
 """Where the product's own files lie in the package: plugins/tests/ are no tests of a library."""

@@ -19,16 +19,26 @@ _CONFIG = botocore.config.Config(
     max_pool_connections=100,
     user_agent="pscheduler",  # botocore makes up its own anew for each request, which takes a fifth of it
 )
+_BRIEF = _CONFIG.merge(
+    botocore.config.Config(
+        connect_timeout=1,
+        read_timeout=2,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        account_id_endpoint_mode="disabled",  # one name of the service for all, which emulators know
+    )
+)
+"""For what is read while somebody waits for the answer, who has 29 seconds in all."""
+_CONFIGS = {"dynamodbstreams": _BRIEF}
 _MAKING = threading.Lock()  # a botocore session is not safe for threads while it makes a client
 
 
 @functools.cache
 def _made(service: str) -> JSON:
-    return botocore.session.get_session().create_client(service, config=_CONFIG)
+    return botocore.session.get_session().create_client(service, config=_CONFIGS.get(service, _CONFIG))
 
 
 def client(service: str) -> JSON:
-    """The process's client for "sqs" or "s3"."""
+    """The process's client for "sqs", "s3" or "dynamodbstreams"."""
     with _MAKING:
         return _made(service)
 

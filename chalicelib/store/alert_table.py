@@ -27,7 +27,7 @@ from chalicelib.store.transactions.recording import add_deliveries
 def find(node: NodeName, alert: str) -> Alert | None:
     """An alert, strongly consistent; None where there is none."""
     try:
-        return _to_alert(AlertItem.get(node, alert, consistent_read=True))
+        return to_alert(AlertItem.get(node, alert, consistent_read=True))
     except DoesNotExist:
         return None
 
@@ -43,14 +43,14 @@ def get(node: NodeName, alert: str) -> Alert:
 def every(node: NodeName, after: str | None, page_size: int | None = None) -> Iterator[Alert]:
     """The alerts of a node by id, those behind ``after``."""
     behind = None if after is None else AlertItem.alert > after
-    return map(_to_alert, AlertItem.query(node, behind, page_size=page_size))
+    return map(to_alert, AlertItem.query(node, behind, page_size=page_size))
 
 
 def active(node: NodeName, after: Place | None, page_size: int | None = None) -> Iterator[Alert]:
     """The alerts that are not ok, in the order they came to be so, those behind a place."""
     later = None if after is None else AlertItem.since >= after[0]
     found = AlertItem.active_index.query(node, later, page_size=page_size)
-    return ordering.behind(map(_to_alert, found), lambda alert: (alert.since, alert.id), after)
+    return ordering.behind(map(to_alert, found), lambda alert: (alert.since, alert.id), after)
 
 
 def of_rule(node: NodeName, rule: str, limit: int | None = None) -> list[str]:
@@ -124,7 +124,8 @@ def _to_item(alert: Alert, look_at: dt.datetime) -> AlertItem:
     )
 
 
-def _to_alert(item: Any) -> Alert:
+def to_alert(item: Any) -> Alert:
+    """An item as an alert."""
     body = item.body
     return Alert(
         node=NodeName(item.node_key),

@@ -10,13 +10,12 @@ from chalicelib.domain.alerts import Alert
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Point, Series
 from chalicelib.domain.task import Task
 from chalicelib.domain.telemetry import LATENESS, RUNS
-from chalicelib.domain.times import UTC, format_timestamp
+from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import logs, telemetry
-from chalicelib.store import journal
+from chalicelib.store import events, journal
 
 Listener = Callable[[str], None]
 ANYTHING = "*"
@@ -44,18 +43,11 @@ def announce(task: str) -> None:
 
 
 def run_written(run: Run) -> None:
-    """Say what a run is now; nobody is told of one that others have not agreed on."""
-    if run.state is not State.SCHEDULING:
-        reason = run.documents.reason
-        members = {
-            "task": run.task,
-            "run": run.uuid,
-            "state": run.state.value,
-            "start-time": format_timestamp(run.start),
-            "end-time": format_timestamp(run.end),
-            **({"reason": reason} if reason else {}),
-        }
+    """Say what a run is now."""
+    members = events.of_run(run)
+    if members is not None:
         journal.note(run.node, "run", members)
+        reason = run.documents.reason
         _count(run, str(reason["code"]) if reason else "")
     announce(run.task)
 
@@ -70,22 +62,19 @@ def _count(run: Run, cause: str) -> None:
 
 def task_changed(task: Task, state: str) -> None:
     """Say that a task was added, enabled, disabled or deleted."""
-    members = {"task": task.uuid, "state": state, "test": task.test, "tool": task.tool}
-    journal.note(task.node, "task", members)
+    journal.note(task.node, "task", events.of_task(task, state))
     logs.change("task", task.uuid, state, node=task.node, test=task.test, tool=task.tool)
     announce(task.uuid)
 
 
 def point_left(node: NodeName, series: Series, point: Point) -> None:
     """Say that a series has a new point."""
-    members: dict[str, JSON] = {"series": series.describe(), **point.describe()}
-    del members["time"]
-    journal.note(node, "result", {**members, "start-time": format_timestamp(point.at)})
+    journal.note(node, "result", events.of_point(series, point))
     announce(point.task)
 
 
 def alert_changed(alert: Alert) -> None:
     """Say what an alert is now."""
-    journal.note(alert.node, "alert", alert.describe())
+    journal.note(alert.node, "alert", events.of_alert(alert))
     logs.change("alert", alert.id, str(alert.describe().get("state", "")), node=alert.node)
     announce(alert.id)

@@ -10,59 +10,76 @@ import dataclasses
 import datetime as dt
 import secrets
 import threading
-from collections.abc import Mapping
 
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
-from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
+from chalicelib.store.events import Event, Forgotten, Members, Told
 
 KEPT = 10_000
 """Events kept: at a run a second, an hour of them."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Event:
-    """Something that happened at a node: ``number`` is its place among all that this process noted."""
+class Entry:
+    """An event of a node: ``number`` is its place among all that this process noted."""
 
     number: int
     at: dt.datetime
     node: NodeName
     kind: str
-    members: Mapping[str, JSON]
+    members: Members
 
 
 class Journal:
     """The events of a process; for threads."""
 
+    look_every = 0.5
+    """Whoever waits is rung; what another process wrote is not in here."""
+
     def __init__(self, kept: int = KEPT):
         self.name = secrets.token_hex(4)
         self._lock = threading.Lock()
-        self._events: collections.deque[Event] = collections.deque(maxlen=kept)
+        self._entries: collections.deque[Entry] = collections.deque(maxlen=kept)
         self._number = 0
 
-    @property
-    def number(self) -> int:
-        """That of the last event."""
-        return self._number
-
-    def note(self, node: NodeName, kind: str, members: Mapping[str, JSON]) -> None:
+    def note(self, node: NodeName, kind: str, members: Members) -> None:
         with self._lock:
             self._number += 1
-            self._events.append(Event(self._number, dt.datetime.now(UTC), node, kind, members))
+            self._entries.append(Entry(self._number, dt.datetime.now(UTC), node, kind, members))
 
-    def has_all_behind(self, number: int) -> bool:
-        """Whether nothing behind an event is forgotten, and it is one of this journal."""
-        return self._number - len(self._events) <= number <= self._number
+    def begin(self) -> str:
+        return self._cursor(self._number)
 
-    def behind(self, node: NodeName, number: int, most: int) -> list[Event]:
-        """The events of a node behind one, in order, the first so many: it costs what came since."""
+    def behind(self, node: NodeName, cursor: str, most: int) -> Told:
+        """It costs what came since."""
+        number = self._numbered(cursor)
         with self._lock:
+            last = self._number
+            if not last - len(self._entries) <= number <= last:
+                raise Forgotten
             since = []
-            for event in reversed(self._events):
-                if event.number <= number:
+            for entry in reversed(self._entries):
+                if entry.number <= number:
                     break
-                since.append(event)
-        return [event for event in reversed(since) if event.node == node][:most]
+                since.append(entry)
+        found = [entry for entry in reversed(since) if entry.node == node][:most]
+        end = found[-1].number if len(found) == most else last
+        return Told([self._event(entry) for entry in found], self._cursor(end))
+
+    def _event(self, entry: Entry) -> Event:
+        return Event(entry.at, entry.kind, entry.members, self._cursor(entry.number))
+
+    def _cursor(self, number: int) -> str:
+        return f"{self.name}-{number}"
+
+    def _numbered(self, cursor: str) -> int:
+        name, _, number = cursor.partition("-")
+        if not number.isascii() or not number.isdigit() or len(number) > 15:
+            raise Invalid("since: must be the cursor of an earlier answer")
+        if name != self.name:
+            raise Forgotten
+        return int(number)
 
 
 _kept: list[Journal] = []
@@ -84,7 +101,7 @@ def kept() -> Journal | None:
     return _kept[0] if _kept else None
 
 
-def note(node: NodeName, kind: str, members: Mapping[str, JSON]) -> None:
+def note(node: NodeName, kind: str, members: Members) -> None:
     """Note that something happened, where a journal is kept."""
     for journal in _kept:
         journal.note(node, kind, members)

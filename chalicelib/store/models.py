@@ -32,6 +32,8 @@ from chalicelib.settings import settings
 
 TIME_TO_LIVE = "expires"
 """The attribute, in epoch seconds, after which AWS may drop an item. Garbage collection only."""
+STREAM_VIEW = "NEW_AND_OLD_IMAGES"
+"""What a stream says of a change: the item before it, and after it."""
 
 
 @functools.cache
@@ -49,6 +51,8 @@ class Table(Model):
     """What all tables have in common; ``short_name`` follows the prefix in the table's name."""
 
     short_name: ClassVar[str]
+    is_streamed: ClassVar[bool] = False
+    """Whether AWS keeps its changes for a day, for those who ask what happens (``store/streams.py``)."""
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
@@ -115,6 +119,7 @@ class TaskItem(Table):
         pass
 
     short_name = "tasks"
+    is_streamed = True
     plan_index = PlanIndex()
     added_index = AddedIndex()
 
@@ -195,6 +200,7 @@ class RunItem(Table):
         pass
 
     short_name = "runs"
+    is_streamed = True
     start_index = StartIndex()
     due_index = DueIndex()
     states_index = StatesIndex()
@@ -423,6 +429,7 @@ class PointItem(Table):
         pass
 
     short_name = "points"
+    is_streamed = True
 
     series = UnicodeAttribute(hash_key=True)
     at = UnicodeAttribute(range_key=True)
@@ -460,6 +467,7 @@ class AlertItem(Table):
         pass
 
     short_name = "alerts"
+    is_streamed = True
     active_index = ActiveIndex()
     look_index = LookIndex()
 

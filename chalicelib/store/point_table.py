@@ -37,7 +37,7 @@ class Hour:
         return Rollup.unpack(self.body, names)
 
     def points(self) -> list[Point]:
-        return [_to_point(row) for row in json.loads(zlib.decompress(self.packed))]
+        return [to_point(row) for row in json.loads(zlib.decompress(self.packed))]
 
 
 def put(node: NodeName, series: str, point: Point) -> None:
@@ -58,7 +58,7 @@ def between(
         return iter(())
     span = PointItem.at.between(_instant(start), _last_before(end))
     found = PointItem.query(_of_points(node, series), span, limit=limit, consistent_read=True)
-    return (_to_point(item.body) for item in found)
+    return (to_point(item.body) for item in found)
 
 
 def latest(node: NodeName, series: str, page_size: int) -> Iterator[Point]:
@@ -68,10 +68,10 @@ def latest(node: NodeName, series: str, page_size: int) -> Iterator[Point]:
         _of_points(node, series), scan_index_forward=False, page_size=page_size, consistent_read=True
     ):
         last = item.at
-        yield _to_point(item.body)
+        yield to_point(item.body)
     for item in PointItem.query(_of_hours(node, series), scan_index_forward=False, page_size=page_size):
         for row in reversed(json.loads(zlib.decompress(item.packed))):
-            point = _to_point(row)
+            point = to_point(row)
             if not last or f"{_instant(point.at)}#{point.run}" < last:
                 yield point
 
@@ -79,7 +79,7 @@ def latest(node: NodeName, series: str, page_size: int) -> Iterator[Point]:
 def newest(node: NodeName, series: str) -> Point | None:
     """The last point of a series; None where none is left by itself."""
     found = PointItem.query(_of_points(node, series), scan_index_forward=False, limit=1)
-    return next((_to_point(item.body) for item in found), None)
+    return next((to_point(item.body) for item in found), None)
 
 
 def put_hour(
@@ -134,7 +134,8 @@ def _to_row(point: Point) -> list[JSON]:
     return [milliseconds, point.run, point.task, point.state.value, dict(point.values), *unreliable]
 
 
-def _to_point(row: Sequence[JSON]) -> Point:
+def to_point(row: Sequence[JSON]) -> Point:
+    """The body of a point's item as a point."""
     milliseconds, run, task, state, values, *unreliable = row
     found = frozenset(unreliable[0]) if unreliable else frozenset()
     return Point(EPOCH + milliseconds * _MILLISECOND, run, task, State(state), values, found)

@@ -65,6 +65,11 @@ class RawItem:
         return None if value is None else self._decoders[name](value)
 
 
+def read(table: type[Table], item: Mapping[str, Any]) -> RawItem:
+    """An item of a table that came some other way."""
+    return RawItem(item, _decoders(table))
+
+
 def _decoders(table: type[Table]) -> dict[str, Callable[[Any], Any]]:
     return {name: _DECODERS[type(attribute)] for name, attribute in table.get_attributes().items()}
 

@@ -1,9 +1,9 @@
 """What each function may do, and to which resources: what it does, and nothing else.
 
-``grants.json`` says it, by function and resource: ``table NAME``, ``index TABLE/NAME``, ``queue NAME`` and
-``bucket results``; ``queue agent`` is those of all agents. It is what the tests were seen to do: ``make
-test`` fails where a function does what it may not, or may do what it does not, and ``make permissions``
-writes it anew (``tests/permissions/``).
+``grants.json`` says it, by function and resource: ``table NAME``, ``index TABLE/NAME``, ``stream TABLE``,
+``queue NAME`` and ``bucket results``; ``queue agent`` is those of all agents. It is what the tests were seen
+to do: ``make test`` fails where a function does what it may not, or may do what it does not, and ``make
+permissions`` writes it anew (``tests/permissions/``).
 """
 
 import functools
@@ -23,7 +23,7 @@ EVERY = "every function"
 Grants = Mapping[str, Mapping[str, Sequence[str]]]
 """Functions, resources, actions."""
 
-_SERVICES = {"table": "dynamodb", "index": "dynamodb", "queue": "sqs", "bucket": "s3"}
+_SERVICES = {"table": "dynamodb", "index": "dynamodb", "stream": "dynamodb", "queue": "sqs", "bucket": "s3"}
 _TAKING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 """What Lambda does for a function whose queue it reads."""
 
@@ -87,6 +87,8 @@ def _arn(resource: str) -> dict[str, Any]:
         case "index":
             table, _, index = name.partition("/")
             return table_arn(table, f"/index/{index}")
+        case "stream":
+            return table_arn(name, "/stream/*")  # the last part is when it was made
         case "queue" if name == NAMED:
             return queues_arn(f"{NAMED}-*")
         case "queue":

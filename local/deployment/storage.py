@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.infrastructure.blobs import KEPT_DAYS
 from chalicelib.infrastructure.queues import ATTEMPTS, DEAD_LETTERS, QUEUES, Queue
-from chalicelib.store.models import TABLES, TIME_TO_LIVE, Table
+from chalicelib.store.models import STREAM_VIEW, TABLES, TIME_TO_LIVE, Table
 from local.deployment.naming import OWN_TABLES, arn, own_prefix, prefixed, queue_id, table_id
 
 _KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
@@ -35,6 +35,7 @@ def _table(table: type[Table]) -> dict[str, Any]:
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "TimeToLiveSpecification": {"AttributeName": TIME_TO_LIVE, "Enabled": True},
         "DeletionProtectionEnabled": True,
+        **({"StreamSpecification": {"StreamViewType": STREAM_VIEW}} if table.is_streamed else {}),
     }
     return {"Type": "AWS::DynamoDB::Table", "Condition": OWN_TABLES, **_KEPT, "Properties": properties}
 

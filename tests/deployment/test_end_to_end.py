@@ -70,6 +70,12 @@ def ask(url: str, document: Any = None, headers: Mapping[str, str] | None = None
         return error.code, error.read().decode()
 
 
+def told(api: str, since: str = "") -> list[dict[str, Any]]:
+    """What the node tells of what happened since, read from the streams of its tables."""
+    with urllib.request.urlopen(f"{api}/events?wait=5&since={since}", timeout=60) as answer:
+        return [json.loads(line) for line in answer.read().splitlines()]
+
+
 def wait_for(what: Any) -> Any:
     """What a question comes to be answered with, once that is something."""
     deadline = time.monotonic() + PATIENCE
@@ -90,6 +96,9 @@ def test_a_task_is_posted_measured_and_its_result_read(
         assert keys.main(["--stage", STAGE, "add", "desk"]) == 0
     key = capsys.readouterr().out.strip()
 
+    begun = told(api)
+    assert [each["type"] for each in begun] == ["begin"]
+
     status, href = ask(f"{api}/tasks", TASK, {"Authorization": f"Bearer {key}"})
 
     assert status == 200, href
@@ -106,6 +115,14 @@ def test_a_task_is_posted_measured_and_its_result_read(
 
     described = wait_for(lambda: _all_alive(ask(f"{api}/status")[1]))
     assert described["runs"]["last-finished"] is not None
+
+    events = told(api, begun[0]["cursor"])
+    assert [each["state"] for each in events if each["type"] == "task"] == ["added"]
+    states = [each["state"] for each in events if each["type"] == "run"]
+    assert (states.count("pending"), states.count("running"), states.count("finished")) == (2, 2, 2)
+    assert {each["href"].rsplit("/", 1)[-1] for each in events if each["type"] == "run"} == {
+        run["href"].rsplit("/", 1)[-1] for run in runs
+    }
 
 
 def _all_alive(status: Any) -> Any:

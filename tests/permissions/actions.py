@@ -32,6 +32,9 @@ def needed(service: str, operation: str, told: Mapping[str, Any]) -> Iterator[Ac
                 yield action, where
                 if where == "table runs" and action in _LARGE:
                     yield _LARGE[action], "bucket results"
+        case "dynamodbstreams":
+            where = told.get("StreamArn") or told["ShardIterator"]
+            yield operation, f"stream {_bare(where.split('/')[1])}"
         case "sqs":
             name = told.get("QueueName") or str(told["QueueUrl"]).rsplit("/", 1)[-1]
             where = f"queue {_of_agents(_bare(name))}"

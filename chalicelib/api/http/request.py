@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import types
 import uuid
 import zlib
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from chalicelib.service.node.registry import addressed_by
 
 LOOK_EVERY = 0.5
 """Seconds between looks for what is not there yet, where the front cannot wait for it."""
+_AS_CAME: Mapping[str, str] = types.MappingProxyType({})
 API_LEVEL = 7
 GZIP = 16 + zlib.MAX_WBITS
 AT_ONCE = "answersAtOnce"
@@ -29,11 +31,17 @@ LARGEST_BODY = 10 * 1024 * 1024
 
 class NotYet(Exception):
     """What is asked for is not there, and the client would wait: ask again when something has happened to
-    ``task``, and in any case at ``until``."""
+    ``task``, and in any case at ``until``.
 
-    def __init__(self, task: str, until: dt.datetime):
+    Where nobody hears of that, ask again ``every`` so many seconds, with the arguments in ``moved`` in place
+    of those that came: how far it was looked already.
+    """
+
+    def __init__(
+        self, task: str, until: dt.datetime, every: float = LOOK_EVERY, moved: Mapping[str, str] = _AS_CAME
+    ):
         super().__init__(task, until)
-        self.task, self.until = task, until
+        self.task, self.until, self.every, self.moved = task, until, every, moved
 
 
 class TakesTime(Exception):
@@ -105,14 +113,16 @@ class Request:
         if self.at_once:
             raise TakesTime
 
-    def wait(self, task: str, seconds: float) -> None:
+    def wait(
+        self, task: str, seconds: float, every: float = LOOK_EVERY, moved: Mapping[str, str] = _AS_CAME
+    ) -> None:
         """Come back when something has happened to a task or its runs, unless so long has passed already.
 
         Raises NotYet.
         """
         until = (self.came or self.now) + dt.timedelta(seconds=seconds)
         if self.now < until:
-            raise NotYet(task, until)
+            raise NotYet(task, until, every, moved)
 
     @property
     def key(self) -> str | None:

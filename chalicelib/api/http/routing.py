@@ -108,8 +108,8 @@ def _waited(called: Page, asked: Request, names: Mapping[str, str], front_waits:
             if front_waits:
                 raise
             left = (wait.until - asked.now).total_seconds()
-            time.sleep(max(0.0, min(request.LOOK_EVERY, left)))
-            asked = dataclasses.replace(asked, now=dt.datetime.now(UTC))
+            time.sleep(max(0.0, min(wait.every, left)))
+            asked = dataclasses.replace(asked, now=dt.datetime.now(UTC), args={**asked.args, **wait.moved})
 
 
 def _in_path(text: str) -> str:

@@ -6,14 +6,13 @@ from chalicelib.api.http.negotiation import preferred
 from chalicelib.api.http.routing import Answer, Request, as_text
 from chalicelib.api.openapi.operations import header, integer, operation, word
 from chalicelib.api.pages.single_run import LONGEST_WAIT
-from chalicelib.domain.errors import Invalid, Unsupported
+from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp
-from chalicelib.store import changes, journal
-from chalicelib.store.journal import Event, Journal
+from chalicelib.store import changes, journal, streams
+from chalicelib.store.events import KINDS, Event, Forgotten, Source, Told
 
 LINES_TYPE, STREAM_TYPE = "application/jsonl", "text/event-stream"
-KINDS = ("run", "task", "result", "alert")
 MOST = 1000
 """Events of one answer; the next begins behind them."""
 RESUMED = "Last-Event-ID"
@@ -42,26 +41,38 @@ def events(request: Request) -> Answer:
     Each has its `type`, `time` and `cursor`. With nothing to tell there is one line that is no event: `begin`
     where no cursor was given, `idle` once the wait is over, `reset` where the cursor is of before what is
     known, for the node was started anew or too much has happened: then look at everything again. With
-    `Accept: text/event-stream` they come as server-sent events as they happen. Functions have none (501).
+    `Accept: text/event-stream` they come as server-sent events as they happen, where the node is a machine.
+    Where functions serve it, times are in whole seconds, a cursor is good for 23 hours, and of what happened
+    in one second changes of the same thing alone are sure to be in order; 501 where there is nothing to read
+    it from, for the tables have no streams.
     """
-    kept = journal.kept()
-    if kept is None:
-        raise Unsupported("Events are kept where one process serves the node, and this one runs as functions")
-    is_stream = preferred(request.headers, (LINES_TYPE, STREAM_TYPE)) == STREAM_TYPE
+    source = _source()
+    is_stream = _is_stream(request)
     kinds = _kinds(request)
-    number = _since(request, kept)
-    if number is None:
-        return _answer(request, kept, [], is_stream, "begin", kept.number)
-    if not kept.has_all_behind(number):
-        return _answer(request, kept, [], is_stream, "reset", kept.number)
-    last = kept.number
-    found = kept.behind(request.node, number, MOST)
-    if found:
-        last = found[-1].number if len(found) == MOST else max(last, found[-1].number)
-    wanted = [event for event in found if event.kind in kinds]
-    if not wanted:
-        request.wait(changes.ANYTHING, _PATIENCE if is_stream else _seconds(request))
-    return _answer(request, kept, wanted, is_stream, "idle", last)
+    since = request.args.get("since") or request.headers.get(RESUMED)
+    if not since:
+        return _answer(request, Told((), source.begin()), is_stream, "begin")
+    try:
+        told = source.behind(request.node, since, MOST)
+    except Forgotten:
+        return _answer(request, Told((), source.begin()), is_stream, "reset")
+    wanted = Told([event for event in told.events if event.kind in kinds], told.cursor)
+    if not wanted.events:
+        seconds = _PATIENCE if is_stream else _seconds(request)
+        request.wait(changes.ANYTHING, seconds, source.look_every, {"since": told.cursor})
+    return _answer(request, wanted, is_stream, "idle")
+
+
+def _source() -> Source:
+    """The journal, where one process serves the node; else the streams of the tables."""
+    return journal.kept() or streams.streams()
+
+
+def _is_stream(request: Request) -> bool:
+    """Whether to answer server-sent events: a function's answer would end at once."""
+    if journal.kept() is None:
+        return False
+    return preferred(request.headers, (LINES_TYPE, STREAM_TYPE)) == STREAM_TYPE
 
 
 def _kinds(request: Request) -> Sequence[str]:
@@ -78,32 +89,15 @@ def _seconds(request: Request) -> float:
     return float(min(LONGEST_WAIT, request.integer("wait", least=0) or 0))
 
 
-def _since(request: Request, kept: Journal) -> int | None:
-    """The number of the last event the client has: None for none, -1 where that is not known here."""
-    text = request.args.get("since") or request.headers.get(RESUMED)
-    if not text:
-        return None
-    name, _, number = text.partition("-")
-    if not number.isascii() or not number.isdigit() or len(number) > 15:
-        raise Invalid("since: must be the cursor of an earlier answer")
-    return int(number) if name == kept.name else -1
-
-
-def _answer(
-    request: Request, kept: Journal, found: Sequence[Event], is_stream: bool, nothing: str, last: int
-) -> Answer:
-    def cursor(number: int) -> str:
-        return f"{kept.name}-{number}"
-
-    shown = [_described(request, event, cursor(event.number)) for event in found]
+def _answer(request: Request, told: Told, is_stream: bool, nothing: str) -> Answer:
+    shown = [_described(request, event) for event in told.events]
     if not shown:
-        shown = [{"type": nothing, "time": format_timestamp(request.now), "cursor": cursor(last)}]
+        shown = [{"type": nothing, "time": format_timestamp(request.now), "cursor": told.cursor}]
     form: Callable[[dict[str, JSON]], str] = _as_event if is_stream else _as_line
     kind = STREAM_TYPE if is_stream else LINES_TYPE
     # A body that ends otherwise would get a line's end, and half an event is none.
-    return Answer(
-        "".join(map(form, shown)), kind, headers={**UNCACHED, CURSOR: cursor(last), "Vary": "Accept"}
-    )
+    headers = {**UNCACHED, CURSOR: told.cursor, "Vary": "Accept"}
+    return Answer("".join(map(form, shown)), kind, headers=headers)
 
 
 def _as_line(event: dict[str, JSON]) -> str:
@@ -116,8 +110,8 @@ def _as_event(event: dict[str, JSON]) -> str:
     return f"id: {event['cursor']}\nevent: {event['type']}\ndata: {as_text(event)}\n\n"
 
 
-def _described(request: Request, event: Event, cursor: str) -> dict[str, JSON]:
-    head = {"type": event.kind, "time": format_timestamp(event.at), "cursor": cursor}
+def _described(request: Request, event: Event) -> dict[str, JSON]:
+    head = {"type": event.kind, "time": format_timestamp(event.at), "cursor": event.cursor}
     return {**head, **event.members, **_hrefs(request, event)}
 
 

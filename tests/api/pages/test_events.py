@@ -1,27 +1,46 @@
 """The stream of events: in order, from a cursor on, and honest about what is not known any more."""
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from chalice.test import Client
 
+from chalicelib.domain.run import Run
+from chalicelib.domain.run_states import State
 from chalicelib.service.alerts import rules
 from chalicelib.service.series import points
-from chalicelib.store import changes, journal
+from chalicelib.store import changes, journal, run_table, streams
+from chalicelib.store.events import Forgotten
 from chalicelib.store.journal import Journal
 from tests.api.conftest import Api
 from tests.api.pages.test_alerts import LOSS, leave, put
 from tests.builders import NODE, run, task
+from tests.streams import make_streams
+
+on_machine = pytest.mark.parametrize("api", ["journal"], indirect=True)
 
 
-@pytest.fixture(autouse=True)
-def _kept() -> Iterator[None]:
+@pytest.fixture(params=["journal", "streams"])
+def api(request: pytest.FixtureRequest, moto_engine: None) -> Iterator[Api]:
+    """The pages where one process serves the node, and where functions do."""
+    if request.param == "streams" and os.environ.get("TEST_ENGINE", "moto") != "moto":
+        pytest.skip("the embedded engine has no streams, and needs none")
+    from app import app
+
     points._current.clear()
     rules._seen.clear()
-    journal.keep()
-    yield
+    streams.forget()
+    if request.param == "journal":
+        journal.keep()
+    else:
+        make_streams()
+    with Client(app) as client:
+        yield Api(client)
     journal.drop()
+    streams.forget()
 
 
 def ask(api: Api, query: str = "", **headers: str) -> list[dict[str, Any]]:
@@ -35,6 +54,11 @@ def begin(api: Api) -> str:
     assert first["type"] == "begin"
     cursor: str = first["cursor"]
     return cursor
+
+
+def write(new: Run) -> None:
+    run_table.to_item(new).save()
+    changes.run_written(new)
 
 
 def test_a_task_that_is_posted_is_told_of_with_its_run(api: Api) -> None:
@@ -109,21 +133,20 @@ def test_an_answer_holds_so_many_and_the_next_the_others(api: Api, monkeypatch: 
 def test_of_other_nodes_of_the_deployment_nothing_is_told(api: Api) -> None:
     cursor = begin(api)
 
-    changes.run_written(run(task(node="elsewhere")))
+    write(run(task(node="elsewhere")))
 
     assert [each["type"] for each in ask(api, f"?since={cursor}")] == ["idle"]
 
 
 def test_a_run_that_others_have_not_agreed_on_is_not_told_of(api: Api) -> None:
-    from chalicelib.domain.run_states import State
-
     cursor = begin(api)
 
-    changes.run_written(run(task(), state=State.SCHEDULING))
+    write(run(task(), state=State.SCHEDULING))
 
     assert [each["type"] for each in ask(api, f"?since={cursor}")] == ["idle"]
 
 
+@on_machine
 def test_a_node_that_was_started_anew_says_so(api: Api) -> None:
     cursor = begin(api)
     journal.drop()
@@ -134,15 +157,20 @@ def test_a_node_that_was_started_anew_says_so(api: Api) -> None:
 
 def test_what_is_forgotten_is_said_to_be() -> None:
     kept = Journal(kept=3)
+    cursors = [kept.begin()]
     for number in range(5):
         kept.note(NODE, "run", {"number": number})
+        cursors.append(kept.begin())
 
-    assert [event.members["number"] for event in kept.behind(NODE, 2, 10)] == [2, 3, 4]
-    assert [kept.has_all_behind(number) for number in (1, 2, 5, 6)] == [False, True, True, False]
+    assert [event.members["number"] for event in kept.behind(NODE, cursors[2], 10).events] == [2, 3, 4]
+    assert kept.behind(NODE, cursors[5], 10).events == []
+    for unknown in (cursors[1], f"{kept.name}-6"):
+        with pytest.raises(Forgotten):
+            kept.behind(NODE, unknown, 10)
 
 
 @pytest.mark.parametrize(
-    "query", ["?since=x", "?since=a-1x", f"?since=a-{'9' * 400}", "?type=weather", "?wait=-1"]
+    "query", ["?since=x", "?since=s-", f"?since=a-{'9' * 400}", "?type=weather", "?wait=-1"]
 )
 def test_what_makes_no_sense_is_refused(api: Api, query: str) -> None:
     cursor = begin(api)
@@ -151,12 +179,18 @@ def test_what_makes_no_sense_is_refused(api: Api, query: str) -> None:
     assert api.ask("GET", f"/events{asked}")[0] == 400
 
 
-def test_where_nothing_is_kept_that_is_said(api: Api) -> None:
-    journal.drop()
+def test_where_nothing_is_kept_that_is_said(moto_engine: None) -> None:
+    from app import app
 
-    assert api.ask("GET", "/events")[0] == 501
+    streams.forget()
+
+    with Client(app) as client:
+        status, sentence = Api(client).ask("GET", "/events")
+
+    assert (status, "has no stream" in sentence) == (501, True)
 
 
+@on_machine
 def test_a_browser_gets_server_sent_events(api: Api) -> None:
     cursor = begin(api)
     api.post_task()
