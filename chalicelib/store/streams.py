@@ -227,8 +227,9 @@ class _Look:
         return dataclasses.replace(self._known, places=self.places).pack()
 
     def walk(self, pages: Sequence[_Page]) -> None:
-        """Go through what was read by when it came, until there are as many events as are wanted."""
-        for page, record in heapq.merge(*map(self._dated, pages), key=lambda one: _at(one[1])):
+        """Go through what was read, by when it came and then by table, up to as many events as are wanted."""
+        by_table = sorted(pages, key=lambda page: STREAMED.index(self._shards[page.shard][0]))
+        for page, record in heapq.merge(*map(self._dated, by_table), key=lambda one: _at(one[1])):
             if len(self.events) == self._most:
                 return
             self._take(page, record)

@@ -142,6 +142,18 @@ def test_what_came_at_different_times_in_different_tables_is_told_in_that_order(
     assert behind(read, cursor)[0] == [1, 2, 3]
 
 
+def test_what_came_in_one_second_is_told_table_by_table(fake: FakeStreams) -> None:
+    read = Streams()
+    cursor = read.begin()
+    now = dt.datetime.now(UTC)
+    write(fake, 3, "runs", at=now)
+    write(fake, 1, "tasks", at=now)
+    write(fake, 2, "tasks", at=now)
+
+    for reader in (read, Streams()):
+        assert behind(reader, cursor)[0] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("is_same_process", [True, False])
 def test_the_children_of_a_shard_come_after_it(fake: FakeStreams, is_same_process: bool) -> None:
     read = Streams()
