@@ -5,7 +5,8 @@ Quantiles come from a sketch, which is small, merges, and is off by a hundredth 
 """
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ddsketch.mapping import LogarithmicMapping
 
@@ -20,6 +21,14 @@ DIGITS = 6
 
 _MAPPING = LogarithmicMapping(ACCURACY)
 _Bins = dict[int, float]
+_SHOWN = ("min", "mean", "max", *QUANTILES)
+
+
+@functools.lru_cache(maxsize=4096)
+def _middle(key: int) -> float:
+    """The value that a bin stands for: a series is in a few of them, again and again."""
+    value: float = _MAPPING.value(key)
+    return value
 
 
 @dataclasses.dataclass
@@ -63,27 +72,28 @@ class Summary:
         unreliable = {"unreliable": self.unreliable} if self.unreliable else {}
         if not self.count:
             return {"count": 0, **unreliable}
+        if self.least == self.most:  # as the loss of most hours, and the hops of a path
+            return {"count": self.count, **dict.fromkeys(_SHOWN, shown(self.most)), **unreliable}
         found = {"min": self.least, "mean": self.total / self.count, "max": self.most, **self._quantiles()}
         return {"count": self.count, **{name: shown(value) for name, value in found.items()}, **unreliable}
 
     def _quantiles(self) -> dict[str, float]:
         """The middle of the bin that the value of each rank is in, in one walk from the least to the most."""
-        left = [(name, share * (self.count - 1)) for name, share in QUANTILES.items()]
         found: dict[str, float] = {}
-        passed = 0.0
-        for value, weight in self._ascending():
-            passed += weight
-            while left and left[0][1] < passed:
-                found[left.pop(0)[0]] = min(self.most, max(self.least, value))
-        return found | {name: self.most for name, _ in left}
+        bins, sign, key, passed = iter(self._ascending()), 0, 0, 0.0
+        for name, share in QUANTILES.items():
+            while passed <= share * (self.count - 1):
+                sign, key, weight = next(bins)
+                passed += weight
+            found[name] = min(self.most, max(self.least, sign * _middle(key)))
+        return found
 
-    def _ascending(self) -> Iterator[tuple[float, float]]:
-        for key in sorted(self.below, reverse=True):
-            yield -_MAPPING.value(key), self.below[key]
-        if self.zeros:
-            yield 0.0, self.zeros
-        for key in sorted(self.above):
-            yield _MAPPING.value(key), self.above[key]
+    def _ascending(self) -> list[tuple[int, int, float]]:
+        """The bins from the least to the most: the sign, the library's key and the weight."""
+        zeros = [(0, 0, self.zeros)] if self.zeros else []
+        above = [(1, key, self.above[key]) for key in sorted(self.above)]
+        below = [(-1, key, self.below[key]) for key in sorted(self.below, reverse=True)]
+        return below + zeros + above
 
     def pack(self) -> list[JSON]:
         """What is stored: the numbers, and the bins of the sketch that are not empty."""
@@ -148,12 +158,15 @@ class Rollup:
     def describe(self, names: Iterable[str] | None = None) -> dict[str, JSON]:
         """As pages show it, of all metrics or those named."""
         wanted = None if names is None else set(names)
-        numbers = {name: each.describe() for name, each in self.summaries.items()}
-        texts = {name: {"changes": changes, "last": last} for name, (changes, last, _) in self.texts.items()}
-        metrics = {
-            name: found for name, found in {**numbers, **texts}.items() if not wanted or name in wanted
+        numbers = {
+            name: each.describe() for name, each in self.summaries.items() if not wanted or name in wanted
         }
-        return {"runs": dict(self.runs), "metrics": metrics}
+        texts = {
+            name: {"changes": changes, "last": last}
+            for name, (changes, last, _) in self.texts.items()
+            if not wanted or name in wanted
+        }
+        return {"runs": dict(self.runs), "metrics": {**numbers, **texts}}
 
     def pack(self) -> dict[str, JSON]:
         """What is stored."""

@@ -19,7 +19,9 @@ from local import deploy, environment, keys, ministack
 from local.deployment.stack import Stack
 from tests.conftest import forget, ministack_python
 
-SERVICES = "apigateway,cloudformation,dynamodb,events,iam,lambda,logs,monitoring,s3,sns,sqs,sts"
+SERVICES = (
+    "apigateway,cloudformation,dynamodb,dynamodbstreams,events,iam,lambda,logs,monitoring,s3,sns,sqs,sts"
+)
 PATIENCE = 240.0
 STAGE = "trial"
 TASK = {
