@@ -128,6 +128,7 @@ class Reader:
         return [(asked, found[0]) for asked, told in self.answers if (found := FOUND.search(told))]
 
 
+@pytest.mark.slow(25)
 def test_secrets_are_in_no_answer_no_log_and_no_archive_but_their_own(tmp_path: pathlib.Path) -> None:
     sinks = Sinks()
     with sinks.open() as ports, serving(tmp_path / "node", "--period", "5") as node:

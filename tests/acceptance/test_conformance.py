@@ -69,7 +69,7 @@ def documented() -> set[str]:
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row[1])}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 @needs_ping
 def test_the_api_answers_as_in_the_recordings_but_for_what_is_documented(node: Node) -> None:
     # The first of the two conversations: it counts on there being no tasks but its own.

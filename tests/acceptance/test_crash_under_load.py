@@ -99,7 +99,7 @@ class Load:
         self._thread.join()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(45)
 @pytest.mark.timeout(300 + 20 * KILLS)
 def test_nothing_answered_is_lost_and_nothing_starts_twice(
     tmp_path: pathlib.Path, asked: tuple[int, Counter[str]]

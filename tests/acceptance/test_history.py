@@ -146,6 +146,7 @@ def test_nodes_of_one_deployment_keep_the_same_rules(seed: int) -> None:
     assert states(history)["finished"] > SCALE.nodes
 
 
+@pytest.mark.slow(25)
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + max(1, SEEDS - 1)))
 def test_nodes_whose_tools_are_at_agents_keep_the_same_rules(seed: int) -> None:
@@ -185,13 +186,13 @@ def test_a_mistake_is_found_out(mistake: str, monkeypatch: pytest.MonkeyPatch) -
     assert found_out()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 @pytest.mark.parametrize("condition", some(AGENTS_GUARDED, most=1))
 def test_a_condition_that_is_left_out_is_found_out_at_agents(condition: str) -> None:
     assert found_out_at_agents(without=condition), f"Not seen to: {AGENTS_GUARDED[condition]}"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 @pytest.mark.parametrize("mistake", some(AGENTS_MISTAKES, most=1))
 def test_a_mistake_is_found_out_at_agents(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, instead = AGENTS_MISTAKES[mistake]

@@ -31,7 +31,7 @@ TASK = {
 }
 """Only the first of its runs is placed as it is posted, and both are left to a tick to be dispatched."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow(50), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

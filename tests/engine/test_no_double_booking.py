@@ -18,6 +18,8 @@ from local.engine import Engine
 from tests.builders import NODE, NOON, exclusive_task, seconds
 from tests.engine.booking import ATTEMPTS, LENGTH, THREADS
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 4
 OWNERS = 24
 _HERE = pathlib.Path(__file__).resolve().parent.parent.parent

@@ -22,7 +22,7 @@ LEAST = 2 * DELAY * SECOND
 """The least time of a round trip between two sites."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.timeout(600)
 def test_three_hosts_behind_nat_measure_for_their_nodes(tmp_path: pathlib.Path) -> None:
     with by_the_guide(tmp_path) as running, _services(running, tmp_path):

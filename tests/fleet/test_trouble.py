@@ -21,7 +21,7 @@ DISK = 4
 """Megabytes of the disk of one agent."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(210)
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_or_done_twice_when_things_fail(tmp_path: pathlib.Path) -> None:
     with _small_disk(tmp_path / "cdg") as disk, fleet(tmp_path) as running:
