@@ -100,6 +100,17 @@ def test_waits_for_the_start() -> None:
 
 
 @pytest.mark.usefixtures("agent")
+@pytest.mark.parametrize(("polls", "expected"), [(1, 1), (2, 1), (5, 1), (6, 2)])
+def test_a_run_that_begins_late_has_the_polls_that_are_left_and_the_last(polls: int, expected: int) -> None:
+    host = FakeHost()
+    host.time = at(6.5)  # four and a half seconds after the start
+
+    result = get({"oid": [SYS_UP_TIME], "polls": polls, "period": 1, "timeout": "PT10S"}, host=host)
+
+    assert len(result["data"] if polls == 1 else result["data"][0]) == expected
+
+
+@pytest.mark.usefixtures("agent")
 def test_an_object_that_is_not_there_has_no_type() -> None:
     result = get({"oid": ["1.3.6.1.2.1.1.1.5", "1.3.6.1.2.1.1.77.0"]})
 

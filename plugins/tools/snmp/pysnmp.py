@@ -103,16 +103,17 @@ def _due(job: Job) -> Iterator[int]:
     """The numbers of the polls, each when its time has come. Raises PluginFailed when time is up before.
 
     A run that was handed over has those that are left; one that was started again late, that of the period
-    it begins in, too.
+    it begins in, too, and in any case the last: a run that is as late as that has one poll.
     """
-    period = _period(job.spec) * SECOND
+    period, polls = _period(job.spec) * SECOND, _polls(job.spec)
     first = job.since or job.host.now() - period
-    for number in range(_polls(job.spec)):
-        if period and job.start + number * period <= first:
+    for number in range(polls):
+        is_last_of_late = number == polls - 1 and not job.since
+        if period and job.start + number * period <= first and not is_last_of_late:
             continue
         job.host.sleep_until(job.start + number * period)
         if _left(job) <= 0:
-            raise PluginFailed(f"Only {number} of {_polls(job.spec)} polls were done in time")
+            raise PluginFailed(f"Only {number} of {polls} polls were done in time")
         yield number
 
 
