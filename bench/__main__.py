@@ -55,6 +55,12 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=planning.TASKS, help="repeating tasks to plan")
     parser.add_argument("--hosts", type=int, default=20, help="hosts of the mesh whose cost is counted")
     parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of it")
+    parser.add_argument(
+        "--tests",
+        choices=mesh_cost.CHOICES,
+        default="both",
+        help="which tests the hosts make: those one host makes alone, then all; or a kind by itself",
+    )
     parser.add_argument("--series", type=int, default=200, help="series of which a month is read")
     parser.add_argument("--agents", type=int, default=1000, help="agents of one coordinator")
     parser.add_argument("--runs-a-second", type=float, default=50, help="runs of all of them")
@@ -97,10 +103,14 @@ def _packaged(_: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _mesh_cost(given: argparse.Namespace) -> list[dict[str, Any]]:
-    counts, bill = mesh_cost.mesh_cost(given.hosts, given.hours, say)
-    show("Where the units of a run go", mesh_cost.where(counts))
-    show(f"A mesh of {given.hosts} hosts, prices of {mesh_cost.PRICES_OF}", bill)
-    return bill
+    bills = []
+    for tests in mesh_cost.chosen(given.tests):
+        names = ", ".join(test.name for test in tests)
+        counts, bill = mesh_cost.mesh_cost(given.hosts, given.hours, say, tests)
+        show(f"Where the units of a run go: {names}", mesh_cost.where(counts))
+        show(f"A mesh of {given.hosts} hosts, {names}; prices of {mesh_cost.PRICES_OF}", bill)
+        bills += [{"tests": names, **row} for row in bill]
+    return bills
 
 
 def _scale(given: argparse.Namespace) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import pathlib
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -27,10 +27,11 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from local import engine_sqlite, environment
 
-BEGINNING = dt.datetime(2026, 1, 5, tzinfo=UTC)
+BEGINNING = dt.datetime(2100, 1, 4, tzinfo=UTC)
+"""Far ahead: what expires is dropped by the engine's own clock, at no charge, as on AWS."""
 MINUTE = dt.timedelta(minutes=1)
 PURGED_AFTER = dt.timedelta(minutes=5)
-"""Two days in truth: so what is forgotten is counted beside what is placed."""
+"""Two days in truth: so what is forgotten by a write is counted beside what is placed."""
 WARM_UP = dt.timedelta(minutes=20)
 """Before that nothing is counted: tasks are posted and their first day of runs placed."""
 PER_READ, PER_WRITE, PER_QUEUE_REQUEST, PER_INVOCATION = 0.125e-6, 0.625e-6, 0.40e-6, 0.20e-6
@@ -136,6 +137,17 @@ MESH = (
 )
 
 
+ALONE = tuple(test for test in MESH if not test.together)
+"""Those one host makes by itself."""
+CHOICES = ("both", "alone", "all", *(test.name for test in MESH))
+
+
+def chosen(choice: str) -> list[tuple[Test, ...]]:
+    """The tests of each mesh to be played."""
+    known = {"both": [ALONE, MESH], "alone": [ALONE], "all": [MESH]}
+    return known.get(choice) or [(test,) for test in MESH if test.name == choice]
+
+
 def _sums() -> defaultdict[str, float]:
     return defaultdict(float)
 
@@ -155,11 +167,15 @@ class Counts:
     waited: defaultdict[str, float] = dataclasses.field(default_factory=_sums)
 
 
+_plays = itertools.count()
+"""Each is of another time, so that nothing is known from the one before."""
+
+
 class Play:
     """The mesh, a queue of what is due, and a clock that is set to it."""
 
     def __init__(self, counts: Counts):
-        self.now = BEGINNING
+        self.began = self.now = BEGINNING + next(_plays) * MONTH
         self.counts = counts
         self._due: list[tuple[dt.datetime, int, str, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -255,7 +271,9 @@ def _add(units: Counter[str], phase: str, consumed: dict[str, Any]) -> None:
             units[f"{phase} / {table}.{name}"] += each["CapacityUnits"]
 
 
-def mesh_cost(hosts: int, hours: float, say: Callable[[str], None]) -> tuple[Counts, list[dict[str, Any]]]:
+def mesh_cost(
+    hosts: int, hours: float, say: Callable[[str], None], tests: Sequence[Test] = MESH
+) -> tuple[Counts, list[dict[str, Any]]]:
     """What was counted while so many hosts measured to one another for so many hours, and rows of what it is.
 
     What is billed by the run is counted; a clock's own calls are in it, so a larger mesh costs less a run.
@@ -267,12 +285,12 @@ def mesh_cost(hosts: int, hours: float, say: Callable[[str], None]) -> tuple[Cou
     play = Play(counts)
     counted_for = dt.timedelta(hours=hours)
     with _in_place(play), counted(counts):
-        tasks = _post(play, names)
+        tasks = _post(play, names, tests)
         _clocks(play)
         say(f"{tasks} tasks are posted; {WARM_UP} and {counted_for} pass ...")
-        play.until(BEGINNING + WARM_UP)
+        play.until(play.began + WARM_UP)
         _forget(counts)
-        play.until(BEGINNING + WARM_UP + counted_for)
+        play.until(play.began + WARM_UP + counted_for)
     return counts, _bill(counts, tasks, counted_for)
 
 
@@ -321,8 +339,9 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.domain.assignment import LocalResult
     from chalicelib.infrastructure import queues
     from chalicelib.service.execution import supervisor
+    from chalicelib.service.node import readdressing
     from chalicelib.settings import forget_settings
-    from chalicelib.store import run_table
+    from chalicelib.store import run_table, shards
 
     results = {test.name: test.result for test in MESH}
 
@@ -333,7 +352,8 @@ def _in_place(play: Play) -> Iterator[None]:
             result={"succeeded": True, "result": results[assignment.test], "error": None, "diags": ""}
         )
 
-    forget_settings()
+    for forget in (forget_settings, readdressing.forget, shards.forget):
+        forget()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         mock.patch.multiple(queues, send=play.send, send_many=play.send_many, send_at=play.send_at),
@@ -346,12 +366,12 @@ def _in_place(play: Play) -> Iterator[None]:
             yield
 
 
-def _post(play: Play, names: list[str]) -> int:
+def _post(play: Play, names: list[str], tests: Sequence[Test]) -> int:
     from chalicelib.service.tasks import create
 
     posted = 0
     for source, dest in itertools.permutations(names, 2):
-        for test in MESH:
+        for test in tests:
             spec = {"source": source, "dest": dest, **test.spec}
             if not test.together:
                 spec.pop("source")
