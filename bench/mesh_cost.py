@@ -144,7 +144,7 @@ CHOICES = ("both", "alone", "all", *(test.name for test in MESH))
 
 def chosen(choice: str) -> list[tuple[Test, ...]]:
     """The tests of each mesh to be played."""
-    known = {"both": [ALONE, MESH], "alone": [ALONE], "all": [MESH]}
+    known: dict[str, list[tuple[Test, ...]]] = {"both": [ALONE, MESH], "alone": [ALONE], "all": [MESH]}
     return known.get(choice) or [(test,) for test in MESH if test.name == choice]
 
 

@@ -8,7 +8,7 @@ from chalicelib.domain.conflicts import ANYTIME, EXCLUSIVE, Occupation
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run_states import State, require
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.task import Task
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import format_duration, format_timestamp
 
 CODES = {
@@ -133,6 +133,15 @@ class Run:
         kept = self.documents
         said = (_said(kept.result_merged, "error"), self.errors, _said(kept.result, "error"))
         return next(filter(None, (*said, _said(kept.reason, "message"))), None)
+
+    def is_forgotten(self, now: dt.datetime) -> bool:
+        """Whether it is over and was kept long enough: it counts as gone, be it there for a while yet."""
+        return self.state.is_final and (self.purge_at or self.end + KEEP_AFTER_LAST_RUN) <= now
+
+    @property
+    def is_being_agreed_on(self) -> bool:
+        """Whether its participants are still to agree on it."""
+        return self.state is State.SCHEDULING or self.awaiting
 
     def is_abandoned(self, now: dt.datetime) -> bool:
         """Whether its runner is gone, or has handed it over, while there is still something to measure."""

@@ -2,12 +2,12 @@
 
 import botocore.exceptions
 
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import NotFound, Unavailable
 from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
 
-KEPT_DAYS = 14
-"""Days after which a document goes by itself. Its run is purged, and it with it, days before."""
+KEPT_DAYS = 5
+"""Days after which a document goes by itself. Its run expires days before, but where more is said."""
 
 
 def create_bucket() -> None:
@@ -23,7 +23,13 @@ def put(key: str, content: bytes) -> None:
 
 
 def get(key: str) -> bytes:
-    content: bytes = client("s3").get_object(Bucket=settings().bucket, Key=key)["Body"].read()
+    """A document. Raises NotFound where it has gone by itself."""
+    try:
+        content: bytes = client("s3").get_object(Bucket=settings().bucket, Key=key)["Body"].read()
+    except botocore.exceptions.ClientError as error:
+        if error.response["Error"].get("Code") == "NoSuchKey":
+            raise NotFound(f"The document {key} is gone: NoSuchKey") from error
+        raise
     return content
 
 

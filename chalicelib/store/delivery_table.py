@@ -155,7 +155,7 @@ def to_item(delivery: Delivery) -> DeliveryItem:
         document=delivery.document,
         state_key=key(delivery.node, delivery.state.value),
         revision=delivery.revision,
-        expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),
+        expires=math.ceil((delivery.added + KEEP_AFTER_LAST_RUN * 2).timestamp()),  # after its run
         added=delivery.added,
     )
 

@@ -169,7 +169,7 @@ class StartIndex(LocalSecondaryIndex["RunItem"]):
 
 
 class DueIndex(GlobalSecondaryIndex["RunItem"]):
-    """Runs somebody has to look at, by when: to dispatch, to give up on, or to purge."""
+    """Runs somebody has to look at, by when: to dispatch, or to give up on."""
 
     class Meta:
         index_name = "due"
@@ -193,7 +193,8 @@ class StatesIndex(GlobalSecondaryIndex["RunItem"]):
 class RunItem(Table):
     """A run: ``documents`` is compressed JSON, or elsewhere, under ``documents_at``, when too large.
 
-    ``reason`` is in them too; here it is for the lists, which have no documents.
+    ``reason`` is in them too; here it is for the lists, which have no documents. ``state`` is that of a
+    pending run, and ``begun`` true, while it is running.
     """
 
     class Meta:
@@ -210,6 +211,7 @@ class RunItem(Table):
     start = UTCDateTimeAttribute()
     end = UTCDateTimeAttribute()
     state = UnicodeAttribute()
+    begun = BooleanAttribute(null=True)
     added = UTCDateTimeAttribute()
     priority = NumberAttribute(null=True)
     errors = UnicodeAttribute(null=True)

@@ -28,15 +28,22 @@ def glance(node: NodeName, name: str) -> JSON:
         return None
 
 
-def read_many(node: NodeName, names: tuple[str, ...]) -> dict[str, JSON]:
+def read_many(node: NodeName, names: tuple[str, ...], consistent: bool = False) -> dict[str, JSON]:
     """Named values; those that are not there are left out."""
-    found = raw_items.batch_get(NodeItem, [{"name": key(node, name)} for name in names])
+    found = raw_items.batch_get(NodeItem, [{"name": key(node, name)} for name in names], consistent)
     return {item.name.rsplit("#", 1)[-1]: item.value for item in found}
 
 
 def write(node: NodeName, name: str, value: JSON, expires: dt.datetime | None = None) -> None:
     """Keep a value under a name, in place of the one before."""
     NodeItem(key(node, name), value=value, expires=int(expires.timestamp()) if expires else None).save()
+
+
+def move(node: NodeName, name: str, before: JSON, after: JSON) -> None:
+    """Keep a value in place of the one that was read, None for none. Raises Conflict where it is another."""
+    same = NodeItem.name.does_not_exist() if before is None else NodeItem.value == before
+    with on_condition_failed(Conflict(f"{name} was changed meanwhile")):
+        NodeItem(key(node, name), value=after).save(condition=same)
 
 
 def raise_to(node: NodeName, name: str, count: int) -> int:

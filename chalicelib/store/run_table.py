@@ -30,7 +30,9 @@ LARGEST_ITEM = 300_000
 """Bytes of compressed documents an item holds; an item may have 400 KB, keys and indexes included."""
 
 AGREE, DISPATCH, GIVE_UP, PURGE = "agree", "dispatch", "give-up", "purge"
-"""Why a run is due: agreed on by its participants, sent to its runner, given up on, forgotten."""
+"""Why a run is due: agreed on by its participants, sent to its runner, given up on; and, of version 1 and
+where a task was forgotten before, forgotten. One to be dispatched stays where it is, at its start, until it
+is over: what was sent of a shard its mark says."""
 AGREEING = dt.timedelta(minutes=2)
 """How long a run may wait for the agreement of its participants where it is the lead's."""
 BEING_TOLD = dt.timedelta(minutes=10)
@@ -49,10 +51,30 @@ def get(node: NodeName, task: TaskId, uuid: RunId) -> Run:
         raise NotFound(f"There is no run {uuid} of task {task}") from error
 
 
-def first(node: NodeName, task: TaskId, not_before: dt.datetime | None = None) -> RunId | None:
-    """The uuid of the earliest visible run, or the earliest that starts at or after an instant."""
+def first(
+    node: NodeName, task: TaskId, not_before: dt.datetime | None = None, now: dt.datetime = EARLIEST_START
+) -> RunId | None:
+    """The uuid of the earliest visible run, or the earliest that starts at or after an instant; of those that
+    are not to be forgotten ``now``."""
     found = in_order(node, task, not_before)
-    return next((run.uuid for run in found if run.state is not State.SCHEDULING), None)
+    visible = (run for run in found if run.state is not State.SCHEDULING)
+    return next((run.uuid for run in visible if kept([run], now)), None)
+
+
+def kept(listed: Sequence[Run], now: dt.datetime) -> Sequence[Run]:
+    """The runs of a list without those that are over and were kept long enough. AWS takes days to drop them.
+
+    How long that is of one that is kept longer or less long than usual, its item alone knows: those are read
+    that are older than usual.
+    """
+    doubtful = [run for run in listed if run.is_forgotten(now)]
+    if not doubtful:
+        return listed
+    pairs = [(run.task, run.uuid) for run in doubtful]
+    items = RunItem.batch_get([(key(doubtful[0].node, task), uuid) for task, uuid in pairs])
+    longer = {RunId(item.run) for item in items if (item.expires or 0) > now.timestamp()}
+    gone = {run.uuid for run in doubtful} - longer
+    return [run for run in listed if run.uuid not in gone]
 
 
 def in_order(
@@ -88,14 +110,33 @@ def behind(
 
 def get_many(node: NodeName, task: TaskId, uuids: Sequence[RunId]) -> dict[RunId, Run]:
     """Runs of a task by uuid, whole and strongly consistent; those that are gone are left out."""
-    found = RunItem.batch_get([(key(node, task), uuid) for uuid in uuids], consistent_read=True)
-    return {run.uuid: run for run in map(to_run, found)}
+    return get_all(node, [(task, uuid) for uuid in uuids])
 
 
 def get_all(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Run]:
     """Runs of any tasks of a node, whole and strongly consistent; those that are gone are left out."""
     found = RunItem.batch_get([(key(node, task), run) for task, run in pairs], consistent_read=True)
-    return {run.uuid: run for run in map(to_run, found)}
+    return {run.uuid: run for run in filter(None, map(_whole, found))}
+
+
+def _whole(item: RunItem) -> Run | None:
+    """An item as a run; None of one that is about to be dropped, its documents in the bucket being gone."""
+    try:
+        return to_run(item)
+    except NotFound:
+        return None
+
+
+_SUMMARY = [
+    *("task", "run", "start", "end", "state", "begun", "added", "priority", "errors", "reason", "expires")
+]
+
+
+def summaries(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Run]:
+    """Runs of any tasks of a node without their documents, as they are, or were a moment ago."""
+    keys = [(key(node, task), run) for task, run in pairs]
+    found = RunItem.batch_get(keys, attributes_to_get=_SUMMARY)
+    return {run.uuid: run for run in map(to_summary, found)}
 
 
 class Standing(NamedTuple):
@@ -114,9 +155,9 @@ class Standing(NamedTuple):
 def standing(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Standing]:
     """How it stands with runs of any tasks of a node, strongly consistent; not of those that are gone."""
     keys = [(key(node, task), run) for task, run in pairs]
-    names = ["task", "run", "state", "holder", "received"]
+    names = ["task", "run", "state", "begun", "holder", "received"]
     found = RunItem.batch_get(keys, consistent_read=True, attributes_to_get=names)
-    return {RunId(item.run): Standing(State(item.state), item.holder, bool(item.received)) for item in found}
+    return {RunId(item.run): Standing(_state(item), item.holder, bool(item.received)) for item in found}
 
 
 def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
@@ -140,12 +181,19 @@ class Due:
 
 def due(why: str, shard: int, until: dt.datetime, limit: int, since: dt.datetime | None = None) -> list[Due]:
     """The runs of a shard due between instants, of all nodes, the longest waiting first."""
-    when = RunItem.due_at.between(since or EARLIEST_START, until)
-    found = RunItem.due_index.query(shards.place(shard, why), when, limit=limit)
-    return [
-        Due(owner(item.task), TaskId(bare(item.task)), RunId(item.run), item.due_at, item.lane or "", shard)
-        for item in found
-    ]
+    return list(due_between(why, shard, since or EARLIEST_START, until, limit))
+
+
+def due_between(
+    why: str, shard: int, since: dt.datetime, until: dt.datetime, limit: int | None = None
+) -> Iterator[Due]:
+    """The same, read as they are asked for."""
+    if since > until:
+        return
+    when = RunItem.due_at.between(since, until)
+    for item in RunItem.due_index.query(shards.place(shard, why), when, limit=limit):
+        task = TaskId(bare(item.task))
+        yield Due(owner(item.task), task, RunId(item.run), item.due_at, item.lane or "", shard)
 
 
 def change(run: Run) -> Run:
@@ -164,26 +212,13 @@ def changed(uuid: RunId) -> StaleRun:
     return StaleRun(f"Run {uuid} changed meanwhile")
 
 
-def claim(due: Due) -> None:
-    """Take a run due for dispatch, so that one alone sends it to its runner. Raises StaleRun."""
-    item = RunItem(key(due.node, due.task), due.run)
-    actions: list[Action] = [
-        RunItem.due.set(_due_key(GIVE_UP, due.run)),
-        RunItem.due_at.set(due.at + GRACE),
-        RunItem.revision.add(1),
-    ]
-    with on_condition_failed(changed(due.run)):
-        item.update(actions, condition=RunItem.due == shards.place(due.shard, DISPATCH))
-
-
 def take(run: Run, holder: str) -> Run:
     """Note that an instance of the node's agent has taken a run that nobody has. Raises StaleRun."""
     taken = run.evolve(holder=holder, revision=run.revision + 1)
-    reason, due_at = due_for(taken)
     actions: list[Action] = [
         RunItem.holder.set(holder),
-        RunItem.due.set(_due_key(reason, run.uuid)),
-        RunItem.due_at.set(due_at),
+        RunItem.due.set(_due_key(GIVE_UP, run.uuid)),
+        RunItem.due_at.set(given_up_at(taken)),
         RunItem.revision.set(taken.revision),
     ]
     free = (RunItem.revision == run.revision) & RunItem.holder.does_not_exist()
@@ -205,9 +240,13 @@ def delete(run: Run) -> None:
         blobs.delete(run.documents_at)
 
 
+def _shown(state: State) -> State:
+    return State.PENDING if state is State.RUNNING else state
+
+
 def to_item(run: Run) -> RunItem:
     """The whole item of a run; documents too large for it go to the bucket first."""
-    reason, due_at = due_for(run)
+    waits = due_for(run)
     content = zlib.compress(json.dumps(run.documents.stored(), separators=(",", ":")).encode())
     elsewhere = (
         f"{key(run.node, run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST_ITEM else None
@@ -219,7 +258,8 @@ def to_item(run: Run) -> RunItem:
         run.uuid,
         start=run.start,
         end=run.end,
-        state=run.state.value,
+        state=_shown(run.state).value,
+        begun=run.state is State.RUNNING or None,
         added=run.added,
         priority=run.priority,
         errors=run.errors,
@@ -227,38 +267,60 @@ def to_item(run: Run) -> RunItem:
         documents=None if elsewhere else content,
         documents_at=elsewhere,
         revision=run.revision,
-        due=_due_key(reason, run.uuid),
-        due_at=due_at,
-        state_key=key(run.node, run.state.value),
+        due=waits and _due_key(waits[0], run.uuid),
+        due_at=waits and waits[1],
+        state_key=key(run.node, _shown(run.state).value),
         lane=run.lane or None,
         abandoned=run.abandoned or None,
         holder=run.holder,
         received=run.received or None,
-        expires=math.ceil((run.end + KEEP_AFTER_LAST_RUN * 2).timestamp()),
+        expires=_expiry(run),
     )
 
 
-def due_for(run: Run) -> tuple[str, dt.datetime]:
-    """What a run waits for in its state, and until when: no state waits for ever."""
-    match run.state:
-        case State.SCHEDULING:
-            return AGREE, min(run.start, run.added + AGREEING)
-        case State.PENDING if run.awaiting:
-            return AGREE, min(run.start, run.added + BEING_TOLD)
-        case State.PENDING | State.ON_DECK if not run.dispatched:
-            return DISPATCH, run.start
-        case State.PENDING | State.ON_DECK | State.RUNNING | State.CLEANUP:
-            return GIVE_UP, run.leased_until or _given_up_at(run.state, run)
-        case _:
-            return PURGE, run.purge_at or run.end + KEEP_AFTER_LAST_RUN
+def _expiry(run: Run) -> int:
+    """When the table drops it by itself: once it is over, as early as it may go, and later before that."""
+    if run.state.is_final:
+        return math.ceil((run.purge_at or run.end + KEEP_AFTER_LAST_RUN).timestamp())
+    return math.ceil((run.end + KEEP_AFTER_LAST_RUN * 2).timestamp())
 
 
-def _given_up_at(state: State, run: Any) -> dt.datetime:
-    """When a run, or its item, that waits too long in a state is given up, or its agent looked for."""
-    late: dt.datetime = run.end
-    if state is State.CLEANUP:
-        return late + COLLECTING
-    return late + GRACE if state is State.RUNNING or run.holder else run.start + GRACE
+def due_for(run: Run) -> tuple[str, dt.datetime] | None:
+    """What a run waits for in its state, and under when it is filed for that; None for one that is over.
+
+    One that begins stays filed as it was where it is over so soon that whoever comes to look whether it has
+    begun sees whether it is: each place in the index is a write.
+    """
+    if run.state.is_final:
+        return None
+    if run.state is State.SCHEDULING:
+        return AGREE, min(run.start, run.added + AGREEING)
+    if run.awaiting:
+        return AGREE, min(run.start, run.added + BEING_TOLD)
+    if run.leased_until is None and not run.dispatched and not _is_filed_by_its_end(run.state, run):
+        return DISPATCH, run.start
+    return GIVE_UP, run.leased_until or _filed_at(run.state, run)
+
+
+def given_up_at(run: Run) -> dt.datetime:
+    """When a run that waits too long in its state is given up, or its agent or another runner looked for."""
+    waits = due_for(run)
+    if waits and waits[0] == AGREE:
+        return waits[1]
+    if run.state is State.RUNNING:
+        return run.leased_until or run.end + GRACE
+    return run.leased_until or _filed_at(run.state, run)
+
+
+def _is_filed_by_its_end(state: State, run: Any) -> bool:
+    is_long: bool = run.end - run.start > GRACE
+    return state is State.CLEANUP or bool(run.holder) or (state is State.RUNNING and is_long)
+
+
+def _filed_at(state: State, run: Any) -> dt.datetime:
+    """Under when a run, or its item, is filed to be looked at, where nothing else is said."""
+    at: dt.datetime = run.end if _is_filed_by_its_end(state, run) else run.start
+    return at + (COLLECTING if state is State.CLEANUP else GRACE)
 
 
 def _due_key(reason: str, uuid: RunId) -> str:
@@ -266,14 +328,15 @@ def _due_key(reason: str, uuid: RunId) -> str:
 
 
 def to_summary(item: Any) -> Run:
-    """An item, of the table or of an index, without what only the table has: of its documents the reason."""
+    """An item, of the table or of an index, without what only the table has: of its documents the reason.
+    One of an index that is running is pending there."""
     return Run(
         node=owner(item.task),
         task=TaskId(bare(item.task)),
         uuid=RunId(item.run),
         start=item.start,
         end=item.end,
-        state=State(item.state),
+        state=_state(item),
         added=item.added or item.start,
         priority=None if item.priority is None else int(item.priority),
         errors=item.errors,
@@ -285,8 +348,24 @@ def _lease(item: Any) -> dt.datetime | None:
     """When a run is looked at, where that is not when one in its state usually is."""
     if f"#{GIVE_UP}#" not in (item.due or ""):
         return None
-    usual = _given_up_at(State(item.state), item)
+    usual = _filed_at(_state(item), item)
     return None if item.due_at == usual else item.due_at
+
+
+def _purge_at(item: Any) -> dt.datetime | None:
+    """When a run that is over goes, where that was said."""
+    if f"#{PURGE}#" in (item.due or ""):
+        filed: dt.datetime = item.due_at
+        return filed
+    usual = math.ceil((item.end + KEEP_AFTER_LAST_RUN).timestamp())
+    is_said = _state(item).is_final and item.expires and item.expires != usual
+    return dt.datetime.fromtimestamp(item.expires, UTC) if is_said else None
+
+
+def _state(item: Any) -> State:
+    """Its state. One that has begun is filed as pending all the same: a change of what the index shows is a
+    write, and those that are to have begun by now, and are not over, are few."""
+    return State.RUNNING if item.begun else State(item.state)
 
 
 def to_run(item: Any) -> Run:
@@ -298,7 +377,7 @@ def to_run(item: Any) -> Run:
         awaiting=f"#{AGREE}#" in (item.due or ""),
         dispatched=not any(f"#{why}#" in (item.due or "") for why in (AGREE, DISPATCH)),
         leased_until=_lease(item),
-        purge_at=item.due_at if f"#{PURGE}#" in (item.due or "") else None,
+        purge_at=_purge_at(item),
         revision=int(item.revision),
         lane=item.lane or "",
         abandoned=int(item.abandoned or 0),

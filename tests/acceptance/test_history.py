@@ -38,7 +38,6 @@ SOAK = bool(os.environ.get("HISTORY_SOAK"))
 GUARDED = {
     "Transact Update timeline": "nobody else booked the time meanwhile",
     "PutItem Put runs": "nobody else changed the run meanwhile",
-    "UpdateItem Update runs": "a run is sent to its runner once",
     "PutItem Put deliveries": "nobody else attempts the delivery",
     "PutItem Put node": "nobody else plans the shard",
     "Transact Update tasks": "nobody else placed a run of the task meanwhile, or cancelled it",

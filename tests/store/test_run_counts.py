@@ -8,6 +8,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.store import run_counts, run_table
+from chalicelib.store.run_counts import within
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
@@ -44,26 +45,40 @@ def starts(found: object) -> list[float]:
 def test_runs_in_a_state_are_counted(
     placed: list[Run], state: State, start: dt.datetime | None, end: dt.datetime | None, count: int
 ) -> None:
-    assert run_counts.count(NODE, state, start, end) == count
+    assert run_counts.count(NODE, state, NOON, start, end) == count
 
 
 def test_a_run_moves_from_one_count_to_the_other(placed: list[Run]) -> None:
     run_table.change(run_table.get(NODE, placed[0].task, placed[0].uuid).evolve(state=State.RUNNING))
 
-    assert (run_counts.count(NODE, State.PENDING), run_counts.count(NODE, State.RUNNING)) == (2, 1)
+    assert (count(State.PENDING), count(State.RUNNING)) == (2, 1)
+
+
+def count(state: State) -> int:
+    return run_counts.count(NODE, state, NOON)
+
+
+def test_one_that_runs_is_told_from_those_to_come_wherever_they_are_listed(placed: list[Run]) -> None:
+    run_table.change(run_table.get(NODE, placed[0].task, placed[0].uuid).evolve(state=State.RUNNING))
+
+    running = run_counts.in_order(NODE, within([State.RUNNING]), NOON)
+    pending = run_counts.behind(NODE, within([State.PENDING]), NOON, None)
+
+    assert [(run.uuid, run.state) for run in running] == [(placed[0].uuid, State.RUNNING)]
+    assert {run.state for run in pending} == {State.PENDING}
 
 
 def test_runs_in_several_states_come_in_one_order(placed: list[Run]) -> None:
     both = (State.PENDING, State.NONSTART)
 
-    assert starts(run_counts.in_order(NODE, both)) == [0, 10, 15, 20]
-    assert starts(run_counts.in_order(NODE, both, backwards=True)) == [20, 15, 10, 0]
-    assert starts(run_counts.in_order(NODE, both, start=at(10), limit=2)) == [10, 15]
-    assert starts(run_counts.in_order(NODE, both, end=at(15), backwards=True, limit=1)) == [15]
+    assert starts(run_counts.in_order(NODE, within(both), NOON)) == [0, 10, 15, 20]
+    assert starts(run_counts.in_order(NODE, within(both), NOON, backwards=True)) == [20, 15, 10, 0]
+    assert starts(run_counts.in_order(NODE, within(both, at(10)), NOON, limit=2)) == [10, 15]
+    assert starts(run_counts.in_order(NODE, within(both, end=at(15)), NOON, backwards=True, limit=1)) == [15]
 
 
 def test_what_is_listed_says_how_it_ended(placed: list[Run]) -> None:
-    (found,) = run_counts.in_order(NODE, [State.NONSTART])
+    (found,) = run_counts.in_order(NODE, within([State.NONSTART]), NOON)
 
     assert (found.errors, found.priority, found.end) == ("No time", 3, at(18))
 
@@ -79,6 +94,6 @@ def test_counting_sends_back_no_items(placed: list[Run], monkeypatch: pytest.Mon
         lambda self, name, sent: asked.append({"name": name, **sent}) or real(self, name, sent),  # type: ignore[func-returns-value]
     )
 
-    run_counts.count(NODE, State.PENDING)
+    run_counts.count(NODE, State.FINISHED, NOON)
 
     assert [(one["name"], one["IndexName"], one["Select"]) for one in asked] == [("Query", "states", "COUNT")]

@@ -32,11 +32,6 @@ def due(why: str, seconds: float) -> list[str]:
     return [each.run for each in found]
 
 
-def waiting(one: Run) -> run_table.Due:
-    """A run as the dispatcher finds it."""
-    return run_table.Due(NODE, one.task, one.uuid, one.start, "", shards.of(one.uuid))
-
-
 def incompressible(size: int) -> str:
     generator = random.Random(1)
     return "".join(generator.choices(string.printable, k=size))
@@ -141,11 +136,12 @@ def test_a_result_just_small_enough_stays_in_the_table(owner: Task) -> None:
         ({"state": State.PENDING, "awaiting": True, "added": at(-900)}, run_table.AGREE, -300),
         ({"state": State.PENDING}, run_table.DISPATCH, 0),
         ({"state": State.PENDING, "dispatched": True}, run_table.GIVE_UP, 30),
-        ({"state": State.RUNNING, "dispatched": True}, run_table.GIVE_UP, 33),
+        ({"state": State.RUNNING, "dispatched": True}, run_table.GIVE_UP, 30),  # as before it began
+        ({"state": State.RUNNING}, run_table.DISPATCH, 0),
+        ({"state": State.RUNNING, "end": at(31)}, run_table.GIVE_UP, 61),
+        ({"state": State.RUNNING, "end": at(30)}, run_table.DISPATCH, 0),
+        ({"state": State.RUNNING, "leased_until": at(90)}, run_table.GIVE_UP, 90),
         ({"state": State.CLEANUP, "dispatched": True}, run_table.GIVE_UP, 63),
-        ({"state": State.FINISHED}, run_table.PURGE, 3 + KEEP_AFTER_LAST_RUN.total_seconds()),
-        ({"state": State.NONSTART}, run_table.PURGE, 3 + KEEP_AFTER_LAST_RUN.total_seconds()),
-        ({"state": State.FINISHED, "purge_at": at(50)}, run_table.PURGE, 50),
     ],
 )
 def test_no_state_waits_for_ever(owner: Task, changes: dict[str, object], why: str, when: float) -> None:
@@ -156,22 +152,78 @@ def test_no_state_waits_for_ever(owner: Task, changes: dict[str, object], why: s
     assert due(why, when) == [one.uuid]
 
 
-def test_a_run_is_claimed_for_dispatch_by_one_alone(owner: Task) -> None:
-    one = run(owner)
+@pytest.mark.parametrize(
+    ("changes", "when"),
+    [
+        ({"state": State.SCHEDULING}, 0),
+        ({"state": State.PENDING}, 30),
+        ({"state": State.RUNNING}, 33),  # after its end
+        ({"state": State.RUNNING, "leased_until": at(90)}, 90),
+        ({"state": State.PENDING, "holder": "someone"}, 33),
+        ({"state": State.CLEANUP}, 63),
+    ],
+)
+def test_a_run_is_given_up_when_its_state_has_lasted_too_long(
+    owner: Task, changes: dict[str, object], when: float
+) -> None:
+    assert run_table.given_up_at(run(owner, **changes)) == at(when)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state.is_final])
+def test_a_run_that_is_over_waits_for_nothing_and_expires(owner: Task, state: State) -> None:
+    one = run(owner, state=state)
     stored(owner, one)
 
-    run_table.claim(waiting(one))
+    item = RunItem.get(key(NODE, owner.uuid), one.uuid)
 
-    with pytest.raises(StaleRun):
-        run_table.claim(waiting(one))
-    assert due(run_table.DISPATCH, 60) == []
-    assert due(run_table.GIVE_UP, 30) == [one.uuid]
+    assert (run_table.due_for(one), item.due, item.due_at) == (None, None, None)
+    assert item.expires == (one.end + KEEP_AFTER_LAST_RUN).timestamp()
 
 
-def test_a_change_made_before_a_claim_does_not_undo_it(owner: Task) -> None:
+def test_a_run_that_may_go_sooner_or_later_expires_then(owner: Task) -> None:
+    one = run(owner, state=State.FINISHED, purge_at=at(50))
+    stored(owner, one)
+
+    assert RunItem.get(key(NODE, owner.uuid), one.uuid).expires == at(50).timestamp()
+    assert run_table.get(NODE, owner.uuid, one.uuid).purge_at == at(50)
+
+
+def test_what_has_expired_counts_as_gone_until_it_is(owner: Task) -> None:
+    usual, sooner = run(owner, state=State.FINISHED), run(owner, 1, state=State.FINISHED, purge_at=at(50))
+    longer = run(owner, 2, state=State.FINISHED, purge_at=at(5) + 2 * KEEP_AFTER_LAST_RUN)
+    still = run(owner, 3, state=State.PENDING)
+    stored(owner, usual, sooner, longer, still)
+    listed = list(run_table.in_order(NODE, owner.uuid))
+    later = at(5) + KEEP_AFTER_LAST_RUN
+
+    assert not usual.is_forgotten(at(60))
+    assert sooner.is_forgotten(at(60))
+    assert [one.uuid for one in run_table.kept(listed, at(40))] == [one.uuid for one in listed]
+    assert [one.uuid for one in run_table.kept(listed, later)] == [longer.uuid, still.uuid]
+    assert run_table.first(NODE, owner.uuid, now=later) == longer.uuid
+
+
+def test_a_run_whose_documents_have_gone_is_not_there(owner: Task) -> None:
+    one = run(owner, documents=Documents(result=incompressible(600_000)))
+    stored(owner, one)
+    blobs.delete(run_table.get(NODE, owner.uuid, one.uuid).documents_at or "")
+
+    with pytest.raises(NotFound):
+        run_table.get(NODE, owner.uuid, one.uuid)
+    assert run_table.get_many(NODE, owner.uuid, [one.uuid]) == {}
+
+
+def test_a_run_that_begins_moves_nothing_in_the_indexes(owner: Task) -> None:
     one = run(owner)
     stored(owner, one)
-    run_table.claim(waiting(one))
+    before = _filed(owner, one)
 
-    with pytest.raises(StaleRun):
-        run_table.change(one.with_documents(participant_data_full=[{}]))
+    run_table.change(one.evolve(state=State.RUNNING))
+
+    assert _filed(owner, one) == before
+    assert run_table.get(NODE, owner.uuid, one.uuid).state is State.RUNNING
+
+
+def _filed(owner: Task, one: Run) -> tuple[object, ...]:
+    item = RunItem.get(key(NODE, owner.uuid), one.uuid)
+    return item.due, item.due_at, item.state_key, item.state

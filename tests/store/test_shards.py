@@ -8,8 +8,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.settings import SettingsError, forget_settings, settings
-from chalicelib.store import node_table, run_table, shards, task_table
-from chalicelib.store.run_table import DISPATCH
+from chalicelib.store import dispatch_marks, node_table, shards, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
@@ -58,7 +57,7 @@ def test_what_waited_is_found_when_their_number_changes(before: int, after: int,
     for shard in shards.every():
         shard_planner.plan_shard(shard, NOON)
     assert waiting() == 0
-    assert [due for shard in shards.every() for due in run_table.due(DISPATCH, shard, at(60), 99)] == []
+    assert dispatch_marks.oldest_unsent(at(60)) is None
 
 
 def test_the_most_there_ever_were_is_kept_whoever_has_fewer(cut: Cut) -> None:

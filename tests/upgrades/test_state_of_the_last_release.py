@@ -114,11 +114,17 @@ def test_the_last_release_finds_in_our_items_what_it_reads() -> None:
     ours = _ours()
 
     for table, theirs in STATE["tables"].items():
-        needed = _common(theirs)
+        needed = {
+            name: kind for name, kind in _common(theirs).items() if name not in NO_LONGER.get(table, ())
+        }
         for item in ours[table]:
             if theirs and _is_alike(table, item, theirs):
                 found = {name: next(iter(value)) for name, value in item.items()}
                 assert needed.items() <= found.items(), (table, needed, found)
+
+
+NO_LONGER = {"runs": ("due", "due_at")}
+"""What is missing where it is None: of runs that are over, which wait for nothing any more."""
 
 
 def _ours() -> dict[str, list[dict[str, Any]]]:

@@ -71,7 +71,7 @@ def _filter(request: Request) -> Callable[[Sequence[Run]], Sequence[Run]]:
         seen = run.state is not State.SCHEDULING
         return within and ahead and seen and state in (None, run.state)
 
-    return lambda runs: list(filter(wants, runs))
+    return lambda runs: list(filter(wants, store.kept(runs, request.now)))
 
 
 def _state(request: Request) -> State | None:

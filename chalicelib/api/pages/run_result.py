@@ -63,7 +63,7 @@ def get_result(request: Request, task: str, run: str) -> Answer:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
     kind = asked or preferred(request.headers, FORMATS)
     found = task_table.get(request.node, task_id(task))
-    result = visible(request.node, found.uuid, named(request, found, run, _seconds(request)))
+    result = visible(request, found.uuid, named(request, found, run, _seconds(request)))
     merged = result.documents.result_merged
     if merged is None and not result.state.is_final:
         request.wait(found.uuid, _seconds(request))

@@ -18,6 +18,7 @@ from chalicelib.domain.times import EPOCH, SECOND, truncate
 from chalicelib.infrastructure.svg_to_png import png
 from chalicelib.service.node import registry
 from chalicelib.store import run_counts, run_table, task_table
+from chalicelib.store.run_counts import within
 
 FORMATS = ("json", "png", "svg", "data", "script")
 
@@ -66,7 +67,7 @@ def schedule(request: Request) -> Answer:
     found = _listed(request, start, end, cut)
 
     def chosen(runs: Sequence[Run]) -> Sequence[Run]:
-        return [run for run in runs if _overlaps(run, start, end)]
+        return [run for run in run_table.kept(runs, request.now) if _overlaps(run, start, end)]
 
     if form != "json":
         return _picture(request, chosen(list(found)), form)
@@ -98,7 +99,7 @@ def _listed(
     # A run is filed under its start; what began earlier and reaches into the range is looked for too.
     since = start - WIDEST_WINDOW if start and start > EPOCH else None
     bounds = [(state, None if state is State.RUNNING else since, end) for state in State]
-    return run_counts.behind(request.node, bounds, cut.after, size)
+    return run_counts.behind(request.node, bounds, request.now, cut.after, size)
 
 
 def _task_argument(request: Request) -> TaskId:
@@ -141,11 +142,12 @@ def monitor(request: Request) -> Answer:
     window = min(asked, MOST_RUNS) if asked else None
     now = truncate(request.now)
     begun = list(_begun(request.node, now, window))
-    past = sorted((run for run in begun if run.end < now), key=lambda run: (run.end, run.start))
+    over = run_table.kept([run for run in begun if run.end < now], now)
+    past = sorted(over, key=lambda run: (run.end, run.start))
     groups = {
         -1: past[-window:] if window else past,
         0: [run for run in begun if run.end >= now],
-        1: list(run_counts.in_order(request.node, AHEAD, start=now + SECOND, limit=window)),
+        1: list(run_counts.in_order(request.node, within(AHEAD, now + SECOND), now, limit=window)),
     }
     lines = Lines(request, with_plugins=False)
     lines.read(run.task for group in groups.values() for run in group)
@@ -159,7 +161,7 @@ def monitor(request: Request) -> Answer:
 
 def _begun(node: NodeName, now: dt.datetime, window: int | None) -> Iterator[Run]:
     """The runs that have begun, or were to have: all that are not over, and the latest of the others."""
-    yield from run_counts.in_order(node, UNDER_WAY, end=now)
+    yield from run_counts.in_order(node, within(UNDER_WAY, end=now), now)
     for state in OVER:
         limit = window if state in PAST_ALONE or window is None else max(window, AT_LEAST)
-        yield from run_counts.in_order(node, [state], end=now, backwards=True, limit=limit)
+        yield from run_counts.in_order(node, within([state], end=now), now, backwards=True, limit=limit)

@@ -10,7 +10,7 @@ from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.documents import DEEPEST_REPLY
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.domain.names import NodeName, RunId, TaskId
+from chalicelib.domain.names import RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
@@ -133,7 +133,7 @@ def get_run(request: Request, task: str, run: str) -> Answer:
         raise Invalid("wait-local and wait-merged cannot be combined")
     patience = request.integer("wait", least=0)
     seconds = min(LONGEST_WAIT, USUAL_WAIT if patience is None else patience)
-    shown = visible(request.node, found.uuid, named(request, found, run, seconds))
+    shown = visible(request, found.uuid, named(request, found, run, seconds))
     if (local or merged) and not _is_there(shown, merged):
         request.wait(found.uuid, seconds)
     document = describe(request, found, shown)
@@ -145,17 +145,18 @@ def named(request: Request, task: Task, run: str, seconds: float) -> RunId:
     if run not in ("first", "next"):
         return run_id(run)
     not_before = request.now if run == "next" else None
-    uuid = store.first(task.node, task.uuid, not_before)
+    uuid = store.first(task.node, task.uuid, not_before, request.now)
     if uuid is None:
         request.wait(task.uuid, seconds)
         raise NotFound(f"The task has no {run} run")
     return uuid
 
 
-def visible(node: NodeName, task: TaskId, run: RunId) -> Run:
-    """A run that clients may see: one that its participants are still agreeing on is not."""
-    found = store.get(node, task, run)
-    if found.state is State.SCHEDULING:
+def visible(request: Request, task: TaskId, run: RunId) -> Run:
+    """A run that clients may see: not one that its participants are still agreeing on, nor one that was kept
+    long enough and has only not been dropped yet."""
+    found = store.get(request.node, task, run)
+    if found.state is State.SCHEDULING or found.is_forgotten(request.now):
         raise NotFound(f"There is no run {run} of task {task}")
     return found
 

@@ -80,7 +80,7 @@ def runs(request: Request, state: str) -> Answer:
     start, end = _bound(request, "start"), _bound(request, "end")
     if start and end and start > end:
         start, end = end, start
-    return Answer(str(run_counts.count(request.node, names[state], start, end)))
+    return Answer(str(run_counts.count(request.node, names[state], request.now, start, end)))
 
 
 def _bound(request: Request, name: str) -> dt.datetime | None:

@@ -34,7 +34,7 @@ def to(
 def _ahead(node: NodeName, since: dt.datetime, now: dt.datetime) -> Iterator[Run]:
     # Those that stream are worth starting late; others whose start has passed are few, and soon over.
     bounds = [(State.PENDING, since, now + OFFERED_AHEAD)]
-    return itertools.islice(run_counts.behind(node, bounds, None, page_size=200), MOST_LOOKED_AT)
+    return itertools.islice(run_counts.behind(node, bounds, now, None, page_size=200), MOST_LOOKED_AT)
 
 
 def _whole(node: NodeName, summaries: list[Run], now: dt.datetime) -> list[Assignment]:

@@ -56,10 +56,13 @@ def reap(shard: int, now: dt.datetime, most: int = ITEMS_IN_TIME, has_time: HasT
 
 def _duties(shard: int, now: dt.datetime, most: int) -> Iterator[tuple[Callable[..., None], list[Any]]]:
     """What there is to do in a shard, read when it is its turn."""
-    for why in (run_table.AGREE, run_table.GIVE_UP, run_table.PURGE):
-        found = run_table.due(why, shard, now, most)
-        work = forget_run if why == run_table.PURGE else give_up
-        yield work, [(due.node, due.task, due.run) for due in found]
+    for why, until, work in (
+        (run_table.AGREE, now, give_up),
+        (run_table.GIVE_UP, now, give_up),
+        (run_table.DISPATCH, now - run_table.GRACE, give_up),
+        (run_table.PURGE, now, forget_run),
+    ):
+        yield work, [(due.node, due.task, due.run) for due in run_table.due(why, shard, until, most)]
     yield forget_task, list(task_table.expired(shard, now, most))
 
 
@@ -75,10 +78,9 @@ def _alone(work: Callable[..., None], *what: object) -> None:
 def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime) -> None:
     """Put a run that has waited too long into its final state (docs/contract/scheduler.md section 9)."""
     task, run = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
-    why, when = run_table.due_for(run)
-    if why not in (run_table.AGREE, run_table.GIVE_UP) or when > now:
-        return  # the index was behind
-    if why == run_table.AGREE:
+    if run.state.is_final or run_table.given_up_at(run) > now:
+        return  # the index was behind, or it has begun and is not over
+    if run.is_being_agreed_on:
         expiry.give_up(task, run, now)
         return
     if run.is_abandoned(now) or (task.is_multi_result and run.state is State.PENDING and now < run.end):
@@ -129,7 +131,8 @@ _END = {
 
 
 def forget_run(node: NodeName, task: TaskId, run_uuid: RunId, now: dt.datetime) -> None:
-    """Delete a run and what was delivered of it."""
+    """Delete a run and what was delivered of it, where its task goes before it expires, or an earlier version
+    filed it for that."""
     run = run_table.get(node, task, run_uuid)
     delivery_table.delete(delivery_table.of_run(node, run_uuid))
     run_table.delete(run)

@@ -5,7 +5,6 @@ moves, the node is not ready a minute later, whichever part of it has stopped.
 """
 
 import datetime as dt
-import itertools
 from collections.abc import Iterator
 
 from chalicelib.domain import state_version, telemetry
@@ -18,9 +17,9 @@ from chalicelib.infrastructure import telemetry as counted
 from chalicelib.service.node import heartbeats, pause
 from chalicelib.store import (
     delivery_table,
+    dispatch_marks,
     outbox_table,
     run_counts,
-    run_table,
     shards,
     state_record,
     task_table,
@@ -57,8 +56,8 @@ def _undispatched(now: dt.datetime) -> list[str]:
 
 def oldest_due(now: dt.datetime) -> dt.timedelta:
     """How long ago the run should have started that waits longest to be dispatched; zero where none waits."""
-    found = [run_table.due(run_table.DISPATCH, shard, now, 1) for shard in shards.every()]
-    return max((now - first.at for first in itertools.chain.from_iterable(found)), default=dt.timedelta(0))
+    first = dispatch_marks.oldest_unsent(now)
+    return dt.timedelta(0) if first is None else now - first
 
 
 def watched(now: dt.datetime) -> list[Sample]:
@@ -89,4 +88,4 @@ def samples(node: NodeName, now: dt.datetime) -> Iterator[Sample]:
     yield Sample(telemetry.HTTP_QUEUE, outbox_table.backlog(node), {"state": "backlog"})
     yield Sample(telemetry.HTTP_QUEUE, outbox_table.length(node), {"state": "length"})
     for state in STATES:
-        yield Sample(telemetry.RUN_COUNTS, run_counts.count(node, state), {"state": state.value})
+        yield Sample(telemetry.RUN_COUNTS, run_counts.count(node, state, now), {"state": state.value})

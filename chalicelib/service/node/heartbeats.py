@@ -94,7 +94,7 @@ def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     known = node_table.read_many(settings().node, (*SERVICES, *handled))
     known |= node_table.read_many(node, (LAST_SCHEDULED, LAST_FINISHED))
     if not registry.is_of_environment(node):
-        known[LAST_FINISHED] = _last_end(node)
+        known[LAST_FINISHED] = _last_end(node, now)
     loads = {queue: queues.load(queue) for queue in queues.QUEUES}
     return {
         "services": {service: _service(service, known, loads, now) for service in SERVICES},
@@ -107,9 +107,9 @@ def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     }
 
 
-def _last_end(node: NodeName) -> JSON:
+def _last_end(node: NodeName, now: dt.datetime) -> JSON:
     """When the run ended that started last of those that are over; None where none is."""
-    latest = next(run_counts.in_order(node, OVER, backwards=True, limit=1), None)
+    latest = next(run_counts.in_order(node, run_counts.within(OVER), now, backwards=True, limit=1), None)
     return format_timestamp(latest.end) if latest else None
 
 

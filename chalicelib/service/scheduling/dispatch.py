@@ -14,6 +14,9 @@ from chalicelib.settings import settings
 
 AHEAD = dt.timedelta(seconds=120)
 """How far ahead the dispatch tick looks. It comes every minute, so one may fail to come."""
+WRITING = dt.timedelta(seconds=60)
+"""How long placing a run takes at most, from the look at the clock until the index has it: the dispatch tick
+looks at every instant once, and does not find what comes to be filed there afterwards."""
 LONG_LATE = dt.timedelta(seconds=5)
 """How long after its start a run is not looked at any more by whoever takes its message."""
 LONGEST_DIAGS = 50_000
@@ -22,7 +25,7 @@ LONGEST_DIAGS = 50_000
 
 def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
     """Whether a run placed now starts too soon to be left to the dispatch tick."""
-    return start < now + AHEAD
+    return start < now + AHEAD + WRITING
 
 
 def is_dispatched(node: NodeName, start: dt.datetime, now: dt.datetime) -> bool:

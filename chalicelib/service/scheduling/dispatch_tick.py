@@ -1,101 +1,110 @@
-"""The dispatch tick: send runs that start soon to their runner, each once.
+"""The dispatch tick: send runs that start soon to their runner.
 
-Those that start next go first, ten at a time: after an outage there are many, and claiming takes time. A
-shard with many is left to a function of its own.
+Each shard has a mark up to which everything was sent (``store/dispatch_marks.py``); a tick sends what lies
+between that and the next two minutes, the next first, ten at a time. What should have started is the
+reaper's. A shard with many is left to a function of its own.
 """
 
 import datetime as dt
+import heapq
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from chalicelib.domain.errors import StaleRun
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.node import heartbeats, readdressing
 from chalicelib.service.scheduling.dispatch import AHEAD, message
-from chalicelib.store import run_table, shards
-from chalicelib.store.run_table import EARLIEST_START, Due
+from chalicelib.store import dispatch_marks, run_table, shards
+from chalicelib.store.run_table import Due
 
 LOG = logging.getLogger(__name__)
 WHAT = "dispatch"
-RUNS_PER_SHARD = 3000
+BATCHES_PER_MARK = 50
+"""Batches that are sent before the marks are moved, lest a function that ends has done it all for nothing."""
+
+Marks = dict[int, dt.datetime]
 
 
 def tick(now: dt.datetime) -> int:
-    """Send what is due, or leave it to functions of their own; how many runs were sent here."""
+    """Send what starts soon, or leave it to functions of their own; how many runs were sent here."""
     readdressing.advance("dispatch", now)
-    found = {
-        shard: _due([shard], EARLIEST_START, now + AHEAD, shard_work.AT_TICK) for shard in shards.every()
-    }
-    full = [shard for shard, due in found.items() if len(due) == shard_work.AT_TICK]
-    if full and not shard_work.is_shared():
-        sent = dispatch([shard for shard, due in found.items() if due], now)
-    else:
+    some = shards.every()
+    marks = dispatch_marks.read(some)
+    if shard_work.is_shared():
+        found = {shard: list(_ahead(shard, marks, now, shard_work.AT_TICK)) for shard in some}
+        full = [shard for shard, due in found.items() if len(due) == shard_work.AT_TICK]
         shard_work.leave(WHAT, full)
-        few = [each for shard, due in found.items() if shard not in full for each in due]
-        sent = _send(sorted(few, key=lambda due: (due.at < now - SECOND, due.at)))
+        sent = _Sending(marks, now).send([due for shard, due in found.items() if shard not in full])
+    else:
+        sent = _Sending(marks, now).send([_ahead(shard, marks, now) for shard in some])
     heartbeats.beat("runner", now)
     return sent
 
 
 def dispatch(some: Sequence[int], now: dt.datetime, has_time: HasTime = always) -> int:
-    """Send what is due in some shards, in the time there is; how many runs that were."""
-    return _send(itertools.chain(_to_come(some, now), _late(some, now)), has_time)
+    """Send what starts soon in some shards, in the time there is; how many runs that were."""
+    marks = dispatch_marks.read(some)
+    return _Sending(marks, now, has_time).send([_ahead(shard, marks, now) for shard in some])
 
 
-def _send(due: Iterable[Due], has_time: HasTime = always) -> int:
-    sent = 0
-    for batch in _batches(due):
-        if not has_time():
-            break
-        sent += _dispatch(batch)
-    return sent
+def _ahead(shard: int, marks: Marks, now: dt.datetime, most: int | None = None) -> Iterator[Due]:
+    """What can still start and was not sent."""
+    since = now - SECOND
+    unsent = max(since, marks[shard] + dispatch_marks.INSTANT) if shard in marks else since
+    return run_table.due_between(run_table.DISPATCH, shard, unsent, now + AHEAD, most)
 
 
-def _to_come(some: Sequence[int], now: dt.datetime) -> list[Due]:
-    """Runs that can still start, the soonest first."""
-    return _due(some, now - SECOND, now + AHEAD)
+class _Sending:
+    """What is sent of some shards, all together in the order of its starts, and how far it came in each."""
 
+    def __init__(self, marks: Mapping[int, dt.datetime], now: dt.datetime, has_time: HasTime = always):
+        self._marks = dict(marks)
+        self._until = now + AHEAD
+        self._has_time = has_time
+        self._last: Marks = {}
 
-def _late(some: Sequence[int], now: dt.datetime) -> Iterator[Due]:
-    """Those that cannot, but for some that stream: they are sent all the same, to be ended. Read when it is
-    their turn, since no run that is to come may wait for them."""
-    yield from _due(some, EARLIEST_START, now - SECOND)
+    def send(self, due: Iterable[Iterable[Due]]) -> int:
+        sent = 0
+        try:
+            for number, batch in enumerate(_batches(heapq.merge(*due, key=lambda each: each.at)), 1):
+                if not self._has_time():
+                    break
+                self._send(batch)
+                sent += len(batch)
+                if number % BATCHES_PER_MARK == 0:
+                    self._note_progress()
+            else:
+                self._last = dict.fromkeys(self._last, self._until + dispatch_marks.INSTANT)
+        except Conflict:
+            LOG.info("Somebody else sends the same runs")
+        finally:  # whatever keeps the others from being sent, these were
+            self._note_all()
+        return sent
 
+    def _send(self, batch: Sequence[Due]) -> None:
+        outgoing = [message(each.node, each.task, each.run, each.at, each.lane) for each in batch]
+        queues.send_at(queues.RUNS, outgoing)
+        self._last |= {each.shard: each.at for each in batch}
 
-def _due(
-    some: Sequence[int], after: dt.datetime, until: dt.datetime, most: int = RUNS_PER_SHARD
-) -> list[Due]:
-    found: list[Due] = []
-    for shard in some:
-        found += run_table.due(run_table.DISPATCH, shard, until, most, after)
-    return sorted(found, key=lambda due: due.at)
+    def _note_progress(self) -> None:
+        """Move the marks to before what was sent last: more may start at that instant. Raises Conflict."""
+        for shard, at in self._last.items():
+            before, mark = self._marks.get(shard), at - dispatch_marks.INSTANT
+            if before is None or before < mark:
+                dispatch_marks.move(shard, before, mark)
+                self._marks[shard] = mark
+
+    def _note_all(self) -> None:
+        try:
+            self._note_progress()
+        except Conflict:
+            LOG.info("Somebody else sent the same runs")
 
 
 def _batches(due: Iterable[Due]) -> Iterator[list[Due]]:
     left = iter(due)
     while batch := list(itertools.islice(left, queues.BATCH)):
         yield batch
-
-
-def _dispatch(batch: Iterable[Due]) -> int:
-    claimed: list[Due] = []
-    try:
-        for each in batch:
-            if _claim(each):
-                claimed.append(each)
-    finally:  # whatever keeps the others from being claimed, these are nobody else's now
-        outgoing = [message(each.node, each.task, each.run, each.at, each.lane) for each in claimed]
-        queues.send_at(queues.RUNS, outgoing)
-    return len(claimed)
-
-
-def _claim(due: Due) -> bool:
-    try:
-        run_table.claim(due)
-    except StaleRun:
-        LOG.info("Run %s was sent by somebody else", due.run)
-        return False
-    return True

@@ -53,7 +53,7 @@ class Life:
 
     @property
     def state(self) -> str:
-        return str(self.last["state"])
+        return state(self.last)
 
     @property
     def start(self) -> float:
@@ -69,14 +69,14 @@ class Life:
         """Its states by when they were entered."""
         found: list[tuple[float, str]] = []
         for when, item in self.written:
-            if not found or found[-1][1] != item["state"]:
-                found.append((when, item["state"]))
+            if not found or found[-1][1] != state(item):
+                found.append((when, state(item)))
         return found
 
     @property
     def has_begun(self) -> bool:
         """Whether its tool worked, as far as was ever known: of an agent's perhaps only when it was over."""
-        return any(item["state"] == "running" or item.get("received") for _, item in self.written)
+        return any(state(item) == "running" or item.get("received") for _, item in self.written)
 
     @property
     def documents(self) -> dict[str, Any]:
@@ -86,6 +86,11 @@ class Life:
         """Whether it had everybody's data by then."""
         written = (item for when, item in self.written if when <= instant)
         return any(documents(item).get("participant_data_full") for item in written)
+
+
+def state(item: dict[str, Any]) -> str:
+    """The state of a run; it is filed as pending while it is running."""
+    return "running" if item.get("begun") else str(item["state"])
 
 
 def documents(item: dict[str, Any]) -> dict[str, Any]:
