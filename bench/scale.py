@@ -338,10 +338,9 @@ def shards_needed(functions: Sequence[dict[str, Any]], size: Size) -> int:
     from chalicelib.infrastructure import shard_work
     from chalicelib.service.coordination import shard_planner
     from chalicelib.service.execution import reaper
-    from chalicelib.service.scheduling import dispatch_tick
 
     a_minute = size.a_second * 60
-    at_once = (shard_planner.TASKS_PER_SHARD, dispatch_tick.RUNS_PER_SHARD, reaper.ITEMS_IN_TIME)
+    at_once = (shard_planner.TASKS_PER_SHARD, reaper.ITEMS_IN_TIME)
     longest = next((row["longest s"] for row in functions if row["function"] == "plan"), 0.0)
     return math.ceil(max(*(a_minute / most for most in at_once), size.shards * longest / shard_work.SECONDS))
 

