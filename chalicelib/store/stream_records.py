@@ -35,6 +35,7 @@ def members(streamed: Streamed, record: JSON, node: NodeName) -> Members | None:
 
 _OF_RUNS = (
     "state",
+    "begun",
     "start",
     "end",
     "priority",
