@@ -15,7 +15,7 @@ def check(transform: Mapping[str, JSON], jq: Jq) -> None:
     try:
         jq.check(_script(transform), transform.get("args", {}))
     except ScriptFailed as error:
-        raise Invalid(f"does not compile: {error}", "/script") from error
+        raise Invalid(f"must be a jq script that compiles: {error}", "/script") from error
 
 
 def apply(transform: Mapping[str, JSON], document: JSON, jq: Jq) -> JSON:

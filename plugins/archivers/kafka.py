@@ -102,7 +102,7 @@ def _tls(options: Mapping[str, JSON]) -> "ssl.SSLContext":
     try:
         context = ssl.create_default_context(cadata=options.get("_ssl-cacert") or None)
     except (ssl.SSLError, ValueError) as error:
-        raise Invalid(f"is no certificate {_AS_TEXT}", "/_ssl-cacert") from error
+        raise Invalid(f"must be a certificate {_AS_TEXT}", "/_ssl-cacert") from error
     context.check_hostname = options.get("ssl-checkhostname", True)
     if "_ssl-cert" in options or "_ssl-key" in options:
         _identify(context, options)
@@ -116,7 +116,9 @@ def _identify(context: "ssl.SSLContext", options: Mapping[str, JSON]) -> None:
         try:
             context.load_cert_chain(cert, key, password=lambda: str(options.get("_ssl-password", "")))
         except (OSError, ValueError, TypeError) as error:  # ssl.SSLError is the first
-            raise Invalid(f"goes with no _ssl-key and _ssl-password {_AS_TEXT}", "/_ssl-cert") from error
+            raise Invalid(
+                f"must be a certificate that _ssl-key and _ssl-password go with, {_AS_TEXT}", "/_ssl-cert"
+            ) from error
 
 
 def _written(file: pathlib.Path, options: Mapping[str, JSON]) -> pathlib.Path:

@@ -97,7 +97,7 @@ def parse_dsn(text: str) -> dict[str, Any]:
     """
     given = _from_uri(text) if re.match(r"postgres(ql)?://", text) else _from_settings(text)
     if not set(given) <= {*_NAMES, *_ALSO}:
-        raise Invalid(f"_dsn: has a setting that is none of {', '.join(sorted({*_NAMES, *_ALSO}))}")
+        raise Invalid(f"_dsn: must have no settings but {', '.join(sorted({*_NAMES, *_ALSO}))}")
     found: dict[str, Any] = {_NAMES[name]: value for name, value in given.items() if name in _NAMES}
     found["user"] = found.get("user") or "postgres"
     found["port"] = _number("port", given.get("port") or "5432")
@@ -115,7 +115,7 @@ def _from_settings(text: str) -> dict[str, str]:
     while at < len(text):
         found = _SETTING.match(text, at)
         if not found or found.end() == at:
-            raise Invalid("_dsn: is not a list of settings such as host=db dbname=results")
+            raise Invalid("_dsn: must be settings such as host=db dbname=results, or a URI")
         name, quoted, plain = found.groups()
         given[name] = re.sub(r"\\(.)", r"\1", plain if quoted is None else quoted)
         at = found.end()
@@ -133,14 +133,14 @@ def _from_uri(text: str) -> dict[str, str]:
             "dbname": url.path[1:],
         }
     except ValueError as error:
-        raise Invalid("_dsn: is not a URI such as postgresql://user@host/database") from error
+        raise Invalid("_dsn: must be a URI such as postgresql://user@host/database") from error
     given = {name: urllib.parse.unquote(value) for name, value in parts.items() if value}
     return {**given, **dict(urllib.parse.parse_qsl(url.query))}
 
 
 def _number(name: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text):
-        raise Invalid(f"_dsn: {name} is no number")
+        raise Invalid(f"_dsn: {name} must be a number of at most five digits")
     return int(text)
 
 
@@ -152,7 +152,7 @@ def _tls(mode: str) -> "ssl.SSLContext | bool | None":
         return None
     if mode not in (*_LOOSE, *_STRICT):
         raise Invalid(
-            f"_dsn: sslmode is none of disable, allow, prefer, {', '.join((*_LOOSE[:1], *_STRICT))}"
+            f"_dsn: sslmode must be one of disable, allow, prefer, {', '.join((*_LOOSE[:1], *_STRICT))}"
         )
     import ssl
 

@@ -64,10 +64,10 @@ def routing_key(parcel: Parcel) -> str:
     if isinstance(key, str):
         return key
     if parcel.jq is None:
-        raise Invalid("this node runs no jq")
+        raise Invalid("The routing key cannot be made: this node has no jq")
     made = transforms.apply(key, parcel.result, parcel.jq)
     if not isinstance(made, str):
-        raise Invalid(f"{json.dumps(made)[:100]} is no text")
+        raise Invalid(f"The routing key must be a string, not {json.dumps(made)[:100]}")
     return made
 
 

@@ -30,7 +30,7 @@ def deliver(parcel: Parcel) -> Outcome:
 def _send(parcel: Parcel) -> None:
     content, most = sockets.content(parcel), parcel.data.get("payload-size", PAYLOAD)
     if len(content) > most:
-        raise TooLarge(f"The result has {len(content)} bytes, a datagram {most}")
+        raise TooLarge(f"The result has {len(content)} bytes; a datagram holds at most {most}")
     with sockets.opened(parcel.data, socket.SOCK_DGRAM) as end:
         end.send(content)
 

@@ -56,7 +56,7 @@ def measured(parcel: Parcel) -> Measured:
         }
         succeeded = isinstance(document["result"], dict) and document["result"].get("succeeded", True) is True
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise Invalid("is not the document of a run; this archiver takes no transform", "/result") from error
+        raise Invalid("must be the document of a run: this archiver takes no transform", "/result") from error
     found = [Measurement(SUCCEEDED, float(succeeded), metrics.FLAG)]
     found += [
         Measurement(f"perfsonar.{_RENAMED.get(each.name, each.name)}", float(each.value), each.unit)

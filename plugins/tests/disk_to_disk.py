@@ -15,7 +15,7 @@ def participants(spec: Spec) -> list[str | None]:
 def amend(given: Spec) -> Spec:
     """The members, ``parallel`` always among them. Raises Invalid for less than one transfer at a time."""
     if given.get("parallel", 1) < 1:
-        raise Invalid(f"--parallel: {given['parallel']} is less than 1")
+        raise Invalid(f"--parallel: must be at least 1, not {given['parallel']}")
     return {"parallel": 1, **given}
 
 

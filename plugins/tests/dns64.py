@@ -27,7 +27,9 @@ def prefix(spec: Spec) -> ipaddress.IPv6Network:
     except ValueError as error:
         raise Invalid(f"must be an IPv6 network such as {WELL_KNOWN}", "/translation-prefix") from error
     if found.prefixlen not in LENGTHS:
-        raise Invalid(f"must have a length of {', '.join(map(str, LENGTHS))}", "/translation-prefix")
+        raise Invalid(
+            f"must have a length that is one of {', '.join(map(str, LENGTHS))}", "/translation-prefix"
+        )
     return found
 
 

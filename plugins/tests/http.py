@@ -28,7 +28,7 @@ def read_headers(arguments: list[str]) -> dict[str, str]:
     for argument in arguments:
         name, colon, value = argument.partition(":")
         if not colon:
-            raise Invalid(f"--header: {argument!r} has no colon between name and value")
+            raise Invalid(f"--header: must have a colon between name and value, as {argument!r} does not")
         headers[name.strip()] = value.strip()
     return headers
 

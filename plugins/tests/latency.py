@@ -27,14 +27,14 @@ def participants(spec: Spec) -> list[str | None]:
 
 def check(spec: Spec) -> None:
     if spec.get("flip") and "source" not in spec:
-        raise Invalid("needs a source to measure from", "/flip")
+        raise Invalid("must be left out, or false, without a source to measure from", "/flip")
 
 
 def read_ports(text: str) -> dict[str, int]:
     """``LOW-HIGH`` -> range of ports. Raises Invalid unless it is one that rises."""
     found = _PORTS.fullmatch(text)
     if not found or int(found[1]) >= int(found[2]):
-        raise Invalid(f"--data-ports: {text[:40]!r} is not a range of ports such as 8760-8770")
+        raise Invalid(f"--data-ports: must be a range of ports such as 8760-8770, not {text[:40]!r}")
     return {"lower": int(found[1]), "upper": int(found[2])}
 
 

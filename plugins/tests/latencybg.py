@@ -18,7 +18,7 @@ def read_duration(text: str) -> str:
     if not re.fullmatch("[0-9]+", text):
         return text
     if not _SECONDS.fullmatch(text):
-        raise Invalid(f"--duration: {text[:40]} seconds are too many")
+        raise Invalid(f"--duration: must be fewer seconds than {text[:40]}")
     return format_duration(dt.timedelta(seconds=int(text)))
 
 

@@ -33,22 +33,26 @@ def check(spec: Spec) -> None:
     """Raises Invalid unless the network has hosts, and the gateway is one of them."""
     net = network(spec)
     if hosts(net) < 1:
-        raise Invalid(f"{net} has no more than two addresses, so no hosts", "/network")
+        raise Invalid(f"must have hosts; {net} has no more than two addresses", "/network")
     if "gateway" not in spec:
         return
     if isinstance(spec["gateway"], str):
         _check_address(net, ipaddress.ip_address(spec["gateway"]))
     elif abs(spec["gateway"]) > hosts(net):
-        raise Invalid(f"{spec['gateway']} is beyond the {hosts(net)} hosts of {net}", "/gateway")
+        raise Invalid(
+            f"must be from -{hosts(net)} to {hosts(net)}, a host of {net} by its number", "/gateway"
+        )
 
 
 def _check_address(net: Network, gateway: Address) -> None:
     if gateway.version != net.version:
-        raise Invalid(f"{gateway} is not an IPv{net.version} address, as those of {net} are", "/gateway")
+        raise Invalid(
+            f"must be an IPv{net.version} address, as those of {net} are, not {gateway}", "/gateway"
+        )
     if gateway not in net:
-        raise Invalid(f"{gateway} is not in {net}", "/gateway")
+        raise Invalid(f"must be in {net}; {gateway} is not", "/gateway")
     if gateway in (net.network_address, net.broadcast_address):
-        raise Invalid(f"{gateway} is the first or last address of {net}, which is no host's", "/gateway")
+        raise Invalid(f"must be a host's; {gateway} is the first or last address of {net}", "/gateway")
 
 
 def network(spec: Spec) -> Network:

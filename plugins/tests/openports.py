@@ -37,7 +37,7 @@ def port_numbers(ports: str) -> list[int]:
         numbers = _range(part)
         twice = next((number for number in numbers if number in listed), None)
         if twice is not None:
-            raise Invalid(f"{twice} is there more than once", "/ports")
+            raise Invalid(f"must name each port once; {twice} is there more than once", "/ports")
         listed.update(dict.fromkeys(numbers))
     return list(listed)
 
@@ -45,9 +45,9 @@ def port_numbers(ports: str) -> list[int]:
 def _range(text: str) -> range:
     low, *high = (int(port) for port in text.split("-"))
     if len(high) > 1:
-        raise Invalid(f"{text} is not a range of ports", "/ports")
+        raise Invalid(f"must be ports and ranges of ports such as 22 and 8000-8010, not {text}", "/ports")
     if high and high[0] < low:
-        raise Invalid(f"{text} goes down", "/ports")
+        raise Invalid(f"must have ranges whose first port is the lower one, not {text}", "/ports")
     return range(low, (high[0] if high else low) + 1)
 
 

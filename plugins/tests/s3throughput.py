@@ -22,7 +22,7 @@ def check(spec: Spec) -> None:
     except ValueError as error:
         raise Invalid(str(error), "/url") from error
     if scheme not in ("http", "https"):
-        raise Invalid(f"the scheme must be http or https, not {scheme or 'missing'}", "/url")
+        raise Invalid("must begin with http:// or https://", "/url")
 
 
 def show(spec: Spec, result: Result) -> list[Block]:

@@ -40,7 +40,7 @@ def read_oidargs(arguments: list[str]) -> list[dict[str, str]]:
 def _read_oidarg(argument: str) -> dict[str, str]:
     parts = _PARTS.fullmatch(argument)
     if not parts:
-        raise Invalid(f"--oidargs: {argument!r} is not of the form OID:TYPE:VALUE")
+        raise Invalid(f"--oidargs: must have the form OID:TYPE:VALUE, not {argument!r}")
     return dict(zip(("oid", "type", "value"), parts.groups(), strict=True))
 
 
@@ -53,9 +53,9 @@ def amend(given: Spec) -> Spec:
     """Raises Invalid for options that are missing, or that the version does not know."""
     for name in ("version", "oidargs"):
         if name not in given:
-            raise Invalid(f"--{name}: is needed")
+            raise Invalid(f"--{name}: must be given")
     for name in snmp_fields.strange_members(given):
-        raise Invalid(f"--{name.lstrip('_')}: does not go with version {given['version']} of SNMP")
+        raise Invalid(f"--{name.lstrip('_')}: must be left out with version {given['version']} of SNMP")
     return given
 
 

@@ -30,7 +30,7 @@ def participants(spec: Spec) -> list[str | None]:
 
 def check(spec: Spec) -> None:
     if all(name in spec for name in ONE_ENDED):
-        raise Invalid("a test that is single-ended cannot have loopback as well", "")
+        raise Invalid("must not have both single-ended and loopback", "")
 
 
 def amend(given: Spec) -> Spec:

@@ -25,7 +25,7 @@ def test_no_output_reads_as_null() -> None:
 
 
 def test_a_script_that_does_not_compile_says_so() -> None:
-    with pytest.raises(Invalid, match="/script: does not compile"):
+    with pytest.raises(Invalid, match="/script: must be a jq script that compiles"):
         transforms.check({"script": "}{"}, SANDBOX)
 
 

@@ -30,7 +30,9 @@ def test_headers_are_split_at_their_first_colon(texts: list[str], headers: dict[
 
 
 def test_a_header_without_a_colon_is_refused() -> None:
-    with pytest.raises(Invalid, match="--header: 'Name value' has no colon"):
+    with pytest.raises(
+        Invalid, match="--header: must have a colon between name and value, as 'Name value' does not"
+    ):
         TEST.parse(["--url", URL, "--header", "Name value"])
 
 

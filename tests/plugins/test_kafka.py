@@ -72,11 +72,11 @@ def deliver(broker: Broker, data: dict[str, Any] | None = None, **more: Any) -> 
         ({**V2, "server": "k", "kafka-retries": -1}, "kafka-retries"),
         (
             {**V2, "server": "k", "security-protocol": "SSL", "_ssl-cacert": "/etc/ssl/cert.pem"},
-            "/_ssl-cacert: is no certificate as PEM text; files of this node are not read",
+            "/_ssl-cacert: must be a certificate as PEM text; files of this node are not read",
         ),
         (
             {**V2, "server": "k", "security-protocol": "SSL", "_ssl-cert": CERT, "_ssl-key": "/etc/key"},
-            "/_ssl-cert: goes with no _ssl-key",
+            "/_ssl-cert: must be a certificate that _ssl-key",
         ),
         ({"schema": 3, "topic": "a", "server": "k"}, "version 3 is not supported"),
     ],

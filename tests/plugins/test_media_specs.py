@@ -33,12 +33,12 @@ AVERAGES = {"average_put_time": 1, "average_get_time": 2.0, "average_delete_time
         (
             s3throughput.TEST,
             {**STORE, "url": "ftp://192.0.2.1"},
-            "/url: the scheme must be http or https, not ftp",
+            "/url: must begin with http:// or https://",
         ),
         (
             s3throughput.TEST,
             {**STORE, "url": "192.0.2.1"},
-            "/url: the scheme must be http or https, not missing",
+            "/url: must begin with http:// or https://",
         ),
         (s3throughput.TEST, {**STORE, "url": "http://[::1"}, "/url: "),
         (s3throughput.TEST, {**STORE, "object-size": 0}, "/object-size"),
@@ -73,7 +73,7 @@ def test_the_command_line_of_disk_to_disk(arguments: list[str], members: dict[st
 
 
 def test_no_less_than_one_transfer_is_made() -> None:
-    with pytest.raises(Invalid, match="--parallel: 0 is less than 1"):
+    with pytest.raises(Invalid, match="--parallel: must be at least 1, not 0"):
         disk_to_disk.TEST.parse(["--parallel", "0"])
 
 

@@ -164,15 +164,15 @@ def test_a_value_without_its_parts_is_refused(argument: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--version", "2c"], "--oidargs: is needed"),
-        (["--oidargs", "1.3:i:5"], "--version: is needed"),
+        (["--version", "2c"], "--oidargs: must be given"),
+        (["--oidargs", "1.3:i:5"], "--version: must be given"),
         (
             ["--version=3", "--oidargs", "1.3:i:5", "--community", "x"],
-            "--community: does not go with version 3",
+            "--community: must be left out with version 3",
         ),
         (
             ["--version=1", "--oidargs", "1.3:i:5", "--auth-key", "x"],
-            "--auth-key: does not go with version 1",
+            "--auth-key: must be left out with version 1",
         ),
     ],
 )

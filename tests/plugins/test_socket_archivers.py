@@ -65,7 +65,7 @@ def test_a_result_beyond_the_payload_size_is_not_sent(
     outcome = udp.deliver(parcel(receiver.getsockname()[1], text))
 
     assert outcome.succeeded is fits
-    assert fits or "509 bytes, a datagram 508" in (outcome.error or "")
+    assert fits or "509 bytes; a datagram holds at most 508" in (outcome.error or "")
 
 
 def test_the_payload_size_can_be_told(receiver: socket.socket) -> None:

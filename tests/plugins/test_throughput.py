@@ -86,8 +86,14 @@ def test_times_that_are_none_are_left_to_the_schema(arguments: list[str]) -> Non
         ({"ip-tos": 256}, "/ip-tos"),
         ({"parallel": 0}, "/parallel"),
         ({"dest": "[::1]"}, "/dest"),
-        ({"schema": 5, "single-ended": True, "loopback": True}, "single-ended cannot have loopback"),
-        ({"schema": 5, "single-ended": False, "loopback": True}, "single-ended cannot have loopback"),
+        (
+            {"schema": 5, "single-ended": True, "loopback": True},
+            "must not have both single-ended and loopback",
+        ),
+        (
+            {"schema": 5, "single-ended": False, "loopback": True},
+            "must not have both single-ended and loopback",
+        ),
     ],
 )
 def test_a_bad_member_is_named(members: dict[str, Any], complaint: str) -> None:

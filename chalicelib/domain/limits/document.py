@@ -125,9 +125,9 @@ def _require_size(document: JSON) -> None:
     try:
         size = len(json.dumps(document))
     except RecursionError as error:
-        raise Invalid("nested too deeply", "") from error
+        raise Invalid("must not be nested so deeply", "") from error
     if size > LARGEST_POLICY:
-        raise TooLarge(f"A policy may have {LARGEST_POLICY} characters; this one has {size}")
+        raise TooLarge(f"A policy must have at most {LARGEST_POLICY} characters; this one has {size}")
 
 
 def _identifiers(found: Sequence[JSON], jq: Jq) -> list[Identifier]:
@@ -182,7 +182,9 @@ def _cloned(limit: Mapping[str, JSON], sources: Mapping[str, tuple[str, JSON]], 
     _member(limit, "description", at)
     source = _member(limit, "clone", at)
     if source not in sources:
-        raise Invalid(f"there is no limit {source!r} before this one", f"{at}/clone")
+        raise Invalid(
+            f"must be defined before this limit; there is no limit {source!r} before it", f"{at}/clone"
+        )
     kind, data = sources[source]
     return kind, _merged(data, limit.get("data"))
 
@@ -210,7 +212,7 @@ def _kind(kinds: Mapping[str, Kind], name: str, at: str, removed: Mapping[str, s
     if name in removed:
         raise Invalid(removed[name], f"{at}/type")
     if name not in kinds:
-        raise Invalid(f"there is no type {name!r}; there are {', '.join(sorted(kinds))}", f"{at}/type")
+        raise Invalid(f"must be one of {', '.join(sorted(kinds))}, not {name!r}", f"{at}/type")
     return kinds[name]
 
 
@@ -248,10 +250,13 @@ def _applications(
 
 def _require_new(name: str, known: Mapping[str, object], at: str) -> None:
     if name in known:
-        raise Invalid(f"there is another {name!r} before it", f"{at}/name")
+        raise Invalid(f"must be unique; another one before it is called {name!r}", f"{at}/name")
 
 
 def _require_known(names: Sequence[str], known: set[str], at: str, what: str) -> None:
     missing = [name for name in names if name not in known]
     if missing:
-        raise Invalid(f"there is no {what} {', '.join(repr(name) for name in missing)}", at)
+        raise Invalid(
+            f"must be defined in this policy; there is no {what} {', '.join(repr(name) for name in missing)}",
+            at,
+        )

@@ -217,7 +217,9 @@ def _iam(data: Mapping[str, JSON], hints: Hints, around: Surroundings) -> bool:
 def _check_patterns(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Mapping[str, JSON]:
     for number, text in enumerate(data["principals"]):
         if len(text) > 2048 or text.count("*") > 2:
-            raise Invalid("may have 2048 characters, and * twice", f"{pointer}/principals/{number}")
+            raise Invalid(
+                "must have at most 2048 characters, and at most two *", f"{pointer}/principals/{number}"
+            )
     return data
 
 

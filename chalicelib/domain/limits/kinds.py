@@ -71,11 +71,11 @@ def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") ->
     imports, body = _imports_apart("\n".join(lines))
     text = "\n".join(part for part in (imports, prelude, body) if part)
     if len(text) > LONGEST_SCRIPT:
-        raise Invalid(f"may have {LONGEST_SCRIPT} characters", f"{pointer}/script")
+        raise Invalid(f"must have at most {LONGEST_SCRIPT} characters", f"{pointer}/script")
     try:
         jq.check(text, args)
     except ScriptFailed as error:
-        raise Invalid(f"does not compile: {error}", f"{pointer}/script") from error
+        raise Invalid(f"must be a jq script that compiles: {error}", f"{pointer}/script") from error
     return Script(text, args)
 
 

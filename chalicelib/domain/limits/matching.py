@@ -53,16 +53,18 @@ def matcher(match: Mapping[str, JSON], pointer: str) -> Matcher:
 
 def _compiled(text: str, ignores_case: bool, pointer: str) -> "re.Pattern[str]":
     if len(text) > LONGEST_PATTERN:
-        raise Invalid(f"a regular expression may have {LONGEST_PATTERN} characters", pointer)
+        raise Invalid(f"must have at most {LONGEST_PATTERN} characters, being a regular expression", pointer)
     try:
         tree = _parser().parse(text)
         found = re.compile(text, re.IGNORECASE if ignores_case else 0)
     except (re.error, RecursionError, OverflowError) as error:
-        raise Invalid(f"not a regular expression: {error}", pointer) from error
+        raise Invalid(f"must be a regular expression: {error}", pointer) from error
     if _is_ambiguous(tree):
-        raise Invalid("has a choice inside a repetition, which takes for ever on some texts", pointer)
+        raise Invalid(
+            "must have no alternatives inside a repetition, which take forever on some texts", pointer
+        )
     if sum(1 for _ in _choices(tree)) > MOST_REPEATS:
-        raise Invalid(f"may have {MOST_REPEATS} repetitions of no fixed number", pointer)
+        raise Invalid(f"must have at most {MOST_REPEATS} repetitions without a fixed number", pointer)
     return found
 
 

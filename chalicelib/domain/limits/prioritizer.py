@@ -50,7 +50,7 @@ def prioritize(made: Script, task: Mapping[str, JSON], classified: Sequence[str]
     kept = found.get(PRIVATE) if isinstance(found, dict) else None
     number = kept.get("priority") if isinstance(kept, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise Forbidden("No priority could be found: the script gave none that is a number")
+        raise Forbidden("No priority could be found: the script did not answer with a number")
     priority = max(LOWEST, min(HIGHEST, round(number)))
     notes = kept["diags"] if isinstance(kept, dict) and isinstance(kept.get("diags"), list) else []
     asked = task.get("priority")

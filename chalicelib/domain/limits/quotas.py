@@ -86,9 +86,12 @@ def quotas(found: Sequence[JSON], classifiers: Collection[str]) -> list[Quota]:
     for number, one in enumerate(found):
         at = f"/quotas/{number}"
         if one["name"] in made or "#" in one["name"] or not 0 < len(one["name"]) <= 100:
-            raise Invalid("must be of its own, 1 to 100 characters, and without a #", f"{at}/name")
+            raise Invalid("must be unique, have 1 to 100 characters, and no #", f"{at}/name")
         if one.get("classifier") is not None and one["classifier"] not in classifiers:
-            raise Invalid(f"there is no classifier {one['classifier']!r}", f"{at}/classifier")
+            raise Invalid(
+                f"must be defined in this policy; there is no classifier {one['classifier']!r}",
+                f"{at}/classifier",
+            )
         try:
             window = parse_duration(one["window"])
         except Invalid as error:

@@ -71,10 +71,12 @@ class Judge:
             made = self._made(name, {name: self.data.get(name, {}), "run": {"task": task}}, hints, jq, {})
             found = made.get(name, {}) if isinstance(made, dict) else None
             if not isinstance(found, dict):
-                raise Invalid(f"The transform of {name} makes no object with an object {name}")
+                raise Invalid(
+                    f"The transform of {name} must make an object with a member {name} that is an object"
+                )
             sent[name] = {str(key): _text(value) for key, value in found.items()}
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            raise Invalid("The URL does not begin with https:// or http://")
+            raise Invalid("The URL must begin with https:// or http://")
         return Query(
             url,
             sent["headers"],

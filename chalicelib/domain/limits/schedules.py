@@ -66,10 +66,10 @@ SCHEDULE = closed({**{name: _field(cycle) for name, cycle in CYCLES.items()}, "o
 def span_of(run_schedule: JSON) -> Span:
     """When a run is. Raises Invalid for what says no start and duration."""
     if not isinstance(run_schedule, Mapping):
-        raise Invalid("run_schedule is not an object")
+        raise Invalid("run_schedule must be an object")
     start, length = run_schedule.get("start"), run_schedule.get("duration")
     if not isinstance(start, str) or not isinstance(length, str):
-        raise Invalid("run_schedule has no start and duration")
+        raise Invalid("run_schedule must have a start and a duration")
     return _span(start, length)
 
 
@@ -110,7 +110,7 @@ class DateRange:
             inside = run.start >= self.start and run.end < self.end
             crosses = run.start <= self.start < run.end or run.start <= self.end < run.end
         except TypeError as error:
-            raise Invalid("One of run and range has a time zone, the other has none") from error
+            raise Invalid("The run and the range must both have a time zone, or neither") from error
         if inside or (self.overlap and crosses):
             return []
         return [f"The run is not between {self.start.isoformat()} and {self.end.isoformat()}"]

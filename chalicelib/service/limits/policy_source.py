@@ -22,7 +22,7 @@ def read(where: str) -> str:
     """
     text = _page(where) if where.startswith(_WEB) else _stored(where)
     if len(text) > LARGEST_POLICY * 4:  # comments count here, and do not later
-        raise TooLarge(f"The policy has {len(text)} characters: {LARGEST_POLICY} may be")
+        raise TooLarge(f"The policy has {len(text)} characters; it must have at most {LARGEST_POLICY}")
     bare = text.strip()
     if not where.startswith(_WEB) and bare.startswith(_WEB) and len(bare.split()) == 1:
         return _page(bare)
@@ -43,7 +43,7 @@ def _file(where: str) -> str:
     except OSError as error:
         raise Unavailable(f"{where} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise Unavailable(f"{where} cannot be read: it is no UTF-8 text") from error
+        raise Unavailable(f"{where} cannot be read: it is not UTF-8 text") from error
 
 
 def _page(url: str) -> str:

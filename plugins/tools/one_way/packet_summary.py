@@ -110,7 +110,7 @@ def plain(number: Decimal) -> str:
 def planned(seconds: Decimal | int) -> dt.timedelta:
     """A time to plan for. Raises Invalid for one beyond a century."""
     if seconds > int(LONGEST_DURATION.total_seconds()):
-        raise Invalid("So many packets at this interval take longer than a century")
+        raise Invalid("So many packets at this interval would take longer than a century")
     return dt.timedelta(seconds=float(seconds))
 
 

@@ -55,7 +55,7 @@ def test_detail_says_how_far_it_has_come(api: Api) -> None:
         ({"archives": [{"archiver": "bitbucket"}]}, "/archives/0"),
         (
             {"archives": [{"archiver": "bitbucket", "data": {}, "transform": {"script": "}{"}}]},
-            "/archives/0/transform/script: does not compile",
+            "/archives/0/transform/script: must be a jq script that compiles",
         ),
         ({"schema": 2, "contexts": {"contexts": []}}, "0 lists for 1 participants"),
         (

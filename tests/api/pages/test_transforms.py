@@ -31,8 +31,8 @@ def delivered(api: Api, task: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("script", "complaint"),
     [
-        ("}{", "does not compile"),
-        ("(" * 20_000 + "1" + ")" * 20_000, "does not compile"),
+        ("}{", "must be a jq script that compiles"),
+        ("(" * 20_000 + "1" + ")" * 20_000, "must be a jq script that compiles"),
         ("." + " " * 140_000, "characters"),
         ('import "etc" as $etc {search: "/"}; $etc', "can be imported"),
     ],
