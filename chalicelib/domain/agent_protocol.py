@@ -20,6 +20,8 @@ LONGEST_BELL = 25
 """Seconds for which a bell is listened to at a time: API Gateway gives up after 29."""
 MOST_NUMBER = 10_000_000
 """Of the results of one run that streams."""
+MOST_WAITING = 1_000_000_000
+"""Results that an agent may say are waiting: more than a disk has."""
 LONGEST_MESSAGE = 1000
 LARGEST_ANSWER = 16 * 1024
 """Characters of the answer to a question."""
@@ -78,7 +80,7 @@ CONTACT = Checker(
                 "items": _open({**_NAMED, "start": TYPES["Timestamp"]}, "task", "run"),
                 "maxItems": MOST_HELD,
             },
-            "waiting": integer(0),
+            "waiting": integer(0, MOST_WAITING),
         },
         *("instance", "version", "held"),
     )

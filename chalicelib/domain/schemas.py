@@ -9,6 +9,8 @@ from chalicelib.domain.errors import Invalid
 JSON = Any
 """Any value that json.loads may return."""
 
+LONGEST_SENTENCE = 2000
+"""Characters of what is said of a value, which it may quote."""
 MESSAGE = "x-message"
 """The keyword under which a type carries its own complaint; ``{value}`` stands for the bad value."""
 
@@ -60,7 +62,16 @@ class Checker:
         error = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))
         if error is None:
             return None
-        return Invalid(_sentence(error), "".join(f"/{escaped(str(step))}" for step in error.absolute_path))
+        return Invalid(
+            _bounded(_sentence(error)), "".join(f"/{escaped(str(step))}" for step in error.absolute_path)
+        )
+
+
+def _bounded(sentence: str) -> str:
+    """A sentence that quotes a value, which may be as large as a request, with its middle left out."""
+    if len(sentence) <= LONGEST_SENTENCE:
+        return sentence
+    return f"{sentence[: LONGEST_SENTENCE // 2]} ... {sentence[-LONGEST_SENTENCE // 4 :]}"
 
 
 def escaped(step: str) -> str:

@@ -113,6 +113,7 @@ SAID = {"instance": ONE, "version": "1.0", "held": [HELD]}
         ({"held": [7]}, "/held/0"),
         ({"instance": "one"}, "/instance"),
         ({"waiting": -1}, "/waiting"),
+        ({"waiting": 1e300}, "/waiting"),
     ],
 )
 def test_a_contact_is_held_to_its_form_however_much_is_held(
