@@ -41,6 +41,25 @@ def test_the_current_number_and_the_one_before_are_spoken(
             agent_protocol.require_spoken(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "Say which protocol you speak, in X-Agent-Protocol; here it is 1 and 2"),
+        ("3", "The agent speaks protocol 3; here it is 1 and 2"),
+        ("x" * 30, f"X-Agent-Protocol: '{'x' * 20}' is no protocol number"),
+    ],
+)
+def test_what_is_not_spoken_is_told_what_is(
+    text: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_protocol, "SPOKEN", (1, 2))
+
+    with pytest.raises(PSchedulerError) as refused:
+        agent_protocol.require_spoken(text)
+
+    assert sentence in refused.value.message
+
+
 def test_no_more_than_two_numbers_are_spoken_and_the_current_one_is() -> None:
     assert agent_protocol.NUMBER in agent_protocol.SPOKEN
     assert set(agent_protocol.SPOKEN) <= {agent_protocol.NUMBER, agent_protocol.NUMBER - 1}

@@ -20,7 +20,7 @@ def assigned(**changes: Any) -> Assignment:
 
 @pytest.mark.parametrize("since", [None, at(7.25)])
 def test_a_document_says_all_that_its_reader_needs(since: Any) -> None:
-    given = assigned(since=since)
+    given = assigned(since=since, streams=since is not None)
 
     assert Assignment.from_json(given.to_json()) == given
     assert given.participant_data == [{"port": 5201, "_auth": "x"}]
@@ -51,6 +51,22 @@ def test_what_is_wrong_is_pointed_at(change: dict[str, Any], pointer: str) -> No
         Assignment.from_json({**assigned().to_json(), **change})
 
     assert refused.value.pointer == pointer
+
+
+def test_a_run_that_is_carried_on_is_so_from_where_it_was_left() -> None:
+    assert Assignment.of(task(), run(task()), at(3)).since == at(3)
+
+
+def test_members_that_may_be_left_out_are_empty_then() -> None:
+    told = {name: value for name, value in assigned().to_json().items() if name not in OPTIONAL}
+
+    found = Assignment.from_json(told)
+
+    assert (found.participant_data, found.contexts, found.since) == ((), (), None)
+    assert LocalResult.from_json({"result": 1}) == LocalResult(1, None, "")
+
+
+OPTIONAL = ("participant-data", "contexts", "since")
 
 
 @pytest.mark.parametrize("document", [None, [], "x", {}])

@@ -14,6 +14,8 @@ TRUSTED = proxies(["127.0.0.1", "10.0.0.0/8", "::1"])
         ("192.0.2.1", {"X-Forwarded-For": "127.0.0.1"}, Client("192.0.2.1", True, False)),
         ("192.0.2.1", {"Via": "1.1 squid"}, Client("192.0.2.1", True, False)),
         ("192.0.2.1", {"X_Forwarded_For": "127.0.0.1"}, Client("192.0.2.1", True, False)),
+        ("127.0.0.1", {"X_Forwarded_For": "203.0.113.7"}, Client("203.0.113.7", True)),
+        ("somewhere", {"X-Forwarded-For": "203.0.113.7"}, Client("somewhere", True, False)),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}, Client("203.0.113.7", True)),
         # what the client wrote itself stands further left
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1, 203.0.113.7"}, Client("203.0.113.7", True)),

@@ -59,19 +59,29 @@ def test_of_several_the_last_to_close_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "where"),
+    ("document", "where", "sentence"),
     [
-        ({"start": ONCE["start"]}, "/"),
-        ({**ONCE, "duration": "P0D"}, "/duration"),
-        ({**ONCE, "repeat": "PT30M"}, "/repeat"),
-        ({**ONCE, "start": "soon"}, "/start"),
-        ({**ONCE, "rules": ["A"]}, "/rules/0"),
+        ({"start": ONCE["start"]}, "", "'duration' is a required property"),
+        ({**ONCE, "duration": "P0D"}, "/duration", "must be longer than nothing"),
+        ({**ONCE, "duration": "P1Y"}, "/duration", "years or months"),
+        ({**ONCE, "repeat": "PT30M"}, "/repeat", "must be no shorter than the duration"),
+        ({**ONCE, "start": "soon"}, "/start", "'soon'"),
+        ({**ONCE, "start": "2026-02-30T00:00:00Z"}, "/start", "'2026-02-30T00:00:00Z'"),
+        ({**ONCE, "start": "1969-12-31T00:00:00Z"}, "/start", "must be between the years 1970 and 9000"),
+        ({**ONCE, "until": "9001-01-01T00:00:00Z"}, "/until", ": must be between the years 1970 and 9000"),
+        ({**ONCE, "rules": ["A"]}, "/rules/0", "'A'"),
     ],
 )
 def test_a_document_that_is_no_window_is_refused_where_it_is_wrong(
-    document: dict[str, Any], where: str
+    document: dict[str, Any], where: str, sentence: str
 ) -> None:
     with pytest.raises(Invalid) as caught:
         window_of("night", document)
 
-    assert (caught.value.pointer or "/") == where
+    assert caught.value.pointer == where
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize("year", ["1970", "9000"])
+def test_a_window_may_be_in_the_first_and_the_last_year(year: str) -> None:
+    assert window_of("night", {**ONCE, "start": f"{year}-06-01T00:00:00Z"}).start.year == int(year)

@@ -79,18 +79,30 @@ def test_members_of_a_later_version_are_left_out() -> None:
     assert messages.from_json(PLANNING, sent, NODE) == PlanTask(OTHER, "t")
 
 
+NO_KIND = "/kind: must be one of PlanShard, PlanTask, RemoveNode, WorkOffShard, or follow from the members"
+
+
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "pointer", "sentence"),
     [
-        [],
-        "plan",
-        {},
-        {"kind": "PlanTask"},  # which task?
-        {"kind": "Dance", "task": "t"},
-        {"kind": "PerformRun", "task": "t", "run": "r"},  # not in this queue
-        {"node": "other"},
+        ([], "", "must be an object"),
+        ("plan", "", "must be an object"),
+        ({}, "/kind", NO_KIND),
+        ({"kind": "PlanTask"}, "", "missing 1 required positional argument: 'task'"),
+        ({"kind": "Dance", "task": "t"}, "/kind", NO_KIND),
+        ({"kind": "PerformRun", "task": "t", "run": "r"}, "/kind", NO_KIND),  # not in this queue
+        ({"node": "other"}, "/kind", NO_KIND),
     ],
 )
-def test_what_is_no_message_is_refused(sent: Any) -> None:
-    with pytest.raises(Invalid):
+def test_what_is_no_message_is_refused(sent: Any, pointer: str, sentence: str) -> None:
+    with pytest.raises(Invalid) as refused:
         messages.from_json(PLANNING, sent, NODE)
+
+    assert refused.value.pointer == pointer
+    assert sentence in refused.value.message
+
+
+def test_a_moment_that_is_not_known_may_be_sent_as_null() -> None:
+    sent = {"task": "t", "run": "r", "since": None, "start": LEASE}
+
+    assert messages.from_json(PERFORMING, sent, NODE) == PerformRun(NODE, "t", "r", None, NOON)

@@ -69,6 +69,8 @@ def test_one_that_is_too_large_is_a_failure_that_says_so(result: Any) -> None:
     kept = bounded(result)
 
     assert kept["succeeded"] is False
+    assert kept["result"] is None
+    assert kept["diags"] == ""
     assert f"a run can have {LARGEST_RESULT}" in kept["error"]
 
 
@@ -89,5 +91,13 @@ def test_diagnostics_keep_their_beginning_and_their_end() -> None:
 
     assert kept.startswith("ping -c 3\n")
     assert kept.endswith("\nno route")
-    assert "are left out here" in kept
+    assert f"\n... {1_000_019 - DIAGS} characters are left out here ...\n" in kept
     assert len(kept) < 1.01 * DIAGS
+
+
+def test_diagnostics_of_few_characters_that_travel_as_many_are_shortened_too() -> None:
+    kept = shortened("\x00" * DIAGS)
+
+    assert "are left out here" in kept
+    assert travelling(kept) < 2.1 * DIAGS
+    assert shortened("x" * DIAGS) == "x" * DIAGS

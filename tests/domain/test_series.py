@@ -193,3 +193,44 @@ def test_points_may_be_of_any_instant() -> None:
     moment = dt.datetime(2026, 11, 26, 23, 59, 59, 999999, tzinfo=dt.timezone.utc)
 
     assert hour_of(moment) == dt.datetime(2026, 11, 26, 23, tzinfo=dt.timezone.utc)
+
+
+def test_what_is_merged_counts_what_is_in_either() -> None:
+    one = rolled([point(0, rtt=1.0), point(1, rtt=2.0, unreliable=("rtt",)), point(2, State.FAILED)])
+    other = rolled([point(3, rtt=4.0, unreliable=("rtt",)), point(4, rtt=3.0), point(5), point(6)])
+
+    one.merge(other)
+
+    assert one.runs == {"finished": 6, "failed": 1}
+    assert (one.summaries["rtt"].count, one.summaries["rtt"].unreliable) == (2, 2)
+
+
+def test_a_text_keeps_what_it_was_first_so_that_a_change_between_two_times_counts() -> None:
+    first = rolled([point(0, path="a"), point(1, path="b")])
+    later = rolled([point(2, path="b"), point(3, path="c")])
+    before = rolled([point(-1, path="z")])
+
+    first.merge(later)
+    before.merge(first)
+
+    assert first.texts["path"] == [2, "c", "a"]
+    assert before.texts["path"] == [3, "c", "z"]
+
+
+def test_stored_numbers_are_read_as_many_as_are_asked_for() -> None:
+    stored = rolled([point(0, rtt=1.0, loss=0.0)]).pack()
+
+    assert set(Rollup.unpack(stored).summaries) == {"rtt", "loss"}
+    assert set(Rollup.unpack(stored, ["loss", "jitter"]).summaries) == {"loss"}
+    assert set(Rollup.unpack(stored, []).summaries) == set()
+
+
+@pytest.mark.parametrize(
+    ("unreliable", "said"), [((), {}), (("rtt", "loss"), {"unreliable": ["loss", "rtt"]})]
+)
+def test_a_point_says_when_of_which_run_and_what(unreliable: tuple[str, ...], said: dict[str, Any]) -> None:
+    shown = point(7, unreliable=unreliable, rtt=1.5).describe()
+
+    assert shown["time"] == "2026-11-23T12:00:07+00:00"
+    assert (shown["task"], shown["run"]) == ("task", "run")
+    assert {name: value for name, value in shown.items() if name == "unreliable"} == said

@@ -17,6 +17,7 @@ RANDOM = bytes(range(32))
     [
         ("ams.example.org", "ams.example.org", "ams.example.org", "https://ams.example.org/pscheduler"),
         ("AMS.Example.org:8443", "ams.example.org", "ams.example.org:8443", "https://ams.example.org:8443/pscheduler"),
+        ("ams.example.org.", "ams.example.org", "ams.example.org.", "https://ams.example.org./pscheduler"),
         ("[2001:DB8::3]", "2001:db8::3", "[2001:db8::3]", "https://[2001:db8::3]/pscheduler"),
         ("bücher.example", "xn--bcher-kva.example", "xn--bcher-kva.example", "https://xn--bcher-kva.example/pscheduler"),
     ],
@@ -28,23 +29,32 @@ def test_a_node_is_called_as_its_host_is(hostname: str, node: str, kept: str, ur
 
 
 @pytest.mark.parametrize(
-    ("hostname", "tools_at", "url", "pointer"),
+    ("hostname", "tools_at", "url", "pointer", "sentence"),
     [
-        ("a b", "here", "", "/hostname"),
-        ("", "here", "", "/hostname"),
-        ("a#b", "here", "", "/hostname"),
-        ("a.example", "there", "", "/tools-at"),
-        ("a.example", "here", "ftp://a.example", "/url"),
-        ("a.example", "here", "https://a.example/" + "x" * 500, "/url"),
+        ("a b", "here", "", "/hostname", "'a b'"),
+        ("", "here", "", "/hostname", "''"),
+        ("a#b", "here", "", "/hostname", "'a#b'"),
+        ("a.example", "there", "", "/tools-at", "must be here or agent"),
+        ("a.example", "here", "ftp://a.example", "/url", "must be an http or https URL"),
+        ("a.example", "here", "https://a.example/" + "x" * 500, "/url", "of at most 500 characters"),
     ],
 )
 def test_what_is_wrong_with_a_node_is_said_where_it_is(
-    hostname: str, tools_at: str, url: str, pointer: str
+    hostname: str, tools_at: str, url: str, pointer: str, sentence: str
 ) -> None:
     with pytest.raises(Invalid) as caught:
         served_nodes.new(hostname, tools_at, NOON, url)
 
     assert caught.value.pointer == pointer
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [(JOIN, "a join token: psj.<node>"), (SECRET, "an agent's secret")]
+)
+def test_what_is_no_token_is_told_what_it_should_be(kind: str, what: str) -> None:
+    with pytest.raises(Unauthenticated, match=f"This is not {what}"):
+        served_nodes.parse("x", kind)
 
 
 @pytest.mark.parametrize("node", ["ams.example.org", "ams", "2001:db8::3", "192.0.2.1"])

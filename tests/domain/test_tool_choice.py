@@ -53,3 +53,29 @@ def test_wanting_no_tool_at_all_finds_none() -> None:
 )
 def test_a_tool_is_asked_for_in_tools_or_wished_for_in_tool(document: dict[str, Any], chosen: str) -> None:
     assert choose(HERE, [[Offer("a"), Offer("unwilling", ("busy",)), Offer("b")]], document) == chosen
+
+
+@pytest.mark.parametrize(
+    ("document", "asked"),
+    [
+        ({}, []),
+        ({"tools": []}, ["Tools asked for: none"]),
+        ({"tools": ["x", "y"]}, ["Tools asked for: x, y"]),
+    ],
+)
+def test_the_report_says_what_was_asked_for_and_what_each_offers(
+    document: dict[str, Any], asked: list[str]
+) -> None:
+    offers = [[Offer("a", ("too far", "too old")), Offer("b")], [Offer("c", ("busy",))]]
+
+    with pytest.raises(Unprocessable) as refused:
+        choose(THERE, offers, document)
+
+    assert refused.value.message.splitlines() == [
+        "No tool in common among the participants can perform this test.",
+        *asked,
+        "here offers b",
+        "  a declines: too far; too old",
+        "there offers nothing",
+        "  c declines: busy",
+    ]
