@@ -84,6 +84,7 @@ class Fleet:
     def start_agent(self, site: str, **variables: str) -> None:
         """Start the agent of a site, with some variables in its environment."""
         command = [str(self.programs / "pscheduler-agent"), "run", "--state", self.state(site), "--verbose"]
+        pathlib.Path(self.state(site), "status.json").unlink(missing_ok=True)  # of the agent before
         self._start(site, command, **variables)
         self.until(lambda: self.status(site).get("contact") and not self.status(site).get("trouble"), 30)
 
