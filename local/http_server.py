@@ -106,7 +106,7 @@ class HttpServer:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         waiting = Waiting(self._loop)
         proxies = forwarding.proxies(settings().trusted_proxies)
-        application = asgi.Application(self._app, waiting, proxies, self._reads_at_once)
+        self.application = application = asgi.Application(self._app, waiting, proxies, self._reads_at_once)
         self._config = uvicorn.Config(
             application,
             log_config=None,

@@ -63,7 +63,7 @@ class Application:
         self._app, self._waiting, self._proxies = app, waiting, proxies
         self._reads_at_once = reads_at_once
         self._routes = gateway.Routes(app.routes)
-        self._bodies, self._streams = Budget(MOST_BODIES), Budget(MOST_STREAMS)
+        self.bodies, self._streams = Budget(MOST_BODIES), Budget(MOST_STREAMS)
         self._quick = Lane("quick", 16, 12)
         self._lists = Lane("lists", 4, 3)
         self._slow = Lane("slow", 96, 72)
@@ -91,7 +91,7 @@ class Application:
             request = _request(scope, bytes(body), self._proxies)
             await self._answer(scope, request, receive, send)
         finally:
-            self._bodies.give_back(owner, max(0, len(body) - FREE))
+            self.bodies.give_back(owner, max(0, len(body) - FREE))
 
     async def _read(self, body: bytearray, owner: str, receive: Receive) -> None:
         while True:
@@ -102,7 +102,7 @@ class Application:
             if len(body) + len(piece) > LARGEST_REQUEST:
                 raise _TooLarge
             before = max(0, len(body) - FREE)
-            self._bodies.take(owner, max(0, len(body) + len(piece) - FREE) - before)
+            self.bodies.take(owner, max(0, len(body) + len(piece) - FREE) - before)
             body += piece
             if not message.get("more_body"):
                 return

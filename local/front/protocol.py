@@ -26,6 +26,10 @@ from local.front.connections import (
 LARGEST_HEAD = 64 * 1024
 """Bytes of the request line and the headers."""
 MOST_HEADERS = 100
+MOST_AHEAD = 16
+"""Requests that a client may send at once, without waiting for an answer."""
+AROUND_A_BYTE = 8
+"""Bytes around each byte of a body that comes in chunks: the least a chunk has is five."""
 TOO_LONG = "The headers of a request may have 64 KB."
 HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~-]*)(?::\d{0,5})?", re.ASCII)
 """What may stand in a Host header: it ends up in the hrefs of answers."""
@@ -79,8 +83,10 @@ class Connection(HttpToolsProtocol):
         self.state, self.since = IDLE, connections.clock()
         self._all, self._accepted = connections, accepted
         self._is_new, self._is_given_up = True, False
-        self._head_bytes = self._body_bytes = self._unread = 0
+        self._head_bytes = self._body_bytes = self._raw_bytes = self._unread = 0
         self._unread_since = self.since
+        self._ahead = b""
+        self._cycles: list[Any] = []
 
     def close_now(self) -> None:
         """Hang up, whatever is under way."""
@@ -125,17 +131,39 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.drop(self)
         super().connection_lost(exc)
+        self._tell_cycles()
+
+    def _tell_cycles(self) -> None:
+        """Tell all that is under way that the client is gone; uvicorn tells what was asked for last."""
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()  # what begins now may take longer than an idle connection is kept
+        if self.state == WORK:
+            self._keep_for_later(data)
+            return
         if self.state == IDLE:
             self._enter(HEAD)
             self._head_bytes = 0
         self._head_bytes += len(data)
+        self._raw_bytes += len(data)
+        self._feed(data)
+
+    def _keep_for_later(self, data: bytes) -> None:
+        """What is sent before the last answer is read once that has been given."""
+        self._ahead += data
+        if len(self._ahead) > LARGEST_HEAD:
+            self.refuse(431, TOO_LONG)
+
+    def _feed(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
             if self.state == HEAD and self._head_bytes > LARGEST_HEAD:
                 self.refuse(431, TOO_LONG)
+            if self.state == BODY and self._raw_bytes > LARGEST_HEAD + AROUND_A_BYTE * self._body_bytes:
+                self.refuse(431, "There is too much around the body.")
         except httptools.HttpParserCallbackError as error:
             reason = error.__context__ if isinstance(error.__context__, _Refused) else None
             self.refuse(*(reason.args if reason else (400, "The request cannot be read.")))
@@ -166,9 +194,13 @@ class Connection(HttpToolsProtocol):
             raise _Refused(400, "The Host header names no host.")
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > LARGEST_HEAD:
             raise _Refused(431, TOO_LONG)
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise _Refused(429, f"{MOST_AHEAD} requests may be sent at once.")
         self._is_new = False
         self._enter(BODY)
         super().on_headers_complete()
+        self._raw_bytes = 0
+        self._cycles = [each for each in (*self._cycles, self.cycle) if not each.response_complete]
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -183,7 +215,10 @@ class Connection(HttpToolsProtocol):
         self._enter(IDLE)
         super().on_response_complete()
         if not self.cycle.response_complete:
-            self._enter(WORK)  # the next request was there already
+            self._enter(BODY if self.cycle.more_body else WORK)  # the next request was there already
+        elif self._ahead and not self.transport.is_closing():
+            ahead, self._ahead = self._ahead, b""
+            self.data_received(ahead)
 
     def _enter(self, state: str) -> None:
         self._all.entered(self, state)
@@ -192,11 +227,9 @@ class Connection(HttpToolsProtocol):
         """Answer what cannot be a request, and hang up."""
         if self.transport is None or self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        if not any(each.response_started and not each.response_complete for each in self._cycles):
             self.transport.write(plain(status, line))
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._tell_cycles()
         self.transport.close()
 
 

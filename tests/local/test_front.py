@@ -333,11 +333,14 @@ def test_small_bodies_are_taken_though_large_ones_take_up_all_there_is(
     with app_with(monkeypatch, MOST_BODIES=400_000) as app:
         with app.connect() as slow:
             slow.sendall(head % 1_000_000 + b"x" * 300_000)
-            until(lambda: answer_to(app, large).startswith(b"HTTP/1.1 503 "))
+            until(lambda: app.front.application.bodies.in_all == 300_000 - FREE)
 
+            with pytest.raises(Busy):
+                app.front.application.bodies.take("127.0.0.1", len(large))
             assert answer_to(app, head % FREE + b"x" * FREE).startswith(b"HTTP/1.1 200 ")
 
-        until(lambda: answer_to(app, large).startswith(b"HTTP/1.1 200 "))
+        until(lambda: app.front.application.bodies.in_all == 0)
+        assert answer_to(app, large).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_request_may_wait_for_longer_than_an_idle_connection_is_kept(app: App) -> None:
@@ -428,6 +431,82 @@ def test_a_client_that_asks_first_about_too_much_is_refused(app: App) -> None:
     with app.connect() as link:
         link.sendall(START + b"Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
         assert link.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+CHUNKED = START + b"Transfer-Encoding: chunked\r\n\r\n"
+WAITING = b"GET /pscheduler/wait HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on", "status"),
+    [
+        (CHUNKED + b"0\r\nX: ", b"a" * 65536, b"431"),  # behind the body
+        (CHUNKED + b"1;", b"a" * 65536, b"431"),
+        (CHUNKED, b"0" * 65536, b"431"),
+        (CHUNKED + b"0\r\n", b"X: 1\r\n" * 1000, b"431"),
+        (WAITING + b"GET /pscheduler/ HTTP/1.1\r\nHost: x\r\nX: ", b"a" * 65536, b"431"),
+        (WAITING, WAITING * 1000, b"4"),  # whether the second comes with the first or after it
+        (WAITING * 1000, b"", b"429"),
+    ],
+    ids=["trailer", "extension", "size", "trailers", "head ahead", "requests ahead", "requests at once"],
+)
+def test_what_never_ends_is_hung_up_on_before_much_of_it_is_held(
+    app: App, begins: bytes, goes_on: bytes, status: bytes
+) -> None:
+    answer = b""
+    with app.connect() as link:
+        link.settimeout(10)  # less than any deadline would take
+        with contextlib.suppress(ConnectionError):  # a reset, or a broken pipe
+            link.sendall(begins)
+            for _ in range(100 if goes_on else 0):
+                link.sendall(goes_on)
+        with contextlib.suppress(ConnectionError):
+            while piece := link.recv(65536):
+                answer += piece
+
+    assert not answer or answer.startswith(b"HTTP/1.1 " + status)
+    assert app.get() == b"here"
+
+
+def test_a_body_in_the_smallest_chunks_is_taken(app: App) -> None:
+    whole = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + b"1\r\na\r\n" * 50_000
+
+    assert answer_to(app, whole + b"0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_that_comes_while_another_waits_is_answered_after_it(app: App) -> None:
+    late = START + b"Content-Length: 3\r\nConnection: close\r\n\r\na"
+    with app.connect() as link:
+        link.sendall(WAITING)
+        until(lambda: len(app.looks) == 1)
+        link.sendall(late)
+        time.sleep(0.1)
+        link.sendall(b"bc")
+        app.is_there = True
+        changes.announce("task")
+        answer = b""
+        while piece := link.recv(65536):
+            answer += piece
+
+    assert answer.count(b"HTTP/1.1 200") == 2
+    assert answer.endswith(b"here")
+
+
+def test_who_sent_more_ahead_and_hangs_up_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    with app_with(monkeypatch, MOST_STREAMS=1) as app:
+        app.is_there = True
+        stream = b"GET /pscheduler/stream HTTP/1.1\r\nHost: x\r\n\r\n"
+        with app.connect() as first:
+            first.sendall(stream * 3)
+            assert first.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+        def is_free() -> bool:
+            app.is_there = True
+            with app.connect() as second:
+                second.sendall(stream)
+                return second.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+        until(is_free, 10)  # sooner than what is waited for would end by itself
 
 
 def test_requests_in_a_row_are_answered_in_a_row(app: App) -> None:
