@@ -1,6 +1,8 @@
 """The chart of a schedule, laid out without drawing."""
 
 import datetime as dt
+import pathlib
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
@@ -138,3 +140,21 @@ def test_the_picture_is_svg_with_a_box_a_run_and_the_title_escaped() -> None:
     boxes = [box for box in root.iter(f"{space}rect") if box.get("fill-opacity")]
     assert {box.get("fill") for box in boxes} == {chart.COLORS[0], chart.COLORS[2]}
     assert any(line.get("stroke-dasharray") for line in root.iter(f"{space}line"))  # now
+
+
+PICTURES = pathlib.Path(__file__).parent / "pictures"
+
+
+@pytest.mark.parametrize(
+    ("name", "draw"), [("schedule.svg", chart_svg.svg), ("schedule.gnuplot", chart.script)]
+)
+def test_a_picture_is_drawn_as_it_was_when_it_was_looked_at(name: str, draw: Callable[[Chart], str]) -> None:
+    bars = [
+        Bar(1, at(0), at(900)),
+        Bar(1, at(300), at(600)),  # beside the one before
+        Bar(4, at(1800), at(1800)),
+        Bar(6, at(2700), at(5400)),  # goes on
+    ]
+    drawn = chart.chart("Runs at <a> & b", bars, NOON, at(HOUR), at(1500))
+
+    assert draw(drawn) + "\n" == (PICTURES / name).read_text()
