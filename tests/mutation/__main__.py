@@ -1,6 +1,7 @@
 """Changes the code a little, again and again, and names the changes that no test notices::
 
     python -m tests.mutation chalicelib/domain/conflicts.py chalicelib/store
+    python -m tests.mutation chalicelib/domain --only '*__mutmut_*7'    # a sample
 
 mutmut makes the changes, in a copy of the repository below ``.local``, and runs of the nearest tests those
 that reach a changed function. Survivors are shown as diffs; CONTRIBUTING.md keeps the figures.
@@ -23,6 +24,16 @@ COPIED = (".chalice", "app.py", "bench", "chalicelib", "docs", "local", "plugins
 NEAREST = {
     "chalicelib/domain/limits": ("tests/domain/limits",),
     "chalicelib/domain": ("tests/domain",),
+    "chalicelib/domain/alert_notices": ("tests/service/alerts",),
+    "chalicelib/domain/badge": ("tests/api/pages/test_alerts.py",),
+    "chalicelib/domain/host_facts": ("tests/host", "tests/api/pages/test_agents.py"),
+    "chalicelib/domain/jq_scripts": ("tests/infrastructure/test_jq_sandbox.py", "tests/domain/limits"),
+    "chalicelib/domain/limits/networks": ("tests/domain/limits", "tests/service/limits"),
+    "chalicelib/domain/limits/quotas": ("tests/domain/limits", "tests/service/limits"),
+    "chalicelib/domain/metrics": ("tests/plugins/test_metrics.py", "tests/api/pages/test_series.py"),
+    "chalicelib/domain/outbox_request": ("tests/store/test_outbox_table.py", "tests/service/coordination"),
+    "chalicelib/domain/run": ("tests/domain", "tests/api/pages/test_runs.py"),
+    "chalicelib/domain/task": ("tests/domain", "tests/api/pages/test_tasks.py"),
     "chalicelib/store": ("tests/store", "tests/service/scheduling"),
     "chalicelib/service/archiving": ("tests/service/archiving",),
     "chalicelib/service/coordination": ("tests/service/coordination",),
