@@ -158,11 +158,12 @@ class PostingItem(Table):
 
 
 class StartIndex(LocalSecondaryIndex["RunItem"]):
-    """The runs of a task in time order, strongly consistent."""
+    """The runs of a task in time order, strongly consistent: keys alone, so that a run that changes is no write
+    here. Tables of earlier versions have more in it, which nobody reads."""
 
     class Meta:
         index_name = "start"
-        projection = IncludeProjection(["end", "state", "priority", "errors", "reason"])
+        projection = KeysOnlyProjection()
 
     task = UnicodeAttribute(hash_key=True)
     start = UTCDateTimeAttribute(range_key=True)

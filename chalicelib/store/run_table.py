@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import itertools
 import json
 import math
 import zlib
@@ -86,10 +87,13 @@ def in_order(
 ) -> Iterator[Run]:
     """A task's runs by start, those starting within bounds; each without its documents."""
     found = RunItem.start_index.query(
-        key(node, task), starting(start, end), consistent_read=True, scan_index_forward=not backwards
+        key(node, task),
+        starting(start, end),
+        consistent_read=True,
+        scan_index_forward=not backwards,
+        attributes_to_get=_PLACE,
     )
-    for item in found:
-        yield to_summary(item)
+    return _summarized(node, task, found)
 
 
 def behind(
@@ -103,9 +107,27 @@ def behind(
     """A task's runs by start and then uuid, as ``in_order`` has them, those behind a place."""
     lower = start if after is None else max(start or EARLIEST_START, after[0])
     found = RunItem.start_index.query(
-        key(node, task), starting(lower, end), consistent_read=True, page_size=page_size
+        key(node, task),
+        starting(lower, end),
+        consistent_read=True,
+        page_size=page_size,
+        attributes_to_get=_PLACE,
     )
-    return ordering.behind(map(to_summary, found), lambda run: (run.start, run.uuid), after)
+    return ordering.behind(_summarized(node, task, found), lambda run: (run.start, run.uuid), after)
+
+
+_PLACE = ["task", "run", "start"]
+_FIRST_READ, _MOST_READ = 4, 100
+"""Items that are read together: a few first, since who asks for a list may look at its beginning alone."""
+
+
+def _summarized(node: NodeName, task: TaskId, places: Iterator[Any]) -> Iterator[Run]:
+    """The runs at some places of the index, in their order; those that are gone since are left out."""
+    size = _FIRST_READ
+    while some := [RunId(item.run) for item in itertools.islice(places, size)]:
+        known = summaries(node, [(task, uuid) for uuid in some], consistent=True)
+        yield from (known[uuid] for uuid in some if uuid in known)
+        size = min(size * 5, _MOST_READ)
 
 
 def get_many(node: NodeName, task: TaskId, uuids: Sequence[RunId]) -> dict[RunId, Run]:
@@ -132,10 +154,12 @@ _SUMMARY = [
 ]
 
 
-def summaries(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Run]:
+def summaries(
+    node: NodeName, pairs: Sequence[tuple[TaskId, RunId]], consistent: bool = False
+) -> dict[RunId, Run]:
     """Runs of any tasks of a node without their documents, as they are, or were a moment ago."""
     keys = [(key(node, task), run) for task, run in pairs]
-    found = RunItem.batch_get(keys, attributes_to_get=_SUMMARY)
+    found = RunItem.batch_get(keys, consistent_read=consistent, attributes_to_get=_SUMMARY)
     return {run.uuid: run for run in map(to_summary, found)}
 
 

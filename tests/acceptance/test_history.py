@@ -73,6 +73,14 @@ MISTAKES: dict[str, tuple[str, Any]] = {
         lambda _: None,
     ),
     "nobody notes what was sent": ("store.dispatch_marks.move", lambda *_: None),
+    "runs that were placed and not counted are left so": (
+        "service.scheduling.placement._uncounted",
+        lambda _: [],
+    ),
+    "whoever places runs again places others": (
+        "service.scheduling.placement.id_at",
+        lambda *_: RunId(str(uuid.uuid4())),
+    ),
     "nobody gives up what waits too long": ("service.execution.reaper.give_up", lambda *_: None),
     "an outbox request is done however it was answered": (
         "domain.outbox_request.OutboxRequest.is_done",

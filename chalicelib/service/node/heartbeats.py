@@ -34,7 +34,7 @@ QUEUES = {"scheduler": queues.PLAN, "runner": queues.RUNS, "archiver": queues.DE
 """Services that work off a queue besides their tick."""
 LAST_SCHEDULED, LAST_FINISHED = "last-scheduled", "last-finished"
 
-NOTE_EVERY = dt.timedelta(seconds=10)
+NOTE_EVERY = dt.timedelta(seconds=30)
 """A process writes down an event at most this often: one write a run would be a write too many."""
 NOTE_REGISTERED_EVERY = dt.timedelta(minutes=10)
 """The same of a registered node: of many, each run that a process comes across is another's. When such a node

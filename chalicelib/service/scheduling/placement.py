@@ -3,13 +3,14 @@
 Nothing here waits for long: a few tries with jitter, then the conflict is the answer.
 """
 
+import contextlib
 import datetime as dt
 import random
 import time
 from collections.abc import Callable, Sequence
 
 from chalicelib.domain.conflicts import Occupation
-from chalicelib.domain.errors import Blocked, Conflict, Overtaken
+from chalicelib.domain.errors import Blocked, Conflict, NotFound, Overtaken, StaleRun
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.run_states import State
@@ -19,15 +20,20 @@ from chalicelib.service.archiving import selection
 from chalicelib.service.scheduling import slots as seeking
 from chalicelib.service.scheduling.reservation import (
     Placed,
+    adopt,
+    id_at,
     new_run,
     nonstarter,
     require_free,
     time_for,
     write,
+    write_singly,
 )
 from chalicelib.store import run_table, task_table, timeline
 from chalicelib.store.transactions.booking import MOST_RUNS, New, Time
 
+MOST_AT_FIRST = 10
+"""Runs placed with their task while whoever posts it waits."""
 MOST_TOGETHER = 8
 """Runs that take up time placed in one transaction: the more of it, the likelier somebody else is faster."""
 WIDE_WINDOW = 16 * timeline.BUCKET
@@ -46,9 +52,13 @@ def place_next(task: Task, now: dt.datetime, new: New | None = None) -> Placed:
     idempotency key was used meanwhile.
     """
     most = 1 if new and not task.is_anytime else _most_together(task)
+    if new and task.schedule.repeats:
+        most = min(most, MOST_AT_FIRST)  # whoever posts it waits; the planner places the others
 
     def attempt(task: Task) -> Placed:
         nonlocal most
+        if new is None and _goes_singly(task):
+            return _place_singly(task, now)
         starts = seeking.next_starts(task, now, most)
         if not starts or task.is_anytime:
             return write(task, now, [new_run(task, start, now) for start in starts], new)
@@ -58,6 +68,35 @@ def place_next(task: Task, now: dt.datetime, new: New | None = None) -> Placed:
         return _book_together(task, starts, now, new)
 
     return persistently(attempt, task, new)
+
+
+def _goes_singly(task: Task) -> bool:
+    """Whether its runs need no transaction: nothing is in their way, and nothing is stored with them."""
+    alone = task.is_anytime and task.is_lead and not task.others
+    return alone and not task.is_multi_result and not selection.wants_nonstarters(task)
+
+
+def _place_singly(task: Task, now: dt.datetime) -> Placed:
+    """Place all runs inside the horizon; first count those that somebody placed and did not come to count."""
+    left = _uncounted(task)
+    if left and not task.enabled:
+        _remove(left)  # it was cancelled while they were placed
+        return Placed(task)
+    if left:
+        return adopt(task, now, left)
+    starts = seeking.next_starts(task, now, MOST_RUNS)
+    return write_singly(task, now, [new_run(task, start, now, id_at(task, start)) for start in starts])
+
+
+def _uncounted(task: Task) -> list[Run]:
+    found = run_table.in_order(task.node, task.uuid, start=task.progress.latest or task.added)
+    return [run for run in found if run.uuid == id_at(task, run.start)]
+
+
+def _remove(left: Sequence[Run]) -> None:
+    for run in left:
+        with contextlib.suppress(NotFound, StaleRun):  # whoever begins it finds its task cancelled
+            run_table.delete(run_table.get(run.node, run.task, run.uuid))
 
 
 def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None = None) -> Placed:

@@ -23,6 +23,7 @@ from chalicelib.service.node import agent_facts, heartbeats
 from chalicelib.service.scheduling import slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.store import timeline
+from chalicelib.store.transactions import booking
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from plugins import registry
 
@@ -77,6 +78,11 @@ def _participant_data(task: Task) -> dict[str, JSON]:
 def new_id() -> RunId:
     """An identifier that no run has."""
     return RunId(str(uuid.uuid4()))
+
+
+def id_at(task: Task, start: dt.datetime) -> RunId:
+    """The identifier of the run of a task that is placed at an instant, whoever places it."""
+    return RunId(str(uuid.uuid5(uuid.UUID(task.uuid), start.isoformat())))
 
 
 def as_participant(task: Task, run: Run) -> Run:
@@ -147,14 +153,37 @@ def write(
         due = selection.of_nonstarters(task, allowed, now)
         if new or runs or after.plan_at != task.plan_at:
             commit(Booking(None if new else task, after, allowed, _of(allowed, taken), new, due), now)
-    send(allowed, now)
     announce.at_once(due)
+    return _placed(after, allowed, now)
+
+
+def write_singly(task: Task, now: dt.datetime, runs: Sequence[Run]) -> Placed:
+    """The same for runs that take up no time, of a task that is there, none of which is to be delivered when
+    it cannot be placed: without a transaction. Raises Overtaken."""
+    after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
+    with within_quotas(task, runs, now) as allowed:
+        if runs or after.plan_at != task.plan_at:
+            booking.write_singly(task, after, allowed, now)
+    return _placed(after, allowed, now)
+
+
+def adopt(task: Task, now: dt.datetime, left: Sequence[Run]) -> Placed:
+    """Have a task count runs that somebody placed who did not come to count them, and send those that start
+    soon: that, too, may not have been done. Raises Overtaken."""
+    after = task.counting([run.start for run in left], now)
+    booking.count_singly(task, after, now)
+    send(left, now)
+    return Placed(after, left)
+
+
+def _placed(after: Task, runs: Sequence[Run], now: dt.datetime) -> Placed:
+    send(runs, now)
     if runs:
-        heartbeats.note(task.node, heartbeats.LAST_SCHEDULED, now)
-    for run in allowed:
+        heartbeats.note(after.node, heartbeats.LAST_SCHEDULED, now)
+    for run in runs:
         if run.state is State.NONSTART:
-            watch.leave(task, run, now)
-    return Placed(after, allowed)
+            watch.leave(after, run, now)
+    return Placed(after, runs)
 
 
 def _of(runs: Sequence[Run], taken: Sequence[Time]) -> list[Time]:
