@@ -158,8 +158,8 @@ class PostingItem(Table):
 
 
 class StartIndex(LocalSecondaryIndex["RunItem"]):
-    """The runs of a task in time order, strongly consistent: keys alone, so that a run that changes is no write
-    here. Tables of earlier versions have more in it, which nobody reads."""
+    """The runs of a task in time order, strongly consistent. Keys alone: a run that changes is no write here.
+    Tables of earlier versions have more in it, which nobody reads."""
 
     class Meta:
         index_name = "start"

@@ -47,7 +47,11 @@ def counted(one: Task) -> int:
 def once(instead: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
     """Something that is called the first time, and the real thing after that."""
     turns = iter([instead])
-    return lambda *given: next(turns, real)(*given)
+
+    def taking_turns(*given: Any) -> Any:
+        return next(turns, real)(*given)
+
+    return taking_turns
 
 
 def test_whoever_posts_a_task_waits_for_its_first_runs_alone(posted: Task) -> None:
