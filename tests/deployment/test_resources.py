@@ -80,7 +80,7 @@ def test_results_are_encrypted_and_nobody_elses() -> None:
 
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 14
+    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 5
     assert (policy["Effect"], policy["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
