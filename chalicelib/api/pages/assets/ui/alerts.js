@@ -1,10 +1,11 @@
 // Alerts: what is not well, since when and why; and the rules that say so.
 
 import { html } from "./preact.js";
-import { all, ask } from "./api.js";
+import { all } from "./api.js";
 import { ago, pathName, time } from "./format.js";
 import { Choice, Empty, State, Table, Waiting, useAsked } from "./parts.js";
 import { go, link } from "./places.js";
+import { Editor, Rules } from "./rules.js";
 
 const STATES = ["critical", "warning", "no-data", "ok"];
 
@@ -27,22 +28,24 @@ export function counted(alerts) {
 
 async function look(args) {
   const wanted = { state: args.state, rule: args.rule };
-  const [alerts, rules] = await Promise.all([
-    args.state || args.all ? all("/alerts", wanted) : active({ rule: args.rule }),
-    ask("/alert-rules").catch((error) => error.message),
-  ]);
-  return { alerts: alerts.sort(byNeed), rules };
+  const found = args.state || args.all ? await all("/alerts", wanted) : await active({ rule: args.rule });
+  return found.sort(byNeed);
 }
 
 export function Alerts({ args }) {
+  if (args.edit === "rule" || args.edit === "window") return html`<${Editor} key=${args.edit + args.name} kind=${args.edit} name=${args.name} />`;
+  return html`<${Listed} args=${args} />`;
+}
+
+function Listed({ args }) {
   const found = useAsked(() => look(args), [args.state, args.rule, args.all], 10000, isAlert);
   const choose = (value) => go("alerts", { rule: args.rule, ...(value === "all" ? { all: 1 } : { state: value }) });
   return html`<h2>Alerts</h2>
     <div class="bar"><${Choice} label="State" value=${args.state || (args.all ? "all" : "")} options=${[["", "what is not well"], ["all", "all"], ...STATES]} onChange=${choose} />
       ${args.rule && html`<a href=${link("alerts", { state: args.state, all: args.all })}>of every rule</a>`}</div>
-    <${Waiting} of=${found}>${({ alerts, rules }) => html`
-      ${alerts.length ? html`<${Table} caption="What the rules say" head=${["State", "Where", "Why", "Since", "Rule", "Maintenance"]} rows=${alerts.map(row)} />` : html`<${Empty}>${args.state || args.all ? "There is none." : "All is well, as far as there are rules."}<//>`}
-      <${Rules} rules=${rules} />`}<//>`;
+    <${Waiting} of=${found}>${(alerts) => html`
+      ${alerts.length ? html`<${Table} caption="What the rules say" head=${["State", "Where", "Why", "Since", "Rule", "Maintenance"]} rows=${alerts.map(row)} />` : html`<${Empty}>${args.state || args.all ? "There is none." : "All is well, as far as there are rules."}<//>`}`}<//>
+    <${Rules} />`;
 }
 
 function row(alert) {
@@ -58,13 +61,6 @@ function row(alert) {
 
 function pathOf(alert) {
   return link("path", { source: alert.series.source, destination: alert.series.destination });
-}
-
-function Rules({ rules }) {
-  if (typeof rules === "string") return html`<section><h3>Rules</h3><p class="hint">${rules}</p></section>`;
-  const names = Object.keys(rules);
-  return html`<section aria-labelledby="rules"><h3 id="rules">Rules</h3>
-    ${names.length ? names.map((name) => html`<details><summary>${name}${rules[name].description ? `: ${rules[name].description}` : ""}</summary><pre tabindex="0">${JSON.stringify(rules[name], null, 2)}</pre></details>`) : html`<${Empty}>There is none. <a href="../docs#/Alerts">How to make one</a>.<//>`}</section>`;
 }
 
 // What is not well on a path, above its charts.

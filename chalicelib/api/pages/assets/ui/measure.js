@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "./preact.js";
 import { ask, pathOf, send } from "./api.js";
-import { Choice, Field, State, Waiting, useAsked } from "./parts.js";
+import { Choice, Field, State, Waiting, Written, useAsked, useSettled } from "./parts.js";
 import { go, link } from "./places.js";
 
 const OVER = ["finished", "failed", "overdue", "missed", "nonstart", "preempted", "canceled"];
@@ -46,8 +46,7 @@ function Filled({ test, task, schema, version }) {
   const spec = { ...(version > 1 ? { schema: version } : {}), ...values };
   const whole = { schema: 1, test: { type: test, spec }, schedule: repeat ? { repeat } : {} };
   const change = (name, value) => {
-    const { [name]: gone, ...kept } = values;
-    setValues(value === "" || value === undefined ? kept : { ...kept, [name]: value });
+    setValues(({ [name]: gone, ...kept }) => (value === "" || value === undefined ? kept : { ...kept, [name]: value }));
   };
   const begin = async (event) => {
     event.preventDefault();
@@ -62,7 +61,7 @@ function Filled({ test, task, schema, version }) {
   return html`<form onSubmit=${begin} class="measure">
       <div class="fields">
         ${ordered.map(([name, member]) => html`<${Member} name=${name} member=${member} value=${values[name]} required=${required.includes(name)} onChange=${(value) => change(name, value)} />`)}
-        <${Field} label="repeat" hint="a duration such as PT5M; once where empty"><input value=${repeat} onInput=${(event) => setRepeat(event.target.value)} /><//>
+        <${Field} label="repeat" hint="a duration such as PT5M; once where empty"><${Written} text=${repeat} onText=${setRepeat} /><//>
       </div>
       <p class="bar"><button type="submit" class="primary">Measure</button></p>
     </form>
@@ -95,11 +94,12 @@ function Member({ name, member, value, required, onChange }) {
     }
   };
   const text = value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-  return html`<${Field} label=${label} hint=${hint}><input type=${name.startsWith("_") ? "password" : isNumber ? "number" : "text"} step="any" required=${required} value=${text} autocomplete="off" onChange=${(event) => onChange(read(event.target.value))} /><//>`;
+  return html`<${Field} label=${label} hint=${hint}><${Written} type=${name.startsWith("_") ? "password" : isNumber ? "number" : "text"} step="any" required=${required} text=${text} onText=${(written) => onChange(read(written))} /><//>`;
 }
 
 function CommandLine({ test, spec }) {
-  const found = useAsked(() => ask(`/tests/${test}/spec/is-valid`, { spec: JSON.stringify(spec) }), [JSON.stringify(spec)]);
+  const written = useSettled(JSON.stringify(spec), 400);
+  const found = useAsked(() => ask(`/tests/${test}/spec/is-valid`, { spec: written }), [written]);
   const words = Object.entries(spec).filter(([name]) => name !== "schema").map(([name, value]) => (value === true ? `--${name.replace(/^_/, "")}` : `--${name.replace(/^_/, "")} ${typeof value === "object" ? JSON.stringify(value) : value}`));
   return html`<p><code>pscheduler task ${test} ${words.join(" ")}</code></p>
     ${found.value && found.value.valid === false && html`<p class="hint">${found.value.error}</p>`}`;

@@ -79,6 +79,16 @@ export function useNow(every, wanted) {
   return now;
 }
 
+// A value once it has stayed as it is for so many milliseconds.
+export function useSettled(value, milliseconds) {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), milliseconds);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return settled;
+}
+
 export function Waiting({ of, children }) {
   if (of.error && of.value === undefined) return html`<p class="error" role="alert">${of.error.message}</p>`;
   if (of.value === undefined) return html`<p class="loading">Loading ...</p>`;
@@ -89,8 +99,18 @@ export function State({ name }) {
   return html`<span class=${`state ${kindOf(name)}`}>${name}</span>`;
 }
 
-export function Field({ label, children, hint }) {
-  return html`<label class="field"><span>${label}</span>${children}${hint && html`<small>${hint}</small>`}</label>`;
+export function Field({ label, children, hint, error, errorId }) {
+  return html`<label class="field"><span>${label}</span>${children}${hint && html`<small>${hint}</small>`}${error && html`<small class="error" role="alert" id=${errorId}>${error}</small>`}</label>`;
+}
+
+// What is written into is as it was written until it is left: nothing drawn meanwhile takes a letter away.
+export function Written({ as = "input", text, onText, ...more }) {
+  const [draft, setDraft] = useState(null);
+  const write = (event) => {
+    setDraft(event.target.value);
+    onText(event.target.value);
+  };
+  return html`<${as} value=${draft ?? text} autocomplete="off" onInput=${write} onBlur=${() => setDraft(null)} ...${more} />`;
 }
 
 export function Choice({ value, onChange, options, label }) {
