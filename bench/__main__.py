@@ -67,6 +67,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=10_000, help="nodes of one deployment")
     parser.add_argument("--runs-an-hour", type=int, default=1000, help="runs of each of them")
     parser.add_argument("--shards", type=int, default=256, help="shards of that deployment")
+    parser.add_argument("--at-agents", action="store_true", help="they have their tools at agents")
     parser.add_argument("--one-of", type=int, default=128, help="of so many nodes one is played")
     parser.add_argument("--seconds", type=float, default=600, help="how long they have those")
     given = parser.parse_args()
@@ -114,7 +115,7 @@ def _mesh_cost(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _scale(given: argparse.Namespace) -> list[dict[str, Any]]:
-    size = scale.Size(given.nodes, given.runs_an_hour, given.shards, given.one_of)
+    size = scale.Size(given.nodes, given.runs_an_hour, given.shards, given.one_of, given.at_agents)
     keys, functions = scale.scale(size, say)
     show(f"The busiest keys with {given.nodes} nodes, {size.a_second:.0f} runs a second", keys)
     show("Functions", functions)

@@ -5,7 +5,8 @@ has as much to do as it would. What is touched is counted by hash key. Keys of o
 busy at full size as in the slice. What all share - the deployment's own notes - is as many times busier as
 there are more nodes. Functions live in simulated processes, each with what it remembers.
 
-Stated, not measured: LATENCY, PER_CALL, SHARE. Left out: posting, agents, archives, the hourly roll-up.
+Nodes measure where the deployment runs, or at agents (``scale_agents.py``). Stated, not measured: LATENCY,
+PER_CALL, SHARE. Left out: posting, archives, the hourly roll-up.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from bench import scale_agents
 from bench.hot_keys import HotKeys, Place
 from chalicelib.domain import task as tasks
 from chalicelib.domain.messages import Message
@@ -54,6 +56,8 @@ WRITES, READS = 1000, 3000
 LEAST_SHOWN = 0.1
 PROVISIONED = 20_000
 """Messages that a queue hands out at a time where it has pollers provisioned; 1,250 without."""
+ACCOUNT = 1000
+"""Functions that an account may have at a time, unless it asks for more."""
 REMEMBERED = (
     ("service.node.heartbeats", "_noted"),
     ("service.node.debug", "_looked"),
@@ -67,12 +71,14 @@ REMEMBERED = (
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """So many nodes, runs of each an hour and shards, of which one of ``one_of`` is played."""
+    """So many nodes, runs of each an hour and shards, of which one of ``one_of`` is played; ``at_agents``
+    where they have their tools there."""
 
     nodes: int
     runs_an_hour: int
     shards: int
     one_of: int
+    at_agents: bool = False
 
     def __post_init__(self) -> None:
         if self.shards * self.played < self.nodes:
@@ -140,8 +146,7 @@ class Play:
         self.keys.phase, self.keys.spent_here, self.waited = function, 0.0, 0.0
         began = time.process_time()
         with _remembering(known):
-            if not function.endswith(" tick"):
-                self._notice(function)
+            self._notice(function)
             work()
         spent = time.process_time() - began - self.keys.spent_here
         asked = self.keys.calls[function] - before
@@ -158,12 +163,13 @@ class Play:
         return heapq.heappop(free)[2] if free and free[0][0] <= self.now else {}
 
     def _notice(self, function: str) -> None:
-        """What every handler does of a message before it looks into it."""
+        """What every handler does of an event before it looks into it."""
         from chalicelib.service.node import debug, heartbeats
         from chalicelib.settings import settings
 
         debug.follow()
-        heartbeats.note(settings().node, f"handled-{function}", self.now)
+        if function != scale_agents.API and not function.endswith(" tick"):
+            heartbeats.note(settings().node, f"handled-{function}", self.now)
 
     # --- in the place of the queues
 
@@ -237,6 +243,9 @@ def scale(size: Size, say: Callable[[str], None]) -> tuple[list[dict[str, Any]],
         say(f"{size.played} nodes of {size.nodes}, {size.shards_played} shards of {size.shards}: posting ...")
         _post(play, names)
         _clocks(play)
+        for place, name in enumerate(names if size.at_agents else ()):
+            agent = scale_agents.Agent(name, play, functools.partial(_machine, play), LASTS, RESULT)
+            agent.begin(scale_agents.FIRST_CONTACT * place / len(names))
         say(f"{play.size.played * TASKS_A_NODE} tasks are posted; {WARM_UP} and {COUNTED} pass ...")
         play.until(BEGINNING + WARM_UP)
         keys.clear()
@@ -286,9 +295,16 @@ OWN = "coordinator"
 
 def _function_rows(play: Play, seconds: float) -> list[dict[str, Any]]:
     """Each function at full size: how often, how long, and so how many of it at a time."""
-    from local.deployment.functions import AT_A_TIME
+    from local.deployment.functions import AT_A_TIME, REQUESTS_AT_A_TIME
 
-    names = {"plan": "PlanTask", "peers": "AskPeers", "runs": "Run", "deliveries": "Deliver"}
+    most = {**AT_A_TIME, "API": REQUESTS_AT_A_TIME}
+    names = {
+        scale_agents.API: "API",
+        "plan": "PlanTask",
+        "peers": "AskPeers",
+        "runs": "Run",
+        "deliveries": "Deliver",
+    }
     rows = []
     for function, done in sorted(play.work.items()):
         is_tick = function.endswith(" tick")
@@ -302,7 +318,7 @@ def _function_rows(play: Play, seconds: float) -> list[dict[str, Any]]:
                 "s a call": mean,
                 "longest s": longest,
                 "at a time": calls * mean,
-                "limit": 1 if is_tick else AT_A_TIME[names[function]],
+                "limit": 1 if is_tick else most[names[function]],
                 "messages/s": play.sent[function] / seconds * play.size.times,
             }
         )
@@ -322,7 +338,9 @@ def limits(
         for row in keys
     ]
     for row in functions:
-        most = row["limit"] if row["function"].endswith(" tick") else PROVISIONED
+        most = ACCOUNT if row["function"] == scale_agents.API else PROVISIONED
+        if row["function"].endswith(" tick"):
+            most = row["limit"]
         found.append(
             {
                 "what": f"{row['function']}, at a time",
@@ -367,6 +385,7 @@ def _in_place(play: Play) -> Iterator[None]:
         "PSCHEDULER_SHARDS": str(play.size.shards_played),
         "PSCHEDULER_LONGEST_RUN": "840",
         "PSCHEDULER_HEAD_START": "5",
+        "PSCHEDULER_AGENT_CARRIER": "queue",
     }
     forget_settings()
     with (
@@ -406,12 +425,15 @@ RESULT: dict[str, Any] = {
 
 def _register(play: Play) -> list[NodeName]:
     from chalicelib.domain import served_nodes
-    from chalicelib.service.node import registry
-    from chalicelib.store import node_registry
+    from chalicelib.host.facts import gather
+    from chalicelib.service.node import agent_facts, registry
 
     names = [f"n{number}.example.net" for number in range(play.size.played)]
+    place = served_nodes.AGENT if play.size.at_agents else served_nodes.HERE
     for name in names:
-        node_registry.add(served_nodes.new(name, served_nodes.HERE, BEGINNING))
+        registry.add(name, place, BEGINNING)
+        if play.size.at_agents:
+            agent_facts.take(served_nodes.name_of(name), gather())
     registry.forget()
     return [served_nodes.name_of(name) for name in names]
 

@@ -35,6 +35,7 @@ def resources() -> dict[str, Any]:
         **{f"{name}ErrorsAlarm": _errors(name) for name in FUNCTIONS},
         **{f"{name}SilentAlarm": _silent(name) for name in CLOCKS},
         **{f"{queue_id(queue.name)}AgeAlarm": _old(queue_id(queue.name)) for queue in QUEUES},
+        "ThrottledAlarm": _throttled(),
         "OverdueAlarm": _overdue(),
         "GatewayErrorsAlarm": _gateway_errors(),
     }
@@ -97,6 +98,35 @@ def _old(queue: str) -> dict[str, Any]:
         **_of_queue("ApproximateAgeOfOldestMessage", queue),
         Threshold=_LONGEST_WAIT,
         EvaluationPeriods=3,
+    )
+
+
+def _throttled() -> dict[str, Any]:
+    """Of all functions together: it is one account whose concurrency they use up."""
+    each = [
+        {
+            "Id": f"f{number}",
+            "ReturnData": False,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/Lambda",
+                    "MetricName": "Throttles",
+                    "Dimensions": [{"Name": "FunctionName", "Value": {"Ref": name}}],
+                },
+                "Period": _MINUTE,
+                "Stat": "Sum",
+            },
+        }
+        for number, name in enumerate(FUNCTIONS)
+    ]
+    # A function that was not called has no such metric for the minute.
+    filled = "+".join(f"FILL({one['Id']}, 0)" for one in each)
+    total = {"Id": "all", "Expression": filled, "Label": "Throttles"}
+    return _alarm(
+        "Functions are not started, the concurrency there is being used up",
+        Metrics=[total, *each],
+        EvaluationPeriods=5,
+        DatapointsToAlarm=3,
     )
 
 

@@ -97,7 +97,7 @@ def test_every_alarm_goes_to_the_one_topic() -> None:
     assert {f"{name}ErrorsAlarm" for name in FUNCTIONS} <= alarms.keys()
     assert {f"{name}SilentAlarm" for name in CLOCKS} <= alarms.keys()
     assert {f"{queue_id(queue.name)}AgeAlarm" for queue in QUEUES} <= alarms.keys()
-    assert {"DeadLettersAlarm", "OverdueAlarm", "GatewayErrorsAlarm"} <= alarms.keys()
+    assert {"DeadLettersAlarm", "OverdueAlarm", "ThrottledAlarm", "GatewayErrorsAlarm"} <= alarms.keys()
     for alarm in alarms.values():
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
