@@ -82,15 +82,17 @@ class Routes:
     """Finds the route of a path; a fixed segment goes before a parameter."""
 
     def __init__(self, routes: Iterable[str]):
-        self._by_length: dict[int, list[tuple[str, list[str]]]] = {}
+        self._by_start: dict[tuple[int, str], list[tuple[str, list[str]]]] = {}
         for route in sorted(routes):  # "{" sorts behind every letter
             segments = route.strip("/").split("/")
-            self._by_length.setdefault(len(segments), []).append((route, segments))
+            if segments[0].startswith("{"):
+                raise ValueError(f"{route} begins with a parameter: everything would be looked for there")
+            self._by_start.setdefault((len(segments), segments[0]), []).append((route, segments))
 
     def find(self, path: str) -> tuple[str, dict[str, str]] | None:
         """The route and its parameters, percent-encoded as they came; None when there is none."""
         segments = path.removeprefix("/").split("/")
-        for route, wanted in self._by_length.get(len(segments), []):
+        for route, wanted in self._by_start.get((len(segments), segments[0]), ()):
             captured = _captured(wanted, segments)
             if captured is not None:
                 return route, captured

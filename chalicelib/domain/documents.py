@@ -81,8 +81,13 @@ def _without_comments(value: JSON) -> JSON:
     return [_without_comments(item) for item in value] if isinstance(value, list) else value
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def sanitized(value: JSON) -> JSON:
     """The value with every member whose name starts with ``_``, at any depth, turned to null."""
+    if type(value) in _SCALARS:  # most are, and asking whether something is a Mapping takes long
+        return value
     if isinstance(value, Mapping):
         return {name: None if name[:1] == "_" else sanitized(item) for name, item in value.items()}
     return [sanitized(item) for item in value] if isinstance(value, list | tuple) else value

@@ -30,8 +30,13 @@ def is_loopback(address: str) -> bool:
 
 def listens_on_loopback() -> bool:
     """Whether all that this node listens on is loopback; where nobody has said what, it is not."""
+    return _are_loopback(settings().listens)
+
+
+@functools.lru_cache(maxsize=4)
+def _are_loopback(listens: str) -> bool:
     try:
-        named = [hosts.parse(place.strip()).name for place in settings().listens.split(",")]
+        named = [hosts.parse(place.strip()).name for place in listens.split(",")]
         return all(ipaddress.ip_address(name).is_loopback for name in named)
     except (Invalid, ValueError):
         return False

@@ -6,6 +6,7 @@ find them; a list reads thousands and asks for a few. What is written goes throu
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -36,11 +37,15 @@ def written(instant: dt.datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
 
 
+def _number(text: str) -> float:
+    return int(text) if text.isdecimal() else float(json.loads(text))
+
+
 _DECODERS: dict[type, Callable[[dict[str, Any]], Any]] = {
     UnicodeAttribute: lambda value: value["S"],
     JSONAttribute: lambda value: json.loads(value["S"]),
     UTCDateTimeAttribute: lambda value: moment(value["S"]),
-    NumberAttribute: lambda value: json.loads(value["N"]),
+    NumberAttribute: lambda value: _number(value["N"]),
     BooleanAttribute: lambda value: value["BOOL"],
     BinaryAttribute: lambda value: value["B"],
 }
@@ -70,6 +75,7 @@ def read(table: type[Table], item: Mapping[str, Any]) -> RawItem:
     return RawItem(item, _decoders(table))
 
 
+@functools.cache
 def _decoders(table: type[Table]) -> dict[str, Callable[[Any], Any]]:
     return {name: _DECODERS[type(attribute)] for name, attribute in table.get_attributes().items()}
 

@@ -28,10 +28,7 @@ PURGE = "purge"
 
 def get(node: NodeName, uuid: TaskId) -> Task:
     """One task, strongly consistent. Raises NotFound."""
-    found = raw_items.get(TaskItem, {"task": key(node, uuid)})
-    if found is None:
-        raise NotFound(f"There is no task {uuid}")
-    return to_task(found)
+    return find(node, uuid).read()
 
 
 class StoredTask:
@@ -65,6 +62,14 @@ class StoredTask:
         """What never changes of it, as it is stored (``store/task_bodies.py``), with its ``document``."""
         body: dict[str, JSON] = json.loads(self._item.body)
         return body if "document" in body else {**body, "document": body["shown"]}
+
+
+def find(node: NodeName, uuid: TaskId) -> StoredTask:
+    """One task as it was found, strongly consistent. Raises NotFound."""
+    found = raw_items.get(TaskItem, {"task": key(node, uuid)})
+    if found is None:
+        raise NotFound(f"There is no task {uuid}")
+    return StoredTask(found)
 
 
 def every(node: NodeName, after: Place | None = None, page_size: int | None = None) -> Iterator[Task]:

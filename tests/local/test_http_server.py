@@ -122,6 +122,11 @@ def test_slashes_in_a_row_count_as_one(connection: http.client.HTTPConnection, p
     assert json.loads(body)["context"]["resourcePath"] == "/echo/{word}"
 
 
+def test_a_route_that_begins_with_a_parameter_is_refused() -> None:
+    with pytest.raises(ValueError, match="begins with a parameter"):
+        gateway.Routes(["/tasks", "/{anything}"])
+
+
 @pytest.mark.parametrize("path", ["/", "/tests", "/pschedulerx", "/pscheduler/unknown", "/pscheduler/echo//"])
 def test_what_is_no_route_is_a_404_of_one_line(connection: http.client.HTTPConnection, path: str) -> None:
     assert ask(connection, "GET", path) == (404, b"Not found.\n")

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from chalicelib.api.http import principal
-from chalicelib.api.http.routing import Answer, Request, as_json, task_id
+from chalicelib.api.http.routing import JSON_TYPE, Answer, Request, as_json, as_text, task_id
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, header, integer, moment, operation
 from chalicelib.domain.documents import sanitized
@@ -17,6 +17,7 @@ from chalicelib.service.coordination.invitation import KEY_IS_MADE_UP
 from chalicelib.service.scheduling.slots import Proposal, proposals
 from chalicelib.service.tasks import access, create, join
 from chalicelib.store import task_table as store
+from chalicelib.store.task_table import StoredTask
 
 DETAIL = flag("detail", "With all that is known of it")
 _POSTED = "$response.header.Location#regex:/tasks/([^/?]+)"
@@ -60,6 +61,11 @@ def describe(request: Request, task: Task, detailed: bool) -> dict[str, JSON]:
         "next-run-href": f"{runs}/next",
     }
     return {**document, "detail": {**document["detail"], **hrefs}}
+
+
+def visible(request: Request, stored: StoredTask) -> str:
+    """JSON of a task without its detail, as everybody may see it: stored as it is shown, but for where."""
+    return f'{stored.shown[:-1]},"href":{as_text(href(request, stored.uuid))}}}'
 
 
 @operation(
@@ -139,7 +145,10 @@ def get_task(request: Request, task: str) -> Answer:
     detailed = request.flag("detail")
     if detailed:
         request.take_time()
-    found = store.get(request.node, task_id(task))
+    stored = store.find(request.node, task_id(task))
+    if request.key is None and not detailed and not request.flag("pretty"):
+        return Answer(visible(request, stored), JSON_TYPE)
+    found = stored.read()
     document = describe(request, found, detailed)
     required = found.key if found.is_lead else None
     return as_json(request, access.shown(document, required, request.key))

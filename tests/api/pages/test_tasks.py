@@ -179,3 +179,16 @@ def test_a_host_beyond_ascii_is_kept_under_the_name_that_others_know(api: Api) -
 
     assert found["test"]["spec"]["dest"] == "xn--bcher-kva.example"
     assert found["tool"] == "tcpping"
+
+
+def test_a_task_is_the_same_in_a_list_by_itself_and_for_who_has_its_key(api: Api) -> None:
+    path = api.post_task(reference={"public": 1, "_secret": {"a": 2}}, _key="secret")
+
+    alone = api.get(path)
+    (listed,) = api.get("/tasks?expanded")
+    whole = api.get(f"{path}?key=secret")
+
+    assert alone == listed
+    assert alone["href"] == f"http://node.test{path}"
+    assert alone["reference"] == {"public": 1, "_secret": None}
+    assert whole == {**alone, "reference": {"public": 1, "_secret": {"a": 2}}, "_key": "secret"}
