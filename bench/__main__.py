@@ -253,10 +253,10 @@ def _page(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _history_size(_: argparse.Namespace) -> list[dict[str, Any]]:
-    say("A tenth of a day's history ...")
+    say("Some history ...")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows = history_size.history_size(pathlib.Path(folder))
-    show("The file of a one-machine node after a tenth of a day of 200 runs a minute", rows)
+    show("The file of a one-machine node with a history, without, and with another", rows)
     return rows
 
 

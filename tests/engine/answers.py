@@ -1,6 +1,7 @@
 """The same request to several engines, and their answers in one form that can be compared."""
 
 import decimal
+import functools
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -70,7 +71,11 @@ def unordered(answer: dict[str, Any]) -> dict[str, Any]:
         return answer
     return {
         **answer,
-        "Responses": {table: sorted(items, key=repr) for table, items in responses.items() if items},
+        "Responses": {
+            table: sorted(items, key=functools.partial(_sorting, table))
+            for table, items in responses.items()
+            if items
+        },
     }
 
 

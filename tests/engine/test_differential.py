@@ -21,7 +21,7 @@ from local import ministack as ministack_module
 from local.engine import Engine
 from tests.engine.answers import ask, comparable, contents, make_same, tables_written
 from tests.engine.known_differences import Known, known
-from tests.engine.requests import TABLES, Request, steps
+from tests.engine.requests import PLAIN, TABLES, Request, steps
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
@@ -94,6 +94,16 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Pair("ministack", session.create_client("dynamodb", endpoint_url=running.endpoint), folder)
     finally:
         running.stop()
+
+
+def test_neither_the_order_of_items_in_a_batch_nor_that_of_their_members_makes_a_difference() -> None:
+    one = {"k": {"S": "a"}, "n": {"N": "1"}}
+    other = {"k": {"S": "b"}, "n": {"N": "2"}}
+    turned = {name: one[name] for name in ("n", "k")}
+
+    assert comparable({"Responses": {PLAIN: [one, other]}}) == comparable(
+        {"Responses": {PLAIN: [other, turned]}}
+    )
 
 
 def test_answers_errors_and_items_are_those_of_an_emulator(pair: Pair) -> None:
