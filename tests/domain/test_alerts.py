@@ -88,6 +88,25 @@ def silent(alert: Alert, rule: Rule, seconds: float, points: Sequence[Point] = (
     return judged(alert, rule, list(results_of(rule, points)), at(seconds))
 
 
+def test_an_alert_that_moves_has_the_value_the_time_and_the_moment_of_that() -> None:
+    rule = rule_of("rule", {**LEVELS, "critical": {"above": 0.05, "clear": 0.03}})
+    alert = Alert(NODE, "rule", SERIES, added=NOON, since=NOON)
+    points: list[Point] = []
+    seen = []
+    for seconds, value in ((0, 0.02), (60, 0.09), (120, 0.04), (180, 0.02), (240, 0.0)):
+        points.insert(0, point(seconds, value, "loss.ratio"))
+        alert = judged(alert, rule, list(results_of(rule, points)), at(seconds + 5))
+        seen.append((alert.state.value, alert.value, alert.at, alert.since))
+
+    assert seen == [
+        (WARN, 0.02, at(0), at(5)),
+        (CRIT, 0.09, at(60), at(65)),
+        (CRIT, 0.09, at(60), at(65)),  # held, and as it was when it became so
+        (WARN, 0.02, at(180), at(185)),
+        (OK, 0.0, at(240), at(245)),
+    ]
+
+
 def test_silence_is_no_data_and_the_next_result_ends_it() -> None:
     rule = rule_of("rule", {**ABOVE, "no-data": "PT1H"})
     new = Alert(NODE, "rule", SERIES, added=NOON, since=NOON)
@@ -98,6 +117,11 @@ def test_silence_is_no_data_and_the_next_result_ends_it() -> None:
     back = silent(gone, rule, 7200, [later, first])
 
     assert [each.state.value for each in (fine, gone, back)] == ["ok", "no-data", "ok"]
+    assert [(each.value, each.at, each.since) for each in (fine, gone, back)] == [
+        (0.0, at(0), NOON),  # what it has been all along it has been since it began
+        (0.0, at(0), at(3600)),
+        (0.0, at(7200), at(7200)),
+    ]
     assert (gone.since, gone.why) == (at(3600), "No result for PT1H")
 
 

@@ -45,6 +45,20 @@ def test_a_message_is_read_as_it_was_sent(kinds: Kinds, message: Message) -> Non
     assert messages.from_json(kinds, messages.to_json(message), NODE) == message
 
 
+def test_a_message_is_sent_as_json_that_earlier_versions_read() -> None:
+    leased, asked = PlanLeased(OTHER, "t", NOON, 2), ProbeParticipants(OTHER, 1, ("t", "u"))
+
+    assert messages.to_json(leased) == {
+        "kind": "PlanLeased",
+        "node": "other",
+        "task": "t",
+        "lease": LEASE,
+        "tries": 2,
+    }
+    assert messages.to_json(asked)["tasks"] == ["t", "u"]
+    assert "since" not in messages.to_json(PerformRun(OTHER, "t", "r"))
+
+
 def test_every_kind_is_carried_by_one_queue() -> None:
     carried = [*PLANNING, *ASKING, *PERFORMING, *DELIVERING]
 
@@ -79,7 +93,7 @@ def test_members_of_a_later_version_are_left_out() -> None:
     assert messages.from_json(PLANNING, sent, NODE) == PlanTask(OTHER, "t")
 
 
-NO_KIND = "/kind: must be one of PlanShard, PlanTask, RemoveNode, WorkOffShard, or follow from the members"
+NO_KIND = "must be one of PlanShard, PlanTask, RemoveNode, WorkOffShard, or follow from the members"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +113,7 @@ def test_what_is_no_message_is_refused(sent: Any, pointer: str, sentence: str) -
         messages.from_json(PLANNING, sent, NODE)
 
     assert refused.value.pointer == pointer
-    assert sentence in refused.value.message
+    assert refused.value.sentence.endswith(sentence)
 
 
 def test_a_moment_that_is_not_known_may_be_sent_as_null() -> None:

@@ -31,6 +31,8 @@ SECRETS = st.text(string.ascii_letters + string.digits, min_size=10, max_size=30
         ({"_url": "amqp://joe:p%40ss@db/vh0st"}, "joe may not p@ss at vh0st", "... may not ... at ..."),
         ({"_dsn": "host=db.example user=joe password='it is'"}, "db.example: joe: it is", "...: ...: ..."),
         ({"_url": "http://h/?key=K3Y"}, "asked K3Y", "asked ..."),
+        ({"url": "http://h.example/?key=K3YK3Y"}, "asked K3YK3Y of h.example", "asked ... of h.example"),
+        ({"url": "http://joe:s3cr3t@h.example/p@q/r"}, "s3cr3t at h.example", "... at h.example"),
         ({"list": [{"deep": {"_x": "qwe"}}]}, "qwe", "..."),
         ({"_x": 12345}, "of 12345", "of ..."),
         ({"public": "visible"}, "visible", "visible"),
@@ -86,6 +88,7 @@ def test_any_data_can_be_redacted(data: object) -> None:
         ("http://h/p", "http://h/p"),
         ("http://u:p@h:1/p?q=r", "http://...@h:1/p?..."),
         ("http://h/a@b", "http://h/a@b"),
+        ("http://u:p@h/http://v:q@i", "http://...@h/http://v:q@i"),
     ],
 )
 def test_a_url_without_credentials(url: str, shown: str) -> None:

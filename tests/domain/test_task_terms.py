@@ -43,6 +43,9 @@ def may_find(wanted: TaskFilter, one: Task) -> bool:
         ({}, {"detail": {"enabled": True}}, True),
         ({}, {"detail": {"enabled": False}}, False),
         ({}, {"detail": {"hints": {"requester": "192.0.2.1"}}}, True),
+        ({}, {"detail": {"hints": {"requester": "192.0.2.9"}}}, False),
+        ({}, {"detail": {"hints": "192.0.2.9"}}, True),  # asks for what has no terms
+        ({}, ["tool", "sleep"], True),  # is no document: nothing is looked up
         ({"priority": 3}, {"priority": 4}, True),  # has no terms: every task is looked at
         ({"reference": list(range(MOST + 1))}, {"reference": [MOST]}, True),  # undivided
         ({"reference": list(range(MOST + 1))}, {"tool": "snooze"}, True),  # the others are not
@@ -67,6 +70,17 @@ def test_a_task_has_the_terms_of_what_it_holds(members: Any, held: Any, found: b
 )
 def test_filters_beside_a_document_are_terms_too(wanted: TaskFilter, found: bool) -> None:
     assert may_find(wanted, owner(reference={"a": 1})) is found
+
+
+def test_terms_are_those_that_are_stored_already() -> None:
+    assert of_task(task()) == [
+        "6Sg4ZNzMG2g1r7QCrpoM316Q",
+        "ykYgAIHSFW7GbRth8cyX4ekx",
+        "8Jc31GoS5xneVdF7QAOPagQM",
+        "UADXU1VGvxP85RFe8DmzQnlP",
+        "KKDJPIcJ559p3APaOlDI9YyS",
+    ]
+    assert of_filter(TaskFilter(enabled=False)) == [("Biz6lpFbSPbcaSYVOT8CJ3eo",)]
 
 
 def test_what_no_search_may_match_has_no_term() -> None:
