@@ -102,29 +102,10 @@ def _old(queue: str) -> dict[str, Any]:
 
 
 def _throttled() -> dict[str, Any]:
-    """Of all functions together: it is one account whose concurrency they use up."""
-    each = [
-        {
-            "Id": f"f{number}",
-            "ReturnData": False,
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/Lambda",
-                    "MetricName": "Throttles",
-                    "Dimensions": [{"Name": "FunctionName", "Value": {"Ref": name}}],
-                },
-                "Period": _MINUTE,
-                "Stat": "Sum",
-            },
-        }
-        for number, name in enumerate(FUNCTIONS)
-    ]
-    # A function that was not called has no such metric for the minute.
-    filled = "+".join(f"FILL({one['Id']}, 0)" for one in each)
-    total = {"Id": "all", "Expression": filled, "Label": "Throttles"}
+    """Of all functions of the account, whose concurrency they share: a metric without dimensions."""
     return _alarm(
-        "Functions are not started, the concurrency there is being used up",
-        Metrics=[total, *each],
+        "Functions of this account are not started, its concurrency being used up",
+        **_metric("AWS/Lambda", "Throttles", "Sum", {}),
         EvaluationPeriods=5,
         DatapointsToAlarm=3,
     )
