@@ -27,6 +27,11 @@ AT_ONCE = "answersAtOnce"
 in a worker, and keeps everybody else waiting meanwhile."""
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a request's body, also of what it is compressed from; API Gateway lets no more pass."""
+LARGEST_DOCUMENT = 512 * 1024
+"""Characters of a document that is posted, where nothing else is said: three times those of a task. What is
+made of JSON takes up to fifty times its size, and all the time of a processor."""
+MOST_MEMBERS = 1_000_000
+"""Commas in a document, however large."""
 
 
 class NotYet(Exception):
@@ -104,8 +109,16 @@ class Request:
             raise Invalid(f"The argument {name} is missing")
         return load(self.args[name], name)
 
-    def json(self, deepest: int = DEEPEST) -> JSON:
-        """The body as JSON. Raises Invalid, also for more than so many arrays and objects in each other."""
+    def json(self, deepest: int = DEEPEST, largest: int = LARGEST_DOCUMENT) -> JSON:
+        """The body as JSON.
+
+        Raises TooLarge for more than so many characters, and Invalid, also for more than so many arrays and
+        objects in each other.
+        """
+        if len(self.body) > largest:
+            raise TooLarge(f"The body has {len(self.body)} characters; at most {largest} are allowed here")
+        if self.body.count(",") > MOST_MEMBERS:
+            raise TooLarge(f"The body has more than {MOST_MEMBERS} members")
         return load(self.body, "The body", deepest)
 
     def take_time(self) -> None:

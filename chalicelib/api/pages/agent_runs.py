@@ -2,6 +2,7 @@
 (docs/agent-protocol.md)."""
 
 from chalicelib.api.http import agent
+from chalicelib.api.http.request import LARGEST_BODY
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, OBJECT, STRING, array, shape
@@ -52,5 +53,5 @@ def results(request: Request) -> Answer:
     """Hand over what a run came to. Handed over again it is `known`; of a run that was given up it is kept as
     `late`."""
     known = agent.node_of(request, suspended_too=True)
-    said = agent_protocol.require(agent_protocol.RESULT, request.json(DEEPEST_REPLY))
+    said = agent_protocol.require(agent_protocol.RESULT, request.json(DEEPEST_REPLY, LARGEST_BODY))
     return as_json(request, {"kept": reports.take(known.node, said, Machine())})

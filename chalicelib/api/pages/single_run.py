@@ -3,6 +3,7 @@
 import datetime as dt
 
 from chalicelib.api.http import principal
+from chalicelib.api.http.request import LARGEST_BODY, LARGEST_DOCUMENT
 from chalicelib.api.http.routing import Answer, Request, as_json, run_id, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, integer, operation
@@ -81,8 +82,8 @@ def post_run(request: Request, task: str) -> Answer:
     return as_json(request, href(request, found.uuid, placed.uuid))
 
 
-def _object(request: Request) -> dict[str, JSON]:
-    body = request.json(DEEPEST_REPLY)  # a result holds what was posted, wrapped
+def _object(request: Request, largest: int = LARGEST_DOCUMENT) -> dict[str, JSON]:
+    body = request.json(DEEPEST_REPLY, largest)  # a result holds what was posted, wrapped
     if not isinstance(body, dict):
         raise Invalid("must be an object", "")
     schema = body.get("schema", 1)
@@ -172,7 +173,7 @@ def put_run(request: Request, task: str, run: str) -> Answer:
     """Schedule a run under a given identifier, or update the data and results of one."""
     found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
-    body, uuid = _object(request), run_id(run)
+    body, uuid = _object(request, LARGEST_BODY), run_id(run)
     try:
         known = store.get(request.node, found.uuid, uuid)
     except NotFound:

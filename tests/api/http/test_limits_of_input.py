@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api.http.request import LARGEST_BODY
+from chalicelib.api.http.request import LARGEST_BODY, LARGEST_DOCUMENT
 from chalicelib.api.openapi import operations
 from chalicelib.domain.documents import DEEPEST
 from tests.api.conftest import IDLE, Api
@@ -62,6 +62,21 @@ def test_an_argument_that_holds_it_is_refused(
 def test_a_body_that_is_too_deep_or_too_large_is_refused(api: Api, path: str) -> None:
     assert api.ask("POST", path, DEEP.encode())[0] == 400
     assert api.ask("POST", path, b" " * (LARGEST_BODY + 1))[0] == 413
+    assert api.ask("POST", path, b" " * (LARGEST_DOCUMENT + 1))[0] == 413
+
+
+@pytest.mark.parametrize("most", [LARGEST_DOCUMENT, LARGEST_BODY], ids=["document", "result"])
+def test_what_would_take_much_to_read_is_refused_unread(
+    api: Api, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    task, read = api.post_task(), []
+    run = api.get(f"{task}/runs/first")["href"].removeprefix("http://node.test")
+    monkeypatch.setattr("chalicelib.api.http.request.load", lambda *given: read.append(given))
+    path = ("POST", "/tasks") if most == LARGEST_DOCUMENT else ("PUT", run)
+
+    status, sentence = api.ask(*path, b"[" + b"[]," * (most // 3) + b"[]]")
+
+    assert (status, "The body has" in sentence, read) == (413, True, [])
 
 
 def test_what_is_as_deep_as_may_be_is_taken_searched_and_cancelled(api: Api) -> None:
