@@ -63,11 +63,11 @@ def lists(sizes: Sequence[int], say: Callable[[str], None]) -> list[dict[str, An
             now = dt.datetime.now(UTC).replace(microsecond=0)
             with Engine(pathlib.Path(folder) / f"{size}.sqlite", synchronous="OFF"):
                 environment.create_everything()
+                indexing.forget()
+                while not indexing.is_complete(NODE):  # of no tasks yet: all that come have their postings
+                    pass
                 say(f"Storing {size} tasks and their runs ...")
                 tasks = _fill(size, now)
-                indexing.forget()
-                while not indexing.is_complete(NODE):
-                    pass
                 for asked in _pages(tasks, now, size):
                     say(asked.name)
                     row = rows.setdefault(asked.name, {"page": asked.name, "goal ms": asked.goal})

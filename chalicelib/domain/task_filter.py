@@ -1,6 +1,8 @@
 """Which tasks are wanted of many."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Protocol
 
 from chalicelib.domain.documents import contains
 from chalicelib.domain.schemas import JSON
@@ -8,6 +10,19 @@ from chalicelib.domain.task import Task
 
 ANY: JSON = object()
 """Stands for a member nobody asked about; None is a value to ask for."""
+
+
+class Posted(Protocol):
+    """What of a task a filter looks at, its detail aside. A task has it, and more."""
+
+    @property
+    def document(self) -> Mapping[str, JSON]: ...
+
+    @property
+    def hints(self) -> Mapping[str, JSON]: ...
+
+    @property
+    def enabled(self) -> bool: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,18 +44,18 @@ class TaskFilter:
         """Whether it asks about what changes, which the listing of tasks does not know."""
         return isinstance(self.held, dict) and "detail" in self.held
 
-    def fits(self, task: Task) -> bool:
+    def fits(self, task: Posted) -> bool:
         """Whether a task of the listing is wanted, its detail aside."""
         return (
             self._holds(task)
-            and self.test in (None, task.test)
-            and self.tool in (None, task.tool)
+            and self.test in (None, task.document["test"]["type"])
+            and self.tool in (None, task.document["tool"])
             and self.requester in (None, task.hints.get("requester"))
             and self.enabled in (None, task.enabled)
             and (self.reference is ANY or contains(task.document.get("reference"), self.reference))
         )
 
-    def _holds(self, task: Task) -> bool:
+    def _holds(self, task: Posted) -> bool:
         # Nothing but an object is held by a task: any other document finds none.
         if not isinstance(self.held, dict):
             return False

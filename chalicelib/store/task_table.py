@@ -1,8 +1,9 @@
 """Tasks in the store."""
 
+import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pynamodb.attributes import Attribute
@@ -31,6 +32,15 @@ def get(node: NodeName, uuid: TaskId) -> Task:
     return find(node, uuid).read()
 
 
+@dataclasses.dataclass(frozen=True)
+class PostedTask:
+    """What a search looks at of a task, which takes a third of the time that the whole of it takes."""
+
+    document: Mapping[str, JSON]
+    hints: Mapping[str, JSON]
+    enabled: bool
+
+
 class StoredTask:
     """A task as it was found: its item, looked into no further than it is asked about."""
 
@@ -57,6 +67,11 @@ class StoredTask:
 
     def read(self) -> Task:
         return to_task(self._item)
+
+    def posted(self) -> PostedTask:
+        """What a search looks at."""
+        body = self.fixed()
+        return PostedTask(body["document"], body["hints"], self._item.enabled)
 
     def fixed(self) -> dict[str, JSON]:
         """What never changes of it, as it is stored (``store/task_bodies.py``), with its ``document``."""

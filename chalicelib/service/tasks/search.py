@@ -40,7 +40,7 @@ class Search:
         """Those of some tasks that are wanted."""
         if self._wants_all:
             return found
-        fitting = [stored for stored in found if self._wanted.fits(stored.read())]
+        fitting = [stored for stored in found if self._wanted.fits(stored.posted())]
         if not self._wanted.asks_for_detail:
             return fitting
         now = fitting if self._are_current else self._again(fitting)
