@@ -48,6 +48,7 @@ def take(look: Looker) -> None:
     route.locator(".change").first.scroll_into_view_if_needed()
     taken(route, "route")
     taken(look.at("alerts", SIZE), "alerts")
+    taken(look.at("alerts", SIZE, edit="rule", name="loss"), "rule")
     taken(look.at("run", SIZE, of=look.run_of("throughput", week.REROUTED)), "run")
     taken(look.at("tasks", SIZE), "tasks")
     taken(filled(look.at("measure", SIZE, test="rtt")), "measure")
@@ -67,6 +68,7 @@ def filled(page: Any) -> Any:
     page.get_by_label("count").fill("5")
     page.get_by_label("count").press("Tab")
     page.wait_for_selector("code:has-text('--count 5')")
+    page.wait_for_selector("p.hint", state="detached")
     return page
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.acceptance.nodes import Node
 from tests.ui.looking import PATIENCE, Looker
@@ -17,6 +18,7 @@ def test_a_task_posted_by_measure_now_shows_its_result(look: Looker) -> None:
     page.get_by_label("count").fill("2")
     page.get_by_label("count").press("Tab")
     assert "pscheduler task rtt --dest 127.0.0.1 --count 2" in page.inner_text("code")
+    expect(page.locator("p.hint")).to_have_count(0)  # which said that there was no dest
 
     page.get_by_role("button", name="Measure", exact=True).click()
     page.wait_for_selector("pre.result")

@@ -40,6 +40,14 @@ def fill(page: Any, **texts: str) -> None:
         field.press("Tab")
 
 
+def test_the_rules_stand_below_the_alerts(look: Looker) -> None:
+    page = look.at("alerts")
+    page.wait_for_selector("main table")
+    page.wait_for_selector("summary:has-text('loss')")
+
+    assert page.locator("h2, h3").all_inner_texts() == ["Alerts", "Rules", "Maintenance windows"]
+
+
 def test_a_rule_is_made_with_what_it_amounts_to(look: Looker, node: Node) -> None:
     page = look.at("alerts")
     page.get_by_role("link", name="New alert rule").click()

@@ -260,3 +260,21 @@ def test_the_schedule_has_the_runs_of_each_class_in_a_lane(look: Looker) -> None
     assert int(lanes["exclusive"]) > 50
     assert lanes["non-starting"] == str(week.BLOCKED)
     assert page.locator(".lane:has-text('non-starting') rect.bad").count() == week.BLOCKED
+    assert len(page.locator(".ticks span").all_inner_texts()) == 5
+    assert text(page, ".legend").startswith("finished failed, late or not started")
+
+
+def test_the_legend_of_the_grid_says_beyond_what_a_path_is_bad(look: Looker) -> None:
+    page = look.at("grid", test="throughput", metric="throughput.bps")
+
+    assert "warning below 1 Gb/s critical below 100 Mb/s or failed" in text(page, ".legend")
+
+
+def test_it_is_said_whose_times_are_shown(look: Looker) -> None:
+    page = look.at("overview")
+
+    assert text(page, "footer") == f"Times are those of {_zone(page)}, as this browser is set."
+
+
+def _zone(page: Any) -> str:
+    return str(page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone"))

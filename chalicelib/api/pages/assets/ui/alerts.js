@@ -40,12 +40,12 @@ export function Alerts({ args }) {
 function Listed({ args }) {
   const found = useAsked(() => look(args), [args.state, args.rule, args.all], 10000, isAlert);
   const choose = (value) => go("alerts", { rule: args.rule, ...(value === "all" ? { all: 1 } : { state: value }) });
-  return html`<h2>Alerts</h2>
+  return html`<div><h2>Alerts</h2>
     <div class="bar"><${Choice} label="State" value=${args.state || (args.all ? "all" : "")} options=${[["", "what is not well"], ["all", "all"], ...STATES]} onChange=${choose} />
       ${args.rule && html`<a href=${link("alerts", { state: args.state, all: args.all })}>of every rule</a>`}</div>
     <${Waiting} of=${found}>${(alerts) => html`
       ${alerts.length ? html`<${Table} caption="What the rules say" head=${["State", "Where", "Why", "Since", "Rule", "Maintenance"]} rows=${alerts.map(row)} />` : html`<${Empty}>${args.state || args.all ? "There is none." : "All is well, as far as there are rules."}<//>`}`}<//>
-    <${Rules} />`;
+    <div><${Rules} /></div></div>`;
 }
 
 function row(alert) {

@@ -67,7 +67,8 @@ function App() {
         ${["system", "light", "dark"].map((each) => html`<option value=${each} selected=${each === theme}>${each}</option>`)}
       </select></label>
     </header>
-    <main id="main" tabindex="-1"><${View} key=${where.view} args=${where.args} /></main>`;
+    <main id="main" tabindex="-1"><${View} key=${where.view} args=${where.args} /></main>
+    <footer>Times are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone}, as this browser is set.</footer>`;
 }
 
 const root = document.getElementById("app");

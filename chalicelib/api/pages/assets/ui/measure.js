@@ -100,9 +100,10 @@ function Member({ name, member, value, required, onChange }) {
 function CommandLine({ test, spec }) {
   const written = useSettled(JSON.stringify(spec), 400);
   const found = useAsked(() => ask(`/tests/${test}/spec/is-valid`, { spec: written }), [written]);
+  const isAsked = !found.loading && written === JSON.stringify(spec);
   const words = Object.entries(spec).filter(([name]) => name !== "schema").map(([name, value]) => (value === true ? `--${name.replace(/^_/, "")}` : `--${name.replace(/^_/, "")} ${typeof value === "object" ? JSON.stringify(value) : value}`));
   return html`<p><code>pscheduler task ${test} ${words.join(" ")}</code></p>
-    ${found.value && found.value.valid === false && html`<p class="hint">${found.value.error}</p>`}`;
+    ${isAsked && found.value && found.value.valid === false && html`<p class="hint">${found.value.error}</p>`}`;
 }
 
 function Progress({ text, error, task }) {

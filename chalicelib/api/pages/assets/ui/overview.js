@@ -51,7 +51,7 @@ export function Overview() {
     <${Health} ...${known} />
     <${Agents} nodes=${known.nodes} />
     <section aria-labelledby="today"><h3 id="today">Runs of the last 24 hours</h3>
-      <${Waiting} of=${counts}>${(found) => html`<ul class="tiles">${found.map(([state, number]) => html`<li><${State} name=${state} /><strong>${number}</strong></li>`)}</ul>`}<//>
+      <${Waiting} of=${counts}>${(found) => html`<ul class="tiles">${found.map(([state, number]) => html`<li class=${number ? undefined : "zero"}><${State} name=${state} /><strong>${number}</strong></li>`)}</ul>`}<//>
     </section>
     <${Runs} title="Running now" runs=${known.monitor.filter((run) => run.ppf === 0 && run.state !== "nonstart")} none="Nothing runs at the moment." />
     <${Runs} title="Next" runs=${known.monitor.filter((run) => run.ppf === 1 && run.state !== "nonstart").slice(0, 10)} none="Nothing is planned." />

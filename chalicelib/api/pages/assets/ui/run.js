@@ -24,7 +24,7 @@ function Whole({ run, task, text, path }) {
   const spec = task.test.spec;
   return html`
     <p><${State} name=${run.state} /> <strong>${task.test.type}</strong> with ${task.tool}${", "}
-      ${run.participants.map((name) => name || "this host").join(" and ")}</p>
+      ${run.participants.map((name) => name || "this host").join(" and ")}${typeof spec.dest === "string" && !run.participants.includes(spec.dest) ? ` → ${spec.dest}` : ""}</p>
     <section aria-labelledby="when"><h3 id="when">In time</h3><${Timeline} run=${run} /></section>
     ${run.reason && html`<p class="warning"><strong>${run.reason.code}</strong>: ${run.reason.message}
       ${run.reason["blocking-run"] && html` (run ${run.reason["blocking-run"]} was in the way)`}</p>`}

@@ -49,6 +49,12 @@ export function stacked(runs) {
   });
 }
 
+// Five instants from the left to the right, with the day where there is more than one.
+function ticks(start, end) {
+  const form = end - start > 86400 ? { weekday: "short", hour: "2-digit", minute: "2-digit" } : { hour: "2-digit", minute: "2-digit" };
+  return [0, 1, 2, 3, 4].map((each) => new Date((start + ((end - start) * each) / 4) * 1000).toLocaleString([], form));
+}
+
 function Lanes({ runs, free, start, end }) {
   const laneOf = (run) => (run.state === "nonstart" ? "non-starting" : run.state === "preempted" ? "preempted" : (run.test || {})["scheduling-class"] || "background");
   const names = [...LANES, ...["non-starting", "preempted"].filter((name) => runs.some((run) => laneOf(run) === name))];
@@ -71,7 +77,9 @@ function Lanes({ runs, free, start, end }) {
             })}
           </svg></div>`;
       })}
+      <div class="lane axis" aria-hidden="true"><div class="name"></div><div class="ticks">${ticks(start, end).map((text) => html`<span>${text}</span>`)}</div></div>
     </div>
+    <p class="legend states"><i class="good"></i>finished <i class="bad"></i>failed, late or not started <i class="now"></i>running <i class="wait"></i>planned <i class="line"></i>now</p>
     ${runs.length ? html`<details open=${runs.length <= 30}><summary>${runs.length} runs as a list</summary><${Table} caption="Runs" head=${["Start", "Test", "Class", "State", "Reason"]}
       rows=${runs.slice(0, 500).map((run) => [html`<a href=${runLink(run)}>${time(run["start-time"])}</a>`, run.task.test.type, laneOf(run), html`<${State} name=${run.state} />`, run.reason ? run.reason.message : ""])} /></details>` : html`<${Empty}>Nothing runs in this time.<//>`}`;
 }
