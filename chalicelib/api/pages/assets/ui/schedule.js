@@ -77,7 +77,7 @@ function Lanes({ runs, free, start, end }) {
             })}
           </svg></div>`;
       })}
-      <div class="lane axis" aria-hidden="true"><div class="name"></div><div class="ticks">${ticks(start, end).map((text) => html`<span>${text}</span>`)}</div></div>
+      <div class="lane axis" aria-hidden="true"><div></div><div class="ticks">${ticks(start, end).map((text) => html`<span>${text}</span>`)}</div></div>
     </div>
     <p class="legend states"><i class="good"></i>finished <i class="bad"></i>failed, late or not started <i class="now"></i>running <i class="wait"></i>planned <i class="line"></i>now</p>
     ${runs.length ? html`<details open=${runs.length <= 30}><summary>${runs.length} runs as a list</summary><${Table} caption="Runs" head=${["Start", "Test", "Class", "State", "Reason"]}
