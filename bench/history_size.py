@@ -13,7 +13,7 @@ from bench.planning import make_task
 from local import engine_sqlite, environment
 from local.engine import Engine
 
-TASKS = 60
+TASKS = 150
 """Each with the runs that are placed at once, most of a hundred."""
 LATER = 5 * 86400.0
 """Seconds after which nothing of them is kept."""
