@@ -31,6 +31,8 @@ async def _all(port: int, until: float, numbers: dict[str, int], told: dict[str,
         "hanging": lambda link: _post(link, told["hanging"]),
         "fuzz": _fuzz,
         "credentials": _credential,
+        "endless": lambda link: _endless(link, told["poll"]),
+        "large": _large,
     }
     tasks = [
         asyncio.create_task(_again(name, attackers[name], port, until, counts))
@@ -127,6 +129,26 @@ async def _credential(link: Connection) -> None:
     wrong = b"X-pScheduler-Requester: 192.0.2.1;gateway;%030x\r\n" % random.getrandbits(100)
     link.writer.write(POST + wrong + b"Content-Length: 2\r\n\r\n{}")
     await link.answer()
+
+
+async def _endless(link: Connection, path: str) -> None:
+    """What never ends, where nobody counts: behind a body, or ahead of an answer."""
+    chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+    polled = f"GET /pscheduler{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    link.writer.write(random.choice((chunked + b"0\r\nX: ", chunked + b"1;", polled + HEAD + b"X: ")))
+    while time.monotonic() < link.until and not link.reader.at_eof():
+        link.writer.write(b"a" * 65536)
+        await asyncio.wait_for(link.writer.drain(), link.left)
+        await asyncio.sleep(0.02)
+    await link.answer()
+
+
+async def _large(link: Connection) -> None:
+    """A document that is large, and larger still once it is read."""
+    body = b"[" + b"[]," * 3_000_000 + b"[]]"
+    link.writer.write(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    await link.answer()
+    await asyncio.sleep(min(1, link.left))
 
 
 def _made_up() -> bytes:

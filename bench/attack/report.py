@@ -29,6 +29,8 @@ NUMBERS = {
     "hanging": 30,
     "fuzz": 4,
     "credentials": 4,
+    "endless": 2,
+    "large": 1,
 }
 WHEN = ("quiet", "crowded", "under attack")
 SINKS, IDLES, TASKS_A_SECOND = 40, 300, 10.0
