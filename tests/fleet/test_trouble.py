@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -114,7 +115,8 @@ def _a_clock_is_off(running: Fleet) -> None:
 
     assert run["state"] == "nonstart", run
     assert run["reason"]["code"] == "agent-clock"
-    assert "off by +3" in run["reason"]["message"]
+    (off,) = re.findall(r"off by \+([0-9.]+) s", run["reason"]["message"])
+    assert 25 < float(off) < 35  # as far as an answer's way lets it be known on a busy machine
     assert running.measured("ber", "idle", {"duration": "PT1S"}).result()["succeeded"]
 
 
