@@ -96,7 +96,7 @@ def _handler_of(kind: str) -> str:
 @functools.cache
 def _worked_off() -> frozenset[CodeType]:
     """What ticks do of a shard, and leave to another function where there is much of it."""
-    services = (dispatch_tick._send, announce.announce, reaper.reap, rolling._roll, watch._look)
+    services = (dispatch_tick._Sending.send, announce.announce, reaper.reap, rolling._roll, watch._look)
     return frozenset(each.__code__ for each in services)
 
 
