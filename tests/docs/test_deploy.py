@@ -28,6 +28,7 @@ BLOCK = re.compile(r"(?:^ {4,}\S.*\n(?:^\n(?=^ {4,}\S))?)+", re.MULTILINE)
 ELSEWHERE = {
     "aws configure": "it asks for an account's credentials",
     "aws acm": "MiniStack gives no certificates, and no names that they could be for",
+    "aws lambda": "MiniStack has no pollers to provision, and the mapping is not named",
     "OLD=": "MiniStack keeps no past",
     "fields ": "a query for CloudWatch's page of logs",
 }
