@@ -138,20 +138,19 @@ def test_the_page_is_followed_literally(
         "PATH": f"{commands}:{os.environ['PATH']}",
     }
 
-    agreeing = subprocess.Popen(["yes"], stdout=subprocess.PIPE)  # to whoever asks
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(parts)],
-        stdin=agreeing.stdout,
-        cwd=checkout,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=1400,
-        check=False,
-    )
+    with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as agreeing:  # to whoever asks
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(parts)],
+            stdin=agreeing.stdout,
+            cwd=checkout,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=1400,
+            check=False,
+        )
+        agreeing.kill()
 
-    agreeing.kill()
-    agreeing.wait()
     said = dict(re.findall(r"^--- (\d+)\n(.*?)(?=^--- |\Z)", done.stdout, re.DOTALL | re.MULTILINE))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     result = next(text for number, text in said.items() if "sleep 20" in to_run()[int(number)])
