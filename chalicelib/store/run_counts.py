@@ -26,8 +26,8 @@ Bounds = tuple[State, dt.datetime | None, dt.datetime | None]
 """A state, and the earliest and the latest start of its runs that is meant; None for any."""
 MAY_HAVE_BEGUN = (State.PENDING, State.RUNNING)
 """States that are told apart by the item alone."""
-SPARE = 5 * SECOND
-"""How much earlier than it should a run may begin: queues count in whole seconds."""
+SPARE = 15 * SECOND
+"""How much earlier than it should a run may begin: queues count in whole seconds, and clocks differ."""
 READ_TOGETHER = 100
 
 

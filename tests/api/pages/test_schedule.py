@@ -107,7 +107,7 @@ def test_a_task_that_another_node_leads_is_shown_with_its_participants(api: Api)
 
 def test_runs_of_a_task_say_why_they_did_not_start(api: Api) -> None:
     owner = task(document={**task().document, "schema": 3, "priority": 7})
-    failed = run(owner, state=State.NONSTART, errors="No time", priority=7)
+    failed = run(owner, state=State.NONSTART, errors="No time", priority=7, end=after(10))
     commit(Booking(None, owner, [failed]), NOW)
 
     for path in ("/schedule", f"/schedule?task={owner.uuid}"):
