@@ -17,7 +17,7 @@ from bench.node import Served, free_port, start
 ENGINES = ("sqlite", "ministack")
 MOST_TASKS = {"sqlite": 500, "ministack": 30}
 """To plan: storing one takes MiniStack a tenth of a second."""
-SETTLE, IDLE = 8.0, 20.0
+SETTLE, IDLE = 8.0, 15.0
 """Seconds a node is given to come to rest, and for which it is then watched."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 

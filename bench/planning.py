@@ -19,7 +19,7 @@ REPEAT = "PT6H"
 APART = 7
 """Seconds between the slots of one task and the next: several in every bucket, as on a busy node."""
 
-SECONDS = 30.0
+SECONDS = 20.0
 """How long the planners have, should they not be done sooner."""
 
 _PLANNER = """
