@@ -1,24 +1,34 @@
-"""Agents of nodes in simulated time: what they keep on disk, what they say, and how they die.
+"""Agents of nodes in simulated time: what decides is the agent's own code, on a disk of this world.
 
-An agent is two or more fibers that share a disk. Each write of the disk is whole or not made, and the agent
-may die before and after it. It starts what it has taken by its own clock, at most once, and hands over
-results until they are acknowledged, as docs/agent-protocol.md has it.
+What an agent keeps (``agent.state``), takes, starts and refuses (``agent.runs``), does (``agent.work``) and
+hands over (``agent.spool``) is the product's. Here are its threads, which are fibers, its requests, and its
+death: before and after any write of its disk, each of which is whole or not made.
 """
 
-import copy
+import contextlib
 import dataclasses
 import datetime as dt
 import json
+import pathlib
+import sqlite3
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from chalicelib.domain.assignment import Assignment, LocalResult
+from agent import spool, state
+from agent.client import Later, Oversized, Rejected, Unanswered
+from agent.clock import Offset
+from agent.policy import PolicyFile
+from agent.runs import Runs
+from agent.spool import Spool
+from agent.state import Held, Result, State
+from agent.work import Announce, Work
+from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.errors import PeerError
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import digest
-from chalicelib.domain.times import SECOND, format_timestamp
-from chalicelib.host import tool_execution
+from chalicelib.domain.times import parse_timestamp
 from chalicelib.infrastructure.peer_http import Call, Reply
 from tests.acceptance.history.network import Network, Weather
 from tests.acceptance.history.work import CLASSES
@@ -31,8 +41,9 @@ FACTS: dict[str, JSON] = {
     "tests": {f"idle-{name}": "1.0" for name in CLASSES},
 }
 EVERY = 15
-AHEAD = 2 * SECOND
-TAKEN, STARTED, OVER = "taken", "started", "over"
+LOOK_EVERY = 20.0
+"""Seconds between looks at what is at work, where nothing is to be started."""
+NO_POLICY = pathlib.Path("/nonexistent/policy.toml")
 
 
 class AgentName(str):
@@ -70,13 +81,143 @@ class Acknowledged:
     final: bool
 
 
-@dataclasses.dataclass
-class Disk:
-    """What survives: runs by their stage, and results that nobody acknowledged."""
+class Event:
+    """What the product uses of threading.Event."""
 
-    instance: str
-    runs: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    spool: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    def __init__(self, world: World):
+        self._world = world
+        self._is_set = False
+        self._waiting: list[Fiber] = []
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        for fiber in self._waiting:
+            self._world.wake(fiber)
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def wait(self, timeout: float) -> bool:
+        fiber = self._world.current
+        assert fiber is not None
+        if not self._is_set:
+            self._waiting.append(fiber)
+            try:
+                self._world.sleep(timeout)
+            finally:
+                self._waiting.remove(fiber)
+        return self._is_set
+
+
+class Disk(State):
+    """What survives the agent, who may die before and after each write of it."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._database.executescript(state._TABLES)
+        self._lock = threading.RLock()
+        self.strikes: Callable[[], None] = lambda: None
+        assert self.instance
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        self.strikes()
+        with super()._changing() as database:
+            yield database
+        self.strikes()
+
+
+class Lines:
+    """The coordinator, as the agent's own client shows it: an answer, or what there is instead of one."""
+
+    def __init__(self, ask: Callable[..., JSON], notes: "AgentNotes", node: str):
+        self._ask, self._notes, self._node = ask, notes, node
+
+    def _told(self, what: str, body: JSON, within: float = 20) -> JSON:
+        answer = self._ask(what, body, within)
+        if answer is None:
+            raise Later("The coordinator does not answer")
+        if "status" in answer:
+            raise (Oversized if answer["status"] == 413 else Rejected)(f"It said {answer['status']}")
+        return answer
+
+    def contact(self, body: JSON) -> JSON:
+        return self._told("contact", body)
+
+    def claims(self, body: JSON) -> JSON:
+        return self._told("claims", body)
+
+    def starts(self, body: JSON, within: float) -> JSON:
+        return self._told("starts", body, within)
+
+    def results(self, body: JSON) -> JSON:
+        answer = self._told("results", body)
+        acknowledged = Acknowledged(self._node, body["run"], answer["kept"], body["final"])
+        self._notes.acknowledged.append(acknowledged)
+        return answer
+
+
+class SimulatedSpool(Spool):
+    """A spool for whose results a fiber waits."""
+
+    def __init__(self, disk: Disk, world: World):
+        super().__init__(disk)
+        self._news = Event(world)
+
+    def add(self, result: Result) -> None:
+        super().add(result)
+        self._news.set()
+
+    def first(self, seconds: float) -> Result | None:
+        self._news.clear()
+        found = self._first()
+        if found is None:
+            self._news.wait(seconds)
+            found = self._first()
+        return found
+
+
+class SimulatedRuns(Runs):
+    """The runs of an agent, each of which is worked on by fibers."""
+
+    def __init__(self, of: "SimulatedAgent", world: World, lines: Any, results: SimulatedSpool):
+        super().__init__(of.disk, results, lines, PolicyFile(NO_POLICY, wanted=False), of.offset)
+        self._of, self._world = of, world
+        self.resolve = lambda name: []
+        self._changed = Event(world)  # type: ignore[assignment]
+
+    def _work(self, held: Held, assignment: Assignment, now: dt.datetime) -> None:
+        announce = Announce(self._client, self._state.instance, held)
+        announce.answered = Event(self._world)  # type: ignore[assignment]
+        machine = SimulatedMachine(self._world, assignment.run)
+        work = SimulatedWork(assignment, self._spool, machine, held.number, announce)
+        work._heard = Event(self._world)  # type: ignore[assignment]
+        work.begin = self._of.begin
+        work.declined = self.cancel
+        self._works[held.run] = work
+        work.start()
+
+    def keep_on(self) -> None:
+        """Start and look after runs, as ``keep`` does."""
+        while True:
+            now = self._world.moment()
+            self.start_due(now)
+            self.look_after(now)
+            self._changed.wait(self.seconds_to_next(now, LOOK_EVERY) + 0.01)
+            self._changed.clear()
+
+
+class SimulatedWork(Work):
+    """A run at work, whose threads are fibers."""
+
+    begin: Callable[[Callable[[], None]], Any]
+
+    def start(self) -> None:
+        self.begin(self._say)
+        self.begin(self._work)
 
 
 class SimulatedAgent:
@@ -85,9 +226,10 @@ class SimulatedAgent:
     def __init__(self, world: World, weather: Weather, wire: Wire, node: str, notes: "AgentNotes"):
         self._world, self._weather, self._wire, self._notes = world, weather, wire, notes
         self.node = AgentName(node)
-        self._disk = Disk(str(uuid.UUID(int=world.chance.getrandbits(128), version=4)))
+        self.disk = Disk()
+        self.disk.strikes = self._maybe_die
+        self.offset = Offset(steady=lambda: world.now)
         self._fibers: list[Fiber] = []
-        self._machines: dict[str, SimulatedMachine] = {}
         self.is_cut = False
         self._is_dead = True
 
@@ -96,10 +238,12 @@ class SimulatedAgent:
     def start(self) -> None:
         """Begin, or begin again, with what is on disk."""
         self._is_dead = False
-        self._machines = {}
-        self._fibers = [self._begin(self._resume)]
+        self._fibers = []
+        self.begin(self._resume)
 
-    def _begin(self, work: Callable[[], None]) -> Fiber:
+    def begin(self, work: Callable[[], None]) -> None:
+        """Have a thread of the agent, which ends with it."""
+
         def guarded() -> None:
             try:
                 work()
@@ -107,7 +251,8 @@ class SimulatedAgent:
                 self._die()
                 raise
 
-        return self._world.start(guarded, self.node)
+        if not self._is_dead:
+            self._fibers.append(self._world.start(guarded, self.node))
 
     def kill(self) -> None:
         """End now; somebody starts it again in a while."""
@@ -132,14 +277,6 @@ class SimulatedAgent:
     def mend(self) -> None:
         self.is_cut = False
 
-    def _write(self, change: Callable[[Disk], None]) -> None:
-        """Change the disk, whole or not at all."""
-        self._maybe_die()
-        after = copy.deepcopy(self._disk)
-        change(after)
-        self._disk = after
-        self._maybe_die()
-
     def _maybe_die(self) -> None:
         assert self._world.current is not None
         if self._weather.strikes(self._weather.faults.crash):
@@ -148,13 +285,13 @@ class SimulatedAgent:
 
     # --- what it says
 
-    def _ask(self, what: str, body: JSON, timeout: float = 20, method: str = "POST") -> JSON:
+    def _ask(self, what: str, body: JSON, timeout: float) -> JSON:
         """The answer; None where there is none that helps, and the status where it is a refusal."""
         if self.is_cut:
             self._world.sleep(0.01)
             return None
         args = {"secret": secret_of(self.node)}
-        call = Call(method, str(self.node), f"/agent/{what}", args, body, timeout)
+        call = Call("POST", str(self.node), f"/agent/{what}", args, body, timeout)
         (outcome,) = self._wire.ask([call])
         if isinstance(outcome, PeerError):
             return None
@@ -167,150 +304,36 @@ class SimulatedAgent:
         return None
 
     def _resume(self) -> None:
-        for run, kept in list(self._disk.runs.items()):
-            assignment = Assignment.from_json(kept["assignment"])
-            if kept["stage"] == STARTED:
-                if assignment.streams and self._world.moment() < assignment.end:
-                    since = kept.get("came_to")
-                    self._perform_beside(assignment, since and dt.datetime.fromisoformat(since))
-                else:
-                    self._keep(
-                        assignment, LocalResult(errors="The agent stopped while it worked"), final=True
-                    )
-            elif kept["stage"] == TAKEN:
-                self._fibers.append(self._begin(lambda run=run: self._wait_and_work(run)))  # type: ignore[misc]
-        self._fibers.append(self._begin(self._hand_over))
+        lines: Any = Lines(self._ask, self._notes, str(self.node))
+        results = SimulatedSpool(self.disk, self._world)
+        runs = SimulatedRuns(self, self._world, lines, results)
+        never: Any = Event(self._world)
+        wanted = Event(self._world)
+        runs.wanted = wanted.set
+        runs.resume(self._world.moment())
+        self.begin(runs.keep_on)
+        self.begin(lambda: spool.send(results, lines, self.disk.instance, never, lambda _: None))
         while True:
-            self._contact()
-            self._world.sleep(self._world.chance.uniform(2, EVERY))
+            wanted.clear()
+            with contextlib.suppress(Unanswered):
+                self._contact(lines, runs, results)
+            wanted.wait(self._world.chance.uniform(2, EVERY))
 
-    def _contact(self) -> None:
-        held = {
-            run: each["assignment"] for run, each in self._disk.runs.items() if each["stage"] != "offered"
-        }
+    def _contact(self, lines: Lines, runs: Runs, results: Spool) -> None:
         said = {
-            "instance": self._disk.instance,
+            "instance": self.disk.instance,
             "version": "1",
             "facts": None,
-            "held": [
-                {"task": each["task"], "run": run, "start": each["start"]} for run, each in held.items()
-            ],
-            "waiting": len(self._disk.spool),
+            "held": runs.held(),
+            "waiting": results.waiting()[0],
         }
-        answer = self._ask("contact", said)
-        if not answer or "runs" not in answer:
-            return
+        sent = self._world.now
+        answer = lines.contact(said)
+        self.offset.note(sent, self._world.now, parse_timestamp(answer["time"]))
         for each in answer["cancelled"]:
-            self._let_go(each["run"])
-        self._claim([Assignment.from_json(each) for each in answer["runs"]])
-
-    def _let_go(self, run: str) -> None:
-        if run in self._machines:
-            self._machines.pop(run).cancel()
-        if run in self._disk.runs:
-            self._write(lambda disk: disk.runs.pop(run, None) and None)
-
-    def _claim(self, offered: list[Assignment]) -> None:
-        fresh = [each for each in offered if each.run not in self._disk.runs]
-        if not fresh:
-            return
-        take = [{"task": each.task, "run": each.run} for each in fresh]
-        answer = self._ask("claims", {"instance": self._disk.instance, "take": take, "refuse": []})
-        for each in fresh:
-            if answer and each.run in answer.get("taken", ()):
-                kept = {"stage": TAKEN, "assignment": each.to_json()}
-                self._write(lambda disk, run=each.run, kept=kept: disk.runs.update({run: kept}))  # type: ignore[misc]
-                self._fibers.append(self._begin(lambda run=each.run: self._wait_and_work(run)))  # type: ignore[misc]
-
-    # --- its runs
-
-    def _wait_and_work(self, run: str) -> None:
-        assignment = Assignment.from_json(self._disk.runs[run]["assignment"])
-        machine = SimulatedMachine(self._world, run)
-        self._world.sleep(max(0.0, (assignment.start - AHEAD - machine.now()).total_seconds()))
-        if run not in self._disk.runs:
-            return
-        names = {"instance": self._disk.instance, "task": assignment.task, "run": run}
-        answer = self._ask(
-            "starts", names, timeout=max(0.1, (assignment.start - machine.now()).total_seconds())
-        )
-        if run not in self._disk.runs or (answer is not None and answer.get("go") is not True):
-            self._let_go(run)
-            return
-        latest = assignment.end if assignment.streams else assignment.start + SECOND
-        if machine.now() >= latest:
-            refused = {
-                "task": assignment.task,
-                "run": run,
-                "code": "agent-late",
-                "message": "It came too late",
-            }
-            if self._ask("claims", {"instance": self._disk.instance, "take": [], "refuse": [refused]}):
-                self._let_go(run)
-            return  # else it is held, reported by nobody, and given up
-        self._write(lambda disk: disk.runs[run].update(stage=STARTED))
-        self._perform(assignment, None)
-
-    def _perform_beside(self, assignment: Assignment, since: dt.datetime | None) -> None:
-        self._fibers.append(self._begin(lambda: self._perform(assignment, since)))
-
-    def _perform(self, assignment: Assignment, since: dt.datetime | None) -> None:
-        machine = self._machines[assignment.run] = SimulatedMachine(self._world, assignment.run)
-        limit = (assignment.end - machine.now()).total_seconds() + 2
-        self._world.at(self._world.now + limit, machine.cancel)
-
-        def emit(result: JSON) -> None:
-            machine.check()
-            self._keep(assignment, LocalResult(result), final=False)
-
-        local = tool_execution.perform(assignment.evolve(since), machine, emit)
-        if assignment.run in self._disk.runs and assignment.run in self._machines:
-            self._keep(assignment, local, final=True)
-
-    def _keep(self, assignment: Assignment, local: LocalResult, final: bool) -> None:
-        """Put a result into the spool, and note how far its run has come, in one write."""
-        now = format_timestamp(self._world.moment())
-
-        def change(disk: Disk) -> None:
-            kept = disk.runs[assignment.run]
-            number = kept["number"] = kept.get("number", 0) + 1
-            kept["came_to"] = now
-            if final:
-                kept["stage"] = OVER
-            disk.spool.append(
-                {
-                    "instance": disk.instance,
-                    "task": assignment.task,
-                    "run": assignment.run,
-                    "number": number,
-                    "at": now,
-                    "local": local.to_json(),
-                    "final": final,
-                }
-            )
-
-        self._write(change)
-
-    def _hand_over(self) -> None:
-        while True:
-            if not self._disk.spool:
-                self._world.sleep(1)
-                continue
-            first = self._disk.spool[0]
-            answer = self._ask("results", first)
-            if answer is None:
-                self._world.sleep(self._world.chance.uniform(1, 20))
-                continue
-            if "kept" in answer:
-                self._notes.acknowledged.append(
-                    Acknowledged(str(self.node), first["run"], answer["kept"], first["final"])
-                )
-            self._write(self._drop_first)
-
-    def _drop_first(self, disk: Disk) -> None:
-        first = disk.spool.pop(0)
-        if first["final"]:
-            disk.runs.pop(first["run"], None)
+            runs.cancel(each["run"])
+        runs.offer(answer["runs"], self._world.moment())
+        runs.claim(self.disk.instance)
 
 
 @dataclasses.dataclass
