@@ -341,7 +341,7 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.service.execution import supervisor
     from chalicelib.service.node import readdressing
     from chalicelib.settings import forget_settings
-    from chalicelib.store import run_table, shards
+    from chalicelib.store import long_runs, run_table, shards
 
     results = {test.name: test.result for test in MESH}
 
@@ -352,7 +352,7 @@ def _in_place(play: Play) -> Iterator[None]:
             result={"succeeded": True, "result": results[assignment.test], "error": None, "diags": ""}
         )
 
-    for forget in (forget_settings, readdressing.forget, shards.forget):
+    for forget in (forget_settings, readdressing.forget, shards.forget, long_runs.forget):
         forget()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,

@@ -61,11 +61,12 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
     from chalicelib.service.node import agent_facts, registry
-    from chalicelib.store import shards
+    from chalicelib.store import long_runs, shards
 
     registry.forget()
     agent_facts.forget()
     shards.forget()
+    long_runs.forget()
     if os.environ.get("TEST_ENGINE", "moto") == "moto":
         with engine_moto.mocked():
             moto_snapshot.create_everything(environment.create_everything)
@@ -125,7 +126,7 @@ def forget() -> None:
     from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.service.node import agent_facts, registry
     from chalicelib.settings import forget_settings
-    from chalicelib.store import shards
+    from chalicelib.store import long_runs, shards
     from chalicelib.store.models import rebind
 
     forget_settings()
@@ -135,6 +136,7 @@ def forget() -> None:
     registry.forget()
     agent_facts.forget()
     shards.forget()
+    long_runs.forget()
     rebind()
 
 

@@ -13,17 +13,13 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import FINAL, State
-from chalicelib.domain.task import HORIZON
 from chalicelib.domain.times import EPOCH, SECOND, truncate
 from chalicelib.infrastructure.svg_to_png import png
 from chalicelib.service.node import registry
-from chalicelib.store import run_counts, run_table, task_table
+from chalicelib.store import long_runs, run_counts, run_table, task_table
 from chalicelib.store.run_counts import within
 
 FORMATS = ("json", "png", "svg", "data", "script")
-
-WIDEST_WINDOW = HORIZON
-"""How long a run is looked for past its start, unless it still runs."""
 
 UNDER_WAY = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
 OVER = (*FINAL, State.CLEANUP)
@@ -97,7 +93,7 @@ def _listed(
     if "task" in request.args:
         return run_table.behind(request.node, _task_argument(request), None, end, cut.after, size)
     # A run is filed under its start; what began earlier and reaches into the range is looked for too.
-    since = start - WIDEST_WINDOW if start and start > EPOCH else None
+    since = start - long_runs.look_back(request.node, start) if start and start > EPOCH else None
     bounds = [(state, None if state is State.RUNNING else since, end) for state in State]
     return run_counts.behind(request.node, bounds, request.now, cut.after, size)
 

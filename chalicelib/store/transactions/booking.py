@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.store import changes, idempotency_records, postings
+from chalicelib.store import changes, idempotency_records, long_runs, postings
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
 from chalicelib.store.conditions import on_condition_failed
@@ -71,6 +71,8 @@ def commit(booking: Booking, now: dt.datetime) -> None:
 def commit_all(bookings: Sequence[Booking], now: dt.datetime) -> None:
     """The same for bookings of several nodes of this deployment: all are written, or none."""
     lost = Overtaken("Something changed while the run was being placed")
+    for booking in bookings:
+        _note_lengths(booking.runs)
     new = _postings(bookings)
     if len(new) + sum(map(_items, bookings)) > postings.MOST_ITEMS:
         postings.add(new)  # beside a long run there is no room; without its task a posting is nothing
@@ -100,6 +102,7 @@ def write_singly(before: Task, after: Task, runs: Sequence[Run], now: dt.datetim
     already, or the task is no longer as it was read.
     """
     lost = Overtaken("Something changed while the runs were being placed")
+    _note_lengths(runs)
     for run in runs:
         with on_condition_failed(lost):
             run_store.to_item(run).save(condition=RunItem.run.does_not_exist())
@@ -112,6 +115,11 @@ def count_singly(before: Task, after: Task, now: dt.datetime) -> None:
     item = task_store.reference_to(after.node, after.uuid)
     with on_condition_failed(Overtaken("The task changed while its runs were being counted")):
         item.update(task_store.progress_actions(after, now), condition=task_store.unchanged(before))
+
+
+def _note_lengths(runs: Sequence[Run]) -> None:
+    for run in runs:
+        long_runs.note(run)
 
 
 def _postings(bookings: Sequence[Booking]) -> list[PostingItem]:

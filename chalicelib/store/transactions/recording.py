@@ -7,7 +7,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.run import Run
-from chalicelib.store import changes, delivery_table, run_table, task_table
+from chalicelib.store import changes, delivery_table, long_runs, run_table, task_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, RunItem, TaskItem, connection
 
@@ -36,6 +36,7 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
     Raises StaleRun when the task is gone.
     """
     counted: list[Action] = [TaskItem.runs.add(1)]
+    long_runs.note(run)
     with (
         on_condition_failed(run_table.changed(run.uuid)),
         TransactWrite(connection=connection()) as transaction,

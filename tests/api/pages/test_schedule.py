@@ -12,7 +12,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.infrastructure.svg_to_png import png
 from chalicelib.service.node import pause
-from chalicelib.store import delivery_table
+from chalicelib.store import delivery_table, run_counts
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.api.conftest import Api, query
 from tests.builders import NODE, run, task
@@ -84,6 +84,31 @@ def test_a_run_that_still_runs_is_found_however_long_ago_it_began(api: Api) -> N
     (one,) = stored((State.RUNNING, -900_000, 50))
 
     assert paths(api.get(query("/schedule", start=format_timestamp(NOW)))) == [one.uuid]
+
+
+@pytest.mark.parametrize("length", [800, 3000, 20_000, 80_000])
+def test_a_run_that_reaches_into_a_range_is_found_however_long_it_was(api: Api, length: float) -> None:
+    (one,) = stored((State.FINISHED, -length - 5, -5))
+    stored((State.FINISHED, -length - 5, -length))
+
+    shown = api.get(query("/schedule", start=format_timestamp(after(-10)), end=format_timestamp(NOW)))
+
+    assert paths(shown) == [one.uuid]
+
+
+def test_where_no_run_is_long_those_of_hours_before_are_not_read(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored((State.FINISHED, -5000, -4990), (State.FINISHED, -20, -5))
+    read: list[Run] = []
+    behind = run_counts.behind
+    monkeypatch.setattr(
+        run_counts, "behind", lambda *a, **more: (read.append(each) or each for each in behind(*a, **more))
+    )
+
+    api.get(query("/schedule", start=format_timestamp(after(-10))))
+
+    assert [each.start for each in read] == [after(-20)]
 
 
 def test_one_task_can_be_asked_for(api: Api) -> None:
