@@ -55,7 +55,7 @@ export function Overview() {
     </section>
     <${Runs} title="Running now" runs=${known.monitor.filter((run) => run.ppf === 0 && run.state !== "nonstart")} none="Nothing runs at the moment." />
     <${Runs} title="Next" runs=${known.monitor.filter((run) => run.ppf === 1 && run.state !== "nonstart").slice(0, 10)} none="Nothing is planned." />
-    <${NonStarts} runs=${known.monitor.filter((run) => run.reason)} />
+    <${NonStarts} runs=${known.monitor.filter((run) => run.reason)} listed=${known.monitor} />
     <${Runs} title="Latest" runs=${known.monitor.filter((run) => run.ppf === -1).reverse().slice(0, 15)} none="Nothing has run yet." />
   `}<//>`;
 }
@@ -116,13 +116,19 @@ function Runs({ title, runs, none }) {
     ])} /></section>`;
 }
 
-function NonStarts({ runs }) {
+// The run in the way of another, by name where it is one of those that are listed.
+function Blocking({ uuid, listed }) {
+  const found = uuid && listed.find((run) => run.href.endsWith(`/${uuid}`));
+  return found ? html`<a href=${runLink(found)}>${what(found)}</a>` : uuid || "–";
+}
+
+function NonStarts({ runs, listed }) {
   if (!runs.length) return null;
   const groups = new Map();
   for (const run of runs) groups.set(run.reason.code, [...(groups.get(run.reason.code) || []), run]);
   return html`<section><h3>Did not start, or did not end</h3><${Table} caption="Grouped by reason" head=${["Reason", "Runs", "The latest says", "In its way"]}
     rows=${[...groups].map(([code, list]) => {
       const latest = list[list.length - 1];
-      return [code, String(list.length), html`<a href=${runLink(latest)}>${latest.reason.message}</a>`, latest.reason["blocking-run"] || "–"];
+      return [code, String(list.length), html`<a href=${runLink(latest)}>${latest.reason.message}</a>`, html`<${Blocking} uuid=${latest.reason["blocking-run"]} listed=${listed} />`];
     })} /></section>`;
 }

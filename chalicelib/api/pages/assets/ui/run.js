@@ -70,7 +70,8 @@ function Diagnostics({ result }) {
 
 function Picture({ type, result }) {
   if (type === "throughput" && (result.intervals || []).length > 1) {
-    return html`<${Bars} title="Throughput of the intervals" bars=${result.intervals.map((one) => [`${digits(one.summary.start)} s`, one.summary["throughput-bits"] || 0])} metric="throughput.bps" />`;
+    const bars = result.intervals.map((one) => [`${digits(one.summary.start)} to ${digits(one.summary.end)} s`, one.summary["throughput-bits"] || 0]);
+    return html`<${Bars} title="Throughput of the intervals" bars=${bars} metric="throughput.bps" />`;
   }
   if (result["histogram-latency"] && Object.keys(result["histogram-latency"]).length) {
     const bars = Object.entries(result["histogram-latency"]).map(([label, count]) => [Number(label), count]).sort(([one], [other]) => one - other);
