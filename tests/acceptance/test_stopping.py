@@ -5,10 +5,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.acceptance.nodes import serving
+from tests.acceptance.nodes import Node, serving
 
 SOON = 10.0
 """Seconds within which a tool has stopped."""
@@ -32,17 +33,32 @@ def pings() -> int:
     return len(found.stdout.split())
 
 
+def measured(node: Node, document: dict[str, Any]) -> tuple[str, Any]:
+    """A task whose ping is at work, and its run. One that is too late on a busy machine is made again."""
+    for _ in range(5):
+        _, task = node.ask("POST", "/tasks", document)
+        if has_begun(node, task):
+            return task, node.ask("GET", f"{task}/runs/first")[1]
+    raise AssertionError("no run was in time")
+
+
+def has_begun(node: Node, task: str) -> bool:
+    """Whether the ping of a task comes to work; False where its run was missed."""
+
+    def missed() -> bool:
+        return bool(node.ask("GET", f"{task}/runs/first")[1]["state"] == "missed")
+
+    wait_for(lambda: pings() == 1 or missed(), 60)
+    return not missed()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("ping") and shutil.which("pgrep")), reason="no ping, or no pgrep")
 @pytest.mark.parametrize("whole_task", [False, True])
 def test_the_tool_of_a_cancelled_run_stops_within_seconds(tmp_path: pathlib.Path, whole_task: bool) -> None:
     spec = {"dest": "127.0.0.1", "count": 120, "interval": "PT1S", "length": LENGTH}
     with serving(tmp_path / "node", "--period", "5") as node:
-        _, task = node.ask(
-            "POST", "/tasks", {"schema": 1, "test": {"type": "rtt", "spec": spec}, "tool": "ping"}
-        )
-        _, first = node.ask("GET", f"{task}/runs/first")
-        wait_for(lambda: pings() == 1, 60)
+        task, first = measured(node, {"schema": 1, "test": {"type": "rtt", "spec": spec}, "tool": "ping"})
 
         status, _ = node.ask("DELETE", task if whole_task else first["href"])
         took = wait_for(lambda: pings() == 0, SOON)

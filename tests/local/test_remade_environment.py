@@ -152,6 +152,7 @@ def test_a_node_serves_on_starts_workers_and_stops_while_its_environment_is_supe
             assert archived(other)
         for worker in old:
             os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: not set(workers(running.pid)) & set(old))
 
         assert archived(port)
         assert set(workers(running.pid)) - set(old)

@@ -99,7 +99,7 @@ def test_storage_that_does_not_answer_is_a_503_and_no_traceback(
     def unreachable(node: str, uuid: str) -> None:
         raise EndpointConnectionError(endpoint_url="there")
 
-    monkeypatch.setattr(task_table, "get", unreachable)
+    monkeypatch.setattr(task_table, "find", unreachable)
 
     status, text = api.ask("GET", UNKNOWN)
 
