@@ -29,6 +29,7 @@ from bench import (
     page,
     planning,
     scale,
+    scale_play,
     series,
     state,
 )
@@ -115,7 +116,7 @@ def _mesh_cost(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _scale(given: argparse.Namespace) -> list[dict[str, Any]]:
-    size = scale.Size(given.nodes, given.runs_an_hour, given.shards, given.one_of, given.at_agents)
+    size = scale_play.Size(given.nodes, given.runs_an_hour, given.shards, given.one_of, given.at_agents)
     keys, functions = scale.scale(size, say)
     show(f"The busiest keys with {given.nodes} nodes, {size.a_second:.0f} runs a second", keys)
     show("Functions", functions)

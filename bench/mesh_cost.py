@@ -8,8 +8,6 @@ DynamoDB is counted by table and index, and each clock's and queue's call of a f
 import contextlib
 import dataclasses
 import datetime as dt
-import functools
-import heapq
 import itertools
 import os
 import pathlib
@@ -22,14 +20,13 @@ from unittest import mock
 
 import botocore.client
 
-from chalicelib.domain.messages import Message
+from bench.simulated_time import SimulatedTime
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from local import engine_sqlite, environment
 
 BEGINNING = dt.datetime(2100, 1, 4, tzinfo=UTC)
 """Far ahead: what expires is dropped by the engine's own clock, at no charge, as on AWS."""
-MINUTE = dt.timedelta(minutes=1)
 PURGED_AFTER = dt.timedelta(minutes=5)
 """Two days in truth: so what is forgotten by a write is counted beside what is placed."""
 WARM_UP = dt.timedelta(minutes=20)
@@ -171,74 +168,28 @@ _plays = itertools.count()
 """Each is of another time, so that nothing is known from the one before."""
 
 
-class Play:
-    """The mesh, a queue of what is due, and a clock that is set to it."""
+class Play(SimulatedTime):
+    """The mesh in simulated time, counted."""
 
     def __init__(self, counts: Counts):
-        self.began = self.now = BEGINNING + next(_plays) * MONTH
+        super().__init__(BEGINNING + next(_plays) * MONTH)
+        self.began = self.now
         self.counts = counts
-        self._due: list[tuple[dt.datetime, int, str, Callable[[], None]]] = []
-        self._order = itertools.count()
 
-    def at(self, moment: dt.datetime, phase: str, work: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (max(moment, self.now), next(self._order), phase, work))
+    def perform(self, function: str, work: Callable[[], object]) -> None:
+        counts = self.counts
+        counts.phase = function
+        counts.calls[f"invocation: {function}"] += 1
+        began = time.process_time()
+        work()
+        counts.seconds[function] += time.process_time() - began + counts.waited.pop(function, 0.0)
 
-    def every_minute(self, phase: str, tick: Callable[[dt.datetime], object]) -> None:
-        def again() -> None:
-            tick(self.now)
-            self.at(self.now + MINUTE, phase, again)
+    def wait(self, seconds: float) -> None:
+        self.counts.waited[self.counts.phase] += seconds
 
-        self.at(self.now, phase, again)
-
-    def until(self, end: dt.datetime) -> None:
-        while self._due and self._due[0][0] <= end:
-            self.now, _, phase, work = heapq.heappop(self._due)
-            self.counts.phase = phase
-            self.counts.calls[f"invocation: {phase}"] += 1
-            began = time.process_time()
-            work()
-            counts = self.counts
-            counts.seconds[phase] += time.process_time() - began + counts.waited.pop(phase, 0.0)
-        self.now = end
-
-    # --- in the place of the queues
-
-    def send(self, queue: Any, message: Message, delay: dt.timedelta = dt.timedelta(0)) -> None:
-        self.send_at(queue, [(message, self.now + delay)])
-
-    def send_many(self, queue: Any, outgoing: Any) -> None:
-        self.send_at(queue, [(message, self.now + delay) for message, delay in outgoing])
-
-    def send_at(self, queue: Any, outgoing: Any) -> None:
-        for message, moment in outgoing:
-            self.at(moment, f"queue {queue.name}", functools.partial(self._handle, message))
-        self.counts.calls["queue requests"] += -(-len(outgoing) // 10) + 2 * len(outgoing)
-
-    def _handle(self, message: Message) -> None:
-        from chalicelib.events import queue_handlers
-
-        queue_handlers.handle(message, self.now, _machine(self))
-
-
-def _machine(play: Play) -> Any:
-    from chalicelib.infrastructure.machine import Machine
-
-    class Simulated(Machine):
-        def __init__(self) -> None:
-            super().__init__()
-            self._at = play.now
-
-        def now(self) -> dt.datetime:
-            return self._at
-
-        def sleep_until(self, moment: dt.datetime) -> None:
-            play.counts.waited[play.counts.phase] += max(0.0, (moment - self._at).total_seconds())
-            self._at = max(self._at, moment)
-
-        def anew(self) -> "Simulated":
-            return self
-
-    return Simulated()
+    def count_sent(self, queue: str, messages: int) -> None:
+        """Sending ten at a time, receiving and deleting each."""
+        self.counts.calls["queue requests"] += -(-messages // 10) + 2 * messages
 
 
 @contextlib.contextmanager
