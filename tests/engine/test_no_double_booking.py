@@ -93,7 +93,7 @@ def test_no_two_runs_that_conflict_are_ever_stored(hour: Booked) -> None:
     assert placed == len(found)
     assert placed + blocked + overtaken == PROCESSES * THREADS * ATTEMPTS
     assert placed >= 10
-    assert blocked > 0
+    assert blocked + overtaken > 0, "nobody was in anybody's way"
 
 
 def test_progress_counts_every_run(hour: Booked) -> None:
