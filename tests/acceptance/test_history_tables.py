@@ -47,5 +47,5 @@ def test_a_history_played_again_on_an_engine_gets_the_same_answers(most: int | N
             assert answer.get("Item") == expected.get("Item"), request
             assert answer.get("Items") == expected.get("Items"), request
 
-    assert refused > 0
+    assert refused > 0 or most is not None  # none of the first may have been
     assert len(calls) > 200

@@ -12,7 +12,7 @@ from tests.builders import NOON
 
 RESOURCES: dict[str, Any] = deployment.resources()["Resources"]
 AWS = {
-    "AWS/Lambda": {"Invocations", "Errors"},
+    "AWS/Lambda": {"Invocations", "Errors", "Throttles"},
     "AWS/SQS": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
     "AWS/ApiGateway": {"Count", "4XXError", "5XXError"},
 }

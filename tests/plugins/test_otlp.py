@@ -88,5 +88,5 @@ def test_what_a_transform_made_is_no_document_of_a_run() -> None:
         outcome = otlp.deliver(parcel({"_url": f"{server.url}/v1/metrics"}, schedule=None))
 
     assert not outcome.succeeded
-    assert (outcome.error or "").startswith("/result: is not the document of a run")
+    assert (outcome.error or "").startswith("/result: must be the document of a run")
     assert server.asked == []

@@ -1,6 +1,7 @@
 """A node that serves a week of a mesh, and a browser that looks at it.
 
-Both are started once a test process; the week is made once a test run, and copied.
+The node is started once a test process, the browser once a file: while there is one its loop runs in this thread,
+and no test that has a loop of its own can. The week is made once a test run, and copied.
 """
 
 import fcntl
@@ -43,7 +44,7 @@ def node(week: pathlib.Path) -> Iterator[Node]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("needs the program chromium")
