@@ -1,7 +1,7 @@
 """A node that serves a week of a mesh, and a browser that looks at it.
 
-The node is started once a test process, the browser once a file: while there is one its loop runs in this thread,
-and no test that has a loop of its own can. The week is made once a test run, and copied.
+The node is started once a test process, the browser once a file: while there is one its loop runs in this
+thread, and no test can have another. The week is made once a test run, and copied.
 """
 
 import fcntl
