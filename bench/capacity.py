@@ -81,7 +81,7 @@ def costs(client: Any, calls: dict[str, tuple[str, str, Any]]) -> dict[str, Cost
 
 def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
     """Store so many tasks more, each with a run that is over, like a model."""
-    from chalicelib.store import run_table, task_table
+    from chalicelib.store import run_items, task_table
     from chalicelib.store.models import RunItem, TaskItem
 
     progress(f"Storing {count} tasks and runs ...")
@@ -92,7 +92,7 @@ def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
             batch.save(task_table.to_item(task, now))
     with RunItem.batch_write() as batch:
         for task in some:
-            batch.save(run_table.to_item(_run(task, now)))
+            batch.save(run_items.to_item(_run(task, now)))
 
 
 def _run(task: Task, now: dt.datetime) -> Run:

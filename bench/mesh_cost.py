@@ -292,7 +292,7 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.service.execution import supervisor
     from chalicelib.service.node import readdressing
     from chalicelib.settings import forget_settings
-    from chalicelib.store import long_runs, run_table, shards
+    from chalicelib.store import long_runs, run_items, shards
 
     results = {test.name: test.result for test in MESH}
 
@@ -309,7 +309,7 @@ def _in_place(play: Play) -> Iterator[None]:
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         mock.patch.multiple(queues, send=play.send, send_many=play.send_many, send_at=play.send_at),
         mock.patch.object(supervisor, "perform", perform),
-        mock.patch.object(run_table, "KEEP_AFTER_LAST_RUN", PURGED_AFTER),
+        mock.patch.object(run_items, "KEEP_AFTER_LAST_RUN", PURGED_AFTER),
     ):
         environment.set_environment()
         with engine_sqlite.opened(pathlib.Path(folder), synchronous="OFF"):

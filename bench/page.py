@@ -80,7 +80,7 @@ def _looked(browser: Any, base: str, name: str, view: str, say: Callable[[str], 
 
 
 def _fill(state: pathlib.Path, count: int) -> None:
-    from chalicelib.store import run_table, task_table
+    from chalicelib.store import run_items, task_table
     from chalicelib.store.models import RunItem, TaskItem
 
     environment.set_environment()
@@ -104,4 +104,4 @@ def _fill(state: pathlib.Path, count: int) -> None:
                         State.FINISHED if over else State.PENDING,
                         task.added,
                     )
-                    runs.save(run_table.to_item(run))
+                    runs.save(run_items.to_item(run))

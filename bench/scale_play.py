@@ -204,7 +204,7 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.service.execution import supervisor
     from chalicelib.service.node import debug, readdressing, registry
     from chalicelib.settings import forget_settings
-    from chalicelib.store import run_table
+    from chalicelib.store import run_items
 
     def perform(assignment: Any, machine: Any, *_: object) -> LocalResult:
         play.performed += 1
@@ -225,7 +225,7 @@ def _in_place(play: Play) -> Iterator[None]:
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         mock.patch.multiple(queues, send=play.send, send_many=play.send_many, send_at=play.send_at),
         mock.patch.object(supervisor, "perform", perform),
-        mock.patch.object(run_table, "KEEP_AFTER_LAST_RUN", KEPT),
+        mock.patch.object(run_items, "KEEP_AFTER_LAST_RUN", KEPT),
         mock.patch.object(tasks, "HORIZON", AHEAD),
         mock.patch.object(readdressing, "advance", return_value=None),  # no earlier version was here
         mock.patch.object(shard_work, "SHARDS_AT_TICK", shard_work.SHARDS_AT_TICK / play.size.times),

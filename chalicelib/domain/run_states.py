@@ -4,8 +4,8 @@ A run begins when it is booked: unseen at its lead while other nodes have to agr
 otherwise. It ends in exactly one of the final states. Two rules hold on the way:
 
 - A state is changed by a conditional write over the run as it was read, so that of two who change it at a
-  time one is too late (``store/run_table.py``).
-- Every state that is not final has a deadline by which the reaper ends it (``run_table.due_for``), so no run
+  time one is too late (``store/run_items.py``).
+- Every state that is not final has a deadline by which the reaper ends it (``run_items.due_for``), so no run
   waits for ever, whoever died.
 
 ``LIFE`` says where a run may go from each state and what takes it there. Ways without a word are those that

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from chalicelib.domain.times import format_timestamp, parse_timestamp
 from chalicelib.settings import settings
-from chalicelib.store import node_table, run_table, shards
+from chalicelib.store import node_table, run_items, run_table, shards
 
 INSTANT = dt.timedelta(microseconds=1)
 
@@ -26,7 +26,7 @@ def oldest_unsent(now: dt.datetime) -> dt.datetime | None:
     marks, longest = read(shards.every()), run_table.EARLIEST_START
     found = [
         run_table.due(
-            run_table.DISPATCH, shard, now, 1, marks[shard] + INSTANT if shard in marks else longest
+            run_items.DISPATCH, shard, now, 1, marks[shard] + INSTANT if shard in marks else longest
         )
         for shard in shards.every()
     ]

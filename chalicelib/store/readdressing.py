@@ -12,7 +12,7 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.domain.names import NodeName
 from chalicelib.settings import settings
-from chalicelib.store import delivery_table, outbox_table, raw_items, run_table, shards
+from chalicelib.store import delivery_table, outbox_table, raw_items, run_items, shards
 from chalicelib.store import task_table as task_table
 from chalicelib.store.models import (
     AlertItem,
@@ -47,11 +47,11 @@ LOOK = Index(AlertItem, "look", "look")
 
 REASONS: dict[str, tuple[tuple[Index, str], ...]] = {
     "plan": ((PLAN, ""),),
-    "dispatch": ((DUE, run_table.DISPATCH),),
+    "dispatch": ((DUE, run_items.DISPATCH),),
     "reap": (
-        (DUE, run_table.AGREE),
-        (DUE, run_table.GIVE_UP),
-        (DUE, run_table.PURGE),
+        (DUE, run_items.AGREE),
+        (DUE, run_items.GIVE_UP),
+        (DUE, run_items.PURGE),
         (PLAN, task_table.PURGE),
         (OUTBOX, outbox_table.FRESH),
         (OUTBOX, outbox_table.TRIED),

@@ -20,7 +20,8 @@ from chalicelib.store import ordering, raw_items, run_table
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch, written
-from chalicelib.store.run_table import EARLIEST_START, LATEST_START, starting, to_summary
+from chalicelib.store.run_items import to_summary
+from chalicelib.store.run_table import EARLIEST_START, LATEST_START, starting
 
 Bounds = tuple[State, dt.datetime | None, dt.datetime | None]
 """A state, and the earliest and the latest start of its runs that is meant; None for any."""

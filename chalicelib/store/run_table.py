@@ -1,11 +1,8 @@
-"""Runs in the store."""
+"""Runs in the store: read, listed, and changed one at a time."""
 
 import dataclasses
 import datetime as dt
 import itertools
-import json
-import math
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,31 +12,15 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.domain.errors import NotFound, StaleRun
 from chalicelib.domain.names import NodeName, RunId, TaskId
-from chalicelib.domain.run import Documents, Run
+from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
 from chalicelib.store import changes, ordering, shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import RunItem, bare, key, owner
 from chalicelib.store.ordering import Place
-
-GRACE = dt.timedelta(seconds=30)
-"""How late a run may be before it is given up: missed, or overdue."""
-LARGEST_ITEM = 300_000
-"""Bytes of compressed documents an item holds; an item may have 400 KB, keys and indexes included."""
-
-AGREE, DISPATCH, GIVE_UP, PURGE = "agree", "dispatch", "give-up", "purge"
-"""Why a run is due: agreed on by its participants, sent to its runner, given up on; and, of version 1 and
-where a task was forgotten before, forgotten. One to be dispatched stays where it is, at its start, until it
-is over: what was sent of a shard its mark says."""
-AGREEING = dt.timedelta(minutes=2)
-"""How long a run may wait for the agreement of its participants where it is the lead's."""
-BEING_TOLD = dt.timedelta(minutes=10)
-"""The same at the others, who wait for the lead: it may be one that asks them one by one."""
-COLLECTING = dt.timedelta(seconds=60)
-"""How late the results of the other participants may be merged."""
+from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of, to_item, to_run, to_summary
 
 EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 
@@ -181,7 +162,7 @@ def standing(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunI
     keys = [(key(node, task), run) for task, run in pairs]
     names = ["task", "run", "state", "begun", "holder", "received"]
     found = RunItem.batch_get(keys, consistent_read=True, attributes_to_get=names)
-    return {RunId(item.run): Standing(_state(item), item.holder, bool(item.received)) for item in found}
+    return {RunId(item.run): Standing(state_of(item), item.holder, bool(item.received)) for item in found}
 
 
 def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
@@ -241,7 +222,7 @@ def take(run: Run, holder: str) -> Run:
     taken = run.evolve(holder=holder, revision=run.revision + 1)
     actions: list[Action] = [
         RunItem.holder.set(holder),
-        RunItem.due.set(_due_key(GIVE_UP, run.uuid)),
+        RunItem.due.set(due_key(GIVE_UP, run.uuid)),
         RunItem.due_at.set(given_up_at(taken)),
         RunItem.revision.set(taken.revision),
     ]
@@ -262,149 +243,3 @@ def delete(run: Run) -> None:
         RunItem(key(run.node, run.task), run.uuid).delete(condition=RunItem.revision == run.revision)
     if run.documents_at:
         blobs.delete(run.documents_at)
-
-
-def _shown(state: State) -> State:
-    return State.PENDING if state is State.RUNNING else state
-
-
-def to_item(run: Run) -> RunItem:
-    """The whole item of a run; documents too large for it go to the bucket first."""
-    waits = due_for(run)
-    content = zlib.compress(json.dumps(run.documents.stored(), separators=(",", ":")).encode())
-    elsewhere = (
-        f"{key(run.node, run.task)}/{run.uuid}/{run.revision}" if len(content) > LARGEST_ITEM else None
-    )
-    if elsewhere:
-        blobs.put(elsewhere, content)
-    return RunItem(
-        key(run.node, run.task),
-        run.uuid,
-        start=run.start,
-        end=run.end,
-        state=_shown(run.state).value,
-        begun=run.state is State.RUNNING or None,
-        added=run.added,
-        priority=run.priority,
-        errors=run.errors,
-        reason=run.documents.reason,
-        documents=None if elsewhere else content,
-        documents_at=elsewhere,
-        revision=run.revision,
-        due=waits and _due_key(waits[0], run.uuid),
-        due_at=waits and waits[1],
-        state_key=key(run.node, _shown(run.state).value),
-        lane=run.lane or None,
-        abandoned=run.abandoned or None,
-        holder=run.holder,
-        received=run.received or None,
-        expires=_expiry(run),
-    )
-
-
-def _expiry(run: Run) -> int:
-    """When the table drops it by itself: once it is over, as early as it may go, and later before that."""
-    if run.state.is_final:
-        return math.ceil((run.purge_at or run.end + KEEP_AFTER_LAST_RUN).timestamp())
-    return math.ceil((run.end + KEEP_AFTER_LAST_RUN * 2).timestamp())
-
-
-def due_for(run: Run) -> tuple[str, dt.datetime] | None:
-    """What a run waits for in its state, and under when it is filed for that; None for one that is over.
-
-    One that begins stays filed as it was where it is over so soon that whoever comes to look whether it has
-    begun sees whether it is: each place in the index is a write.
-    """
-    if run.state.is_final:
-        return None
-    if run.state is State.SCHEDULING:
-        return AGREE, min(run.start, run.added + AGREEING)
-    if run.awaiting:
-        return AGREE, min(run.start, run.added + BEING_TOLD)
-    if run.leased_until is None and not run.dispatched and not _is_filed_by_its_end(run.state, run):
-        return DISPATCH, run.start
-    return GIVE_UP, run.leased_until or _filed_at(run.state, run)
-
-
-def given_up_at(run: Run) -> dt.datetime:
-    """When a run that waits too long in its state is given up, or its agent or another runner looked for."""
-    waits = due_for(run)
-    if waits and waits[0] == AGREE:
-        return waits[1]
-    if run.state is State.RUNNING:
-        return run.leased_until or run.end + GRACE
-    return run.leased_until or _filed_at(run.state, run)
-
-
-def _is_filed_by_its_end(state: State, run: Any) -> bool:
-    is_long: bool = run.end - run.start > GRACE
-    return state is State.CLEANUP or bool(run.holder) or (state is State.RUNNING and is_long)
-
-
-def _filed_at(state: State, run: Any) -> dt.datetime:
-    """Under when a run, or its item, is filed to be looked at, where nothing else is said."""
-    at: dt.datetime = run.end if _is_filed_by_its_end(state, run) else run.start
-    return at + (COLLECTING if state is State.CLEANUP else GRACE)
-
-
-def _due_key(reason: str, uuid: RunId) -> str:
-    return shards.place(shards.of(uuid), reason)
-
-
-def to_summary(item: Any) -> Run:
-    """An item, of the table or of an index, without what only the table has: of its documents the reason.
-    One of an index that is running is pending there."""
-    return Run(
-        node=owner(item.task),
-        task=TaskId(bare(item.task)),
-        uuid=RunId(item.run),
-        start=item.start,
-        end=item.end,
-        state=_state(item),
-        added=item.added or item.start,
-        priority=None if item.priority is None else int(item.priority),
-        errors=item.errors,
-        documents=Documents(reason=item.reason),
-    )
-
-
-def _lease(item: Any) -> dt.datetime | None:
-    """When a run is looked at, where that is not when one in its state usually is."""
-    if f"#{GIVE_UP}#" not in (item.due or ""):
-        return None
-    usual = _filed_at(_state(item), item)
-    return None if item.due_at == usual else item.due_at
-
-
-def _purge_at(item: Any) -> dt.datetime | None:
-    """When a run that is over goes, where that was said."""
-    if f"#{PURGE}#" in (item.due or ""):
-        filed: dt.datetime = item.due_at
-        return filed
-    usual = math.ceil((item.end + KEEP_AFTER_LAST_RUN).timestamp())
-    is_said = _state(item).is_final and item.expires and item.expires != usual
-    return dt.datetime.fromtimestamp(item.expires, UTC) if is_said else None
-
-
-def _state(item: Any) -> State:
-    """Its state. One that has begun is filed as pending all the same: a change of what the index shows is a
-    write, and those that are to have begun by now, and are not over, are few."""
-    return State.RUNNING if item.begun else State(item.state)
-
-
-def to_run(item: Any) -> Run:
-    """A whole item as a run."""
-    content = blobs.get(item.documents_at) if item.documents_at else item.documents
-    return to_summary(item).evolve(
-        documents=Documents.restored(json.loads(zlib.decompress(content))),
-        documents_at=item.documents_at,
-        awaiting=f"#{AGREE}#" in (item.due or ""),
-        dispatched=not any(f"#{why}#" in (item.due or "") for why in (AGREE, DISPATCH)),
-        leased_until=_lease(item),
-        purge_at=_purge_at(item),
-        revision=int(item.revision),
-        lane=item.lane or "",
-        abandoned=int(item.abandoned or 0),
-        holder=item.holder,
-        received=int(item.received or 0),
-    )

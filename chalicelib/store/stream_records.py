@@ -8,7 +8,15 @@ from chalicelib.domain.alerts import AlertState
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Series
-from chalicelib.store import alert_table, events, point_table, raw_items, run_table, series_table, task_table
+from chalicelib.store import (
+    alert_table,
+    events,
+    point_table,
+    raw_items,
+    run_items,
+    series_table,
+    task_table,
+)
 from chalicelib.store.events import Members
 from chalicelib.store.models import AlertItem, PointItem, RunItem, Table, TaskItem, owner
 
@@ -64,7 +72,7 @@ def _task_state(old: Image, new: Image) -> str:
 def _of_run(old: Image, new: Image) -> Members | None:
     if not new or all(old.get(name) == new.get(name) for name in _OF_RUNS):
         return None
-    return events.of_run(run_table.to_summary(raw_items.read(RunItem, new)))
+    return events.of_run(run_items.to_summary(raw_items.read(RunItem, new)))
 
 
 def _of_point(_: Image, new: Image) -> Members | None:

@@ -24,7 +24,7 @@ from chalicelib.service.node import agent_bell, registry
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
 from chalicelib.settings import forget_settings
-from chalicelib.store import run_table, shards
+from chalicelib.store import run_items, run_table, shards
 from chalicelib.store.models import TABLES
 from local.deployment import permissions
 from local.deployment.naming import FUNCTIONS, function_of
@@ -55,7 +55,7 @@ def may(whose: str, action: str, where: str) -> bool:
 def test_the_life_of_a_run_is_allowed_to_each_function_it_comes_by(monkeypatch: pytest.MonkeyPatch) -> None:
     import app
 
-    monkeypatch.setattr(run_table, "LARGEST_ITEM", 10)  # all documents go into the bucket
+    monkeypatch.setattr(run_items, "LARGEST_ITEM", 10)  # all documents go into the bucket
     now = dt.datetime.now(UTC)
 
     with recording.recording() as done, Client(app.app) as client:

@@ -22,7 +22,7 @@ from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.service.series import rolling
 from chalicelib.settings import forget_settings
-from chalicelib.store import alert_table, delivery_table, run_table, series_table, shards
+from chalicelib.store import alert_table, delivery_table, run_items, run_table, series_table, shards
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, task
 
@@ -109,7 +109,7 @@ def test_what_is_over_its_time_is_ended_by_a_function_of_its_shard(sent: list[Me
     for each in found:
         run_table.change(each.runs[0].evolve(dispatched=True))
     sent.clear()
-    later = at(30 + COUNT) + run_table.GRACE
+    later = at(30 + COUNT) + run_items.GRACE
 
     reaper.tick(later)
     assert left("reap")[0] in sent

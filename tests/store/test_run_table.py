@@ -10,7 +10,7 @@ from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.infrastructure import blobs
-from chalicelib.store import run_table, shards
+from chalicelib.store import run_items, run_table, shards
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
@@ -126,22 +126,22 @@ def test_a_result_just_small_enough_stays_in_the_table(owner: Task) -> None:
 @pytest.mark.parametrize(
     ("changes", "why", "when"),
     [
-        ({"state": State.SCHEDULING}, run_table.AGREE, 0),
+        ({"state": State.SCHEDULING}, run_items.AGREE, 0),
         (
             {"state": State.SCHEDULING, "added": at(-150)},
-            run_table.AGREE,
+            run_items.AGREE,
             -30,
         ),  # two minutes to agree, no more
-        ({"state": State.PENDING, "awaiting": True}, run_table.AGREE, 0),
-        ({"state": State.PENDING, "awaiting": True, "added": at(-900)}, run_table.AGREE, -300),
-        ({"state": State.PENDING}, run_table.DISPATCH, 0),
-        ({"state": State.PENDING, "dispatched": True}, run_table.GIVE_UP, 30),
-        ({"state": State.RUNNING, "dispatched": True}, run_table.GIVE_UP, 30),  # as before it began
-        ({"state": State.RUNNING}, run_table.DISPATCH, 0),
-        ({"state": State.RUNNING, "end": at(31)}, run_table.GIVE_UP, 61),
-        ({"state": State.RUNNING, "end": at(30)}, run_table.DISPATCH, 0),
-        ({"state": State.RUNNING, "leased_until": at(90)}, run_table.GIVE_UP, 90),
-        ({"state": State.CLEANUP, "dispatched": True}, run_table.GIVE_UP, 63),
+        ({"state": State.PENDING, "awaiting": True}, run_items.AGREE, 0),
+        ({"state": State.PENDING, "awaiting": True, "added": at(-900)}, run_items.AGREE, -300),
+        ({"state": State.PENDING}, run_items.DISPATCH, 0),
+        ({"state": State.PENDING, "dispatched": True}, run_items.GIVE_UP, 30),
+        ({"state": State.RUNNING, "dispatched": True}, run_items.GIVE_UP, 30),  # as before it began
+        ({"state": State.RUNNING}, run_items.DISPATCH, 0),
+        ({"state": State.RUNNING, "end": at(31)}, run_items.GIVE_UP, 61),
+        ({"state": State.RUNNING, "end": at(30)}, run_items.DISPATCH, 0),
+        ({"state": State.RUNNING, "leased_until": at(90)}, run_items.GIVE_UP, 90),
+        ({"state": State.CLEANUP, "dispatched": True}, run_items.GIVE_UP, 63),
     ],
 )
 def test_no_state_waits_for_ever(owner: Task, changes: dict[str, object], why: str, when: float) -> None:
@@ -166,7 +166,7 @@ def test_no_state_waits_for_ever(owner: Task, changes: dict[str, object], why: s
 def test_a_run_is_given_up_when_its_state_has_lasted_too_long(
     owner: Task, changes: dict[str, object], when: float
 ) -> None:
-    assert run_table.given_up_at(run(owner, **changes)) == at(when)
+    assert run_items.given_up_at(run(owner, **changes)) == at(when)
 
 
 @pytest.mark.parametrize("state", [state for state in State if state.is_final])
@@ -176,7 +176,7 @@ def test_a_run_that_is_over_waits_for_nothing_and_expires(owner: Task, state: St
 
     item = RunItem.get(key(NODE, owner.uuid), one.uuid)
 
-    assert (run_table.due_for(one), item.due, item.due_at) == (None, None, None)
+    assert (run_items.due_for(one), item.due, item.due_at) == (None, None, None)
     assert item.expires == (one.end + KEEP_AFTER_LAST_RUN).timestamp()
 
 

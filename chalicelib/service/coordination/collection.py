@@ -15,7 +15,7 @@ from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation
 from chalicelib.service.node import registry
 from chalicelib.service.peers.client import Deadline, Outcome
-from chalicelib.store.run_table import COLLECTING
+from chalicelib.store.run_items import COLLECTING
 
 RESULTS = 15.0
 """Seconds in which the results of all others are collected."""

@@ -20,7 +20,7 @@ from chalicelib.service.node import heartbeats, indexing, readdressing, registry
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
-from chalicelib.store import delivery_table, node_registry, run_table, shards, task_table
+from chalicelib.store import delivery_table, node_registry, run_items, run_table, shards, task_table
 
 LOG = logging.getLogger(__name__)
 WHAT = "reap"
@@ -57,10 +57,10 @@ def reap(shard: int, now: dt.datetime, most: int = ITEMS_IN_TIME, has_time: HasT
 def _duties(shard: int, now: dt.datetime, most: int) -> Iterator[tuple[Callable[..., None], list[Any]]]:
     """What there is to do in a shard, read when it is its turn."""
     for why, until, work in (
-        (run_table.AGREE, now, give_up),
-        (run_table.GIVE_UP, now, give_up),
-        (run_table.DISPATCH, now - run_table.GRACE, give_up),
-        (run_table.PURGE, now, forget_run),
+        (run_items.AGREE, now, give_up),
+        (run_items.GIVE_UP, now, give_up),
+        (run_items.DISPATCH, now - run_items.GRACE, give_up),
+        (run_items.PURGE, now, forget_run),
     ):
         yield work, [(due.node, due.task, due.run) for due in run_table.due(why, shard, until, most)]
     yield forget_task, list(task_table.expired(shard, now, most))
@@ -78,7 +78,7 @@ def _alone(work: Callable[..., None], *what: object) -> None:
 def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime) -> None:
     """Put a run that has waited too long into its final state (docs/contract/scheduler.md section 9)."""
     task, run = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
-    if run.state.is_final or run_table.given_up_at(run) > now:
+    if run.state.is_final or run_items.given_up_at(run) > now:
         return  # the index was behind, or it has begun and is not over
     if run.is_being_agreed_on:
         expiry.give_up(task, run, now)

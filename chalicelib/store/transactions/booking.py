@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.store import changes, idempotency_records, long_runs, postings
+from chalicelib.store import changes, idempotency_records, long_runs, postings, run_items
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
 from chalicelib.store.conditions import on_condition_failed
@@ -105,7 +105,7 @@ def write_singly(before: Task, after: Task, runs: Sequence[Run], now: dt.datetim
     _note_lengths(runs)
     for run in runs:
         with on_condition_failed(lost):
-            run_store.to_item(run).save(condition=RunItem.run.does_not_exist())
+            run_items.to_item(run).save(condition=RunItem.run.does_not_exist())
         changes.run_written(run)
     count_singly(before, after, now)
 
@@ -137,7 +137,7 @@ def _items(booking: Booking) -> int:
 def _write(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:
     _task(transaction, booking, now)
     for run in booking.runs:
-        transaction.save(run_store.to_item(run), condition=RunItem.run.does_not_exist())
+        transaction.save(run_items.to_item(run), condition=RunItem.run.does_not_exist())
     if booking.new and booking.new.idempotency_record:
         idempotency_record = booking.new.idempotency_record
         transaction.save(

@@ -7,7 +7,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.run import Run
-from chalicelib.store import changes, delivery_table, long_runs, run_table, task_table
+from chalicelib.store import changes, delivery_table, long_runs, run_items, run_table, task_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import DeliveryItem, RunItem, TaskItem, connection
 
@@ -24,7 +24,7 @@ def finish(run: Run, due: Sequence[Delivery]) -> Run:
         on_condition_failed(run_table.changed(run.uuid)),
         TransactWrite(connection=connection()) as transaction,
     ):
-        transaction.save(run_table.to_item(written), condition=RunItem.revision == run.revision)
+        transaction.save(run_items.to_item(written), condition=RunItem.revision == run.revision)
         add_deliveries(transaction, due)
     changes.run_written(written)
     return written
@@ -41,7 +41,7 @@ def append(run: Run, due: Sequence[Delivery]) -> None:
         on_condition_failed(run_table.changed(run.uuid)),
         TransactWrite(connection=connection()) as transaction,
     ):
-        transaction.save(run_table.to_item(run), condition=RunItem.run.does_not_exist())
+        transaction.save(run_items.to_item(run), condition=RunItem.run.does_not_exist())
         transaction.update(
             task_table.reference_to(run.node, run.task), counted, condition=TaskItem.task.exists()
         )

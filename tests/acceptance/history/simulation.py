@@ -306,7 +306,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
     logging.getLogger("chalicelib").addHandler(handler)
     with pytest.MonkeyPatch.context() as patch, peer_http.use(network), standing_in(simulation.world):
         patch.setenv("PSCHEDULER_LONGEST_RUN", str(LIFE))
-        for module in ("domain.task", "domain.run", "store.run_table"):
+        for module in ("domain.task", "domain.run", "store.run_items"):
             patch.setattr(f"chalicelib.{module}.KEEP_AFTER_LAST_RUN", KEPT)
         if simulation.scale.cohosted:
             patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))

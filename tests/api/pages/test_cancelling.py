@@ -11,7 +11,7 @@ import chalicelib
 from chalicelib.domain.run import CODES
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC, format_timestamp, parse_duration, parse_timestamp
-from chalicelib.store import run_table as run_store
+from chalicelib.store import run_items
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.api.conftest import Api
 from tests.builders import NODE, run, task
@@ -193,7 +193,7 @@ def test_a_cancelled_run_says_so(api: Api) -> None:
     commit(Booking(None, owner, ()), owner.added)
     now = dt.datetime.now(UTC)
     going = run(owner, state=State.RUNNING).evolve(start=now, end=now + dt.timedelta(minutes=1))
-    run_store.to_item(going).save()
+    run_items.to_item(going).save()
     path = f"/tasks/{owner.uuid}/runs/{going.uuid}"
 
     assert api.ask("DELETE", path)[0] == 200

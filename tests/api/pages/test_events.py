@@ -12,7 +12,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.service.alerts import rules
 from chalicelib.service.series import points
-from chalicelib.store import changes, journal, run_table, streams
+from chalicelib.store import changes, journal, run_items, streams
 from chalicelib.store.events import Forgotten
 from chalicelib.store.journal import Journal
 from tests.api.conftest import Api
@@ -57,7 +57,7 @@ def begin(api: Api) -> str:
 
 
 def write(new: Run) -> None:
-    run_table.to_item(new).save()
+    run_items.to_item(new).save()
     changes.run_written(new)
 
 

@@ -20,7 +20,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import TaskFilter
 from chalicelib.domain.task_terms import of_filter
 from chalicelib.service.node import indexing
-from chalicelib.store import postings
+from chalicelib.store import postings, run_items
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as store
 from chalicelib.store.models import PostingItem, TaskItem
@@ -44,7 +44,7 @@ def stored(count: int, **changes: Any) -> list[Task]:
 def runs_of(owner: Task, count: int, **changes: Any) -> list[Run]:
     made = [run(owner, 10 * number, **changes) for number in range(count)]
     for one in made:
-        run_store.to_item(one).save()
+        run_items.to_item(one).save()
     return made
 
 
@@ -284,7 +284,7 @@ def test_runs_that_start_together_are_each_listed_once(api: Api) -> None:
     (owner,) = stored(1)
     made = [run(owner, 10) for _ in range(5)]
     for one in made:
-        run_store.to_item(one).save()
+        run_items.to_item(one).save()
 
     assert uuids(flat(pages(api, f"/tasks/{owner.uuid}/runs?limit=2"))) == sorted(one.uuid for one in made)
 
@@ -302,7 +302,7 @@ def test_expanded_runs_show_nothing_private_without_the_key(api: Api) -> None:
     (owner,) = stored(1, document={**task().document, "_key": "sesame"})
     (made,) = runs_of(owner, 1)
     secret = run_store.get(NODE, owner.uuid, made.uuid).with_documents(result={"_private": 1})
-    run_store.to_item(secret).save()
+    run_items.to_item(secret).save()
     path = f"/tasks/{owner.uuid}/runs?expanded"
 
     assert api.get(path)[0]["result"] == {"_private": None}

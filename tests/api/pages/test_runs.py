@@ -17,7 +17,7 @@ from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.service.archiving import attempt
 from chalicelib.service.coordination import participation, updates
 from chalicelib.service.execution import runner
-from chalicelib.store import run_table, task_table
+from chalicelib.store import run_items, run_table, task_table
 from tests.api.conftest import Api, query
 from tests.builders import NODE
 
@@ -150,7 +150,7 @@ def test_the_next_run_starts_now_or_later_and_the_first_may_be_over(api: Api) ->
     old = dt.datetime.now(UTC) - dt.timedelta(hours=3)
     run_table.delete(first)
     moved = first.evolve(start=old, end=old + dt.timedelta(seconds=2), revision=0)
-    run_table.to_item(moved).save()
+    run_items.to_item(moved).save()
 
     assert api.get(f"{task}/runs/first")["start-time"] == format_timestamp(old)
     assert api.get(f"{task}/runs/next")["start-time"] > format_timestamp(dt.datetime.now(UTC))
@@ -556,7 +556,7 @@ def test_runs_still_being_agreed_on_are_hidden(api: Api) -> None:
     uuid = task.rsplit("/", 1)[-1]
     run = run_table.get(NODE, uuid, run_table.first(NODE, uuid) or "")
     run_table.delete(run)
-    run_table.to_item(dataclasses.replace(run, state=State.SCHEDULING)).save()
+    run_items.to_item(dataclasses.replace(run, state=State.SCHEDULING)).save()
 
     assert api.get(f"{task}/runs") == []
     assert api.get(f"{task}/runs/{run.uuid}", 404)

@@ -9,7 +9,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.service.archiving import attempt
-from chalicelib.store import delivery_table, run_table, task_table
+from chalicelib.store import delivery_table, run_items, run_table, task_table
 from plugins import registry
 from plugins.sdk.base import Outcome
 from tests.builders import NODE, NOON, at, run, seconds, task
@@ -23,7 +23,7 @@ def finished(owner: Task) -> Run:
         result_merged={"succeeded": True}, participant_data_full=[{"_token": "secret", "port": 1}]
     )
     task_table.to_item(owner, NOON).save()
-    run_table.to_item(one).save()
+    run_items.to_item(one).save()
     return one
 
 

@@ -18,7 +18,7 @@ from chalicelib.service.coordination import participation, planner, shard_planne
 from chalicelib.service.execution import reaper
 from chalicelib.service.peers import outbox as outbox
 from chalicelib.service.scheduling import dispatch_tick
-from chalicelib.store import outbox_table, run_table, shards, task_table, timeline
+from chalicelib.store import outbox_table, run_items, run_table, shards, task_table, timeline
 from plugins import registry
 from plugins.sdk.base import Tool
 from tests import due
@@ -316,7 +316,7 @@ def test_a_crash_at_any_step_of_an_agreement_is_cleared_up_and_made_good(
         tick(cluster, at)
     cluster.faults.clear()
 
-    later = at + run_table.BEING_TOLD + seconds(1)
+    later = at + run_items.BEING_TOLD + seconds(1)
     for host in (LEAD, OTHER):
         with cluster.acting(host):
             reaper.tick(later)

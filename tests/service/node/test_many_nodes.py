@@ -11,7 +11,7 @@ from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.events import clock_handlers
 from chalicelib.service.node import readdressing, registry
 from chalicelib.service.node.readdressing import LONG_ENOUGH
-from chalicelib.store import node_registry, node_table, run_table, task_table
+from chalicelib.store import node_registry, node_table, run_items, task_table
 from chalicelib.store.models import RegisteredNodeItem, RunItem, TaskItem
 from chalicelib.store.readdressing import REASONS
 from tests.builders import NODE, run, task
@@ -53,7 +53,7 @@ def register(numbers: range) -> None:
             batch.save(task_table.to_item(one, FAR))
     with RunItem.batch_write() as batch:
         for one in tasks:
-            batch.save(run_table.to_item(run(one).evolve(start=FAR, end=FAR)))
+            batch.save(run_items.to_item(run(one).evolve(start=FAR, end=FAR)))
     registry.forget()
 
 

@@ -28,6 +28,7 @@ from chalicelib.store import (
     alert_table,
     node_table,
     outbox_table,
+    run_items,
     run_table,
     series_table,
     shards,
@@ -111,7 +112,7 @@ def test_runs_to_be_given_up_and_forgotten() -> None:
     run_table.change(run.evolve(state=State.PENDING, dispatched=True))
     assert as_it_was(DUE) == 1
 
-    reaper.tick(at(30) + run_table.GRACE)
+    reaper.tick(at(30) + run_items.GRACE)
 
     missed = run_table.get(NODE, run.task, run.uuid)
     assert missed.state is State.MISSED
@@ -192,7 +193,7 @@ def test_what_is_changed_while_it_is_filed_anew_keeps_its_place() -> None:
     (run,) = run_table.in_order(NODE, found.task.uuid)
     whole = run_table.get(NODE, found.task.uuid, run.uuid)
     assert whole.state is State.ON_DECK
-    assert [due.run for shard in range(4) for due in run_table.due(run_table.DISPATCH, shard, at(60), 9)] == [
+    assert [due.run for shard in range(4) for due in run_table.due(run_items.DISPATCH, shard, at(60), 9)] == [
         run.uuid
     ]
 

@@ -12,7 +12,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import cancellation
-from chalicelib.store import run_table, task_table
+from chalicelib.store import run_items, run_table, task_table
 from tests.builders import NODE, NOON, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -35,7 +35,7 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def stored(owner: Task, start: float, **changes: Any) -> Run:
     one = run(owner, start, **changes)
-    run_table.to_item(one).save()
+    run_items.to_item(one).save()
     return one
 
 

@@ -13,7 +13,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.placement import place_next
-from chalicelib.store import dispatch_marks, run_table, shards
+from chalicelib.store import dispatch_marks, run_items, run_table, shards
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 
@@ -147,7 +147,7 @@ def test_nothing_waits_to_be_sent_once_it_was(sent: Sent) -> None:
 
 def _key(run: str) -> tuple[TaskId, RunId]:
     for shard in shards.every():
-        for due in run_table.due(run_table.DISPATCH, shard, at(3600), 100):
+        for due in run_table.due(run_items.DISPATCH, shard, at(3600), 100):
             if due.run == run:
                 return due.task, due.run
     raise LookupError(run)

@@ -14,7 +14,7 @@ from chalicelib.domain.task import Task
 from chalicelib.service.execution import runner
 from chalicelib.service.scheduling import cancellation, placement, reservation
 from chalicelib.service.scheduling.placement import place_next
-from chalicelib.store import run_table, task_table
+from chalicelib.store import run_items, run_table, task_table
 from chalicelib.store.transactions import booking
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
@@ -104,13 +104,13 @@ def test_runs_that_start_soon_are_sent_by_whoever_counts_them(
 
 
 def test_two_planners_place_and_count_each_run_once(posted: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = run_table.to_item
+    real = run_items.to_item
 
     def overtaken(run: Any) -> Any:
         place_next(posted, NOON)  # the other one is faster
         return real(run)
 
-    monkeypatch.setattr(run_table, "to_item", once(overtaken, real))
+    monkeypatch.setattr(run_items, "to_item", once(overtaken, real))
     place_next(posted, NOON)
 
     assert (starts(posted), counted(posted)) == (all_slots(48), 48)
