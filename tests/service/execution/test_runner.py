@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.messages import PerformRun
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -14,7 +15,7 @@ from chalicelib.service.execution import reaper, runner, waits
 from chalicelib.service.node import pause
 from chalicelib.service.scheduling import cancellation, dispatch, dispatch_tick
 from chalicelib.service.scheduling.placement import place_at, place_next
-from chalicelib.store import run_table, task_table, timeline
+from chalicelib.store import run_items, run_table, task_table, timeline
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, exclusive_task, seconds, task
 from tests.service.machines import FakeMachine, keep_a_worker, perform_all
@@ -52,6 +53,19 @@ def test_a_message_that_comes_twice_does_nothing_twice() -> None:
 
     assert after(owner, run, at(0)) == first
     assert task_table.get(NODE, owner.uuid).runs_started == 1
+
+
+def test_a_run_whose_task_is_cancelled_as_it_is_to_begin_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_items, "LARGEST_ITEM", 10)  # what it has in the bucket is forgotten as well
+    owner, run = placed(exclusive_task(duration=seconds(10)))
+    task_table.disable(owner, at(-3))
+
+    runner.perform(PerformRun(NODE, owner.uuid, run.uuid, start=run.start), FakeMachine(at(-2)))
+
+    assert run_table.first(NODE, owner.uuid) is None
+    assert timeline.read_entries(NODE, at(0), at(20)) == []
 
 
 def test_a_message_for_what_is_gone_does_nothing() -> None:
