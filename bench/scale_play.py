@@ -23,6 +23,7 @@ from unittest import mock
 
 from bench import scale_agents
 from bench.hot_keys import HotKeys
+from bench.mesh_cost import MESH
 from bench.simulated_time import MINUTE, SimulatedTime
 from chalicelib.domain import task as tasks
 from chalicelib.domain.names import NodeName
@@ -239,21 +240,7 @@ def _in_place(play: Play) -> Iterator[None]:
             yield
 
 
-RESULT: dict[str, Any] = {
-    "succeeded": True,
-    "schema": 1,
-    "sent": 5,
-    "received": 5,
-    "lost": 0,
-    "loss": 0.0,
-    "duplicates": 0,
-    "reorders": 0,
-    "roundtrips": [
-        {"seq": seq, "ip": "192.0.2.9", "length": 64, "ttl": 58, "rtt": "PT0.0123S"} for seq in range(1, 6)
-    ],
-    **dict.fromkeys(("min", "max", "mean"), "PT0.0123S"),
-    "stddev": "PT0.0004S",
-}
+RESULT = next(test.result for test in MESH if test.name == "rtt")
 
 
 def _register(play: Play) -> list[NodeName]:
