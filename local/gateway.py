@@ -247,6 +247,11 @@ def is_list(route: str) -> bool:
     return route in LISTS or route.startswith(("/stat/", "/schedule/"))
 
 
+def is_of_agents(route: str) -> bool:
+    """Whether it is agents that ask for it, as long as they are there."""
+    return route.startswith("/agent/")
+
+
 def plain(status: int, line: str) -> Response:
     """An answer of the front's own: one line."""
     return Response(status, [("Content-Type", "text/plain")], f"{line}\n".encode())

@@ -7,6 +7,7 @@ and serves until Ctrl-C or SIGTERM, which stop what was started.
 import argparse
 import contextlib
 import fcntl
+import gc
 import os
 import pathlib
 import signal
@@ -23,9 +24,12 @@ from local.engine import EngineError
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
 AUTHORITY = FOLDER / ".local/authority"
 """What signs the certificates of all nodes here, and is trusted by them."""
-SWITCH = 0.0002
+SWITCH = 0.001
 """Seconds a thread computes before another gets its turn. The front gives its own away at every system call,
-and would wait for 5 ms each time while others compute."""
+and would wait for 5 ms each time while others compute; with much less, threads that wait do little but ask."""
+GARBAGE = (10_000, 10, 10)
+"""Objects after which those that refer to each other are looked for: 700, as it comes, has a busy front look
+all the time, and hardly anything is garbage of that kind."""
 ENGINES = ("sqlite", "moto", "ministack")
 """What may answer for AWS: the embedded engine, which keeps its state; moto, which forgets it; MiniStack, the
 cloud stand-in of the tests."""
@@ -88,6 +92,7 @@ def main() -> int:
 def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: threading.Event) -> None:
     """Start everything, each part with its stop on the stack, and serve until ``stopping`` is set."""
     sys.setswitchinterval(SWITCH)
+    gc.set_threshold(*GARBAGE)
     memory.give_back()
     check_port(given.address, given.port)
     started.enter_context(locked(given.state))

@@ -22,8 +22,9 @@ from local.engine.writer import Writer
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for those of other processes."""
-_KEPT = 8
-"""Idle connections for reading that are kept open."""
+_KEPT = 64
+"""Idle connections for reading that are kept open, for as many threads as read at a time: opening one costs
+more than most reads."""
 _LOG_LIMIT = 32 << 20
 """Bytes the write-ahead log is cut back to after a checkpoint."""
 _LOG_PAGES = 4000
@@ -55,8 +56,10 @@ class Database:
 
     def _forget(self) -> None:
         self._writer = Writer(self._connect, self.synchronous, self.busy_seconds)
-        self._pooling = threading.Lock()
+        # Taken from and put back without a lock: with a hundred threads, one that loses its turn while it
+        # holds a lock has them all wait.
         self._idle: list[sqlite3.Connection] = []
+        self._watching = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
 
     def _checked(self) -> sqlite3.Connection:
@@ -150,33 +153,32 @@ class Database:
 
     def version(self) -> int:
         """A number that changes when another process has written."""
-        with storage_errors(self.path), self._pooling:
+        with storage_errors(self.path), self._watching:
             if self._watcher is None:
                 self._watcher = self._connect()
             found: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
             return found
 
     def _take(self) -> sqlite3.Connection:
-        with self._pooling:
-            if self._idle:
-                return self._idle.pop()
-        return self._connect()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
 
     def _put_back(self, link: sqlite3.Connection) -> None:
-        with self._pooling:
-            if len(self._idle) < _KEPT:
-                self._idle.append(link)
-                return
-        link.close()
+        if len(self._idle) < _KEPT:
+            self._idle.append(link)
+        else:
+            link.close()
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
         self._writer.close()
-        with self._pooling:
-            for link in (*self._idle, self._watcher):
-                if link is not None:
-                    link.close()
-            self._idle.clear()
+        while self._idle:
+            self._idle.pop().close()
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher.close()
             self._watcher = None
 
     def after_fork(self) -> None:

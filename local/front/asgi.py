@@ -67,9 +67,12 @@ class Application:
         self._quick = Lane("quick", 16, 12)
         self._lists = Lane("lists", 4, 3)
         self._slow = Lane("slow", 96, 72)
+        # Agents never have a worker wait for other nodes, and many of them come at once: more workers than
+        # can compute would only take turns.
+        self._agents = Lane("agents", 12, 9)
 
     def close(self) -> None:
-        for lane in (self._quick, self._lists, self._slow):
+        for lane in (self._quick, self._lists, self._slow, self._agents):
             lane.close()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -171,6 +174,8 @@ class Application:
             self._streams.give_back(owner, 1)
 
     def _lane(self, event: dict[str, Any]) -> Lane:
+        if gateway.is_of_agents(event["resource"]):
+            return self._agents
         if event["httpMethod"] not in ("GET", "HEAD", "OPTIONS"):
             return self._slow
         return self._lists if gateway.is_list(event["resource"]) else self._quick

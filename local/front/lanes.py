@@ -72,13 +72,13 @@ class Lane:
 
     def _hand_on(self) -> None:
         """Give free workers to the clients that wait, one each in turn."""
-        for client in list(self._queues):
-            if not self._free:
-                return
+        for _ in range(len(self._queues) if self._free else 0):
+            client = next(iter(self._queues))
+            self._queues.move_to_end(client)
             if self._busy[client] < self._share and self._wake(client):
                 self._take(client)
-                if client in self._queues:
-                    self._queues.move_to_end(client)
+                if not self._free:
+                    return
 
     def _wake(self, client: str) -> bool:
         queue = self._queues[client]
