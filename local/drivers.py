@@ -23,8 +23,8 @@ TICKS = ("plan", "dispatch", "reap", "archive")
 """The scheduled handlers. AWS calls them every minute; here it is every PERIOD seconds."""
 PERIOD = 15.0
 WORKERS = {"plan": 2, "runs": 256, "peers": 64, "deliveries": 256}
-"""Messages of a queue handled at a time, where it is not eight. Planning without other nodes waits for nothing:
-more than two would only take turns with each other, and with the front."""
+"""Messages of a queue handled at a time, where it is not eight. Planning without other nodes waits for
+nothing: more than two would only take turns with each other, and with the front."""
 WIDEST = {"runs": 128, "deliveries": 4}
 """Of those, how many of one lane: of one requester, or to one destination."""
 ELSEWHERE = 300

@@ -26,7 +26,7 @@ AUTHORITY = FOLDER / ".local/authority"
 """What signs the certificates of all nodes here, and is trusted by them."""
 SWITCH = 0.001
 """Seconds a thread computes before another gets its turn. The front gives its own away at every system call,
-and would wait for 5 ms each time while others compute; with much less, threads that wait do little but ask."""
+and would wait for 5 ms each time while others compute; with much less, those that wait do little but ask."""
 GARBAGE = (10_000, 10, 10)
 """Objects after which those that refer to each other are looked for: 700, as it comes, has a busy front look
 all the time, and hardly anything is garbage of that kind."""
