@@ -18,7 +18,7 @@ TEXT = (FOLDER / "README.md").read_text()
     [("DynamoDB", dynamodb.OPERATIONS), ("SQS", sqs.OPERATIONS), ("S3", s3.OPERATIONS)],
 )
 def test_every_operation_is_named(service: str, operations: dict[str, Operation]) -> None:
-    answers = TEXT[TEXT.index("## What it answers") :]
+    answers = TEXT[TEXT.index("## What it supports") :]
     paragraph = re.search(rf"^{service}, .*?\n\n", answers, re.DOTALL | re.MULTILINE)
 
     assert paragraph is not None
@@ -26,7 +26,7 @@ def test_every_operation_is_named(service: str, operations: dict[str, Operation]
 
 
 def test_every_module_that_is_named_is_there() -> None:
-    table = TEXT[TEXT.index("## Where what is") : TEXT.index("## How it is tested")]
+    table = TEXT[TEXT.index("## Modules") : TEXT.index("## How it is tested")]
     named = re.findall(r"`([a-z0-9]+(?:\.py|/))`", table)
     there = {each.name for each in FOLDER.glob("*.py")} - {"__init__.py", "errors.py"}
     folders = {f"{each.parent.name}/" for each in FOLDER.glob("*/__init__.py")}

@@ -177,7 +177,7 @@ def test_a_delivery_that_failed_is_tried_again_as_its_settings_say(
     outcomes = [archiver.deliver(Parcel({"name": "a", "retry-policy": policy}, {}, n)) for n in (0, 1)]
 
     assert [outcome.retry for outcome in outcomes] == [dt.timedelta(minutes=5), None]
-    assert outcomes[0].error == "It cannot be written: No such file or directory"
+    assert outcomes[0].error == "Cannot write the file: No such file or directory"
 
 
 @pytest.mark.usefixtures("_found")
