@@ -28,7 +28,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     adding = actions.add_parser("add", help="make a key, and print it")
-    adding.add_argument("name", help="small letters, digits and hyphens")
+    adding.add_argument("name", help="lower-case letters, digits and hyphens")
     adding.add_argument("--scope", default="measure", help="read, measure (the default) or administer")
     adding.add_argument("--expires", help="when it ends: a timestamp, or a duration from now such as P90D")
     actions.add_parser("list", help="print the names, scopes and ends of all keys")

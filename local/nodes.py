@@ -107,7 +107,9 @@ def _line(node: "ServedNode") -> str:
     from chalicelib.store import node_registry
 
     said = (node_registry.contact(node.node) or {}) if node.runs_at_agent else {}
-    heard = f", last heard of at {said['at']}" if said else ", never heard of" if node.runs_at_agent else ""
+    heard = (
+        f", last heard from at {said['at']}" if said else ", never heard from" if node.runs_at_agent else ""
+    )
     suspended = ", suspended" if node.suspended else ""
     return f"{node.hostname}: tools {'at its agent' if node.runs_at_agent else 'here'}{suspended}{heard}"
 

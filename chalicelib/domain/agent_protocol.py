@@ -164,11 +164,13 @@ def require_spoken(text: str) -> None:
     """Raise TooOld unless a protocol number, as a header has it, is one that is spoken here."""
     spoken = " and ".join(map(str, SPOKEN))
     if not text:
-        raise TooOld(f"Say which protocol you speak, in X-Agent-Protocol; here it is {spoken}")
+        raise TooOld(
+            f"X-Agent-Protocol: must be the agent's protocol version; this coordinator speaks {spoken}"
+        )
     if not (text.isascii() and text.isdecimal() and len(text) < 6):
-        raise Invalid(f"X-Agent-Protocol: {text[:20]!r} is no protocol number")
+        raise Invalid(f"X-Agent-Protocol: {text[:20]!r} is not a version of the protocol")
     if int(text) not in SPOKEN:
-        raise TooOld(f"The agent speaks protocol {text}; here it is {spoken}: its version does not fit")
+        raise TooOld(f"The agent speaks protocol {text}, this coordinator {spoken}: they do not match")
 
 
 def streamed(run: RunId, number: int) -> RunId:

@@ -183,7 +183,7 @@ def rule_of(name: str, document: JSON) -> Rule:
 
 def require_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        raise Invalid("A name has 1 to 40 small letters, digits and hyphens")
+        raise Invalid("A name must have 1 to 40 lower-case letters, digits and hyphens")
 
 
 def _condition(document: Mapping[str, JSON], where: str) -> Condition:
@@ -191,9 +191,9 @@ def _condition(document: Mapping[str, JSON], where: str) -> Condition:
         raise Invalid("must have one of above, below and changed", where)
     found = Condition(**document)
     if found.clear is not None and found.is_met(found.clear, None):
-        raise Invalid("must be on the good side of the bound", f"{where}/clear")
+        raise Invalid("must be on the good side of the threshold", f"{where}/clear")
     if found.clear is not None and found.changed:
-        raise Invalid("is for above and below", f"{where}/clear")
+        raise Invalid("must only come with above or below", f"{where}/clear")
     return found
 
 

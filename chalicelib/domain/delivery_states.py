@@ -36,12 +36,12 @@ LIFE: Mapping[DeliveryState, Mapping[DeliveryState, str]] = {
     },
     DeliveryState.UNDER_WAY: {
         DeliveryState.ARCHIVED: "the archive has it, or its transform left nothing",
-        DeliveryState.WAITING: "it is to be tried again",
+        DeliveryState.WAITING: "it is to be attempted again",
         DeliveryState.UNDER_WAY: "the attempt never reported: another begins",
         DeliveryState.FAILED: "it failed for good, or too many never reported",
     },
     DeliveryState.ARCHIVED: {},
-    DeliveryState.FAILED: {DeliveryState.WAITING: "somebody asks for another try"},
+    DeliveryState.FAILED: {DeliveryState.WAITING: "somebody requests another attempt"},
 }
 BEGINS: Mapping[DeliveryState, str] = {DeliveryState.WAITING: "the run is over"}
 

@@ -37,7 +37,7 @@ def load_whole(text: str | bytes, what: str, deepest: int = DEEPEST) -> JSON:
             json.dumps(value, ensure_ascii=False).encode()  # half a character is nothing anybody could store
     except (RecursionError, _TooDeep) as error:
         raise Invalid(
-            f"{what}: nested too deeply: {deepest} arrays and objects may be in each other"
+            f"{what}: nested too deeply: at most {deepest} levels of arrays and objects are allowed"
         ) from error
     except UnicodeEncodeError as error:
         raise Invalid(f"{what}: has an unpaired surrogate") from error
@@ -61,7 +61,7 @@ def _require_shallow(value: JSON, left: int) -> None:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant[:40]} is no number that JSON can hold")
+    raise ValueError(f"{constant[:40]} is not a number in JSON")
 
 
 def _finite(text: str) -> float:

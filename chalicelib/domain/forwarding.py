@@ -51,7 +51,7 @@ def _network(entry: str) -> Network:
         return ipaddress.ip_network(entry)
     except ValueError as error:
         raise Invalid(
-            f"PSCHEDULER_TRUSTED_PROXIES: {entry!r} is no address and no network such as 10.1.0.0/16"
+            f"PSCHEDULER_TRUSTED_PROXIES: {entry!r} is neither an address nor a network such as 10.1.0.0/16"
         ) from error
 
 

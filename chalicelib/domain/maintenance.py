@@ -96,7 +96,7 @@ def _duration(document: Mapping[str, JSON], member: str) -> dt.timedelta | None:
     except Invalid as error:
         raise Invalid(error.message, f"/{member}") from error
     if found <= ZERO:
-        raise Invalid("must be longer than nothing", f"/{member}")
+        raise Invalid("must be longer than zero", f"/{member}")
     return found
 
 

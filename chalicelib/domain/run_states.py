@@ -67,7 +67,7 @@ LIFE: Mapping[State, Mapping[State, str]] = {
         State.PREEMPTED: "a run of a higher priority took its place",
         State.NONSTART: "its lead never said that all agreed, or its agent refuses it",
         State.CANCELED: "it was cancelled",
-        State.FAILED: "its lead tells that it failed",
+        State.FAILED: "its lead reports that it failed",
         State.ON_DECK: "",
     },
     State.ON_DECK: dict.fromkeys(
@@ -79,22 +79,22 @@ LIFE: Mapping[State, Mapping[State, str]] = {
         State.FAILED: "its tool failed",
         State.OVERDUE: "its runner never reported",
         State.CANCELED: "it was cancelled",
-        State.MISSED: "its agent came too late for its start",
+        State.MISSED: "its agent was too late to start it",
         State.PREEMPTED: "",
     },
     State.CLEANUP: {
         State.FINISHED: "the results of all are merged",
-        State.FAILED: "they were not in time, or it failed",
+        State.FAILED: "the results were not in time, or the run failed",
     },
-    State.FINISHED: {State.FAILED: "its lead tells that it failed"},
+    State.FINISHED: {State.FAILED: "its lead reports that it failed"},
     State.OVERDUE: {
-        State.FINISHED: "its lead tells the result",
-        State.FAILED: "its lead tells that it failed",
+        State.FINISHED: "its lead reports the result",
+        State.FAILED: "its lead reports that it failed",
         State.MISSED: "",
         State.CANCELED: "it was cancelled",
         State.PREEMPTED: "",
     },
-    State.MISSED: {State.FAILED: "its lead tells that it failed"},
+    State.MISSED: {State.FAILED: "its lead reports that it failed"},
     State.NONSTART: {State.CANCELED: ""},
     State.FAILED: {},
     State.PREEMPTED: {},
@@ -102,7 +102,7 @@ LIFE: Mapping[State, Mapping[State, str]] = {
 }
 BEGINS: Mapping[State, str] = {
     State.SCHEDULING: "other nodes have to agree",
-    State.PENDING: "this node alone has to, or its lead asks it",
+    State.PENDING: "no other node has to agree, or its lead requests it",
     State.NONSTART: "there is no time for it, or the limits refuse it",
     State.FINISHED: "it is one result of a task that streams them",
 }

@@ -40,8 +40,8 @@ LIFE: Mapping[TaskState, Mapping[TaskState, str]] = {
         TaskState.DISABLED: "it is cancelled",
     },
     TaskState.DISABLED: {
-        TaskState.PLANNED: "all take part in it",
-        TaskState.PLACED: "all take part in it, and it wants no run",
+        TaskState.PLANNED: "all participants accepted it",
+        TaskState.PLACED: "all participants accepted it, and it wants no run",
     },
 }
 BEGINS: Mapping[TaskState, str] = {
@@ -51,7 +51,7 @@ BEGINS: Mapping[TaskState, str] = {
 }
 ENDS: Mapping[TaskState, str] = {
     TaskState.PLACED: "two days after its last run",
-    TaskState.DISABLED: "two days later, or when one will not take part",
+    TaskState.DISABLED: "two days later, or when a participant refuses",
 }
 
 

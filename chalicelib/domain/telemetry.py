@@ -39,11 +39,11 @@ class Sample:
     at: dt.datetime | None = None
 
 
-RUNS = Metric("pscheduler_run_changes", COUNTER, "Runs that came into a state, and why", ("state", "cause"))
+RUNS = Metric("pscheduler_run_changes", COUNTER, "Runs that entered a state, and why", ("state", "cause"))
 LATENESS = Metric(
     "pscheduler_run_lateness_seconds", GAUGE, "How long after its start the last run was begun", unit=SECONDS
 )
-CONFLICTS = Metric("pscheduler_conflicts", COUNTER, "Conditional writes that somebody else had overtaken")
+CONFLICTS = Metric("pscheduler_conflicts", COUNTER, "Conditional writes that lost a race")
 COLD_STARTS = Metric("pscheduler_cold_starts", COUNTER, "Processes that were started")
 REQUESTS = Metric("pscheduler_requests", COUNTER, "Requests answered, by their status", ("status",))
 PLANNING = Metric(
@@ -52,20 +52,22 @@ PLANNING = Metric(
 OLDEST = Metric(
     "pscheduler_oldest_due_run_seconds",
     GAUGE,
-    "How long ago the run should have started that waits longest to be dispatched",
+    "How overdue the run is that has waited longest to be dispatched",
     unit=SECONDS,
 )
 DELIVERIES = Metric("pscheduler_delivery_backlog", GAUGE, "Deliveries that are due, up to 1,000 a shard")
-DEAD = Metric("pscheduler_dead_letters", GAUGE, "Messages that failed five times and were put aside")
+DEAD = Metric("pscheduler_dead_letters", GAUGE, "Messages that failed five times, in the dead-letter queue")
 SERIES = Metric(
     "pscheduler_series_value",
     GAUGE,
-    "The last value of each series, of when it was measured",
+    "The last value of each series, at the time it was measured",
     ("series", "test", "source", "destination", "metric"),
     NONE,
 )
 PAUSED = Metric("perfsonar_pscheduler_paused", GAUGE, "Whether the node is paused")
-ARCHIVING = Metric("perfsonar_pscheduler_archiving", GAUGE, "Deliveries due, and to come", ("state",))
+ARCHIVING = Metric(
+    "perfsonar_pscheduler_archiving", GAUGE, "Deliveries that are due, and that will be", ("state",)
+)
 HTTP_QUEUE = Metric(
     "perfsonar_pscheduler_http_queue",
     GAUGE,

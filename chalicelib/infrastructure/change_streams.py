@@ -84,5 +84,5 @@ def _ask(operation: str, asked: dict[str, JSON]) -> JSON:
         if code in _GONE:
             raise Gone from error
         if code in _TOO_MANY:
-            raise Throttled("Too many read what happens just now; try again") from error
+            raise Throttled("Too many clients are reading events; try again") from error
         raise

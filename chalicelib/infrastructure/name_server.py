@@ -47,7 +47,9 @@ class NameServer:
         except dns.resolver.NXDOMAIN:
             return []
         except (dns.exception.DNSException, OSError) as error:
-            raise Unavailable(f"No {kind} record of {name} could be had: {type(error).__name__}") from error
+            raise Unavailable(
+                f"No {kind} record of {name} could be obtained: {type(error).__name__}"
+            ) from error
 
     def _resolver(self) -> Any:
         import dns.resolver  # 60 ms of a cold start, and few policies ask names
@@ -61,4 +63,4 @@ def _understood(name: Any) -> Iterator[None]:
     try:
         yield
     except (UnicodeError, ValueError) as error:
-        raise Unavailable(f"{str(name)[:100]!r} is no name") from error
+        raise Unavailable(f"{str(name)[:100]!r} is not a name") from error

@@ -87,7 +87,7 @@ class Reply:
         try:
             return load_whole(self.text, "Its answer", DEEPEST_REPLY)
         except Invalid as error:
-            raise Refused(self.host, "answered with something that is no JSON", self.status) from error
+            raise Refused(self.host, "answered with something other than JSON", self.status) from error
 
 
 class Network(Protocol):

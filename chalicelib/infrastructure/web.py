@@ -103,12 +103,12 @@ class _Fetch(threading.Thread):
             before, url = url, urllib.parse.urljoin(url, target)
             if urllib.parse.urlsplit(before).netloc != urllib.parse.urlsplit(url).netloc:
                 headers = dict(_HEADERS)  # what was for one server is not for another
-        raise ValueError(f"it leads on more than {MOST_REDIRECTS} times")
+        raise ValueError(f"it redirects more than {MOST_REDIRECTS} times")
 
     def _once(self, url: str, headers: Mapping[str, str]) -> tuple[int, str, str | None]:
         where = urllib3.util.parse_url(url)
         if where.scheme not in ("http", "https") or not where.host:
-            raise ValueError("it is no http or https URL")
+            raise ValueError("it is not an http or https URL")
         with self._opener(where) as opener:
             answer = opener.urlopen(
                 "GET",

@@ -144,7 +144,7 @@ class Streams:
             name = streamed.table.definition()["TableName"]
             table = connection().client.describe_table(TableName=name)["Table"]
             if not table.get("LatestStreamArn"):
-                raise Unsupported(f"The table {name} has no stream from which to read what happens")
+                raise Unsupported(f"The table {name} has no stream to read events from")
             self._streams[streamed.kind] = table["LatestStreamArn"]
         return self._streams[streamed.kind]
 

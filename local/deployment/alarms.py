@@ -29,7 +29,7 @@ def resources() -> dict[str, Any]:
             },
         },
         "DeadLettersAlarm": _alarm(
-            "Messages failed five times and were put aside",
+            "Messages failed five times and are in the dead-letter queue",
             **_of_queue("ApproximateNumberOfMessagesVisible", "DeadLetterQueue"),
         ),
         **{f"{name}ErrorsAlarm": _errors(name) for name in FUNCTIONS},

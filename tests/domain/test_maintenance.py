@@ -62,7 +62,7 @@ def test_of_several_the_last_to_close_counts() -> None:
     ("document", "where", "sentence"),
     [
         ({"start": ONCE["start"]}, "", "'duration' is a required property"),
-        ({**ONCE, "duration": "P0D"}, "/duration", "must be longer than nothing"),
+        ({**ONCE, "duration": "P0D"}, "/duration", "must be longer than zero"),
         ({**ONCE, "duration": "P1Y"}, "/duration", "years or months"),
         ({**ONCE, "repeat": "PT30M"}, "/repeat", "must be no shorter than the duration"),
         ({**ONCE, "start": "soon"}, "/start", "'soon'"),

@@ -21,14 +21,14 @@ def test_open_metrics_have_families_totals_times_and_an_end() -> None:
     text = telemetry.open_metrics(SAMPLES)
 
     assert text.splitlines() == [
-        "# HELP pscheduler_run_changes Runs that came into a state, and why",
+        "# HELP pscheduler_run_changes Runs that entered a state, and why",
         "# TYPE pscheduler_run_changes counter",
         'pscheduler_run_changes_total{state="finished",cause=""} 3',
         'pscheduler_run_changes_total{state="missed",cause="late"} 1',
         "# HELP pscheduler_oldest_due_run_seconds " + telemetry.OLDEST.help,
         "# TYPE pscheduler_oldest_due_run_seconds gauge",
         "pscheduler_oldest_due_run_seconds 0.25",
-        "# HELP pscheduler_series_value The last value of each series, of when it was measured",
+        "# HELP pscheduler_series_value The last value of each series, at the time it was measured",
         "# TYPE pscheduler_series_value gauge",
         f'pscheduler_series_value{{series="a",destination="b\\"\\\\\\n"}} 12.5 {NOON.timestamp():.3f}',
         "# EOF",

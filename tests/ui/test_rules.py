@@ -78,7 +78,7 @@ def test_a_rule_is_made_with_what_it_amounts_to(look: Looker, node: Node) -> Non
 @pytest.mark.parametrize(
     ("label", "text", "said"),
     [
-        ("warning until", "0.9", "must be on the good side of the bound"),
+        ("warning until", "0.9", "must be on the good side of the threshold"),
         ("no-data", "P1000D", "must be from PT2M to P90D"),
         ("notify", '[{"archiver": "pigeon", "data": {}}]', "/notify/0/archiver: "),
         ("at least so many results", "9", "must be no more than /results/of"),

@@ -10,7 +10,7 @@ from chalicelib.service.node import registry
 
 PROTOCOL = Argument(
     "X-Agent-Protocol",
-    "The number of the protocol the agent speaks",
+    "The version of the protocol that the agent speaks",
     {"type": "integer", "enum": list(agent_protocol.SPOKEN)},
     required=True,
     where="header",

@@ -65,8 +65,8 @@ def require_own_origin(method: str, headers: Mapping[str, str]) -> None:
     if origin is not None and ({origin, "*"} & set(allowed)):
         return
     raise Forbidden(
-        f"Pages of other origins change nothing here ({(origin or 'which does not say its name')[:80]}):"
-        " PSCHEDULER_ORIGINS names those that may"
+        f"Pages of other origins may change nothing here ({(origin or 'no Origin is given')[:80]}):"
+        " PSCHEDULER_ORIGINS lists those that may"
     )
 
 

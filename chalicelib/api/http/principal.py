@@ -36,7 +36,7 @@ def hints(request: Request, scope: str = "read") -> dict[str, JSON]:
     key = api_key(request)
     if key is not None:
         if scope not in key.scopes:
-            raise Forbidden(f"The API key {key.name} is not for this: it would have to be made to {scope}")
+            raise Forbidden(f"The API key {key.name} does not allow this: it lacks the scope {scope}")
         found |= {known.API_KEY: key.name, known.API_SCOPES: list(key.scopes)}
     if request.principal:
         found[known.IAM] = request.principal
@@ -78,11 +78,11 @@ def require_upkeep(request: Request) -> None:
     if administers(request):
         return
     if request.is_forwarded or not is_loopback(request.caller):
-        raise Forbidden("This is for the machine itself, over its loopback address")
+        raise Forbidden("Only this machine itself may do this, over its loopback address")
     if may_be_reached_by_others():
         raise Forbidden(
-            "This node is reached by others too, so this takes its operator's token: Authorization: Bearer"
-            " with what is in operator-token in its state folder"
+            "This node can be reached from elsewhere, so this takes its operator's token: Authorization:"
+            " Bearer with the contents of operator-token in its state folder"
         )
 
 

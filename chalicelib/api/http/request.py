@@ -200,7 +200,7 @@ def _require_no_slash(raw: Any) -> None:
     The page people look at alone has one, so that its files are beside it.
     """
     if raw.context["resourcePath"] not in ("/", "/ui") and raw.context.get("path", "").endswith("/"):
-        raise NotFound("Nothing is at this path: it must not end in a slash")
+        raise NotFound("There is nothing at this path: it must not end in a slash")
 
 
 def _text(body: bytes | str) -> str:
@@ -220,7 +220,7 @@ def _decompressed(body: bytes | str, headers: Mapping[str, str]) -> bytes | str:
         reader = zlib.decompressobj(GZIP)
         whole = reader.decompress(body if isinstance(body, bytes) else body.encode(), LARGEST_BODY + 1)
         if not reader.eof and len(whole) <= LARGEST_BODY:
-            raise Invalid("The body is not all of what was compressed")
+            raise Invalid("The compressed body is incomplete")
     except zlib.error as error:
         raise Invalid("The body is not compressed with gzip, as its Content-Encoding says") from error
     return whole
@@ -242,7 +242,7 @@ def identifier(text: str) -> str:
             return str(uuid.UUID(text))
     except ValueError:
         pass
-    raise NotFound(f"Nothing is at this path: {text} is not a UUID")
+    raise NotFound(f"There is nothing at this path: {text} is not a UUID")
 
 
 def task_id(text: str) -> TaskId:

@@ -30,7 +30,7 @@ def hints(request: Request) -> dict[str, JSON]:
         return own
     address, name, key = _parts(text)
     if not proxy_credentials.are_right(request.node, name, key):
-        raise Forbidden(f"{HEADER}: the name and key are not known here")
+        raise Forbidden(f"{HEADER}: the name or the key is unknown here")
     return {**own, "requester": address, "requester-proxied-by": request.caller}
 
 

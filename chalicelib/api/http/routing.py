@@ -116,7 +116,7 @@ def _in_path(text: str) -> str:
     """A name in a path. Raises NotFound for one longer than any there is: no table could be asked for it."""
     unquoted = urllib.parse.unquote(text)
     if len(unquoted) > LONGEST_NAME:
-        raise NotFound(f"Nothing is at this path: {unquoted[:40]}... is no name")
+        raise NotFound(f"There is nothing at this path: {unquoted[:40]}... is not a name")
     return unquoted
 
 

@@ -34,7 +34,9 @@ def put_debug(request: Request) -> Answer:
 def exception(request: Request) -> Answer:
     """Log a traceback on purpose, to test the log. Only from the node's own machine."""
     if request.is_forwarded or not is_loopback(request.caller):
-        refusal = problems.problem(problems.METHOD, 405, "This is for the machine itself", request.headers)
+        refusal = problems.problem(
+            problems.METHOD, 405, "Only this machine itself may do this", request.headers
+        )
         return refusal.with_headers(Allow="OPTIONS")
     try:
         raise RuntimeError("This was asked for at /exception")

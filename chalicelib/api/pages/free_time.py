@@ -41,7 +41,9 @@ ANSWER = response_schemas.shape(
     arguments=[
         moment("start", "Now, if absent; within 31 days of it"),
         moment("end", "A schedule horizon after the start, if absent; 31 days at most"),
-        Argument("next", "In place of both: so much from now, or of the past if negative", _SIGNED_DURATION),
+        Argument(
+            "next", "Instead of both: this long from now, or into the past if negative", _SIGNED_DURATION
+        ),
     ],
     answer=ANSWER,
 )
@@ -88,7 +90,7 @@ def _next(request: Request) -> Range:
     except Invalid as error:
         raise Invalid(f"next: {error}") from error
     if not ZERO < length <= WIDEST_WINDOW:
-        raise Invalid(f"next: must be more than nothing, and {format_duration(WIDEST_WINDOW)} at most")
+        raise Invalid(f"next: must be longer than zero, and {format_duration(WIDEST_WINDOW)} at most")
     return Range(request.now - length, request.now) if is_past else Range(request.now, request.now + length)
 
 

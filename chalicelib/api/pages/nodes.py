@@ -169,5 +169,5 @@ def _name(node: str) -> NodeName:
 def _registered_name(node: str) -> NodeName:
     name = _name(node)
     if registry.is_of_environment(name):
-        raise Conflict(f"{name} is a node of the deployment's environment, and no affair of its registry")
+        raise Conflict(f"{name} is a node of the deployment's environment, which its registry cannot change")
     return name

@@ -38,7 +38,7 @@ AT_LEAST = 100
     arguments=[
         moment("start", "Runs that end later"),
         moment("end", "Runs that start earlier"),
-        Argument("task", "Of this task alone", {"type": "string", "format": "uuid"}),
+        Argument("task", "Only runs of this task", {"type": "string", "format": "uuid"}),
         word("format", "How to show it", *FORMATS),
         *paging.ARGUMENTS,
     ],

@@ -53,7 +53,9 @@ def matcher(match: Mapping[str, JSON], pointer: str) -> Matcher:
 
 def _compiled(text: str, ignores_case: bool, pointer: str) -> "re.Pattern[str]":
     if len(text) > LONGEST_PATTERN:
-        raise Invalid(f"must have at most {LONGEST_PATTERN} characters, being a regular expression", pointer)
+        raise Invalid(
+            f"must have at most {LONGEST_PATTERN} characters, as it is a regular expression", pointer
+        )
     try:
         tree = _parser().parse(text)
         found = re.compile(text, re.IGNORECASE if ignores_case else 0)

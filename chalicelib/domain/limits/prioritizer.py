@@ -46,11 +46,11 @@ def prioritize(made: Script, task: Mapping[str, JSON], classified: Sequence[str]
     try:
         found = made.first(jq, {**task, PRIVATE: private})
     except ScriptFailed as error:
-        raise Forbidden(f"No priority could be found: {error}") from error
+        raise Forbidden(f"The priority could not be determined: {error}") from error
     kept = found.get(PRIVATE) if isinstance(found, dict) else None
     number = kept.get("priority") if isinstance(kept, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise Forbidden("No priority could be found: the script did not answer with a number")
+        raise Forbidden("The priority could not be determined: the script's output is not a number")
     priority = max(LOWEST, min(HIGHEST, round(number)))
     notes = kept["diags"] if isinstance(kept, dict) and isinstance(kept.get("diags"), list) else []
     asked = task.get("priority")

@@ -56,7 +56,7 @@ def rewrite(
 
 def _checked(found: JSON, task: Mapping[str, JSON]) -> Rewritten:
     if not isinstance(found, dict) or not isinstance(found.get(PRIVATE), dict):
-        raise Forbidden("The task was not rewritten: the script did not keep what it was given")
+        raise Forbidden("The task was not rewritten: the script did not return the task it was given")
     test, before = found.get("test"), task.get("test")
     kind = test.get("type") if isinstance(test, dict) else None
     if not isinstance(kind, str) or not isinstance(before, Mapping) or kind != before.get("type"):

@@ -25,7 +25,7 @@ def require(node: NodeName, clock: Callable[[], float] = time.monotonic) -> None
         while len(_left) > MOST_KNOWN:
             _left.popitem(last=False)
     if left < 1:
-        raise TooMany(f"An agent may ask {A_SECOND:.0f} times a second; try again in a second")
+        raise TooMany(f"An agent may make {A_SECOND:.0f} requests a second; try again in a second")
 
 
 def forget() -> None:

@@ -115,7 +115,7 @@ def _sent(delivery: Delivery, result: JSON, metrics: Sequence[Metric]) -> Outcom
     except Exception as error:  # a plugin's own mistake must not be the node's
         told = Redactor(delivery.spec).text(traceback.format_exc())
         LOG.error("The archiver %s broke on run %s\n%s", delivery.archiver, delivery.run, told)
-        return Outcome(False, f"The archiver broke: {error!r}")
+        return Outcome(False, f"The archiver failed unexpectedly: {error!r}")
 
 
 def _end(

@@ -24,8 +24,8 @@ def require_valid(
         require_deliverable(archive, f"{where}/{number}")
         if registry.archivers()[archive["archiver"]].for_operators and not by_operator:
             raise Invalid(
-                f"{archive['archiver']} is for whoever operates the node: not for tasks, but for default"
-                " archives and alert rules",
+                f"{archive['archiver']} is for the node's operator: it may not be used in tasks, only in"
+                " default archives and alert rules",
                 f"{where}/{number}/archiver",
             )
 

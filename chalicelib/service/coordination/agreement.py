@@ -84,7 +84,7 @@ def _ranges(reply: Reply) -> list[Range]:
     try:
         return [Range(parse_timestamp(one["lower"]), parse_timestamp(one["upper"])) for one in reply.json()]
     except (KeyError, TypeError, Invalid) as error:
-        raise Refused(reply.host, "does not say in the usual form what time it has", 200) from error
+        raise Refused(reply.host, "listed its free time in an unexpected form", 200) from error
 
 
 class Agreement:
@@ -176,7 +176,7 @@ class Agreement:
 def _participant_data(reply: Reply) -> JSON:
     run = reply.json()
     if not isinstance(run, dict):
-        raise Refused(reply.host, "does not show its run in the usual form", reply.status)
+        raise Refused(reply.host, "described its run in an unexpected form", reply.status)
     if run.get("state") == State.NONSTART.value:  # what its limits refuse, the reference keeps like this
         raise Refused(reply.host, f"refused the run: {run.get('errors')}", reply.status)
     return run.get("participant-data")

@@ -74,7 +74,7 @@ def _document(outcome: Outcome) -> dict[str, JSON] | PeerError:
         return error
     if isinstance(document, dict):
         return document
-    return Refused(outcome.host, "does not show its run in the usual form", outcome.status)
+    return Refused(outcome.host, "described its run in an unexpected form", outcome.status)
 
 
 def clocks(task: Task, machine: Machine) -> list[JSON]:

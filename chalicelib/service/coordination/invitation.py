@@ -82,7 +82,7 @@ def _offers(host: str, level: int, tools: JSON) -> list[Offer]:
             return [Offer(tool["name"]) for tool in tools]
         return [Offer(entry["tool"]["name"], _reasons(entry["can-run"])) for entry in tools]
     except (KeyError, TypeError) as error:
-        raise Refused(host, "does not say in the usual form what tools it has", 200) from error
+        raise Refused(host, "listed its tools in an unexpected form", 200) from error
 
 
 def _reasons(verdict: Mapping[str, JSON]) -> list[str]:

@@ -14,7 +14,7 @@ from chalicelib.service.scheduling.reservation import give_back
 from chalicelib.store.transactions.booking import retract
 
 LOG = logging.getLogger(__name__)
-INTERRUPTED = Reason("interrupted", "The planner that was to have all participants agree stopped working")
+INTERRUPTED = Reason("interrupted", "Its planner stopped before all participants had agreed")
 NOT_TOLD = Reason("not-agreed", "Its lead never said that all participants agreed to it")
 
 

@@ -93,7 +93,7 @@ def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] |
     # A run that streams results for hours is still worth starting late.
     latest = run.end if task.is_multi_result else run.start + SECOND
     if now >= latest:
-        return State.MISSED, Reason("late", "The second it was to start in had passed")
+        return State.MISSED, Reason("late", "The second in which it was to start had passed")
     out_of_service = registry.out_of_service(task.node)
     if out_of_service:
         return State.MISSED, Reason("suspended", out_of_service)

@@ -87,22 +87,22 @@ def away(node: NodeName) -> Unavailable:
     known = node_registry.contact(node)
     name = registry.hostname_of(node)
     if not known:
-        return Unavailable(f"The agent of {name} has not been heard of yet")
-    return Unavailable(f"The agent of {name} is away: it was last heard of at {known['at']}")
+        return Unavailable(f"The agent of {name} has not been heard from yet")
+    return Unavailable(f"The agent of {name} is away: it was last heard from at {known['at']}")
 
 
 def clock(answer: JSON) -> dict[str, JSON]:
     """The answer of an agent about its clock, as /clock has it. Raises Unavailable for what is none."""
     if isinstance(answer, dict) and _CLOCK.fault(answer) is None:
         return {name: answer[name] for name in ("time", "synchronized", "source", "offset") if name in answer}
-    raise Unavailable("The node's agent does not say what its clock shows")
+    raise Unavailable("The node's agent did not report its clock")
 
 
 def verdict(answer: JSON) -> dict[str, JSON]:
     """The answer of an agent about a path, as /mtu-safe has it. Raises Unavailable for what is none."""
     if isinstance(answer, dict) and isinstance(answer.get("safe"), bool):
         return {"safe": answer["safe"], "message": str(answer.get("message", ""))}
-    raise Unavailable("The node's agent does not say whether the path is safe")
+    raise Unavailable("The node's agent did not report whether the path is safe")
 
 
 _CLOCK = Checker(

@@ -59,11 +59,11 @@ def add(node: NodeName, name: str, scope: str, now: dt.datetime, expires: dt.dat
     Raises Invalid, and Conflict for a name that has one, or while somebody else changes the keys.
     """
     if not _NAME.fullmatch(name):
-        raise Invalid("A name has 1 to 40 small letters, digits and hyphens")
+        raise Invalid("A name must have 1 to 40 lower-case letters, digits and hyphens")
     if scope not in SCOPES:
-        raise Invalid(f"A scope is one of {', '.join(SCOPES)}")
+        raise Invalid(f"A scope must be one of {', '.join(SCOPES)}")
     if expires is not None and expires <= now:
-        raise Invalid("The end of a key must be to come")
+        raise Invalid("The end of a key must be in the future")
     secret = secrets.token_bytes(_SECRET_BYTES)
     item = {
         "hash": _text(_hash(secret)),
@@ -73,7 +73,7 @@ def add(node: NodeName, name: str, scope: str, now: dt.datetime, expires: dt.dat
     }
     with _changing(node, now) as keys:
         if name in keys:
-            raise Conflict(f"There is a key {name}: revoke it first")
+            raise Conflict(f"There is already a key {name}: revoke it first")
         if len(keys) >= MOST_KEYS:
             raise Invalid(f"There are {MOST_KEYS} keys: revoke some first")
         keys[name] = item
@@ -95,7 +95,7 @@ def presented(node: NodeName, text: str, now: dt.datetime) -> ApiKey:
     item = _all(node).get(name)
     right = _hash(_bytes(secret)) if item else b""
     if item is None or not hmac.compare_digest(right, base64.urlsafe_b64decode(item["hash"])):
-        raise Forbidden("The API key is not known here")
+        raise Forbidden("The API key is unknown here")
     found = _read(name, item)
     if found.is_over(now):
         raise Forbidden(f"The API key {name} has expired")

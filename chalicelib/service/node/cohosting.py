@@ -25,5 +25,5 @@ def node_of(task: Task, number: int) -> NodeName:
         return task.node
     found = registry.of_participant(task.participants[number])
     if found is None:
-        raise NotFound(f"{task.participants[number]} is no node of this deployment any more")
+        raise NotFound(f"{task.participants[number]} is no longer a node of this deployment")
     return found.node

@@ -55,7 +55,7 @@ def _undispatched(now: dt.datetime) -> list[str]:
 
 
 def oldest_due(now: dt.datetime) -> dt.timedelta:
-    """How long ago the run should have started that waits longest to be dispatched; zero where none waits."""
+    """How overdue the run is that has waited longest to be dispatched; zero where none waits."""
     first = dispatch_marks.oldest_unsent(now)
     return dt.timedelta(0) if first is None else now - first
 

@@ -40,9 +40,9 @@ def known(node: NodeName) -> list[str]:
 def add(node: NodeName, name: str, key: str) -> None:
     """Store a credential, in place of the one of that name. Raises Invalid."""
     if not name or not name.isprintable() or ";" in name:
-        raise Invalid("A name has printable characters, and no semicolon")
+        raise Invalid("A name must have printable characters and no semicolon")
     if len(key) < SHORTEST_KEY:
-        raise Invalid(f"A key has {SHORTEST_KEY} characters or more")
+        raise Invalid(f"A key must have at least {SHORTEST_KEY} characters")
     salt = secrets.token_bytes(_SALT_BYTES)
     node_table.write(
         node, CREDENTIALS, {**_all(node), name: {"salt": _text(salt), "hash": _text(_hash(key, salt))}}
@@ -81,7 +81,7 @@ def _all(node: NodeName) -> dict[str, JSON]:
 
 def _hash(key: str, salt: bytes) -> bytes:
     if not _hashing.acquire(timeout=_PATIENCE):
-        raise Unavailable("Too many credentials are being looked into: try again in a second")
+        raise Unavailable("Too many credentials are being checked: try again in a second")
     try:
         return hashlib.scrypt(key.encode(errors="surrogatepass"), salt=salt, **_SCRYPT)
     finally:

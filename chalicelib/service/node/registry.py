@@ -258,7 +258,7 @@ def _written(node: ServedNode) -> ServedNode:
 def require_lifetime(lifetime: dt.timedelta) -> None:
     """Raise Invalid for one that no join token can have."""
     if not dt.timedelta(0) < lifetime <= LONGEST_JOIN_LIFETIME:
-        raise Invalid("A join token lives for a time that is to come, and 30 days at most")
+        raise Invalid("A join token must be valid for some time, and for 30 days at most")
 
 
 def new_join_token(node: NodeName, now: dt.datetime, lifetime: dt.timedelta = JOIN_LIFETIME) -> str:
@@ -271,7 +271,7 @@ def new_join_token(node: NodeName, now: dt.datetime, lifetime: dt.timedelta = JO
 
     def with_token(known: ServedNode) -> ServedNode:
         if not known.runs_at_agent:
-            raise Invalid(f"The tools of {node} are here: it has no agent")
+            raise Invalid(f"The tools of {node} are in the deployment: it has no agent")
         return known.evolve(join=Join(digest(text), now + lifetime))
 
     change(node, with_token)
@@ -306,7 +306,7 @@ def join(
     try:
         return change(presented.node, joined), secret
     except NotFound as error:
-        raise Unauthenticated("The join token is not known") from error
+        raise Unauthenticated("The join token is unknown") from error
 
 
 def _may_join_again(known: ServedNode, sha256: str, instance: str, now: dt.datetime) -> bool:
@@ -320,7 +320,7 @@ def _may_join_again(known: ServedNode, sha256: str, instance: str, now: dt.datet
 
 def _require_token(known: ServedNode, sha256: str, now: dt.datetime) -> None:
     if known.join is None or not is_among(sha256, [known.join.sha256]):
-        raise Unauthenticated("The join token is not known")
+        raise Unauthenticated("The join token is unknown")
     if known.join.expires <= now:
         raise Unauthenticated("The join token has expired: ask for another one")
 
@@ -335,7 +335,7 @@ def authenticate(secret: str, suspended_too: bool = False) -> ServedNode:
     presented = served_nodes.parse(secret, SECRET)
     known = node_registry.find(presented.node)
     if known is None or not known.runs_at_agent or not is_among(presented.sha256, known.secrets):
-        raise Unauthenticated("The secret is not known, or was revoked")
+        raise Unauthenticated("The secret is unknown, or was revoked")
     if not suspended_too:
         _require_in_service(known)
     if len(known.secrets) > 1 and known.secrets[-1] == presented.sha256:

@@ -17,9 +17,9 @@ MALFORMED = {
     "deep": (DEEP, "nested too deeply"),
     "deeper": ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
     "digits": ("1" * 5000, "has 5000 digits"),
-    "nan": ("NaN", "NaN is no number"),
-    "infinity": ("-Infinity", "-Infinity is no number"),
-    "too large": ("1e999", "1e999 is no number"),
+    "nan": ("NaN", "NaN is not a number"),
+    "infinity": ("-Infinity", "-Infinity is not a number"),
+    "too large": ("1e999", "1e999 is not a number"),
     "surrogate": (r'"\ud800"', "surrogate"),
 }
 

@@ -114,9 +114,9 @@ def test_facts_that_are_none_use_up_no_token(api: Api) -> None:
     ("headers", "status", "word"),
     [
         ({"X-Agent-Protocol": ""}, 426, "X-Agent-Protocol"),
-        ({"X-Agent-Protocol": "0"}, 426, "here it is 1"),
-        ({"X-Agent-Protocol": "99"}, 426, "here it is 1"),
-        ({"X-Agent-Protocol": "one"}, 400, "no protocol number"),
+        ({"X-Agent-Protocol": "0"}, 426, "this coordinator 1"),
+        ({"X-Agent-Protocol": "99"}, 426, "this coordinator 1"),
+        ({"X-Agent-Protocol": "one"}, 400, "not a version of the protocol"),
         ({"Authorization": ""}, 401, "secret"),
         ({"Authorization": "Bearer psa.ams.example.org.x"}, 401, "secret"),
         ({"Authorization": f"Bearer psa.ams.example.org.{'A' * 43}"}, 401, "not known"),
@@ -544,7 +544,7 @@ def test_an_agent_that_is_away_is_said_to_be(api: Api, agent: Agent, monkeypatch
     status, text = api.ask("GET", "/clock", Host=AMS)
     safe = api.ask("GET", "/mtu-safe?dest=192.0.2.1", Host=AMS)
 
-    assert (status, "is away: it was last heard of at" in text) == (503, True)
+    assert (status, "is away: it was last heard from at" in text) == (503, True)
     assert (safe[0], safe[1]["safe"]) == (200, False)
     assert "is away" in safe[1]["message"]
 

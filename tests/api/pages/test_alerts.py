@@ -81,7 +81,7 @@ def test_rules_and_windows_are_the_operators(api: Api, path: str) -> None:
         ("/alert-rules/loss", {**LOSS, "notify": [{"archiver": "pigeon", "data": {}}]}, "no archiver pigeon"),
         ("/alert-rules/loss", {**LOSS, "notify": [{"archiver": "http", "data": {}}]}, "/notify/0/data: "),
         ("/alert-rules/loss", [], "/: "),
-        ("/alert-rules/Loss", LOSS, "small letters"),
+        ("/alert-rules/Loss", LOSS, "lower-case letters"),
         ("/maintenance-windows/night", {"start": "now", "duration": "PT1H"}, "/start: "),
         ("/maintenance-windows/night", {}, "/: "),
     ],

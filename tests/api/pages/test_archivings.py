@@ -110,7 +110,7 @@ def test_only_who_operates_the_node_may_try_again(api: Api) -> None:
     status, complaint = api.ask("POST", "/archivings/retry", {"filter": {}})
 
     assert status == 403
-    assert "for the machine itself" in str(complaint)
+    assert "Only this machine itself" in str(complaint)
     assert len(api.get("/archivings")) == 1
 
 

@@ -191,7 +191,7 @@ def test_a_prioritizer_that_gives_no_number_refuses(script: str) -> None:
 
     assert not ruling.passed
     assert ruling.priority is None
-    assert "No priority could be found" in ruling.why
+    assert "The priority could not be determined" in ruling.why
 
 
 def test_without_a_prioritizer_the_priority_is_the_default() -> None:

@@ -87,7 +87,7 @@ def test_who_has_a_result_is_not_asked_again() -> None:
     [
         ((404, "none such"), "answered with status 404: none such"),
         (document("missed"), "there has no result of its own; its run is missed"),
-        ((200, "[]"), "does not show its run"),
+        ((200, "[]"), "described its run in an unexpected form"),
         ((200, "what?"), "no JSON"),
     ],
 )

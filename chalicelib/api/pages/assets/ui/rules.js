@@ -62,7 +62,7 @@ function Form({ kind, given, document }) {
   const edit = { values, set: (at, value) => setValues((before) => changed(before, at, value)), trouble };
   const known = shownAt(trouble, values);
   return html`<form class="measure" ref=${form} onSubmit=${(event) => attempt(event, "PUT", values)}>
-      <div class="fields"><${Field} label="name (required)" hint="small letters, digits and hyphens"><${Written} text=${name} onText=${setName} required readonly=${Boolean(given)} /><//>
+      <div class="fields"><${Field} label="name (required)" hint="lower-case letters, digits and hyphens"><${Written} text=${name} onText=${setName} required readonly=${Boolean(given)} /><//>
         <${Text} edit=${edit} at=${["description"]} hint="what it is for, as people are told" /></div>
       <${Members} edit=${edit} />
       ${trouble && !known && html`<p class="error" role="alert">${trouble.pointer ? `${trouble.pointer}: ` : ""}${trouble.text}</p>`}
