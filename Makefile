@@ -1,7 +1,8 @@
 # make run    a node on this machine, http://127.0.0.1:8000/pscheduler/, until Ctrl-C
 # make test   everything that is checked, from nothing
 # make quick  the tests of rules, services, stores and pages, in less than 90 s
-# make mutate PACKAGE=chalicelib/store    changes the code, and names the changes that no test notices
+# make mutate PACKAGE=chalicelib/store    changes the code, and shows the changes that no test notices;
+#             SAMPLE=60 tries so many of them
 # make cost   what a mesh of twenty hosts costs on AWS, played in simulated time
 # make permissions    has all tests run, and what functions did in them be what they may
 # make plugin-check NAME=rtt    looks a plugin over
@@ -76,7 +77,7 @@ quick: setup
 mutate: setup
 	$(if $(PACKAGE),,$(error say what to change: make mutate PACKAGE=chalicelib/domain/conflicts.py))
 	$(DEV) -m pip install -q -r requirements-mutation.txt
-	$(DEV) -m tests.mutation --workers $(WORKERS) $(PACKAGE)
+	$(DEV) -m tests.mutation --workers $(WORKERS) $(if $(SAMPLE),--sample $(SAMPLE) --seconds 120) $(PACKAGE)
 
 check: setup
 	echo "Format, lint, types, direction of imports ..."

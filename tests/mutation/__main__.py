@@ -1,22 +1,27 @@
 """Changes the code a little, again and again, and names the changes that no test notices::
 
     python -m tests.mutation chalicelib/domain/conflicts.py chalicelib/store
-    python -m tests.mutation chalicelib/domain --only '*__mutmut_*7'    # a sample
+    python -m tests.mutation chalicelib/service/tasks --sample 20 --seed 3 --seconds 60
+    python -m tests.mutation chalicelib/domain --only '*x_window__mutmut_*'
 
 mutmut makes the changes, in a copy of the repository below ``.local``, and runs of the nearest tests those
-that reach a changed function. Survivors are shown as diffs; CONTRIBUTING.md keeps the figures.
+that reach a changed function, the tests named like the module first. Survivors are shown as diffs;
+CONTRIBUTING.md keeps the figures. A sample is the same for the same seed and code.
 """
 
 import argparse
 import dataclasses
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+
+from tests.mutation.nearest_first import SECONDS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COPY = ROOT / ".local" / "mutation"
@@ -35,10 +40,19 @@ NEAREST = {
     "chalicelib/domain/run": ("tests/domain", "tests/api/pages/test_runs.py"),
     "chalicelib/domain/task": ("tests/domain", "tests/api/pages/test_tasks.py"),
     "chalicelib/store": ("tests/store", "tests/service/scheduling"),
-    "chalicelib/service/archiving": ("tests/service/archiving",),
+    "chalicelib/service/agents": ("tests/service/agents", "tests/api/pages/test_agents.py"),
+    "chalicelib/service/alerts": ("tests/service/alerts", "tests/api/pages/test_alerts.py"),
+    "chalicelib/service/archiving": ("tests/service/archiving", "tests/api/pages/test_archivings.py"),
     "chalicelib/service/coordination": ("tests/service/coordination",),
-    "chalicelib/service/execution": ("tests/service/execution",),
+    "chalicelib/service/execution": ("tests/service/execution", "tests/api/pages/test_runs.py"),
     "chalicelib/service/limits": ("tests/service/limits", "tests/api/pages/test_limits.py"),
+    "chalicelib/service/node": (
+        "tests/service/node",
+        "tests/api/pages/test_node.py",
+        "tests/api/pages/test_nodes.py",
+    ),
+    "chalicelib/service/peers": ("tests/service/coordination", "tests/infrastructure/test_peers.py"),
+    "chalicelib/service/series": ("tests/service/series", "tests/api/pages/test_series.py"),
     "chalicelib/service/scheduling": ("tests/service/scheduling", "tests/api/pages/test_cancelling.py"),
     "chalicelib/service/tasks": ("tests/api/pages/test_tasks.py", "tests/api/pages/test_idempotency.py"),
     "chalicelib/service": ("tests/service", "tests/api/pages"),
@@ -47,6 +61,8 @@ NEAREST = {
 OF_SOURCES = ("tests/domain/test_errors.py::test_no_sentence_begins_with_its_pointer",)
 """Tests that read the sources themselves, which in a copy hold all changes at once."""
 QUICK = {"HYPOTHESIS_PROFILE": "quick", "MODEL_STEPS": "500"}
+NONE = "none-of-them"
+"""Matches no mutant: a run that makes all and tries none."""
 _STATUS = re.compile(r"^\s*(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
 
 
@@ -78,6 +94,7 @@ def configuration(path: str, tests: Sequence[str]) -> str:
     """What is added to pyproject.toml for mutmut."""
     mutated = path if path.endswith(".py") else f"{path}/*"
     arguments = ["-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+    arguments += ["-p", "tests.mutation.nearest_first"]
     arguments += [f"--deselect={test}" for test in OF_SOURCES]
     copied = [name for name in COPIED if name not in ("chalicelib", "tests")]
     return f"""
@@ -105,19 +122,38 @@ def prepare(path: str, tests: Sequence[str]) -> None:
     (COPY / "pyproject.toml").write_text(text + configuration(path, tests))
 
 
-def mutate(path: str, tests: Sequence[str], workers: int, names: Sequence[str]) -> Outcome:
-    prepare(path, tests)
-    if _mutmut("run", "--max-children", str(workers), *names, quiet=False).returncode:
+def mutate(path: str, options: argparse.Namespace) -> Outcome:
+    """Try all changes of a module or package, or those that are named, or a sample."""
+    prepare(path, options.tests or nearest(path))
+    run = ("run", "--max-children", str(options.workers))
+    names = options.only
+    if options.sample:
+        _mutmut(*run, NONE)
+        names = sample([name for name, _ in _statuses()], options.sample, options.seed)
+    if _mutmut(*run, *names, quiet=False, seconds=options.seconds).returncode:
         raise SystemExit(f"{path}: its tests do not pass as they are; see above")
-    listed = _mutmut("results", "--all", "true").stdout
-    found = [status for status in _STATUS.findall(listed) if status[1] != "not checked"]
+    found = [status for status in _statuses() if status[1] != "not checked"]
     noticed = ("killed", "timeout", "suspicious")
     survivors = [_mutmut("show", name).stdout for name, status in found if status not in noticed]
     return Outcome(Counter(status for _, status in found), survivors)
 
 
-def _mutmut(*arguments: str, quiet: bool = True) -> "subprocess.CompletedProcess[str]":
+def sample(names: Sequence[str], count: int, seed: int) -> Sequence[str]:
+    """So many of the names, the same for the same seed; all where there are fewer."""
+    if not names:
+        raise SystemExit("there is nothing to change, or the tests do not pass as they are")
+    return random.Random(seed).sample(sorted(names), min(count, len(names)))
+
+
+def _statuses() -> list[tuple[str, str]]:
+    """All mutants there are, with what became of each."""
+    return _STATUS.findall(_mutmut("results", "--all", "true").stdout)
+
+
+def _mutmut(*arguments: str, quiet: bool = True, seconds: int = 0) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, **QUICK, "PYTHONPATH": ""}
+    if seconds:
+        environment[SECONDS] = str(seconds)
     command = [sys.executable, "-m", "mutmut", *arguments]
     return subprocess.run(command, cwd=COPY, env=environment, text=True, capture_output=quiet, check=False)
 
@@ -130,10 +166,13 @@ def main() -> int:
     parser.add_argument("--tests", nargs="+", help="other tests than the nearest")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="+", default=[], help="mutants by name, such as *x_window__mutmut_*")
+    parser.add_argument("--sample", type=int, default=0, help="try so many of them, drawn at random")
+    parser.add_argument("--seed", type=int, default=1, help="what the sample is drawn by")
+    parser.add_argument("--seconds", type=int, default=0, help="how long one may take; no end if absent")
     options = parser.parse_args()
     rows = {}
     for path in (one.rstrip("/") for one in options.paths):
-        outcome = mutate(path, options.tests or nearest(path), options.workers, options.only)
+        outcome = mutate(path, options)
         print(*outcome.survivors, sep="\n")
         rows[path] = outcome.row
     for path, row in rows.items():
