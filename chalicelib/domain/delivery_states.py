@@ -1,15 +1,15 @@
 """The life of a delivery: one result on its way to one archive (docs/contract/archivers.md).
 
-A delivery begins with the result it is of, in one transaction, and is attempted until it succeeds, fails for
-good, or its time to live has passed. Two rules hold:
+A delivery begins together with its result, in one transaction, and is attempted until it succeeds, fails for
+good, or reaches its time to live. Two rules hold:
 
-- An attempt is noted before it is made. Should it never report, it is due again by itself, and given up
-  after a few: whatever ended them would go on so.
-- Once it is over it is not attempted again, unless somebody asks for it where it failed: attempts write over
-  the delivery as it was read, so of two at a time one is too late (``store/delivery_table.py``).
+- An attempt is recorded before it is made. If it never reports back, the delivery becomes due again by
+  itself, and is given up after a few such attempts: whatever ended them would do so again.
+- Once a delivery is over it is not attempted again, unless it failed and somebody asks for it. Attempts are
+  recorded on condition that the delivery is as it was read, so of two at the same time, one is too late
+  (``store/delivery_table.py``).
 
-``LIFE`` says where a delivery may go from each state and what takes it there. docs/states.md is
-drawn from it.
+``LIFE`` says where a delivery may go from each state, and why. docs/states.md is drawn from it.
 """
 
 import enum

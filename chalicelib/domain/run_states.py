@@ -1,15 +1,15 @@
-"""The life of a run: its states and the ways between them (docs/contract/scheduler.md section 2).
+"""The life of a run: its states and the transitions between them (docs/contract/scheduler.md section 2).
 
-A run begins when it is booked: unseen at its lead while other nodes have to agree, and waiting for its time
-otherwise. It ends in exactly one of the final states. Two rules hold on the way:
+A run begins when it is booked: invisible at its lead while other nodes have to agree, otherwise waiting for
+its start. It ends in exactly one of the final states. Two rules hold on the way:
 
-- A state is changed by a conditional write over the run as it was read, so that of two who change it at a
-  time one is too late (``store/run_items.py``).
-- Every state that is not final has a deadline by which the reaper ends it (``run_items.due_for``), so no run
-  waits for ever, whoever died.
+- A state is changed by a write on condition that the run is as it was read, so when two change it at the same
+  time, one is too late (``store/run_items.py``).
+- Every state that is not final has a deadline after which the reaper ends it (``run_items.due_for``), so no
+  run waits for ever, whoever has died.
 
-``LIFE`` says where a run may go from each state and what takes it there. Ways without a word are those that
-the reference has too and this node never takes. docs/states.md is drawn from the table.
+``LIFE`` says where a run may go from each state, and why. Transitions without a reason are allowed by the
+reference, but never made by this node. docs/states.md is drawn from the table.
 """
 
 import enum

@@ -1,14 +1,14 @@
 """The life of a task, as far as this node is to do something about it.
 
-A task has no state of its own in the store: what is to be done follows from whether it is enabled and when
-the planner looks at it next (``plan_at``). Two rules hold:
+A task has no state of its own in the store: what has to be done follows from whether it is enabled and when
+the planner will look at it next (``plan_at``). Two rules hold:
 
-- Runs are placed for an enabled task only, and every write that places one has the condition that the task
-  still is (``task_table.unchanged``): a cancelled task gets no more runs, whoever plans it meanwhile.
-- A task is always in the index ``plan``: with the planner as long as it wants runs, with the reaper when it
-  wants none. So none is lost sight of, and each is forgotten in the end.
+- Runs are placed for enabled tasks only, and every write that places one is on condition that the task still
+  is enabled (``task_table.unchanged``): a cancelled task gets no more runs, whoever is planning it meanwhile.
+- A task is always in the index ``plan``: for the planner as long as it wants runs, for the reaper when it
+  wants none. So none is lost sight of, and each is deleted in the end.
 
-``LIFE`` says where a task may go from each state and what takes it there. docs/states.md is drawn from it.
+``LIFE`` says where a task may go from each state, and why. docs/states.md is drawn from it.
 """
 
 import enum

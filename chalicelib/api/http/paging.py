@@ -28,8 +28,8 @@ LOOKED_AT = 1000
 _CHUNK = 250
 
 ARGUMENTS: tuple[Argument, ...] = (
-    integer("limit", "At most so many; the Link leads on", least=1),
-    word("cursor", "Where the Link of the page before says to go on"),
+    integer("limit", "At most this many; the Link leads to the next part", least=1),
+    word("cursor", "Where to continue, from the Link of the previous part"),
 )
 
 Item = TypeVar("Item")

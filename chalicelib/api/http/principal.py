@@ -22,7 +22,7 @@ from chalicelib.settings import settings
 HEADER = "X-API-Key"
 ARGUMENTS = (
     requester.ARGUMENT,
-    header(HEADER, "A key this node gave out; `Authorization: Bearer` takes it too"),
+    header(HEADER, "An API key of this node; also accepted in `Authorization: Bearer`"),
 )
 
 

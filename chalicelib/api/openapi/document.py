@@ -19,20 +19,20 @@ from chalicelib.domain.schemas import JSON
 from plugins import registry
 
 TAGS = {
-    "Node": "What this node is, and how it fares",
+    "Node": "What this node is, and how it is doing",
     "Plugins": "The tests it knows, the tools that perform them, where results go",
     "Tasks": "What to measure, when, and with what",
-    "Runs": "The placements of a task in time, and what came of them",
-    "Schedule": "All runs in time",
+    "Runs": "The placements of a task in time, and their outcomes",
+    "Schedule": "The runs of all tasks in time",
     "Archivings": "Results on their way to archives",
-    "Series": "What measurements came to over time",
-    "Events": "What happens, as it does",
-    "Alerts": "What to think of that, and telling it to others",
-    "Nodes": "The nodes this deployment serves, for whoever operates it",
-    "Agents": "What the agents of this deployment's nodes say to it (docs/agent-protocol.md)",
-    "Watching": "Whether it lives and works, and its metrics, for programs",
-    "Statistics": "How much of what there is",
-    "Administration": "For this host itself",
+    "Series": "Results of measurements over time",
+    "Events": "What happens, as it happens",
+    "Alerts": "Rules about series, and whom to notify",
+    "Nodes": "The nodes that this deployment serves, for its operator",
+    "Agents": "What the agents of this deployment's nodes send to it (docs/agent-protocol.md)",
+    "Monitoring": "Health and metrics, for programs",
+    "Statistics": "How many there are of what",
+    "Administration": "Reserved for this host itself",
     "Page": "What this node measures, for people",
     "Documentation": "This API, described",
 }
@@ -52,14 +52,14 @@ _COMMON = (
 )
 _MEANINGS = {
     400: "Invalid request; the text names the member and what is wrong with it",
-    401: "The token or the secret is not known here, or not any more",
-    403: "The key is not the right one, or the caller may not do this",
+    401: "The token or the secret is unknown here, or no longer valid",
+    403: "The key is wrong, or the caller may not do this",
     404: "Not found",
-    409: "The time is taken, or somebody else was faster",
-    426: "The agent speaks a protocol that is not spoken here",
-    429: "More often than it may; later it may again",
-    413: "More than the node stores or may answer",
-    421: "The request is for a name that is not this node's",
+    409: "The time is taken, or another request was faster",
+    426: "The agent's protocol version is not supported here",
+    429: "Too many requests; try again later",
+    413: "More than the node can store or return",
+    421: "The request is for a host name that is not this node's",
     422: "Valid, but cannot be carried out",
     424: "Another participant did not do its part; the sentence names it",
     501: "An API level above this node's",
@@ -106,7 +106,7 @@ SECURITY = {
         "type": "apiKey",
         "in": "header",
         "name": principal.HEADER,
-        "description": "A key this node gave out, where its policy or its operator asks for one",
+        "description": "An API key of this node, if its policy or its operator requires one",
     },
     "bearer": {"type": "http", "scheme": "bearer", "description": "The same key, in Authorization"},
 }
@@ -231,7 +231,11 @@ def _responses(
     errors = sorted({*_EVERYWHERE, *missing, *writing, *declared.errors})
     return {
         "200": _success(declared, components),
-        **({"304": {"description": "The client has it already"}} if declared.conditional else {}),
+        **(
+            {"304": {"description": "The client has the current version already"}}
+            if declared.conditional
+            else {}
+        ),
         **{str(status): {"description": text} for status, text in declared.answers.items()},
         **{str(status): _error(status, components) for status in errors},
     }

@@ -29,7 +29,7 @@ RECORDED_LEVEL = 6
 def root(request: Request) -> Answer:
     """Show that the node is alive, and which host it is.
 
-    Clients take any string as a sign of life. To a browser it says where to look.
+    Clients take any string as a sign of life. A browser is sent to the web page.
     """
     alive = f"This is a pScheduler node on {registry.hostname_of(request.node)}"
     if preferred(request.headers, (JSON_TYPE, HTML_TYPE)) == JSON_TYPE:
@@ -53,16 +53,16 @@ _PAGE = (
 
 @operation("Node", answer={"enum": [RECORDED_LEVEL, API_LEVEL]})
 def api(request: Request) -> Answer:
-    """Get the highest API level this node speaks, among those the client may know.
+    """Get the highest API level that this node speaks and the client may know.
 
-    That is 6, as release 5.2 has it, and 7 for who asks at that level.
+    That is 6, as in release 5.2, and 7 for clients that ask at that level.
     """
     return as_json(request, max(RECORDED_LEVEL, request.api_level))
 
 
 @operation("Node", answer=STRING)
 def hostname(request: Request) -> Answer:
-    """Get the name this node has among participants."""
+    """Get this node's name among participants."""
     return as_json(request, registry.hostname_of(request.node))
 
 
@@ -74,7 +74,7 @@ def schedule_horizon(request: Request) -> Answer:
 
 @operation("Node", answer=CLOCK)
 def clock(request: Request) -> Answer:
-    """Get the time where the node measures, and whether the clock is synchronized."""
+    """Get the time where the node measures, and whether its clock is synchronized."""
     if registry.runs_at_agent(request.node):
         return as_json(request, agent_questions.clock(live.answer(request, "clock")))
     return as_json(request, clock_state(request.now))
@@ -101,7 +101,7 @@ def status(request: Request) -> Answer:
 def mtu_safe(request: Request) -> Answer:
     """Check whether the path to a host carries packets of this node's MTU.
 
-    Takes as long as tracing the path does. What cannot be measured is not safe.
+    This takes as long as tracing the path. A path that cannot be measured is not safe.
     """
     if "dest" not in request.args:
         raise Invalid("The argument dest is missing")
@@ -128,7 +128,7 @@ def _safe_at_agent(request: Request) -> JSON:
 def limits(request: Request) -> Answer:
     """Check whether this node's limits would let a task pass, and why.
 
-    Without a policy, requests of the node's own machine pass, and those with an API key.
+    Without a policy, requests from the node's own machine pass, and those with an API key.
     """
     proposal = request.document("proposal")
     if not isinstance(proposal, dict):

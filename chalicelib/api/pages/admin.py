@@ -14,23 +14,23 @@ LOG = logging.getLogger(__name__)
 
 @operation("Administration", answer=BOOLEAN, errors=[403])
 def get_debug(request: Request) -> Answer:
-    """Get whether debug logging is on. For the machine itself, or its operator."""
+    """Get whether debug logging is on. Reserved for the machine itself, or the node's operator."""
     principal.require_upkeep(request)
     return as_json(request, debug.is_on())
 
 
-@operation("Administration", arguments=[flag("state", "On; off if it is absent")], errors=[403])
+@operation("Administration", arguments=[flag("state", "On; off if absent")], errors=[403])
 def put_debug(request: Request) -> Answer:
-    """Switch debug logging on or off. Only from the node's own machine.
+    """Turn debug logging on or off.
 
-    Its other processes follow within 15 seconds.
+    Only from the node's own machine. Its other processes follow within 15 seconds.
     """
     principal.require_upkeep(request)
     debug.switch(request.flag("state"))
     return Answer("OK")
 
 
-@operation("Administration", answers={405: "To anybody but the machine itself"})
+@operation("Administration", answers={405: "For anybody but the machine itself"})
 def exception(request: Request) -> Answer:
     """Log a traceback on purpose, to test the log. Only from the node's own machine."""
     if request.is_forwarded or not is_loopback(request.caller):

@@ -30,7 +30,7 @@ CONTACT = shape(
 
 @operation("Agents", arguments=[agent.PROTOCOL], body=OBJECT, answers=DONE, errors=agent.ERRORS)
 def put_facts(request: Request) -> Answer:
-    """Say what the agent's host has and can do."""
+    """Report what the agent's host has and can do."""
     known = agent.node_of(request, suspended_too=True)
     agent_facts.take(known.node, request.json())
     return Answer("", status=204)
@@ -40,15 +40,17 @@ def put_facts(request: Request) -> Answer:
     "Agents",
     arguments=[
         agent.PROTOCOL,
-        integer("since", "The number of the last ring that was heard", least=0),
-        integer("wait", f"Seconds to wait for another, {LONGEST_BELL} at most", least=0),
+        integer("since", "The number of the last ring heard", least=0),
+        integer("wait", f"Seconds to wait for another ring, {LONGEST_BELL} at most", least=0),
     ],
     answer=shape({"bell": NUMBER}),
     errors=agent.ERRORS,
 )
 def bell(request: Request) -> Answer:
-    """Listen to the bell: it rings when a run was placed that starts soon, one was cancelled, or something is
-    asked."""
+    """Listen to the bell.
+
+    It rings when a run has been placed that starts soon, a run was cancelled, or a question is asked.
+    """
     known = agent.node_of(request, suspended_too=True)
     wait = min(LONGEST_BELL, request.integer("wait", least=0) or 0)
     rung = agent_bells.read(known.node)
@@ -65,7 +67,7 @@ def bell(request: Request) -> Answer:
     errors=agent.ERRORS,
 )
 def contact(request: Request) -> Answer:
-    """Say how the agent is, and hear which runs it may take, which were cancelled and what is asked."""
+    """Report the agent's condition, and learn which runs to take, which were cancelled and what is asked."""
     known = agent.node_of(request)
     said = agent_protocol.require_contact(request.json())
     return as_json(request, contacts.contact(known, said, request.now))
@@ -79,7 +81,7 @@ def contact(request: Request) -> Answer:
     errors=agent.ERRORS,
 )
 def answers(request: Request) -> Answer:
-    """Answer a question. One that nobody listens to any more goes nowhere."""
+    """Answer a question. An answer that nobody is waiting for any more is ignored."""
     known = agent.node_of(request)
     said = agent_protocol.require(agent_protocol.ANSWER, request.json())
     if travelling(said["answer"]) > LARGEST_ANSWER:

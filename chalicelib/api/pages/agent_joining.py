@@ -21,7 +21,7 @@ DONE = {204: "Done"}
 def join(request: Request) -> Answer:
     """Join as the agent of the node whose join token is in the body.
 
-    The secret in the answer is never again to be had. A token works once.
+    The secret in the answer cannot be retrieved again. A token works once.
     """
     agent.require_spoken(request)
     said = agent_protocol.require(agent_protocol.JOIN, request.json())
@@ -46,14 +46,14 @@ def _require_valid(facts: dict[str, object]) -> None:
 
 @operation("Agents", arguments=[agent.PROTOCOL], answer=shape({"secret": STRING}), errors=agent.ERRORS)
 def rotate(request: Request) -> Answer:
-    """Get another secret, with whose first use the one before is revoked."""
+    """Get a new secret. Its first use revokes the previous one."""
     known = agent.node_of(request)
     return as_json(request, {"secret": registry.rotate(known.node)})
 
 
 @operation("Agents", arguments=[agent.PROTOCOL], answers=DONE, errors=agent.ERRORS)
 def leave(request: Request) -> Answer:
-    """Be the node's agent no more: its secrets are revoked."""
+    """Stop being the node's agent. Its secrets are revoked."""
     node = agent.node_of(request, suspended_too=True).node
     registry.leave(node)
     agent_bell.take_down(node)

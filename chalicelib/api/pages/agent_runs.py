@@ -21,7 +21,7 @@ from chalicelib.service.agents import reports
     errors=agent.ERRORS,
 )
 def claims(request: Request) -> Answer:
-    """Take runs that were offered, or refuse them. Only what is `taken` may be started."""
+    """Take runs that were offered, or refuse them. Only runs listed in `taken` may be started."""
     known = agent.node_of(request)
     said = agent_protocol.require(agent_protocol.CLAIMS, request.json())
     return as_json(request, claiming.claim(known.node, said, request.now))
@@ -35,7 +35,10 @@ def claims(request: Request) -> Answer:
     errors=agent.ERRORS,
 )
 def starts(request: Request) -> Answer:
-    """Say that a run begins, and hear whether it may: it may have been cancelled, or the node be paused."""
+    """Announce that a run begins, and learn whether it may.
+
+    It may have been cancelled, or the node paused.
+    """
     known = agent.node_of(request, suspended_too=True)
     said = agent_protocol.require(agent_protocol.START, request.json())
     reason = claiming.start(known.node, said, request.now)
@@ -50,8 +53,10 @@ def starts(request: Request) -> Answer:
     errors=[*agent.ERRORS, 409],
 )
 def results(request: Request) -> Answer:
-    """Hand over what a run came to. Handed over again it is `known`; of a run that was given up it is kept as
-    `late`."""
+    """Hand over a run's result.
+
+    If it is handed over again, it is `known`; for a run that was given up, it is kept as `late`.
+    """
     known = agent.node_of(request, suspended_too=True)
     said = agent_protocol.require(agent_protocol.RESULT, request.json(DEEPEST_REPLY, LARGEST_BODY))
     return as_json(request, {"kept": reports.take(known.node, said, Machine())})

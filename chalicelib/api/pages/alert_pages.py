@@ -49,9 +49,9 @@ PATH = {"alert": {"type": "string", "examples": ["loss.0123456789abcdef0123"]}}
 @operation(
     "Alerts",
     arguments=[
-        flag("active", "Only what is not ok, in the order it came to be so"),
+        flag("active", "Only those that are not ok, ordered by since when"),
         word("state", "Only those in this state", *STATES),
-        word("rule", "Only those of this rule"),
+        word("rule", "Only those under this rule"),
         *(word(name, f"Only those of series of this {name}") for name in FILTERS),
         *paging.ARGUMENTS,
     ],
@@ -59,10 +59,11 @@ PATH = {"alert": {"type": "string", "examples": ["loss.0123456789abcdef0123"]}}
     paged=True,
 )
 def list_alerts(request: Request) -> Answer:
-    """How series are doing by the rules, since when, and why.
+    """List the states of series under the alert rules, since when, and why.
 
     Each rule has an alert for each series it is about. `value` is that of the result at which the state was
-    decided. At most a hundred, or `limit`, and a Link to the next part, which may hold less, or nothing.
+    decided. Returns at most a hundred, or `limit`, and a Link to the next part, which may be shorter or
+    empty.
     """
     if request.args.get("state", STATES[0]) not in STATES:
         raise Invalid(f"state: must be one of {', '.join(STATES)}")
@@ -127,21 +128,21 @@ def _maintained(request: Request, alert: Alert) -> Any:
 
 @operation("Alerts", path=PATH, answer=ALERT)
 def get_alert(request: Request, alert: str) -> Answer:
-    """An alert: a series by a rule."""
+    """Get an alert: the state of a series under a rule."""
     return as_json(request, _described(request, _named(request, alert)))
 
 
 @operation(
     "Alerts",
     path=PATH,
-    arguments=[word("level", "From which state on it is not well; critical if absent", *LEVELS)],
+    arguments=[word("level", "The level from which all is not well; critical if absent", *LEVELS)],
     kinds=[TEXT_TYPE],
-    answers={503: "It is not well"},
+    answers={503: "All is not well"},
 )
 def check(request: Request, alert: str) -> Answer:
-    """Whether all is well, for programs that look at the status alone: 200, or 503.
+    """Check whether all is well, for programs that only look at the status: 200, or 503.
 
-    No data is not well at any level. Under maintenance all is well.
+    No data is not well at any level. During maintenance all is well.
     """
     level = request.args.get("level", LEVELS[-1])
     if level not in LEVELS:
@@ -155,12 +156,12 @@ def check(request: Request, alert: str) -> Answer:
 @operation(
     "Alerts",
     path=PATH,
-    arguments=[word("label", "The words on the left")],
+    arguments=[word("label", "The text on the left")],
     kinds=[SVG_TYPE],
     conditional=True,
 )
 def get_badge(request: Request, alert: str) -> Answer:
-    """A badge with the state, to be put on a page somewhere."""
+    """Get a badge that shows the state, to embed in another page."""
     found = _named(request, alert)
     label = request.args.get("label") or f"{found.series.test} {found.rule}"
     return Answer(badge.svg(label[:80], found.state.value), SVG_TYPE, headers=UNCACHED)

@@ -25,13 +25,13 @@ PATH = {"name": {"type": "string", "examples": ["loss"]}}
 
 @operation("Alerts", answer=LISTED, errors=[403])
 def list_rules(request: Request) -> Answer:
-    """The alert rules by name. For whoever operates the node; what is private in them is null."""
+    """List the alert rules by name. Reserved for the node's operator; private members are null."""
     return _listed(request, RULES)
 
 
 @operation("Alerts", path=PATH, answer=response_schemas.OBJECT, errors=[403])
 def get_rule(request: Request, name: str) -> Answer:
-    """An alert rule."""
+    """Get an alert rule."""
     return _shown(request, RULES, name)
 
 
@@ -44,11 +44,11 @@ def get_rule(request: Request, name: str) -> Answer:
     examples={"loss": LOSS},
 )
 def put_rule(request: Request, name: str) -> Answer:
-    """Keep an alert rule under a name, in place of the one before.
+    """Store an alert rule under a name, replacing the previous one.
 
-    A level is reached when `at-least` of the last `of` results are beyond its bound, and left when the last
-    `recover` results are on the good side of `clear`. `notify` has archives as tasks have them. The series
-    there are are looked at within a minute.
+    A level is reached when `at-least` of the last `of` results are beyond its threshold, and left when the
+    last `recover` results are on the good side of `clear`. `notify` contains archives, as in tasks. Existing
+    series are evaluated within a minute.
     """
     principal.require_upkeep(request)
     rules.put_rule(request.node, name, request.json(), request.now)
@@ -57,19 +57,19 @@ def put_rule(request: Request, name: str) -> Answer:
 
 @operation("Alerts", path=PATH, errors=[403, 409])
 def delete_rule(request: Request, name: str) -> Answer:
-    """Forget an alert rule, and its alerts."""
+    """Delete an alert rule, and its alerts."""
     return _deleted(request, RULES, name)
 
 
 @operation("Alerts", answer=LISTED, errors=[403])
 def list_windows(request: Request) -> Answer:
-    """The maintenance windows by name. For whoever operates the node."""
+    """List the maintenance windows by name. Reserved for the node's operator."""
     return _listed(request, WINDOWS)
 
 
 @operation("Alerts", path=PATH, answer=response_schemas.OBJECT, errors=[403])
 def get_window(request: Request, name: str) -> Answer:
-    """A maintenance window."""
+    """Get a maintenance window."""
     return _shown(request, WINDOWS, name)
 
 
@@ -82,9 +82,9 @@ def get_window(request: Request, name: str) -> Answer:
     examples={"every night": NIGHT},
 )
 def put_window(request: Request, name: str) -> Answer:
-    """Keep a maintenance window under a name: meanwhile nobody is told of alerts.
+    """Store a maintenance window under a name.
 
-    What is not as it was when the window closes is told then.
+    Alerts are not announced during it. Alerts that have changed when the window closes are announced then.
     """
     principal.require_upkeep(request)
     rules.put_window(request.node, name, request.json(), request.now)
@@ -93,7 +93,7 @@ def put_window(request: Request, name: str) -> Answer:
 
 @operation("Alerts", path=PATH, errors=[403, 409])
 def delete_window(request: Request, name: str) -> Answer:
-    """Forget a maintenance window."""
+    """Delete a maintenance window."""
     return _deleted(request, WINDOWS, name)
 
 

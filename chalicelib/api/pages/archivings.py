@@ -37,20 +37,20 @@ RETRIED = response_schemas.shape(
 @operation(
     "Archivings",
     arguments=[
-        word("state", "Which: to be attempted, done, or given up; those given up if absent", *STATES),
-        word("archiver", "Only those of this archiver"),
+        word("state", "Waiting, archived, or given up; those given up if absent", *STATES),
+        word("archiver", "Only those to this archiver"),
         word("task", "Only those of this task"),
-        word("label", "Only those of archives with this label"),
+        word("label", "Only those to archives with this label"),
         *paging.ARGUMENTS,
     ],
     answer=response_schemas.array(LISTED),
     paged=True,
 )
 def list_archivings(request: Request) -> Answer:
-    """Deliveries of results in a state, in the order the results came to be.
+    """List the deliveries of results in a state, in the order of their results.
 
-    At most a hundred, or `limit`, and a Link to the next part, which may hold less, or nothing: the list
-    ends where there is no Link.
+    Returns at most a hundred, or `limit`, and a Link to the next part, which may be shorter or empty: the
+    list ends where there is no Link.
     """
     state = request.args.get("state", DeliveryState.FAILED.value)
     if state not in STATES:
@@ -63,7 +63,7 @@ def list_archivings(request: Request) -> Answer:
 
 @operation(
     "Archivings",
-    arguments=[flag("dry-run", "Say which it would be, and retry none"), *paging.ARGUMENTS],
+    arguments=[flag("dry-run", "Report which ones it would be, and retry none"), *paging.ARGUMENTS],
     body=BODY,
     answer=RETRIED,
     errors=[403],
@@ -71,10 +71,10 @@ def list_archivings(request: Request) -> Answer:
     examples={"all of an archiver": {"filter": {"archiver": "http"}}},
 )
 def retry_archivings(request: Request) -> Answer:
-    """Try again deliveries that were given up and match a filter, as if their results had just come to be.
+    """Retry deliveries that were given up and match a filter, as if their results were new.
 
-    For whoever operates the node. An empty filter matches every one. `complete` is false where there may
-    be more: post again to the Link.
+    Reserved for the node's operator. An empty filter matches all. `complete` is false if there may be more:
+    post again to the Link.
     """
     principal.require_upkeep(request)
     part = _part(request, DeliveryState.FAILED, _filter(request.json()), TO_RETRY)

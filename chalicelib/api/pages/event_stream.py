@@ -26,25 +26,26 @@ _PATIENCE = 15.0
 @operation(
     "Events",
     arguments=[
-        word("since", "The cursor of the last event one has; without, from now on"),
+        word("since", "The cursor of the last event that the client has; from now on if absent"),
         integer("wait", f"Seconds to wait for an event, {LONGEST_WAIT} at most", least=0),
         word("type", f"Only events of these types, separated by commas: {', '.join(KINDS)}"),
-        header(RESUMED, "The same as `since`, as a browser sends it when it connects again"),
+        header(RESUMED, "The same as `since`, as browsers send it when they reconnect"),
     ],
     kinds=[LINES_TYPE, STREAM_TYPE],
     headers={CURSOR: "Where to go on: the `since` of the next request"},
     errors=[501],
 )
 def events(request: Request) -> Answer:
-    """What happens at this node: runs, tasks, results and alerts, from a cursor on, a line of JSON each.
+    """List what happens at this node, starting at a cursor.
 
-    Each has its `type`, `time` and `cursor`. With nothing to tell there is one line that is no event: `begin`
-    where no cursor was given, `idle` once the wait is over, `reset` where the cursor is of before what is
-    known, for the node was started anew or too much has happened: then look at everything again. With
-    `Accept: text/event-stream` they come as server-sent events as they happen, where the node is a machine.
-    Where functions serve it, times are in whole seconds, a cursor is good for 23 hours, and of what happened
-    in one second changes of the same thing alone are sure to be in order; 501 where there is nothing to read
-    it from, for the tables have no streams.
+    Runs, tasks, results and alerts, one line of JSON for each event, with its `type`, `time` and `cursor`. If
+    there is nothing to report, there is one line that is not an event: `begin` if no cursor was given, `idle`
+    when the wait is over, `reset` if the cursor is older than what is known, because the node was restarted
+    or too much has happened: then read everything again. With `Accept: text/event-stream` events are sent as
+    server-sent events as they happen, if the node runs on a machine. If it is served by functions, times are
+    whole seconds, a cursor is valid for 23 hours, and of the events of one second only those about the same
+    thing are sure to be in order; 501 if there is nothing to read events from, because the tables have no
+    streams.
     """
     source = _source()
     is_stream = _is_stream(request)

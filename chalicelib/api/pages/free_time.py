@@ -48,11 +48,11 @@ ANSWER = response_schemas.shape(
     answer=ANSWER,
 )
 def availability(request: Request) -> Answer:
-    """Tell how much of a stretch of time is free.
+    """Get how much of a period is free.
 
     `availability` is the fraction of it without an exclusive run; `free` is what runs of each class could
-    still have, all in all and in one piece, whatever their priority. Runs are forgotten two days after their
-    end: what is before counts as free.
+    still have, in total and in one piece, whatever their priority. Runs are deleted two days after their end:
+    earlier time counts as free.
     """
     span = _span(request)
     entries = timeline.read_entries(request.node, span.lower, span.upper)

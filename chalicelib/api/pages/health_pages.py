@@ -15,29 +15,35 @@ MOST_SERIES = 500
 _OPEN_METRICS = "application/openmetrics-text"
 
 
-@operation("Watching")
+@operation("Monitoring")
 def healthz(request: Request) -> Answer:
-    """Check that the process answers. Looks at nothing else: for whoever starts processes anew."""
+    """Check that the process answers.
+
+    It checks nothing else, and is meant for whatever restarts processes.
+    """
     return Answer("OK", headers={"Cache-Control": "no-store"})
 
 
-@operation("Watching", answers={503: "Runs are due or messages wait, and nothing moves: why, a line each"})
+@operation(
+    "Monitoring", answers={503: "Runs are due or messages wait, and nothing moves; each line gives a reason"}
+)
 def readyz(request: Request) -> Answer:
-    """Check that the node works: its store answers, its clocks tick, and what is due is being done.
+    """Check that the node works: its store answers, its clocks tick, and what is due gets done.
 
-    Where runs are due and nothing moves it says so within two minutes.
+    If runs are due and nothing moves, it says so within two minutes.
     """
     troubles = health.troubles(request.node, request.now)
     status = 503 if troubles else 200
     return Answer("\n".join(troubles or ["OK"]), status=status, headers={"Cache-Control": "no-store"})
 
 
-@operation("Watching", kinds=["text/plain", _OPEN_METRICS])
+@operation("Monitoring", kinds=["text/plain", _OPEN_METRICS])
 def metrics(request: Request) -> Answer:
-    """Get the node's metrics, as OpenMetrics for who accepts that and in Prometheus's older format otherwise.
+    """Get the node's metrics, as OpenMetrics for clients that accept it and in Prometheus's older format
+    otherwise.
 
-    Counters are those of the process that answers: on AWS, where there are many, CloudWatch has them all.
-    The last value of each series comes with the time at which it was measured.
+    Counters are those of the process that answers: on AWS, where there are many, CloudWatch has the totals.
+    The last value of each series has the time at which it was measured.
     """
     samples = [*health.samples(request.node, request.now), *_series(request.node)]
     if _OPEN_METRICS in request.headers.get("accept", ""):

@@ -39,18 +39,18 @@ ANSWER = response_schemas.shape(
 
 @operation(
     "Tasks",
-    arguments=[KEY, flag("dry-run", "Say which tasks it would be, and cancel none"), *paging.ARGUMENTS],
+    arguments=[KEY, flag("dry-run", "Report which tasks it would be, and cancel none"), *paging.ARGUMENTS],
     body=BODY,
     answer=ANSWER,
     paged=True,
     examples={"by reference": {"filter": {"test": "idle", "reference": {"made-by": "an example"}}}},
 )
 def cancel_tasks(request: Request) -> Answer:
-    """Cancel all tasks that are enabled and match a filter.
+    """Cancel all enabled tasks that match a filter.
 
-    Those the caller may not cancel are left alone and named. An empty filter matches every task. On a node
-    that serves beyond loopback, others' tasks take its operator's token or a key to administer it.
-    `complete` is false where there may be more: post again to the Link.
+    Tasks that the caller may not cancel are left alone and listed. An empty filter matches every task. On a
+    node that is reachable beyond loopback, cancelling others' tasks takes its operator's token or a key to
+    administer it. `complete` is false if there may be more: post again to the Link.
     """
     may_all = principal.administers(request)
     wanted, cut = _filter(request.json()), paging.cut(request, CURSORS)

@@ -52,10 +52,10 @@ _BUILT_IN, _REGISTERED = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (2000,
     paged=True,
 )
 def list_nodes(request: Request) -> Answer:
-    """List the nodes of the deployment, those its environment names first, then those registered, by name.
+    """List the nodes of the deployment, first those in its environment, then those registered, by name.
 
-    With what each agent said when it was last heard of. For whoever operates the deployment. At most a
-    hundred, or `limit`, and a Link to the next part.
+    Each with what its agent last reported. Reserved for the deployment's operator. Returns at most a hundred,
+    or `limit`, and a Link to the next part.
     """
     principal.require_operator(request)
     cut = paging.cut(request, NAME)
@@ -86,7 +86,7 @@ def _place_of(node: ServedNode) -> Place:
 
 @operation("Nodes", arguments=principal.ARGUMENTS, path={"node": NODE}, answer=SERVED_NODE, errors=[403])
 def get_node(request: Request, node: str) -> Answer:
-    """Get a node, with what its agent's host can do. For whoever operates the deployment."""
+    """Get a node, with what its agent's host can do. Reserved for the deployment's operator."""
     principal.require_operator(request)
     return as_json(request, node_status.whole(registry.served(_name(node))))
 
@@ -101,10 +101,10 @@ def get_node(request: Request, node: str) -> Answer:
     examples={"at an agent": {"tools-at": "agent"}, "suspended": {"tools-at": "agent", "suspended": True}},
 )
 def put_node(request: Request, node: str) -> Answer:
-    """Register a node, or change it. For whoever operates the deployment.
+    """Register a node, or change it.
 
-    While it is `suspended` it takes no tasks, its agent takes nothing, and its runs are missed. It may take
-    ten seconds until all of the deployment knows.
+    Reserved for the deployment's operator. While it is `suspended` it accepts no tasks, its agent takes no
+    runs, and its runs are missed. It may take ten seconds until the whole deployment knows.
     """
     principal.require_operator(request)
     body = request.json()
@@ -121,10 +121,10 @@ def put_node(request: Request, node: str) -> Answer:
 
 @operation("Nodes", arguments=principal.ARGUMENTS, path={"node": NODE}, answer=SERVED_NODE, errors=[403, 409])
 def delete_node(request: Request, node: str) -> Answer:
-    """Serve a node no more. For whoever operates the deployment.
+    """Remove a node.
 
-    Its agent's secret is revoked, its tasks are cancelled, and what its runs came to is forgotten in time.
-    Until its tasks are cancelled no other node can have its name.
+    Reserved for the deployment's operator. Its agent's secret is revoked, its tasks are cancelled, and its
+    results expire as usual. Its name cannot be used again until its tasks are cancelled.
     """
     principal.require_operator(request)
     name = _registered_name(node)
@@ -141,10 +141,10 @@ def delete_node(request: Request, node: str) -> Answer:
     examples={"for a day": {"lifetime": "P1D"}},
 )
 def post_token(request: Request, node: str) -> Answer:
-    """Get a token by which an agent joins once: for an hour, or a `lifetime` of 30 days at most.
+    """Create a token with which an agent can join, once.
 
-    It is never again to be had, and takes the place of one that was not used. For whoever operates the
-    deployment.
+    It is valid for an hour, or for a `lifetime` of at most 30 days. It cannot be retrieved again, and
+    replaces one that was not used. Reserved for the deployment's operator.
     """
     principal.require_operator(request)
     name = _registered_name(node)

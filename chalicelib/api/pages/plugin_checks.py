@@ -44,7 +44,7 @@ def _test(name: str) -> Test:
 def test_spec(request: Request, name: str) -> Answer:
     """Convert command-line arguments into a spec.
 
-    Help and complaints travel as the text of a 400.
+    Help and errors are returned as the text of a 400.
     """
     plugin, arguments = _test(name), request.document("args")
     if not isinstance(arguments, list) or not all(map(_is_argument, arguments)):
@@ -113,9 +113,9 @@ def _verdict(request: Request, check: Callable[[JSON], str | None], given: Calla
 
 @operation("Plugins", arguments=[SPEC], answer=response_schemas.PARTICIPANTS)
 def participants(request: Request, name: str) -> Answer:
-    """Get the hosts that would take part in a test, null being this one.
+    """Get the hosts that would take part in a test, null meaning this one.
 
-    A spec must have the right form for that, and need not make sense in all else.
+    The spec has to be well-formed, but otherwise need not make sense.
     """
     plugin = _test(name)
     if form_spec.is_form(request.args.get("spec", "")):
@@ -125,7 +125,7 @@ def participants(request: Request, name: str) -> Answer:
 
 @operation("Plugins", body=response_schemas.OBJECT, answer=response_schemas.PARTICIPANTS)
 def posted_participants(request: Request, name: str) -> Answer:
-    """Get the hosts that would take part in a test whose spec is the body, null being this one."""
+    """Get the hosts that would take part in the test whose spec is the body, null meaning this one."""
     return _participants(request, _test(name), request.json(), "")
 
 
@@ -158,7 +158,7 @@ def test_tools(request: Request, name: str) -> Answer:
     "Plugins", arguments=[EXPANDED], body=response_schemas.OBJECT, answer=list_of(response_schemas.TOOL)
 )
 def posted_test_tools(request: Request, name: str) -> Answer:
-    """List the tools that would perform a test whose spec is the body, the preferred first."""
+    """List the tools that would perform the test whose spec is the body, the preferred first."""
     return _willing(request, _test(name).name, request.json(), "")
 
 
@@ -172,8 +172,8 @@ def _willing(request: Request, test: str, spec: JSON, argument: str) -> Answer:
 def tools(request: Request) -> Answer:
     """List the tools, or with `test` ask each whether it would perform it.
 
-    The answer has the form of the API level asked for: up to 5 the tools that would, from 6 on each
-    with its verdict.
+    The form of the answer depends on the API level: up to 5, only the tools that would, from 6 on, each with
+    its verdict.
     """
     if "test" not in request.args:
         return listing(request, "tools", registry.tools().values())
@@ -184,7 +184,7 @@ def tools(request: Request) -> Answer:
 def posted_tools(request: Request) -> Answer:
     """Ask each tool whether it would perform the test in the body.
 
-    The answer has the form of the API level asked for, as in GET.
+    The form of the answer depends on the API level, as with GET.
     """
     return as_json(request, _verdicts(request, request.json(), ""))
 

@@ -28,10 +28,10 @@ UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
     arguments=[
         EXPANDED,
         KEY,
-        moment("start", "Runs that start then or later"),
-        moment("end", "Runs that end by then"),
-        flag("upcoming", "Runs that are not over yet"),
-        word("state", "Runs in this state", *(state.value for state in State)),
+        moment("start", "Only runs that start then or later"),
+        moment("end", "Only runs that end by then"),
+        flag("upcoming", "Only runs that are not over yet"),
+        word("state", "Only runs in this state", *(state.value for state in State)),
         *paging.ARGUMENTS,
     ],
     answer=response_schemas.array({"anyOf": [response_schemas.HREF, response_schemas.RUN]}),
@@ -39,10 +39,10 @@ UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
     paged=True,
 )
 def list_runs(request: Request, task: str) -> Answer:
-    """List a task's runs in the order of their starts.
+    """List a task's runs, ordered by start.
 
-    With `limit`, part of them, and a Link to the next part. Expanded they are shown as the page of
-    each shows them, which without the task's key is without what is private.
+    With `limit`, part of them, and a Link to the next part. Expanded runs are as their own pages show them,
+    which without the task's key means without private members.
     """
     uuid = task_id(task)
     if request.api_level >= WITHOUT_STRANGERS:

@@ -38,10 +38,10 @@ PAGE = (
 @operation(
     "Runs",
     arguments=[
-        word("format", "How to show it; without, as Accept prefers", *FORMATS),
+        word("format", "How to show it; as Accept prefers if absent", *FORMATS),
         Argument(
             "wait",
-            f"Wait for it, {SECONDS_FOR_RESULT:.0f} seconds or as many as this says, {LONGEST_WAIT} at most",
+            f"Wait for it, {SECONDS_FOR_RESULT:.0f} seconds or as many as given, {LONGEST_WAIT} at most",
             {"type": "string", "examples": ["10", "true", ""]},
         ),
         KEY,
@@ -53,10 +53,10 @@ PAGE = (
     conditional=True,
 )
 def get_result(request: Request, task: str, run: str) -> Answer:
-    """Get a run's result, as JSON, or as text or HTML for a person to read.
+    """Get a run's result, as JSON, or as text or HTML for people.
 
-    The run is named by its identifier, or as `first` or `next`. A run that failed may have no result: the
-    text says why then, and the JSON is a 404 that does.
+    The run is given by its identifier, or as `first` or `next`. A failed run may have no result: then the
+    text says why, and so does the JSON, with a 404.
     """
     asked = request.args.get("format")
     if asked not in (None, *FORMATS):

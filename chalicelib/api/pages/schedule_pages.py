@@ -36,8 +36,8 @@ AT_LEAST = 100
 @operation(
     "Schedule",
     arguments=[
-        moment("start", "Runs that end later"),
-        moment("end", "Runs that start earlier"),
+        moment("start", "Only runs that end later"),
+        moment("end", "Only runs that start earlier"),
         Argument("task", "Only runs of this task", {"type": "string", "format": "uuid"}),
         word("format", "How to show it", *FORMATS),
         *paging.ARGUMENTS,
@@ -47,11 +47,11 @@ AT_LEAST = 100
     paged=True,
 )
 def schedule(request: Request) -> Answer:
-    """List the runs of all tasks in a period, in time order.
+    """List the runs of all tasks in a period, ordered by time.
 
-    As a picture it has a column for each class of runs, with the time running down; ``data`` are the
-    column, start and end of each run, and ``script`` is a program that makes gnuplot draw them. With
-    `limit`, part of them, and a Link to the next part; a picture has all.
+    As a picture it has a column for each class of runs, with time running downwards; ``data`` has the column,
+    start and end of each run, and ``script`` is a gnuplot program that draws them. With `limit`, part of
+    them, and a Link to the next part; a picture has all.
     """
     start, end = request.moment("start"), request.moment("end")
     if start and end and start > end:
@@ -126,11 +126,11 @@ def _charted(drawn: chart.Chart, form: str) -> Answer:
 
 @operation(
     "Schedule",
-    arguments=[integer("window", "How many runs of the past and of the future, if not all", 1)],
+    arguments=[integer("window", "How many runs of the past and of the future; all if absent", 1)],
     answer=response_schemas.array(response_schemas.SCHEDULED),
 )
 def monitor(request: Request) -> Answer:
-    """List the latest runs that are over, those under way, and the next ones.
+    """List the latest finished runs, those in progress, and the next ones.
 
     ``ppf`` is -1 for the past, 0 for the present and 1 for the future.
     """

@@ -67,17 +67,17 @@ FILTERS = ("test", "tool", "source", "destination", "label")
     "Series",
     arguments=[
         *(word(name, f"Only series of this {name}") for name in FILTERS),
-        flag("last", "Say what the last run of each came to"),
+        flag("last", "Include the latest result of each"),
         *paging.ARGUMENTS,
     ],
     answer=response_schemas.array(SERIES),
     paged=True,
 )
 def list_series(request: Request) -> Answer:
-    """What is measured between whom, and with `last` what it came to last.
+    """List what is measured between which hosts, and with `last` the latest result of each.
 
-    A series has the results of all tasks that measure the same. With `limit`, part of them, and a Link to the
-    next part.
+    A series has the results of all tasks that measure the same thing. With `limit`, part of them, and a Link
+    to the next part.
     """
     cut = paging.cut(request, NAME)
     found = series_table.every(request.node, cut.after and cut.after[1])
@@ -113,9 +113,9 @@ def _shown(request: Request, point: Point) -> dict[str, JSON]:
     "Series",
     path={"series": response_schemas.STRING},
     arguments=[
-        moment("start", "Runs that start then or later; a day before the end where it is not said"),
-        moment("end", "Runs that start before then; now where it is not said"),
-        word("step", "Sum up so much time at once, such as PT1H; without it each run has a point"),
+        moment("start", "Only runs that start then or later; a day before the end if absent"),
+        moment("end", "Only runs that start before then; now if absent"),
+        word("step", "Summarize this much time in each point, such as PT1H; a point for each run if absent"),
         word("metric", "Only these metrics, separated by commas"),
         word("format", "The form of the answer", "json", "csv"),
     ],
@@ -123,10 +123,10 @@ def _shown(request: Request, point: Point) -> dict[str, JSON]:
     kinds=[CSV_TYPE],
 )
 def get_series(request: Request, series: str) -> Answer:
-    """A series over time: a point for each run, in columns, or with `step` what they came to together.
+    """Get a series over time, as a point for each run, in columns, or with `step` as summaries.
 
-    Steps of whole hours are kept for half a year as they were summed up; a number that cannot be believed is
-    named under `unreliable`, and left out of sums.
+    Summaries of whole hours are kept for half a year; a number that cannot be trusted is listed under
+    `unreliable`, and left out of summaries.
     """
     stored = series_table.get(request.node, series)
     start, end = _bounds(request)

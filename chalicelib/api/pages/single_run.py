@@ -123,10 +123,9 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     conditional=True,
 )
 def get_run(request: Request, task: str, run: str) -> Answer:
-    """Get a run.
+    """Get a run by its identifier, or as `first` (the earliest) or `next` (the earliest to come).
 
-    By its identifier, or as `first` (the earliest there is) or `next` (the earliest to come); may
-    wait for that, or for its result.
+    Can wait for the run, or for its result.
     """
     found = task_table.get(request.node, task_id(task))
     local, merged = request.flag("wait-local"), request.flag("wait-merged")
@@ -170,7 +169,7 @@ def _is_there(run: Run, merged: bool) -> bool:
 
 @operation("Runs", arguments=[KEY], body=RUN_UPDATE, errors=[403, 409, 422, 424])
 def put_run(request: Request, task: str, run: str) -> Answer:
-    """Schedule a run under a given identifier, or update the data and results of one."""
+    """Schedule a run under a given identifier, or update the data and results of an existing one."""
     found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)
     body, uuid = _object(request, LARGEST_BODY), run_id(run)
@@ -187,7 +186,7 @@ def put_run(request: Request, task: str, run: str) -> Answer:
 def delete_run(request: Request, task: str, run: str) -> Answer:
     """Delete a run.
 
-    One under way is cancelled instead, and its tool stopped.
+    A run in progress is cancelled instead, and its tool stopped.
     """
     found = task_table.get(request.node, task_id(task))
     principal.require_write(found, request)

@@ -19,7 +19,7 @@ from chalicelib.service.tasks import access, create, join
 from chalicelib.store import task_table as store
 from chalicelib.store.task_table import StoredTask
 
-DETAIL = flag("detail", "With all that is known of it")
+DETAIL = flag("detail", "Include everything that is known about it")
 _POSTED = "$response.header.Location#regex:/tasks/([^/?]+)"
 LINKS = {
     "task": ("tasks.get_task", {"task": _POSTED}),
@@ -41,7 +41,7 @@ EXAMPLES = {
     },
 }
 
-BOUNDS = (moment("start", "Not before"), moment("end", "Not after"))
+BOUNDS = (moment("start", "Not before this time"), moment("end", "Not after this time"))
 
 
 def href(request: Request, task: TaskId) -> str:
@@ -71,10 +71,10 @@ def visible(request: Request, stored: StoredTask) -> str:
 @operation(
     "Tasks",
     arguments=[
-        flag("expanded", "Send the client to its task"),
+        flag("expanded", "Redirect the client to its task"),
         DETAIL,
-        flag("dry-run", "Check it, choose its tool and propose a time; store nothing"),
-        header("Idempotency-Key", "Of several requests with one key and one body, one makes a task"),
+        flag("dry-run", "Validate it, choose its tool and propose a time, but store nothing"),
+        header("Idempotency-Key", "Of several requests with the same key and body, only one creates a task"),
         *principal.ARGUMENTS,
     ],
     body=plugin_schemas.task,
@@ -88,8 +88,8 @@ def visible(request: Request, stored: StoredTask) -> str:
 def post_task(request: Request) -> Answer:
     """Create a task.
 
-    Its first run is placed before the answer, by all its participants if all of them answer. A key is
-    remembered for 24 hours; with another body it is refused with 422.
+    Its first run is placed before the answer, with all its participants if all of them answer. An idempotency
+    key is remembered for 24 hours; with another body it is refused with 422.
     """
     hints = principal.hints(request, "measure")
     if request.flag("dry-run"):
@@ -121,7 +121,7 @@ def _describe_dry_run(task: Task, proposal: Proposal) -> dict[str, JSON]:
     "Tasks",
     arguments=[
         integer("participant", "Which of the participants this node is", least=1),
-        flag(KEY_IS_MADE_UP, "The key is the lead's own, and not to be shown as a part of the task"),
+        flag(KEY_IS_MADE_UP, "The lead generated the key, which is not to be shown as part of the task"),
         *principal.ARGUMENTS,
     ],
     body=plugin_schemas.shared_task,
@@ -158,7 +158,7 @@ def get_task(request: Request, task: str) -> Answer:
 def delete_task(request: Request, task: str) -> Answer:
     """Cancel a task.
 
-    It stays, and is planned no more; runs to come are forgotten, one under way is stopped.
+    It is kept, but no more runs are placed; future runs are removed, one in progress is stopped.
     """
     found = store.get(request.node, task_id(task))
     principal.require_write(found, request)
@@ -168,9 +168,9 @@ def delete_task(request: Request, task: str) -> Answer:
 
 @operation("Tasks", arguments=[KEY], answer=response_schemas.array(response_schemas.STRING), errors=[403])
 def get_cli(request: Request, task: str) -> Answer:
-    """Get the test's type and the command-line arguments that make its spec.
+    """Get the test's type and the command-line arguments that produce its spec.
 
-    Less what a key would have to open.
+    Without the task's key, private members are left out.
     """
     found = store.get(request.node, task_id(task))
     return as_json(request, [found.test, *access.arguments(found, request.key)])
@@ -178,7 +178,7 @@ def get_cli(request: Request, task: str) -> Answer:
 
 @operation(
     "Tasks",
-    arguments=[*BOUNDS, integer("priority", "Over runs of a lower one")],
+    arguments=[*BOUNDS, integer("priority", "Also times of runs that this priority preempts")],
     answer=response_schemas.array(response_schemas.RANGE),
 )
 def get_runtimes(request: Request, task: str) -> Answer:

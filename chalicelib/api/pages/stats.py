@@ -67,8 +67,8 @@ _BOUND = "as an instant or as a duration from now such as -PT1H"
 @operation(
     "Statistics",
     arguments=[
-        word("start", f"Runs that start then or later, {_BOUND}"),
-        word("end", f"Runs that start then or earlier, {_BOUND}"),
+        word("start", f"Only runs that start then or later, {_BOUND}"),
+        word("end", f"Only runs that start then or earlier, {_BOUND}"),
     ],
     path={"state": {"enum": [state.value for state in COUNTED]}},
 )

@@ -36,8 +36,8 @@ FILTERS = (
 def list_tasks(request: Request) -> Answer:
     """List tasks, in the order they were added.
 
-    With `limit`, part of them, and a Link to the next part. Where few of many are wanted a part may
-    hold less than its limit, or nothing: the list ends where there is no Link.
+    With `limit`, part of them, and a Link to the next part. With a filter that matches few, a part may be
+    shorter than its limit, or empty: the list ends where there is no Link.
     """
     cut = paging.cut(request, CURSORS)
     search = Search(request.node, _filter(request), cut.after, cut.first_read if cut.limit else None)

@@ -27,7 +27,7 @@ HEADERS = {
 
 @operation("Page", kinds=[HTML_TYPE], answers={301: "The page is at the same address with a slash"})
 def index(request: Request) -> Answer:
-    """What this node measures, for people to look at."""
+    """Show what this node measures, for people."""
     if not request.path.endswith("/"):  # or the files beside it would be looked for beside the API
         return Answer("", status=301, headers={"Location": f"{request.base}/ui/"})
     return Answer(_text("index.html"), HTML_TYPE, headers=HEADERS)
@@ -40,7 +40,7 @@ def index(request: Request) -> Answer:
     conditional=True,
 )
 def asset(request: Request, asset: str) -> Answer:
-    """A file of the page."""
+    """Get a file of the web page."""
     if asset not in FILES:
         raise NotFound(f"There is no {asset} here")
     return Answer(_text(asset), FILES[asset], headers=HEADERS)
