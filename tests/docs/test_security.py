@@ -17,7 +17,7 @@ def _rows(heading: str) -> list[str]:
 
 
 def test_every_finding_and_every_report_names_a_test() -> None:
-    findings, reports, newcomers = map(_rows, ("Findings", "Reports of users", "What newcomers met"))
+    findings, reports, newcomers = map(_rows, ("Findings", "Users' reports", "Newcomers' problems"))
 
     assert [row.split("|")[1].strip() for row in findings] == [str(n + 1) for n in range(_FINDINGS)]
     assert len({row.split("|")[1] for row in reports}) == _REPORTS

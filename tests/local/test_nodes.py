@@ -53,7 +53,7 @@ def test_nodes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].endswith("tools here")
     assert lines[1:] == [
         "ams.example.org: tools at its agent, last heard from at 2026-11-26T12:00:00+00:00",
-        "bru.example.org: tools at its agent, never heard of",
+        "bru.example.org: tools at its agent, never heard from",
     ]
     shown = json.loads(said(capsys, "show", "ams.example.org"))
     assert (shown["node"], shown["agent"]["version"]) == (AMS, "0.3")

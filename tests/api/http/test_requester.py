@@ -49,9 +49,9 @@ def test_a_trusted_proxy_names_the_requester(trusted: Api) -> None:
         ("192.0.2.7;gateway", 400, "semicolons"),
         ("somebody;gateway;key", 400, "'somebody' is not an IP address"),
         ("", 400, "semicolons"),
-        ("192.0.2.7;gateway;wrong", 403, "not known"),
-        (f"192.0.2.7;nobody;{KEY}", 403, "not known"),
-        (f"192.0.2.7;;{KEY}", 403, "not known"),
+        ("192.0.2.7;gateway;wrong", 403, "unknown"),
+        (f"192.0.2.7;nobody;{KEY}", 403, "unknown"),
+        (f"192.0.2.7;;{KEY}", 403, "unknown"),
     ],
 )
 @pytest.mark.parametrize("path", ["/tasks", "/limits?proposal=%7B%7D"])

@@ -119,8 +119,8 @@ def test_facts_that_are_none_use_up_no_token(api: Api) -> None:
         ({"X-Agent-Protocol": "one"}, 400, "not a version of the protocol"),
         ({"Authorization": ""}, 401, "secret"),
         ({"Authorization": "Bearer psa.ams.example.org.x"}, 401, "secret"),
-        ({"Authorization": f"Bearer psa.ams.example.org.{'A' * 43}"}, 401, "not known"),
-        ({"Authorization": f"Bearer psa.other.example.org.{'A' * 43}"}, 401, "not known"),
+        ({"Authorization": f"Bearer psa.ams.example.org.{'A' * 43}"}, 401, "unknown"),
+        ({"Authorization": f"Bearer psa.other.example.org.{'A' * 43}"}, 401, "unknown"),
     ],
 )
 def test_who_is_not_known_or_speaks_another_protocol_is_told(
