@@ -6,6 +6,7 @@ it, at a known time.
 """
 
 import functools
+import threading
 from typing import Any, ClassVar
 
 from pynamodb.attributes import (
@@ -32,6 +33,7 @@ from chalicelib.settings import settings
 
 TIME_TO_LIVE = "expires"
 """The attribute, in epoch seconds, after which AWS may drop an item. Garbage collection only."""
+_CONNECTING = threading.Lock()
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 """What a stream says of a change: the item before it, and after it."""
 
@@ -56,13 +58,17 @@ class Table(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        cls.Meta.table_name = f"{settings().prefix}-{cls.short_name}"
+        name = f"{settings().prefix}-{cls.short_name}"
         known = cls._connection
-        table = super()._get_connection()
-        if table is not known:
-            connection().add_meta_table(table.connection.get_meta_table(table.table_name))
-            table.connection = connection()
-        return table
+        if known is not None and known.table_name == name and known.connection is connection():
+            return known
+        with _CONNECTING:  # threads that use a table for the first time at once would each add it
+            cls.Meta.table_name = name
+            table = super()._get_connection()
+            if table.connection is not connection():
+                connection().add_meta_table(table.connection.get_meta_table(name))
+                table.connection = connection()
+            return table
 
     @classmethod
     def definition(cls) -> dict[str, Any]:

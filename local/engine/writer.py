@@ -3,6 +3,9 @@
 Waiting for the disk is most of what a write costs. So whoever has written while others wait leaves the
 transaction open for the next, and the last of them commits for all. Each has a savepoint of its own in it,
 and is answered once what it wrote is on disk; what goes wrong with the commit goes wrong for all of them.
+
+Statements are few on purpose: a thread gives its turn to compute away at each, and among many that compute
+waits for the next one while it holds the connection.
 """
 
 import contextlib
@@ -40,16 +43,20 @@ class Writer:
         self._queued = 0
         self._commit: _Commit | None = None
         self._waits_for_disk = True
+        self._level: str | None = None
         self.link: sqlite3.Connection | None = None
 
     def use(self, link: sqlite3.Connection) -> None:
         """Write by a connection that is open already."""
-        self.link = link
+        link.execute("PRAGMA busy_timeout=0")
+        self.link, self._level = link, None
 
     def _opened(self) -> sqlite3.Connection:
-        if self.link is None:
-            self.link = self._connect()
-        return self.link
+        link = self.link
+        if link is None:
+            link = self._connect()
+            self.use(link)
+        return link
 
     def close(self) -> None:
         """Commit what is left and close the connection; the next use opens another."""
@@ -81,7 +88,9 @@ class Writer:
         if self._commit is None:
             link = self._opened()
             level = self._synchronous if lasting or self._synchronous == "OFF" else "NORMAL"
-            link.execute(f"PRAGMA synchronous={level}")
+            if level != self._level:
+                link.execute(f"PRAGMA synchronous={level}")
+                self._level = level
             self._begin(link)
             self._commit = _Commit()
             self._waits_for_disk = lasting
@@ -89,17 +98,16 @@ class Writer:
         return self._commit
 
     def _begin(self, link: sqlite3.Connection) -> None:
-        link.execute("PRAGMA busy_timeout=0")
-        try:
-            until, pause = time.monotonic() + self._patience, SOONEST
-            while not _has_begun(link, time.monotonic() >= until):
-                time.sleep(pause)
-                pause = min(2 * pause, LATEST)
-        finally:
-            link.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
+        until, pause = time.monotonic() + self._patience, SOONEST
+        while not _has_begun(link, time.monotonic() >= until):
+            time.sleep(pause)
+            pause = min(2 * pause, LATEST)
 
     def _savepoint(self, commit: _Commit) -> Iterator[sqlite3.Connection]:
         link = self._opened()
+        if commit.writers == 1:
+            yield from self._first(commit, link)
+            return
         link.execute("SAVEPOINT one")
         try:
             yield link
@@ -110,6 +118,17 @@ class Writer:
                 link.execute("RELEASE one")
             else:  # SQLite has undone everything itself, that of the others too
                 commit.error = error
+            raise
+
+    def _first(self, commit: _Commit, link: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        """The first to write needs no savepoint: what is undone with it is its own."""
+        try:
+            yield link
+        except BaseException:
+            self._commit = None
+            commit.over.set()
+            if link.in_transaction:
+                link.execute("ROLLBACK")
             raise
 
     def _leave(self) -> None:
@@ -152,7 +171,13 @@ class Writer:
         with self._turn:
             if self._commit is not None:
                 self._finish(self._commit)
-            yield self._opened()
+            link = self._opened()
+            link.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
+            try:
+                yield link
+            finally:
+                if self.link is not None:
+                    link.execute("PRAGMA busy_timeout=0")
 
 
 def _has_begun(link: sqlite3.Connection, is_last: bool) -> bool:

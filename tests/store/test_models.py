@@ -1,6 +1,13 @@
 """The tables as they are made, and told from those of another version."""
 
+import functools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
+from pynamodb.connection import Connection
 
 from chalicelib.store import models
 from chalicelib.store.models import RunItem, connection
@@ -33,3 +40,26 @@ def test_tables_of_another_version_are_named(change: str) -> None:
     client.create_table(**definition)
 
     assert models.outdated() == [definition["TableName"]]
+
+
+def test_threads_that_first_use_a_table_at_once_share_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    first_use = threading.Barrier(4)
+    added = Connection.add_meta_table
+
+    def slowly(self: Connection, table: Any) -> None:
+        time.sleep(0.05)
+        added(self, table)
+
+    monkeypatch.setattr(Connection, "add_meta_table", slowly)
+    monkeypatch.setattr(models, "connection", functools.cache(Connection))
+    monkeypatch.setattr(RunItem, "_connection", None)
+
+    def use(_: int) -> Any:
+        first_use.wait()
+        return RunItem._get_connection()
+
+    with ThreadPoolExecutor(4) as pool:
+        tables = list(pool.map(use, range(4)))
+
+    assert len({id(table) for table in tables}) == 1
+    assert tables[0].connection is models.connection()
