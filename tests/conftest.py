@@ -61,12 +61,13 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
     from chalicelib.service.node import agent_facts, registry
-    from chalicelib.store import long_runs, shards
+    from chalicelib.store import long_runs, shards, timeline_memory
 
     registry.forget()
     agent_facts.forget()
     shards.forget()
     long_runs.forget()
+    timeline_memory.forget()
     if os.environ.get("TEST_ENGINE", "moto") == "moto":
         with engine_moto.mocked():
             moto_snapshot.create_everything(environment.create_everything)
@@ -126,7 +127,7 @@ def forget() -> None:
     from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.service.node import agent_facts, registry
     from chalicelib.settings import forget_settings
-    from chalicelib.store import long_runs, shards
+    from chalicelib.store import long_runs, shards, timeline_memory
     from chalicelib.store.models import rebind
 
     forget_settings()
@@ -137,6 +138,7 @@ def forget() -> None:
     agent_facts.forget()
     shards.forget()
     long_runs.forget()
+    timeline_memory.forget()
     rebind()
 
 

@@ -9,7 +9,8 @@ one transaction, on the condition that the guards are as read:
     reader B       guards(x=3) ... entries ... decide ... write if x=3        cancelled: decide again
 
 Guards are read before entries. The other way round, a booking made between the two reads would be in
-the guard and not in the entries, and the condition would hold over time already taken.
+the guard and not in the entries, and the condition would hold over time already taken. Entries that were
+read at the same guards before are not read again (``timeline_memory.py``).
 """
 
 import contextlib
@@ -22,8 +23,12 @@ from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.times import EPOCH, format_duration
+from chalicelib.infrastructure.turns import Turns
+from chalicelib.store import raw_items
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TimelineItem, key
+from chalicelib.store.raw_items import RawItem, Stretch
+from chalicelib.store.timeline_memory import MEMORY, Counts
 
 BUCKET = dt.timedelta(minutes=15)
 """A transaction holds 100 items; with one guard a bucket this lets a run take a whole day."""
@@ -36,8 +41,7 @@ READ_TOGETHER = dt.timedelta(minutes=30)
 """Between stretches no further apart, reading what lies there costs less than another query."""
 KEEP_ENTRIES = dt.timedelta(days=2)
 
-Counts = tuple[int, int]
-"""How many exclusive and normal bookings ever touched a bucket."""
+_turns = Turns()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Snapshot:
     node: NodeName
     entries: Sequence[Occupation]
     guards: Guards
+    is_recalled: bool = False
+    """Whether some of it was read before: all that is booked is there, and maybe what was given back."""
 
     def guards_of(self, start: dt.datetime, end: dt.datetime) -> Guards:
         """The guards of a part."""
@@ -69,17 +75,59 @@ def require_bookable(duration: dt.timedelta) -> None:
         )
 
 
-def snapshot(node: NodeName, spans: Sequence[Range]) -> Snapshot:
-    """Stretches of time, one after another, strongly consistent."""
+def snapshot(node: NodeName, spans: Sequence[Range], anew: bool = False) -> Snapshot:
+    """Stretches of time, one after another, strongly consistent; what was given back is free for certain
+    where all of it is read ``anew``."""
     guards = _read_guards(node, spans)  # before the entries: see above
-    entries = {
-        entry.run: entry for span in _joined(spans) for entry in read_entries(node, span.lower, span.upper)
-    }
-    return Snapshot(node, list(entries.values()), guards)
+    found: list[Occupation] = []
+    unknown: list[Range] = []
+    for span in spans:
+        known = None if anew else MEMORY.recall(_part(guards, node, span))
+        if known is None:
+            unknown.append(span)
+        else:
+            found += _within(span, known)
+    for stretch in _joined([_whole_buckets(span) for span in unknown]):
+        read = read_entries(node, stretch.lower, stretch.upper)
+        _remember(node, stretch, guards, read)
+        found += [entry for span in unknown for entry in _within(span, read)]
+    entries = list({entry.run: entry for entry in found}.values())
+    return Snapshot(node, entries, guards, is_recalled=len(unknown) < len(spans))
+
+
+def _within(span: Range, entries: Iterable[Occupation]) -> list[Occupation]:
+    return [entry for entry in entries if entry.start < span.upper and span.lower < entry.end]
+
+
+def turn(node: NodeName, spans: Sequence[Range]) -> contextlib.AbstractContextManager[None]:
+    """One's turn among the threads of this process: to look for exclusive time in stretches and book it."""
+    return _turns.of({name for span in spans for name in _buckets(node, span.lower, span.upper)})
+
+
+def _part(guards: Guards, node: NodeName, span: Range) -> Mapping[str, Counts]:
+    return {name: guards.counts[name] for name in _buckets(node, span.lower, span.upper)}
+
+
+def _remember(node: NodeName, span: Range, guards: Guards, entries: Sequence[Occupation]) -> None:
+    """Keep what was read of a stretch of whole buckets, as far as their guards were."""
+    lower = span.lower
+    for name in _buckets(node, span.lower, span.upper):
+        upper = lower + BUCKET
+        if name in guards.counts:
+            MEMORY.keep(name, guards.counts[name], _within(Range(lower, upper), entries))
+        lower = upper
+
+
+def _whole_buckets(span: Range) -> Range:
+    """The buckets a stretch touches: read together, they need not be read for the next one near it."""
+    first, last = _numbers(span.lower, span.upper)
+    return Range(EPOCH + BUCKET * first, EPOCH + BUCKET * last)
 
 
 def _joined(spans: Sequence[Range]) -> Iterable[Range]:
     """The same, those that are near each other as one."""
+    if not spans:
+        return
     current = spans[0]
     for span in spans[1:]:
         if span.lower - current.upper <= READ_TOGETHER:
@@ -97,40 +145,44 @@ def buckets_in(duration: dt.timedelta) -> int:
 
 def _read_guards(node: NodeName, spans: Sequence[Range]) -> Guards:
     names = dict.fromkeys(name for span in spans for name in _buckets(node, span.lower, span.upper))
-    found = TimelineItem.batch_get([(name, "guard") for name in names], consistent_read=True)
-    counts = {item.bucket: (int(item.exclusives or 0), int(item.normals or 0)) for item in found}
+    wanted = [{"bucket": name, "entry": "guard"} for name in names]
+    found = raw_items.batch_get(TimelineItem, wanted, consistent=True)
+    counts = {item.bucket: (item.exclusives or 0, item.normals or 0) for item in found}
     return Guards({name: counts.get(name, (0, 0)) for name in names})
 
 
 def read_entries(node: NodeName, start: dt.datetime, end: dt.datetime) -> list[Occupation]:
     """The occupations that overlap a stretch of time, strongly consistent."""
-    entries = [*_filed_long(node, start, end), *_filed_by_day(node, start, end)]
-    return [entry for entry in entries if entry.start < end and start < entry.end]
+    filed = _filed_by_day(node, start, end)
+    filed.append(Stretch(("bucket", key(node, "long")), "entry", _stamp(start - LONGEST_RUN), _stamp(end)))
+    begun_by, over_by = raw_items.written(end), raw_items.written(start)
+    return [
+        _occupation(item)
+        for stretch in filed
+        for item in raw_items.query(TimelineItem, dataclasses.replace(stretch, consistent=True))
+        # A busy hour has hundreds of entries, and most are over: instants are compared as they are written.
+        if item.text("start") < begun_by and over_by < item.text("end")
+    ]
 
 
-def _filed_by_day(node: NodeName, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
+def _filed_by_day(node: NodeName, start: dt.datetime, end: dt.datetime) -> list[Stretch]:
     earliest = start - SHORT_RUN
-    day = earliest.date()
+    filed, day = [], earliest.date()
     while day <= end.date():
-        yield from _query(key(node, day.isoformat()), earliest, end)
+        filed.append(Stretch(("bucket", key(node, day.isoformat())), "entry", _stamp(earliest), _stamp(end)))
         day += dt.timedelta(days=1)
+    return filed
 
 
-def _filed_long(node: NodeName, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
-    return _query(key(node, "long"), start - LONGEST_RUN, end)
-
-
-def _query(bucket: str, start: dt.datetime, end: dt.datetime) -> Iterable[Occupation]:
-    between = TimelineItem.entry.between(_stamp(start), _stamp(end))
-    for item in TimelineItem.query(bucket, between, consistent_read=True):
-        yield Occupation(
-            start=item.start,
-            end=item.end,
-            exclusive=item.exclusive,
-            priority=None if item.priority is None else int(item.priority),
-            task=TaskId(item.task),
-            run=RunId(item.run),
-        )
+def _occupation(item: RawItem) -> Occupation:
+    return Occupation(
+        start=item.start,
+        end=item.end,
+        exclusive=item.exclusive,
+        priority=item.priority,
+        task=TaskId(item.task),
+        run=RunId(item.run),
+    )
 
 
 def entry(node: NodeName, occupation: Occupation) -> TimelineItem:
@@ -182,8 +234,13 @@ def _stamp(moment: dt.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def _numbers(start: dt.datetime, end: dt.datetime) -> tuple[int, int]:
+    """The number of the first bucket a stretch touches, and of the one behind its last."""
+    return (start - EPOCH) // BUCKET, math.ceil((end - EPOCH) / BUCKET)
+
+
 def _buckets(node: NodeName, start: dt.datetime, end: dt.datetime) -> Sequence[str]:
-    first, last = (start - EPOCH) // BUCKET, math.ceil((end - EPOCH) / BUCKET)
+    first, last = _numbers(start, end)
     return [key(node, "guard", _stamp(EPOCH + BUCKET * number)) for number in range(first, last)]
 
 

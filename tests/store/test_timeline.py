@@ -1,18 +1,22 @@
 """What is read of the calendar: which stretches together, which entries, and which guards. On moto."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
 
-from chalicelib.domain.conflicts import Range
+from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Invalid
 from chalicelib.settings import NodeName
-from chalicelib.store import timeline
-from tests.builders import NODE, at, occupation, seconds
+from chalicelib.store import timeline, timeline_memory
+from chalicelib.store.timeline_memory import MEMORY
+from chalicelib.store.transactions.booking import Booking, Time, commit
+from tests.builders import NODE, NOON, at, exclusive_task, occupation, run, seconds
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
 MINUTE = 60
+CLASSES = {True: "exclusive", False: "normal"}
 
 
 @pytest.fixture
@@ -32,15 +36,15 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dt.datetime, dt.datetime
 @pytest.mark.parametrize(
     ("spans", "together"),
     [
-        ([(0, 10)], [(0, 10)]),
-        ([(0, 10), (40, 50)], [(0, 50)]),  # half an hour apart is near
-        ([(0, 10), (41, 50)], [(0, 10), (41, 50)]),
-        ([(0, 10), (20, 30), (100, 110)], [(0, 30), (100, 110)]),
+        ([(0, 10)], [(0, 15)]),
+        ([(0, 10), (46, 50)], [(0, 60)]),  # half an hour apart is near
+        ([(0, 10), (60, 70)], [(0, 15), (60, 75)]),
+        ([(0, 10), (20, 30), (100, 110)], [(0, 30), (90, 120)]),
         ([(0, 60), (10, 20), (80, 90)], [(0, 90)]),  # one within another does not shorten it
-        ([(0, 10), (100, 110), (120, 130)], [(0, 10), (100, 130)]),
+        ([(0, 10), (100, 110), (120, 130)], [(0, 15), (90, 135)]),
     ],
 )
-def test_stretches_near_each_other_are_read_as_one(
+def test_whole_quarters_near_each_other_are_read_as_one(
     read: list[tuple[dt.datetime, dt.datetime]],
     spans: list[tuple[int, int]],
     together: list[tuple[int, int]],
@@ -48,6 +52,84 @@ def test_stretches_near_each_other_are_read_as_one(
     timeline.snapshot(NODE, [Range(at(MINUTE * start), at(MINUTE * end)) for start, end in spans])
 
     assert read == [(at(MINUTE * start), at(MINUTE * end)) for start, end in together]
+
+
+def booked(*taken: Occupation) -> None:
+    """Have runs booked, as they are by whatever process."""
+    for one in taken:
+        owner = exclusive_task(duration=one.end - one.start, scheduling_class=CLASSES[one.exclusive])
+        commit(Booking(None, owner, ()), NOON)
+        wanted = dataclasses.replace(run(owner, 0), uuid=one.run, start=one.start, end=one.end)
+        guards = timeline.snapshot(NODE, [Range(one.start, one.end)]).guards
+        commit(Booking(owner, owner.counting([one.start], NOON), [wanted], [Time(one, guards)]), NOON)
+
+
+def test_what_was_read_is_not_read_again_while_its_guards_stay(
+    read: list[tuple[dt.datetime, dt.datetime]],
+) -> None:
+    one, other = occupation(60, 120), occupation(1000, 1060, exclusive=False)
+    booked(one, other)
+    timeline_memory.forget()
+    read.clear()
+
+    first = timeline.snapshot(NODE, [Range(at(0), at(1800))])
+    again = timeline.snapshot(NODE, [Range(at(30), at(90)), Range(at(960), at(1020))])
+
+    assert read == [(at(0), at(1800))]
+    assert (first.is_recalled, again.is_recalled) == (False, True)
+    assert [entry.run for entry in again.entries] == [one.run, other.run]
+    assert set(again.guards.counts.values()) == {(1, 0), (0, 1)}
+
+
+def test_of_what_is_remembered_only_what_overlaps_is_found() -> None:
+    booked(occupation(60, 120))
+    timeline.snapshot(NODE, [Range(at(0), at(10))])
+
+    assert timeline.snapshot(NODE, [Range(at(120), at(180))]).entries == []
+    assert timeline.snapshot(NODE, [Range(at(0), at(60))]).entries == []
+
+
+def test_what_this_process_books_it_need_not_read(read: list[tuple[dt.datetime, dt.datetime]]) -> None:
+    timeline.snapshot(NODE, [Range(at(0), at(900))])
+    read.clear()
+
+    taken = [occupation(60, 120), occupation(200, 210, exclusive=False), occupation(300, 310)]
+    booked(*taken)
+
+    found = timeline.snapshot(NODE, [Range(at(0), at(900))])
+    assert {entry.run for entry in found.entries} == {one.run for one in taken}
+    assert read == []
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_what_another_process_books_is_read(exclusive: bool) -> None:
+    timeline.snapshot(NODE, [Range(at(0), at(900))])
+    known = dict(MEMORY.known)
+    elsewhere = occupation(60, 120, exclusive=exclusive)
+
+    booked(elsewhere)
+    MEMORY.known.clear()
+    MEMORY.known.update(known)  # this process has not heard of it
+
+    found = timeline.snapshot(NODE, [Range(at(0), at(900))])
+    assert [entry.run for entry in found.entries] == [elsewhere.run]
+
+
+def test_what_is_remembered_is_read_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_memory, "TRUSTED", -1.0)
+    timeline.snapshot(NODE, [Range(at(0), at(900))])
+
+    assert not timeline.snapshot(NODE, [Range(at(0), at(900))]).is_recalled
+
+
+def test_no_more_is_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_memory, "MOST", 5)
+
+    for hour in range(4):
+        timeline.snapshot(NODE, [Range(at(3600 * hour), at(3600 * hour + 1800))])
+        assert len(MEMORY.known) <= 5
+
+    assert timeline.snapshot(NODE, [Range(at(3 * 3600), at(3 * 3600 + 900))]).is_recalled
 
 
 def test_an_entry_that_two_stretches_reach_is_there_once() -> None:

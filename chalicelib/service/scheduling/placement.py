@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from chalicelib.domain.conflicts import Occupation
+from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Blocked, Conflict, NotFound, Overtaken, StaleRun
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Reason, Run, occupation
@@ -30,6 +30,7 @@ from chalicelib.service.scheduling.reservation import (
     write_singly,
 )
 from chalicelib.store import run_table, task_table, timeline
+from chalicelib.store.timeline import Snapshot
 from chalicelib.store.transactions.booking import MOST_RUNS, New, Time
 
 MOST_AT_FIRST = 10
@@ -114,7 +115,8 @@ def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None
             return Placed(task, list(there.values()))
         overtaken = True  # should this be tried again
         wanted = new_run(task, truncate(start), now, run)
-        return write(task, now, [wanted], taken=time_for(task, wanted, now))
+        with _turn(task, [Range(wanted.start, wanted.end)]):
+            return write(task, now, [wanted], taken=time_for(task, wanted, now))
 
     return persistently(attempt, task)
 
@@ -147,20 +149,43 @@ def _most_together(task: Task) -> int:
 def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, new: New | None) -> Placed:
     """Place runs for slots, as long as those are the next ones: where a run lies can move what follows."""
     windows = [seeking.window(task, slot) for slot in slots]
-    seen = timeline.snapshot(task.node, windows)
+    with _turn(task, windows):
+        seen = timeline.snapshot(task.node, windows)
+        placed, taken = _fitting(task, slots, seen, now)
+        if seen.is_recalled and not _as_wanted(task, placed, slots):  # time may have been given back since
+            placed, taken = _fitting(task, slots, timeline.snapshot(task.node, windows, anew=True), now)
+        return write(task, now, placed, new, taken)
+
+
+def _turn(task: Task, windows: Sequence[Range]) -> contextlib.AbstractContextManager[None]:
+    """One's turn to look for time and take it. Normal runs need none: they are not in each other's way."""
+    return timeline.turn(task.node, windows) if task.is_exclusive else contextlib.nullcontext()
+
+
+def _as_wanted(task: Task, placed: Sequence[Run], slots: Sequence[dt.datetime]) -> bool:
+    starts = [run.start for run in placed if run.state is not State.NONSTART]
+    return len(starts) == len(slots) if task.schedule.sliprand else starts == list(slots)
+
+
+def _fitting(
+    task: Task, slots: Sequence[dt.datetime], seen: Snapshot, now: dt.datetime
+) -> tuple[list[Run], list[Time]]:
+    """The runs for slots, and the time they take up."""
     entries, taken, placed, after, slipped = list(seen.entries), [], [], task, False
-    for slot, span in zip(slots, windows, strict=True):
+    for slot in slots:
         # As long as all lay in their slots, these are the next ones: that is how they were found.
         if slipped and seeking.next_starts(after, now, 1) != [slot]:
             break
-        start = seeking.choose(task, seeking.free(task, entries, span, now))
-        run, wanted = _fitted(task, new_run(task, start or slot, now), entries, now)
+        span = seeking.window(task, slot)
+        near = [entry for entry in entries if entry.start < span.upper and span.lower < entry.end]
+        start = seeking.choose(task, seeking.free(task, near, span, now))
+        run, wanted = _fitted(task, new_run(task, start or slot, now), near, now)
         if wanted:
             entries.append(wanted)
             taken.append(Time(wanted, seen.guards_of(run.start, run.end)))
         placed.append(run)
         after, slipped = after.counted([run.start]), slipped or run.start != slot
-    return write(task, now, placed, new, taken)
+    return placed, taken
 
 
 def _fitted(

@@ -132,7 +132,10 @@ def require_time_at(task: Task, start: dt.datetime, now: dt.datetime) -> None:
 
 
 def _free_time(node: NodeName, wanted: Occupation, now: dt.datetime) -> list[Time]:
-    seen = timeline.snapshot(node, [Range(wanted.start, wanted.end)])
+    span = [Range(wanted.start, wanted.end)]
+    seen = timeline.snapshot(node, span)
+    if seen.is_recalled and conflicts.blocker(seen.entries, wanted, now):
+        seen = timeline.snapshot(node, span, anew=True)  # that time may have been given back since
     require_free(seen.entries, wanted, now)
     return [Time(wanted, seen.guards)]
 

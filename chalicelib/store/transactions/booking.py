@@ -22,6 +22,7 @@ from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.models import PostingItem, RunItem, TaskItem, TimelineItem, connection
 from chalicelib.store.timeline import Guards, entry, guard, reference
+from chalicelib.store.timeline_memory import MEMORY
 from chalicelib.store.transactions.recording import add_deliveries
 
 MOST_RUNS = 90
@@ -88,6 +89,7 @@ def commit_all(bookings: Sequence[Booking], now: dt.datetime) -> None:
                 idempotency_records.require_unused(booking.new.idempotency_record, now)
         raise
     for booking in bookings:
+        _remember(booking.times)
         if booking.before is None:
             changes.task_changed(booking.after, "added")
         for run in booking.runs:
@@ -179,14 +181,9 @@ def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> Non
 
 
 def _times(transaction: TransactWrite, node: NodeName, times: Sequence[Time]) -> None:
-    touched: dict[str, list[Time]] = {}  # a transaction takes an item once: runs of a bucket move it together
-    for time in times:
-        transaction.save(
-            entry(node, time.occupation)
-        )  # its key has the run's in it, and that is not there yet
-        for bucket in time.guards.counts:
-            touched.setdefault(bucket, []).append(time)
-    for bucket, those in touched.items():
+    for time in times:  # the key of an entry has the run's in it, and that is not there yet
+        transaction.save(entry(node, time.occupation))
+    for bucket, those in _by_bucket(times).items():
         last = max((time.occupation for time in those), key=lambda occupation: occupation.end)
         counter = TimelineItem.exclusives if last.exclusive else TimelineItem.normals
         moved = guard(bucket, last)
@@ -195,6 +192,22 @@ def _times(transaction: TransactWrite, node: NodeName, times: Sequence[Time]) ->
             [counter.add(len(those)), TimelineItem.expires.set(moved.expires)],
             condition=_as_read(last, *those[0].guards.counts[bucket]),
         )
+
+
+def _remember(times: Sequence[Time]) -> None:
+    """Know of what was just booked without reading it."""
+    for bucket, those in _by_bucket(times).items():
+        counts = those[0].guards.counts[bucket]
+        MEMORY.add(bucket, counts, [time.occupation for time in those])
+
+
+def _by_bucket(times: Sequence[Time]) -> dict[str, list[Time]]:
+    """A transaction takes an item once: runs of a bucket move its guard together."""
+    touched: dict[str, list[Time]] = {}
+    for time in times:
+        for bucket in time.guards.counts:
+            touched.setdefault(bucket, []).append(time)
+    return touched
 
 
 def _as_read(occupation: Occupation, exclusives: int, normals: int) -> Condition:

@@ -1,5 +1,6 @@
 """Runs that take up time placed several in one transaction: as they would be one by one. On moto."""
 
+import contextlib
 import datetime as dt
 import itertools
 
@@ -18,7 +19,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import placement
 from chalicelib.service.scheduling.placement import place_at, place_next
-from chalicelib.store import run_table, task_table, timeline
+from chalicelib.store import run_table, task_table, timeline, timeline_memory
 from chalicelib.store.models import TABLES
 from chalicelib.store.transactions import booking
 from chalicelib.store.transactions.booking import Booking, commit
@@ -83,6 +84,20 @@ def test_a_slot_without_time_is_a_nonstarter_among_the_others() -> None:
     assert nonstarter.documents.reason["blocking-run"] == blocking.uuid
 
 
+def test_time_that_was_given_back_elsewhere_is_free() -> None:
+    one = stored()
+    (first, second) = (place_at(stored(), at(start), NOON).runs[0] for start in (600, 1200))
+    for run in (first, second):
+        owner = task_table.get(NODE, run.task)
+        taken = occupation(run, owner)
+        assert taken is not None
+        timeline.reference(NODE, taken).delete()  # which this process does not hear of
+
+    assert place_at(one, at(600), NOON).runs[0].start == at(600)
+    later = stored(schedule=Schedule(start=at(1200), repeat=seconds(3600), slip=seconds(60), max_runs=2))
+    assert [start for start, _, _ in placed(later)] == [at(1200), at(4800)]
+
+
 def test_what_comes_next_is_worked_out_once_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
     one = stored(schedule=Schedule(start=at(600), repeat=seconds(600), max_runs=6))
     worked_out: list[dt.datetime] = []
@@ -105,8 +120,8 @@ def test_who_is_overtaken_tries_with_fewer(
     snapshot = timeline.snapshot
     asked = []
 
-    def and_somebody_books(node: NodeName, spans: list[Range]) -> timeline.Snapshot:
-        seen = snapshot(node, spans)
+    def and_somebody_books(node: NodeName, spans: list[Range], anew: bool = False) -> timeline.Snapshot:
+        seen = snapshot(node, spans, anew)
         asked.append(len(spans))
         if len(asked) < 3:
             monkeypatch.setattr(timeline, "snapshot", snapshot)
@@ -115,6 +130,7 @@ def test_who_is_overtaken_tries_with_fewer(
         return seen
 
     monkeypatch.setattr(timeline, "snapshot", and_somebody_books)
+    monkeypatch.setattr(timeline, "turn", lambda *_: contextlib.nullcontext())  # somebody elsewhere
     monkeypatch.setattr(placement, "PAUSE_PER_TRY", 0)
 
     assert len(place_next(one, NOON).runs) == asked[-1]
@@ -155,6 +171,7 @@ def test_together_comes_to_the_same_as_one_by_one(
     schedule: Schedule, length: int, priority: int | None, others: list[tuple[int, int, int | None]]
 ) -> None:
     def outcome(most: int) -> list[tuple[dt.datetime, State, str | None]]:
+        timeline_memory.forget()
         tables = Tables([table.definition() for table in TABLES], lambda: 0, lambda: 0)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: tables.call(name, request))
