@@ -26,10 +26,10 @@ from pynamodb.indexes import (
     KeysOnlyProjection,
     LocalSecondaryIndex,
 )
-from pynamodb.models import Model
 
 from chalicelib.domain.names import NodeName
 from chalicelib.settings import settings
+from chalicelib.store.quick_model import QuickModel
 
 TIME_TO_LIVE = "expires"
 """The attribute, in epoch seconds, after which AWS may drop an item. Garbage collection only."""
@@ -49,7 +49,7 @@ def connect() -> None:
     connection().client  # noqa: B018 - it is made by being asked for
 
 
-class Table(Model):
+class Table(QuickModel):
     """What all tables have in common; ``short_name`` follows the prefix in the table's name."""
 
     short_name: ClassVar[str]
@@ -156,11 +156,6 @@ class PostingItem(Table):
 
     term = UnicodeAttribute(hash_key=True)
     place = UnicodeAttribute(range_key=True)
-
-    def get_save_kwargs_from_instance(self, *_: Any, **__: Any) -> dict[str, Any]:
-        """What a transaction needs. A task has a dozen, and PynamoDB's way takes longer than the write."""
-        name = self._get_connection().table_name
-        return {"TableName": name, "Item": {"term": {"S": self.term}, "place": {"S": self.place}}}
 
 
 class StartIndex(LocalSecondaryIndex["RunItem"]):
