@@ -5,6 +5,7 @@ docs/contract/types.md section 2; starts are cut to the second and durations rou
 (docs/contract/scheduler.md section 1).
 """
 
+import contextlib
 import datetime as dt
 import functools
 import math
@@ -21,6 +22,8 @@ ZERO = dt.timedelta(0)
 LONGEST_DURATION = dt.timedelta(days=36525)
 
 _ALIGNED = re.compile(r"^@(?:R\d*/)?(P.*)$")
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)", re.ASCII)
+"""An instant as it is written here; isodate takes forty times as long to read it."""
 
 
 def parse_duration(text: str) -> dt.timedelta:
@@ -49,6 +52,7 @@ def _parsed_duration(text: str) -> dt.timedelta:
     return value
 
 
+@functools.lru_cache(maxsize=1024)
 def format_duration(value: dt.timedelta) -> str:
     """timedelta -> canonical ISO 8601 text: 90 s is ``PT1M30S``, a day ``P1D``, nothing ``P0D``."""
     return str(isodate.duration_isoformat(value))
@@ -59,6 +63,9 @@ def parse_timestamp(text: str) -> dt.datetime:
 
     Raises Invalid when the text is no instant.
     """
+    if isinstance(text, str) and _PLAIN.fullmatch(text):
+        with contextlib.suppress(ValueError):  # no such day, or second: isodate says so
+            return dt.datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
     try:
         moment: dt.datetime = isodate.parse_datetime(text.strip())
     except (isodate.ISO8601Error, ValueError, TypeError, AttributeError, OverflowError):

@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.domain.conflicts import ANYTIME
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.outbox_request import OutboxRequest
@@ -72,6 +73,11 @@ class StoredTask:
         """What a search looks at."""
         body = self.fixed()
         return PostedTask(body["document"], body["hints"], self._item.enabled)
+
+    @property
+    def is_anytime(self) -> bool:
+        """Whether its runs conflict with nothing."""
+        return self.fixed()["class"] in ANYTIME
 
     def fixed(self) -> dict[str, JSON]:
         """What never changes of it, as it is stored (``store/task_bodies.py``), with its ``document``."""

@@ -186,11 +186,11 @@ def get_runtimes(request: Request, task: str) -> Answer:
     uuid = task_id(task)
     start, end = request.moment("start"), request.moment("end")
     priority = request.integer("priority")
-    found = store.get(request.node, uuid)
-    if found.is_anytime:
+    stored = store.find(request.node, uuid)
+    if stored.is_anytime:
         return as_json(request, [_range(start, end)])
     request.take_time()
-    free = proposals(found, start, end, priority, request.now)
+    free = proposals(stored.read(), start, end, priority, request.now)
     return as_json(request, [_range(one.lower, one.upper) for one in free])
 
 
