@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.engine import Engine, sweep
+from local.engine.dynamodb import rows
 from tests.engine.conftest import Clock
 
 TABLE: dict[str, Any] = {
@@ -228,6 +229,20 @@ def test_a_batch_that_reads_too_much_leaves_keys_for_later(things: Any) -> None:
     assert [{"k": item["k"]} for item in found] + left["Keys"] == keys
     assert left["ConsistentRead"] is True
     assert 40 <= len(found) < 50
+
+
+@pytest.mark.parametrize(("stored", "counted"), [(9, 9), (10, 10), (25, 25)])
+def test_the_items_of_a_table_are_counted_or_estimated(
+    things: Any, monkeypatch: pytest.MonkeyPatch, stored: int, counted: int
+) -> None:
+    monkeypatch.setattr(rows, "MOST_COUNTED", 10)
+    for number in range(stored):
+        things.put_item(TableName="things", Item={"k": {"S": f"{number:02}"}, "a": {"S": "x" * 90}})
+
+    described = things.describe_table(TableName="things")["Table"]
+
+    assert described["ItemCount"] == counted
+    assert described["TableSizeBytes"] == counted * (1 + 2 + 1 + 90)
 
 
 def test_tables_are_made_described_listed_and_removed(dynamodb: Any) -> None:

@@ -11,6 +11,7 @@ from local.engine.dynamodb import (
     keys,
     paths,
     rows,
+    soundness,
     syntax,
     tables,
     updates,
@@ -84,12 +85,7 @@ def prepare(engine: "Engine", what: str, request: Mapping[str, Any], within: boo
     text, update_text = request.get("ConditionExpression"), request.get("UpdateExpression")
     condition = None if text is None else syntax.condition(text)
     update = None if update_text is None else syntax.update(update_text)
-    scope.require_matching((condition, update))
-    if condition is not None:
-        conditions.require_sense(condition, scope)
-    if update is not None:
-        updates.require_sense(update, scope)
-        _require_no_key(table, updates.changed_paths(update, scope))
+    soundness.require(table, condition, update, scope)
     shows_item = request.get("ReturnValuesOnConditionCheckFailure", "NONE") == "ALL_OLD"
     try:
         item, key = _item(table, what, request)
@@ -105,15 +101,6 @@ def _item(table: Table, what: str, request: Mapping[str, Any]) -> tuple[Item, Ke
         return keys.given(table, request["Key"])
     item = values.checked_item(request["Item"])
     return item, keys.of_item(table, item)
-
-
-def _require_no_key(table: Table, changed: list[Path]) -> None:
-    for path in changed:
-        if path[0] in table.keys:
-            raise invalid(
-                f"One or more parameter values were invalid: Cannot update attribute {path[0]}."
-                " This attribute is part of the key"
-            )
 
 
 def perform(link: sqlite3.Connection, write: Write) -> Done:

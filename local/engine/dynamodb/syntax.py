@@ -37,9 +37,9 @@ _FUNCTIONS = {
 _SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Parsed:
-    """An expression: its tree or trees, and what it takes from the request."""
+    """An expression: its tree or trees, and what it takes from the request. The same is only itself."""
 
     kind: str
     tree: Any

@@ -92,7 +92,7 @@ def describe(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
                 "ResourceNotFoundException",
                 f"Requested resource not found: Table: {params['TableName']} not found",
             )
-        count, size = link.execute(f"SELECT count(*), coalesce(sum(size), 0) FROM t{table.id}").fetchone()
+        count, size = rows.measured(link, table)
     return {"Table": _described(table, count, size)}
 
 
