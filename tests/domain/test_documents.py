@@ -30,7 +30,7 @@ def test_what_is_nested_too_deeply_is_named(opening: str) -> None:
 
     assert load(opening * (DEEPEST - 1) + "[]" + closing * (DEEPEST - 1), "body")
     for depth in (DEEPEST, 300, 10_000):
-        with pytest.raises(Invalid, match=f"^body: nested too deeply: {DEEPEST} "):
+        with pytest.raises(Invalid, match=f"^body: nested too deeply: at most {DEEPEST} levels "):
             load(opening * depth + "[]" + closing * depth, "body")
 
 
