@@ -17,7 +17,7 @@ from tests import moto_snapshot
 LONG = 10
 """Seconds that a slow test takes which says nothing else."""
 
-pytest_plugins = ["tests.permissions.plugin"]
+pytest_plugins = ["tests.costs", "tests.permissions.plugin"]
 
 environment.set_environment()  # before any client is made: nothing here may reach an account
 os.environ["PSCHEDULER_NAMES"] = "node.test"  # what the tests of pages call the node
