@@ -1,33 +1,41 @@
-"""moto, the AWS emulator in the process, made safe for threads.
+"""moto, the AWS emulator in the process, made safe for threads, and its transactions made cheap.
 
 moto's DynamoDB is not atomic: of transactions racing on one item, several win. One lock around the
 place where it handles a request repairs that; every use of moto here goes through this module.
+Before a transaction moto copies each table named in it, once for every item of its: most of a transaction's
+time. Here the items it names are kept instead, and put back where it fails.
 """
 
+import contextlib
+import copy
 import functools
 import threading
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import moto
+import moto.dynamodb.models as moto_models
+from moto.core.exceptions import JsonRESTError
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 _LOCK = threading.RLock()
+_ready = False
 
 
-def install_lock() -> None:
-    """Let moto handle one DynamoDB request at a time, from now on. Does nothing the second time."""
-    handle: Callable[..., Any] = DynamoHandler.call_action
-    if getattr(handle, "one_at_a_time", False):
-        return
-
-    @functools.wraps(handle)
-    def one_at_a_time(self: DynamoHandler) -> Any:
-        with _LOCK:
-            return handle(self)
-
-    one_at_a_time.one_at_a_time = True  # type: ignore[attr-defined]
-    DynamoHandler.call_action = one_at_a_time  # type: ignore[method-assign]
+def prepare() -> None:
+    """Let moto handle one DynamoDB request at a time, and transactions cheaply, from now on. Does nothing
+    the second time."""
+    global _ready  # noqa: PLW0603
+    if not _ready:
+        _ready = True
+        DynamoHandler.call_action = _one_at_a_time(DynamoHandler.call_action)  # type: ignore[method-assign]
+        DynamoDBBackend.transact_write_items = _undone_by_item(  # type: ignore[method-assign]
+            DynamoDBBackend.transact_write_items
+        )
+        vars(moto_models)["copy"] = types.SimpleNamespace(deepcopy=_copied)
 
 
 def mocked() -> Any:
@@ -35,5 +43,58 @@ def mocked() -> Any:
 
     Clients must be made inside it, and no endpoint may be set in the environment.
     """
-    install_lock()
+    prepare()
     return moto.mock_aws()
+
+
+def _one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handle)
+    def handled(self: DynamoHandler) -> Any:
+        with _LOCK:
+            return handle(self)
+
+    return handled
+
+
+def _copied(whole: Any) -> Any:
+    """What moto is to have for a copy: of a table it wants one only to put it back, which is done here."""
+    return whole if isinstance(whole, Table) else copy.deepcopy(whole)
+
+
+def _undone_by_item(write: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(write)
+    def written(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+        with contextlib.ExitStack() as undo:
+            for table, keys in _written(self, transact_items):
+                undo.callback(_put_back, table, keys, copy.deepcopy(table.get_item(*keys)))
+                if table.stream_shard is not None:
+                    undo.callback(_cut, table.stream_shard.items, len(table.stream_shard.items))
+            write(self, transact_items)
+            undo.pop_all()
+
+    return written
+
+
+def _written(
+    backend: DynamoDBBackend, transact_items: Iterable[dict[str, Any]]
+) -> Iterator[tuple[Table, Any]]:
+    """The tables and keys of what a transaction writes; moto itself refuses it where they are wrong."""
+    for part in transact_items:
+        for operation in part.values():
+            with contextlib.suppress(JsonRESTError, KeyError, TypeError):
+                table = backend.get_table(operation["TableName"])
+                yield table, backend.get_keys_value(table, operation.get("Key") or operation["Item"])
+
+
+def _put_back(table: Table, keys: Any, before: Any) -> None:
+    hashed, ranged = keys
+    where: Any = table.items if ranged is None else table.items[hashed]
+    key = hashed if ranged is None else ranged
+    if before is None:
+        where.pop(key, None)
+    else:
+        where[key] = before
+
+
+def _cut(records: list[Any], length: int) -> None:
+    del records[length:]

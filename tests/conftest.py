@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local import block_network, engine_moto, engine_sqlite, environment
+from local import block_network, engine_sqlite, environment
 from local import ministack as ministack_module
 from local.engine import Engine
 from tests import moto_snapshot
@@ -69,8 +69,7 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     long_runs.forget()
     timeline_memory.forget()
     if os.environ.get("TEST_ENGINE", "moto") == "moto":
-        with engine_moto.mocked():
-            moto_snapshot.create_everything(environment.create_everything)
+        with moto_snapshot.everything(environment.create_everything):
             yield
         return
     # What is tested there is not that it survives a power cut.
