@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.service.node import api_keys
+from chalicelib.service.node import api_keys, registry
+from chalicelib.settings import forget_settings
 from local import environment
 from tests.api.conftest import IDLE, Api
-from tests.conftest import forget
 
 LATER = {"start": "PT1H"}
 FOREIGN = [
@@ -34,13 +34,18 @@ OWN = [
 def set_to(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(f"PSCHEDULER_{name}", value)
-    forget()
+    _forget()
+
+
+def _forget() -> None:
+    forget_settings()
+    registry.forget()
 
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Any:
     yield
-    forget()
+    _forget()
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", ""])
