@@ -21,10 +21,10 @@ STATE ?=
 ENGINE ?= sqlite
 TLS ?=
 FIRST ?= 1
-WORKERS ?= 4
+WORKERS ?= 6
 
-# Twice as many as processors, since many tests wait; a file to each, so that what it sets up is set up once,
-# in the order of tests/conftest.py.
+# Three times as many as processors, since many tests wait; a file to each, so that what it sets up is set up
+# once, in the order of tests/conftest.py.
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Sets up what it is told, and becomes Python with it: what runs keeps its environment when another is made.
@@ -34,6 +34,9 @@ quoted = '$(subst ','\'',$(1))'
 # What is compiled is kept, whatever is usual here: without, each of the many processes compiles all anew.
 export PYTHONDONTWRITEBYTECODE :=
 export MINISTACK_PYTHON ?= $(CURDIR)/.local/ministack-venv/bin/python
+
+# Not by its own name: a line that has it is run even where make is only to say what it would do.
+AGAIN := $(MAKE)
 
 .PHONY: run deploy undeploy backup test permissions quick mutate check format bench cost soak attack plugin-check setup python clean
 .SILENT:
@@ -62,9 +65,15 @@ deploy undeploy: python
 	$(if $(STAGE),,$(error say which: make $@ STAGE=pscheduler))
 	exec $(WITH) deploy -m local.deploy $(call quoted,$(STAGE)) $(if $(filter undeploy,$@),--remove) $(if $(YES),--yes)
 
-test: check
-	echo "Tests ..."
-	$(DEV) -m pytest -q $(PARALLEL) --permissions=check
+# The types keep one processor busy for a minute: beside the tests, whose files are compiled meanwhile where they
+# never were, once instead of by each process.
+test: setup
+	echo "Tests, and beside them format, lint, types, direction of imports ..."
+	said=$$(mktemp); \
+	( $(AGAIN) --no-print-directory check >$$said 2>&1 || { cat $$said; exit 1; } ) & checks=$$!; \
+	[ -d tests/__pycache__ ] || $(DEV) -m pytest -q --collect-only >/dev/null; \
+	$(DEV) -m pytest -q $(PARALLEL) --permissions=check; code=$$?; \
+	wait $$checks || code=1; cat $$said; rm $$said; exit $$code
 
 permissions: setup
 	$(DEV) -m pytest -q $(PARALLEL) --permissions=write
