@@ -12,18 +12,20 @@ from chalicelib.domain.errors import Invalid
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_NAMES = (
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "fastly-client-ip",
-    "x-proxyuser-ip",
-    "x-original-host",
-    "x-original-forwarded-for",
+_NAMES = frozenset(
+    (
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+        "x-proxyuser-ip",
+        "x-original-host",
+        "x-original-forwarded-for",
+    )
 )
 
 

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain import quick_checks
 from chalicelib.domain.errors import Invalid
 
 JSON = Any
@@ -55,8 +56,14 @@ class Checker:
         found = self.fault(instance)
         return None if found is None else found.message
 
+    @functools.cached_property
+    def _is_plainly_valid(self) -> quick_checks.Check:
+        return quick_checks.quick_check(self.schema)
+
     def fault(self, instance: JSON) -> Invalid | None:
         """What is wrong with the instance, with the member's pointer; None when valid."""
+        if self._is_plainly_valid(instance):
+            return None
         import jsonschema.exceptions
 
         error = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))

@@ -6,6 +6,7 @@ what is not there yet - holds no worker.
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import logging
 import time
@@ -216,6 +217,7 @@ def _request(scope: Any, body: bytes, proxies: tuple[forwarding.Network, ...]) -
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def _address(text: str) -> str:
     """An address without its scope; IPv4 as such when it came over an IPv6 socket."""
     address = ipaddress.ip_address(text.partition("%")[0])

@@ -4,6 +4,7 @@ A new connection is always let in as long as an idle one can be closed for it: t
 client that has most. So whoever holds connections loses them, and nobody else waits.
 """
 
+import functools
 import ipaddress
 import time
 from collections import Counter
@@ -121,6 +122,7 @@ class Connections:
         return [held for of_owner in self._by_owner.values() for held in of_owner]
 
 
+@functools.lru_cache(maxsize=4096)
 def counted_as(address: str) -> str:
     """Whose connections are counted together: an address, or the /64 that one user of IPv6 has."""
     try:
