@@ -26,6 +26,7 @@ CONTACT = Checker(
         bell={"type": "integer"},
         carrier={"type": "object"},
         runs=_list({"type": "object"}),
+        taken=_list(_TEXT),
         cancelled=_list(_NAMED),
         asks=_list(_some("id what", id=_TEXT, what=_TEXT)),
     )

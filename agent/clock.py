@@ -2,6 +2,7 @@
 
 import collections
 import datetime as dt
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -34,8 +35,21 @@ class Offset:
 
     def seconds(self, now: dt.datetime) -> float | None:
         """How far this host's clock, showing ``now``, is ahead of the coordinator's; None if not known."""
+        found = self._best(now)
+        return None if found is None else found[1]
+
+    def at_least(self, now: dt.datetime) -> float | None:
+        """The same as far as it is beyond doubt: half the round trip, which may be all of it, taken off."""
+        found = self._best(now)
+        if found is None:
+            return None
+        round_trip, off = found
+        return math.copysign(max(0.0, abs(off) - round_trip / 2), off)
+
+    def _best(self, now: dt.datetime) -> tuple[float, float] | None:
+        """The shortest round trip, and the offset by it."""
         with self._lock:
             if not self._samples:
                 return None
-            _, at_zero = min(self._samples)
-        return now.timestamp() - (at_zero + self._steady())
+            round_trip, at_zero = min(self._samples)
+        return round_trip, now.timestamp() - (at_zero + self._steady())

@@ -7,7 +7,7 @@
     most-runs = 4                                 # at a time
     clock-limit = "PT2S"                          # how far off the clock may be
 
-What is missing allows everything. A run that is not allowed is refused with a sentence, before it is taken.
+What is missing allows everything. A run that is not allowed is refused with a sentence, before it starts.
 """
 
 import dataclasses

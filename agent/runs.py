@@ -1,13 +1,14 @@
 """The runs an agent has taken: judged, claimed, started on the second, at most once, and reported.
 
 offers ──policy──> (stored) ──claims──> taken ──two seconds ahead──> started ──> its result, in the spool
-             └──> refused, with a reason
+          │  └────── taken as they were offered ──┘
+          └──> refused, with a reason
 """
 
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from agent.client import Client
 from agent.clock import Offset
@@ -27,7 +28,7 @@ AHEAD = 2 * SECOND
 """How long before its start a run is begun, so that its tool may prepare."""
 LATE_FROM = SECOND
 """How long after its start a run is not started any more, unless it streams."""
-MOST_HELD = 1000
+MOST_HELD, MOST_OFFERED = 1000, 50
 MOST_CLAIMED, LONGEST_MESSAGE = 100, 1000
 """Of either kind at a time; characters of a reason."""
 LOOK_EVERY = 0.5
@@ -45,6 +46,7 @@ class Runs:
         self._offset = offset
         self._lock = threading.RLock()
         self._works: dict[str, Work] = {}
+        self._cancelled: set[str] = set()
         self._changed = threading.Event()
         self._claiming = threading.Lock()
         self.resolve: Resolve = _addresses
@@ -57,24 +59,35 @@ class Runs:
 
     # --- What the coordinator says
 
-    def offer(self, documents: Sequence[JSON], now: dt.datetime) -> None:
-        """Keep what is offered to be claimed, or to be refused."""
+    def room(self) -> int:
+        """How many more runs may be taken."""
+        return max(0, min(MOST_OFFERED, MOST_HELD - self._state.count()))
+
+    def offer(
+        self, documents: Sequence[JSON], now: dt.datetime, taken: Collection[str] = frozenset()
+    ) -> None:
+        """Keep what is offered, to be claimed or to be refused; ``taken`` is this agent's already."""
         for document in documents:
             try:
                 assignment = Assignment.from_json(document)
-                if self._state.known(assignment.run) is None:
-                    self._consider(assignment, document, now)
+                known = self._state.known(assignment.run)
+                if known is None:
+                    self._consider(assignment, document, now, assignment.run in taken)
+                elif known.stage == OFFERED and assignment.run in taken:
+                    self._state.take([assignment.run])
             except Invalid as error:
                 LOG.error("A run that is offered cannot be read: %s", error)
             except StorageFull as error:
                 LOG.error("Runs that are offered are not taken: %s", error)
                 return
+        if taken:
+            self._changed.set()
 
-    def _consider(self, assignment: Assignment, document: JSON, now: dt.datetime) -> None:
+    def _consider(self, assignment: Assignment, document: JSON, now: dt.datetime, is_taken: bool) -> None:
         objection = self._objection(assignment, now)
         if self._state.count() >= MOST_HELD:
             return  # offered again when there is room
-        self._state.offer(assignment, document)
+        self._state.offer(assignment, document, TAKEN if is_taken and not objection else OFFERED)
         if objection:
             LOG.info("Run %s is refused: %s", assignment.run, objection[1])
             self._state.refuse(assignment.run, *objection)
@@ -104,8 +117,9 @@ class Runs:
         return (POLICY, refusal) if refusal else self._clock_objection(now)
 
     def _clock_objection(self, now: dt.datetime) -> tuple[str, str] | None:
-        off, limit = self._offset.seconds(now), self._policy.policy().clock_limit
-        if off is None or abs(off) <= limit.total_seconds():
+        off, least = self._offset.seconds(now), self._offset.at_least(now)
+        limit = self._policy.policy().clock_limit
+        if off is None or least is None or abs(least) <= limit.total_seconds():
             return None
         said = f"The clock of this host is off by {off:+.1f} s; it may be {format_duration(limit)}"
         return CLOCK, said
@@ -142,15 +156,27 @@ class Runs:
 
     def cancel(self, run: str) -> None:
         """Do not start a run, or stop it; nothing is said of it any more."""
-        with self._lock:
+        with self._lock:  # what is being started meanwhile is at work, or is not there to be started
             work = self._works.get(run)
-        if work is not None:
-            LOG.info("Run %s is cancelled", run)
-            work.abandon()
-        known = self._state.known(run)
-        if known is not None and known.stage in (OFFERED, TAKEN, STARTED):
-            self._state.forget(run)
+            if work is not None:
+                LOG.info("Run %s is cancelled", run)
+                work.abandon()
+            self._cancelled.add(run)
+            self._forget_cancelled()
         self._changed.set()
+
+    def _forget_cancelled(self) -> None:
+        """Know no more of what was cancelled; where there is no room on disk to note that, later."""
+        with self._lock:
+            for run in list(self._cancelled):
+                try:
+                    known = self._state.known(run)
+                    if known is not None and known.stage in (OFFERED, TAKEN, STARTED):
+                        self._state.forget(run)
+                except StorageFull as error:
+                    LOG.error("Run %s, which was cancelled, stays noted: %s", run, error)
+                    return
+                self._cancelled.discard(run)
 
     def held(self) -> list[dict[str, JSON]]:
         """The runs taken and not reported, as a contact lists them."""
@@ -164,7 +190,7 @@ class Runs:
         for each in self._state.held(STARTED):
             assignment = _read(each)
             if assignment is not None and _can_be_carried_on(assignment, now):
-                self._work(each, assignment.evolve(since=each.came_to or now), now)
+                self._work(each, assignment.evolve(since=_since(each, now)), now)
             else:
                 self._interrupted(each, now)
 
@@ -173,15 +199,19 @@ class Runs:
         local = LocalResult(errors=INTERRUPTED).to_json()
         self._spool.add(Result(held.task, held.run, held.number + 1, now, local, final=True))
 
-    def start_due(self, now: dt.datetime) -> None:
-        """Start what is due, or say why it is not started."""
+    def start_due(self, now: dt.datetime) -> bool:
+        """Start what is due, or say why it is not started; whether all could be noted on disk."""
         if not self.may_start:
-            return
+            return True
+        self._forget_cancelled()
+        could_be_noted = not self._cancelled
         for each in self._state.due(now + AHEAD):
             try:
                 self._start(each, now)
             except StorageFull as error:  # started without a note it might be started twice
                 LOG.error("Run %s is not started: %s", each.run, error)
+                could_be_noted = False
+        return could_be_noted
 
     def _start(self, held: Held, now: dt.datetime) -> None:
         assignment = _read(held)
@@ -194,8 +224,10 @@ class Runs:
             LOG.warning("Run %s is not started: %s", held.run, objection[1])
             self._state.refuse(held.run, *objection)
             self.wanted()
-        elif self._state.begin(held.run):
-            self._work(held, assignment, now)
+            return
+        with self._lock:
+            if held.run not in self._cancelled and self._state.begin(held.run):
+                self._work(held, assignment, now)
 
     def _work(self, held: Held, assignment: Assignment, now: dt.datetime) -> None:
         announce = Announce(self._client, self._state.instance, held)
@@ -217,6 +249,12 @@ class Runs:
                 with self._lock:
                     self._works.pop(run, None)
 
+    def advance(self, now: dt.datetime, most: float = LOOK_EVERY) -> float:
+        """Start what is due, and look after what is at work; seconds in which nothing more has to be done."""
+        could_be_noted = self.start_due(now)
+        self.look_after(now)
+        return self.seconds_to_next(now, most) if could_be_noted else LOOK_EVERY
+
     def seconds_to_next(self, now: dt.datetime, most: float) -> float:
         """How long nothing has to be done."""
         start = self._state.next_start()
@@ -227,11 +265,8 @@ class Runs:
     def keep(self, stop: threading.Event, clock: Callable[[], dt.datetime]) -> None:
         """Start, look after and end runs until told to stop."""
         while not stop.is_set():
-            now = clock()
             try:
-                self.start_due(now)
-                self.look_after(now)
-                wait = self.seconds_to_next(clock(), LOOK_EVERY)
+                wait = self.advance(clock())
             except Exception:  # the runs to come must not be lost for one
                 LOG.exception("Runs could not be started")
                 wait = LOOK_EVERY
@@ -258,6 +293,11 @@ def _read(held: Held) -> Assignment | None:
         return Assignment.from_json(held.assignment)
     except Invalid:
         return None
+
+
+def _since(held: Held, now: dt.datetime) -> dt.datetime:
+    """How far the results of a run that is carried on have come."""
+    return held.came_to or now
 
 
 def _too_late(assignment: Assignment, now: dt.datetime) -> tuple[str, str] | None:

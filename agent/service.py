@@ -12,6 +12,7 @@ from agent.asks import Asks
 from agent.client import Backoff, Client, Later, TooOld, Unanswered, Unknown
 from agent.clock import Offset, steady
 from agent.commands import Commands
+from agent.contact import Contacts
 from agent.facts import Facts
 from agent.policy import PolicyFile
 from agent.runs import Runs
@@ -21,7 +22,7 @@ from agent.status import Status
 from agent.version import VERSION
 from chalicelib.domain.errors import Invalid, StorageFull
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import UTC, format_timestamp, parse_timestamp
+from chalicelib.domain.times import UTC
 from chalicelib.host import facts as host_facts
 from chalicelib.infrastructure.machine import Machine
 
@@ -53,6 +54,7 @@ class Agent:
         self.spool = Spool(state)
         self.runs = Runs(state, self.spool, self.client, policy, self.offset)
         self.runs.wanted = self._want_contact
+        self._contacts = Contacts(self.client, state, self.spool, self.runs, self.offset, steady)
         self.facts = Facts(self.client, gather)
         self.status = Status(folder)
         self._asks = Asks(self.client)
@@ -112,37 +114,16 @@ class Agent:
             self._contact_wanted.wait(wait)
 
     def _contact(self) -> None:
-        now, sent = _now(), steady()
-        answer = self.client.contact(self._contact_body(now))
-        answered = steady()
-        theirs = parse_timestamp(str(answer.get("time", "")))
-        self.offset.note(sent, answered, theirs)
+        synchronized = bool(Machine().clock_state()["synchronized"])
+        answer = self._contacts.say(_now(), synchronized, self.facts.digest)
         self.status.contact(_now())
         self.runs.may_start = True
         self._every = min(LONGEST_EVERY, max(SHORTEST_EVERY, float(answer.get("every", 30))))
         self._hear_of(answer.get("carrier"), int(answer.get("bell", 0)))
-        for each in answer.get("cancelled", ()):
-            self.runs.cancel(str(each["run"]))
         self._asks.take(answer.get("asks", ()), _now())
         if answer.get("facts-wanted"):
             self.facts.want()
-        self.runs.offer(answer.get("runs", ()), _now())
-        self.runs.claim(self.state.instance)
-
-    def _contact_body(self, now: dt.datetime) -> dict[str, JSON]:
-        clock = Machine().clock_state()
-        return {
-            "instance": self.state.instance,
-            "version": VERSION,
-            "clock": {
-                "time": format_timestamp(now),
-                "synchronized": clock["synchronized"],
-                "offset": self.offset.seconds(now),
-            },
-            "facts": self.facts.digest,
-            "held": self.runs.held(),
-            "waiting": self.spool.waiting()[0],
-        }
+        self._contacts.heed(answer, _now())
 
     def _want_contact(self) -> None:
         self._contact_wanted.set()

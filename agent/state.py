@@ -5,6 +5,7 @@ has returned from is on disk. An assignment, which may hold private members, is 
 and overwritten when it goes.
 
     offered ──acknowledged──> taken ──begin──> started ──conclude──> over ──acknowledged──> (forgotten)
+       │        (or taken as it is offered)
        └──> refused ──told──> (forgotten)
 """
 
@@ -184,8 +185,8 @@ class State:
 
     # --- Runs
 
-    def offer(self, assignment: Assignment, document: JSON) -> None:
-        """Keep a run that is offered, to be claimed; one that is known stays as it is."""
+    def offer(self, assignment: Assignment, document: JSON, stage: str = OFFERED) -> None:
+        """Keep a run that is offered, to be claimed, or taken already; one that is known stays as it is."""
         self._write(
             "INSERT OR IGNORE INTO runs (run, task, start, finish, stage, assignment)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -193,7 +194,7 @@ class State:
             assignment.task,
             format_timestamp(assignment.start),
             format_timestamp(assignment.end),
-            OFFERED,
+            stage,
             json.dumps(document),
         )
 

@@ -18,6 +18,7 @@ from typing import Any
 from tabulate import tabulate
 
 from bench import (
+    agent_requests,
     agents,
     capacity,
     engine,
@@ -324,6 +325,13 @@ def _exclusive() -> dict[str, Any]:
     }
 
 
+def _agent_requests(_: argparse.Namespace) -> list[dict[str, Any]]:
+    say("Agents at work, in this process ...")
+    rows = agent_requests.agent_requests()
+    show("What an agent's requests take of the processor, without the front", rows)
+    return rows
+
+
 def _agents(given: argparse.Namespace) -> list[dict[str, Any]]:
     say(f"{given.agents} agents, {given.runs_a_second:g} runs a second, {given.seconds:.0f} s ...")
     rows = agents.agents(agents.Load(given.agents, given.runs_a_second, given.seconds), say)
@@ -351,6 +359,7 @@ FIGURES = {
     "mesh-cost": _mesh_cost,
     "scale": _scale,
     "series": _series,
+    "agent-requests": _agent_requests,
     "agents": _agents,
     "page": _page,
 }

@@ -7,7 +7,7 @@ queue of each, which is no function's, so nothing is played of it but that it is
 import datetime as dt
 import functools
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from chalicelib.domain.assignment import Assignment, LocalResult
@@ -55,13 +55,16 @@ class Agent:
                 "clock": {"time": format_timestamp(self._clock.now), "synchronized": True, "offset": 0.0},
                 "facts": None,
                 "held": held,
+                "take": agent_protocol.MOST_OFFERED,
                 "waiting": 0,
             }
         )
         answer = contacts.contact(self._known(), said, self._clock.now)
         offered = [Assignment.from_json(each) for each in answer["runs"]]
-        if offered:
-            self._clock.at(self._clock.now, API, functools.partial(self._claim, offered))
+        self._have(offered, answer["taken"])
+        left = [each for each in offered if each.run not in answer["taken"]]
+        if left:
+            self._clock.at(self._clock.now, API, functools.partial(self._claim, left))
         self.begin(answer["every"])
 
     def _claim(self, offered: Sequence[Assignment]) -> None:
@@ -72,8 +75,11 @@ class Agent:
         answer = claims.claim(
             self._node, {"instance": self._instance, "take": take, "refuse": []}, self._clock.now
         )
+        self._have(offered, answer["taken"])
+
+    def _have(self, offered: Sequence[Assignment], taken: Collection[str]) -> None:
         for each in offered:
-            if each.run in answer["taken"]:
+            if each.run in taken:
                 self._held[each.run] = each
                 self._clock.at(each.start, API, functools.partial(self._start, each))
 

@@ -5,18 +5,20 @@ import contextlib
 import dataclasses
 import datetime as dt
 import json
-import random
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from agent.client import Backoff
 from chalicelib.domain.times import UTC, format_timestamp, parse_timestamp
 
 PROTOCOL = "1"
 AHEAD = 2.0
 """Seconds before its start at which a run is announced."""
+AT_A_TIME = 50
+"""Runs that an agent takes in one contact."""
 PATIENCE = 60.0
 """Seconds for which an answer is waited for."""
 FACTS = {
@@ -147,22 +149,33 @@ class Agent:
         await asyncio.gather(self._listen(), self._keep_contact())
 
     async def _listen(self) -> None:
+        backoff = Backoff()
         while True:
             answer = await self._ask(self._listens, "GET", f"bell?since={self._bell}&wait=25")
             if not answer:
-                await asyncio.sleep(random.uniform(1, 2))
-            elif answer["bell"] != self._bell:
+                await asyncio.sleep(backoff.wait())
+                self._wanted.set()
+                continue
+            backoff.reset()
+            if answer["bell"] != self._bell:
                 self._bell = answer["bell"]
                 self._wanted.set()
 
     async def _keep_contact(self) -> None:
+        backoff = Backoff()
         while True:
             self._wanted.clear()
             every = await self._contact()
+            if every is None:
+                every = backoff.wait()
+                await asyncio.sleep(min(every, Backoff.FIRST))
+            else:
+                backoff.reset()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), every)
 
-    async def _contact(self) -> float:
+    async def _contact(self) -> float | None:
+        """Seconds to the next contact; None where there was no answer."""
         held = [
             {"task": each["task"], "run": run, "start": each["start"]} for run, each in self._held.items()
         ]
@@ -172,20 +185,28 @@ class Agent:
             "version": "bench",
             "clock": {"time": now, "synchronized": True, "offset": 0.0},
             "held": held,
+            "take": AT_A_TIME,
             "waiting": 0,
         }
         answer = await self._ask(self._says, "POST", "contact", said)
         if not answer:
-            return random.uniform(1, 3)
-        if answer["runs"]:
-            await self._claim(answer["runs"])
+            return None
+        taken = set(answer.get("taken", ()))
+        self._have(answer["runs"], taken)
+        left = [each for each in answer["runs"] if each["run"] not in taken]
+        if left:
+            await self._claim(left)
         return float(answer["every"])
 
     async def _claim(self, offered: list[dict[str, Any]]) -> None:
         take = [{"task": each["task"], "run": each["run"]} for each in offered]
         answer = await self._ask(self._says, "POST", "claims", {"instance": self._instance, "take": take})
+        self._have(offered, set(answer["taken"] if answer else ()))
+
+    def _have(self, offered: list[dict[str, Any]], taken: set[str]) -> None:
+        """Work on those that were taken, when their time comes."""
         for each in offered:
-            if answer and each["run"] in answer["taken"] and each["run"] not in self._held:
+            if each["run"] in taken and each["run"] not in self._held:
                 self._figures.taken += 1
                 self._held[each["run"]] = each
                 work = asyncio.ensure_future(self._work(each))
@@ -218,6 +239,7 @@ class Agent:
 
     async def _report(self, names: dict[str, str]) -> None:
         said = {"number": 1, "at": format_timestamp(dt.datetime.now(UTC)), "local": DONE, "final": True}
+        backoff = Backoff()
         while (kept := await self._ask(self._says, "POST", "results", {**names, **said})) is None:
-            await asyncio.sleep(random.uniform(1, 3))
+            await asyncio.sleep(backoff.wait())
         self._figures.done += bool(kept)

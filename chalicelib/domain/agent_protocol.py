@@ -80,6 +80,7 @@ CONTACT = Checker(
                 "items": _open({**_NAMED, "start": TYPES["Timestamp"]}, "task", "run"),
                 "maxItems": MOST_HELD,
             },
+            "take": integer(0, MOST_OFFERED),
             "waiting": integer(0, MOST_WAITING),
         },
         *("instance", "version", "held"),

@@ -60,6 +60,8 @@ class Coordinator:
     bell: int = 1
     url: str = ""
     left: bool = False
+    takes: bool = False
+    """Whether runs are taken for the agent as they are offered, as far as it has room."""
     heads: list[Any] = dataclasses.field(default_factory=list)
     changed: threading.Condition = dataclasses.field(default_factory=threading.Condition)
 
@@ -140,6 +142,8 @@ class Coordinator:
                 for run, each in self.runs.items()
                 if self.holders.get(run) != mine and run not in self.refused
             ]
+            taken = [each["run"] for each in offers[: body["take"]] if self.takes]
+            taken = [run for run in taken if self.holders.setdefault(run, mine) == mine]
             asks, self.asks = self.asks, []
             return 200, {
                 "time": format_timestamp(dt.datetime.now(UTC) + self.ahead),
@@ -148,6 +152,7 @@ class Coordinator:
                 "carrier": {"kind": "https"},
                 "facts-wanted": self.facts is None,
                 "runs": offers,
+                **({"taken": taken} if self.takes else {}),
                 "cancelled": [each for each in self.cancelled if each["run"] in held],
                 "asks": asks,
             }

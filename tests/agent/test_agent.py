@@ -195,6 +195,35 @@ def test_a_claim_whose_answer_was_lost_is_made_again(host: Host, coordinator: Co
         coordinator.wait(lambda: run in coordinator.holders)
 
 
+def test_a_run_that_is_taken_as_it_is_offered_is_started_and_not_claimed(
+    host: Host, coordinator: Coordinator
+) -> None:
+    coordinator.takes = True
+    coordinator.failures["claims"] = [500] * 100
+    with host.running():
+        run = coordinator.offer(assignment(soon()))
+        coordinator.wait(lambda: coordinator.of(run))
+
+    assert coordinator.contacts[0]["take"] > 0
+    assert len(coordinator.failures["claims"]) == 100
+    assert len(host.tool.began[run]) == 1
+
+
+def test_a_run_that_is_taken_as_it_is_offered_is_refused_all_the_same(
+    host: Host, coordinator: Coordinator
+) -> None:
+    coordinator.takes = True
+    host.policy.write_text('{"tests": ["rtt"]}')
+    with host.running() as agent:
+        run = coordinator.offer(assignment(soon(3)))
+        coordinator.wait(lambda: coordinator.refused)
+        time.sleep(4)
+        held = agent.runs.held()
+
+    assert coordinator.refused[run]["code"] == "agent-policy"
+    assert (host.tool.began, held) == ({}, [])
+
+
 def test_what_somebody_else_holds_is_never_started(host: Host, coordinator: Coordinator) -> None:
     document = assignment(soon(3))
     coordinator.holders[document["run"]] = "somebody else"

@@ -21,6 +21,7 @@ class Steady:
 
 def test_nothing_is_known_before_an_answer() -> None:
     assert Offset().seconds(NOON) is None
+    assert Offset().at_least(NOON) is None
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,25 @@ def test_half_the_round_trip_is_taken_off(shown: dt.datetime, offset: float) -> 
     known.note(sent=99.6, answered=100.0, theirs=NOON - 0.2 * SECOND)
 
     assert known.seconds(shown) == pytest.approx(offset, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "round_trip", "least"),
+    [
+        (3.0, 0.2, 2.9),
+        (-3.0, 0.2, -2.9),
+        (3.0, 10.0, 0.0),  # all of it may be the answer's way
+        (30.0, 10.0, 25.0),
+    ],
+)
+def test_what_the_round_trip_may_have_made_of_it_is_in_doubt(
+    ahead: float, round_trip: float, least: float
+) -> None:
+    known = Offset(Steady())
+    known.note(100.0 - round_trip / 2, 100.0 + round_trip / 2, NOON)
+
+    assert known.seconds(NOON + ahead * SECOND) == pytest.approx(ahead, abs=1e-6)
+    assert known.at_least(NOON + ahead * SECOND) == pytest.approx(least, abs=1e-6)
 
 
 def test_the_shortest_round_trip_says_most() -> None:

@@ -22,6 +22,7 @@ CONTACT = shape(
         "carrier": OBJECT,
         "facts-wanted": BOOLEAN,
         "runs": array(OBJECT),
+        "taken": array(STRING),
         "cancelled": array(OBJECT),
         "asks": array(OBJECT),
     }

@@ -14,11 +14,11 @@ from chalicelib.infrastructure import agent_queues
 from chalicelib.service.node import agent_bell
 from chalicelib.service.node.agent_bell import HTTPS, QUEUE
 
-EVERY = 20
-"""Seconds between contacts where the agent listens at the coordinator."""
-EVERY_WITH_RUNS, EVERY_IDLE = 60, 600
-"""The same where it reads a queue, and each contact is paid for: while it holds runs, and while it does not.
-What is not rung for, as it is placed long ahead, is offered a quarter of an hour before its start."""
+EVERY = 60
+"""Seconds between contacts. What is not rung for, as it is placed long ahead, is offered a quarter of an hour
+before its start."""
+EVERY_IDLE = 600
+"""The same where the agent holds no runs and reads a queue, since each contact is paid for there."""
 
 
 def of(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
@@ -32,6 +32,4 @@ def of(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
 
 def every(carrier: JSON, held: Sequence[JSON]) -> int:
     """The longest the agent may go without a contact, in seconds."""
-    if carrier["kind"] == HTTPS:
-        return EVERY
-    return EVERY_WITH_RUNS if held else EVERY_IDLE
+    return EVERY if held or carrier["kind"] == HTTPS else EVERY_IDLE

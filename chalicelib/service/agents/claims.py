@@ -9,13 +9,14 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.agent_protocol import REFUSALS
-from chalicelib.domain.errors import NotFound, StaleRun
+from chalicelib.domain.errors import NotFound, StaleRun, Unavailable
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.service.agents import offers
+from chalicelib.service.agents.offers import Offer
 from chalicelib.service.execution import results, runner
 from chalicelib.service.scheduling import cancellation
 from chalicelib.service.scheduling.reservation import give_back
@@ -41,6 +42,11 @@ def claim(node: NodeName, said: Mapping[str, JSON], now: dt.datetime) -> dict[st
     return {"taken": taken, "gone": gone}
 
 
+def take_offered(found: Sequence[Offer], instance: str, now: dt.datetime) -> list[RunId]:
+    """Take runs for an instance as they are offered to it; those that are its own now."""
+    return [each.run.uuid for each in found if _take(each.task, each.run, instance, now) is None]
+
+
 def _take_all(
     node: NodeName, instance: str, wanted: Sequence[Mapping[str, JSON]], now: dt.datetime
 ) -> dict[RunId, str | None]:
@@ -57,7 +63,7 @@ def _take(task: Task | None, run: Run | None, instance: str, now: dt.datetime) -
             return FORGOTTEN
         if run.holder == instance and run.state in (State.PENDING, State.RUNNING):
             return None  # it did not hear our first answer
-        why = offers.objection(task, run, now)
+        why = offers.objection(task, run, instance, now)
         if why is not None:
             return why
         try:
@@ -94,7 +100,10 @@ def _found(node: NodeName, said: Mapping[str, JSON]) -> tuple[Task, Run]:
 
 
 def start(node: NodeName, said: Mapping[str, JSON], now: dt.datetime) -> str | None:
-    """Note that an agent begins with a run; why it must not, None where it may go ahead."""
+    """Note that an agent begins with a run; why it must not, None where it may go ahead.
+
+    Raises Unavailable where others keep changing it: the agent asks again.
+    """
     for _ in range(TRIES):
         try:
             task, run = _found(node, said)
@@ -103,7 +112,7 @@ def start(node: NodeName, said: Mapping[str, JSON], now: dt.datetime) -> str | N
             continue
         except NotFound:
             return FORGOTTEN
-    return "It keeps changing"
+    raise Unavailable(f"Run {said['run']} keeps changing")
 
 
 def _start(task: Task, run: Run, instance: str, now: dt.datetime) -> str | None:

@@ -8,7 +8,7 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import ServedNode
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service.agents import carriers, looks, offers
+from chalicelib.service.agents import carriers, claims, looks, offers
 from chalicelib.service.node import agent_questions
 from chalicelib.store import agent_bells, agent_records, node_registry, run_table
 from chalicelib.store.agent_bells import Bell
@@ -25,7 +25,9 @@ def contact(known: ServedNode, said: Mapping[str, JSON], now: dt.datetime) -> di
     last = known_of_it.contact
     cancelled = _cancelled(node, said, bell, last)
     look = looks.next_look(said, bell, last, now)
-    runs = offers.to(node, {each["run"] for each in said["held"]}, now, look.since)
+    found = offers.to(node, said["instance"], {each["run"] for each in said["held"]}, now, look.since)
+    taken = claims.take_offered(found[: said.get("take", 0)], said["instance"], now)
+    runs = [each.assignment for each in found]
     answered = bell.number if runs else last.get("answered", 0)
     record = {**_record(said, bell, now), "cancelled": cancelled, "answered": answered}
     node_registry.note_contact(node, {**record, **look.record(runs, now)})
@@ -38,6 +40,7 @@ def contact(known: ServedNode, said: Mapping[str, JSON], now: dt.datetime) -> di
         "carrier": carrier,
         "facts-wanted": said.get("facts") is None or known_of_it.digest != said["facts"],
         "runs": [run.to_json() for run in runs],
+        "taken": taken,
         "cancelled": cancelled,
         "asks": agent_questions.still_open(known_of_it.questions, now),
     }

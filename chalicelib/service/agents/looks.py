@@ -18,7 +18,7 @@ from chalicelib.store.agent_bells import Bell
 
 SETTLING = 3 * SECOND
 """How long after it was written a run may be missing in an index."""
-AT_ALL_EVERY = 120 * SECOND
+AT_ALL_EVERY = 300 * SECOND
 """The longest between two looks at all that starts soon."""
 
 

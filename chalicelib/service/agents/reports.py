@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.agent_protocol import streamed
 from chalicelib.domain.assignment import LocalResult
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, StaleRun
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, StaleRun, Unavailable
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.result_size import bounded, shortened
 from chalicelib.domain.run import Run
@@ -31,7 +31,11 @@ MOST_A_SECOND = 10
 
 
 def take(node: NodeName, said: Mapping[str, JSON], machine: Machine) -> str:
-    """Keep a result, and tell as what. Raises Invalid, and Conflict where the run is not this instance's."""
+    """Keep a result, and tell as what.
+
+    Raises Invalid, Conflict where the run is not this instance's, and Unavailable where others keep changing
+    it: the agent hands it over again.
+    """
     local = _local(said["local"])
     for _ in range(TRIES):
         try:
@@ -49,7 +53,7 @@ def take(node: NodeName, said: Mapping[str, JSON], machine: Machine) -> str:
             continue
         if kept:
             return kept
-    raise Conflict(f"Run {said['run']} keeps changing")
+    raise Unavailable(f"Run {said['run']} keeps changing")
 
 
 def _local(document: JSON) -> LocalResult:

@@ -11,7 +11,7 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import parse_timestamp
+from chalicelib.domain.times import SECOND, parse_timestamp
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
@@ -104,7 +104,8 @@ def _give_up_at_agent(task: Task, run: Run, now: dt.datetime) -> None:
     elif not run.holder:
         results.give_up(task, run, State.MISSED, UNREACHABLE, now)
     elif now < run.end + PATIENCE and not _heard_of_since(run):
-        run_table.change(run.evolve(leased_until=run.end + PATIENCE))
+        again = run.end + (NEXT_CONTACT if now < run.end + NEXT_CONTACT else PATIENCE)
+        run_table.change(run.evolve(leased_until=again))
     else:
         begun = run.evolve(state=State.RUNNING)  # as far as anybody knows
         results.give_up(task, begun, State.OVERDUE, SILENT, now)
@@ -116,6 +117,8 @@ def _heard_of_since(run: Run) -> bool:
     return bool(known) and parse_timestamp(known["at"]) > run.end and not known.get("waiting")
 
 
+NEXT_CONTACT = 2 * 60 * SECOND
+"""How long after the end of a run its agent has been in contact, unless it is away."""
 UNREACHABLE = Reason("agent-unreachable", "Its agent had not taken it in time")
 SILENT = Reason("no-result", "Its agent took it and never reported")
 

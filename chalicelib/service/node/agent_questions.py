@@ -22,7 +22,7 @@ WAIT = 5.0
 KEPT = 60 * SECOND
 MOST = 20
 """Questions to one agent that may be open at a time."""
-RECENT = 60 * SECOND
+RECENT = 150 * SECOND
 """How old a contact may be for its clock to be told of."""
 DAY = 86_400.0
 TRIES = 5

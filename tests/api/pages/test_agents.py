@@ -215,6 +215,55 @@ def test_a_claim_that_was_not_heard_is_made_again(api: Api, agent: Agent) -> Non
     assert agent.claim(offered)["taken"] == [offered.run]
 
 
+def test_a_run_is_taken_as_it_is_offered_where_the_agent_has_room_for_it(api: Api, agent: Agent) -> None:
+    first, _ = posted(api), posted(api)
+
+    answer = agent.contact(take=1)
+
+    (taken,) = answer["taken"]
+    offered = {each["run"]: Assignment.from_json(each) for each in answer["runs"]}
+    assert len(offered) == 2
+    agent.held[taken] = offered[taken]
+    assert run_table.get(NodeName(AMS), TaskId(offered[taken].task), RunId(taken)).holder == agent.instance
+    assert agent.start(offered[taken]) == {"go": True}
+    assert agent.report(offered[taken], DONE) == (200, {"kept": "result"})
+    assert [each["run"] for each in agent.contact()["runs"]] == [run for run in offered if run != taken]
+    assert run_of(first).holder in (None, agent.instance)
+
+
+def test_what_was_taken_in_an_answer_that_was_not_heard_is_offered_again_to_that_instance(
+    api: Api, agent: Agent
+) -> None:
+    task = posted(api)
+    clone = Agent(agent.asked, agent.secret)
+    lost = agent.contact(take=50)["taken"]
+
+    by_another = clone.contact(take=50)
+    again = agent.contact(take=50)
+
+    assert (by_another["runs"], by_another["taken"]) == ([], [])
+    assert [each["run"] for each in again["runs"]] == again["taken"] == lost == [run_of(task).uuid]
+
+
+def test_what_was_taken_as_it_was_offered_can_be_refused(api: Api, agent: Agent) -> None:
+    task = posted(api)
+    (offered,) = (Assignment.from_json(each) for each in agent.contact(take=50)["runs"])
+
+    agent.refuse(offered, "agent-policy", "Not here")
+
+    assert run_of(task).state is State.NONSTART
+    assert run_of(task).documents.reason["code"] == "agent-policy"
+
+
+def test_an_agent_that_takes_nothing_as_it_is_offered_claims_it(api: Api, agent: Agent) -> None:
+    task = posted(api)
+
+    answer = agent.contact()
+
+    assert (len(answer["runs"]), answer["taken"]) == (1, [])
+    assert run_of(task).holder is None
+
+
 def test_of_two_instances_one_has_a_run(api: Api, agent: Agent) -> None:
     offered, task = taken(api, agent)
     clone = Agent(agent.asked, agent.secret)
@@ -311,14 +360,30 @@ def test_a_run_of_an_agent_that_is_away_is_waited_for(api: Api, agent: Agent) ->
     offered, task = taken(api, agent)
 
     reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 31 * SECOND)
+    until_next_contact = run_of(task)
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 121 * SECOND)
     waited_for = run_of(task)
     reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 899 * SECOND)
     still = run_of(task)
     reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 901 * SECOND)
 
+    assert until_next_contact.leased_until == offered.end + 120 * SECOND
     assert waited_for == still
     assert waited_for.state is State.PENDING
     assert waited_for.leased_until == offered.end + 900 * SECOND
+    assert run_of(task).state is State.OVERDUE
+
+
+def test_a_run_that_an_agent_says_nothing_of_at_its_next_contact_is_given_up_then(
+    api: Api, agent: Agent
+) -> None:
+    offered, task = taken(api, agent)
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 31 * SECOND)
+    heard = {"at": (offered.end + 60 * SECOND).isoformat(), "waiting": 0}
+    node_registry.note_contact(NodeName(AMS), heard)
+
+    reaper.give_up(NodeName(AMS), task, offered.run, offered.end + 121 * SECOND)
+
     assert run_of(task).state is State.OVERDUE
 
 
@@ -697,7 +762,7 @@ def test_an_agent_without_its_queue_listens_at_the_coordinator(by_queue: Agent) 
 
     answer = by_queue.contact()
 
-    assert (answer["carrier"], answer["every"]) == ({"kind": "https"}, 20)
+    assert (answer["carrier"], answer["every"]) == ({"kind": "https"}, 60)
 
 
 # --- how far a contact looks -----------------------------------------------------------------------
@@ -737,9 +802,9 @@ def test_what_was_offered_is_offered_until_it_is_held(api: Api, agent: Agent, so
     assert told(agent, soon) == told(agent, soon + 20 * SECOND) == [run]
     assert told(agent, soon + 40 * SECOND, offered) == told(agent, soon + 60 * SECOND, offered) == []
     assert told(agent, soon + 80 * SECOND) == []  # it may have ended: all is looked at before long
-    assert told(agent, soon + 200 * SECOND) == [run]
-    assert told(agent, soon + 210 * SECOND, offered, instance=str(uuid.uuid4())) == []
-    assert told(agent, soon + 220 * SECOND, instance=str(uuid.uuid4())) == [run]
+    assert told(agent, soon + 341 * SECOND) == [run]
+    assert told(agent, soon + 350 * SECOND, offered, instance=str(uuid.uuid4())) == []
+    assert told(agent, soon + 360 * SECOND, instance=str(uuid.uuid4())) == [run]
 
 
 def test_what_the_bell_rang_for_is_offered_wherever_was_looked_before(
@@ -751,15 +816,15 @@ def test_what_the_bell_rang_for_is_offered_wherever_was_looked_before(
     assert told(agent, soon + 20 * SECOND) == [run]
 
 
-def test_what_no_bell_rang_for_is_offered_all_the_same_two_minutes_later(
+def test_what_no_bell_rang_for_is_offered_all_the_same_five_minutes_later(
     api: Api, agent: Agent, soon: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told(agent, soon)
     monkeypatch.setattr(agent_bell, "ring", lambda *_: None)
     run = starting_at(api, soon + 800 * SECOND)
 
-    assert told(agent, soon + 20 * SECOND) == []
-    assert told(agent, soon + 120 * SECOND) == [run]
+    assert told(agent, soon + 299 * SECOND) == []
+    assert told(agent, soon + 300 * SECOND) == [run]
 
 
 PRICES = {"GetItem": 0.125, "BatchGetItem": 3 * 0.125, "Query": 0.0625, "PutItem": 0.625, "UpdateItem": 0.625}
