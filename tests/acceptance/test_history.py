@@ -17,7 +17,7 @@ import pytest
 
 from chalicelib.domain.names import RunId
 from chalicelib.store import run_table
-from tests.acceptance.history import faults
+from tests.acceptance.history import agent_mistakes, faults
 from tests.acceptance.history.case import Case
 from tests.acceptance.history.judge import violations
 from tests.acceptance.history.simulation import History, Scale, simulate
@@ -205,5 +205,14 @@ def test_a_condition_that_is_left_out_is_found_out_at_agents(condition: str) -> 
 def test_a_mistake_is_found_out_at_agents(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, instead = AGENTS_MISTAKES[mistake]
     monkeypatch.setattr(f"chalicelib.{where}", instead)
+
+    assert found_out_at_agents()
+
+
+@pytest.mark.slow(25)
+@pytest.mark.parametrize("mistake", some(agent_mistakes.MISTAKES, most=2))
+def test_a_mistake_of_an_agent_is_found_out(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, instead = agent_mistakes.MISTAKES[mistake]
+    monkeypatch.setattr(where, instead)
 
     assert found_out_at_agents()

@@ -1,17 +1,33 @@
 """Rules of a history for nodes whose tools are at agents: see ``judge.py``."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
+from tests.acceptance.history.agents import FORBIDDEN
 from tests.acceptance.history.case import Case
+from tests.acceptance.history.work import Performance
+
+EARLY, LATE = 0.01, 7.0
+"""Seconds by which a tool may begin before and after its start: an agent comes to a run a second after it at
+the latest, has the disk note it, which takes up to four, and waits a second for its coordinator to object."""
+OVERTIME = 30.0
+"""Seconds after which a tool that takes too long has been ended."""
+STOPPED = 5.0
+"""The same of one whose agent was told that it is not to be done."""
+TOLD_IN_VAIN = 5.0
+"""Seconds within which an agent that dies may not have noted what it was told."""
 
 
 def _taken_before(case: Case) -> Iterator[str]:
     """An agent's tool began with nothing that the agent had not taken, as was stored before."""
-    for done in case.history.notes.performances:
-        if done.node in case.history.at_agents:
-            written = case.lives[done.node, done.run].written
-            if not any(item.get("holder") and when <= done.began for when, item in written):
-                yield f"the tool began run {done.run[:8]} at {done.node}, which nobody had taken"
+    for done in _at_agents(case):
+        written = case.lives[done.node, done.run].written
+        if not any(item.get("holder") == done.instance and when <= done.began for when, item in written):
+            yield f"the tool began run {done.run[:8]} at {done.node}, which that agent had not taken"
+
+
+def _at_agents(case: Case) -> Iterator[Performance]:
+    yield from (done for done in case.history.notes.performances if done.instance)
 
 
 def _held_by_one(case: Case) -> Iterator[str]:
@@ -20,6 +36,95 @@ def _held_by_one(case: Case) -> Iterator[str]:
         holders = {item["holder"] for _, item in life.written if item.get("holder")}
         if len(holders) > 1:
             yield f"{life.name} was taken by {len(holders)} instances"
+
+
+def _on_the_second(case: Case) -> Iterator[str]:
+    """A tool begins at its start and ends in time, by a clock that its agent knows to be right."""
+    for done in _at_agents(case):
+        if not done.by_known_clock:
+            continue
+        streams = done.scheduling_class == "background-multi"
+        if done.began < done.start - EARLY or (done.began > done.start + LATE and not streams):
+            yield f"{done} began {done.began - done.start:+.1f} s from its start"
+        if done.ended > done.end + OVERTIME and not streams:
+            yield f"{done} took {done.ended - done.end:.1f} s too long"
+
+
+def _allowed(case: Case) -> Iterator[str]:
+    """What the owner of a host does not allow is not done there."""
+    for done in _at_agents(case):
+        if done.node in case.history.agents.forbidding and done.scheduling_class == FORBIDDEN:
+            yield f"{done} was done, which the host's owner does not allow"
+
+
+def _let_go(case: Case) -> Iterator[str]:
+    """What its agent was told is not to be done is not begun, or stopped soon, and nothing is said of it."""
+    notes = case.history.agents
+    for done in _at_agents(case):
+        told = notes.let_go.get((done.instance, done.run))
+        if told is None or _died(case, done.instance, told):
+            continue
+        if done.began > told + EARLY:
+            yield f"{done} began after its agent was told at {told:.1f} that it is not to be done"
+        elif done.ended > told + STOPPED:
+            yield f"{done} went on after its agent was told at {told:.1f} that it is not to be done"
+    for result in notes.spooled:
+        told = notes.let_go.get((result.instance, result.run))
+        if told is not None and result.when > told + STOPPED and not _died(case, result.instance, told):
+            yield f"run {result.run[:8]} at {result.node} was reported after it was let go"
+
+
+def _died(case: Case, instance: str, told: float) -> bool:
+    """Whether an agent may have died before it noted what it was told, or could not note it."""
+    notes = case.history.agents
+    soon = any(who == instance and told <= when <= told + TOLD_IN_VAIN for who, when in notes.deaths)
+    return soon or instance in notes.full
+
+
+def _dealt_with(case: Case) -> Iterator[str]:
+    """What an agent took it has done, or refused, or was told to let go."""
+    notes = case.history.agents
+    done = {(each.instance, each.run) for each in _at_agents(case)}
+    told = {(each.instance, each.run) for each in notes.acknowledged}
+    for instance, run in notes.taken - done - told - notes.refused - set(notes.let_go):
+        yield f"run {run[:8]} was taken by {instance[:8]}, and nothing came of it"
+
+
+def _said_truly(case: Case) -> Iterator[str]:
+    """What an agent said it will not do it has not begun."""
+    for done in _at_agents(case):
+        if (done.instance, done.run) in case.history.agents.refused:
+            yield f"{done} was done by an agent that said it is not done"
+
+
+def _handed_over(case: Case) -> Iterator[str]:
+    """In the end what tools came to has reached the coordinator: nothing is still on its way, or lost."""
+    for done in _at_agents(case):
+        life = case.lives[done.node, done.run]
+        if life.gone or (done.instance, done.run) in case.history.agents.let_go:
+            continue
+        if not (life.last.get("received") or life.documents.get("late")):
+            yield f"{life.name} is {life.state}, and its result was never handed over"
+
+
+def _handed_over_as_it_is(case: Case) -> Iterator[str]:
+    """What an agent has on its disk of a result is what it hands over, and nothing else in its place."""
+    notes = case.history.agents
+    acknowledged = {each.what for each in notes.acknowledged}
+    for each in notes.spooled:
+        if each.what not in acknowledged:
+            yield f"result {each.number} of run {each.run[:8]} at {each.node} was kept and never handed over"
+
+
+def _reported_once(case: Case) -> Iterator[str]:
+    """A run has one last result, of agents whose disks took down what they sent."""
+    last = defaultdict(set)
+    for each in case.history.agents.acknowledged:
+        if each.final and each.instance not in case.history.agents.full:
+            last[each.instance, each.run].add(each.what)
+    for (_, run), which in last.items():
+        if len(which) > 1:
+            yield f"run {run[:8]} has {len(which)} last results: {sorted(which)}"
 
 
 def _acknowledged(case: Case) -> Iterator[str]:
@@ -36,19 +141,28 @@ def _acknowledged(case: Case) -> Iterator[str]:
             yield f"{life.name} is without the result that was acknowledged as {told.kept}"
 
 
-def _handed_over(case: Case) -> Iterator[str]:
-    """In the end what tools came to has reached the coordinator: nothing is still on its way, or lost."""
-    for done in case.history.notes.performances:
-        life = case.lives[done.node, done.run]
-        if done.node not in case.history.at_agents or life.gone or life.state == "canceled":
-            continue
-        if not (life.last.get("received") or life.documents.get("late") or life.documents.get("reason")):
-            yield f"{life.name} is {life.state}, and its result was never handed over"
+def _nothing_left(case: Case) -> Iterator[str]:
+    """In the end agents know no more of what is over."""
+    yield from case.history.agents.left
 
 
-def _refused_nothing(case: Case) -> Iterator[str]:
+def _rejected_nothing(case: Case) -> Iterator[str]:
     """Agents that keep to the protocol are never told that they do not."""
-    yield from case.history.agents.refused
+    yield from case.history.agents.rejected
 
 
-RULES = (_taken_before, _held_by_one, _acknowledged, _handed_over, _refused_nothing)
+RULES = (
+    _taken_before,
+    _held_by_one,
+    _on_the_second,
+    _allowed,
+    _let_go,
+    _dealt_with,
+    _said_truly,
+    _handed_over,
+    _handed_over_as_it_is,
+    _reported_once,
+    _acknowledged,
+    _nothing_left,
+    _rejected_nothing,
+)

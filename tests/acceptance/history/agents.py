@@ -1,38 +1,36 @@
-"""Agents of nodes in simulated time: what decides is the agent's own code, on a disk of this world.
+"""Agents of nodes in simulated time: what decides is the agent's own code, on a host of this world.
 
-What an agent keeps (``agent.state``), takes, starts and refuses (``agent.runs``), does (``agent.work``) and
-hands over (``agent.spool``) is the product's. Here are its threads, which are fibers, its requests, and its
-death: before and after any write of its disk, each of which is whole or not made.
+What an agent keeps (``agent.state``), says and heeds (``agent.contact``), takes, starts and refuses
+(``agent.runs``), does (``agent.work``) and hands over (``agent.spool``) is the product's. Here are its
+threads, which are fibers, its requests, and its death: before and after any write of its disk, each of which
+is whole or not made.
 """
 
 import contextlib
 import dataclasses
 import datetime as dt
 import json
-import pathlib
-import sqlite3
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from agent import spool, state
+from agent import spool
 from agent.client import Later, Oversized, Rejected, Unanswered
-from agent.clock import Offset
-from agent.policy import PolicyFile
+from agent.contact import Contacts
+from agent.policy import Policy
 from agent.runs import Runs
 from agent.spool import Spool
-from agent.state import Held, Result, State
+from agent.state import TAKEN, Held, Result
 from agent.work import Announce, Work
 from chalicelib.domain.assignment import Assignment
-from chalicelib.domain.errors import PeerError
+from chalicelib.domain.errors import PeerError, StorageFull
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import digest
-from chalicelib.domain.times import parse_timestamp
 from chalicelib.infrastructure.peer_http import Call, Reply
+from tests.acceptance.history.agent_host import Event, Host, HostMachine, in_place
 from tests.acceptance.history.network import Network, Weather
 from tests.acceptance.history.work import CLASSES
-from tests.acceptance.history.world import Crash, Fiber, SimulatedMachine, World
+from tests.acceptance.history.world import Crash, Fiber, World
 
 HEADERS = {"X-Agent-Protocol": "1"}
 FACTS: dict[str, JSON] = {
@@ -40,10 +38,11 @@ FACTS: dict[str, JSON] = {
     "tools": {"noting": {"version": "1.0", "unmet": []}},
     "tests": {f"idle-{name}": "1.0" for name in CLASSES},
 }
+FORBIDDEN = "background"
+"""The class of runs that the owner of one host does not allow."""
 EVERY = 15
 LOOK_EVERY = 20.0
 """Seconds between looks at what is at work, where nothing is to be started."""
-NO_POLICY = pathlib.Path("/nonexistent/policy.toml")
 
 
 class AgentName(str):
@@ -71,73 +70,76 @@ def sha256_of(node: str) -> str:
     return digest(secret_of(node))
 
 
-@dataclasses.dataclass
-class Acknowledged:
-    """A result that was, and as what."""
+Name = tuple[str, str]
+"""Of a run at an agent: the agent's instance, and the run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A result, put on disk or acknowledged: of which run, which one, from when by the agent's clock, and
+    when that was done. As what it was ``kept``, once it was."""
 
     node: str
     run: str
-    kept: str
+    instance: str
+    number: int
+    at: str
     final: bool
+    when: float
+    kept: str = ""
+
+    @property
+    def what(self) -> tuple[str, str, int, str]:
+        return self.instance, self.run, self.number, self.at
 
 
-class Event:
-    """What the product uses of threading.Event."""
+@dataclasses.dataclass
+class AgentNotes:
+    """What agents said and were told.
 
-    def __init__(self, world: World):
-        self._world = world
-        self._is_set = False
-        self._waiting: list[Fiber] = []
+    ``taken`` are the runs that their disks say they have, ``refused`` those they said they will not do,
+    ``let_go`` when they were told that a run is not theirs to do; ``spooled`` the results that were put on a
+    disk; ``deaths`` when an instance died, ``full`` whose disk ever was, ``left`` what is on their disks in
+    the end; ``rejected`` what coordinators would not have.
+    """
 
-    def is_set(self) -> bool:
-        return self._is_set
+    taken: set[Name] = dataclasses.field(default_factory=set)
+    refused: set[Name] = dataclasses.field(default_factory=set)
+    let_go: dict[Name, float] = dataclasses.field(default_factory=dict)
+    spooled: list[Told] = dataclasses.field(default_factory=list)
+    acknowledged: list[Told] = dataclasses.field(default_factory=list)
+    deaths: list[tuple[str, float]] = dataclasses.field(default_factory=list)
+    full: set[str] = dataclasses.field(default_factory=set)
+    left: list[str] = dataclasses.field(default_factory=list)
+    rejected: list[str] = dataclasses.field(default_factory=list)
+    forbidding: set[str] = dataclasses.field(default_factory=set)
+    """Nodes on whose hosts runs of the class ``FORBIDDEN`` are not allowed."""
 
-    def set(self) -> None:
-        self._is_set = True
-        for fiber in self._waiting:
-            self._world.wake(fiber)
-
-    def clear(self) -> None:
-        self._is_set = False
-
-    def wait(self, timeout: float) -> bool:
-        fiber = self._world.current
-        assert fiber is not None
-        if not self._is_set:
-            self._waiting.append(fiber)
-            try:
-                self._world.sleep(timeout)
-            finally:
-                self._waiting.remove(fiber)
-        return self._is_set
+    def not_to_be_done(self, instance: str, run: str, now: float) -> None:
+        self.let_go.setdefault((instance, run), now)
 
 
-class Disk(State):
-    """What survives the agent, who may die before and after each write of it."""
+class Owner:
+    """The last word of a host's owner."""
 
-    def __init__(self) -> None:
-        self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._database.executescript(state._TABLES)
-        self._lock = threading.RLock()
-        self.strikes: Callable[[], None] = lambda: None
-        assert self.instance
+    problem = None
 
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        self.strikes()
-        with super()._changing() as database:
-            yield database
-        self.strikes()
+    def __init__(self, forbids: str | None):
+        self._forbids = forbids
+
+    def policy(self) -> Policy:
+        allowed = frozenset(f"idle-{name}" for name in CLASSES if name != self._forbids)
+        return Policy(tests=allowed)
 
 
 class Lines:
     """The coordinator, as the agent's own client shows it: an answer, or what there is instead of one."""
 
-    def __init__(self, ask: Callable[..., JSON], notes: "AgentNotes", node: str):
-        self._ask, self._notes, self._node = ask, notes, node
+    def __init__(self, agent: "SimulatedAgent", notes: AgentNotes):
+        self._agent, self._notes = agent, notes
 
     def _told(self, what: str, body: JSON, within: float = 20) -> JSON:
-        answer = self._ask(what, body, within)
+        answer = self._agent.ask(what, body, within)
         if answer is None:
             raise Later("The coordinator does not answer")
         if "status" in answer:
@@ -145,30 +147,46 @@ class Lines:
         return answer
 
     def contact(self, body: JSON) -> JSON:
-        return self._told("contact", body)
+        answer = self._told("contact", body)
+        for each in answer["cancelled"]:
+            self._notes.not_to_be_done(body["instance"], each["run"], self._agent.world.now)
+        return answer
 
     def claims(self, body: JSON) -> JSON:
-        return self._told("claims", body)
+        answer = self._told("claims", body)
+        self._notes.refused |= {(body["instance"], each["run"]) for each in body["refuse"]}
+        return answer
 
     def starts(self, body: JSON, within: float) -> JSON:
-        return self._told("starts", body, within)
+        answer = self._told("starts", body, within)
+        if not answer["go"]:
+            self._notes.not_to_be_done(body["instance"], body["run"], self._agent.world.now)
+        return answer
 
     def results(self, body: JSON) -> JSON:
         answer = self._told("results", body)
-        acknowledged = Acknowledged(self._node, body["run"], answer["kept"], body["final"])
-        self._notes.acknowledged.append(acknowledged)
+        said = {name: body[name] for name in ("run", "instance", "number", "at", "final")}
+        told = Told(str(self._agent.node), **said, when=self._agent.world.now, kept=answer["kept"])
+        self._notes.acknowledged.append(told)
         return answer
 
 
 class SimulatedSpool(Spool):
     """A spool for whose results a fiber waits."""
 
-    def __init__(self, disk: Disk, world: World):
-        super().__init__(disk)
-        self._news = Event(world)
+    def __init__(self, host: Host, notes: AgentNotes, node: str):
+        super().__init__(host.disk)
+        self._host, self._notes, self._node = host, notes, node
+        self._news = Event(host.world)
+        in_place(host.world, self, _lock="lock")
 
     def add(self, result: Result) -> None:
+        has_room = not self._host.medium.is_full and not self._memory
         super().add(result)
+        if has_room and not self._host.medium.is_full:
+            body = result.body(self._host.instance)
+            said = {name: body[name] for name in ("run", "instance", "number", "at", "final")}
+            self._notes.spooled.append(Told(self._node, **said, when=self._host.world.now))
         self._news.set()
 
     def first(self, seconds: float) -> Result | None:
@@ -183,18 +201,19 @@ class SimulatedSpool(Spool):
 class SimulatedRuns(Runs):
     """The runs of an agent, each of which is worked on by fibers."""
 
-    def __init__(self, of: "SimulatedAgent", world: World, lines: Any, results: SimulatedSpool):
-        super().__init__(of.disk, results, lines, PolicyFile(NO_POLICY, wanted=False), of.offset)
-        self._of, self._world = of, world
+    def __init__(self, of: "SimulatedAgent", lines: Any, results: SimulatedSpool):
+        owner: Any = Owner(FORBIDDEN if of.forbids else None)
+        super().__init__(of.host.disk, results, lines, owner, of.host.offset)
+        self._of = of
         self.resolve = lambda name: []
-        self._changed = Event(world)  # type: ignore[assignment]
+        in_place(of.world, self, _lock="lock", _claiming="lock", _changed="event")
 
     def _work(self, held: Held, assignment: Assignment, now: dt.datetime) -> None:
         announce = Announce(self._client, self._state.instance, held)
-        announce.answered = Event(self._world)  # type: ignore[assignment]
-        machine = SimulatedMachine(self._world, assignment.run)
+        machine = HostMachine(self._of.host, assignment.run)
         work = SimulatedWork(assignment, self._spool, machine, held.number, announce)
-        work._heard = Event(self._world)  # type: ignore[assignment]
+        in_place(self._of.world, announce, answered="event")
+        in_place(self._of.world, work, _lock="lock", _heard="event")
         work.begin = self._of.begin
         work.declined = self.cancel
         self._works[held.run] = work
@@ -203,35 +222,41 @@ class SimulatedRuns(Runs):
     def keep_on(self) -> None:
         """Start and look after runs, as ``keep`` does."""
         while True:
-            now = self._world.moment()
-            self.start_due(now)
-            self.look_after(now)
-            self._changed.wait(self.seconds_to_next(now, LOOK_EVERY) + 0.01)
+            wait = LOOK_EVERY
+            with contextlib.suppress(StorageFull):
+                wait = self.advance(self._of.host.now(), LOOK_EVERY)
+            self._changed.wait(wait + 0.01)
             self._changed.clear()
 
 
 class SimulatedWork(Work):
     """A run at work, whose threads are fibers."""
 
-    begin: Callable[[Callable[[], None]], Any]
+    begin: Callable[[Callable[[], None]], Fiber | None]
+    _fiber: Fiber | None = None
 
     def start(self) -> None:
         self.begin(self._say)
-        self.begin(self._work)
+        self._fiber = self.begin(self._work)
+
+    def is_over(self) -> bool:
+        return self._reported and (self._fiber is None or self._fiber.over)
 
 
 class SimulatedAgent:
-    """One agent of a node; ``notes`` are of all agents."""
+    """One agent of a node; ``notes`` are of all agents. ``forbids``: its owner does not allow all."""
 
-    def __init__(self, world: World, weather: Weather, wire: Wire, node: str, notes: "AgentNotes"):
-        self._world, self._weather, self._wire, self._notes = world, weather, wire, notes
-        self.node = AgentName(node)
-        self.disk = Disk()
-        self.disk.strikes = self._maybe_die
-        self.offset = Offset(steady=lambda: world.now)
+    def __init__(
+        self, world: World, weather: Weather, wire: Wire, node: str, notes: AgentNotes, forbids: bool
+    ):
+        self.world, self._wire, self._notes = world, wire, notes
+        self.node, self.forbids = AgentName(node), forbids
+        self.host = Host(world, weather)
         self._fibers: list[Fiber] = []
         self.is_cut = False
         self._is_dead = True
+        if forbids:
+            notes.forbidding.add(node)
 
     # --- life and death
 
@@ -239,9 +264,10 @@ class SimulatedAgent:
         """Begin, or begin again, with what is on disk."""
         self._is_dead = False
         self._fibers = []
-        self.begin(self._resume)
+        self.host.new_life()
+        self.begin(self._live)
 
-    def begin(self, work: Callable[[], None]) -> None:
+    def begin(self, work: Callable[[], None]) -> Fiber | None:
         """Have a thread of the agent, which ends with it."""
 
         def guarded() -> None:
@@ -251,44 +277,73 @@ class SimulatedAgent:
                 self._die()
                 raise
 
-        if not self._is_dead:
-            self._fibers.append(self._world.start(guarded, self.node))
+        if self._is_dead:
+            return None
+        self._fibers = [fiber for fiber in self._fibers if not fiber.over]
+        self._fibers.append(self.world.start(guarded, self.node))
+        return self._fibers[-1]
 
     def kill(self) -> None:
-        """End now; somebody starts it again in a while."""
+        """End now; somebody starts it again, at once or in a while."""
         if self._is_dead:
             return
         self._is_dead = True
+        self._notes.deaths.append((self.host.instance, self.world.now))
         for fiber in self._fibers:
-            if not fiber.over and fiber is not self._world.current:
+            if not fiber.over and fiber is not self.world.current:
                 fiber.kill()
         self._fibers = []
-        self._world.at(self._world.now + self._world.chance.uniform(2, 120), self.start)
+        draw = self.world.chance
+        self.world.at(self.world.now + draw.choice([0.2, draw.uniform(2, 120)]), self.start)
 
     def _die(self) -> None:
-        if any(fiber is self._world.current for fiber in self._fibers):
+        if any(fiber is self.world.current for fiber in self._fibers):
             self.kill()
+
+    # --- trouble
 
     def cut(self) -> None:
         """No way to the coordinator for some minutes."""
         self.is_cut = True
-        self._world.at(self._world.now + self._world.chance.uniform(60, 1200), self.mend)
+        self._later(60, 1200, self.mend)
 
     def mend(self) -> None:
         self.is_cut = False
 
-    def _maybe_die(self) -> None:
-        assert self._world.current is not None
-        if self._weather.strikes(self._weather.faults.crash):
-            self._world.current.killed = True
-        self._world.current.check()
+    def set_clock(self) -> None:
+        """Have the clock off for some minutes."""
+        self._set(self.world.chance.choice([-30, -8, 8, 30]))
+        self._later(60, 600, self.correct_clock)
 
-    # --- what it says
+    def correct_clock(self) -> None:
+        self._set(0)
 
-    def _ask(self, what: str, body: JSON, timeout: float) -> JSON:
+    def _set(self, ahead: float) -> None:
+        self.host.ahead = ahead
+        for fiber in self._fibers:
+            if not fiber.over and fiber is not self.world.current:
+                self.world.wake(fiber)  # a wait reads the clock every now and then
+
+    def fill_disk(self) -> None:
+        self.host.fill()
+        self._notes.full.add(self.host.instance)
+        self._later(30, 300, self.host.free)
+
+    def _later(self, least: float, most: float, what: Callable[[], None]) -> None:
+        self.world.at(self.world.now + self.world.chance.uniform(least, most), what)
+
+    def recover(self) -> None:
+        """Have nothing be wrong any more."""
+        self.mend()
+        self.correct_clock()
+        self.host.free()
+
+    # --- what it does
+
+    def ask(self, what: str, body: JSON, timeout: float) -> JSON:
         """The answer; None where there is none that helps, and the status where it is a refusal."""
         if self.is_cut:
-            self._world.sleep(0.01)
+            self.world.sleep(0.01)
             return None
         args = {"secret": secret_of(self.node)}
         call = Call("POST", str(self.node), f"/agent/{what}", args, body, timeout)
@@ -299,46 +354,30 @@ class SimulatedAgent:
         if outcome.status in (200, 204):
             return json.loads(outcome.text) if outcome.text else {}
         if outcome.status < 500:
-            self._notes.refused.append(f"{what}: {outcome.status} {outcome.text}")
+            self._notes.rejected.append(f"{what}: {outcome.status} {outcome.text}")
             return {"status": outcome.status}
         return None
 
-    def _resume(self) -> None:
-        lines: Any = Lines(self._ask, self._notes, str(self.node))
-        results = SimulatedSpool(self.disk, self._world)
-        runs = SimulatedRuns(self, self._world, lines, results)
-        never: Any = Event(self._world)
-        wanted = Event(self._world)
+    def _live(self) -> None:
+        host, lines = self.host, Lines(self, self._notes)
+        client: Any = lines
+        results = SimulatedSpool(host, self._notes, str(self.node))
+        runs = SimulatedRuns(self, client, results)
+        contacts = Contacts(client, host.disk, results, runs, host.offset, lambda: self.world.now)
+        never: Any = Event(self.world)
+        wanted = Event(self.world)
         runs.wanted = wanted.set
-        runs.resume(self._world.moment())
+        runs.resume(host.now())
         self.begin(runs.keep_on)
-        self.begin(lambda: spool.send(results, lines, self.disk.instance, never, lambda _: None))
+        self.begin(lambda: spool.send(results, client, host.instance, never, lambda _: None))
         while True:
             wanted.clear()
-            with contextlib.suppress(Unanswered):
-                self._contact(lines, runs, results)
-            wanted.wait(self._world.chance.uniform(2, EVERY))
+            with contextlib.suppress(Unanswered, StorageFull):
+                answer = contacts.say(host.now(), synchronized=True, facts=None)
+                contacts.heed(answer, host.now())
+            self._notes.taken |= {(host.instance, each.run) for each in host.disk.held(TAKEN)}
+            wanted.wait(self.world.chance.uniform(2, EVERY))
 
-    def _contact(self, lines: Lines, runs: Runs, results: Spool) -> None:
-        said = {
-            "instance": self.disk.instance,
-            "version": "1",
-            "facts": None,
-            "held": runs.held(),
-            "waiting": results.waiting()[0],
-        }
-        sent = self._world.now
-        answer = lines.contact(said)
-        self.offset.note(sent, self._world.now, parse_timestamp(answer["time"]))
-        for each in answer["cancelled"]:
-            runs.cancel(each["run"])
-        runs.offer(answer["runs"], self._world.moment())
-        runs.claim(self.disk.instance)
-
-
-@dataclasses.dataclass
-class AgentNotes:
-    """What agents were told: results that were acknowledged, and refusals."""
-
-    acknowledged: list[Acknowledged] = dataclasses.field(default_factory=list)
-    refused: list[str] = dataclasses.field(default_factory=list)
+    def left(self, before: dt.datetime) -> list[str]:
+        """What is on its disk of what should be over."""
+        return [f"{self.node} still has {each}" for each in self.host.left(before)]

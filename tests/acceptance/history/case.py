@@ -44,6 +44,12 @@ class Life:
         return bool(self.last["start"] == self.last["end"])
 
     @property
+    def was_given_up(self) -> bool:
+        """Whether it never came to be agreed on; its agent may have refused it after that."""
+        code = (self.documents.get("reason") or {}).get("code", "")
+        return self.state == "nonstart" and not code.startswith("agent-")
+
+    @property
     def name(self) -> str:
         return f"run {self.run[:8]} of {self.task[:8]} at {self.node}"
 

@@ -14,8 +14,8 @@ LATE = 5 * 60
 """Seconds after which what is due has been looked at, where nothing is wrong."""
 RESUMED = 5 * 60
 """Seconds within which what streams is carried on: a lease, a tick or two, and what comes twice."""
-FEW = 5
-"""Runs sent twice that need no explanation: a batch is ten."""
+FEW = 12
+"""Runs sent twice that need no explanation: a batch is ten, and one that dies sends it again."""
 
 
 def _final_is_final(case: Case) -> Iterator[str]:
@@ -73,7 +73,9 @@ def _streamed(case: Case) -> Iterator[str]:
     for place in (place for place, times in kept.items() if times > 1):
         yield f"the result {place} is there more than once"
     for place in set(case.history.notes.emitted) - set(kept):
-        yield f"the result {place} is lost"
+        # What an agent had no room for on its disk is lost with it, if it dies.
+        if case.lives[place[0], place[1]].last.get("holder") not in case.history.agents.full:
+            yield f"the result {place} is lost"
     done = case.history.notes.performances
     for one, other in _neighbours(each for each in done if each.scheduling_class == "background-multi"):
         if other.began < one.ended:

@@ -102,6 +102,8 @@ def _conflicts_performed(case: Case) -> Iterator[str]:
 
 
 def _excused(case: Case, one: Performance, other: Performance) -> bool:
+    if not (one.by_known_clock and other.by_known_clock):
+        return True
     # An agent that is not told that a run was displaced goes ahead with it.
     ranks = {_rank(case.lives[each.node, each.run].last) for each in (one, other)}
     unheard = one.node in case.history.at_agents and len(ranks) == 2
@@ -172,7 +174,7 @@ def _left_at_peers(case: Case) -> Iterator[str]:
         for life in case.of(node, task):
             if life.is_kept and not life.is_streamed and life.state not in ("nonstart", "canceled"):
                 theirs = case.lives.get((lead, life.run))
-                gone = theirs is None or not theirs.is_kept or theirs.state == "nonstart"
+                gone = theirs is None or not theirs.is_kept or theirs.was_given_up
                 if gone and not life.has_begun and not (at_lead and not at_lead["enabled"]):
                     yield f"{life.name} is {life.state}; its lead gave it up"
 

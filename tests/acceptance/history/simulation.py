@@ -55,6 +55,8 @@ QUIET = 40 * 60.0
 """Seconds without faults at the end: a request that is never answered takes 12 minutes and a few tries."""
 KEPT = 20 * 60 * work.SECOND
 """After this long what is over is forgotten."""
+LONG_OVER = 10 * 60 * work.SECOND
+"""Time after which agents know no more of a run that ended, where nothing is wrong."""
 LIFE = 240
 """Seconds a runner lives, as if on Lambda: what takes longer is handed over."""
 
@@ -63,7 +65,8 @@ LIFE = 240
 class Scale:
     """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment.
 
-    ``agents`` is how many of its nodes have their tools at agents, the first at two.
+    ``agents`` is how many of its nodes have their tools at agents, the first at two; the owner of the last
+    one's host, where there are several, does not allow all.
     """
 
     nodes: int = 4
@@ -118,8 +121,9 @@ class Simulation:
         self.queues = Queues(self.world, self.weather, self.cluster, self._write_of_a_queue)
         self.history.at_agents = set(self.hosts[: scale.agents])
         wire = Wire(self.world, self.weather, self.cluster)
+        last = self.hosts[scale.agents - 1] if scale.agents > 1 else None
         self.agents = [
-            SimulatedAgent(self.world, self.weather, wire, host, self.history.agents)
+            SimulatedAgent(self.world, self.weather, wire, host, self.history.agents, forbids=host == last)
             for host in [*self.hosts[: scale.agents], *self.hosts[: min(1, scale.agents)]]
         ]
 
@@ -262,8 +266,8 @@ class Simulation:
         for agent in self.agents:
             world.at(draw.uniform(1, 5), agent.start)
             if self.weather.faults != weathers.NONE:
-                world.at(draw.uniform(60, scale.error), agent.kill)
-                world.at(draw.uniform(60, scale.error), agent.cut)
+                for trouble in (agent.kill, agent.cut, agent.set_clock, agent.fill_disk):
+                    world.at(draw.uniform(60, scale.error), trouble)
         for node in self.hosts:
             for name in TICKS:
                 world.at(draw.uniform(0, 60), lambda node=node, name=name: self.tick(node, name))  # type: ignore[misc]
@@ -274,13 +278,15 @@ class Simulation:
         self.weather.faults = weathers.NONE
         self.weather.off.clear()
         for agent in self.agents:
-            agent.mend()
+            agent.recover()
         world.run_until(scale.error + QUIET)
         self.history.calm_at, self.history.over_at = scale.error, world.now
         self.history.sent = list(self.queues.sent)
         self.history.changes = list(self.tables[self.hosts[0]].changes)
         self.history.conditions = set(self.tables[self.hosts[0]].conditions)
         self.history.broken += [repr(broken) for broken in self.queues.broken]
+        long_over = world.moment() - LONG_OVER
+        self.history.agents.left = [each for agent in self.agents for each in agent.left(long_over)]
         world.end()
         return self.history
 

@@ -23,7 +23,8 @@ KEY = "secret"
 @dataclasses.dataclass
 class Performance:
     """One time that a tool worked: for which run, planned from when to when, and when it really did;
-    ``told`` are the participants whose data it had."""
+    ``told`` are the participants whose data it had; ``instance`` is the agent's, if it was at one.
+    ``by_known_clock`` is whether that knew how far its clock was off."""
 
     node: str
     run: str
@@ -33,6 +34,8 @@ class Performance:
     began: float
     ended: float
     told: list[int]
+    instance: str = ""
+    by_known_clock: bool = True
 
 
 @dataclasses.dataclass
@@ -89,6 +92,8 @@ def _tool(world: World, notes: Notes) -> Tool:
             world.now,
             world.now,
             [told["number"] for told in job.participant_data],
+            job.host.instance,
+            job.host.by_known_clock(),
         )
         notes.performances.append(noted)
         try:

@@ -161,7 +161,9 @@ class World:
 
 
 class SimulatedMachine(Machine):
-    """The machine of one run, in simulated time."""
+    """The machine of one run, in simulated time; ``instance`` is that of the agent whose host it is."""
+
+    instance = ""
 
     def __init__(self, world: World, run: str):
         super().__init__()
@@ -174,6 +176,10 @@ class SimulatedMachine(Machine):
 
     def now(self) -> dt.datetime:
         return self._world.moment()
+
+    def by_known_clock(self) -> bool:
+        """Whether what is done here is done by a clock that is right, or known not to be."""
+        return True
 
     def cancel(self) -> None:
         super().cancel()
