@@ -38,7 +38,7 @@ def written(instant: dt.datetime) -> str:
 
 
 def _number(text: str) -> float:
-    return int(text) if text.isdecimal() else float(json.loads(text))
+    return int(text) if text.removeprefix("-").isdecimal() else float(json.loads(text))
 
 
 _DECODERS: dict[type, Callable[[dict[str, Any]], Any]] = {

@@ -162,6 +162,15 @@ def test_an_entry_is_read_where_it_overlaps_the_stretch(start: int, end: int, is
     assert found == ([one] if is_read else [])
 
 
+@pytest.mark.parametrize("priority", [None, 0, 3, -1])
+def test_a_priority_is_read_as_it_was_written(priority: int | None) -> None:
+    timeline.entry(NODE, occupation(0, 10, priority=priority)).save()
+
+    (found,) = timeline.read_entries(NODE, at(0), at(10))
+
+    assert repr(found.priority) == repr(priority)
+
+
 def test_an_entry_of_yesterday_is_read_across_midnight() -> None:
     before = occupation(12 * 3600 - 300, 12 * 3600 + 300)
     timeline.entry(NODE, before).save()
