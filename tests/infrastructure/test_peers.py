@@ -207,7 +207,7 @@ def test_refusals_and_redirects_come_back_as_they_are(plain: Http) -> None:
     assert isinstance(teapot, Reply)
     assert isinstance(redirect, Reply)
     assert (teapot.status, redirect.status) == (418, 302)
-    with pytest.raises(Refused, match="no JSON"):
+    with pytest.raises(Refused, match="other than JSON"):
         teapot.json()
 
 

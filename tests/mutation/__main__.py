@@ -24,7 +24,8 @@ from collections.abc import Sequence
 from tests.mutation.nearest_first import SECONDS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COPY = ROOT / ".local" / "mutation"
+COPY = pathlib.Path(os.environ.get("MUTATION_COPY") or ROOT / ".local" / "mutation")
+"""Where the copy is made; two runs at a time need one each."""
 COPIED = (".chalice", "app.py", "bench", "chalicelib", "docs", "local", "plugins", "tests", "vendor")
 NEAREST = {
     "chalicelib/domain/limits": ("tests/domain/limits",),
@@ -128,7 +129,9 @@ def mutate(path: str, options: argparse.Namespace) -> Outcome:
     run = ("run", "--max-children", str(options.workers))
     names = options.only
     if options.sample:
-        _mutmut(*run, NONE)
+        tried = _mutmut(*run, NONE)
+        if not (COPY / "mutants" / "mutmut-stats.json").exists():
+            raise SystemExit(f"{path}: its tests do not pass as they are:\n{tried.stdout}{tried.stderr}")
         names = sample([name for name, _ in _statuses()], options.sample, options.seed)
     if _mutmut(*run, *names, quiet=False, seconds=options.seconds).returncode:
         raise SystemExit(f"{path}: its tests do not pass as they are; see above")

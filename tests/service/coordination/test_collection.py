@@ -88,7 +88,7 @@ def test_who_has_a_result_is_not_asked_again() -> None:
         ((404, "none such"), "answered with status 404: none such"),
         (document("missed"), "there has no result of its own; its run is missed"),
         ((200, "[]"), "described its run in an unexpected form"),
-        ((200, "what?"), "no JSON"),
+        ((200, "what?"), "other than JSON"),
     ],
 )
 def test_what_will_never_come_is_not_waited_for_and_named(answer: Any, why: str) -> None:
