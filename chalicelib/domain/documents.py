@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Value
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -50,7 +50,7 @@ class _TooDeep(Exception):
     """More arrays and objects within each other than may be."""
 
 
-def _require_shallow(value: JSON, left: int) -> None:
+def _require_shallow(value: Value, left: int) -> None:
     """Raise _TooDeep for more than ``left`` arrays and objects in each other. Its own depth has that end."""
     if isinstance(value, dict | list):
         if left == 0:
@@ -75,7 +75,7 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _without_comments(value: JSON) -> JSON:
+def _without_comments(value: Value) -> Value:
     if isinstance(value, dict):
         return {name: _without_comments(item) for name, item in value.items() if name[:1] != "#"}
     return [_without_comments(item) for item in value] if isinstance(value, list) else value
@@ -84,7 +84,7 @@ def _without_comments(value: JSON) -> JSON:
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
-def sanitized(value: JSON) -> JSON:
+def sanitized(value: Value) -> JSON:
     """The value with every member whose name starts with ``_``, at any depth, turned to null."""
     if type(value) in _SCALARS:  # most are, and asking whether something is a Mapping takes long
         return value
@@ -93,7 +93,7 @@ def sanitized(value: JSON) -> JSON:
     return [sanitized(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def contains(value: JSON, wanted: JSON) -> bool:
+def contains(value: Value, wanted: Value) -> bool:
     """Whether a value holds another, as a JSON containment search means it.
 
     Objects hold a subset of members, arrays hold each wanted element somewhere, scalars are equal;
@@ -111,6 +111,6 @@ def contains(value: JSON, wanted: JSON) -> bool:
     return _same(value, wanted)
 
 
-def _same(value: JSON, wanted: JSON) -> bool:
+def _same(value: Value, wanted: Value) -> bool:
     # True equals 1 in Python and must not in JSON.
     return isinstance(value, bool) == isinstance(wanted, bool) and value == wanted

@@ -10,7 +10,7 @@ import re
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Value
 
 HIDDEN = "..."
 
@@ -49,7 +49,7 @@ class Redactor:
         shown = self._pattern.sub(HIDDEN, text) if self._pattern else text
         return _URL.sub(lambda found: without_credentials(found[0]), shown)
 
-    def value(self, value: JSON) -> JSON:
+    def value(self, value: Value) -> JSON:
         """JSON with every text in it so treated."""
         if isinstance(value, str):
             return self.text(value)
@@ -68,7 +68,7 @@ def without_credentials(url: str) -> str:
     return f"{scheme}{slashes}{place}{slash}{path}" + (f"?{HIDDEN}" if query else "")
 
 
-def _secrets(value: JSON, private: bool = False) -> Iterator[str]:
+def _secrets(value: Value, private: bool = False) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from _secrets(item, private or name[:1] == "_")

@@ -6,7 +6,7 @@ answers 6 MB at most, JSON inside JSON; on one machine the same holds, for resul
 
 import json
 
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Value
 
 LARGEST_RESULT = 1_200_000
 """Characters of one local result, as they travel; four of them fit an answer."""
@@ -17,7 +17,7 @@ DIAGS = 65_536
 _CUT = "\n... {} characters are left out here ...\n"
 
 
-def travelling(value: JSON) -> int:
+def travelling(value: Value) -> int:
     """The characters that a value takes up in an answer of Lambda's."""
     return len(json.dumps(json.dumps(value)))
 
@@ -29,7 +29,7 @@ def cut(text: str, most: int = LARGEST_TEXT) -> str:
     return text
 
 
-def bounded(result: JSON) -> JSON:
+def bounded(result: Value) -> JSON:
     """A local result that can be kept: its diagnostics short, a failure in place of one still too large."""
     kept = _with_short_diags(result)
     if isinstance(kept, dict) and isinstance(kept.get("result"), dict):
@@ -42,7 +42,7 @@ def bounded(result: JSON) -> JSON:
     return {"succeeded": False, "result": None, "error": error, "diags": diags}
 
 
-def _with_short_diags(result: JSON) -> JSON:
+def _with_short_diags(result: Value) -> Value:
     if not isinstance(result, dict) or not isinstance(result.get("diags"), str):
         return result
     return {**result, "diags": shortened(result["diags"])}

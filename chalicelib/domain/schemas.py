@@ -1,14 +1,16 @@
 """JSON Schema checks with messages fit for a client (docs/contract/types.md section 1)."""
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from chalicelib.domain import quick_checks
 from chalicelib.domain.errors import Invalid
 
 JSON = Any
-"""Any value that json.loads may return."""
+"""Any value that json.loads may return, where a schema says what it holds or nobody looks into it."""
+Value: TypeAlias = "bool | int | float | str | Sequence[Value] | Mapping[str, Value] | None"
+"""The same where it is read by hand: what it is has to be asked before anything is taken from it."""
 
 LONGEST_SENTENCE = 2000
 """Characters of what is said of a value, which it may quote."""

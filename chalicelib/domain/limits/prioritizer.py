@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits.kinds import Script, script
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Value
 
 PRIVATE = "__PRIORITIZER_PRIVATE__"
 DEFAULT = 0
@@ -44,7 +44,7 @@ def prioritize(made: Script, task: Mapping[str, JSON], classified: Sequence[str]
     """The priority of a task. Raises Forbidden where the script fails, or gives no number."""
     private = {"classifiers": list(classified), "priority": DEFAULT, "diags": []}
     try:
-        found = made.first(jq, {**task, PRIVATE: private})
+        found: Value = made.first(jq, {**task, PRIVATE: private})
     except ScriptFailed as error:
         raise Forbidden(f"The priority could not be determined: {error}") from error
     kept = found.get(PRIVATE) if isinstance(found, dict) else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits.kinds import Script, script
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Value
 
 PRIVATE = "__REWRITER_PRIVATE__"
 PRELUDE = f"""
@@ -54,7 +54,7 @@ def rewrite(
     return _checked(found, task)
 
 
-def _checked(found: JSON, task: Mapping[str, JSON]) -> Rewritten:
+def _checked(found: Value, task: Mapping[str, JSON]) -> Rewritten:
     if not isinstance(found, dict) or not isinstance(found.get(PRIVATE), dict):
         raise Forbidden("The task was not rewritten: the script did not return the task it was given")
     test, before = found.get("test"), task.get("test")
