@@ -1,16 +1,20 @@
 """Signs of life, with many nodes in a deployment. On moto."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run_states import State
-from chalicelib.domain.times import format_timestamp
+from chalicelib.domain.times import format_duration, format_timestamp
+from chalicelib.infrastructure import queues
+from chalicelib.infrastructure.queues import Load
 from chalicelib.service.node import heartbeats, registry
 from chalicelib.service.node.heartbeats import LAST_FINISHED, LAST_SCHEDULED
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import run_table
 from chalicelib.store.transactions.booking import New
-from tests.builders import NODE, NOON, at, task
+from tests.builders import NODE, NOON, at, seconds, task
 from tests.requests_sent import counted
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -72,3 +76,55 @@ def test_of_many_processes_one_writes_that_messages_are_taken(monkeypatch: pytes
     assert sent.count("PutItem") == 3
     known = heartbeats.describe(NODE, at(90))["queues"]["runs"]["last"]
     assert known == format_timestamp(at(60))
+
+
+LIFE = {"started": format_timestamp(at(-3600)), "updates": 7, "last": format_timestamp(at(0))}
+IDLE, BUSY = Load(0, 0, 0), Load(1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("now", "load", "handled", "expected", "overdue"),
+    [
+        (60, IDLE, None, 60, None),
+        (89, IDLE, None, 60, None),
+        (90, IDLE, None, 60, "PT30S"),
+        (90, IDLE, -600, 60, "PT30S"),  # nothing waits, so nobody has to take anything
+        (60, BUSY, -600, -540, "PT10M"),  # its tick comes, and nobody takes what waits
+        (60, BUSY, 50, 60, None),
+        (60, BUSY, None, -3540, "PT1H"),  # nobody ever took anything since it started
+    ],
+)
+def test_a_service_is_overdue_where_its_tick_is_late_or_nobody_takes_what_waits(
+    now: float, load: Load, handled: float | None, expected: float, overdue: str | None
+) -> None:
+    notes: dict[str, Any] = {"runner": LIFE}
+    if handled is not None:
+        notes["handled-runs"] = format_timestamp(at(handled))
+
+    shown = heartbeats._service("runner", notes, {queues.RUNS: load}, at(now))
+
+    assert shown == {
+        "uptime": format_duration(seconds(3600 + now)),
+        "updates": 7,
+        "last": format_timestamp(at(0)),
+        "next_time": "PT1M",
+        "expected": format_timestamp(at(expected)),
+        "overdue": overdue,
+    }
+
+
+def test_a_service_that_never_worked_has_nothing_to_say() -> None:
+    assert set(heartbeats._service("runner", {}, {}, at(0)).values()) == {None}
+
+
+@pytest.mark.parametrize(("seconds_later", "updates", "started"), [(300, 2, 0), (301, 1, 301)])
+def test_a_service_that_was_silent_for_five_minutes_has_started_anew(
+    seconds_later: float, updates: int, started: float
+) -> None:
+    heartbeats.beat("runner", at(0))
+
+    heartbeats.beat("runner", at(seconds_later))
+
+    shown = heartbeats.describe(NODE, at(seconds_later))["services"]["runner"]
+    assert shown["updates"] == updates
+    assert shown["uptime"] == format_duration(seconds(seconds_later - started))
