@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.engine import Engine
+from local.engine.dynamodb import queries
 from tests.engine.conftest import client
 
 EVENTS: dict[str, Any] = {
@@ -238,6 +239,30 @@ def test_a_count_of_more_than_a_page_goes_on(events: Any) -> None:
     second = query(Select="COUNT", ExclusiveStartKey=first["LastEvaluatedKey"])
 
     assert (first["Count"], second["Count"]) == (3, 3)
+
+
+@pytest.mark.parametrize("index", [{}, {"IndexName": "keys"}, {"IndexName": "all"}, {"IndexName": "local"}])
+@pytest.mark.parametrize("forward", [True, False])
+def test_the_pages_of_a_count_are_those_of_its_items(
+    events: Any, monkeypatch: pytest.MonkeyPatch, index: dict[str, str], forward: bool
+) -> None:
+    monkeypatch.setattr(queries, "PAGE", 60)
+    for number in range(12):
+        put(number, g={"S": "a"}, w={"B": bytes([number // 3])}, n={"S": "x" * number})
+    of = {"condition": "g = :h"} if index.get("IndexName") in ("keys", "all") else {}
+    asked: dict[str, Any] = {**of, **index, "ScanIndexForward": forward}
+
+    found, counted = query(**asked), query(**asked, Select="COUNT")
+    seen = [counted["Count"]]
+    while "LastEvaluatedKey" in found:
+        behind = {"ExclusiveStartKey": found["LastEvaluatedKey"]}
+        assert counted["LastEvaluatedKey"] == found["LastEvaluatedKey"]
+        found, counted = query(**asked, **behind), query(**asked, **behind, Select="COUNT")
+        assert counted["Count"] == len(found["Items"])
+        seen.append(counted["Count"])
+
+    assert len(seen) > 1
+    assert sum(seen) == 12
 
 
 def test_a_scan_finds_everything_once_in_segments_too(events: Any) -> None:

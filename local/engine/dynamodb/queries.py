@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PAGE = 1 << 20
 """Bytes of items looked at for one page."""
+_SUMMED = 1 << 13
+"""Rows of a count that SQLite adds up by itself; of more, it is looked at each where the page ends."""
 
 
 @dataclasses.dataclass
@@ -65,6 +67,11 @@ def _order(reading: Reading) -> tuple[str, ...]:
     return ("h", f"r{index.slot}", "r")
 
 
+def _ordered(reading: Reading) -> str:
+    direction = "" if reading.forward else " DESC"
+    return ", ".join(column + direction for column in _order(reading))
+
+
 def _terms(reading: Reading) -> tuple[str, list[Any]]:
     """The WHERE clause of a page and what to bind."""
     columns = _order(reading)
@@ -94,15 +101,40 @@ def _place(reading: Reading, key: Item) -> list[bytes]:
 
 
 def _counted(link: sqlite3.Connection, reading: Reading) -> Page | None:
-    """The answer of a count that fits one page, read from SQLite's index alone; None where it does not."""
+    """A page of a count, read from SQLite's index alone; None where items have to be looked at."""
     if not reading.counts or reading.filter is not None or reading.limit is not None or reading.segment:
         return None
     clause, bound = _terms(reading)
     size_column = "size" if reading.index is None else f"z{reading.index.slot}"
+    places = f"FROM t{reading.table.id}{clause} ORDER BY {_ordered(reading)}"
     count, size = link.execute(
-        f"SELECT count(*), coalesce(sum({size_column}), 0) FROM t{reading.table.id}{clause}", bound
+        f"SELECT count(*), coalesce(sum({size_column}), 0) FROM"
+        f" (SELECT {size_column} {places} LIMIT {_SUMMED})",
+        bound,
     ).fetchone()
-    return Page(count=count, scanned=count, size=size) if size <= PAGE else None
+    if count < _SUMMED and size <= PAGE:
+        return Page(count=count, scanned=count, size=size)
+    return _counted_in_part(link, reading, f"SELECT {size_column}, id {places}", bound)
+
+
+def _counted_in_part(link: sqlite3.Connection, reading: Reading, statement: str, bound: list[Any]) -> Page:
+    """What fits one page of a count, and the key to go on behind."""
+    page, last = Page(), None
+    with contextlib.closing(link.execute(statement, bound)) as found:
+        for size, row in found:
+            if page.scanned and page.size + size > PAGE:
+                page.last = _key_of(link, reading, last)
+                break
+            last = row
+            page.size += size
+            page.scanned += 1
+    page.count = page.scanned
+    return page
+
+
+def _key_of(link: sqlite3.Connection, reading: Reading, row: int | None) -> Item:
+    found = link.execute(f"SELECT core, rest FROM t{reading.table.id} WHERE id=?", (row,)).fetchone()
+    return _key(reading, rows.loaded(*found))
 
 
 def _page(link: sqlite3.Connection, reading: Reading) -> Page:
@@ -139,11 +171,11 @@ def _rows(link: sqlite3.Connection, reading: Reading) -> Generator[tuple[Item, i
     size_column = "size" if index is None else f"z{index.slot}"
     rest = "rest" if reading.whole or index is None or held is None else "NULL"
     clause, bound = _terms(reading)
-    direction = "" if reading.forward else " DESC"
-    order = ", ".join(column + direction for column in _order(reading))
     limit = "" if reading.limit is None or reading.segment else f" LIMIT {int(reading.limit)}"
     found = link.execute(
-        f"SELECT core, {rest}, {size_column}, size, h FROM t{table.id}{clause} ORDER BY {order}{limit}", bound
+        f"SELECT core, {rest}, {size_column}, size, h FROM t{table.id}{clause}"
+        f" ORDER BY {_ordered(reading)}{limit}",
+        bound,
     )
     for core, others, size, whole_size, hash_part in found:
         if reading.segment and zlib.crc32(hash_part) % reading.segment[1] != reading.segment[0]:
