@@ -292,7 +292,7 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.service.execution import supervisor
     from chalicelib.service.node import readdressing
     from chalicelib.settings import forget_settings
-    from chalicelib.store import long_runs, run_items, shards, timeline_memory
+    from chalicelib.store import counted_hours, long_runs, run_items, shards, timeline_memory
 
     results = {test.name: test.result for test in MESH}
 
@@ -303,7 +303,7 @@ def _in_place(play: Play) -> Iterator[None]:
             result={"succeeded": True, "result": results[assignment.test], "error": None, "diags": ""}
         )
 
-    remembering = (readdressing, shards, long_runs, timeline_memory)
+    remembering = (readdressing, shards, long_runs, timeline_memory, counted_hours)
     for forget in (forget_settings, *(module.forget for module in remembering)):
         forget()
     with (

@@ -1,5 +1,6 @@
 """Domain objects for tests: sensible defaults, and only what a test is about spelled out."""
 
+import dataclasses
 import datetime as dt
 import uuid
 from typing import Any
@@ -74,3 +75,13 @@ def run(owner: Task, start: float = 0, **changes: Any) -> Run:
         "priority": owner.priority,
     }
     return Run(**{**defaults, **changes})
+
+
+@dataclasses.dataclass
+class Clock:
+    """A clock that is set."""
+
+    now: dt.datetime
+
+    def __call__(self) -> dt.datetime:
+        return self.now

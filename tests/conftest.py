@@ -60,14 +60,16 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
     With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
-    from chalicelib.service.node import agent_facts, registry
-    from chalicelib.store import long_runs, shards, timeline_memory
+    from chalicelib.service.node import agent_facts, heartbeats, registry
+    from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
 
     registry.forget()
     agent_facts.forget()
+    heartbeats.forget()
     shards.forget()
     long_runs.forget()
     timeline_memory.forget()
+    counted_hours.forget()
     if os.environ.get("TEST_ENGINE", "moto") == "moto":
         with moto_snapshot.everything(environment.create_everything):
             yield
@@ -124,9 +126,9 @@ def forget() -> None:
     from chalicelib.infrastructure import agent_queues
     from chalicelib.infrastructure.aws import forget_clients
     from chalicelib.infrastructure.queues import forget_urls
-    from chalicelib.service.node import agent_facts, registry
+    from chalicelib.service.node import agent_facts, heartbeats, registry
     from chalicelib.settings import forget_settings
-    from chalicelib.store import long_runs, shards, timeline_memory
+    from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
     from chalicelib.store.models import rebind
 
     forget_settings()
@@ -135,9 +137,11 @@ def forget() -> None:
     agent_queues.forget()
     registry.forget()
     agent_facts.forget()
+    heartbeats.forget()
     shards.forget()
     long_runs.forget()
     timeline_memory.forget()
+    counted_hours.forget()
     rebind()
 
 

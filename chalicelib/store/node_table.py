@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pynamodb.exceptions import DoesNotExist
 
@@ -34,16 +34,27 @@ def read_many(node: NodeName, names: tuple[str, ...], consistent: bool = False) 
     return {item.name.rsplit("#", 1)[-1]: item.value for item in found}
 
 
+def read_all(places: Sequence[tuple[NodeName, str]]) -> dict[tuple[NodeName, str], JSON]:
+    """Named values of several nodes in one read; those that are not there are left out."""
+    found = raw_items.batch_get(NodeItem, [{"name": key(*place)} for place in dict.fromkeys(places)])
+    by_key = {item.name: item.value for item in found}
+    return {place: by_key[key(*place)] for place in places if key(*place) in by_key}
+
+
 def write(node: NodeName, name: str, value: JSON, expires: dt.datetime | None = None) -> None:
     """Keep a value under a name, in place of the one before."""
-    NodeItem(key(node, name), value=value, expires=int(expires.timestamp()) if expires else None).save()
+    _item(node, name, value, expires).save()
 
 
-def move(node: NodeName, name: str, before: JSON, after: JSON) -> None:
+def move(node: NodeName, name: str, before: JSON, after: JSON, expires: dt.datetime | None = None) -> None:
     """Keep a value in place of the one that was read, None for none. Raises Conflict where it is another."""
     same = NodeItem.name.does_not_exist() if before is None else NodeItem.value == before
     with on_condition_failed(Conflict(f"{name} was changed meanwhile")):
-        NodeItem(key(node, name), value=after).save(condition=same)
+        _item(node, name, after, expires).save(condition=same)
+
+
+def _item(node: NodeName, name: str, value: JSON, expires: dt.datetime | None) -> NodeItem:
+    return NodeItem(key(node, name), value=value, expires=int(expires.timestamp()) if expires else None)
 
 
 def raise_to(node: NodeName, name: str, count: int) -> int:

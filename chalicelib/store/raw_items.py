@@ -60,6 +60,11 @@ class RawItem:
         self._item = item
         self._decoders = decoders
 
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """All of it, as DynamoDB gives it."""
+        return self._item
+
     def text(self, name: str) -> str:
         """An attribute that is there, as it is stored."""
         found: str = self._item[name]["S"]

@@ -20,7 +20,7 @@ from chalicelib.store import ordering, raw_items, run_table
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch, written
-from chalicelib.store.run_items import to_summary
+from chalicelib.store.run_items import listed
 from chalicelib.store.run_table import EARLIEST_START, LATEST_START, starting
 
 Bounds = tuple[State, dt.datetime | None, dt.datetime | None]
@@ -42,7 +42,7 @@ def count(
     """How many runs in a state start within bounds, both included. Reads keys, and sends back a number; the
     runs themselves of those that are to have begun."""
     if state not in MAY_HAVE_BEGUN:
-        return RunItem.states_index.count(key(node, state.value), starting(start, end))
+        return filed(node, state, start, end)
     latest = _latest_begun(now)
     begun = in_order(node, within([state], start, min(end or latest, latest)), now)
     return sum(1 for _ in begun) + (_still_to_come(node, latest, start, end) if state is State.PENDING else 0)
@@ -52,9 +52,13 @@ def _still_to_come(
     node: NodeName, latest: dt.datetime, start: dt.datetime | None, end: dt.datetime | None
 ) -> int:
     after = latest + dt.datetime.resolution
-    return RunItem.states_index.count(
-        key(node, State.PENDING.value), starting(max(start or after, after), end)
-    )
+    return filed(node, State.PENDING, max(start or after, after), end)
+
+
+def filed(node: NodeName, state: State, start: dt.datetime | None, end: dt.datetime | None) -> int:
+    """How many runs filed in a state start within bounds, both included; those that are running are filed as
+    pending."""
+    return RunItem.states_index.count(key(node, state.value), starting(start, end))
 
 
 def within(
@@ -132,7 +136,7 @@ def _filed(
         "states",
         backwards=backwards,
     )
-    found = map(to_summary, raw_items.query(RunItem, stretch, page_size))
+    found = map(listed, raw_items.query(RunItem, stretch, page_size))
     return _told_apart(node, found, part.states, now) if part.filed is State.PENDING else found
 
 

@@ -6,14 +6,15 @@ import math
 import zlib
 from typing import Any
 
-from chalicelib.domain.names import RunId, TaskId
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
-from chalicelib.store import shards
+from chalicelib.store import counted_hours, shards
 from chalicelib.store.models import RunItem, bare, key, owner
+from chalicelib.store.raw_items import RawItem, moment
 
 GRACE = dt.timedelta(seconds=30)
 """How late a run may be before it is given up: missed, or overdue."""
@@ -28,6 +29,7 @@ AGREEING = dt.timedelta(minutes=2)
 """How long a run may wait for the agreement of its participants where it is the lead's."""
 BEING_TOLD = dt.timedelta(minutes=10)
 """The same at the others, who wait for the lead: it may be one that asks them one by one."""
+NO_DOCUMENTS = Documents()
 COLLECTING = dt.timedelta(seconds=60)
 """How late the results of the other participants may be merged."""
 
@@ -37,7 +39,9 @@ def _shown(state: State) -> State:
 
 
 def to_item(run: Run) -> RunItem:
-    """The whole item of a run; documents too large for it go to the bucket first."""
+    """The whole item of a run that is to be written; documents too large for it go to the bucket first, and
+    what is known of its hour is forgotten."""
+    counted_hours.changing(run)
     waits = due_for(run)
     content = zlib.compress(json.dumps(run.documents.stored(), separators=(",", ":")).encode())
     elsewhere = (
@@ -133,6 +137,25 @@ def to_summary(item: Any) -> Run:
         priority=None if item.priority is None else int(item.priority),
         errors=item.errors,
         documents=Documents(reason=item.reason),
+    )
+
+
+def listed(found: RawItem) -> Run:
+    """The same of an item of the index of states, of which thousands are read at a time."""
+    item = found.members
+    node, _, task = item["task"]["S"].rpartition("#")
+    start = moment(item["start"]["S"])
+    return Run(
+        node=NodeName(node),
+        task=TaskId(task),
+        uuid=RunId(item["run"]["S"]),
+        start=start,
+        end=moment(item["end"]["S"]),
+        state=State(item["state"]["S"]),
+        added=start,
+        priority=int(item["priority"]["N"]) if "priority" in item else None,
+        errors=item["errors"]["S"] if "errors" in item else None,
+        documents=Documents(reason=json.loads(item["reason"]["S"])) if "reason" in item else NO_DOCUMENTS,
     )
 
 

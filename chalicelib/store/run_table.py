@@ -16,7 +16,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
-from chalicelib.store import changes, ordering, shards
+from chalicelib.store import changes, counted_hours, ordering, shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import RunItem, bare, key, owner
 from chalicelib.store.ordering import Place
@@ -239,6 +239,7 @@ def reference_to(run: Run) -> RunItem:
 
 def delete(run: Run) -> None:
     """Forget a run, and its documents elsewhere. Raises StaleRun when it changed since it was read."""
+    counted_hours.changing(run)
     with on_condition_failed(changed(run.uuid)):
         RunItem(key(run.node, run.task), run.uuid).delete(condition=RunItem.revision == run.revision)
     if run.documents_at:

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import parse_duration, parse_timestamp
 from chalicelib.service.node import pause as pausing
-from chalicelib.store import delivery_table, outbox_table, run_counts
+from chalicelib.store import delivery_table, outbox_table, run_totals
 
 COUNTED = (
     State.PENDING,
@@ -80,7 +80,7 @@ def runs(request: Request, state: str) -> Answer:
     start, end = _bound(request, "start"), _bound(request, "end")
     if start and end and start > end:
         start, end = end, start
-    return Answer(str(run_counts.count(request.node, names[state], request.now, start, end)))
+    return Answer(str(run_totals.count(request.node, names[state], request.now, start, end)))
 
 
 def _bound(request: Request, name: str) -> dt.datetime | None:

@@ -19,7 +19,7 @@ from chalicelib.store import (
     delivery_table,
     dispatch_marks,
     outbox_table,
-    run_counts,
+    run_totals,
     shards,
     state_record,
     task_table,
@@ -88,4 +88,4 @@ def samples(node: NodeName, now: dt.datetime) -> Iterator[Sample]:
     yield Sample(telemetry.HTTP_QUEUE, outbox_table.backlog(node), {"state": "backlog"})
     yield Sample(telemetry.HTTP_QUEUE, outbox_table.length(node), {"state": "length"})
     for state in STATES:
-        yield Sample(telemetry.RUN_COUNTS, run_counts.count(node, state, now), {"state": state.value})
+        yield Sample(telemetry.RUN_COUNTS, run_totals.count(node, state, now), {"state": state.value})

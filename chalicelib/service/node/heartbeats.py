@@ -23,6 +23,7 @@ from chalicelib.domain.times import (
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.queues import Load, Queue
 from chalicelib.service.node import registry
+from chalicelib.service.node.remembered import Remembered
 from chalicelib.settings import settings
 from chalicelib.store import node_table, run_counts
 
@@ -41,6 +42,9 @@ NOTE_REGISTERED_EVERY = dt.timedelta(minutes=10)
 last finished a run is not written down at all: its runs tell."""
 OVER = (State.FINISHED, State.FAILED)
 
+Loads = Mapping[Queue, Load]
+_loads: Remembered[str, tuple[Loads, int]] = Remembered(seconds=1.0, most=1)
+"""What is in the queues, as they were asked last: SQS itself is up to a minute behind."""
 _noted: dict[tuple[NodeName, str], dt.datetime] = {}
 _noting = threading.Lock()
 
@@ -88,21 +92,31 @@ def _handled(queue: Queue) -> str:
     return f"handled-{queue.name}"
 
 
+def forget() -> None:
+    """Ask the queues again on next use: they are others."""
+    _loads.clear()
+
+
+def _asked() -> tuple[Loads, int]:
+    return {queue: queues.load(queue) for queue in queues.QUEUES}, queues.dead_letters()
+
+
 def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     """The members ``services``, ``queues``, ``dead-letters`` and ``runs`` of /status."""
     handled = [_handled(queue) for queue in queues.QUEUES]
-    known = node_table.read_many(settings().node, (*SERVICES, *handled))
-    known |= node_table.read_many(node, (LAST_SCHEDULED, LAST_FINISHED))
+    of_all = [(settings().node, name) for name in (*SERVICES, *handled)]
+    found = node_table.read_all([*of_all, (node, LAST_SCHEDULED), (node, LAST_FINISHED)])
+    known = {name: value for (_, name), value in found.items()}
     if not registry.is_of_environment(node):
         known[LAST_FINISHED] = _last_end(node, now)
-    loads = {queue: queues.load(queue) for queue in queues.QUEUES}
+    loads, dead_letters = _loads.get(settings().prefix, _asked)
     return {
         "services": {service: _service(service, known, loads, now) for service in SERVICES},
         "queues": {
             queue.name: {**loads[queue].describe(), "last": known.get(_handled(queue))}
             for queue in queues.QUEUES
         },
-        "dead-letters": queues.dead_letters(),
+        "dead-letters": dead_letters,
         "runs": {event: known.get(event) for event in (LAST_FINISHED, LAST_SCHEDULED)},
     }
 

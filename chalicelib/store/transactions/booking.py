@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.store import changes, idempotency_records, long_runs, postings, run_items
+from chalicelib.store import changes, counted_hours, idempotency_records, long_runs, postings, run_items
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
 from chalicelib.store.conditions import on_condition_failed
@@ -155,6 +155,7 @@ def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
     Raises Overtaken when task or run changed since.
     """
     booked = occupation(run, current)
+    counted_hours.changing(run)
     lost = Overtaken("Something changed while the run was being taken back")
     with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
         item = run_store.reference_to(run)
