@@ -3,12 +3,15 @@
 It begins with the task as everybody may see it, and how many characters that takes, so that a list can show
 thousands of tasks without reading any:
 
-    {"shown-length": 812, "shown": {...}, "document": {...}, "schedule": {...}, ...}
+    {"shown-length": 812, "shown": {...}, "document": {...}, "test": "rtt", "tool": "ping", "schedule": ...}
 
-``document`` is absent where it is what is shown. Texts of before begin with ``document``.
+``document`` is absent where it is what is shown. Texts of before begin with ``document``, or have no ``test``
+and ``tool``.
 """
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.domain.documents import sanitized
@@ -31,6 +34,8 @@ def written(task: Task) -> str:
 
 def _others(task: Task) -> dict[str, JSON]:
     return {
+        "test": task.test,
+        "tool": task.tool,
         "schedule": _schedule(task.schedule),
         "participants": list(task.participants),
         "participant": task.participant,
@@ -66,10 +71,40 @@ def visible(task: Task) -> str:
 
 def shown(text: str) -> str | None:
     """The same, of a text; None of one from before it was in there."""
+    found = _parted(text)
+    return None if found is None else found[0]
+
+
+def _parted(text: str) -> tuple[str, str] | None:
+    """What is shown, and what is behind that: ``,"test":...}``; None of a text from before."""
     if not text.startswith(_LENGTH):
         return None
     length, _, rest = text.partition(_SHOWN)
-    return rest[: int(length[len(_LENGTH) :])]
+    end = int(length[len(_LENGTH) :])
+    return rest[:end], rest[end:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """What lists show of a task besides what everybody may see: less than half of the text is read for it."""
+
+    test: str
+    tool: str
+    participants: Sequence[JSON]
+    participant: int
+    cli: Sequence[str]
+
+
+def beside(text: str) -> Beside:
+    """The same, of a text."""
+    found = _parted(text)
+    body = json.loads(f"{{{found[1][1:]}" if found else text)
+    if "test" in body:
+        test, tool = body["test"], body["tool"]
+    else:
+        document = body["document"] if "document" in body else json.loads(found[0] if found else text)
+        test, tool = document["test"]["type"], document["tool"]
+    return Beside(test, tool, body["participants"], body["participant"], body["cli"])
 
 
 def read(text: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import TaskItem, bare, connection, key, owner
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem, Stretch, written
+from chalicelib.store.task_bodies import Beside
 
 PURGE = "purge"
 
@@ -78,6 +79,10 @@ class StoredTask:
     def is_anytime(self) -> bool:
         """Whether its runs conflict with nothing."""
         return self.fixed()["class"] in ANYTIME
+
+    def beside(self) -> Beside:
+        """What lists show of it besides ``shown``."""
+        return task_bodies.beside(self._item.body)
 
     def fixed(self) -> dict[str, JSON]:
         """What never changes of it, as it is stored (``store/task_bodies.py``), with its ``document``."""

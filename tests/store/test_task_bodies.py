@@ -50,6 +50,33 @@ def test_what_is_shown_is_not_stored_twice_where_nothing_is_hidden() -> None:
     assert "document" in json.loads(private_text)
 
 
+@pytest.mark.parametrize("members", [{}, {"_key": "sesame"}], ids=["nothing hidden", "something hidden"])
+@pytest.mark.parametrize("gone", [(), ("test", "tool"), ("shown-length", "shown", "test", "tool")])
+def test_what_lists_show_besides_is_read_of_texts_of_any_age(
+    members: dict[str, Any], gone: tuple[str, ...]
+) -> None:
+    one = task(
+        document={**PLAIN, **members},
+        cli=["--duration", "PT2S"],
+        participants=["here", "there"],
+        participant=1,
+    )
+    body = json.loads(task_bodies.written(one))
+    if "shown" in gone:
+        body = {"document": body.get("document", body["shown"]), **body}
+    text = json.dumps(
+        {name: value for name, value in body.items() if name not in gone}, separators=(",", ":")
+    )
+
+    assert task_bodies.beside(text) == task_bodies.Beside(
+        test="idle",
+        tool="snooze",
+        participants=["here", "there"],
+        participant=1,
+        cli=["--duration", "PT2S"],
+    )
+
+
 def test_texts_of_before_are_read_and_shown_too(moto_engine: None) -> None:
     one = task(document={**PLAIN, "_key": "sesame"})
     body = json.loads(task_bodies.written(one))

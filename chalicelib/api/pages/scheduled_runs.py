@@ -9,16 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.api.http.routing import Request, as_text
 from chalicelib.api.openapi.enumerations import enumeration
-from chalicelib.api.pages.single_run import href as run_href
 from chalicelib.api.pages.single_task import href as task_href
-from chalicelib.domain.names import TaskId
+from chalicelib.domain.names import NO_TASK, TaskId
 from chalicelib.domain.run import Run
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.run_states import State
 from chalicelib.domain.times import format_timestamp
 from chalicelib.store import task_table
 from chalicelib.store.task_table import StoredTask
 from plugins import registry
 from plugins.sdk.base import Plugin
+
+MOST_KEPT = 5000
+"""Tasks whose members are kept for the runs to come."""
+_STATES = {
+    state: f',"state":{as_text(state.value)},"state-display":{as_text(state.display)}' for state in State
+}
 
 
 class Lines:
@@ -27,9 +32,13 @@ class Lines:
     def __init__(self, request: Request, with_plugins: bool):
         self._request = request
         self._with_plugins = with_plugins
+        self._where = as_text(task_href(request, NO_TASK))[:-1]
+        """Where tasks are, as JSON that is not closed yet."""
         self._tasks: dict[TaskId, str | None] = {}
         """By task the members that all its runs have in common; None of one that is gone."""
         self._added: dict[TaskId, dt.datetime] = {}
+        self._plugins: dict[tuple[str, str], str] = {}
+        """By kind and name the JSON of a test or tool, which most tasks share with others."""
 
     def of(self, runs: Sequence[Run]) -> list[str]:
         """The JSON of each of some runs."""
@@ -38,51 +47,50 @@ class Lines:
 
     def read(self, tasks: Iterable[TaskId]) -> None:
         """Have what is shown of some tasks."""
-        missing = [uuid for uuid in dict.fromkeys(tasks) if uuid not in self._tasks]
+        wanted = dict.fromkeys(tasks)
+        missing = [uuid for uuid in wanted if uuid not in self._tasks]
+        if len(self._tasks) + len(missing) > MOST_KEPT:
+            self._tasks = {uuid: self._tasks[uuid] for uuid in wanted if uuid in self._tasks}
         known = task_table.find_many(self._request.node, missing)
         self._tasks |= {uuid: self._members(known[uuid]) if uuid in known else None for uuid in missing}
-        self._added |= {uuid: stored.place[0] for uuid, stored in known.items()}
+        if not self._with_plugins:
+            self._added |= {uuid: stored.place[0] for uuid, stored in known.items()}
 
     def added(self, run: Run) -> dt.datetime:
-        """When the task of a run was added; of one that is gone, when the run was."""
+        """When the task of a run was added; of one that is gone, when the run was. Not with plugins."""
         return self._added.get(run.task, run.added)
 
-    def line(self, run: Run, **first: JSON) -> str | None:
-        """The JSON of a run whose task was read, some members before all others; None where that is gone."""
+    def line(self, run: Run, ppf: int | None = None) -> str | None:
+        """The JSON of a run whose task was read, ``ppf`` first if given; None where that is gone."""
         of_task = self._tasks[run.task]
         if of_task is None:
             return None
-        own = run_href(self._request, run.task, run.uuid)
-        before = {
-            **first,
-            "start-time": format_timestamp(run.start),
-            "end-time": format_timestamp(run.end),
-            "href": own,
-            "result-href": f"{own}/result",
-            "state": run.state.value,
-            "state-display": run.state.display,
-        }
-        behind: dict[str, JSON] = {"priority": run.priority}
-        if run.documents.reason:
-            behind["reason"] = run.documents.reason
-        if self._with_plugins:
-            behind["errors"] = run.errors
-        return f"{as_text(before)[:-1]},{of_task},{as_text(behind)[1:]}"
+        own = f"{self._where}{run.task}/runs/{run.uuid}"
+        begin = "{" if ppf is None else f'{{"ppf":{ppf},'
+        reason = f',"reason":{as_text(run.documents.reason)}' if run.documents.reason else ""
+        errors = f',"errors":{as_text(run.errors)}' if self._with_plugins else ""
+        return (
+            f'{begin}"start-time":"{format_timestamp(run.start)}","end-time":"{format_timestamp(run.end)}"'
+            f',"href":{own}","result-href":{own}/result"{_STATES[run.state]},{of_task}'
+            f',"priority":{as_text(run.priority)}{reason}{errors}}}'
+        )
 
     def _members(self, stored: StoredTask) -> str:
-        fixed = stored.fixed()
-        where = {"href": task_href(self._request, stored.uuid)}
+        known = stored.beside()
         # A task that another node leads is shown with its participants here, and at /tasks without them.
-        more = {"participants": fixed["participants"], **where} if fixed["participant"] else where
-        members = f'"task":{stored.shown[:-1]},{as_text(more)[1:]},"cli":{as_text(fixed["cli"])}'
+        others = f',"participants":{as_text(known.participants)}' if known.participant else ""
+        cli = as_text(known.cli)
+        members = f'"task":{stored.shown[:-1]}{others},"href":{self._where}{stored.uuid}"}},"cli":{cli}'
         if not self._with_plugins:
             return members
-        document = fixed["document"]
-        test = _enumeration(self._request, registry.tests(), document["test"]["type"])
-        tool = _enumeration(self._request, registry.tools(), document["tool"])
+        test, tool = self._plugin("test", known.test), self._plugin("tool", known.tool)
         return f'{members},"test":{test},"tool":{tool}'
 
-
-def _enumeration(request: Request, plugins: Mapping[str, Plugin], name: str) -> str:
-    # A task outlives the removal of the plugin it was made with.
-    return as_text(enumeration(plugins[name], request.api_level) if name in plugins else {"name": name})
+    def _plugin(self, kind: str, name: str) -> str:
+        known = self._plugins.get((kind, name))
+        if known is None:
+            plugins: Mapping[str, Plugin] = registry.tests() if kind == "test" else registry.tools()
+            # A task outlives the removal of the plugin it was made with.
+            shown = enumeration(plugins[name], self._request.api_level) if name in plugins else {"name": name}
+            known = self._plugins[kind, name] = as_text(shown)
+        return known
