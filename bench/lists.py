@@ -1,6 +1,6 @@
 """What lists, searches and single reads take in this process, and cost in DynamoDB's units, by tasks stored.
 
-Everything is stored by the transactions that store it in earnest, on the embedded engine; the pages are
+What is stored are the items that a posted task comes to, in batches, on the embedded engine; the pages are
 asked through the app with API Gateway's events, without a socket.
 """
 
@@ -19,17 +19,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.capacity import counted
+from bench.storing import storing
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
+from chalicelib.store.models import Table
 from local import environment, gateway
 
 FEW = 100
 GROUPS = 100
 """A search for one of them finds a hundredth of the tasks."""
+SAID = 10_000
 SECONDS = 2.0
 """How long a page is asked again and again, at most."""
 TIMES = 200
@@ -66,18 +69,18 @@ def lists(sizes: Sequence[int], say: Callable[[str], None]) -> list[dict[str, An
                 indexing.forget()
                 while not indexing.is_complete(NODE):  # of no tasks yet: all that come have their postings
                     pass
-                say(f"Storing {size} tasks and their runs ...")
-                tasks = _fill(size, now)
-                for asked in _pages(tasks, now, size):
-                    say(asked.name)
+                some = fill(size, now, say)
+                for asked in _pages(some, now, size):
+                    found = measured(asked.path)
+                    say(f"{asked.name}: {', '.join(f'{value:.1f} {name}' for name, value in found.items())}")
                     row = rows.setdefault(asked.name, {"page": asked.name, "goal ms": asked.goal})
-                    row |= {f"{name} at {size}": value for name, value in measured(asked.path).items()}
+                    row |= {f"{name} at {size}": value for name, value in found.items()}
     return list(rows.values())
 
 
-def _pages(tasks: Sequence[Task], now: dt.datetime, size: int) -> list[Asked]:
+def _pages(some: Task, now: dt.datetime, size: int) -> list[Asked]:
+    """What is asked of so many tasks, one of which is ``some``."""
     held = {"one in 100": {"reference": {"group": "g7"}}, "one": {"reference": {"serial": size // 2}}}
-    some = tasks[size // 2]
     begin, end = now - SPAN / 2, now + SPAN / 2 + GAP
     hour = urllib.parse.urlencode({"start": begin.isoformat(), "end": end.isoformat()})
     searches = [
@@ -100,16 +103,34 @@ def _pages(tasks: Sequence[Task], now: dt.datetime, size: int) -> list[Asked]:
     ]
 
 
-def _fill(size: int, now: dt.datetime) -> list[Task]:
-    from chalicelib.store.transactions.booking import Booking, New, commit
+def fill(size: int, now: dt.datetime, say: Callable[[str], None]) -> Task:
+    """Store so many tasks, each with a run, half of them over. Gives the task in the middle."""
+    middle = None
+    with storing() as batch:
+        for number in range(size):
+            task, run = task_and_run(number, size, now)
+            for item in items_of(task, run, now):
+                batch.put(item)
+            if number == size // 2:
+                middle = task
+            if number % SAID == 0:
+                say(f"Storing tasks and their runs: {number} of {size} ...")
+    assert middle is not None
+    return middle
 
-    tasks = []
-    for number in range(size):
-        start = now - SPAN / 2 + SPAN * number / size + (GAP if 2 * number > size else dt.timedelta(0))
-        task = one_task(number, now - dt.timedelta(days=1) + dt.timedelta(milliseconds=number), start)
-        commit(Booking(None, task, [_run(task, start, now)], new=New()), now)
-        tasks.append(task)
-    return tasks
+
+def task_and_run(number: int, size: int, now: dt.datetime) -> tuple[Task, Run]:
+    """One of so many tasks, and its run, in the hour around ``now``."""
+    start = now - SPAN / 2 + SPAN * number / size + (GAP if 2 * number > size else dt.timedelta(0))
+    task = one_task(number, now - dt.timedelta(days=1) + dt.timedelta(milliseconds=number), start)
+    return task, _run(task, start, now)
+
+
+def items_of(task: Task, run: Run, now: dt.datetime) -> list[Table]:
+    """What the transaction that stores a new task and its first run leaves."""
+    from chalicelib.store import postings, run_items, task_table
+
+    return [task_table.to_item(task, now), run_items.to_item(run), *postings.of_task(task)]
 
 
 def one_task(number: int, added: dt.datetime, start: dt.datetime) -> Task:

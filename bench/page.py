@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.lists import one_task
 from bench.node import free_port, start
+from bench.storing import storing
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -81,16 +82,15 @@ def _looked(browser: Any, base: str, name: str, view: str, say: Callable[[str], 
 
 def _fill(state: pathlib.Path, count: int) -> None:
     from chalicelib.store import run_items, task_table
-    from chalicelib.store.models import RunItem, TaskItem
 
     environment.set_environment()
     now = dt.datetime.now(UTC).replace(microsecond=0)
     with engine_sqlite.opened(state, synchronous="OFF"):
         environment.create_everything()
-        with TaskItem.batch_write() as tasks, RunItem.batch_write() as runs:
+        with storing() as batch:
             for number in range(count):
                 task = one_task(number, now - PAST, now + dt.timedelta(days=1))
-                tasks.save(task_table.to_item(task, now))
+                batch.put(task_table.to_item(task, now))
                 for which in range(RUNS_A_TASK):
                     share = (which + number / count) / RUNS_A_TASK
                     over = which < RUNS_A_TASK - 1
@@ -104,4 +104,4 @@ def _fill(state: pathlib.Path, count: int) -> None:
                         State.FINISHED if over else State.PENDING,
                         task.added,
                     )
-                    runs.save(run_items.to_item(run))
+                    batch.put(run_items.to_item(run))

@@ -12,6 +12,7 @@ from typing import Any
 from bench.capacity import Cost, counted
 from bench.lists import NODE, measured
 from bench.mesh_cost import PER_READ, PER_WRITE
+from bench.storing import storing
 from chalicelib.domain.names import RunId, TaskId
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
@@ -39,12 +40,16 @@ def series(count: int, say: Callable[[str], None]) -> tuple[list[dict[str, Any]]
         file = pathlib.Path(folder) / "state.sqlite"
         with Engine(file, synchronous="OFF"):
             environment.create_everything()
-            say("Leaving results ...")
-            costs = [_a_result(now, name, rules) for name, rules in CASES.items()]
+            costs = []
+            for name, rules in CASES.items():
+                say(f"Leaving results: {name} ...")
+                costs.append(_a_result(now, name, rules))
             before = file.stat().st_size
-            say(f"Storing a month of {count} series ...")
-            some = _store_month(count, now)
-            read = [{"page": name, **measured(path)} for name, path in _pages(some, now).items()]
+            some = _store_month(count, now, say)
+            read = []
+            for name, path in _pages(some, now).items():
+                read.append({"page": name, **measured(path)})
+                say(f"{name}: {read[-1]['CPU ms']:.1f} ms of the processor")
         size = file.stat().st_size - before
     points = count * (MONTH // MINUTE)
     costs.append({"what": "MB of the file a million points", "MB": size / points * MILLION / 1e6})
@@ -131,10 +136,11 @@ def _task(dest: str) -> Task:
     )
 
 
-def _store_month(count: int, now: dt.datetime) -> list[str]:
-    """The same month under each series: its hours rolled up, and the points of three days by themselves."""
+def _store_month(count: int, now: dt.datetime, say: Callable[[str], None]) -> list[str]:
+    """The same month under each series: its hours rolled up, and the points of the last by themselves."""
     from chalicelib.domain.rollup import rolled
     from chalicelib.store import point_table, series_table
+    from chalicelib.store.models import PointItem
 
     some = [
         series_of(_task(f"host-{number}.example").document, "ping", ["node.example"])
@@ -143,14 +149,17 @@ def _store_month(count: int, now: dt.datetime) -> list[str]:
     for each in some:
         series_table.change(NODE, series_table.add(NODE, each, now, now), None, now)
     task, begin = str(uuid.uuid4()), now - MONTH
-    for hour in range(MONTH // HOUR):
-        points = [_point(task, begin + hour * HOUR + minute * MINUTE) for minute in range(60)]
-        summary = rolled(points)
-        for each in some:
-            point_table.put_hour(NODE, each.uuid, begin + hour * HOUR, summary, points)
-            if now - (begin + hour * HOUR) <= HOUR:
-                for point in points:
-                    point_table.put(NODE, each.uuid, point)
+    with storing() as batch:
+        for hour in range(MONTH // HOUR):
+            start = begin + hour * HOUR
+            if start == begin or start.hour == 0:
+                say(f"Storing a month of {count} series: {start:%d %B} ...")
+            points = [_point(task, start + minute * MINUTE) for minute in range(60)]
+            raw = point_table.hour_item(NODE, some[0].uuid, start, rolled(points), points).serialize()
+            for each in some:
+                batch.put_raw(PointItem, {**raw, "series": {"S": point_table.of_hours(NODE, each.uuid)}})
+                for point in points if now - start <= HOUR else ():
+                    batch.put(point_table.point_item(NODE, each.uuid, point))
     return [each.uuid for each in some]
 
 

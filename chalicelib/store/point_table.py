@@ -42,12 +42,16 @@ class Hour:
 
 def put(node: NodeName, series: str, point: Point) -> None:
     """Store a point."""
-    PointItem(
+    point_item(node, series, point).save()
+
+
+def point_item(node: NodeName, series: str, point: Point) -> PointItem:
+    return PointItem(
         _of_points(node, series),
         f"{_instant(point.at)}#{point.run}",
         body=_to_row(point),
         expires=_expiry(point.at, RAW_KEPT),
-    ).save()
+    )
 
 
 def between(
@@ -69,7 +73,7 @@ def latest(node: NodeName, series: str, page_size: int) -> Iterator[Point]:
     ):
         last = item.at
         yield to_point(item.body)
-    for item in PointItem.query(_of_hours(node, series), scan_index_forward=False, page_size=page_size):
+    for item in PointItem.query(of_hours(node, series), scan_index_forward=False, page_size=page_size):
         for row in reversed(json.loads(zlib.decompress(item.packed))):
             point = to_point(row)
             if not last or f"{_instant(point.at)}#{point.run}" < last:
@@ -86,14 +90,20 @@ def put_hour(
     node: NodeName, series: str, start: dt.datetime, rollup: Rollup, points: Sequence[Point]
 ) -> None:
     """Store what the points of an hour came to, and them, over what was stored of it."""
+    hour_item(node, series, start, rollup, points).save()
+
+
+def hour_item(
+    node: NodeName, series: str, start: dt.datetime, rollup: Rollup, points: Sequence[Point]
+) -> PointItem:
     rows = json.dumps([_to_row(point) for point in points], separators=(",", ":"))
-    PointItem(
-        _of_hours(node, series),
+    return PointItem(
+        of_hours(node, series),
         _instant(start),
         body=rollup.pack(),
         packed=zlib.compress(rows.encode(), 6),
         expires=_expiry(start, KEPT),
-    ).save()
+    )
 
 
 def hours(
@@ -102,7 +112,7 @@ def hours(
     """The hours that begin from ``start`` until before ``end``, in order."""
     if start >= end:
         return
-    part = Stretch(("series", _of_hours(node, series)), "at", _instant(start), _last_before(end))
+    part = Stretch(("series", of_hours(node, series)), "at", _instant(start), _last_before(end))
     for item in raw_items.query(PointItem, part, read=None if with_points else ("at", "body")):
         yield Hour(EPOCH + int(item.at) * _MILLISECOND, item.body, item.packed or b"")
 
@@ -111,7 +121,7 @@ def _of_points(node: NodeName, series: str) -> str:
     return f"{node}#{series}"
 
 
-def _of_hours(node: NodeName, series: str) -> str:
+def of_hours(node: NodeName, series: str) -> str:
     return f"{node}#{series}#hours"
 
 
