@@ -26,7 +26,9 @@ from bench import (
     history_size,
     imports,
     lists,
+    mesh,
     mesh_cost,
+    mesh_growth,
     page,
     planning,
     scale,
@@ -45,6 +47,12 @@ from bench.unresponsive import unresponsive
 from local import engine_sqlite, environment
 
 IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {"start": "PT2H"}}
+REPEATING = {
+    "schema": 1,
+    "test": {"type": "rtt", "spec": {"dest": "127.0.0.1", "count": 5}},
+    "schedule": {"repeat": "PT5M", "slip": "PT5M", "sliprand": True},
+    "reference": {"label": "Mesh"},
+}
 SPEC = urllib.parse.quote(json.dumps({"schema": 1, "dest": "127.0.0.1", "count": 5}))
 FEW, MANY = 100, 10_000
 
@@ -59,10 +67,14 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of it")
     parser.add_argument(
         "--tests",
-        choices=mesh_cost.CHOICES,
+        choices=mesh.CHOICES,
         default="both",
         help="which tests the hosts make: those one host makes alone, then all; or a kind by itself",
     )
+    parser.add_argument(
+        "--stored", default="100,1000,10000", help="tasks stored, of which a hundred are played"
+    )
+    parser.add_argument("--all-played", action="store_true", help="all of them are played")
     parser.add_argument("--series", type=int, default=200, help="series of which a month is read")
     parser.add_argument("--agents", type=int, default=1000, help="agents of one coordinator")
     parser.add_argument("--runs-a-second", type=float, default=50, help="runs of all of them")
@@ -107,13 +119,21 @@ def _packaged(_: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _mesh_cost(given: argparse.Namespace) -> list[dict[str, Any]]:
     bills = []
-    for tests in mesh_cost.chosen(given.tests):
+    for tests in mesh.chosen(given.tests):
         names = ", ".join(test.name for test in tests)
-        counts, bill = mesh_cost.mesh_cost(given.hosts, given.hours, say, tests)
+        counts = mesh_cost.mesh_cost(given.hosts, given.hours, say, tests)
+        bill = mesh_cost.bill(counts, given.hours)
         show(f"Where the units of a run go: {names}", mesh_cost.where(counts))
+        show("What a measurement takes, at both ends where there are two", mesh_cost.by_test(counts, tests))
         show(f"A mesh of {given.hosts} hosts, {names}; prices of {mesh_cost.PRICES_OF}", bill)
         bills += [{"tests": names, **row} for row in bill]
     return bills
+
+
+def _mesh_growth(given: argparse.Namespace) -> list[dict[str, Any]]:
+    rows = [mesh_growth.growth(int(tasks), given.all_played, say) for tasks in given.stored.split(",")]
+    show(f"What a run costs with so many tasks stored; prices of {mesh_cost.PRICES_OF}", rows)
+    return rows
 
 
 def _scale(given: argparse.Namespace) -> list[dict[str, Any]]:
@@ -297,7 +317,11 @@ def _costs_of_requests(many: int) -> list[dict[str, Any]]:
             "GET run": ("GET", run, None),
             "GET runs": ("GET", f"{path}/runs", None),
             "GET runtimes": ("GET", f"{path}/runtimes", None),
+            "GET result": ("GET", f"{run}/result", None),
+            "GET /tasks (100)": ("GET", "/tasks?limit=100", None),
+            "GET /status": ("GET", "/status", None),
             "POST /tasks": ("POST", "/tasks", IDLE),
+            "POST /tasks (repeating)": ("POST", "/tasks", REPEATING),
             "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive()),
         }
         model = task_table.get(settings().node, path.rsplit("/", 1)[-1])
@@ -309,9 +333,11 @@ def _costs_of_requests(many: int) -> list[dict[str, Any]]:
         {
             "request": name,
             f"calls at {FEW}": few[name].calls,
-            f"units at {FEW}": few[name].units,
+            f"read units at {FEW}": few[name].reads,
+            f"write units at {FEW}": few[name].writes,
             f"calls at {many}": lots[name].calls,
-            f"units at {many}": lots[name].units,
+            f"read units at {many}": lots[name].reads,
+            f"write units at {many}": lots[name].writes,
         }
         for name in calls
     ]
@@ -357,6 +383,7 @@ FIGURES = {
     "archiving": _archiving,
     "limits": _limits,
     "mesh-cost": _mesh_cost,
+    "mesh-growth": _mesh_growth,
     "scale": _scale,
     "series": _series,
     "agent-requests": _agent_requests,

@@ -16,7 +16,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
 
-_MANY = ("Query", "BatchGetItem", "TransactWriteItems", "TransactGetItems")
+_MANY = ("Query", "BatchGetItem", "BatchWriteItem", "TransactWriteItems", "TransactGetItems")
 _READING = ("Query", "BatchGetItem", "TransactGetItems", "GetItem")
 _ONE = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 

@@ -8,7 +8,6 @@ the processor's time here and what is stated below. Nodes measure where the depl
 import contextlib
 import dataclasses
 import datetime as dt
-import heapq
 import itertools
 import math
 import os
@@ -17,21 +16,20 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from bench import scale_agents
 from bench.hot_keys import HotKeys
-from bench.mesh_cost import MESH
-from bench.simulated_time import MINUTE, SimulatedTime
+from bench.mesh import MESH
+from bench.simulated_processes import Processes, clocks_of, notice, remembering
+from bench.simulated_time import MINUTE, SimulatedTime, SimulatedTool
 from chalicelib.domain import task as tasks
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from local import engine_sqlite, environment
 
 BEGINNING = dt.datetime(2026, 1, 5, 0, 10, tzinfo=UTC)
-SECOND = dt.timedelta(seconds=1)
 AHEAD, KEPT = dt.timedelta(minutes=6), dt.timedelta(minutes=1)
 """In the place of a day's horizon and two days for which runs are kept: in the long run as many are placed
 and purged as are performed, however long ahead and afterwards."""
@@ -48,15 +46,6 @@ PER_CALL = 1.5
 SHARE = 1024 / 1769
 """Of a processor that a function of 1 GB has."""
 OWN = "coordinator"
-REMEMBERED = (
-    ("service.node.heartbeats", "_noted"),
-    ("service.node.debug", "_looked"),
-    ("service.node.registry", "_nodes"),
-    ("service.node.registry", "_unused"),
-    ("service.alerts.rules", "_seen"),
-    ("service.series.points", "_current"),
-)
-"""What a process of a function keeps in memory, which one that is started anew has not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +99,7 @@ class Play(SimulatedTime):
         self.sent: Counter[str] = Counter()
         self.performed = 0
         self._waited = 0.0
-        self._processes: dict[str, list[tuple[dt.datetime, int, dict[Any, Any]]]] = defaultdict(list)
+        self._processes = Processes()
 
     def clear(self) -> None:
         """Count anew from now on."""
@@ -120,12 +109,13 @@ class Play(SimulatedTime):
 
     def perform(self, function: str, work: Callable[[], object]) -> None:
         """Do a function's work in a process that is free, and reckon how long it takes on AWS."""
-        known = self._process(function)
+        known = self._processes.take(function, self.now)
         before = Counter(self.keys.calls[function])
         self.keys.phase, self.keys.spent_here, self._waited = function, 0.0, 0.0
         began = time.process_time()
-        with _remembering(known):
-            self._notice(function)
+        with remembering(known):
+            is_of_queue = function != scale_agents.API and not function.endswith(" tick")
+            notice(function, is_of_queue, self.now)
             work()
         spent = time.process_time() - began - self.keys.spent_here
         asked = self.keys.calls[function] - before
@@ -134,8 +124,7 @@ class Play(SimulatedTime):
         done = self.work[function]
         done.calls, done.seconds = done.calls + 1, done.seconds + seconds
         done.longest = max(done.longest, seconds)
-        until = self.now + dt.timedelta(seconds=seconds)
-        heapq.heappush(self._processes[function], (until, next(self._order), known))
+        self._processes.leave(function, known, self.now + dt.timedelta(seconds=seconds))
 
     def wait(self, seconds: float) -> None:
         self._waited += seconds
@@ -143,41 +132,6 @@ class Play(SimulatedTime):
     def count_sent(self, queue: str, messages: int) -> None:
         self.sent[queue] += messages
         self.keys.calls[self.keys.phase]["SendMessageBatch"] += -(-messages // 10)
-
-    def _process(self, function: str) -> dict[Any, Any]:
-        free = self._processes[function]
-        return heapq.heappop(free)[2] if free and free[0][0] <= self.now else {}
-
-    def _notice(self, function: str) -> None:
-        """What every handler does of an event before it looks into it."""
-        from chalicelib.service.node import debug, heartbeats
-        from chalicelib.settings import settings
-
-        debug.follow()
-        if function != scale_agents.API and not function.endswith(" tick"):
-            heartbeats.note(settings().node, f"handled-{function}", self.now)
-
-
-@contextlib.contextmanager
-def _remembering(known: dict[Any, Any]) -> Iterator[None]:
-    """Have in memory what a process has there, and keep with it what it comes to remember."""
-    import importlib
-
-    from chalicelib.service.node.remembered import Remembered
-
-    for place in REMEMBERED:
-        held = getattr(importlib.import_module(f"chalicelib.{place[0]}"), place[1])
-        content = held._known if isinstance(held, Remembered) else held
-        content.clear()
-        if isinstance(content, list):
-            content.extend(known.get(place, ()))
-        else:
-            content.update(known.get(place, {}))
-    yield
-    for place in REMEMBERED:
-        held = getattr(importlib.import_module(f"chalicelib.{place[0]}"), place[1])
-        content = held._known if isinstance(held, Remembered) else held
-        known[place] = type(content)(content)
 
 
 @contextlib.contextmanager
@@ -200,19 +154,16 @@ def playing(size: Size, say: Callable[[str], None]) -> Iterator[Play]:
 @contextlib.contextmanager
 def _in_place(play: Play) -> Iterator[None]:
     """Tables of its own, and the play's queues, tools, clock and patience in the place of the real ones."""
-    from chalicelib.domain.assignment import LocalResult
     from chalicelib.infrastructure import queues, shard_work
     from chalicelib.service.execution import supervisor
-    from chalicelib.service.node import debug, readdressing, registry
+    from chalicelib.service.node import readdressing
     from chalicelib.settings import forget_settings
     from chalicelib.store import run_items
 
-    def perform(assignment: Any, machine: Any, *_: object) -> LocalResult:
+    def tool(task: Any, run: Any, machine: Any, since: dt.datetime | None) -> SimulatedTool:
         play.performed += 1
-        machine.sleep_until(max(machine.now(), assignment.start) + LASTS * SECOND)
-        return LocalResult(result={"succeeded": True, "result": RESULT, "error": None, "diags": ""})
+        return SimulatedTool(run, machine, LASTS, RESULT)
 
-    clock = lambda: (play.now - BEGINNING).total_seconds() + 1000  # noqa: E731
     os.environ |= {
         "PSCHEDULER_NODE": OWN,
         "PSCHEDULER_HOSTNAME": "coordinator.example.net",
@@ -225,14 +176,12 @@ def _in_place(play: Play) -> Iterator[None]:
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         mock.patch.multiple(queues, send=play.send, send_many=play.send_many, send_at=play.send_at),
-        mock.patch.object(supervisor, "perform", perform),
+        mock.patch.object(supervisor, "_ToolAtWork", tool),
         mock.patch.object(run_items, "KEEP_AFTER_LAST_RUN", KEPT),
         mock.patch.object(tasks, "HORIZON", AHEAD),
         mock.patch.object(readdressing, "advance", return_value=None),  # no earlier version was here
         mock.patch.object(shard_work, "SHARDS_AT_TICK", shard_work.SHARDS_AT_TICK / play.size.times),
-        mock.patch.object(debug, "time", SimpleNamespace(monotonic=clock)),
-        mock.patch.object(registry._nodes, "_clock", clock),
-        mock.patch.object(registry._unused, "_clock", clock),
+        clocks_of(play),
     ):
         environment.set_environment()
         with engine_sqlite.opened(pathlib.Path(folder), synchronous="OFF"):

@@ -1,4 +1,5 @@
-"""A clock that is set to what is due next: ticks and messages, in the place of clocks and queues."""
+"""A clock that is set to what is due next: ticks and messages, in the place of clocks and queues; and tools
+that take time by it."""
 
 import datetime as dt
 import functools
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.messages import Message
+from chalicelib.domain.schemas import JSON
+from chalicelib.domain.times import SECOND
 
 MINUTE = dt.timedelta(minutes=1)
 Due = tuple[dt.datetime, int, str, Callable[[], object]]
@@ -91,3 +94,25 @@ class SimulatedTime:
                 return self
 
         return Simulated()
+
+
+class SimulatedTool:
+    """A tool at work, as its runner watches it: it is over after so many seconds. In the place of
+    ``supervisor._ToolAtWork``."""
+
+    def __init__(self, run: Any, machine: Any, lasts: float, result: JSON):
+        from chalicelib.domain.assignment import LocalResult
+
+        self._machine = machine
+        self._end = max(run.start, machine.now()) + lasts * SECOND
+        said = {"succeeded": True, "result": result, "error": None, "diags": ""}
+        self.result, self.came_to = LocalResult(result=said), machine.now()
+
+    def is_alive(self) -> bool:
+        return bool(self._machine.now() < self._end)
+
+    def join(self, seconds: float) -> None:
+        self._machine.sleep_until(min(self._end, self._machine.now() + seconds * SECOND))
+
+    def stop(self) -> None:
+        raise AssertionError("Nobody cancels anything here")
