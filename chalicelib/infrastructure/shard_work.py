@@ -13,9 +13,9 @@ from chalicelib.infrastructure import queues
 from chalicelib.settings import settings
 
 AT_TICK = 100
-"""Of a shard and a kind, how much a tick does itself, where functions live only so long."""
+"""Of a kind and each of four shards, how much a tick does itself, where functions live only so long; of fewer
+shards it does more each, of more less."""
 SHARDS_AT_TICK = 4
-"""For how many shards a tick may do so much; where there are more, it does less of each."""
 SECONDS = 40.0
 """How long a function works off a shard; what is left is found by the next tick."""
 
@@ -38,7 +38,7 @@ def most(all_of_it: int) -> int:
     """How much of a shard a tick does itself."""
     if not is_shared():
         return all_of_it
-    return max(1, int(AT_TICK * min(1.0, SHARDS_AT_TICK / settings().shards)))
+    return max(1, int(AT_TICK * SHARDS_AT_TICK / settings().shards))
 
 
 def here(

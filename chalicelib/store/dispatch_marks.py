@@ -14,16 +14,19 @@ from chalicelib.store import node_table, run_items, run_table, shards
 INSTANT = dt.timedelta(microseconds=1)
 
 
-def read(some: Iterable[int]) -> dict[int, dt.datetime]:
+def read(some: Iterable[int], consistent: bool = True) -> dict[int, dt.datetime]:
     """The marks of shards: what starts then or earlier was sent. Those that never had one are left out."""
     names = {_name(shard): shard for shard in some}
-    found = node_table.read_many(settings().node, tuple(names), consistent=True)
+    found = node_table.read_many(settings().node, tuple(names), consistent)
     return {names[name]: parse_timestamp(value) for name, value in found.items()}
 
 
 def oldest_unsent(now: dt.datetime) -> dt.datetime | None:
-    """When the run should have started that waits longest to be sent; None where none waits."""
-    marks, longest = read(shards.every()), run_table.EARLIEST_START
+    """When the run should have started that waits longest to be sent; None where none waits.
+
+    Marks may be a moment behind: what has started by now was sent long before.
+    """
+    marks, longest = read(shards.every(), consistent=False), run_table.EARLIEST_START
     found = [
         run_table.due(
             run_items.DISPATCH, shard, now, 1, marks[shard] + INSTANT if shard in marks else longest

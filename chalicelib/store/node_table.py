@@ -22,10 +22,8 @@ def read(node: NodeName, name: str) -> JSON:
 
 def glance(node: NodeName, name: str) -> JSON:
     """The same, a moment behind: for what all processes of a deployment look at."""
-    try:
-        return NodeItem.get(key(node, name)).value
-    except DoesNotExist:
-        return None
+    found = raw_items.get(NodeItem, {"name": key(node, name)}, consistent=False)
+    return None if found is None else found.value
 
 
 def read_many(node: NodeName, names: tuple[str, ...], consistent: bool = False) -> dict[str, JSON]:

@@ -85,9 +85,10 @@ def _decoders(table: type[Table]) -> dict[str, Callable[[Any], Any]]:
     return {name: _DECODERS[type(attribute)] for name, attribute in table.get_attributes().items()}
 
 
-def get(table: type[Table], key: Mapping[str, str]) -> RawItem | None:
-    """One item by its key of strings, strongly consistent; None where there is none."""
-    found = connection().client.get_item(TableName=_name(table), Key=_wire(key), ConsistentRead=True)
+def get(table: type[Table], key: Mapping[str, str], consistent: bool = True) -> RawItem | None:
+    """One item by its key of strings, strongly consistent unless it may be a moment behind; None where there
+    is none."""
+    found = connection().client.get_item(TableName=_name(table), Key=_wire(key), ConsistentRead=consistent)
     return RawItem(found["Item"], _decoders(table)) if "Item" in found else None
 
 

@@ -176,7 +176,7 @@ def test_work_that_nobody_knows_is_an_error() -> None:
         handle(WorkOffShard(NODE, "dance", 0), NOON)
 
 
-@pytest.mark.parametrize(("shards_there_are", "most"), [(1, 100), (4, 100), (8, 50), (256, 1), (1000, 1)])
+@pytest.mark.parametrize(("shards_there_are", "most"), [(1, 400), (4, 100), (8, 50), (256, 1), (1000, 1)])
 def test_a_tick_does_no_more_for_there_being_more_shards(
     shards_there_are: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

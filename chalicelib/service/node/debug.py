@@ -10,8 +10,8 @@ from chalicelib.store.conditions import STORE_ERRORS
 LOG = logging.getLogger(__name__)
 
 DEBUG = "debug"
-LOOK_EVERY = 15.0
-"""Seconds after which a process looks at the switch again."""
+LOOK_EVERY = 90.0
+"""Seconds after which a process looks at the switch again: each look costs, and functions are many."""
 OURS = ("chalicelib", "plugins")
 
 _looked: list[float] = []

@@ -3,11 +3,14 @@
 The names are the reference's daemons, which clients ask about (docs/contract/api.md, Administrative).
 """
 
+import contextlib
 import datetime as dt
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.messages import Message
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import State
@@ -20,12 +23,14 @@ from chalicelib.domain.times import (
     round_up,
     truncate,
 )
-from chalicelib.infrastructure import queues
+from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.queues import Load, Queue
 from chalicelib.service.node import registry
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.settings import settings
 from chalicelib.store import node_table, run_counts
+
+LOG = logging.getLogger(__name__)
 
 INTERVAL = dt.timedelta(minutes=1)
 TOLERANCE = dt.timedelta(seconds=30)
@@ -38,8 +43,7 @@ LAST_SCHEDULED, LAST_FINISHED = "last-scheduled", "last-finished"
 NOTE_EVERY = dt.timedelta(seconds=30)
 """A process writes down an event at most this often: one write a run would be a write too many."""
 NOTE_REGISTERED_EVERY = dt.timedelta(minutes=10)
-"""The same of a registered node: of many, each run that a process comes across is another's. When such a node
-last finished a run is not written down at all: its runs tell."""
+"""The same of a registered node: of many, each run that a process comes across is another's."""
 OVER = (State.FINISHED, State.FAILED)
 
 Loads = Mapping[Queue, Load]
@@ -47,18 +51,41 @@ _loads: Remembered[str, tuple[Loads, int]] = Remembered(seconds=1.0, most=1)
 """What is in the queues, as they were asked last: SQS itself is up to a minute behind."""
 _noted: dict[tuple[NodeName, str], dt.datetime] = {}
 _noting = threading.Lock()
+_beats: dict[tuple[str, NodeName, str], JSON] = {}
+"""The signs of life that this process left last, by the prefix of its tables, node and service."""
 
 
 def beat(service: str, now: dt.datetime) -> None:
     """Record that a service has worked, for all nodes of the deployment: whoever works for one, does for all.
 
-    One that was silent for long counts as started anew.
+    One that was silent for long counts as started anew. The last sign of life is not read where this process
+    left it: it is the condition of the write.
     """
-    node = settings().node
-    known = node_table.read(node, service)
+    own = settings().prefix, settings().node, service
+    with contextlib.suppress(Conflict):
+        if own in _beats:
+            _beat(own, _beats.pop(own), now)
+            return
+    try:
+        _beat(own, node_table.read(settings().node, service), now)
+    except Conflict:
+        LOG.info("Another %s works at the same time, and says so", service)
+
+
+def _beat(own: tuple[str, NodeName, str], last: JSON, now: dt.datetime) -> None:
+    """Leave a sign of life in place of the last. Raises Conflict where that is another."""
+    known = last
     if known is None or parse_timestamp(known["last"]) < now - 5 * INTERVAL:
         known = {"started": format_timestamp(now), "updates": 0}
-    node_table.write(node, service, {**known, "updates": known["updates"] + 1, "last": format_timestamp(now)})
+    sign = {**known, "updates": known["updates"] + 1, "last": format_timestamp(now)}
+    node_table.move(own[1], own[2], last, sign)
+    _beats[own] = sign
+
+
+def _is_told_by_runs(node: NodeName) -> bool:
+    """Whether nobody notes when a node last finished a run: of one that is registered, and where functions
+    share the work, each of which would look at the note and seldom find that another had just written it."""
+    return shard_work.is_shared() or not registry.is_of_environment(node)
 
 
 def note(node: NodeName, event: str, now: dt.datetime) -> None:
@@ -67,10 +94,9 @@ def note(node: NodeName, event: str, now: dt.datetime) -> None:
     A deployment has thousands of processes, each of which handles a message in seconds: one item could not
     take a write of each, and a look at it, a moment behind, costs a tenth.
     """
-    registered = not registry.is_of_environment(node)
-    if registered and event == LAST_FINISHED:
+    if event == LAST_FINISHED and _is_told_by_runs(node):
         return
-    every = NOTE_REGISTERED_EVERY if registered else NOTE_EVERY
+    every = NOTE_EVERY if registry.is_of_environment(node) else NOTE_REGISTERED_EVERY
     with _noting:
         recent = _noted.get((node, event))
         if recent is not None and now - every < recent <= now:
@@ -107,7 +133,7 @@ def describe(node: NodeName, now: dt.datetime) -> dict[str, JSON]:
     of_all = [(settings().node, name) for name in (*SERVICES, *handled)]
     found = node_table.read_all([*of_all, (node, LAST_SCHEDULED), (node, LAST_FINISHED)])
     known = {name: value for (_, name), value in found.items()}
-    if not registry.is_of_environment(node):
+    if _is_told_by_runs(node):
         known[LAST_FINISHED] = _last_end(node, now)
     loads, dead_letters = _loads.get(settings().prefix, _asked)
     return {

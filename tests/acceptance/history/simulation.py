@@ -319,6 +319,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         forget_settings()
         patch.setattr("chalicelib.api.http.request.addressed_by", simulation.cluster.addressed_by)
         patch.setattr(heartbeats, "_noted", {})
+        patch.setattr(heartbeats, "_beats", {})
         patch.setattr(debug, "_looked", [])
         patch.setattr(indexing, "_complete", set())
         patch.setattr(shards, "_most_ever", lambda prefix, now: now)  # asked for once a process

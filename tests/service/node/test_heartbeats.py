@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import format_duration, format_timestamp
-from chalicelib.infrastructure import queues
+from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.queues import Load
 from chalicelib.service.node import heartbeats, registry
 from chalicelib.service.node.heartbeats import LAST_FINISHED, LAST_SCHEDULED
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("moto_engine")
 @pytest.fixture(autouse=True)
 def _nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeats, "_noted", {})
+    monkeypatch.setattr(heartbeats, "_beats", {})
 
 
 def test_a_service_works_for_all_nodes_of_the_deployment() -> None:
@@ -32,6 +33,29 @@ def test_a_service_works_for_all_nodes_of_the_deployment() -> None:
 
     for node in (NODE, ams):
         assert heartbeats.describe(node, at(1))["services"]["ticker"]["last"] == format_timestamp(NOON)
+
+
+def test_who_left_the_last_sign_of_life_does_not_read_it() -> None:
+    heartbeats.beat("ticker", NOON)
+
+    with counted() as sent:
+        heartbeats.beat("ticker", at(60))
+
+    assert sent == ["PutItem"]
+    assert heartbeats.describe(NODE, at(61))["services"]["ticker"]["updates"] == 2
+
+
+def test_a_sign_of_life_that_another_left_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    heartbeats.beat("ticker", NOON)
+    own = dict(heartbeats._beats)
+    monkeypatch.setattr(heartbeats, "_beats", {})
+    heartbeats.beat("ticker", at(60))
+    monkeypatch.setattr(heartbeats, "_beats", own)
+
+    heartbeats.beat("ticker", at(120))
+
+    told = heartbeats.describe(NODE, at(121))["services"]["ticker"]
+    assert (told["updates"], told["last"], told["uptime"]) == (3, format_timestamp(at(120)), "PT2M1S")
 
 
 def test_many_nodes_are_not_written_of_at_each_run() -> None:
@@ -64,6 +88,22 @@ def test_when_a_registered_node_last_finished_a_run_its_runs_tell() -> None:
     known = heartbeats.describe(ams, at(90))["runs"]
 
     assert known == {LAST_FINISHED: ends[0], LAST_SCHEDULED: format_timestamp(NOON)}
+
+
+def test_where_functions_share_the_work_runs_tell_when_the_last_one_was_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shard_work, "is_shared", lambda: True)
+    one = task(schedule=Schedule(start=at(10), max_runs=1))
+    (run,) = place_next(one.replanned(NOON), NOON, New()).runs
+    for state in (State.RUNNING, State.FINISHED):
+        run = run_table.change(run.evolve(state=state))
+
+    with counted() as sent:
+        heartbeats.note(NODE, LAST_FINISHED, at(20))
+
+    assert sent == []
+    assert heartbeats.describe(NODE, at(90))["runs"][LAST_FINISHED] == format_timestamp(run.end)
 
 
 def test_of_many_processes_one_writes_that_messages_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,4 +79,4 @@ def test_ticks_and_looks_cost_the_same_with_ten_nodes_and_with_ten_thousand() ->
     many = costs()
 
     assert few == many
-    assert [cost.calls for cost in few] == [4 + 2, 5 + 2, 37 + 2, 8 + 2, 3]
+    assert [cost.calls for cost in few] == [4 + 1, 5 + 1, 37 + 1, 8 + 1, 3]
