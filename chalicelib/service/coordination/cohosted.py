@@ -114,7 +114,7 @@ def _stored(task: Task) -> Family:
 
 def _place_next(family: Family, now: dt.datetime, new: New | None) -> Placed:
     def attempt(lead: Task) -> Placed:
-        known = family if new else _stored(lead)
+        known = family if new or lead is family[0] else _stored(lead)
         most = MOST_RUNS // len(known) if lead.is_anytime else 1
         starts = slots.next_starts(known[0], now, most)
         if not starts or lead.is_anytime:
