@@ -55,13 +55,13 @@ def point_item(node: NodeName, series: str, point: Point) -> PointItem:
 
 
 def between(
-    node: NodeName, series: str, start: dt.datetime, end: dt.datetime, limit: int | None = None
+    node: NodeName, series: str, start: dt.datetime, end: dt.datetime, page_size: int | None = None
 ) -> Iterator[Point]:
-    """The points by themselves from ``start`` until before ``end``, in order."""
+    """The points by themselves from ``start`` until before ``end``, in order; read so many at a time."""
     if start >= end:  # DynamoDB calls bounds the wrong way round a mistake
         return iter(())
     span = PointItem.at.between(_instant(start), _last_before(end))
-    found = PointItem.query(_of_points(node, series), span, limit=limit, consistent_read=True)
+    found = PointItem.query(_of_points(node, series), span, page_size=page_size, consistent_read=True)
     return (to_point(item.body) for item in found)
 
 

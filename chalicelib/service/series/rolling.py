@@ -2,12 +2,12 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import rolled
-from chalicelib.domain.series import GRACE, HOUR, hour_of
+from chalicelib.domain.series import GRACE, HOUR, Point, hour_of
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.store import point_table, series_table, shards
@@ -19,6 +19,8 @@ SERIES_IN_TIME = 2500
 """Of a shard, what a function of its own looks up."""
 HOURS_AT_ONCE = 24
 """Of a series that was left alone for long; the rest comes with the next tick."""
+POINTS_AT_ONCE = 200
+"""That are read together: an hour has a dozen mostly, and what follows it is seen in the same look."""
 
 
 def tick(now: dt.datetime) -> int:
@@ -63,8 +65,10 @@ def roll_up(node: NodeName, series: str, now: dt.datetime) -> int:
     over = hour_of(now - GRACE)
     hour, done = stored.roll_from, 0
     while hour < over and done < HOURS_AT_ONCE:
-        done += _roll_hour(node, series, hour)
-        following = next(point_table.between(node, series, hour + HOUR, now + HOUR, limit=1), None)
+        fresh, following = _points(node, series, hour, now)
+        done += _roll_hour(node, series, hour, fresh)
+        if following is None:  # or has come meanwhile, which would be forgotten
+            following = next(point_table.between(node, series, hour + HOUR, now + HOUR, page_size=1), None)
         if following is None:
             series_table.change(node, stored, None, now)
             return done
@@ -73,11 +77,23 @@ def roll_up(node: NodeName, series: str, now: dt.datetime) -> int:
     return done
 
 
-def _roll_hour(node: NodeName, series: str, hour: dt.datetime) -> int:
+def _points(
+    node: NodeName, series: str, hour: dt.datetime, now: dt.datetime
+) -> tuple[Sequence[Point], Point | None]:
+    """The points of an hour that are there by themselves, and the first one after it."""
+    fresh: list[Point] = []
+    for point in point_table.between(node, series, hour, now + HOUR, POINTS_AT_ONCE):
+        if point.hour > hour:
+            return fresh, point
+        fresh.append(point)
+    return fresh, None
+
+
+def _roll_hour(node: NodeName, series: str, hour: dt.datetime, fresh: Sequence[Point]) -> int:
+    """Store the points of an hour as one item, with those it has already; how many hours that makes."""
     kept = [
         point for one in point_table.hours(node, series, hour, hour + HOUR, True) for point in one.points()
     ]
-    fresh = list(point_table.between(node, series, hour, hour + HOUR))
     by_run = {(point.at, point.run): point for point in (*kept, *fresh)}
     if not by_run:
         return 0

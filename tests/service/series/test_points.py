@@ -12,6 +12,7 @@ from chalicelib.domain.task import Task
 from chalicelib.service.series import points, reading, rolling
 from chalicelib.store import point_table, series_table
 from tests.builders import NODE, NOON, at, run, task
+from tests.requests_sent import counted
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 RTT = {
@@ -149,6 +150,46 @@ def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
 
     (hour,) = point_table.hours(NODE, SERIES, NOON, at(86400))
     assert hour.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
+
+
+def test_a_point_of_the_next_hour_that_comes_while_one_is_rolled_up_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leave(0, 1.0)
+    put_hour = point_table.put_hour
+
+    def meanwhile(*arguments: Any) -> None:
+        put_hour(*arguments)
+        monkeypatch.setattr(point_table, "put_hour", put_hour)
+        leave(3600 + 700, 2.0)
+
+    monkeypatch.setattr(point_table, "put_hour", meanwhile)
+    rolling.tick(NOON + HOUR + GRACE)
+    rolling.tick(NOON + 3 * HOUR)
+
+    assert [hour.start for hour in point_table.hours(NODE, SERIES, NOON, at(86400))] == [NOON, NOON + HOUR]
+
+
+def test_an_hour_is_rolled_up_by_one_look_at_its_points_and_what_follows() -> None:
+    for minute in range(0, 70, 5):
+        leave(60 * minute, float(minute))
+
+    with counted() as sent:
+        rolling.roll_up(NODE, SERIES, NOON + HOUR + GRACE)
+
+    assert sent == ["GetItem", "Query", "Query", "PutItem", "PutItem"]
+
+
+def test_an_hour_of_more_points_than_are_read_together_is_rolled_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rolling, "POINTS_AT_ONCE", 4)
+    for minute in range(90):
+        leave(60 * minute, float(minute))
+
+    assert rolling.roll_up(NODE, SERIES, NOON + HOUR + GRACE) == 1
+
+    (hour,) = point_table.hours(NODE, SERIES, NOON, at(86400))
+    assert hour.rollup().describe()["metrics"]["rtt.mean"]["count"] == 60
+    assert means() == [float(minute) for minute in range(90)]
 
 
 def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
