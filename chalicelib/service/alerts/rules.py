@@ -52,7 +52,7 @@ def current(node: NodeName, now: dt.datetime) -> Known:
     """The rules and windows, as they are or were a moment ago."""
     at, known = _seen.get(node, (None, _NONE))
     if at is None or not at <= now < at + SEEN_FOR:
-        known = _known(_read(node))
+        known = _known(_documents(node_table.glance(node, KEPT)))
         _seen[node] = now, known
     return known
 
@@ -155,7 +155,11 @@ def _changing(node: NodeName, now: dt.datetime) -> Iterator[dict[str, dict[str, 
 
 
 def _read(node: NodeName) -> dict[str, dict[str, JSON]]:
-    return {RULES: {}, WINDOWS: {}, **(node_table.read(node, KEPT) or {})}
+    return _documents(node_table.read(node, KEPT))
+
+
+def _documents(kept: JSON) -> dict[str, dict[str, JSON]]:
+    return {RULES: {}, WINDOWS: {}, **(kept or {})}
 
 
 def _known(kept: Mapping[str, Mapping[str, JSON]]) -> Known:

@@ -43,16 +43,38 @@ def run(
     is late, the run having gone on from there, is none for anybody.
     """
     try:
-        task, found = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
-        if since is not None:
-            found = found.evolve(abandoned=0)
-        handed_over = since is None or since == found.leased_until
-        begun = begin(task, found, machine.now()) if handed_over else None
+        taken = _take_at_a_glance(node, task_uuid, run_uuid, machine) if since is None else None
+        task, begun = taken or _take(node, task_uuid, run_uuid, machine, since)
     except (NotFound, StaleRun) as error:
         LOG.info("Nothing to run: %s", error)
         return
     if begun is not None and not waits.begin(task, begun, machine.now()):
         supervisor.perform_watched(task, begun, machine, since)
+
+
+def _take_at_a_glance(
+    node: NodeName, task_uuid: TaskId, run_uuid: RunId, machine: Machine
+) -> tuple[Task, Run | None] | None:
+    """A run that is to begin, as nearly all are, taken by a look that may be a moment behind; its write holds
+    only where that was the run as it is. None where it was not, or something else is to be seen to."""
+    try:
+        task, run = task_table.glance(node, task_uuid), run_table.glance(node, task_uuid, run_uuid)
+        if task.enabled and run.state is State.PENDING and not run.awaiting:
+            return task, begin(task, run, machine.now())
+    except (NotFound, StaleRun):
+        pass
+    return None
+
+
+def _take(
+    node: NodeName, task_uuid: TaskId, run_uuid: RunId, machine: Machine, since: dt.datetime | None
+) -> tuple[Task, Run | None]:
+    """A run as it is, taken where it is to begin or to be carried on. Raises NotFound, StaleRun."""
+    task, run = task_table.get(node, task_uuid), run_table.get(node, task_uuid, run_uuid)
+    if since is not None:
+        run = run.evolve(abandoned=0)
+    handed_over = since is None or since == run.leased_until
+    return task, begin(task, run, machine.now()) if handed_over else None
 
 
 def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
@@ -102,7 +124,7 @@ def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] |
 
 def obstacle(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] | None:
     """What keeps a run from starting that is in time, and what becomes of it then."""
-    if pause.is_paused(task.node, now):
+    if pause.seems_paused(task.node, now):
         return State.MISSED, Reason("paused", "The node was paused")
     blocking = _preempter(task, run)
     if blocking:

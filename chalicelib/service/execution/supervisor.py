@@ -24,7 +24,7 @@ from chalicelib.settings import settings
 from chalicelib.store import run_table
 
 LOG = logging.getLogger(__name__)
-WATCH_EVERY = 3.0
+WATCH_EVERY = 5.0
 """Seconds between looks at whether a running run was cancelled."""
 RUN_LEASE = 90 * SECOND
 """How long a run that streams is left to a runner that does not say it is still at work."""
@@ -91,8 +91,14 @@ class _ToolAtWork:
 
 
 def _held(task: Task, run: Run, now: dt.datetime) -> Run | None:
-    """The run as it is now, its lease renewed in time; None where it is no longer this runner's."""
+    """The run as it is now, its lease renewed in time; None where it is no longer this runner's.
+
+    One that is on nobody's lease is looked at a moment behind: that it is not under way is believed only once
+    it was looked at closely.
+    """
     try:
+        if not task.is_multi_result and _seems_under_way(run):
+            return run
         stored = run_table.get(task.node, run.task, run.uuid)
         if stored.state is not State.RUNNING:
             return None
@@ -104,6 +110,13 @@ def _held(task: Task, run: Run, now: dt.datetime) -> Run | None:
         return run_table.change(stored.evolve(leased_until=lease(task, now))) if soon else stored
     except (NotFound, StaleRun):
         return None
+
+
+def _seems_under_way(run: Run) -> bool:
+    try:
+        return run_table.glance(run.node, run.task, run.uuid).state is State.RUNNING
+    except NotFound:
+        return False
 
 
 def _end_of_life(task: Task, now: dt.datetime) -> dt.datetime | None:

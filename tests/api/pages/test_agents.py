@@ -334,7 +334,7 @@ def test_a_node_that_is_paused_starts_nothing(
     api: Api, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered, task = taken(api, agent)
-    monkeypatch.setattr("chalicelib.service.node.pause.is_paused", lambda node, now: True)
+    monkeypatch.setattr("chalicelib.service.node.pause.seems_paused", lambda node, now: True)
 
     answer = agent.start(offered)
 
