@@ -8,7 +8,8 @@ import pytest
 from chalicelib.domain.agent_protocol import MOST_OFFERED, OFFERED_AHEAD
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.schemas import JSON
-from chalicelib.service.agents.looks import Look, is_settled, next_look
+from chalicelib.domain.times import format_timestamp
+from chalicelib.service.agents.looks import AT_ALL_EVERY, Look, is_settled, next_look
 from chalicelib.store.agent_bells import Bell
 from tests.builders import at, run, task
 
@@ -53,15 +54,17 @@ def test_an_agent_that_has_what_it_was_offered_lacks_only_what_came_near_since()
         ({**SAID, "instance": "two"}, RUNG, LAST),  # another agent
         (SAID, RUNG._replace(number=5), LAST),  # it rang since
         ({**SAID, "held": [{"run": "b"}]}, RUNG, LAST),  # it has not taken what it was offered
-        (SAID, RUNG, last(**{"at-all": "2026-11-23T11:58:00Z"})),  # two minutes ago
+        (SAID, RUNG, last(**{"at-all": format_timestamp(at(0) - AT_ALL_EVERY)})),  # too long ago
     ],
 )
 def test_otherwise_it_looks_at_all(said: dict[str, JSON], bell: Bell, kept: dict[str, JSON]) -> None:
     assert next_look(said, bell, kept, at(0)) == Look(since=None, at_all=at(0), ring=bell.number)
 
 
-def test_a_look_at_all_is_good_for_a_second_less_than_two_minutes() -> None:
-    assert next_look(SAID, RUNG, last(**{"at-all": "2026-11-23T11:58:01Z"}), at(0)).at_all == at(-119)
+def test_a_look_at_all_is_good_until_the_next_is_due() -> None:
+    before = at(1) - AT_ALL_EVERY
+
+    assert next_look(SAID, RUNG, last(**{"at-all": format_timestamp(before)}), at(0)).at_all == before
 
 
 def test_a_look_just_after_a_ring_is_good_for_none() -> None:

@@ -27,12 +27,13 @@ def ready(owner: Task = OWNER, **changes: object) -> Run:
         (OWNER, ready(dispatched=False), "Its participants have not agreed yet"),
         (OWNER, ready(awaiting=True), "Its participants have not agreed yet"),
         (OWNER, ready(holder="another"), "Another instance of the agent has taken it"),
+        (OWNER, ready(holder="one"), None),  # its own
     ],
 )
 def test_a_run_is_offered_while_nobody_has_it_and_nothing_is_in_its_way(
     owner: Task | None, one: Run, why: str | None
 ) -> None:
-    assert objection(owner, one, at(0)) == why
+    assert objection(owner, one, "one", at(0)) == why
 
 
 @pytest.mark.parametrize(
@@ -47,4 +48,4 @@ def test_a_run_is_offered_while_nobody_has_it_and_nothing_is_in_its_way(
 def test_a_run_is_offered_until_a_second_after_its_start_or_until_its_end_where_it_streams(
     owner: Task, now: float, why: str | None
 ) -> None:
-    assert objection(owner, ready(owner), at(now)) == why
+    assert objection(owner, ready(owner), "one", at(now)) == why

@@ -71,8 +71,10 @@ def test_a_task_is_changed_by_this_host_its_poster_or_a_holder_of_its_key(
 
 @pytest.mark.parametrize("caller", [Caller(SELF), Caller(POSTER), Caller(STRANGER)])
 def test_a_wrong_key_is_refused_whoever_brings_it(caller: Caller) -> None:
-    with pytest.raises(Forbidden, match="The key is wrong"):
+    with pytest.raises(Forbidden) as refusal:
         access.require_write(KEYED, caller, "wrong")
+
+    assert refusal.value.message == "The key is wrong"
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,27 @@ def test_whoever_may_not_is_told_who_may(owner: Task, sentence: str) -> None:
         access.require_write(owner, Caller(STRANGER), None)
 
     assert refusal.value.message == sentence
+
+
+WIRED = {"schema": 1, "interface": "eth1", "driver": "wired"}
+SECRETIVE = task(
+    document={
+        **OPEN.document,
+        "_key": "k",
+        "test": {"type": "dot1x", "spec": {**WIRED, "_username": "probe", "_password": "secret"}},
+    },
+    cli=("--interface", "eth1"),
+)
+
+
+def test_a_command_line_is_whole_with_the_key_alone() -> None:
+    assert access.arguments(SECRETIVE, None) == SECRETIVE.cli
+    assert "secret" in " ".join(access.arguments(SECRETIVE, "k"))
+    with pytest.raises(Forbidden):
+        access.arguments(SECRETIVE, "wrong")
+
+
+def test_a_command_line_for_everybody_has_nothing_private() -> None:
+    public = access.public_arguments("dot1x", SECRETIVE.spec)
+
+    assert public == ["--interface", "eth1", "--driver", "wired"]
