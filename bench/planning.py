@@ -14,7 +14,8 @@ from bench.node import HERE
 from local import environment
 
 TASKS = 500
-PLANNERS = (1, 4)
+PLANNERS = {"1": (1, 1), "4 threads": (1, 4), "4 processes": (4, 1)}
+"""Processes that plan, and the threads in each: a node has one process, functions have one thread each."""
 REPEAT = "PT6H"
 APART = 7
 """Seconds between the slots of one task and the next: several in every bucket, as on a busy node."""
@@ -23,49 +24,60 @@ SECONDS = 20.0
 """How long the planners have, should they not be done sooner."""
 
 _PLANNER = """
-import datetime as dt, sys, time
+import datetime as dt, sys, threading, time
 from bench import state
 from chalicelib.service.coordination.shard_planner import plan_shard
-shards = [int(shard) for shard in sys.argv[1].split(",")]
-with state.used():
-    sys.stdin.read()
-    until = time.monotonic() + float(sys.argv[2])
-    now = lambda: dt.datetime.now(dt.timezone.utc)
+shards, threads = [int(shard) for shard in sys.argv[1].split(",")], int(sys.argv[3])
+now = lambda: dt.datetime.now(dt.timezone.utc)
+def plan(shards, until):
     while time.monotonic() < until and sum(plan_shard(shard, now()) for shard in shards):
         pass
+with state.used():
+    sys.stdin.read()
+    until, before = time.monotonic() + float(sys.argv[2]), time.process_time()
+    planning = [threading.Thread(target=plan, args=(shards[n::threads], until)) for n in range(threads)]
+    for thread in planning:
+        thread.start()
+    for thread in planning:
+        thread.join()
+    print(time.process_time() - before)
 """
 
 
 def planning(tasks: int) -> list[dict[str, Any]]:
     """Plan a day of so many exclusive tasks, each time in tables of their own."""
-    return [_planned(tasks, count) for count in PLANNERS]
+    return [{"planners": name, **_planned(tasks, *planners)} for name, planners in PLANNERS.items()]
 
 
-def _planned(tasks: int, planners: int) -> dict[str, Any]:
+def _planned(tasks: int, count: int, threads: int) -> dict[str, Any]:
     _use(f"bench-{uuid.uuid4().hex[:8]}")
     _store(tasks)
     from chalicelib.store.shards import every
 
     shards = [str(shard) for shard in every()]
     with contextlib.ExitStack() as running:
-        processes = [running.enter_context(_planner(shards[first::planners])) for first in range(planners)]
+        processes = [running.enter_context(_planner(shards[n::count], threads)) for n in range(count)]
         time.sleep(2)  # all have imported what they need
         began = time.monotonic()
         for process in processes:
             assert process.stdin is not None
             process.stdin.close()  # what they wait for
-        for process in processes:
-            process.wait()
+        used = sum(float(process.stdout.read()) for process in processes if process.stdout)
         seconds = time.monotonic() - began
     placed = _placed()
-    return {"planners": planners, "tasks": tasks, "runs placed": placed, "runs/s": placed / seconds}
+    return {
+        "tasks": tasks,
+        "runs placed": placed,
+        "runs/s": placed / seconds,
+        "CPU ms a run": 1000 * used / placed,
+    }
 
 
-def _planner(shards: list[str]) -> "subprocess.Popen[bytes]":
-    """A process that plans some shards as soon as its input ends."""
+def _planner(shards: list[str], threads: int) -> "subprocess.Popen[bytes]":
+    """A process that plans some shards as soon as its input ends, and says what CPU time that took."""
     environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE / 'vendor'}"}
-    command = [sys.executable, "-c", _PLANNER, ",".join(shards), str(SECONDS)]
-    return subprocess.Popen(command, cwd=HERE, env=environment, stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", _PLANNER, ",".join(shards), str(SECONDS), str(threads)]
+    return subprocess.Popen(command, cwd=HERE, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def _use(prefix: str) -> None:
