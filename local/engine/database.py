@@ -151,6 +151,11 @@ class Database:
                 link.executescript(f"PRAGMA incremental_vacuum({_GIVEN_BACK})")
             return much
 
+    @property
+    def commits(self) -> int:
+        """How often this process has written."""
+        return self._writer.commits
+
     def version(self) -> int:
         """A number that changes when another process has written."""
         with storage_errors(self.path), self._watching:

@@ -45,6 +45,8 @@ class Writer:
         self._waits_for_disk = True
         self._level: str | None = None
         self.link: sqlite3.Connection | None = None
+        self.commits = 0
+        """How many there were so far."""
 
     def use(self, link: sqlite3.Connection) -> None:
         """Write by a connection that is open already."""
@@ -150,6 +152,7 @@ class Writer:
         try:
             if commit.error is None:
                 link.execute("COMMIT")
+                self.commits += 1
         except BaseException as error:
             commit.error = error
             if link.in_transaction:  # SQLite may have undone it itself

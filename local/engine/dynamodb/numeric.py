@@ -16,6 +16,7 @@ from local.engine.errors import invalid
 MOST_DIGITS = 38
 _LEAST, _GREATEST = -130, 125
 _PLAIN = re.compile(r"(?:0|-?[1-9][0-9]{0,36}[1-9]|-?[1-9])\Z|-?[1-9][0-9]{0,17}\Z")
+_SMALL = re.compile(r"[1-9][0-9]{0,17}\Z")
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?\Z")
 _EXACT = decimal.Context(prec=600, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 
@@ -51,6 +52,8 @@ def subtract(one: str, other: str) -> str:
 
 def size(text: str) -> int:
     """The bytes a number counts for in an item."""
+    if _SMALL.match(text):
+        return (len(text.rstrip("0")) + 1) // 2 + 1
     negative, digits, _ = _parts(text)
     return (len(digits) + 1) // 2 + 1 + negative
 

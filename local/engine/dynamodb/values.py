@@ -13,6 +13,9 @@ from local.engine.errors import invalid
 Value = dict[str, Any]
 Item = dict[str, Value]
 
+_LONGEST_NAME = 65535
+_SURELY_SHORT = _LONGEST_NAME // 4
+"""Characters that are never more bytes than a name may have."""
 DEEPEST = 32
 """Levels of maps and lists within each other."""
 _BAD = "One or more parameter values were invalid: "
@@ -21,15 +24,16 @@ _BAD = "One or more parameter values were invalid: "
 def checked_item(item: Mapping[str, Any]) -> Item:
     """An item with all numbers in their one spelling. Raises ValidationException."""
     for name in item:
-        _require_name(name)
+        if not 0 < len(name) <= _SURELY_SHORT:
+            _require_name(name)
     return {name: checked(value) for name, value in item.items()}
 
 
 def _require_name(name: str) -> None:
     if not name:
         raise invalid(f"{_BAD}An attribute name may not be empty")
-    if len(name.encode()) > 65535:
-        raise invalid(f"{_BAD}An attribute name may have 65535 bytes at most")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise invalid(f"{_BAD}An attribute name may have {_LONGEST_NAME} bytes at most")
 
 
 def checked(value: Any, depth: int = 0) -> Value:
@@ -43,7 +47,7 @@ def checked(value: Any, depth: int = 0) -> Value:
         raise invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
     ((kind, content),) = value.items()
     if kind == "S" and isinstance(content, str):
-        return {"S": content}
+        return {"S": content}  # another: what the caller does with its own is no matter of ours
     check = _CHECKS.get(kind)
     if check is None:
         raise invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
@@ -133,6 +137,8 @@ def kind_of(value: Value) -> str:
 def size_of(value: Value) -> int:
     """The bytes a value counts for, as DynamoDB documents it."""
     ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content) if content.isascii() else len(content.encode())
     if kind == "L":
         return 3 + sum(1 + size_of(member) for member in content)
     if kind == "M":
@@ -152,7 +158,10 @@ _SIZES: dict[str, Callable[[Any], int]] = {
 
 def sizes(item: Item) -> dict[str, int]:
     """The bytes each attribute counts for, with its name."""
-    return {name: len(name.encode()) + size_of(value) for name, value in item.items()}
+    return {
+        name: (len(name) if name.isascii() else len(name.encode())) + size_of(value)
+        for name, value in item.items()
+    }
 
 
 def equal(one: Value, other: Value) -> bool:
