@@ -1,9 +1,10 @@
-"""moto, the AWS emulator in the process, made safe for threads, and its transactions made cheap.
+"""moto, the AWS emulator in the process, made safe for threads, and cheap where it takes most of its time.
 
 moto's DynamoDB is not atomic: of transactions racing on one item, several win. One lock around the
 place where it handles a request repairs that; every use of moto here goes through this module.
 Before a transaction moto copies each table named in it, once for every item of its: most of a transaction's
-time. Here the items it names are kept instead, and put back where it fails.
+time. Here the items it names are kept instead, and put back where it fails. Of each attribute in an answer it
+asks for all types that there are, under names that it might have; it has one, under its own.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from typing import Any
 import moto
 import moto.dynamodb.models as moto_models
 from moto.core.exceptions import JsonRESTError
+from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
@@ -26,14 +28,16 @@ _ready = False
 
 
 def prepare() -> None:
-    """Let moto handle one DynamoDB request at a time, and transactions cheaply, from now on. Does nothing
-    the second time."""
+    """Let moto handle one DynamoDB request at a time, and cheaply, from now on. Done once is enough."""
     global _ready  # noqa: PLW0603
     if not _ready:
         _ready = True
         DynamoHandler.call_action = _one_at_a_time(DynamoHandler.call_action)  # type: ignore[method-assign]
         DynamoDBBackend.transact_write_items = _undone_by_item(  # type: ignore[method-assign]
             DynamoDBBackend.transact_write_items
+        )
+        ResponseSerializer.get_value = _attributes_as_they_are(  # type: ignore[method-assign]
+            ResponseSerializer.get_value
         )
         vars(moto_models)["copy"] = types.SimpleNamespace(deepcopy=_copied)
 
@@ -54,6 +58,17 @@ def _one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
             return handle(self)
 
     return handled
+
+
+def _attributes_as_they_are(pick: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(pick)
+    def picked(self: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
+        of = getattr(shape, "parent", None)
+        if of is not None and of.name == "AttributeValue" and type(value) is dict:
+            return value.get(key)
+        return pick(self, value, key, shape)
+
+    return picked
 
 
 def _copied(whole: Any) -> Any:
