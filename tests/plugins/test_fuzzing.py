@@ -25,6 +25,7 @@ from plugins.sdk.show import HTML, render
 from tests.plugins.everything import TESTS, TOOLS, module_name
 from tests.plugins.garbage import TEXTS, VALUES, captured, changed, outputs
 
+pytestmark = pytest.mark.slow(0.3)
 every_test = pytest.mark.parametrize("name", TESTS)
 
 Parser = Callable[..., Any]

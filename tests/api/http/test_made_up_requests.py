@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.api.conftest import Api
 
+pytestmark = pytest.mark.slow(0.1)
+
 EACH = 4
 """Requests made up for each page."""
 LEFT_OUT = ("/exception", "/mtu", "/mtu-safe")
