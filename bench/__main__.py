@@ -317,7 +317,6 @@ def _costs_of_requests(many: int) -> list[dict[str, Any]]:
             "GET run": ("GET", run, None),
             "GET runs": ("GET", f"{path}/runs", None),
             "GET runtimes": ("GET", f"{path}/runtimes", None),
-            "GET result": ("GET", f"{run}/result", None),
             "GET /tasks (100)": ("GET", "/tasks?limit=100", None),
             "GET /status": ("GET", "/status", None),
             "POST /tasks": ("POST", "/tasks", IDLE),

@@ -17,5 +17,5 @@ def test_a_run_that_a_host_makes_by_itself_costs_no_more_than_it_should() -> Non
     a_run = {row["billed"]: row["a run"] for row in rows}
 
     assert a_run["read units"] <= 6
-    assert a_run["write units"] <= 13.5
+    assert a_run["write units"] <= 14
     assert a_run["invocations"] <= 4
