@@ -33,6 +33,8 @@ AGENTS = dataclasses.replace(SCALE, cohosted=True, agents=SCALE.nodes - 1)
 AGENTS_CROWD = dataclasses.replace(CROWD, cohosted=True, agents=1)
 TRIES = 10
 """Seeds in which a planted mistake has to be found."""
+AGENTS_TRIED_FIRST = 1
+"""The seed in which those at agents are found at once: in the one before it takes two histories more."""
 SOAK = bool(os.environ.get("HISTORY_SOAK"))
 
 GUARDED = {
@@ -119,7 +121,8 @@ def some(known: Mapping[str, Any], most: int) -> list[str]:
 
 def found_out_at_agents(without: str | None = None) -> bool:
     """The same of nodes whose tools are at agents."""
-    plays = ((scale, seed) for seed in range(TRIES) for scale in (AGENTS_CROWD, AGENTS))
+    seeds = sorted(range(TRIES), key=lambda seed: seed != AGENTS_TRIED_FIRST)
+    plays = ((scale, seed) for seed in seeds for scale in (AGENTS_CROWD, AGENTS))
     return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
 
