@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -16,10 +15,11 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
-from chalicelib.store import changes, counted_hours, ordering, shards
+from chalicelib.store import changes, counted_hours, ordering, raw_items, shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import RunItem, bare, key, owner
 from chalicelib.store.ordering import Place
+from chalicelib.store.raw_items import RawItem
 from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of, to_item, to_run, to_summary
 
 EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
@@ -36,10 +36,10 @@ def glance(node: NodeName, task: TaskId, uuid: RunId) -> Run:
 
 
 def _get(node: NodeName, task: TaskId, uuid: RunId, consistent: bool) -> Run:
-    try:
-        return to_run(RunItem.get(key(node, task), uuid, consistent_read=consistent))
-    except DoesNotExist as error:
-        raise NotFound(f"There is no run {uuid} of task {task}") from error
+    found = raw_items.get(RunItem, {"task": key(node, task), "run": uuid}, consistent)
+    if found is None:
+        raise NotFound(f"There is no run {uuid} of task {task}")
+    return to_run(found)
 
 
 def first(
@@ -127,11 +127,12 @@ def get_many(node: NodeName, task: TaskId, uuids: Sequence[RunId]) -> dict[RunId
 
 def get_all(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Run]:
     """Runs of any tasks of a node, whole and strongly consistent; those that are gone are left out."""
-    found = RunItem.batch_get([(key(node, task), run) for task, run in pairs], consistent_read=True)
+    keys = [{"task": key(node, task), "run": run} for task, run in pairs]
+    found = raw_items.batch_get(RunItem, keys, consistent=True)
     return {run.uuid: run for run in filter(None, map(_whole, found))}
 
 
-def _whole(item: RunItem) -> Run | None:
+def _whole(item: RawItem) -> Run | None:
     """An item as a run; None of one that is about to be dropped, its documents in the bucket being gone."""
     try:
         return to_run(item)
