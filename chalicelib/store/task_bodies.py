@@ -3,14 +3,15 @@
 It begins with the task as everybody may see it, and how many characters that takes, so that a list can show
 thousands of tasks without reading any:
 
-    {"shown-length": 812, "shown": {...}, "document": {...}, "test": "rtt", "tool": "ping", "schedule": ...}
+    {"shown-length": 812, "shown": {...}, "test": "rtt", "tool": "ping", ..., "document": {...}}
 
 ``document`` is absent where it is what is shown. Texts of before begin with ``document``, or have no ``test``
-and ``tool``.
+and ``tool``, or ``document`` right behind what is shown.
 """
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ def written(task: Task) -> str:
     """The text for a task."""
     shown = visible(task)
     hides = _encoded(dict(task.document)) != shown
-    rest = _encoded({**({"document": dict(task.document)} if hides else {}), **_others(task)})
+    rest = _encoded({**_others(task), **({"document": dict(task.document)} if hides else {})})
     return f"{_LENGTH}{len(shown)}{_SHOWN}{shown},{rest[1:]}"
 
 
@@ -36,9 +37,10 @@ def _others(task: Task) -> dict[str, JSON]:
     return {
         "test": task.test,
         "tool": task.tool,
-        "schedule": _schedule(task.schedule),
-        "participants": list(task.participants),
+        "cli": list(task.cli),
         "participant": task.participant,
+        "participants": list(task.participants),
+        "schedule": _schedule(task.schedule),
         "participant-key": task.participant_key,
         **({"key-is-made-up": True} if task.key_is_made_up else {}),
         "duration": format_duration(task.duration),
@@ -46,7 +48,6 @@ def _others(task: Task) -> dict[str, JSON]:
         "class": task.scheduling_class,
         "url": task.url,
         "hints": dict(task.hints),
-        "cli": list(task.cli),
         "diags": task.diags,
         "limit-diags": task.limit_diags,
     }
@@ -71,40 +72,53 @@ def visible(task: Task) -> str:
 
 def shown(text: str) -> str | None:
     """The same, of a text; None of one from before it was in there."""
-    found = _parted(text)
-    return None if found is None else found[0]
+    place = _place(text)
+    return None if place is None else text[slice(*place)]
 
 
-def _parted(text: str) -> tuple[str, str] | None:
-    """What is shown, and what is behind that: ``,"test":...}``; None of a text from before."""
+def _place(text: str) -> tuple[int, int] | None:
+    """Where in a text it is what is shown; None of one from before."""
     if not text.startswith(_LENGTH):
         return None
-    length, _, rest = text.partition(_SHOWN)
-    end = int(length[len(_LENGTH) :])
-    return rest[:end], rest[end:]
+    until = text.index(_SHOWN)
+    begin = until + len(_SHOWN)
+    return begin, begin + int(text[len(_LENGTH) : until])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Beside:
-    """What lists show of a task besides what everybody may see: less than half of the text is read for it."""
+    """What lists show of a task besides what everybody may see; ``cli`` as JSON."""
 
     test: str
     tool: str
-    participants: Sequence[JSON]
-    participant: int
-    cli: Sequence[str]
+    cli: str
+    participant: int = 0
+    participants: Sequence[JSON] = ()
+    """Not said of the participant that leads."""
+
+
+_PLAIN = re.compile(
+    r',"test":"([^"\\]*)","tool":"([^"\\]*)","cli":(\[(?:"[^"\\]*"(?:,"[^"\\]*")*)?\]),"participant":0,'
+)
+"""How a text goes on behind what is shown, as of most tasks: nothing of it has to be parsed then."""
 
 
 def beside(text: str) -> Beside:
     """The same, of a text."""
-    found = _parted(text)
-    body = json.loads(f"{{{found[1][1:]}" if found else text)
+    place = _place(text)
+    found = _PLAIN.match(text, place[1]) if place else None
+    return Beside(*found.groups()) if found else _parsed(text, place)
+
+
+def _parsed(text: str, place: tuple[int, int] | None) -> Beside:
+    body = json.loads(f"{{{text[place[1] + 1 :]}" if place else text)
     if "test" in body:
         test, tool = body["test"], body["tool"]
     else:
-        document = body["document"] if "document" in body else json.loads(found[0] if found else text)
+        document = body["document"] if "document" in body else json.loads(shown(text) or "")
         test, tool = document["test"]["type"], document["tool"]
-    return Beside(test, tool, body["participants"], body["participant"], body["cli"])
+    others = body["participants"] if body["participant"] else ()
+    return Beside(test, tool, _encoded(body["cli"]), body["participant"], others)
 
 
 def read(text: str) -> dict[str, Any]:

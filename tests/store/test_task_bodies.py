@@ -52,29 +52,30 @@ def test_what_is_shown_is_not_stored_twice_where_nothing_is_hidden() -> None:
 
 @pytest.mark.parametrize("members", [{}, {"_key": "sesame"}], ids=["nothing hidden", "something hidden"])
 @pytest.mark.parametrize("gone", [(), ("test", "tool"), ("shown-length", "shown", "test", "tool")])
+@pytest.mark.parametrize(
+    ("participant", "cli"),
+    [
+        (0, ["--duration", "PT2S"]),
+        (0, []),
+        (0, ['quotes " and ]', "back\\slash", "\u00e9"]),
+        (1, ["--duration", "PT2S"]),
+    ],
+)
 def test_what_lists_show_besides_is_read_of_texts_of_any_age(
-    members: dict[str, Any], gone: tuple[str, ...]
+    members: dict[str, Any], gone: tuple[str, ...], participant: int, cli: list[str]
 ) -> None:
-    one = task(
-        document={**PLAIN, **members},
-        cli=["--duration", "PT2S"],
-        participants=["here", "there"],
-        participant=1,
-    )
+    both = ["here", "there"]
+    one = task(document={**PLAIN, **members}, cli=cli, participants=both, participant=participant)
     body = json.loads(task_bodies.written(one))
     if "shown" in gone:
         body = {"document": body.get("document", body["shown"]), **body}
-    text = json.dumps(
-        {name: value for name, value in body.items() if name not in gone}, separators=(",", ":")
-    )
+    left = {name: value for name, value in body.items() if name not in gone}
 
-    assert task_bodies.beside(text) == task_bodies.Beside(
-        test="idle",
-        tool="snooze",
-        participants=["here", "there"],
-        participant=1,
-        cli=["--duration", "PT2S"],
-    )
+    found = task_bodies.beside(json.dumps(left, separators=(",", ":")))
+
+    assert (found.test, found.tool, found.participant) == ("idle", "snooze", participant)
+    assert json.loads(found.cli) == cli
+    assert list(found.participants) == (both if participant else [])
 
 
 def test_texts_of_before_are_read_and_shown_too(moto_engine: None) -> None:

@@ -79,8 +79,8 @@ class Lines:
         known = stored.beside()
         # A task that another node leads is shown with its participants here, and at /tasks without them.
         others = f',"participants":{as_text(known.participants)}' if known.participant else ""
-        cli = as_text(known.cli)
-        members = f'"task":{stored.shown[:-1]}{others},"href":{self._where}{stored.uuid}"}},"cli":{cli}'
+        where = f'"href":{self._where}{stored.uuid}"'
+        members = f'"task":{stored.shown[:-1]}{others},{where}}},"cli":{known.cli}'
         if not self._with_plugins:
             return members
         test, tool = self._plugin("test", known.test), self._plugin("tool", known.tool)
