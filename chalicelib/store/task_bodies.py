@@ -107,7 +107,7 @@ def beside(text: str) -> Beside:
     """The same, of a text."""
     place = _place(text)
     found = _PLAIN.match(text, place[1]) if place else None
-    return Beside(*found.groups()) if found else _parsed(text, place)
+    return Beside(found[1], found[2], found[3]) if found else _parsed(text, place)
 
 
 def _parsed(text: str, place: tuple[int, int] | None) -> Beside:

@@ -142,6 +142,60 @@ def test_a_path_that_is_down_names_the_runs_without_a_result(look: Looker) -> No
     assert "The measurement failed: The server could not be reached." in text(page)
 
 
+def test_a_chart_has_a_mark_where_a_run_has_no_result(look: Looker) -> None:
+    page = path(look, week.OUTAGE)
+    chart = page.locator('section[aria-label^="throughput"] figure.chart').first
+    marks = chart.locator(".mark")
+
+    titles = [mark.get_attribute("title") for mark in marks.all()]
+    marks.last.click()
+    page.wait_for_selector(".error")
+
+    assert len(titles) == week.DOWN_SINCE // week.HOUR
+    assert all(title.startswith("failed, ") for title in titles)
+    assert "The measurement failed: The server could not be reached." in text(page)
+
+
+def test_marks_that_would_lie_on_one_another_are_one(look: Looker) -> None:
+    now = time.time()
+    page = path(look, week.OUTAGE, start=str(round(now - 30 * DAY)), end=str(round(now)))
+    chart = page.locator('section[aria-label^="throughput"] figure.chart').first
+
+    titles = [mark.get_attribute("title") for mark in chart.locator(".mark").all()]
+
+    assert len(titles) <= 2  # of six hours each
+    assert "failed" in titles[0] or "without a result" in titles[0]
+
+
+def test_where_every_run_failed_there_is_a_chart_of_that(look: Looker) -> None:
+    now = time.time()
+    page = path(look, week.OUTAGE, start=str(round(now - 2.5 * 3600)), end=str(round(now)))
+    chart = page.locator('section[aria-label^="throughput"] figure.chart')
+
+    expect(chart).to_have_count(1)
+    assert chart.locator(".mark").count() == 2
+    assert chart.get_attribute("aria-label").startswith("no result: 2 values, 2 times none")
+
+
+def test_numbers_in_the_grid_have_as_many_digits_as_one_another(look: Looker) -> None:
+    page = look.at("grid", test="throughput", metric="throughput.bps")
+
+    cells = [each for each in page.locator("table.grid td a").all_inner_texts() if each != "failed"]
+
+    assert len(cells) > 50
+    assert all(re.fullmatch(r"(\d\.\d\d|\d\d\.\d|\d\d\d) [GMk]b/s", each) for each in cells), cells
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_the_menu_of_a_phone_is_there_without_moving_it_sideways(look: Looker, width: int) -> None:
+    page = look.at("alerts", (width, 700))
+
+    boxes = [link.bounding_box() for link in page.locator("nav a").all()]
+
+    assert len(boxes) == 8
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+
+
 @pytest.mark.parametrize("days", [1, 7])
 def test_delays_by_a_bad_clock_are_said_to_be_unreliable(look: Looker, days: int) -> None:
     now = time.time()

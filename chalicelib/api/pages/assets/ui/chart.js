@@ -1,7 +1,7 @@
 // Lines over time, drawn by uPlot: several charts share one time axis.
 
 import { html, useEffect, useRef } from "./preact.js";
-import { shown } from "./format.js";
+import { shown, time } from "./format.js";
 
 // Times under the axis, as uPlot takes them: from what size of steps on, how, and what more where a year, a day or
 // a minute begins.
@@ -17,9 +17,36 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+const APART = 9;
+const NONE = [];
+
+// What there is no value for, as marks on the chart: those that would lie on one another are one.
+function marked(chart, marks, onMark) {
+  const old = chart.over.querySelectorAll(".mark");
+  old.forEach((mark) => mark.remove());
+  const groups = [];
+  for (const mark of marks) {
+    const left = Math.round(chart.valToPos(mark.time, "x"));
+    if (left < 0 || left > chart.over.clientWidth) continue;
+    const last = groups.at(-1);
+    if (last && left - last.left < APART) last.those.push(mark);
+    else groups.push({ left, those: [mark] });
+  }
+  for (const { left, those } of groups) {
+    const drawn = document.createElement("span");
+    const [first, last] = [those[0], those.at(-1)];
+    drawn.className = "mark";
+    drawn.style.left = `${left}px`;
+    drawn.title = those.length > 1 ? `${those.length} times without a result, ${time(first.time)} to ${time(last.time)}` : `${first.state}, ${time(first.time)}`;
+    if (last.run) drawn.addEventListener("click", () => onMark(last));
+    chart.over.append(drawn);
+  }
+}
+
 // columns: {time: [seconds], name: [numbers]}; band: [lower, upper] names to be filled between.
 // unsure: whether none of it can be believed, which is drawn faint and dashed, and said.
-export function Chart({ title, metric, columns, names, band, start, end, onZoom, sync, unsure }) {
+// marks: [{time, state, run}] where a run has no value; who cannot see or point finds them in a list elsewhere.
+export function Chart({ title, metric, columns, names, band, start, end, onZoom, sync, unsure, marks = NONE, onMark }) {
   const place = useRef();
   useEffect(() => {
     if (!place.current) return undefined;
@@ -41,10 +68,11 @@ export function Chart({ title, metric, columns, names, band, start, end, onZoom,
       scales: { x: { min: start, max: end }, y: { range: (chart, least, most) => spread(metric, least, most) } },
       axes: [
         { stroke: colour("--text"), grid: { stroke: colour("--grid") }, values: TIMES },
-        { stroke: colour("--text"), grid: { stroke: colour("--grid") }, size: 80, values: (chart, marks) => marks.map((mark) => shown(metric, mark)) },
+        { stroke: colour("--text"), grid: { stroke: colour("--grid") }, size: 80, values: (chart, places) => places.map((place) => (names.length ? shown(metric, place) : "")) },
       ],
       cursor: { sync: { key: sync }, drag: { x: true, y: false } },
       hooks: {
+        drawClear: [(chart) => marked(chart, marks, onMark)],
         setSelect: [
           (chart) => {
             if (chart.select.width < 5) return;
@@ -63,8 +91,9 @@ export function Chart({ title, metric, columns, names, band, start, end, onZoom,
       watch.disconnect();
       chart.destroy();
     };
-  }, [columns, start, end, document.documentElement.dataset.theme]);
-  const summary = `${title}${unsure ? ", not reliable" : ""}: ${columns.time.length} values between ${new Date(start * 1000).toLocaleString()} and ${new Date(end * 1000).toLocaleString()}`;
+  }, [columns, marks, start, end, document.documentElement.dataset.theme]);
+  const missing = marks.length ? `, ${marks.length} times none` : "";
+  const summary = `${title}${unsure ? ", not reliable" : ""}: ${columns.time.length} values${missing} between ${new Date(start * 1000).toLocaleString()} and ${new Date(end * 1000).toLocaleString()}`;
   return html`<figure class="chart" role="img" aria-label=${summary}><div ref=${place}></div></figure>`;
 }
 

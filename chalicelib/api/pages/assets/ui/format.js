@@ -19,17 +19,24 @@ export function unitOf(metric) {
   return "ms";
 }
 
-export function shown(metric, value) {
+export function shown(metric, value, written = digits) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "string") return value;
   const unit = unitOf(metric);
-  if (unit === "%") return `${digits(value * 100)} %`;
+  if (unit === "%") return `${written(value * 100)} %`;
   if (unit === "flag") return value ? "yes" : "no";
   for (const [size, name] of SCALES[unit] || []) {
-    if (Math.abs(value) >= size) return `${digits(value / size)} ${name}`;
+    if (Math.abs(value) >= size) return `${written(value / size)} ${name}`;
   }
   const [, least] = (SCALES[unit] || [[0, unit]]).at(-1);
-  return least ? `${digits(value)} ${least}` : digits(value);
+  return least ? `${written(value)} ${least}` : digits(value);
+}
+
+// A number for a table of many: three digits that count, whichever they are, so that all are as exact; nothing and
+// all of a hundred are whole.
+export function even(value) {
+  if (value === 0 || value === 100 || !Number.isFinite(value) || Math.abs(value) >= 999.5) return digits(Math.round(value));
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(3);
 }
 
 export function digits(value) {

@@ -2,7 +2,7 @@
 
 import { html } from "./preact.js";
 import { all } from "./api.js";
-import { ago, shown } from "./format.js";
+import { ago, even, shown } from "./format.js";
 import { Choice, Empty, Waiting, useAsked } from "./parts.js";
 import { go, link } from "./places.js";
 
@@ -82,7 +82,7 @@ function bound(metric, place) {
 function said(metric, last) {
   if (!last) return "–";
   if (last.state !== "finished") return last.state;
-  return last.values[metric] === undefined && isLost(last) ? "all lost" : shown(metric, last.values[metric]);
+  return last.values[metric] === undefined && isLost(last) ? "all lost" : shown(metric, last.values[metric], even);
 }
 
 function Cell({ list, metric }) {

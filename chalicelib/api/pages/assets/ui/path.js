@@ -109,14 +109,21 @@ function fromPoints(points) {
   const numbers = names.filter((name) => points[name].some((value) => typeof value === "number"));
   const texts = names.filter((name) => points[name].some((value) => typeof value === "string"));
   const failed = points.state.map((state, index) => [state, index]).filter(([state]) => state !== "finished");
+  const failures = failed.map(([state, index]) => ({ state, time: points.time[index], run: points.run[index] }));
+  const charts = numbers.map((name) => ({ metric: name, names: [name], columns: { time: points.time, [name]: points[name] } }));
   return {
-    charts: numbers.map((name) => ({ metric: name, names: [name], columns: { time: points.time, [name]: points[name] } })),
+    charts: orFailures(charts, failures, points.time),
     changes: texts.flatMap((name) => changesOf(points, name)),
-    failures: failed.map(([state, index]) => ({ state, time: points.time[index], run: points.run[index] })),
+    failures,
     unreliable: Object.fromEntries((points.unreliable || []).map(([name, ...places]) => [name, places.length])),
     latest: points.time[points.time.length - 1],
     runs: points.time.map((at, index) => ({ time: at, state: points.state[index], run: points.run[index] })),
   };
+}
+
+// Where nothing came to a number there is a chart all the same, with what failed.
+function orFailures(charts, failures, time) {
+  return charts.length || !failures.length ? charts : [{ metric: "no result", names: [], columns: { time } }];
 }
 
 function fromSteps(steps) {
@@ -124,8 +131,9 @@ function fromSteps(steps) {
   const at = steps.map((step) => new Date(step.time).getTime() / 1000);
   const column = (metric, part) => steps.map((step) => (step.metrics[metric] || {})[part] ?? null);
   const failures = steps.flatMap((step) => Object.entries(step.runs).filter(([state]) => state !== "finished").map(([state, count]) => ({ state: `${count} ${state}`, time: new Date(step.time).getTime() / 1000 })));
+  const charts = metrics.map((metric) => ({ metric, names: ["min", "p95", "p50"], band: ["p95", "min"], columns: { time: at, p50: column(metric, "p50"), p95: column(metric, "p95"), min: column(metric, "min") } }));
   return {
-    charts: metrics.map((metric) => ({ metric, names: ["min", "p95", "p50"], band: ["p95", "min"], columns: { time: at, p50: column(metric, "p50"), p95: column(metric, "p95"), min: column(metric, "min") } })),
+    charts: orFailures(charts, failures, at),
     ...textsOf(steps),
     failures,
     unreliable: unreliableOf(steps),
@@ -196,7 +204,8 @@ function Drawn({ series, data, start, end, onZoom }) {
   const charts = [...data.charts].sort((one, other) => order(one) - order(other));
   const main = charts.filter((chart) => order(chart) < 99);
   const rest = charts.filter((chart) => order(chart) === 99);
-  const draw = (chart) => html`<${Chart} key=${chart.metric} ...${chart} title=${chart.metric} start=${start} end=${end} onZoom=${onZoom} sync="paths" unsure=${data.unreliable[chart.metric] > 0} />`;
+  const toRun = (mark) => go("run", { of: `/tasks/${mark.run}` });
+  const draw = (chart) => html`<${Chart} key=${chart.metric} ...${chart} title=${chart.metric} start=${start} end=${end} onZoom=${onZoom} sync="paths" unsure=${data.unreliable[chart.metric] > 0} marks=${data.failures} onMark=${toRun} />`;
   const unsure = Object.entries(data.unreliable);
   return html`
     ${!charts.length && !data.failures.length && !unsure.length && html`<${Empty}>No results in this time.<//>`}
