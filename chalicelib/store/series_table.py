@@ -42,6 +42,14 @@ def find(node: NodeName, series: str) -> Stored | None:
         return None
 
 
+def glance(node: NodeName, series: str) -> Stored | None:
+    """The same, a moment behind, at half the price."""
+    try:
+        return _to_stored(SeriesItem.get(node, series))
+    except DoesNotExist:
+        return None
+
+
 def get(node: NodeName, series: str) -> Stored:
     """A series. Raises NotFound."""
     found = find(node, series)

@@ -66,7 +66,8 @@ def _store(node: NodeName, series: Series, point: Point, now: dt.datetime) -> No
     """
     is_late = now >= point.hour + HOUR
     if is_late or _current.get((node, series.uuid)) != point.hour:
-        _have_rolled_up(node, series, point.hour, now)
+        if is_late or not _is_to_be_rolled_up(node, series, point.hour):
+            _have_rolled_up(node, series, point.hour, now)
         if len(_current) >= _MOST_REMEMBERED:
             _current.clear()
         _current[(node, series.uuid)] = point.hour
@@ -74,6 +75,15 @@ def _store(node: NodeName, series: Series, point: Point, now: dt.datetime) -> No
     changes.point_left(node, series, point)
     if is_late:
         _have_rolled_up(node, series, point.hour, now, anew=True)
+
+
+def _is_to_be_rolled_up(node: NodeName, series: Series, hour: dt.datetime) -> bool:
+    """Whether a look that may be a moment behind shows that an hour under way is the next to be rolled up.
+
+    That stays so until it is over: of a look that shows an earlier hour, nobody knows what followed.
+    """
+    seen = series_table.glance(node, series.uuid)
+    return seen is not None and seen.roll_from == hour
 
 
 def _have_rolled_up(

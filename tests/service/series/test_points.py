@@ -1,5 +1,6 @@
 """Points are left, rolled up and read; late ones too, and none is lost or counted twice."""
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -168,6 +169,31 @@ def test_a_point_of_the_next_hour_that_comes_while_one_is_rolled_up_is_not_forgo
     rolling.tick(NOON + 3 * HOUR)
 
     assert [hour.start for hour in point_table.hours(NODE, SERIES, NOON, at(86400))] == [NOON, NOON + HOUR]
+
+
+def test_another_process_looks_at_a_moment_behind_whether_an_hour_is_to_be_rolled_up() -> None:
+    leave(0)
+    points._current.clear()
+    with counted() as sent:
+        leave(300)
+
+    assert sent == ["GetItem", "PutItem"]
+
+
+@pytest.mark.parametrize("roll_from", [None, NOON - HOUR])
+def test_what_a_look_shows_of_before_the_hour_is_not_believed(
+    roll_from: dt.datetime | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(-3600)
+    before = series_table.get(NODE, SERIES)
+    series_table.change(NODE, before, None, NOON)
+    points._current.clear()
+    older = dataclasses.replace(before, roll_from=roll_from)
+    monkeypatch.setattr(series_table, "glance", lambda *_: older)
+
+    leave(300)
+
+    assert series_table.get(NODE, SERIES).roll_from == NOON
 
 
 def test_an_hour_is_rolled_up_by_one_look_at_its_points_and_what_follows() -> None:
