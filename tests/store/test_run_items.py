@@ -1,0 +1,79 @@
+"""A run as an item, and back: nothing of it is lost whatever it waits for."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.run import Documents
+from chalicelib.domain.run_states import State
+from chalicelib.store import run_items
+from tests.builders import at, run, seconds, task
+
+OWNER = task(duration=seconds(20))
+LONG = task(duration=seconds(600))
+DOCUMENTS = Documents(result={"a": 1}, limit_diags="d", reason={"code": "c"}, late={"at": "then"})
+
+
+@pytest.mark.usefixtures("moto_engine")  # what is known of the hour of one that is over is forgotten there
+@pytest.mark.parametrize("owner", [OWNER, LONG], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"dispatched": True},
+        {"awaiting": True},
+        {"state": State.SCHEDULING, "awaiting": True},
+        {"state": State.RUNNING, "dispatched": True},
+        {"state": State.RUNNING, "dispatched": True, "leased_until": at(7)},
+        {"dispatched": True, "leased_until": at(7)},  # handed over, and looked at then
+        {"state": State.RUNNING, "dispatched": True, "holder": "one", "received": 3},
+        {"state": State.CLEANUP, "dispatched": True},
+        {"state": State.FINISHED, "dispatched": True, "documents": DOCUMENTS},
+        {"state": State.FAILED, "dispatched": True, "errors": "e", "purge_at": at(5000)},
+        {"state": State.NONSTART, "dispatched": True, "priority": -5},
+        {"priority": 0, "lane": "lane", "abandoned": 2, "revision": 9},
+    ],
+)
+def test_a_run_is_the_same_after_it_was_an_item(owner: Any, changes: dict[str, Any]) -> None:
+    one = run(owner, 60, **changes)
+
+    assert run_items.to_run(run_items.to_item(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("owner", "changes", "why", "when"),
+    [
+        (OWNER, {"state": State.SCHEDULING}, "agree", 60),  # its start, before two minutes are over
+        (OWNER, {"awaiting": True}, "agree", 60),
+        (OWNER, {}, "dispatch", 60),
+        (OWNER, {"dispatched": True}, "give-up", 90),
+        (OWNER, {"state": State.RUNNING, "dispatched": True}, "give-up", 90),  # short: where it was
+        (LONG, {"state": State.RUNNING, "dispatched": True}, "give-up", 690),
+        (OWNER, {"holder": "one", "dispatched": True}, "give-up", 110),
+        (OWNER, {"state": State.CLEANUP, "dispatched": True}, "give-up", 140),
+        (OWNER, {"leased_until": at(7)}, "give-up", 7),
+    ],
+)
+def test_a_run_is_filed_for_what_it_waits_for(
+    owner: Any, changes: dict[str, Any], why: str, when: float
+) -> None:
+    assert run_items.due_for(run(owner, 60, **changes)) == (why, at(when))
+
+
+@pytest.mark.parametrize("state", [State.FINISHED, State.MISSED, State.NONSTART, State.CANCELED])
+def test_a_run_that_is_over_waits_for_nothing(state: State) -> None:
+    assert run_items.due_for(run(OWNER, 60, state=state)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "when"),
+    [
+        ({"state": State.SCHEDULING}, 60),
+        ({"dispatched": True}, 90),
+        ({"state": State.RUNNING, "dispatched": True}, 110),  # half a minute after its end
+        ({"state": State.RUNNING, "leased_until": at(7)}, 7),
+        ({"state": State.CLEANUP}, 140),
+    ],
+)
+def test_a_run_is_given_up_when_it_has_waited_too_long(changes: dict[str, Any], when: float) -> None:
+    assert run_items.given_up_at(run(OWNER, 60, **changes)) == at(when)
