@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.documents import sanitized
+from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.task import Task
 from chalicelib.store import raw_items, task_bodies, task_table
 from chalicelib.store.models import TaskItem
@@ -113,3 +114,38 @@ def test_many_items_are_read_beyond_what_one_request_may_ask_for(moto_engine: No
     assert task_table.get_many(NODE, [*(one.uuid for one in made), "gone"]).keys() == {
         one.uuid for one in made
     }
+
+
+@pytest.mark.parametrize("made_up", [True, False])
+def test_all_that_is_fixed_of_a_task_is_in_its_text(made_up: bool) -> None:
+    one = task(
+        document={**PLAIN, "_key": "sesame"},
+        schedule=Schedule(
+            start=at(10),
+            slip=seconds(5),
+            sliprand=True,
+            repeat=seconds(60),
+            until=at(7200),
+            max_runs=9,
+        ),
+        participants=("here", "there"),
+        participant=1,
+        participant_key="key",
+        key_is_made_up=made_up,
+        duration=seconds(7),
+        post=seconds(2),
+        scheduling_class="normal",
+        url="https://here.example.org/pscheduler",
+        hints={"requester": "192.0.2.1"},
+        cli=["--duration", "PT2S"],
+        diags="diags",
+        limit_diags="limits",
+    )
+
+    assert read_back(one, task_bodies.written(one)) == one
+
+
+def test_a_schedule_by_cron_is_in_its_text() -> None:
+    one = task(schedule=Schedule(cron="0 * * * *"), cli=[])
+
+    assert read_back(one, task_bodies.written(one)) == one
