@@ -100,6 +100,18 @@ def test_what_refused_is_named() -> None:
     )
 
 
+def test_whoever_is_not_known_is_refused_at_once() -> None:
+    nobody = policy(identifiers=[identifier("ip-cidr-list", {"cidrs": ["192.0.2.0/24"]}, "everybody")])
+
+    ruling = judged(nobody)
+
+    assert (ruling.passed, ruling.why) == (False, "No identifier is about this requester")
+    assert ruling.diags.splitlines()[-2:] == [
+        "No identifier is about this requester",
+        "The proposal does not meet the limits",
+    ]
+
+
 def test_a_long_trace_is_cut() -> None:
     many = [limit("jq", {"script": '"x" * 900'}, f"limit {number}") for number in range(50)]
 
