@@ -118,3 +118,21 @@ ENDLESS = Schedule(repeat=seconds(60))
 )
 def test_a_task_is_kept_for_two_days_after_its_last_moment(one: Task, when: dt.datetime) -> None:
     assert purge_at(one, at(100)) == when
+
+
+def test_a_task_that_wants_no_more_runs_is_planned_no_more() -> None:
+    placed = task(progress=Progress(1, at(0), at(3)), plan_at=at(5), plan_reason="a peer is down")
+
+    after = placed.replanned(at(10))
+
+    assert (after.plan_at, after.plan_reason) == (None, None)
+    assert task(enabled=False, plan_at=at(5)).replanned(at(10)).plan_at is None
+
+
+def test_a_task_that_wants_a_run_is_planned_as_early_as_its_horizon_allows() -> None:
+    one = task(schedule=Schedule(start=at(2 * 86_400), max_runs=1), plan_reason="a peer is down")
+
+    after = one.replanned(at(0))
+
+    assert (after.plan_at, after.plan_reason) == (at(86_400), None)
+    assert one.replanned(at(86_401)).plan_at == at(86_401)
