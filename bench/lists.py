@@ -28,6 +28,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
 from chalicelib.store.models import Table
 from local import environment, gateway
+from local.engine import Engine
 
 FEW = 100
 GROUPS = 100
@@ -58,18 +59,17 @@ def lists(sizes: Sequence[int], say: Callable[[str], None]) -> list[dict[str, An
     environment.set_environment()
     os.environ["PSCHEDULER_LIMITS"] = "open"
     from chalicelib.service.node import indexing
-    from local.engine import Engine
 
     rows: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             now = dt.datetime.now(UTC).replace(microsecond=0)
-            with Engine(pathlib.Path(folder) / f"{size}.sqlite", synchronous="OFF"):
+            with Engine(pathlib.Path(folder) / f"{size}.sqlite", synchronous="OFF") as engine:
                 environment.create_everything()
                 indexing.forget()
                 while not indexing.is_complete(NODE):  # of no tasks yet: all that come have their postings
                     pass
-                some = fill(size, now, say)
+                some = fill(engine, size, now, say)
                 for asked in _pages(some, now, size):
                     found = measured(asked.path)
                     say(f"{asked.name}: {', '.join(f'{value:.1f} {name}' for name, value in found.items())}")
@@ -103,10 +103,10 @@ def _pages(some: Task, now: dt.datetime, size: int) -> list[Asked]:
     ]
 
 
-def fill(size: int, now: dt.datetime, say: Callable[[str], None]) -> Task:
+def fill(engine: Engine, size: int, now: dt.datetime, say: Callable[[str], None]) -> Task:
     """Store so many tasks, each with a run, half of them over. Gives the task in the middle."""
     middle = None
-    with storing() as batch:
+    with storing(engine) as batch:
         for number in range(size):
             task, run = task_and_run(number, size, now)
             for item in items_of(task, run, now):

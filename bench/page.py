@@ -85,9 +85,9 @@ def _fill(state: pathlib.Path, count: int) -> None:
 
     environment.set_environment()
     now = dt.datetime.now(UTC).replace(microsecond=0)
-    with engine_sqlite.opened(state, synchronous="OFF"):
+    with engine_sqlite.opened(state, synchronous="OFF") as engine:
         environment.create_everything()
-        with storing() as batch:
+        with storing(engine) as batch:
             for number in range(count):
                 task = one_task(number, now - PAST, now + dt.timedelta(days=1))
                 batch.put(task_table.to_item(task, now))

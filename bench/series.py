@@ -21,6 +21,7 @@ from chalicelib.domain.series import HOUR, Point, series_of
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
 from local import environment
+from local.engine import Engine
 
 MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 COUNTED = 6 * HOUR
@@ -33,19 +34,18 @@ def series(count: int, say: Callable[[str], None]) -> tuple[list[dict[str, Any]]
     """Rows of costs a result, and of pages read from a month of so many series, a point a minute each."""
     environment.set_environment()
     os.environ["PSCHEDULER_LIMITS"] = "open"
-    from local.engine import Engine
 
     now = dt.datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "state.sqlite"
-        with Engine(file, synchronous="OFF"):
+        with Engine(file, synchronous="OFF") as engine:
             environment.create_everything()
             costs = []
             for name, rules in CASES.items():
                 say(f"Leaving results: {name} ...")
                 costs.append(_a_result(now, name, rules))
             before = file.stat().st_size
-            some = _store_month(count, now, say)
+            some = _store_month(engine, count, now, say)
             read = []
             for name, path in _pages(some, now).items():
                 read.append({"page": name, **measured(path)})
@@ -136,7 +136,7 @@ def _task(dest: str) -> Task:
     )
 
 
-def _store_month(count: int, now: dt.datetime, say: Callable[[str], None]) -> list[str]:
+def _store_month(engine: Engine, count: int, now: dt.datetime, say: Callable[[str], None]) -> list[str]:
     """The same month under each series: its hours rolled up, and the points of the last by themselves."""
     from chalicelib.domain.rollup import rolled
     from chalicelib.store import point_table, series_table
@@ -149,7 +149,7 @@ def _store_month(count: int, now: dt.datetime, say: Callable[[str], None]) -> li
     for each in some:
         series_table.change(NODE, series_table.add(NODE, each, now, now), None, now)
     task, begin = str(uuid.uuid4()), now - MONTH
-    with storing() as batch:
+    with storing(engine) as batch:
         for hour in range(MONTH // HOUR):
             start = begin + hour * HOUR
             if start == begin or start.hour == 0:

@@ -1,21 +1,24 @@
-"""Storing what a benchmark needs much of: the items that transactions write, in batches."""
+"""Storing what a benchmark needs much of: the items that transactions write, thousands of them in one of the
+embedded engine's own."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.store.models import PostingItem, Table, connection
+from chalicelib.store.models import PostingItem, Table
+from local.engine import Engine
+from local.engine.dynamodb import keys, rows, tables, values
 
-MOST = 25
-"""Items of one request."""
+TOGETHER = 10_000
+"""Items of one transaction of the engine."""
 
 
 class Batch:
-    """Items on their way to their tables."""
+    """Items on their way to their tables, where there must not be one of the same key."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, list[dict[str, Any]]] = {}
-        self._count = 0
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: list[tuple[str, dict[str, Any]]] = []
 
     def put(self, item: Table) -> None:
         """Store an item, now or with those that come."""
@@ -23,25 +26,24 @@ class Batch:
 
     def put_raw(self, table: type[Table], item: dict[str, Any]) -> None:
         """The same of one in DynamoDB's terms."""
-        name: str = table._get_connection().table_name
-        self._waiting.setdefault(name, []).append({"PutRequest": {"Item": item}})
-        self._count += 1
-        if self._count == MOST:
+        self._waiting.append((table._get_connection().table_name, item))
+        if len(self._waiting) == TOGETHER:
             self.send()
 
     def send(self) -> None:
         """Store what is waiting."""
-        if self._waiting:
-            answer = connection().client.batch_write_item(RequestItems=self._waiting)
-            if answer.get("UnprocessedItems"):
-                raise RuntimeError("not everything was stored")
-        self._waiting, self._count = {}, 0
+        with self._engine.database.writing() as link:
+            for name, given in self._waiting:
+                table, item = tables.lookup(self._engine, name), values.checked_item(given)
+                key = keys.of_item(table, item)
+                rows.store(link, table, rows.prepared(table, item, key, f"{key} is too large"), None)
+        self._waiting.clear()
 
 
 @contextlib.contextmanager
-def storing() -> Iterator[Batch]:
+def storing(engine: Engine) -> Iterator[Batch]:
     """A batch whose items are all stored in the end."""
-    batch = Batch()
+    batch = Batch(engine)
     yield batch
     batch.send()
 

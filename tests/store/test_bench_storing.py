@@ -28,9 +28,9 @@ def test_batches_leave_what_transactions_leave(tmp_path: Any) -> None:
         commit(Booking(None, task, [run], new=New()), now)
     posted = everything()
 
-    with engine_sqlite.opened(tmp_path / "other", synchronous="OFF"):
+    with engine_sqlite.opened(tmp_path / "other", synchronous="OFF") as engine:
         environment.create_everything()
-        with storing.storing() as batch:
+        with storing.storing(engine) as batch:
             for task, run in some:
                 for item in lists.items_of(task, run, now):
                     batch.put(item)
