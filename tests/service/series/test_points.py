@@ -12,6 +12,7 @@ from chalicelib.domain.series import GRACE, HOUR, series_of
 from chalicelib.domain.task import Task
 from chalicelib.service.series import points, reading, rolling
 from chalicelib.store import point_table, series_table
+from chalicelib.store.models import PointItem
 from tests.builders import NODE, NOON, at, run, task
 from tests.requests_sent import counted
 
@@ -286,3 +287,18 @@ def test_the_last_point_of_each_series_is_known() -> None:
         "c.example.org": (at(61), 2.0),
     }
     assert len(list(reading.last_points(NODE, most=1))) == 1
+
+
+def test_a_late_point_joins_those_that_only_its_hour_still_has() -> None:
+    leave(5, 1.0)
+    leave(65, 2.0)
+    rolling.tick(NOON + HOUR + GRACE)
+    for item in PointItem.query(point_table._of_points(NODE, SERIES)):
+        item.delete()  # as once they have been there by themselves for long enough
+
+    leave(125, 3.0, now=3 * 3600)
+    rolling.tick(NOON + 4 * HOUR)
+
+    (hour,) = point_table.hours(NODE, SERIES, NOON, NOON + HOUR, with_points=True)
+    assert [point.values["rtt.mean"] for point in hour.points()] == [1.0, 2.0, 3.0]
+    assert hour.rollup().runs == {State.FINISHED.value: 3}
