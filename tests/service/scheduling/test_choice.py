@@ -6,8 +6,10 @@ import pytest
 
 from chalicelib.domain.conflicts import Range
 from chalicelib.domain.repeat import Schedule
-from chalicelib.service.scheduling.slots import choose, window
-from tests.builders import at, seconds, task
+from chalicelib.domain.run import Reason
+from chalicelib.service.scheduling.slots import Proposal, choose, propose, window
+from chalicelib.store import timeline
+from tests.builders import NODE, at, exclusive_task, occupation, seconds, task
 
 FIRST, SECOND = Range(at(0), at(10)), Range(at(100), at(200))
 
@@ -48,3 +50,15 @@ def test_a_start_at_random_leaves_time_for_the_run(
 
     assert bounds == [(0, most)]
     assert start == at(100 + most)
+
+
+@pytest.mark.usefixtures("moto_engine")
+def test_a_task_for_which_there_is_no_time_is_told_which_run_has_it() -> None:
+    taken = occupation(-60, 3600)
+    timeline.entry(NODE, taken).save()
+
+    found = propose(exclusive_task(), at(0))
+
+    sentence = f"The time is taken by run {taken.run} of task {taken.task}"
+    assert found == Proposal(None, Reason("no-time", sentence, taken.run))
+    assert propose(task(), at(0)).start is not None  # one in the background is in nobody's way

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.messages import PerformRun
-from chalicelib.domain.names import RunId, TaskId
+from chalicelib.domain.names import NodeName, RunId, TaskId
+from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
+from chalicelib.service.node import agent_bell, registry
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
 from tests.builders import NODE, at, run, seconds, task
@@ -51,3 +53,53 @@ def test_what_is_left_of_a_run_waits_for_its_instant_with_what_its_tool_said(
     assert (queue, when) == (queues.RUNS, at(70))
     assert (message.node, message.task, message.run) == (NODE, over.task, over.uuid)
     assert (message.until, message.lane, len(message.diags)) == (at(70), "lane", kept)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What goes out: messages with their queue, and rings of agents' bells."""
+    made: list[Any] = []
+    monkeypatch.setattr(queues, "send", lambda queue, message: made.append((queue, message)))
+    monkeypatch.setattr(queues, "announce_at", lambda queue, some: made.extend((queue, *one) for one in some))
+    monkeypatch.setattr(agent_bell, "ring", lambda node, now: made.append((node, now)))
+    monkeypatch.setattr(registry, "runs_at_agent", lambda node: node == AMS)
+    return made
+
+
+AMS = NodeName("ams.example.org")
+HERE, THERE = task(), task(node=AMS)
+
+
+def test_a_run_that_streams_is_handed_over_with_how_far_it_came(sent: list[Any]) -> None:
+    one = run(HERE, 10, lane="lane")
+
+    dispatch.hand_over(one, at(30))
+
+    assert sent == [(queues.RUNS, PerformRun(NODE, one.task, one.uuid, at(30), lane="lane"))]
+
+
+def test_a_run_that_was_abandoned_is_sent_again_or_its_agent_called(sent: list[Any]) -> None:
+    here, there = run(HERE, lane="lane"), run(THERE)
+
+    dispatch.send_again(here, at(5))
+    dispatch.send_again(there, at(5))
+
+    assert sent == [(queues.RUNS, PerformRun(NODE, here.task, here.uuid, lane="lane")), (AMS, at(5))]
+
+
+def test_of_runs_that_were_placed_those_marked_are_sent(sent: list[Any]) -> None:
+    marked = run(HERE, 60, dispatched=True, lane="lane")
+    others = [run(HERE, 60), run(HERE, 60, dispatched=True, state=State.NONSTART)]
+
+    dispatch.send([marked, *others], at(0))
+
+    assert sent == [(queues.RUNS, *dispatch.message(NODE, marked.task, marked.uuid, at(60), "lane"))]
+
+
+@pytest.mark.parametrize(("start", "rings"), [(900, True), (901, False)])
+def test_an_agent_is_called_for_what_it_may_be_offered_now(
+    start: float, rings: bool, sent: list[Any]
+) -> None:
+    dispatch.send([run(THERE, start, dispatched=True), run(THERE, 5000, dispatched=True)], at(0))
+
+    assert sent == ([(AMS, at(0))] if rings else [])
