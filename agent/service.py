@@ -31,6 +31,8 @@ TOO_OLD_WAIT = 600.0
 """Seconds after which a coordinator is asked again that found this agent too old."""
 NOT_KNOWN_WAIT = 60.0
 """The same of one that does not know it, or has suspended its node."""
+STATUS_EVERY = 10.0
+"""Seconds after which what ``status`` tells is written again."""
 SHORTEST_EVERY, LONGEST_EVERY = 1.0, 900.0
 """Seconds between contacts, whatever the coordinator says."""
 
@@ -110,8 +112,16 @@ class Agent:
                 self.status.trouble(error.message)
                 LOG.error("%s", error)
                 wait = backoff.wait()
+            self._wait_for_next(wait)
+
+    def _wait_for_next(self, wait: float) -> None:
+        """Wait until a contact is wanted, or so many seconds, and say meanwhile how the agent is."""
+        until = steady() + wait
+        self._write_status()
+        while not self._contact_wanted.wait(min(STATUS_EVERY, max(0.0, until - steady()))):
             self._write_status()
-            self._contact_wanted.wait(wait)
+            if steady() >= until:
+                return
 
     def _contact(self) -> None:
         synchronized = bool(Machine().clock_state()["synchronized"])

@@ -20,10 +20,12 @@ from local import environment, gateway
 AGENTS, HELD, ROUNDS = 5, 45, 30
 """Agents; runs that each of them holds; seconds in each of which one more comes near."""
 OFFERED_AHEAD = 900 * SECOND
-READY = 45
+READY = 100
 """Seconds that the tasks are given to be posted."""
-A_RUN = {"contact, with a run to take": 1.0, "starts": 1.0, "results": 1.0, "bell": 0.8}
-"""Requests of one run, of an agent that has one every twenty seconds."""
+APART = 20
+"""Seconds between the runs of an agent; a second here stands for as many."""
+BELL = 25
+"""Seconds between two looks at the bell, each of which is two requests to the app."""
 
 
 class _App:
@@ -133,8 +135,9 @@ def agent_requests() -> list[dict[str, Any]]:
         _prepare(agents)
         for round_ in range(ROUNDS):
             time.sleep(1.0)
+            is_last = round_ >= ROUNDS - _runs_a_contact()
             for agent in agents:
-                _one_more(app, agent, app.costed if round_ == ROUNDS - 1 else app.timed)
+                _one_more(app, agent, round_, app.costed if is_last else app.timed)
     return _rows(app)
 
 
@@ -144,7 +147,7 @@ def _prepare(agents: list[_Agent]) -> None:
     for agent in agents:
         for number in range(HELD):
             agent.post(now + (60 + 15 * number) * SECOND)
-        for second in range(ROUNDS + READY):
+        for second in range(ROUNDS + 10):
             agent.post(now + OFFERED_AHEAD + (READY + second) * SECOND)
     late = (dt.datetime.now(UTC) - now).total_seconds() - READY
     if late > 0:
@@ -155,13 +158,15 @@ def _prepare(agents: list[_Agent]) -> None:
         agent.contact()
 
 
-def _one_more(app: _App, agent: _Agent, done: Callable[[str, Callable[[], Any]], Any]) -> None:
-    answer = done("contact", agent.contact)
-    name = "contact, with a run to take" if answer["runs"] else "contact, with nothing new"
-    if app.took.get("contact"):
-        app.took[name].append(app.took.pop("contact")[0])
-    if "contact" in app.costs:
-        app.costs[name] = app.costs.pop("contact")
+def _runs_a_contact() -> int:
+    from chalicelib.service.agents import carriers
+
+    return max(1, carriers.EVERY // APART)
+
+
+def _one_more(app: _App, agent: _Agent, round_: int, done: Callable[[str, Callable[[], Any]], Any]) -> None:
+    if round_ % _runs_a_contact() == 0:
+        done("contact, and claims", agent.contact)
     for name, work in agent.of_a_run():
         done(name, work)
     done("bell", lambda: agent.say("bell?since=0&wait=0"))
@@ -183,5 +188,11 @@ def _rows(app: _App) -> list[dict[str, Any]]:
         }
         for name, mean in sorted(means.items())
     ]
-    a_run = sum(means.get(name, 0.0) * times for name, times in A_RUN.items())
+    times = {
+        "contact, and claims": 1 / _runs_a_contact(),
+        "starts": 1,
+        "results": 1,
+        "bell": 2 * APART / BELL,
+    }
+    a_run = sum(means[name] * each for name, each in times.items())
     return [*rows, {"request": "of a run", "CPU ms": a_run, "in GET /": a_run / means["GET /"]}]

@@ -31,6 +31,7 @@ ALONE = Scale(nodes=1, tasks=60, posting=2 * 60, error=15 * 60)
 AGENTS = dataclasses.replace(SCALE, cohosted=True, agents=SCALE.nodes - 1)
 """One deployment of nodes all but one of which have their tools at agents."""
 AGENTS_CROWD = dataclasses.replace(CROWD, cohosted=True, agents=1)
+AGENTS_FEW = dataclasses.replace(AGENTS_CROWD, tasks=10)
 TRIES = 10
 """Seeds in which a planted mistake has to be found."""
 AGENTS_TRIED_FIRST = 1
@@ -122,7 +123,7 @@ def some(known: Mapping[str, Any], most: int) -> list[str]:
 def found_out_at_agents(without: str | None = None) -> bool:
     """The same of nodes whose tools are at agents."""
     seeds = sorted(range(TRIES), key=lambda seed: seed != AGENTS_TRIED_FIRST)
-    plays = ((scale, seed) for seed in seeds for scale in (AGENTS_CROWD, AGENTS))
+    plays = ((scale, seed) for seed in seeds for scale in (AGENTS_FEW, AGENTS, AGENTS_CROWD))
     return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
 

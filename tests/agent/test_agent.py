@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agent import client as client_module
-from agent import runs
+from agent import runs, service
 from agent.policy import PolicyFile
 from agent.service import Agent
 from agent.state import Identity, Result, State
@@ -450,6 +450,26 @@ def test_an_agent_that_is_too_old_says_so_and_takes_nothing(host: Host, coordina
 
     assert read(host.folder)["trouble"] == "It was told to fail."
     assert (run in coordinator.holders, held) == (False, [])
+
+
+def test_the_status_follows_what_is_at_work_between_contacts(
+    host: Host, coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STATUS_EVERY", 0.2)
+    coordinator.every = 600.0
+    host.tool.work = lambda run, machine, emit: machine.sleep_until(run.end)
+    with host.running() as agent:
+        run = coordinator.offer(assignment(soon(), seconds=600))
+        coordinator.wait(lambda: run in host.tool.began)
+        contacts = len(coordinator.contacts)
+        until = time.monotonic() + 20
+        while read(host.folder).get("at-work") != 1 and time.monotonic() < until:
+            time.sleep(0.05)
+        said = read(host.folder)
+        agent.runs.cancel(run)
+
+    assert said["at-work"] == 1
+    assert len(coordinator.contacts) == contacts
 
 
 def test_questions_are_answered(host: Host, coordinator: Coordinator) -> None:

@@ -26,6 +26,12 @@ def _taken_before(case: Case) -> Iterator[str]:
             yield f"the tool began run {done.run[:8]} at {done.node}, which that agent had not taken"
 
 
+def _given_before(case: Case) -> Iterator[str]:
+    """What an agent's disk says is its own its coordinator said so of."""
+    for instance, run in case.history.agents.taken - case.history.agents.given:
+        yield f"run {run[:8]} is noted as taken by {instance[:8]}, which was never told so"
+
+
 def _at_agents(case: Case) -> Iterator[Performance]:
     yield from (done for done in case.history.notes.performances if done.instance)
 
@@ -153,6 +159,7 @@ def _rejected_nothing(case: Case) -> Iterator[str]:
 
 RULES = (
     _taken_before,
+    _given_before,
     _held_by_one,
     _on_the_second,
     _allowed,

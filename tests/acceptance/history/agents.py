@@ -40,7 +40,7 @@ FACTS: dict[str, JSON] = {
 }
 FORBIDDEN = "background"
 """The class of runs that the owner of one host does not allow."""
-EVERY = 15
+EVERY = 45
 LOOK_EVERY = 20.0
 """Seconds between looks at what is at work, where nothing is to be started."""
 
@@ -97,12 +97,14 @@ class Told:
 class AgentNotes:
     """What agents said and were told.
 
-    ``taken`` are the runs that their disks say they have, ``refused`` those they said they will not do,
+    ``given`` are the runs that they were told are theirs, ``taken`` those that their disks say they have,
+    ``refused`` those they said they will not do,
     ``let_go`` when they were told that a run is not theirs to do; ``spooled`` the results that were put on a
     disk; ``deaths`` when an instance died, ``full`` whose disk ever was, ``left`` what is on their disks in
     the end; ``rejected`` what coordinators would not have.
     """
 
+    given: set[Name] = dataclasses.field(default_factory=set)
     taken: set[Name] = dataclasses.field(default_factory=set)
     refused: set[Name] = dataclasses.field(default_factory=set)
     let_go: dict[Name, float] = dataclasses.field(default_factory=dict)
@@ -150,10 +152,12 @@ class Lines:
         answer = self._told("contact", body)
         for each in answer["cancelled"]:
             self._notes.not_to_be_done(body["instance"], each["run"], self._agent.world.now)
+        self._notes.given |= {(body["instance"], run) for run in answer["taken"]}
         return answer
 
     def claims(self, body: JSON) -> JSON:
         answer = self._told("claims", body)
+        self._notes.given |= {(body["instance"], run) for run in answer["taken"]}
         self._notes.refused |= {(body["instance"], each["run"]) for each in body["refuse"]}
         return answer
 
@@ -205,8 +209,12 @@ class SimulatedRuns(Runs):
         owner: Any = Owner(FORBIDDEN if of.forbids else None)
         super().__init__(of.host.disk, results, lines, owner, of.host.offset)
         self._of = of
+        self.claims = of.claims
         self.resolve = lambda name: []
         in_place(of.world, self, _lock="lock", _claiming="lock", _changed="event")
+
+    def room(self) -> int:
+        return 0 if self.claims else super().room()
 
     def _work(self, held: Held, assignment: Assignment, now: dt.datetime) -> None:
         announce = Announce(self._client, self._state.instance, held)
@@ -244,12 +252,23 @@ class SimulatedWork(Work):
 
 
 class SimulatedAgent:
-    """One agent of a node; ``notes`` are of all agents. ``forbids``: its owner does not allow all."""
+    """One agent of a node; ``notes`` are of all agents.
+
+    ``forbids``: its owner does not allow all; ``claims``: nothing is taken for it as it is offered.
+    """
 
     def __init__(
-        self, world: World, weather: Weather, wire: Wire, node: str, notes: AgentNotes, forbids: bool
+        self,
+        world: World,
+        weather: Weather,
+        wire: Wire,
+        node: str,
+        notes: AgentNotes,
+        *,
+        forbids: bool = False,
+        claims: bool = False,
     ):
-        self.world, self._wire, self._notes = world, wire, notes
+        self.world, self._wire, self._notes, self.claims = world, wire, notes, claims
         self.node, self.forbids = AgentName(node), forbids
         self.host = Host(world, weather)
         self._fibers: list[Fiber] = []

@@ -65,8 +65,8 @@ LIFE = 240
 class Scale:
     """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment.
 
-    ``agents`` is how many of its nodes have their tools at agents, the first at two; the owner of the last
-    one's host, where there are several, does not allow all.
+    ``agents`` is how many of its nodes have their tools at agents, the first at two, one of which claims what
+    it is offered; the owner of the last one's host, where there are several, does not allow all.
     """
 
     nodes: int = 4
@@ -122,9 +122,14 @@ class Simulation:
         self.history.at_agents = set(self.hosts[: scale.agents])
         wire = Wire(self.world, self.weather, self.cluster)
         last = self.hosts[scale.agents - 1] if scale.agents > 1 else None
+        places = [*self.hosts[: scale.agents], *self.hosts[: min(1, scale.agents)]]
         self.agents = [
-            SimulatedAgent(self.world, self.weather, wire, host, self.history.agents, forbids=host == last)
-            for host in [*self.hosts[: scale.agents], *self.hosts[: min(1, scale.agents)]]
+            SimulatedAgent(
+                *(self.world, self.weather, wire, host, self.history.agents),
+                forbids=host == last,
+                claims=number == scale.agents,
+            )
+            for number, host in enumerate(places)
         ]
 
     # --- the store, as every process reaches it
