@@ -7,8 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from chalicelib.domain.times import UTC
+
 SAMPLES = 8
 """Answers remembered; that with the shortest round trip says most."""
+
+TRIES, INSTANT = 5, 0.1
+"""How often two clocks are read at a time, and the seconds that may take."""
 
 
 def steady() -> float:
@@ -19,8 +24,12 @@ def steady() -> float:
 class Offset:
     """The offset, which follows at once when the clock of this host is set. Safe for threads."""
 
-    def __init__(self, steady: Callable[[], float] = steady):
-        self._steady = steady
+    def __init__(
+        self,
+        steady: Callable[[], float] = steady,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(UTC),
+    ):
+        self._steady, self._clock = steady, clock
         self._lock = threading.Lock()
         self._samples: collections.deque[tuple[float, float]] = collections.deque(maxlen=SAMPLES)
 
@@ -45,6 +54,19 @@ class Offset:
             return None
         round_trip, off = found
         return math.copysign(max(0.0, abs(off) - round_trip / 2), off)
+
+    def now(self) -> tuple[float, float] | None:
+        """How far the clock is ahead at this moment, and how far at least; None if not known.
+
+        Both clocks are read in one instant: on a busy host seconds may pass between two lines, which would
+        seem to be the clock's.
+        """
+        for _ in range(TRIES):
+            before, shown = self._steady(), self._clock()
+            off, least = self.seconds(shown), self.at_least(shown)
+            if self._steady() - before < INSTANT:
+                break
+        return None if off is None or least is None else (off, least)
 
     def _best(self, now: dt.datetime) -> tuple[float, float] | None:
         """The shortest round trip, and the offset by it."""

@@ -48,12 +48,12 @@ class Contacts:
         self._offset.note(sent, self._steady(), parse_timestamp(str(answer.get("time", ""))))
         return answer
 
-    def heed(self, answer: JSON, now: dt.datetime) -> None:
+    def heed(self, answer: JSON) -> None:
         """Do as an answer says: let go of what was cancelled, take what is offered.
 
         Raises Unanswered and StorageFull; the next contact does what was left then.
         """
         for each in answer.get("cancelled", ()):
             self._runs.cancel(str(each["run"]))
-        self._runs.offer(answer.get("runs", ()), now, frozenset(answer.get("taken", ())))
+        self._runs.offer(answer.get("runs", ()), frozenset(answer.get("taken", ())))
         self._runs.claim(self._state.instance)

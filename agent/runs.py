@@ -63,16 +63,14 @@ class Runs:
         """How many more runs may be taken."""
         return max(0, min(MOST_OFFERED, MOST_HELD - self._state.count()))
 
-    def offer(
-        self, documents: Sequence[JSON], now: dt.datetime, taken: Collection[str] = frozenset()
-    ) -> None:
+    def offer(self, documents: Sequence[JSON], taken: Collection[str] = frozenset()) -> None:
         """Keep what is offered, to be claimed or to be refused; ``taken`` is this agent's already."""
         for document in documents:
             try:
                 assignment = Assignment.from_json(document)
                 known = self._state.known(assignment.run)
                 if known is None:
-                    self._consider(assignment, document, now, assignment.run in taken)
+                    self._consider(assignment, document, assignment.run in taken)
                 elif known.stage == OFFERED and assignment.run in taken:
                     self._state.take([assignment.run])
             except Invalid as error:
@@ -83,8 +81,8 @@ class Runs:
         if taken:
             self._changed.set()
 
-    def _consider(self, assignment: Assignment, document: JSON, now: dt.datetime, is_taken: bool) -> None:
-        objection = self._objection(assignment, now)
+    def _consider(self, assignment: Assignment, document: JSON, is_taken: bool) -> None:
+        objection = self._objection(assignment)
         if self._state.count() >= MOST_HELD:
             return  # offered again when there is room
         self._state.offer(assignment, document, TAKEN if is_taken and not objection else OFFERED)
@@ -92,7 +90,7 @@ class Runs:
             LOG.info("Run %s is refused: %s", assignment.run, objection[1])
             self._state.refuse(assignment.run, *objection)
 
-    def _objection(self, assignment: Assignment, now: dt.datetime) -> tuple[str, str] | None:
+    def _objection(self, assignment: Assignment) -> tuple[str, str] | None:
         """What keeps a run from being taken: a code and a sentence."""
         test, tool = registry.tests().get(assignment.test), registry.tools().get(assignment.tool)
         if test is None or tool is None:
@@ -114,13 +112,13 @@ class Runs:
             self._state.beside(assignment.run, assignment.start, assignment.end),
         )
         refusal = self._policy.policy().refusal(wish, self.resolve)
-        return (POLICY, refusal) if refusal else self._clock_objection(now)
+        return (POLICY, refusal) if refusal else self._clock_objection()
 
-    def _clock_objection(self, now: dt.datetime) -> tuple[str, str] | None:
-        off, least = self._offset.seconds(now), self._offset.at_least(now)
-        limit = self._policy.policy().clock_limit
-        if off is None or least is None or abs(least) <= limit.total_seconds():
+    def _clock_objection(self) -> tuple[str, str] | None:
+        known, limit = self._offset.now(), self._policy.policy().clock_limit
+        if known is None or abs(known[1]) <= limit.total_seconds():
             return None
+        off, _ = known
         said = f"The clock of this host is off by {off:+.1f} s; it may be {format_duration(limit)}"
         return CLOCK, said
 
@@ -219,7 +217,7 @@ class Runs:
             self._state.refuse(held.run, TOOL, "The agent cannot read the run any more")
             return
         # By a clock that is off nobody can say what is too late.
-        objection = self._clock_objection(now) or _too_late(assignment, now)
+        objection = self._clock_objection() or _too_late(assignment, now)
         if objection:
             LOG.warning("Run %s is not started: %s", held.run, objection[1])
             self._state.refuse(held.run, *objection)

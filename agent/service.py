@@ -133,7 +133,7 @@ class Agent:
         self._asks.take(answer.get("asks", ()), _now())
         if answer.get("facts-wanted"):
             self.facts.want()
-        self._contacts.heed(answer, _now())
+        self._contacts.heed(answer)
 
     def _want_contact(self) -> None:
         self._contact_wanted.set()

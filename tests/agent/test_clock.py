@@ -62,6 +62,21 @@ def test_the_shortest_round_trip_says_most() -> None:
     assert known.seconds(NOON) == pytest.approx(-0.005, abs=1e-4)
 
 
+def test_time_that_passes_between_readings_is_not_the_clocks() -> None:
+    steady, reads = Steady(), iter([NOON, NOON + 5 * SECOND])
+
+    def shown() -> dt.datetime:
+        moment = next(reads)
+        if moment == NOON:
+            steady.now += 5  # somebody else had the processor
+        return moment
+
+    known = Offset(steady, shown)
+    known.note(100.0, 100.0, NOON)
+
+    assert known.now() == pytest.approx((0, 0), abs=1e-6)
+
+
 def test_a_clock_that_is_set_is_off_at_once() -> None:
     steady = Steady()
     known = Offset(steady)

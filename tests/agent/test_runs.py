@@ -24,7 +24,7 @@ def judged(folder: pathlib.Path, start: dt.datetime, ahead: float | None) -> str
     """The code with which a taken run is refused at noon by the agent's clock, which is so far ahead."""
     document = assignment(start)
     run = Assignment.from_json(document)
-    offset = Offset(steady=lambda: 0.0)
+    offset = Offset(steady=lambda: 0.0, clock=lambda: NOON)
     if ahead is not None:
         offset.note(0.0, 0.0, NOON - ahead * SECOND)
     with contextlib.closing(State(folder)) as state:

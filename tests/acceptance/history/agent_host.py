@@ -131,7 +131,7 @@ class Host:
     def new_life(self) -> None:
         """What a process begins with."""
         self.disk = Disk(self.medium, self._write)
-        self.offset = Offset(steady=lambda: self.world.now)
+        self.offset = Offset(steady=lambda: self.world.now, clock=self.now)
 
     def now(self) -> dt.datetime:
         return self.world.moment() + dt.timedelta(seconds=self.ahead)

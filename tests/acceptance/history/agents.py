@@ -393,7 +393,7 @@ class SimulatedAgent:
             wanted.clear()
             with contextlib.suppress(Unanswered, StorageFull):
                 answer = contacts.say(host.now(), synchronized=True, facts=None)
-                contacts.heed(answer, host.now())
+                contacts.heed(answer)
             self._notes.taken |= {(host.instance, each.run) for each in host.disk.held(TAKEN)}
             wanted.wait(self.world.chance.uniform(2, EVERY))
 

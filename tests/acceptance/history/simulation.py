@@ -66,7 +66,7 @@ class Scale:
     """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment.
 
     ``agents`` is how many of its nodes have their tools at agents, the first at two, one of which claims what
-    it is offered; the owner of the last one's host, where there are several, does not allow all.
+    it is offered; the owner of the last one's host does not allow all.
     """
 
     nodes: int = 4
@@ -121,7 +121,7 @@ class Simulation:
         self.queues = Queues(self.world, self.weather, self.cluster, self._write_of_a_queue)
         self.history.at_agents = set(self.hosts[: scale.agents])
         wire = Wire(self.world, self.weather, self.cluster)
-        last = self.hosts[scale.agents - 1] if scale.agents > 1 else None
+        last = self.hosts[scale.agents - 1] if scale.agents else None
         places = [*self.hosts[: scale.agents], *self.hosts[: min(1, scale.agents)]]
         self.agents = [
             SimulatedAgent(
