@@ -16,13 +16,16 @@ from chalicelib.domain.endpoints import endpoints, label_of
 from chalicelib.domain.metrics import TEXT, Metric
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import format_timestamp
+from chalicelib.domain.times import EPOCH, format_timestamp
 
 KEPT = dt.timedelta(days=180)
 """How long series and what they were are kept."""
 HOUR = dt.timedelta(hours=1)
 GRACE = dt.timedelta(minutes=10)
 """How long after its end an hour is waited for results that are late, before it is rolled up."""
+HOURS_TOGETHER = 6
+"""How many hours are rolled up at once, since the series is written each time; until then their points are
+read by themselves."""
 RAW_KEPT = dt.timedelta(days=3)
 """How long points are kept by themselves; by then the hour they are in was rolled up, and has them all."""
 
@@ -114,6 +117,13 @@ def point_of(at: dt.datetime, run: str, task: str, state: State, metrics: Sequen
 def hour_of(moment: dt.datetime) -> dt.datetime:
     """The full hour that an instant is in."""
     return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def rolled_up_at(series: str, hour: dt.datetime) -> dt.datetime:
+    """When the hours from one on are rolled up: not all series in the same hour of six."""
+    following = (hour - EPOCH) // HOUR + 1
+    waits = (int(series[:8], 16) - following) % HOURS_TOGETHER
+    return hour + (1 + waits) * HOUR + GRACE
 
 
 def _digest(value: JSON) -> str:

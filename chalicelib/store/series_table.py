@@ -1,7 +1,7 @@
 """Series and the hours of them that are still to be rolled up, in the store.
 
-A point costs its own write; its series is written when it is new, and once an hour: when the first point
-of an hour comes, so that somebody rolls the hour up, and when that is done.
+A point costs its own write; its series is written when it is new, and once in six hours: when those are
+rolled up. Where none had come for so long, the first that comes has that done again.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName
-from chalicelib.domain.series import GRACE, HOUR, KEPT, Series
+from chalicelib.domain.series import HOUR, KEPT, Series, rolled_up_at
 from chalicelib.store import shards
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models import SeriesItem
@@ -30,8 +30,8 @@ class Stored:
 
     @property
     def roll_at(self) -> dt.datetime | None:
-        """When that hour may be rolled up."""
-        return self.roll_from and self.roll_from + HOUR + GRACE
+        """When that hour is rolled up, and what came after it with it."""
+        return self.roll_from and rolled_up_at(self.series.uuid, self.roll_from)
 
 
 def find(node: NodeName, series: str) -> Stored | None:

@@ -258,7 +258,7 @@ def test_results_of_days_ago_are_among_the_last_where_few_come() -> None:
     rule(results={"of": 3, "at-least": 3})
     for day in range(3):
         leave(day * 24 * HOUR, 1.0)
-        while rolling.tick(at(day * 24 * HOUR + 2 * HOUR)):
+        while rolling.tick(at(day * 24 * HOUR + 8 * HOUR)):
             pass
         for item in models.PointItem.query(f"{NODE}#{SERIES.uuid}"):
             item.delete()  # as its time to live does

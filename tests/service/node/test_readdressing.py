@@ -172,7 +172,7 @@ def test_series_to_be_rolled_up_and_alerts_to_be_looked_at() -> None:
     series_table.add(NODE, series, NOON, NOON)
     alert = alert_table.put(Alert(NODE, "loss", series, NOON, NOON), NOON, [])
     assert (as_it_was(ROLLING), as_it_was(LOOK)) == (1, 1)
-    later = NOON + HOUR + GRACE
+    later = NOON + 6 * HOUR + GRACE
 
     reaper.tick(later)
 

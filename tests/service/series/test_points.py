@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run_states import State
-from chalicelib.domain.series import GRACE, HOUR, series_of
+from chalicelib.domain.series import GRACE, HOUR, rolled_up_at, series_of
 from chalicelib.domain.task import Task
 from chalicelib.service.series import points, reading, rolling
 from chalicelib.store import point_table, series_table
@@ -89,6 +89,13 @@ def test_a_point_that_is_left_twice_is_there_once() -> None:
     assert means() == [1.5]
 
 
+@pytest.fixture
+def by_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hour is rolled up once it is over, rather than six together."""
+    monkeypatch.setattr("chalicelib.domain.series.HOURS_TOGETHER", 1)
+
+
+@pytest.mark.usefixtures("by_the_hour")
 def test_an_hour_is_rolled_up_once_it_is_over_and_reads_as_before() -> None:
     for minute in range(90):
         leave(60 * minute, float(minute))
@@ -101,6 +108,30 @@ def test_an_hour_is_rolled_up_once_it_is_over_and_reads_as_before() -> None:
     assert [hour.start for hour in point_table.hours(NODE, SERIES, NOON, at(86400))] == [NOON]
     assert means() == before == [float(minute) for minute in range(90)]
     assert means(60, 3660) == [float(minute) for minute in range(1, 61)]
+
+
+def test_six_hours_are_rolled_up_together_and_their_series_is_written_once() -> None:
+    for minute in range(0, 7 * 60, 10):
+        leave(60 * minute, float(minute))
+    before, at_once = means(), rolled_up_at(SERIES, NOON)
+    hours = (at_once - GRACE - NOON) // HOUR
+
+    assert rolling.tick(at_once - dt.timedelta(seconds=1)) == 0
+    with counted() as sent:
+        assert rolling.tick(at_once) == hours
+
+    assert sent.count("PutItem") == hours + 1
+    assert series_table.get(NODE, SERIES).roll_at == at_once + 6 * HOUR
+    assert means() == before
+
+
+@pytest.mark.parametrize("hour", range(8))
+def test_each_series_is_rolled_up_in_an_hour_of_its_own(hour: int) -> None:
+    first = NOON + hour * HOUR
+    due = [rolled_up_at(f"{number:08x}000000000000", first) for number in range(12)]
+
+    assert sorted(set(due)) == [first + more * HOUR + GRACE for more in range(1, 7)]
+    assert all(due.count(each) == 2 for each in due)
 
 
 def test_a_series_that_goes_silent_has_its_last_hour_rolled_up() -> None:
@@ -122,6 +153,7 @@ def test_hours_without_points_are_skipped() -> None:
     assert means(0, 3600 * 60) == [1.0, 2.0]
 
 
+@pytest.mark.usefixtures("by_the_hour")
 def test_a_point_that_comes_late_has_its_hour_rolled_up_anew() -> None:
     leave(0, 1.0)
     leave(7200, 3.0)
@@ -135,6 +167,7 @@ def test_a_point_that_comes_late_has_its_hour_rolled_up_anew() -> None:
     assert first.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
 
 
+@pytest.mark.usefixtures("by_the_hour")
 def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -154,6 +187,7 @@ def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
     assert hour.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
 
 
+@pytest.mark.usefixtures("by_the_hour")
 def test_a_point_of_the_next_hour_that_comes_while_one_is_rolled_up_is_not_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -219,6 +253,7 @@ def test_an_hour_of_more_points_than_are_read_together_is_rolled_up(monkeypatch:
     assert means() == [float(minute) for minute in range(90)]
 
 
+@pytest.mark.usefixtures("by_the_hour")
 def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
     leave(0, 1.0)
     leave(3600, 2.0)
@@ -234,6 +269,7 @@ def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
     assert none == []
 
 
+@pytest.mark.usefixtures("by_the_hour")
 def test_steps_of_hours_are_read_as_rolled_up_and_smaller_ones_from_points() -> None:
     for minute in range(0, 180, 10):
         leave(60 * minute, float(minute))
