@@ -174,7 +174,7 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.domain.task import Task
     from chalicelib.infrastructure import queues, telemetry
     from chalicelib.service.coordination import shard_planner
-    from chalicelib.service.execution import supervisor
+    from chalicelib.service.execution import overdue, supervisor
     from chalicelib.service.node import readdressing, registry
     from chalicelib.service.series import rolling
     from chalicelib.settings import forget_settings
@@ -204,7 +204,7 @@ def _in_place(play: Play) -> Iterator[None]:
 
         return concerned_work
 
-    remembering = (readdressing, shards, long_runs, registry, timeline_memory, counted_hours)
+    remembering = (readdressing, shards, long_runs, registry, timeline_memory, counted_hours, overdue)
     for forget in (forget_settings, *(module.forget for module in remembering)):
         forget()
     with (

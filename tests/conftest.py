@@ -60,10 +60,12 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
     With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
     """
+    from chalicelib.service.execution import overdue
     from chalicelib.service.node import agent_facts, heartbeats, registry
     from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
 
     registry.forget()
+    overdue.forget()
     agent_facts.forget()
     heartbeats.forget()
     shards.forget()
@@ -126,6 +128,7 @@ def forget() -> None:
     from chalicelib.infrastructure import agent_queues
     from chalicelib.infrastructure.aws import forget_clients
     from chalicelib.infrastructure.queues import forget_urls
+    from chalicelib.service.execution import overdue
     from chalicelib.service.node import agent_facts, heartbeats, registry
     from chalicelib.settings import forget_settings
     from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
@@ -135,6 +138,7 @@ def forget() -> None:
     forget_clients()
     forget_urls()
     agent_queues.forget()
+    overdue.forget()
     registry.forget()
     agent_facts.forget()
     heartbeats.forget()

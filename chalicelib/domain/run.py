@@ -120,6 +120,8 @@ class Run:
     """Where the node's tools are at its agent: the instance of it that has taken the run."""
     received: int = 0
     """The number of the result with which its agent said that it is done; 0 before that."""
+    began: bool = False
+    """Whether it ever was running."""
     lane: str = ""
     """Whose it is, as a name that says nothing: no requester's runs hold up those of another."""
 
@@ -158,8 +160,10 @@ class Run:
 
     def evolve(self, **changes: Any) -> "Run":
         """The run with these members changed. Raises BadTransition for a state it may not take."""
-        require(self.state, changes.get("state", self.state))
-        return dataclasses.replace(self, **changes)
+        state = changes.get("state", self.state)
+        require(self.state, state)
+        began = {"began": True} if state is State.RUNNING else {}
+        return dataclasses.replace(self, **{**began, **changes})
 
     def with_documents(self, **changes: JSON) -> "Run":
         return dataclasses.replace(self, documents=dataclasses.replace(self.documents, **changes))

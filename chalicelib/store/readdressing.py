@@ -49,6 +49,7 @@ REASONS: dict[str, tuple[tuple[Index, str], ...]] = {
     "plan": ((PLAN, ""),),
     "dispatch": ((DUE, run_items.DISPATCH),),
     "reap": (
+        (DUE, run_items.DISPATCH),
         (DUE, run_items.AGREE),
         (DUE, run_items.GIVE_UP),
         (DUE, run_items.PURGE),

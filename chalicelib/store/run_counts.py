@@ -1,15 +1,18 @@
 """Runs of all tasks by their state: how many there are, and which, in time order.
 
-Each function reads one stretch of the index ``states`` per state, so it costs what it finds. What it
+Each function reads one or two stretches of the index ``states`` per state, so it costs what it finds. What it
 finds may be a moment behind. Those that are running are filed as pending: of those that are to have begun,
-which are few, the items themselves are read.
+which are few, the items themselves are read. Brief ones are all filed as finished from the beginning, where
+their entries say which are pending; of such that are not over those alone are found that started lately.
 """
 
 import dataclasses
 import datetime as dt
 import heapq
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
@@ -20,7 +23,7 @@ from chalicelib.store import ordering, raw_items, run_table
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch, written
-from chalicelib.store.run_items import listed
+from chalicelib.store.run_items import BRIEF_UNTIL, listed
 from chalicelib.store.run_table import EARLIEST_START, LATEST_START, starting
 
 Bounds = tuple[State, dt.datetime | None, dt.datetime | None]
@@ -45,7 +48,8 @@ def count(
         return filed(node, state, start, end)
     latest = _latest_begun(now)
     begun = in_order(node, within([state], start, min(end or latest, latest)), now)
-    return sum(1 for _ in begun) + (_still_to_come(node, latest, start, end) if state is State.PENDING else 0)
+    to_come = _still_to_come(node, latest, start, end) if state is State.PENDING else 0
+    return sum(1 for _ in begun) + to_come
 
 
 def _still_to_come(
@@ -56,9 +60,14 @@ def _still_to_come(
 
 
 def filed(node: NodeName, state: State, start: dt.datetime | None, end: dt.datetime | None) -> int:
-    """How many runs filed in a state start within bounds, both included; those that are running are filed as
-    pending."""
-    return RunItem.states_index.count(key(node, state.value), starting(start, end))
+    """How many runs start within bounds, both included, that are in a state by their entries; those that are
+    running are pending there."""
+    return sum(_counted(node, place, state, starting(start, end)) for place in _places(state))
+
+
+def _counted(node: NodeName, place: State, state: State, bounds: Condition) -> int:
+    is_in_state = RunItem.state == state.value if place is State.FINISHED else None
+    return RunItem.states_index.count(key(node, place.value), bounds, is_in_state)
 
 
 def within(
@@ -79,7 +88,7 @@ def in_order(
 
     In the order of their starts, or ``backwards``; with ``limit`` so many at most.
     """
-    found = [_filed(node, part, now, backwards, limit) for part in _parts(bounds)]
+    found = [_filed(node, part, now, backwards, limit) for part in _parts(bounds, now)]
     merged = heapq.merge(*found, key=lambda run: run.start, reverse=backwards)
     return itertools.islice(merged, limit)
 
@@ -94,35 +103,60 @@ def behind(
     """The runs in states, each within bounds of its own, by start and then uuid: those behind a place."""
     lowest = EARLIEST_START if after is None else after[0]
     later = [(state, max(start or lowest, lowest), end) for state, start, end in bounds]
-    found = [_filed(node, part, now, False, page_size) for part in _parts(later)]
+    found = [_filed(node, part, now, False, page_size) for part in _parts(later, now)]
     merged = heapq.merge(*found, key=lambda run: run.start)
     return ordering.behind(merged, lambda run: (run.start, run.uuid), after)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """A stretch of the index: what it is filed under, the states that are meant of that, and between when."""
+    """A stretch of the index: what it is filed under, and which states are meant of that, between when."""
 
     filed: State
-    states: Collection[State]
-    start: dt.datetime
-    end: dt.datetime
+    bounds: Sequence[tuple[State, dt.datetime, dt.datetime]]
+
+    @property
+    def start(self) -> dt.datetime:
+        return min(start for _, start, _ in self.bounds)
+
+    @property
+    def end(self) -> dt.datetime:
+        return max(end for _, _, end in self.bounds)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether other states are filed there too."""
+        return self.filed in (State.PENDING, State.FINISHED)
+
+    @property
+    def is_of_those_over(self) -> bool:
+        return not any(state in MAY_HAVE_BEGUN for state, _, _ in self.bounds)
+
+    def has(self, run: Run) -> bool:
+        return any(state is run.state and start <= run.start <= end for state, start, end in self.bounds)
 
 
-def _parts(bounds: Iterable[Bounds]) -> Iterator[_Part]:
-    """The stretches to be read. Of two states that share one, what lies within the bounds of either is."""
-    shared: list[_Part] = []
+def _parts(bounds: Iterable[Bounds], now: dt.datetime) -> list[_Part]:
+    """The stretches to be read. Of states that share one, all is read together."""
+    shared: dict[State, list[tuple[State, dt.datetime, dt.datetime]]] = {}
     for state, start, end in bounds:
-        lower, upper = max(start or EARLIEST_START, EARLIEST_START), min(end or LATEST_START, LATEST_START)
-        if state in MAY_HAVE_BEGUN:
-            shared.append(_Part(State.PENDING, (state,), lower, upper))
-        elif lower <= upper:
-            yield _Part(state, (state,), lower, upper)
-    if shared:
-        states = [state for part in shared for state in part.states]
-        start, end = min(part.start for part in shared), max(part.end for part in shared)
-        if start <= end:
-            yield _Part(State.PENDING, states, start, end)
+        for place in _places(state):
+            lower, upper = (
+                max(start or EARLIEST_START, EARLIEST_START),
+                min(end or LATEST_START, LATEST_START),
+            )
+            if place is State.FINISHED and state in MAY_HAVE_BEGUN:
+                lower = max(lower, now - BRIEF_UNTIL)
+            elif state is State.FINISHED:
+                upper = min(upper, _latest_begun(now))
+            if lower <= upper:
+                shared.setdefault(place, []).append((state, lower, upper))
+    return [_Part(place, those) for place, those in shared.items()]
+
+
+def _places(state: State) -> Sequence[State]:
+    """What runs in a state are filed under."""
+    return (State.PENDING, State.FINISHED) if state in MAY_HAVE_BEGUN else (state,)
 
 
 def _filed(
@@ -136,8 +170,8 @@ def _filed(
         "states",
         backwards=backwards,
     )
-    found = map(listed, raw_items.query(RunItem, stretch, page_size))
-    return _told_apart(node, found, part.states, now) if part.filed is State.PENDING else found
+    found = map(listed, raw_items.query(RunItem, stretch, page_size, growing=2))
+    return _told_apart(node, found, part, now) if part.is_mixed else found
 
 
 def _latest_begun(now: dt.datetime) -> dt.datetime:
@@ -145,15 +179,21 @@ def _latest_begun(now: dt.datetime) -> dt.datetime:
     return now + settings().head_start * SECOND + SPARE
 
 
-def _told_apart(
-    node: NodeName, found: Iterator[Run], states: Collection[State], now: dt.datetime
-) -> Iterator[Run]:
-    """Those of the runs filed as pending that are in one of the states."""
+def _told_apart(node: NodeName, found: Iterator[Run], part: _Part, now: dt.datetime) -> Iterator[Run]:
+    """Those of the runs filed in one place that are in one of the states."""
     latest = _latest_begun(now)
-    for may_have_begun, some in itertools.groupby(found, lambda run: run.start <= latest):
-        while may_have_begun and (together := list(itertools.islice(some, READ_TOGETHER))):
-            known = run_table.summaries(node, [(run.task, run.uuid) for run in together])
-            there = (known.get(run.uuid) for run in together)
-            yield from (run for run in there if run and run.state in states)
-        if not may_have_begun and State.PENDING in states:
-            yield from some
+
+    def is_doubtful(run: Run) -> bool:
+        return run.state is State.PENDING and run.start <= latest
+
+    for may_have_begun, some in itertools.groupby(found, is_doubtful):
+        if not may_have_begun:
+            yield from filter(part.has, some)
+        elif not part.is_of_those_over:
+            yield from filter(part.has, _as_they_are(node, some))
+
+
+def _as_they_are(node: NodeName, some: Iterator[Run]) -> Iterator[Run]:
+    while together := list(itertools.islice(some, READ_TOGETHER)):
+        known = run_table.summaries(node, [(run.task, run.uuid) for run in together])
+        yield from (known[run.uuid] for run in together if run.uuid in known)

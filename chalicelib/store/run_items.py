@@ -24,7 +24,7 @@ LARGEST_ITEM = 300_000
 AGREE, DISPATCH, GIVE_UP, PURGE = "agree", "dispatch", "give-up", "purge"
 """Why a run is due: agreed on by its participants, sent to its runner, given up on; and, of version 1 and
 where a task was forgotten before, forgotten. One to be dispatched stays where it is, at its start, until it
-is over: what was sent of a shard its mark says."""
+expires: what was sent of a shard one mark says, and up to where all are over, or filed otherwise, another."""
 AGREEING = dt.timedelta(minutes=2)
 """How long a run may wait for the agreement of its participants where it is the lead's."""
 BEING_TOLD = dt.timedelta(minutes=10)
@@ -34,8 +34,26 @@ COLLECTING = dt.timedelta(seconds=60)
 """How late the results of the other participants may be merged."""
 
 
+BRIEF = dt.timedelta(minutes=5)
+"""How long a run takes at most that is filed under how it will end, most likely, from the beginning."""
+BRIEF_UNTIL = dt.timedelta(minutes=30)
+"""How long after its start such a run is looked for among those not over: it was given up long before."""
+
+
 def _shown(state: State) -> State:
     return State.PENDING if state is State.RUNNING else state
+
+
+def _filed_under(run: Run) -> State:
+    """The state under which the index of states has it; which one it is in, its entry says.
+
+    Nearly all runs finish, and to move an entry is a write more than to change it. A run that may go on for
+    long is filed under its state: where it is among all that finished, it would be far to look back for.
+    """
+    shown = _shown(run.state)
+    latest = max(run.end, run.leased_until or run.end)
+    is_to_finish = shown is State.PENDING and latest - run.start <= BRIEF
+    return State.FINISHED if is_to_finish else shown
 
 
 def to_item(run: Run) -> RunItem:
@@ -55,7 +73,7 @@ def to_item(run: Run) -> RunItem:
         start=run.start,
         end=run.end,
         state=_shown(run.state).value,
-        begun=run.state is State.RUNNING or None,
+        begun=run.began or run.state is State.RUNNING or None,
         added=run.added,
         priority=run.priority,
         errors=run.errors,
@@ -65,7 +83,7 @@ def to_item(run: Run) -> RunItem:
         revision=run.revision,
         due=waits and due_key(waits[0], run.uuid),
         due_at=waits and waits[1],
-        state_key=key(run.node, _shown(run.state).value),
+        state_key=key(run.node, _filed_under(run).value),
         lane=run.lane or None,
         abandoned=run.abandoned or None,
         holder=run.holder,
@@ -82,13 +100,13 @@ def _expiry(run: Run) -> int:
 
 
 def due_for(run: Run) -> tuple[str, dt.datetime] | None:
-    """What a run waits for in its state, and under when it is filed for that; None for one that is over.
+    """What a run waits for in its state, and under when it is filed for that; None for nothing.
 
     One that begins stays filed as it was where it is over so soon that whoever comes to look whether it has
-    begun sees whether it is: each place in the index is a write.
+    begun sees whether it is, and where it is over then, too: each place in the index is a write.
     """
     if run.state.is_final:
-        return None
+        return (DISPATCH, run.start) if _stays_filed(run) else None
     if run.state is State.SCHEDULING:
         return AGREE, min(run.start, run.added + AGREEING)
     if run.awaiting:
@@ -96,6 +114,13 @@ def due_for(run: Run) -> tuple[str, dt.datetime] | None:
     if run.leased_until is None and not run.dispatched and not _is_filed_by_its_end(run.state, run):
         return DISPATCH, run.start
     return GIVE_UP, run.leased_until or _filed_at(run.state, run)
+
+
+def _stays_filed(run: Run) -> bool:
+    """Whether a run that is over is where it was filed to be dispatched: it began, and moved nowhere."""
+    began = run.state in (State.FINISHED, State.FAILED)
+    moved = run.dispatched or run.leased_until or run.holder or run.end - run.start > GRACE
+    return began and not moved
 
 
 def given_up_at(run: Run) -> dt.datetime:
@@ -137,6 +162,7 @@ def to_summary(item: Any) -> Run:
         priority=None if item.priority is None else int(item.priority),
         errors=item.errors,
         documents=Documents(reason=item.reason),
+        began=bool(item.begun),
     )
 
 
@@ -180,7 +206,8 @@ def _purge_at(item: Any) -> dt.datetime | None:
 def state_of(item: Any) -> State:
     """Its state. One that has begun is filed as pending all the same: a change of what the index shows is a
     write, and those that are to have begun by now, and are not over, are few."""
-    return State.RUNNING if item.begun else State(item.state)
+    state = State(item.state)
+    return State.RUNNING if item.begun and state is State.PENDING else state
 
 
 def to_run(item: Any) -> Run:

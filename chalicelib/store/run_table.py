@@ -22,6 +22,7 @@ from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem
 from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of, to_item, to_run, to_summary
 
+INSTANT = dt.timedelta.resolution
 EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 
 
@@ -84,6 +85,14 @@ def in_order(
         attributes_to_get=_PLACE,
     )
     return _summarized(node, task, found)
+
+
+def between(node: NodeName, task: TaskId, start: dt.datetime, end: dt.datetime) -> list[Run]:
+    """All runs of a task that start within bounds, each without its documents, as it was a moment ago."""
+    found = RunItem.start_index.query(
+        key(node, task), starting(start, end), consistent_read=True, attributes_to_get=_PLACE
+    )
+    return list(summaries(node, [(task, RunId(item.run)) for item in found]).values())
 
 
 def behind(
@@ -209,6 +218,30 @@ def due_between(
     for item in RunItem.due_index.query(shards.place(shard, why), when, limit=limit):
         task = TaskId(bare(item.task))
         yield Due(owner(item.task), task, RunId(item.run), item.due_at, item.lane or "", shard)
+
+
+def due_together(why: str, shard: int, since: dt.datetime, until: dt.datetime, most: int) -> list[Due]:
+    """Those between instants, the longest waiting first: so many, and all due at the time of the last."""
+    found = due_between(why, shard, since, until)
+    some = list(itertools.islice(found, most))
+    return some + list(itertools.takewhile(lambda each: each.at == some[-1].at, found))
+
+
+def not_over(found: Sequence[Due]) -> set[RunId]:
+    """Those of what is due that are not over, or were not a moment ago. Half a unit each."""
+    keys = [(key(due.node, due.task), due.run) for due in found]
+    items = RunItem.batch_get(keys, attributes_to_get=["task", "run", "state", "begun"])
+    return {RunId(item.run) for item in items if not state_of(item).is_final}
+
+
+def file_to_be_given_up(run: Run) -> None:
+    """File a run for when it waits too long in its state; nothing else changes of it. Raises StaleRun."""
+    actions: list[Action] = [
+        RunItem.due.set(due_key(GIVE_UP, run.uuid)),
+        RunItem.due_at.set(given_up_at(run)),
+    ]
+    with on_condition_failed(changed(run.uuid)):
+        reference_to(run).update(actions, condition=RunItem.revision == run.revision)
 
 
 def change(run: Run) -> Run:

@@ -24,7 +24,7 @@ from chalicelib.service.series import rolling
 from chalicelib.settings import forget_settings
 from chalicelib.store import alert_table, delivery_table, run_items, run_table, series_table, shards
 from chalicelib.store.transactions.booking import New
-from tests.builders import NODE, NOON, at, task
+from tests.builders import NODE, NOON, at, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -119,6 +119,18 @@ def test_what_is_over_its_time_is_ended_by_a_function_of_its_shard(sent: list[Me
     assert len(missed(found)) == COUNT
 
 
+@pytest.mark.usefixtures("on_lambda")
+def test_what_goes_on_is_filed_for_when_it_should_be_over_by_a_function_of_its_shard() -> None:
+    found = placed(duration=seconds(20))
+    for each in found:
+        run_table.change(each.runs[0].evolve(state=State.RUNNING))
+
+    handle(left("reap")[0], at(30 + COUNT) + run_items.GRACE)
+
+    due = run_table.due(run_items.GIVE_UP, 2, at(300), 9)
+    assert {each.run for each in due} == {each.runs[0].uuid for each in found}
+
+
 def missed(found: list[Any]) -> list[Any]:
     runs = [run_table.get(NODE, each.task.uuid, each.runs[0].uuid) for each in found]
     return [run for run in runs if run.state is State.MISSED]
@@ -146,7 +158,7 @@ def test_series_are_rolled_up_and_alerts_looked_at_by_functions_of_their_shard(s
         series = series_of(spec, "snooze", ["here"])
         series_table.add(NODE, series, NOON, NOON)
         alert_table.put(Alert(NODE, "loss", series, NOON, NOON), NOON, [])
-    later = NOON + HOUR + GRACE
+    later = NOON + 6 * HOUR + GRACE
 
     assert (rolling.tick(later), watch.tick(later)) == (0, 0)
     assert sent == [*left("roll-up"), *left("look")]

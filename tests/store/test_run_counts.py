@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
-from chalicelib.store import run_counts, run_table
+from chalicelib.store import run_counts, run_items, run_table
 from chalicelib.store.run_counts import within
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
@@ -81,6 +81,61 @@ def test_what_is_listed_says_how_it_ended(placed: list[Run]) -> None:
     (found,) = run_counts.in_order(NODE, within([State.NONSTART]), NOON)
 
     assert (found.errors, found.priority, found.end) == ("No time", 3, at(18))
+
+
+def test_a_brief_run_that_finished_leaves_those_to_come(placed: list[Run]) -> None:
+    begun = run_table.change(placed[0].evolve(state=State.RUNNING))
+    run_table.change(begun.evolve(state=State.FINISHED))
+
+    assert (count(State.PENDING), count(State.RUNNING), count(State.FINISHED)) == (2, 0, 2)
+    assert starts(run_counts.in_order(NODE, within([State.FINISHED]), NOON)) == [-10, 0]
+    latest = run_counts.in_order(NODE, within([State.FINISHED]), NOON, backwards=True, limit=1)
+    assert starts(latest) == [0]
+
+
+def test_of_all_states_together_each_run_is_listed_once(placed: list[Run]) -> None:
+    run_table.change(run_table.get(NODE, placed[0].task, placed[0].uuid).evolve(state=State.RUNNING))
+
+    everything = run_counts.in_order(NODE, within(State), NOON)
+
+    assert [run.state.value for run in everything] == [
+        *("finished", "running", "pending", "nonstart", "pending")
+    ]
+
+
+def test_each_state_is_listed_within_its_own_bounds(placed: list[Run]) -> None:
+    found = run_counts.in_order(NODE, [(State.FINISHED, at(-5), None), (State.PENDING, None, at(10))], NOON)
+
+    assert starts(found) == [0, 10]
+
+
+def test_one_that_takes_long_is_found_among_those_not_over_however_long_ago_it_began() -> None:
+    owner = task()
+    long_ago = -run_items.BRIEF_UNTIL.total_seconds() - 60
+    brief, long = run(owner, long_ago), run(owner, long_ago, end=at(600))
+    commit(Booking(None, owner, [brief, long]), NOON)
+
+    assert [one.uuid for one in run_counts.in_order(NODE, within([State.PENDING]), NOON)] == [long.uuid]
+    assert count(State.PENDING) == 1
+
+
+def test_what_an_earlier_version_filed_as_pending_is_found_as_it_is(
+    placed: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_items, "_filed_under", lambda run: State(run_items._shown(run.state)))
+    owner = task()
+    old = [run(owner, -1900), run(owner, 30), run(owner, -1800, state=State.FINISHED)]
+    commit(Booking(None, owner, old), NOON)
+
+    assert (count(State.PENDING), count(State.FINISHED)) == (5, 2)
+
+
+def test_listing_those_that_finished_reads_no_items(
+    placed: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_table, "summaries", None)
+
+    assert starts(run_counts.in_order(NODE, within([State.FINISHED]), NOON)) == [-10]
 
 
 def test_counting_sends_back_no_items(placed: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:

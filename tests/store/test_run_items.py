@@ -23,12 +23,13 @@ DOCUMENTS = Documents(result={"a": 1}, limit_diags="d", reason={"code": "c"}, la
         {"dispatched": True},
         {"awaiting": True},
         {"state": State.SCHEDULING, "awaiting": True},
-        {"state": State.RUNNING, "dispatched": True},
-        {"state": State.RUNNING, "dispatched": True, "leased_until": at(7)},
+        {"state": State.RUNNING, "began": True, "dispatched": True},
+        {"state": State.RUNNING, "began": True, "dispatched": True, "leased_until": at(7)},
         {"dispatched": True, "leased_until": at(7)},  # handed over, and looked at then
-        {"state": State.RUNNING, "dispatched": True, "holder": "one", "received": 3},
+        {"state": State.RUNNING, "began": True, "dispatched": True, "holder": "one", "received": 3},
         {"state": State.CLEANUP, "dispatched": True},
         {"state": State.FINISHED, "dispatched": True, "documents": DOCUMENTS},
+        {"state": State.MISSED, "began": True, "dispatched": True},
         {"state": State.FAILED, "dispatched": True, "errors": "e", "purge_at": at(5000)},
         {"state": State.NONSTART, "dispatched": True, "priority": -5},
         {"priority": 0, "lane": "lane", "abandoned": 2, "revision": 9},
@@ -62,7 +63,7 @@ def test_a_run_is_filed_for_what_it_waits_for(
 
 @pytest.mark.parametrize("state", [State.FINISHED, State.MISSED, State.NONSTART, State.CANCELED])
 def test_a_run_that_is_over_waits_for_nothing(state: State) -> None:
-    assert run_items.due_for(run(OWNER, 60, state=state)) is None
+    assert run_items.due_for(run(OWNER, 60, state=state, dispatched=True)) is None
 
 
 @pytest.mark.parametrize(

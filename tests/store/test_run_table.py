@@ -171,13 +171,48 @@ def test_a_run_is_given_up_when_its_state_has_lasted_too_long(
 
 @pytest.mark.parametrize("state", [state for state in State if state.is_final])
 def test_a_run_that_is_over_waits_for_nothing_and_expires(owner: Task, state: State) -> None:
-    one = run(owner, state=state)
+    one = run(owner, state=state, dispatched=True)
     stored(owner, one)
 
     item = RunItem.get(key(NODE, owner.uuid), one.uuid)
 
     assert (run_items.due_for(one), item.due, item.due_at) == (None, None, None)
     assert item.expires == (one.end + KEEP_AFTER_LAST_RUN).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"state": State.FINISHED}, run_items.DISPATCH),
+        ({"state": State.FAILED}, run_items.DISPATCH),
+        ({"state": State.FINISHED, "end": at(31)}, None),  # filed by its end since it began
+        ({"state": State.FINISHED, "leased_until": at(90)}, None),
+        ({"state": State.FINISHED, "holder": "someone"}, None),
+        ({"state": State.CANCELED}, None),  # it may be to come
+        ({"state": State.MISSED}, None),
+        ({"state": State.NONSTART}, None),
+    ],
+)
+def test_a_run_that_ends_where_it_was_filed_stays_there(
+    owner: Task, changes: dict[str, object], where: str | None
+) -> None:
+    due_for = run_items.due_for(run(owner, **changes))
+
+    assert due_for == (where and (where, NOON))
+
+
+@pytest.mark.parametrize(
+    ("most", "found"), [(1, [0]), (2, [0, 5, 5, 5]), (4, [0, 5, 5, 5]), (9, [0, 5, 5, 5, 9])]
+)
+def test_what_is_due_at_an_instant_is_found_together(
+    owner: Task, most: int, found: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "of", lambda uuid: 1)
+    stored(owner, *(run(owner, start) for start in (0, 5, 5, 5, 9, 10)))
+
+    due = run_table.due_together(run_items.DISPATCH, 1, NOON, at(9), most)
+
+    assert [each.at for each in due] == [at(seconds) for seconds in found]
 
 
 def test_a_run_that_may_go_sooner_or_later_expires_then(owner: Task) -> None:
@@ -222,6 +257,47 @@ def test_a_run_that_begins_moves_nothing_in_the_indexes(owner: Task) -> None:
 
     assert _filed(owner, one) == before
     assert run_table.get(NODE, owner.uuid, one.uuid).state is State.RUNNING
+
+
+def test_a_run_that_finishes_is_where_it_was_in_the_indexes(owner: Task) -> None:
+    one = run(owner)
+    stored(owner, one)
+    *before, _ = _filed(owner, one)
+
+    begun = run_table.change(one.evolve(state=State.RUNNING))
+    run_table.change(begun.evolve(state=State.FINISHED))
+
+    assert _filed(owner, one) == (*before, "finished")
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({}, "finished"),
+        ({"end": NOON + run_items.BRIEF}, "finished"),
+        ({"end": NOON + run_items.BRIEF + run_table.INSTANT}, "pending"),
+        ({"state": State.RUNNING}, "finished"),
+        ({"state": State.RUNNING, "leased_until": at(3600)}, "pending"),  # its agent is away
+        ({"state": State.FAILED}, "failed"),
+        ({"state": State.SCHEDULING}, "scheduling"),
+    ],
+)
+def test_a_brief_run_is_filed_as_finished_from_the_beginning(
+    owner: Task, changes: dict[str, object], where: str
+) -> None:
+    assert run_items.to_item(run(owner, **changes)).state_key == key(NODE, where)
+
+
+@pytest.mark.parametrize("end", [State.FINISHED, State.CANCELED, State.OVERDUE, State.MISSED])
+def test_that_a_run_began_is_known_however_it_ends(owner: Task, end: State) -> None:
+    one, other = run(owner), run(owner, 9)
+    stored(owner, one, other)
+
+    run_table.change(run_table.change(one.evolve(state=State.RUNNING)).evolve(state=end))
+
+    ended = run_table.get(NODE, owner.uuid, one.uuid)
+    assert (ended.state, ended.began) == (end, True)
+    assert [each.began for each in run_table.in_order(NODE, owner.uuid)] == [True, False]
 
 
 def _filed(owner: Task, one: Run) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import rolled
 from chalicelib.domain.run_states import State
-from chalicelib.domain.series import GRACE, HOUR, KEPT, RAW_KEPT, Point, Series
+from chalicelib.domain.series import HOUR, KEPT, RAW_KEPT, Point, Series, rolled_up_at
 from chalicelib.store import point_table, series_table, shards
 from tests.builders import NODE, NOON, at, seconds
 
@@ -35,7 +35,7 @@ def test_a_series_comes_back_as_it_was_stored() -> None:
 
 
 def test_a_series_is_due_once_its_hour_is_over_and_has_settled() -> None:
-    shard, over = shards.of(SERIES.uuid), NOON + HOUR + GRACE
+    shard, over = shards.of(SERIES.uuid), rolled_up_at(SERIES.uuid, NOON)
     new = series_table.add(NODE, SERIES, at(1), NOON)
 
     assert new.roll_at == over

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from chalicelib.domain.agent_protocol import PATIENCE
@@ -15,7 +16,7 @@ from chalicelib.domain.times import SECOND, parse_timestamp
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
-from chalicelib.service.execution import expiry, results
+from chalicelib.service.execution import expiry, overdue, results
 from chalicelib.service.node import heartbeats, indexing, readdressing, registry
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
@@ -31,7 +32,8 @@ ITEMS_IN_TIME = 2500
 
 def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
-    readdressing.advance("reap", now)
+    if readdressing.advance("reap", now):
+        overdue.begin_anew()
     most = shard_work.most(ITEMS_PER_SHARD)
     full = [shard for shard in shards.every() if reap(shard, now, most)]
     shard_work.leave(WHAT, full)
@@ -44,7 +46,7 @@ def tick(now: dt.datetime) -> None:
 
 def reap(shard: int, now: dt.datetime, most: int = ITEMS_IN_TIME, has_time: HasTime = always) -> bool:
     """The same for what is due in a shard, so much for each reason at most; whether there may be more."""
-    is_full = False
+    is_full = overdue.look(shard, now, most, partial(_alone, give_up), has_time)
     for work, due in _duties(shard, now, most):
         is_full = is_full or len(due) == most
         for what in due:
@@ -59,7 +61,6 @@ def _duties(shard: int, now: dt.datetime, most: int) -> Iterator[tuple[Callable[
     for why, until, work in (
         (run_items.AGREE, now, give_up),
         (run_items.GIVE_UP, now, give_up),
-        (run_items.DISPATCH, now - run_items.GRACE, give_up),
         (run_items.PURGE, now, forget_run),
     ):
         yield work, [(due.node, due.task, due.run) for due in run_table.due(why, shard, until, most)]
@@ -107,7 +108,7 @@ def _give_up_at_agent(task: Task, run: Run, now: dt.datetime) -> None:
         again = run.end + (NEXT_CONTACT if now < run.end + NEXT_CONTACT else PATIENCE)
         run_table.change(run.evolve(leased_until=again))
     else:
-        begun = run.evolve(state=State.RUNNING)  # as far as anybody knows
+        begun = run.evolve(state=State.RUNNING, began=run.began)  # as far as anybody knows
         results.give_up(task, begun, State.OVERDUE, SILENT, now)
 
 

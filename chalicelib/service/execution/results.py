@@ -122,6 +122,7 @@ def add(task: Task, result: JSON, now: dt.datetime, uuid: RunId | None = None) -
         added=now,
         priority=task.priority,
         documents=Documents(result_merged=bounded(result)),
+        dispatched=True,
     )
     due = selection.of_result(task, run, now)
     recording.append(run, due)

@@ -44,18 +44,17 @@ def require() -> None:
     _known[settings().prefix] = found
 
 
-def advance(tick: str, now: dt.datetime) -> None:
-    """File anew what there is of what a tick looks for, or some of it. Raises WrongVersion."""
+def advance(tick: str, now: dt.datetime) -> int:
+    """File anew what there is of what a tick looks for, or some of it; how much. Raises WrongVersion."""
     require()
-    for step in migrations.STEPS:
-        _advance(step, tick, now)
+    return sum(_advance(step, tick, now) for step in migrations.STEPS)
 
 
-def _advance(step: Step, tick: str, now: dt.datetime) -> None:
+def _advance(step: Step, tick: str, now: dt.datetime) -> int:
     name = f"{step.name}-{tick}"
     own = settings().prefix, name
     if own in _done:
-        return
+        return 0
     since = node_table.read(settings().node, name)
     found = sum(step.work(tick, each.node, AT_ONCE) for each in settings().identities)
     if found and since is not None:
@@ -65,6 +64,7 @@ def _advance(step: Step, tick: str, now: dt.datetime) -> None:
     elif not found and since is not None and _was_long_ago(since, now):
         _done.add(own)
         _note_completion(now)
+    return found
 
 
 def _was_long_ago(since: str, now: dt.datetime) -> bool:

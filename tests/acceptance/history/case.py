@@ -96,7 +96,7 @@ class Life:
 
 def state(item: dict[str, Any]) -> str:
     """The state of a run; it is filed as pending while it is running."""
-    return "running" if item.get("begun") else str(item["state"])
+    return "running" if item.get("begun") and item["state"] == "pending" else str(item["state"])
 
 
 def documents(item: dict[str, Any]) -> dict[str, Any]:

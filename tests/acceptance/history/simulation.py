@@ -23,7 +23,7 @@ from chalicelib.service.agents import rates
 from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
-from chalicelib.service.execution import reaper
+from chalicelib.service.execution import overdue, reaper
 from chalicelib.service.node import agent_facts, debug, heartbeats, indexing, readdressing, registry
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.node.remembered import Remembered
@@ -322,6 +322,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         if simulation.scale.cohosted:
             patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))
         forget_settings()
+        overdue.forget()
         patch.setattr("chalicelib.api.http.request.addressed_by", simulation.cluster.addressed_by)
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(heartbeats, "_beats", {})
