@@ -36,8 +36,8 @@ NEVER = dt.datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One task. All but ``enabled``, ``progress``, ``runs_started``, ``plan_at`` and ``plan_reason`` is
-    fixed at its posting.
+    """One task. All but ``enabled``, ``progress``, ``runs_started``, ``started_until``, ``plan_at`` and
+    ``plan_reason`` is fixed at its posting.
 
     ``node`` is whose it is: of the nodes of one deployment each has its own, of the same uuid where they
     take part in it together. ``document`` is the task as posted, with the tool chosen; ``participants`` has
@@ -67,6 +67,8 @@ class Task:
     enabled: bool = True
     progress: Progress = dataclasses.field(default_factory=Progress)
     runs_started: int = 0
+    started_until: dt.datetime | None = None
+    """Of those that start then or later ``runs_started`` has none yet; None where each counts itself."""
     plan_at: dt.datetime | None = None
     plan_reason: str | None = None
 
@@ -129,6 +131,17 @@ class Task:
     @property
     def is_multi_result(self) -> bool:
         return self.scheduling_class == MULTI_RESULT
+
+    @property
+    def counts_together(self) -> bool:
+        """Whether the runs that began are counted many at a time, as its next are placed: its planner writes
+        it again and again, and sees them all. What is archived of each says how many began before it."""
+        goes_on = self.schedule.repeats and self.is_lead and not self.others
+        return goes_on and self.is_anytime and not self.is_multi_result and not self.archives
+
+    def is_counted_by_itself(self, start: dt.datetime) -> bool:
+        """Whether a run of that start is counted as it begins."""
+        return self.started_until is None or start < self.started_until
 
     @property
     def horizon(self) -> dt.timedelta:

@@ -136,6 +136,7 @@ class TaskItem(Table):
     enabled = BooleanAttribute()
     runs = NumberAttribute()
     runs_started = NumberAttribute()
+    started_until = UTCDateTimeAttribute(null=True)
     first_start = UTCDateTimeAttribute(null=True)
     latest = UTCDateTimeAttribute(null=True)
     plan = UnicodeAttribute()
@@ -196,7 +197,7 @@ class RunItem(Table):
     """A run: ``documents`` is compressed JSON, or elsewhere, under ``documents_at``, when too large.
 
     ``reason`` is in them too; here it is for the lists, which have no documents. ``state`` is that of a
-    pending run, and ``begun`` true, while it is running.
+    pending run while it is running; ``begun`` is true from then on.
     """
 
     class Meta:

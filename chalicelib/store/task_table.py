@@ -168,9 +168,15 @@ def replan(task: Task, now: dt.datetime) -> None:
 
 
 def count_started(task: Task) -> None:
-    """One more run of the task has begun."""
+    """One more run of the task has begun, which is not among those that are counted together."""
     actions: list[Action] = [TaskItem.runs_started.add(1)]
     _update(task, actions, TaskItem.task.exists())
+
+
+def count_together(before: Task, after: Task) -> None:
+    """Have a task count those that began since they were counted last. Raises Conflict where they were."""
+    if actions := _counting_actions(before, after):
+        _update(before, actions, _counted_as(before))
 
 
 def delete(task: Task) -> None:
@@ -196,14 +202,34 @@ def unchanged(task: Task) -> Condition:
     return same
 
 
-def progress_actions(task: Task, now: dt.datetime) -> list[Action]:
-    """The update that records runs placed, to go into the transaction that places them."""
-    return [
-        TaskItem.runs.set(task.progress.runs),
-        _set_or_remove(TaskItem.first_start, task.progress.first_start),
-        _set_or_remove(TaskItem.latest, task.progress.latest),
-        *planning_actions(task, now),
+def progress_update(before: Task, after: Task, now: dt.datetime) -> tuple[list[Action], Condition]:
+    """The update that records runs placed, to go into the transaction that places them, and those that began
+    where they were counted; and the condition that the task is as it was read."""
+    actions = [
+        TaskItem.runs.set(after.progress.runs),
+        _set_or_remove(TaskItem.first_start, after.progress.first_start),
+        _set_or_remove(TaskItem.latest, after.progress.latest),
+        *planning_actions(after, now),
     ]
+    counting = _counting_actions(before, after)
+    same = unchanged(before)
+    return actions + counting, same & _counted_as(before) if counting else same
+
+
+def _counting_actions(before: Task, after: Task) -> list[Action]:
+    if after.started_until == before.started_until:
+        return []
+    more = after.runs_started - before.runs_started
+    return [TaskItem.runs_started.add(more), _set_or_remove(TaskItem.started_until, after.started_until)]
+
+
+def _counted_as(task: Task) -> Condition:
+    known = task.started_until
+    if known is None:
+        none: Condition = TaskItem.started_until.does_not_exist()
+        return none
+    same: Condition = TaskItem.started_until == known
+    return same
 
 
 def _set_or_remove(attribute: Attribute[dt.datetime], value: dt.datetime | None) -> Action:
@@ -235,6 +261,7 @@ def to_item(task: Task, now: dt.datetime) -> TaskItem:
         enabled=task.enabled,
         runs=task.progress.runs,
         runs_started=task.runs_started,
+        started_until=task.started_until,
         first_start=task.progress.first_start,
         latest=task.progress.latest,
         plan=where,
@@ -253,6 +280,7 @@ def to_task(item: Any) -> Task:
         enabled=item.enabled,
         progress=Progress(int(item.runs or 0), item.first_start, item.latest),
         runs_started=int(item.runs_started or 0),
+        started_until=item.started_until,
         plan_at=None if f"#{PURGE}#" in (item.plan or "") else item.plan_at,
         plan_reason=item.plan_reason,
     )

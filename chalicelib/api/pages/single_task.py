@@ -14,6 +14,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.service.coordination import participation
 from chalicelib.service.coordination.invitation import KEY_IS_MADE_UP
+from chalicelib.service.scheduling import begun_runs
 from chalicelib.service.scheduling.slots import Proposal, proposals
 from chalicelib.service.tasks import access, create, join
 from chalicelib.store import task_table as store
@@ -149,7 +150,7 @@ def get_task(request: Request, task: str) -> Answer:
     if request.key is None and not detailed and not request.flag("pretty"):
         return Answer(visible(request, stored), JSON_TYPE)
     found = stored.read()
-    document = describe(request, found, detailed)
+    document = describe(request, begun_runs.shown(found, request.now) if detailed else found, detailed)
     required = found.key if found.is_lead else None
     return as_json(request, access.shown(document, required, request.key))
 

@@ -18,7 +18,7 @@ from chalicelib.domain.task import Task
 from chalicelib.service.agents import offers
 from chalicelib.service.agents.offers import Offer
 from chalicelib.service.execution import results, runner
-from chalicelib.service.scheduling import cancellation
+from chalicelib.service.scheduling import begun_runs, cancellation
 from chalicelib.service.scheduling.reservation import give_back
 from chalicelib.store import run_table, task_table
 
@@ -131,5 +131,5 @@ def _start(task: Task, run: Run, instance: str, now: dt.datetime) -> str | None:
         results.give_up(task, run, state, reason, now)
         return reason.message
     run_table.change(run.evolve(state=State.RUNNING))
-    task_table.count_started(task)
+    begun_runs.note(task, run)
     return None

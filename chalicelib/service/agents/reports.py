@@ -20,6 +20,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import results
+from chalicelib.service.scheduling import begun_runs
 from chalicelib.store import run_table, task_table
 
 LOG = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def _conclude(task: Task, run: Run, local: LocalResult, number: int, machine: Ma
     if not results.conclude(task, begun, local, machine):
         return None
     if run.state is State.PENDING:
-        task_table.count_started(task)
+        begun_runs.note(task, run)
     return RESULT
 
 

@@ -20,7 +20,7 @@ from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import results, supervisor, waits
 from chalicelib.service.node import pause, registry
-from chalicelib.service.scheduling import cancellation, dispatch
+from chalicelib.service.scheduling import begun_runs, cancellation, dispatch
 from chalicelib.store import run_table, task_table, timeline
 
 LOG = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
     abandoned = 0 if lease is None else run.abandoned + 1  # until it is handed over, or over
     begun = run_table.change(run.evolve(state=State.RUNNING, leased_until=lease, abandoned=abandoned))
     if not carried_on:
-        task_table.count_started(task)
+        begun_runs.note(task, begun)
     return begun
 
 

@@ -16,6 +16,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import announce, selection
 from chalicelib.service.node import agent_bell
 from chalicelib.service.peers import outbox
+from chalicelib.service.scheduling import begun_runs
 from chalicelib.service.scheduling.reservation import give_back
 from chalicelib.store import delivery_table, run_table, task_table
 from chalicelib.store.transactions import recording
@@ -43,6 +44,7 @@ def cancel_task(
     try:
         if task.enabled:
             task = _disable(task.evolve(plan_reason=reason), now, tell)
+            begun_runs.count_all(task, now)
     except Conflict:
         LOG.info("Task %s was cancelled by somebody else", task.uuid)
     if not sweep(task, now, at_once):
@@ -122,6 +124,8 @@ def _call_off(run: Run, now: dt.datetime) -> None:
 
 def _delete(task: Task, run: Run, now: dt.datetime) -> None:
     if run.state.is_finished and run.state is not State.CLEANUP:
+        if run.began and not task.is_counted_by_itself(run.start):
+            begun_runs.count_all(task, now)
         delivery_table.delete(delivery_table.of_run(task.node, run.uuid))
         remove(task, run)
     else:

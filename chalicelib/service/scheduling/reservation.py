@@ -20,7 +20,7 @@ from chalicelib.service.archiving import announce, selection
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import agent_facts, heartbeats
-from chalicelib.service.scheduling import slots
+from chalicelib.service.scheduling import begun_runs, slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.store import timeline
 from chalicelib.store.transactions import booking
@@ -151,7 +151,7 @@ def write(
     task: Task, now: dt.datetime, runs: Sequence[Run], new: New | None = None, taken: Sequence[Time] = ()
 ) -> Placed:
     """Write runs and the task with them, and send those that start soon. Raises Overtaken."""
-    after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
+    after = _after(task, runs, now)
     with within_quotas(task, runs, now) as allowed:
         due = selection.of_nonstarters(task, allowed, now)
         if new or runs or after.plan_at != task.plan_at:
@@ -163,7 +163,7 @@ def write(
 def write_singly(task: Task, now: dt.datetime, runs: Sequence[Run]) -> Placed:
     """The same for runs that take up no time, of a task that is there, none of which is to be delivered when
     it cannot be placed: without a transaction. Raises Overtaken."""
-    after = task.counting([run.start for run in runs], now) if runs else task.replanned(now)
+    after = _after(task, runs, now)
     with within_quotas(task, runs, now) as allowed:
         if runs or after.plan_at != task.plan_at:
             booking.write_singly(task, after, allowed, now)
@@ -173,10 +173,16 @@ def write_singly(task: Task, now: dt.datetime, runs: Sequence[Run]) -> Placed:
 def adopt(task: Task, now: dt.datetime, left: Sequence[Run]) -> Placed:
     """Have a task count runs that somebody placed who did not come to count them, and send those that start
     soon: that, too, may not have been done. Raises Overtaken."""
-    after = task.counting([run.start for run in left], now)
+    after = _after(task, left, now)
     booking.count_singly(task, after, now)
     send(left, now)
     return Placed(after, left)
+
+
+def _after(task: Task, runs: Sequence[Run], now: dt.datetime) -> Task:
+    """The task once runs have been placed, or nothing more can be now."""
+    counted = begun_runs.counted_in_time(task, now)
+    return counted.counting([run.start for run in runs], now) if runs else counted.replanned(now)
 
 
 def _placed(after: Task, runs: Sequence[Run], now: dt.datetime) -> Placed:

@@ -162,7 +162,7 @@ def assemble(
     if test.scheduling_class not in ANYTIME:
         kind = participation.kind(more["node"], more["participants"], more.get("participant", 0))
         kind.require_bookable(duration, len(more["participants"]))
-    return Task(
+    made = Task(
         document={**document, "schedule": document.get("schedule", {})},
         schedule=schedule,
         duration=duration,
@@ -173,6 +173,7 @@ def assemble(
         limit_diags=limit_diags,
         **more,
     )
+    return made.evolve(started_until=made.added) if made.counts_together else made
 
 
 def _plan_on(placed: Placed, now: dt.datetime) -> None:

@@ -116,7 +116,8 @@ def count_singly(before: Task, after: Task, now: dt.datetime) -> None:
     """Have a task count runs that are there. Raises Overtaken when it is no longer as it was read."""
     item = task_store.reference_to(after.node, after.uuid)
     with on_condition_failed(Overtaken("The task changed while its runs were being counted")):
-        item.update(task_store.progress_actions(after, now), condition=task_store.unchanged(before))
+        actions, same = task_store.progress_update(before, after, now)
+        item.update(actions, condition=same)
 
 
 def _note_lengths(runs: Sequence[Run]) -> None:
@@ -160,12 +161,8 @@ def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
     with on_condition_failed(lost), TransactWrite(connection=connection()) as transaction:
         item = run_store.reference_to(run)
         transaction.delete(item, condition=RunItem.revision == run.revision)
-        actions = task_store.progress_actions(restored, now)
-        transaction.update(
-            task_store.reference_to(current.node, restored.uuid),
-            actions,
-            condition=task_store.unchanged(current),
-        )
+        actions, same = task_store.progress_update(current, restored, now)
+        transaction.update(task_store.reference_to(current.node, restored.uuid), actions, condition=same)
         if booked:
             transaction.delete(reference(run.node, booked))
 
@@ -174,11 +171,9 @@ def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> Non
     if booking.before is None:
         transaction.save(task_store.to_item(booking.after, now), condition=TaskItem.task.does_not_exist())
         return
-    transaction.update(
-        task_store.reference_to(booking.after.node, booking.after.uuid),
-        task_store.progress_actions(booking.after, now),
-        condition=task_store.unchanged(booking.before),
-    )
+    actions, same = task_store.progress_update(booking.before, booking.after, now)
+    reference = task_store.reference_to(booking.after.node, booking.after.uuid)
+    transaction.update(reference, actions, condition=same)
 
 
 def _times(transaction: TransactWrite, node: NodeName, times: Sequence[Time]) -> None:

@@ -322,7 +322,6 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         if simulation.scale.cohosted:
             patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))
         forget_settings()
-        overdue.forget()
         patch.setattr("chalicelib.api.http.request.addressed_by", simulation.cluster.addressed_by)
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(heartbeats, "_beats", {})
@@ -340,6 +339,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         machine = lambda: SimulatedMachine(simulation.world, "")  # noqa: E731
         patch.setattr("chalicelib.api.pages.agent_runs.Machine", machine)
         patch.setattr(points, "_current", {})
+        patch.setattr(overdue, "_views", _Forgetful())
         patch.setattr(rules, "_seen", {})
         patch.setattr(BaseClient, "_make_api_call", lambda _, name, request: simulation.store(name, request))
         patch.setattr(queues, "send", simulation.queues.send)
@@ -349,6 +349,13 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
             yield
     forget_settings()
     logging.getLogger("chalicelib").removeHandler(handler)
+
+
+class _Forgetful(dict[Any, Any]):
+    """What a process knows, where each is used once: nothing."""
+
+    def get(self, *_: Any) -> None:
+        return None
 
 
 def _with_agents(hosts: set[str]) -> Callable[[Settings], dict[NodeName, ServedNode]]:
