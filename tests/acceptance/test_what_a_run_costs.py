@@ -16,6 +16,7 @@ def test_a_run_that_a_host_makes_by_itself_costs_no_more_than_it_should() -> Non
     rows = json.loads(done.stdout.splitlines()[-1])["mesh-cost"]
     a_run = {row["billed"]: row["a run"] for row in rows}
 
-    assert a_run["read units"] <= 6
-    assert a_run["write units"] <= 14
+    # Of these the clocks take 2.8 and 1.3, which more runs would share.
+    assert a_run["read units"] <= 7
+    assert a_run["write units"] <= 10.5
     assert a_run["invocations"] <= 4
