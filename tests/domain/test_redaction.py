@@ -4,6 +4,7 @@ import base64
 import json
 import string
 import urllib.parse
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -133,3 +134,13 @@ def test_neither_does_one_about_what_it_is_in() -> None:
 
     assert found
     assert "canary" not in found
+
+
+@pytest.mark.parametrize("said", [repr, json.dumps, str], ids=["as Python", "as JSON", "as it is"])
+def test_a_secret_is_hidden_however_it_is_written(said: Callable[[str], str]) -> None:
+    secret = "pass\x01word'n\"quotes"
+
+    shown = Redactor({"_password": secret}).text(f"login with {said(secret)} failed")
+
+    assert "word" not in shown
+    assert "failed" in shown

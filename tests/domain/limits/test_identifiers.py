@@ -1,6 +1,7 @@
 """What identifiers are made of a policy's data, and what each asks for."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -150,3 +151,25 @@ def test_no_more_than_a_hundred_messages_of_a_thousand_characters_are_kept_of_a_
 
     assert [len(message) for message in found.messages] == [1000] * 100
     assert found.task == task
+
+
+def test_a_network_to_be_left_out_of_a_list_that_is_none_is_named() -> None:
+    with pytest.raises(Invalid) as refusal:
+        prepared("ip-cidr-list-url", {**LIST, "exclude": ["10.0.0.0/8", "10.0.0.1/8"]})
+
+    assert refusal.value.pointer == "/identifiers/0/data/exclude/1"
+
+
+@pytest.mark.parametrize(("asking", "version"), [("198.51.100.7", 4), ("2001:db8::7", 6)])
+def test_a_name_is_looked_up_for_addresses_of_the_same_version(asking: str, version: int) -> None:
+    versions: list[int | None] = []
+
+    class Noting(World):
+        def addresses(self, name: str, timeout: dt.timedelta, version: int | None = None) -> Sequence[str]:
+            versions.append(version)
+            return [asking]
+
+    one = Identifier("names", "ip-reverse-dns", prepared("ip-reverse-dns", REVERSE))
+
+    assert one.identifies({"requester": asking}, Noting(name={asking: ["a.example.org."]}).around())
+    assert versions == [version]
