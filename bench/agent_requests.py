@@ -146,7 +146,7 @@ def _prepare(agents: list[_Agent]) -> None:
     now = dt.datetime.now(UTC).replace(microsecond=0)
     for agent in agents:
         for number in range(HELD):
-            agent.post(now + (60 + 15 * number) * SECOND)
+            agent.post(now + (READY + 60 + 15 * number) * SECOND)
         for second in range(ROUNDS + 10):
             agent.post(now + OFFERED_AHEAD + (READY + second) * SECOND)
     late = (dt.datetime.now(UTC) - now).total_seconds() - READY

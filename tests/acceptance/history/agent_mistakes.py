@@ -40,7 +40,7 @@ def _begun_without_room(state: State, run: str) -> bool:
     try:
         return _begin(state, run)
     except StorageFull:
-        return True
+        return _begun_in_memory(state, run)
 
 
 def _begun_again(runs: Runs, now: object) -> None:
@@ -117,7 +117,6 @@ def _given(value: object) -> Callable[..., Any]:
 MISTAKES: dict[str, tuple[str, Any]] = {
     "a run is begun that was not claimed": ("agent.state.State.offer", _offered_as_taken),
     "a run is begun that another instance has": ("agent.runs.Runs._claimed", _all_taken),
-    "that a run is begun is not noted": ("agent.state.State.begin", _given(True)),
     "that a run is begun is noted in memory alone": ("agent.state.State.begin", _begun_in_memory),
     "a run is begun though there is no room to note it": ("agent.state.State.begin", _begun_without_room),
     "what was begun before a restart is not told of": ("agent.runs.Runs.resume", _nothing),
