@@ -328,12 +328,12 @@ def test_the_last_point_of_each_series_is_known() -> None:
 def test_a_late_point_joins_those_that_only_its_hour_still_has() -> None:
     leave(5, 1.0)
     leave(65, 2.0)
-    rolling.tick(NOON + HOUR + GRACE)
+    rolling.tick(NOON + 12 * HOUR)
     for item in PointItem.query(point_table._of_points(NODE, SERIES)):
         item.delete()  # as once they have been there by themselves for long enough
 
-    leave(125, 3.0, now=3 * 3600)
-    rolling.tick(NOON + 4 * HOUR)
+    leave(125, 3.0, now=24 * 3600)
+    rolling.tick(NOON + 48 * HOUR)
 
     (hour,) = point_table.hours(NODE, SERIES, NOON, NOON + HOUR, with_points=True)
     assert [point.values["rtt.mean"] for point in hour.points()] == [1.0, 2.0, 3.0]
