@@ -9,7 +9,7 @@ from chalicelib.domain.metrics import Metric
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.series import HOUR, Point, Series, point_of, series_of
+from chalicelib.domain.series import GRACE, HOUR, Point, Series, point_of, series_of
 from chalicelib.domain.task import Task
 from chalicelib.store import changes, point_table, series_table
 from plugins import registry
@@ -66,7 +66,7 @@ def _store(node: NodeName, series: Series, point: Point, now: dt.datetime) -> No
     """
     is_late = now >= point.hour + HOUR
     if is_late or _current.get((node, series.uuid)) != point.hour:
-        if is_late or not _is_to_be_rolled_up(node, series, point.hour):
+        if is_late or not _is_to_be_rolled_up(node, series, point.hour, now):
             _have_rolled_up(node, series, point.hour, now)
         if len(_current) >= _MOST_REMEMBERED:
             _current.clear()
@@ -77,13 +77,16 @@ def _store(node: NodeName, series: Series, point: Point, now: dt.datetime) -> No
         _have_rolled_up(node, series, point.hour, now, anew=True)
 
 
-def _is_to_be_rolled_up(node: NodeName, series: Series, hour: dt.datetime) -> bool:
-    """Whether a look that may be a moment behind shows that an hour under way is the next to be rolled up.
+def _is_to_be_rolled_up(node: NodeName, series: Series, hour: dt.datetime, now: dt.datetime) -> bool:
+    """Whether a look that may be a moment behind shows that an hour under way is to be rolled up with others.
 
-    That stays so until it is over: of a look that shows an earlier hour, nobody knows what followed.
+    That stays so until the last of them is over: of a look that shows that they should have been rolled up by
+    now, nobody knows what followed.
     """
     seen = series_table.glance(node, series.uuid)
-    return seen is not None and seen.roll_from == hour
+    if seen is None or seen.roll_from is None or seen.roll_at is None:
+        return False
+    return seen.roll_from <= hour and now < seen.roll_at - GRACE
 
 
 def _have_rolled_up(

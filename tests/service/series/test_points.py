@@ -215,7 +215,20 @@ def test_another_process_looks_at_a_moment_behind_whether_an_hour_is_to_be_rolle
     assert sent == ["GetItem", "PutItem"]
 
 
-@pytest.mark.parametrize("roll_from", [None, NOON - HOUR])
+def test_a_look_at_a_series_is_enough_in_each_hour_that_is_to_be_rolled_up() -> None:
+    first = next(
+        h for h in range(6) if rolled_up_at(SERIES, NOON + h * HOUR) == NOON + (h + 6) * HOUR + GRACE
+    )
+    leave(3600 * first)
+    with counted() as sent:
+        for hour in range(first + 1, first + 7):
+            points._current.clear()
+            leave(3600 * hour + 60)
+
+    assert sent == [*5 * ["GetItem", "PutItem"], "GetItem", "GetItem", "PutItem"]
+
+
+@pytest.mark.parametrize("roll_from", [None, NOON - 7 * HOUR])
 def test_what_a_look_shows_of_before_the_hour_is_not_believed(
     roll_from: dt.datetime | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
