@@ -236,7 +236,7 @@ def test_a_server_that_cannot_listen_fails_the_test() -> None:
     spec, data = {"dest": "127.0.0.1", **SHORT}, told()
 
     with two_ends.occupied(data[1]["server_port"]):
-        results = two_ends.measure(iperf2.TOOL, spec, data, endless=True)
+        results = two_ends.measure(iperf2.TOOL, spec, data)
 
     assert not iperf2.TOOL.merge(spec, results)["succeeded"]
     assert "bind failed" in results[1]["error"]
