@@ -260,14 +260,6 @@ class Simulation:
         node_registry.add(ServedNode(node, host, url, AGENT, secrets=(sha256_of(host),)))
         agent_facts.take(node, FACTS)
 
-    def _trouble(self, agent: SimulatedAgent, has_full_disk: bool) -> None:
-        """Have each kind of trouble come to an agent; a full disk excuses much, and does not come to all."""
-        troubles = [agent.kill, agent.cut, agent.set_clock]
-        if has_full_disk:
-            troubles.append(agent.fill_disk)
-        for trouble in troubles:
-            self.world.at(self.world.chance.uniform(60, self.scale.error), trouble)
-
     # --- all of it
 
     def run(self) -> History:
@@ -276,10 +268,11 @@ class Simulation:
             world.at(order.at, lambda order=order: self.order(order))  # type: ignore[misc]
         for host in self.history.at_agents:
             world.at(0, lambda host=host: self._start(host, lambda: self.join(host), PAGE))  # type: ignore[misc]
-        for number, agent in enumerate(self.agents):
+        for agent in self.agents:
             world.at(draw.uniform(1, 5), agent.start)
             if self.weather.faults != weathers.NONE:
-                self._trouble(agent, has_full_disk=number % 2 == 1)
+                for trouble in (agent.kill, agent.cut, agent.set_clock, agent.fill_disk):
+                    world.at(draw.uniform(60, scale.error), trouble)
         for node in self.hosts:
             for name in TICKS:
                 world.at(draw.uniform(0, 60), lambda node=node, name=name: self.tick(node, name))  # type: ignore[misc]
