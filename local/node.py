@@ -117,7 +117,9 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
         first_measurement(given, stopping)
     say(f"What it measures, to look at: {base(given)}/ui/")
     say(f"Serving {base(given)}/ - Ctrl-C stops")
-    stopping.wait()
+    # Not without end: a signal that another thread is given is handled once this one comes to compute.
+    while not stopping.wait(1.0):
+        pass
     say("\nStopping ...")
 
 
