@@ -67,7 +67,7 @@ class Node:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(60)  # a second, but on a machine that tests use to the full
+        self.process.wait(30)
 
 
 def _value(answer: Any) -> Any:

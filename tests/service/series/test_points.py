@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -167,19 +168,24 @@ def test_a_point_that_comes_late_has_its_hour_rolled_up_anew() -> None:
     assert first.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
 
 
-@pytest.mark.usefixtures("by_the_hour")
-def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    leave(0, 1.0)
+def once_an_hour_is_kept(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """Have something happen while a series is rolled up, right after its first hour was stored."""
     put_hour = point_table.put_hour
 
     def meanwhile(*arguments: Any) -> None:
         put_hour(*arguments)
         monkeypatch.setattr(point_table, "put_hour", put_hour)
-        leave(1, 2.0, now=4 * 3600)
+        happens()
 
     monkeypatch.setattr(point_table, "put_hour", meanwhile)
+
+
+@pytest.mark.usefixtures("by_the_hour")
+def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leave(0, 1.0)
+    once_an_hour_is_kept(monkeypatch, lambda: leave(1, 2.0, now=4 * 3600))
     rolling.tick(NOON + 4 * HOUR)
     rolling.tick(NOON + 6 * HOUR)
 
@@ -192,14 +198,7 @@ def test_a_point_of_the_next_hour_that_comes_while_one_is_rolled_up_is_not_forgo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     leave(0, 1.0)
-    put_hour = point_table.put_hour
-
-    def meanwhile(*arguments: Any) -> None:
-        put_hour(*arguments)
-        monkeypatch.setattr(point_table, "put_hour", put_hour)
-        leave(3600 + 700, 2.0)
-
-    monkeypatch.setattr(point_table, "put_hour", meanwhile)
+    once_an_hour_is_kept(monkeypatch, lambda: leave(3600 + 700, 2.0))
     rolling.tick(NOON + HOUR + GRACE)
     rolling.tick(NOON + 3 * HOUR)
 
