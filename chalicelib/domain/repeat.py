@@ -7,7 +7,7 @@ import dataclasses
 import datetime as dt
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.times import SECOND, UTC, ZERO, truncate
+from chalicelib.domain.times import INSTANT, SECOND, UTC, ZERO, truncate
 
 FIRST_RUN_OFFSET = dt.timedelta(seconds=2)
 """How soon after its posting a task of one participant may run: the second in which it was posted is
@@ -15,7 +15,6 @@ cut off, so this leaves one to two seconds to send it to its runner (docs/contra
 FIRST_RUN_OFFSET_TOGETHER = dt.timedelta(seconds=10)
 """The same for several participants, who must agree first."""
 
-_INSTANT = dt.timedelta(microseconds=1)
 
 LATEST = dt.datetime(9998, 12, 31, tzinfo=UTC)
 """The latest instant a schedule may name: there must be calendar left to keep a task in."""
@@ -78,7 +77,7 @@ def _slot(schedule: Schedule, progress: Progress, now: dt.datetime) -> dt.dateti
     if not schedule.repeats:
         return None if progress.runs else truncate(max(now, schedule.start or now))
     # Runs are half-open: one may begin in the very second in which the last one ends.
-    over = progress.latest - _INSTANT if progress.latest else None
+    over = progress.latest - INSTANT if progress.latest else None
     after = max(moment for moment in (now, schedule.start, over) if moment)
     slots = []
     if schedule.cron:

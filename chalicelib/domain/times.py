@@ -18,6 +18,8 @@ from chalicelib.domain.errors import Invalid
 UTC = dt.timezone.utc
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = dt.timedelta(seconds=1)
+INSTANT = dt.timedelta.resolution
+"""What lies between two instants that follow each other: bounds of queries hold their ends."""
 ZERO = dt.timedelta(0)
 LONGEST_DURATION = dt.timedelta(days=36525)
 

@@ -7,11 +7,9 @@ harm: a run is begun by a conditional write.
 import datetime as dt
 from collections.abc import Iterable
 
-from chalicelib.domain.times import format_timestamp, parse_timestamp
+from chalicelib.domain.times import INSTANT, format_timestamp, parse_timestamp
 from chalicelib.settings import settings
 from chalicelib.store import node_table, run_items, run_table, shards
-
-INSTANT = dt.timedelta(microseconds=1)
 
 
 def read(some: Iterable[int], consistent: bool = True) -> dict[int, dt.datetime]:

@@ -17,7 +17,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.times import SECOND
+from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.settings import settings
 from chalicelib.store import ordering, raw_items, run_table
 from chalicelib.store.models import RunItem, key
@@ -55,7 +55,7 @@ def count(
 def _still_to_come(
     node: NodeName, latest: dt.datetime, start: dt.datetime | None, end: dt.datetime | None
 ) -> int:
-    after = latest + dt.datetime.resolution
+    after = latest + INSTANT
     return filed(node, State.PENDING, max(start or after, after), end)
 
 

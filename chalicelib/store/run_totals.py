@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import FINAL, State
+from chalicelib.domain.times import INSTANT
 from chalicelib.store import counted_hours, node_table, run_counts
 from chalicelib.store.counted_hours import HOUR, SETTLING, Counted, Known, hour_of
 
@@ -16,7 +17,6 @@ HOURS_AT_ONCE = 4
 PATIENCE = dt.timedelta(hours=1)
 """How long an hour is left alone of which a run was not over."""
 TURN = dt.timedelta(minutes=1)
-_LAST = dt.timedelta.resolution
 NOT_OVER = tuple(state for state in State if state not in FINAL and state is not State.RUNNING)
 """States that are looked for; who is running is filed as pending."""
 
@@ -42,7 +42,7 @@ def count(
 
 
 def _holds(start: dt.datetime | None, end: dt.datetime | None, hour: dt.datetime) -> bool:
-    return (start is None or start <= hour) and (end is None or hour + HOUR - _LAST <= end)
+    return (start is None or start <= hour) and (end is None or hour + HOUR - INSTANT <= end)
 
 
 def _between(
@@ -51,7 +51,7 @@ def _between(
     """What of the time within bounds is not in any of some hours, which are in order."""
     for hour in hours:
         if start is None or start < hour:
-            yield start, hour - _LAST
+            yield start, hour - INSTANT
         start = hour + HOUR
     if start is None or end is None or start <= end:
         yield start, end
@@ -106,9 +106,9 @@ def _counts(node: NodeName, hours: Sequence[dt.datetime]) -> dict[dt.datetime, d
     """What some hours come to. Most states have no runs in any of them."""
     found: dict[dt.datetime, dict[str, int]] = {hour: {} for hour in hours}
     for state in (*NOT_OVER, *FINAL):
-        if run_counts.filed(node, state, min(hours), max(hours) + HOUR - _LAST):
+        if run_counts.filed(node, state, min(hours), max(hours) + HOUR - INSTANT):
             for hour in hours:
-                if total := run_counts.filed(node, state, hour, hour + HOUR - _LAST):
+                if total := run_counts.filed(node, state, hour, hour + HOUR - INSTANT):
                     found[hour][state.value] = total
     return found
 

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from chalicelib.domain.errors import NotFound, StaleRun
 from chalicelib.domain.names import NodeName, RunId, TaskId
+from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.settings import settings
 from chalicelib.store import reap_marks, run_items, run_table, shards
-from chalicelib.store.run_table import EARLIEST_START, INSTANT, Due
+from chalicelib.store.run_table import EARLIEST_START, Due
 
 LOG = logging.getLogger(__name__)
 NOTE_EVERY = dt.timedelta(minutes=30)

@@ -13,9 +13,8 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import SECOND
+from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.store import run_table, task_table
-from chalicelib.store.run_table import INSTANT
 
 COUNT_EVERY = dt.timedelta(hours=1)
 """How long those that began wait to be counted, at least: whoever shows the task reads so many."""

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.times import SECOND
+from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.node import heartbeats, readdressing
@@ -54,7 +54,7 @@ def dispatch(some: Sequence[int], now: dt.datetime, has_time: HasTime = always) 
 def _ahead(shard: int, marks: Marks, now: dt.datetime, most: int | None = None) -> Iterator[Due]:
     """What can still start and was not sent."""
     since = now - SECOND
-    unsent = max(since, marks[shard] + dispatch_marks.INSTANT) if shard in marks else since
+    unsent = max(since, marks[shard] + INSTANT) if shard in marks else since
     return run_table.due_between(run_items.DISPATCH, shard, unsent, now + AHEAD, most)
 
 
@@ -78,7 +78,7 @@ class _Sending:
                 if number % BATCHES_PER_MARK == 0:
                     self._note_progress()
             else:
-                self._last = dict.fromkeys(self._last, self._until + dispatch_marks.INSTANT)
+                self._last = dict.fromkeys(self._last, self._until + INSTANT)
         except Conflict:
             LOG.info("Somebody else sends the same runs")
         finally:  # whatever keeps the others from being sent, these were
@@ -93,7 +93,7 @@ class _Sending:
     def _note_progress(self) -> None:
         """Move the marks to before what was sent last: more may start at that instant. Raises Conflict."""
         for shard, at in self._last.items():
-            before, mark = self._marks.get(shard), at - dispatch_marks.INSTANT
+            before, mark = self._marks.get(shard), at - INSTANT
             if before is None or before < mark:
                 dispatch_marks.move(shard, before, mark)
                 self._marks[shard] = mark

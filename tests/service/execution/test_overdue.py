@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
+from chalicelib.domain.times import INSTANT
 from chalicelib.service.execution import overdue, reaper
 from chalicelib.settings import forget_settings
 from chalicelib.store import reap_marks, run_items, run_table, shards
@@ -221,7 +222,7 @@ def test_on_functions_a_shard_with_many_is_handed_over_by_its_mark(
     stored(owner, *(run(owner, start, state=State.FINISHED) for start in (0, 200, 400, 600)))
 
     assert look(900, most=2)
-    assert reap_marks.read(0) == at(200) + run_table.INSTANT
+    assert reap_marks.read(0) == at(200) + INSTANT
     monkeypatch.undo()
     forget_settings()
 
