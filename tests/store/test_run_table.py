@@ -9,6 +9,7 @@ from chalicelib.domain.errors import BadTransition, NotFound, StaleRun
 from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
+from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import blobs
 from chalicelib.store import run_items, run_table, shards
 from chalicelib.store.models import RunItem, key
@@ -275,7 +276,7 @@ def test_a_run_that_finishes_is_where_it_was_in_the_indexes(owner: Task) -> None
     [
         ({}, "finished"),
         ({"end": NOON + run_items.BRIEF}, "finished"),
-        ({"end": NOON + run_items.BRIEF + run_table.INSTANT}, "pending"),
+        ({"end": NOON + run_items.BRIEF + INSTANT}, "pending"),
         ({"state": State.RUNNING}, "finished"),
         ({"state": State.RUNNING, "leased_until": at(3600)}, "pending"),  # its agent is away
         ({"state": State.FAILED}, "failed"),
