@@ -12,7 +12,7 @@
 # make wheel  the agent as a wheel, in dist/
 # make fleet  a coordinator and three agents behind NAT, in network namespaces (root)
 # make backup TO=folder    a copy of a node's state, made while it runs
-# Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0
+# Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0 PROCESSES=2
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -21,6 +21,7 @@ STATE ?=
 ENGINE ?= sqlite
 TLS ?=
 FIRST ?= 1
+PROCESSES ?=
 WORKERS ?= 6
 
 # Three times as many as processors, since many tests wait; a file to each, so that what it sets up is set up
@@ -45,6 +46,7 @@ run: python
 	exec $(WITH) $(if $(filter moto,$(ENGINE)),moto,$(if $(filter ministack,$(ENGINE)),node ministack,node)) \
 		-m local.node --port $(call quoted,$(PORT)) --address $(call quoted,$(ADDRESS)) \
 		$(if $(STATE),--state $(call quoted,$(STATE))) --engine $(call quoted,$(ENGINE)) \
+		$(if $(PROCESSES),--processes $(call quoted,$(PROCESSES))) \
 		$(if $(filter-out 0 no,$(TLS)),--tls) $(if $(filter 0 no,$(FIRST)),--no-first)
 
 agent: python

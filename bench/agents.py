@@ -8,7 +8,6 @@ how late starts are, what a run costs the processor, and what an idle agent asks
 import asyncio
 import dataclasses
 import datetime as dt
-import os
 import random
 import time
 from collections import Counter
@@ -108,10 +107,10 @@ async def _measure(served: Served, port: int, load: Load, say: Say) -> list[dict
     working = [asyncio.ensure_future(agent.run()) for agent in agents]
     busy = agents[: load.agents]
     await _post_all(client, busy, load, say)
-    begun, used = time.time(), _processor(served)
+    begun, used = time.time(), served.used()
     figures.begin()
     posted = await _post_meanwhile(client, busy, load)
-    during, ended, used = figures.begin(), time.time(), _processor(served) - used
+    during, ended, used = figures.begin(), time.time(), served.used() - used
     say(f"{during.done} runs were handed back; waiting for what becomes of the last ...")
     await asyncio.sleep(AFTERWARDS)
     waits = [figures.started[task] - when for task, when in posted if task in figures.started]
@@ -167,13 +166,6 @@ async def _outcomes(client: _Client, agents: list[Agent], begun: float, ended: f
         for state in OVER
     )
     return count
-
-
-def _processor(served: Served) -> float:
-    """Seconds of the processor that the coordinator has used."""
-    with open(f"/proc/{served.pid}/stat") as file:
-        user, system = file.read().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _rows(

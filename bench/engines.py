@@ -3,7 +3,6 @@
 Compare the columns; machines differ, and the same one from hour to hour.
 """
 
-import os
 import pathlib
 import tempfile
 import time
@@ -19,7 +18,6 @@ MOST_TASKS = {"sqlite": 500, "ministack": 30}
 """To plan: storing one takes MiniStack a tenth of a second."""
 SETTLE, IDLE = 8.0, 15.0
 """Seconds a node is given to come to rest, and for which it is then watched."""
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def engines(tasks: int, call: Call, say: Callable[[str], None]) -> list[dict[str, Any]]:
@@ -59,30 +57,16 @@ def _warm(engine: str) -> float:
             return served.began
 
 
-def _processes(served: Served) -> list[int]:
-    """The node, and what it started: MiniStack is in a session of its own, but its child."""
-    children = pathlib.Path(f"/proc/{served.pid}/task/{served.pid}/children").read_text().split()
-    return [served.pid, *map(int, children)]
-
-
 def _resident(served: Served) -> float:
+    """MB, of what several processes share each its part."""
     total = 0
-    for pid in _processes(served):
-        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+    for pid in served.processes():
+        lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
 
 
 def _busy(served: Served) -> float:
-    before = _used(served)
+    before = served.used()
     time.sleep(IDLE)
-    return 100 * (_used(served) - before) / IDLE
-
-
-def _used(served: Served) -> float:
-    """Seconds of CPU so far."""
-    total = 0
-    for pid in _processes(served):
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
+    return 100 * (served.used() - before) / IDLE

@@ -16,6 +16,8 @@ from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
+PROCESSES = os.environ.get("NODE_PROCESSES", "1")
+"""Of a node: 2 where the clocks and queues are to have one of their own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +28,19 @@ class Served:
     pid: int
     state: pathlib.Path
     began: float
+
+    def processes(self) -> list[int]:
+        """The node, and what it started: MiniStack is in a session of its own, but its child."""
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
+
+    def used(self) -> float:
+        """Seconds of the processor so far."""
+        ticks = 0
+        for pid in self.processes():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
@@ -47,7 +62,8 @@ def start(
     with tempfile.TemporaryDirectory(prefix="bench-") as fresh:
         state = str(kept or fresh)
         where = ["--address", address, "--port", str(port), "--state", state]
-        command = [sys.executable, "-m", "local.node", *where, "--no-first", "--engine", engine]
+        how = ["--no-first", "--engine", engine, "--processes", PROCESSES]
+        command = [sys.executable, "-m", "local.node", *where, *how]
         environment = {**os.environ, **variables}
         began = time.monotonic()
         with subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, env=environment) as process:
@@ -72,7 +88,7 @@ class Restartable:
     def start(self) -> None:
         """Returns when it answers."""
         where = ["--port", str(self._port), "--state", str(self._state)]
-        command = [sys.executable, "-m", "local.node", *where, "--no-first"]
+        command = [sys.executable, "-m", "local.node", *where, "--no-first", "--processes", PROCESSES]
         self._process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL)
         _wait(self.base, self._process)
 

@@ -51,6 +51,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--engine", default="sqlite", help=f"{', '.join(ENGINES)} (sqlite)")
     parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate made on the spot")
     parser.add_argument("--no-first", action="store_true", help="post no first measurement")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="2: clocks and queues have one of their own (1)",
+    )
     parser.add_argument("--period", type=float, default=15.0, help="seconds between ticks (15)")
     given = parser.parse_args()
     given.port = port(given.port)
@@ -58,6 +65,8 @@ def arguments() -> argparse.Namespace:
         raise CannotStart(
             f"There is no engine {given.engine!r}: choose one of {', '.join(ENGINES)} with ENGINE="
         )
+    if given.processes > 1 and given.engine == "moto":
+        raise CannotStart("moto keeps everything in the memory of one process: leave PROCESSES= out")
     given.state = given.state or FOLDER / ".local" / default_state(given.address, given.port)
     return given
 
@@ -111,8 +120,9 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     check_tables(given.state)
     check_version(given.state)
     app = load_app()
+    driving = clocks_and_queues(given, app)
     started.enter_context(front(given, app))
-    started.enter_context(driven(app, given.period))
+    started.enter_context(driving)
     if not given.no_first and not stopping.is_set():
         first_measurement(given, stopping)
     say(f"What it measures, to look at: {base(given)}/ui/")
@@ -298,19 +308,13 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
         server.stop()
 
 
-@contextlib.contextmanager
-def driven(app: Any, period: float) -> Iterator[None]:
-    from local.inprocess import drive
+def clocks_and_queues(given: argparse.Namespace, app: Any) -> contextlib.AbstractContextManager[None]:
+    """What works them from when it is entered. A second process is made now, while this has one thread."""
+    from local import driving
 
-    drivers = drive(app, period)
-    try:
-        yield
-    finally:
-        left = drivers.stop()
-        if left:
-            say(
-                f"{left} messages could not be put back on their queues: they come back by themselves, later."
-            )
+    if given.processes == 1:
+        return driving.in_this_process(app, given.period)
+    return driving.begin(app, given.period).driving()
 
 
 def first_measurement(given: argparse.Namespace, stopping: threading.Event) -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import secrets
 import threading
+from collections.abc import Callable
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
@@ -82,7 +83,10 @@ class Journal:
         return int(number)
 
 
+Listener = Callable[[NodeName, str, Members], None]
+
 _kept: list[Journal] = []
+_listeners: list[Listener] = []
 
 
 def keep() -> None:
@@ -101,7 +105,14 @@ def kept() -> Journal | None:
     return _kept[0] if _kept else None
 
 
+def pass_on(listener: Listener) -> None:
+    """Have a function told what happens: of a process that keeps no journal, for one that does."""
+    _listeners.append(listener)
+
+
 def note(node: NodeName, kind: str, members: Members) -> None:
     """Note that something happened, where a journal is kept."""
     for journal in _kept:
         journal.note(node, kind, members)
+    for listener in _listeners:
+        listener(node, kind, members)

@@ -88,7 +88,8 @@ def start(
     """Start a node, with these variables in its environment, and wait until it answers."""
     where = ["--address", address, "--port", str(port), "--state", str(state)]
     engine = os.environ.get("ENGINE", "sqlite")
-    command = [sys.executable, "-m", node_module(), *where, "--no-first", "--engine", engine]
+    how = ["--no-first", "--engine", engine, "--processes", os.environ.get("NODE_PROCESSES", "1")]
+    command = [sys.executable, "-m", node_module(), *where, *how]
     log = (state.parent / f"{state.name}.out").open("ab")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))

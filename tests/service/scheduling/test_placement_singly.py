@@ -21,12 +21,12 @@ from tests.builders import NODE, NOON, at, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
-EVERY = 1800
+EVERY = 3600
 
 
 @pytest.fixture
 def posted() -> Task:
-    """A task of 48 runs a day that is there, with those that its posting placed."""
+    """A task of 24 runs a day that is there, with those that its posting placed."""
     one = task(schedule=Schedule(start=at(EVERY), repeat=seconds(EVERY)))
     place_next(one, NOON, New())
     return task_table.get(NODE, one.uuid)
@@ -62,8 +62,8 @@ def test_whoever_posts_a_task_waits_for_its_first_runs_alone(posted: Task) -> No
 def test_the_planner_places_the_others(posted: Task) -> None:
     placed = place_next(posted, NOON)
 
-    assert (len(placed.runs), counted(posted)) == (38, 48)
-    assert starts(posted) == all_slots(48)
+    assert (len(placed.runs), counted(posted)) == (14, 24)
+    assert starts(posted) == all_slots(24)
     assert not placed.task.is_due(NOON)
 
 
@@ -81,12 +81,12 @@ def dies_before_counting(one: Task, now: dt.datetime) -> None:
 
 def test_runs_whose_planner_died_before_they_were_counted_are_counted_by_the_next(posted: Task) -> None:
     dies_before_counting(posted, NOON)
-    assert (len(starts(posted)), counted(posted)) == (48, 10)
+    assert (len(starts(posted)), counted(posted)) == (24, 10)
 
     adopted = place_next(task_table.get(NODE, posted.uuid), at(40))
 
-    assert (len(adopted.runs), counted(posted)) == (38, 48)
-    assert starts(posted) == all_slots(48)
+    assert (len(adopted.runs), counted(posted)) == (14, 24)
+    assert starts(posted) == all_slots(24)
 
 
 def test_runs_that_start_soon_are_sent_by_whoever_counts_them(
@@ -113,7 +113,7 @@ def test_two_planners_place_and_count_each_run_once(posted: Task, monkeypatch: p
     monkeypatch.setattr(run_items, "to_item", once(overtaken, real))
     place_next(posted, NOON)
 
-    assert (starts(posted), counted(posted)) == (all_slots(48), 48)
+    assert (starts(posted), counted(posted)) == (all_slots(24), 24)
 
 
 def test_runs_placed_while_their_task_is_cancelled_do_not_stay(

@@ -1,0 +1,111 @@
+"""A node whose clocks and queues have a process of their own."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.local.test_node import Node, nodes, post_idle
+
+pytestmark = [pytest.mark.slow(20), pytest.mark.usefixtures("nodes")]
+__all__ = ["nodes"]
+
+
+@pytest.fixture
+def served(nodes: list[Node], tmp_path: pathlib.Path) -> Iterator[Node]:
+    nodes.append(served := Node(tmp_path, "--no-first", "--processes=2", "--period=1"))
+    served.until("Ctrl-C stops")
+    yield served
+    if served.process.poll() is None:
+        assert served.end(signal.SIGTERM) == 0
+        assert served.said.endswith("Stopped.\n")
+
+
+def children(process: int) -> list[int]:
+    found = pathlib.Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(word) for word in found.split()]
+
+
+def is_there(process: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        state = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    return False
+
+
+def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def first_run(served: Node, task: str) -> Any:
+    return served.get(f"/tasks/{task}/runs/first?wait=0")[1]
+
+
+def test_runs_are_performed_by_the_second_and_both_stop_when_told(served: Node) -> None:
+    (second,) = children(served.process.pid)
+
+    task = post_idle(served)
+    until(lambda: first_run(served, task).get("state") == "finished")
+    ended = served.end(signal.SIGINT)
+
+    assert ended == 0
+    assert served.said.endswith("Stopped.\n")
+    assert not is_there(second)
+
+
+def test_who_waits_hears_at_once_of_what_the_second_did(served: Node) -> None:
+    status, begin = lines(served, "/events")
+    task = post_idle(served)
+    until(lambda: first_run(served, task).get("state") == "finished")
+
+    _, told = lines(served, f"/events?since={begin[0]['cursor']}&type=run")
+
+    assert status == 200
+    assert {"running", "finished"} <= {each["state"] for each in told}
+
+
+def lines(served: Node, path: str) -> tuple[int, list[Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", f"/pscheduler{path}")
+        answer = connection.getresponse()
+        return answer.status, [json.loads(line) for line in answer.read().splitlines()]
+
+
+def test_the_first_goes_on_with_both_when_the_second_ends(served: Node) -> None:
+    (second,) = children(served.process.pid)
+    os.kill(second, signal.SIGKILL)
+    served.until("this one goes on with both")
+
+    task = post_idle(served)
+
+    until(lambda: first_run(served, task).get("state") == "finished")
+
+
+def test_the_second_ends_with_the_first_and_nothing_is_lost(served: Node, nodes: list[Node]) -> None:
+    (second,) = children(served.process.pid)
+    task = post_idle(served)
+
+    served.end(signal.SIGKILL)
+
+    until(lambda: not is_there(second), 5)
+    nodes.append(again := Node(served.state, "--no-first", "--processes=2"))
+    again.until("Ctrl-C stops")
+    assert again.get(f"/tasks/{task}")[0] == 200
+
+
+def test_moto_has_no_second_process(nodes: list[Node], tmp_path: pathlib.Path) -> None:
+    nodes.append(node := Node(tmp_path, "--engine=moto", "--processes=2"))
+
+    assert node.end() == 1
+    assert node.said == "moto keeps everything in the memory of one process: leave PROCESSES= out\n"
