@@ -13,6 +13,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import announce, attempt
 from chalicelib.service.execution import results
+from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import delivery_table, shards
 from chalicelib.store.transactions.booking import New
@@ -175,3 +176,73 @@ def test_a_run_that_is_given_up_is_told_to_archives_that_ask_for_it(sent: list[A
     assert found.number == 1
     assert (shown["run"]["state"], shown["result"]) == ("missed", None)
     assert shown["run"]["reason"]["code"] == "late"
+
+
+def test_announcements_are_of_ten_at_a_time_each_with_its_lane_and_for_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, run = ended(*[BIN] * 12)
+    batches: list[Any] = []
+    monkeypatch.setattr(queues, "send_many", lambda queue, some: batches.append((queue, list(some))))
+    now = NOON + JUST_STORED
+
+    assert sum(announce.announce(shard, now) for shard in shards.every()) == 12
+
+    assert [(queue, len(some)) for queue, some in batches] == [
+        (queues.DELIVERIES, 10),
+        (queues.DELIVERIES, 2),
+    ]
+    lane = delivery(run).lane
+    assert [message for _, some in batches for message, _ in some] == [
+        AttemptDelivery(NODE, run.uuid, number, lane) for number in range(12)
+    ]
+    assert {delay for _, some in batches for _, delay in some} == {seconds(0)}
+
+
+@pytest.mark.parametrize(("batches", "announced"), [(0, 0), (1, 10), (2, 12)])
+def test_what_there_is_no_time_to_announce_is_due_still(
+    sent: list[AttemptDelivery], batches: int, announced: int
+) -> None:
+    ended(*[BIN] * 12)
+    sent.clear()
+    now, left = NOON + JUST_STORED, [batches]
+
+    def has_time() -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    (shard,) = [one for one in shards.every() if delivery_table.due(one, now, 1)]
+    assert announce.announce(shard, now, has_time=has_time) == announced
+
+    assert len(sent) == announced
+    assert len(delivery_table.due(shard, now, 99)) == 12 - announced
+
+
+def test_a_tick_that_shares_the_work_leaves_full_shards_to_functions(
+    sent: list[AttemptDelivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(*[BIN] * 5)
+    sent.clear()
+    left: list[Any] = []
+    now = NOON + JUST_STORED
+    monkeypatch.setattr(announce.shard_work, "most", lambda all_of_it: 3 if all_of_it == 1000 else 0)
+    monkeypatch.setattr(announce.shard_work, "leave", lambda what, some: left.append((what, some)))
+    (shard,) = [one for one in shards.every() if delivery_table.due(one, now, 1)]
+
+    assert [announce.tick(now), announce.tick(now)] == [3, 2]
+
+    assert left == [("announce", [shard]), ("announce", [])]
+    assert heartbeats.describe(NODE, now)["services"]["archiver"]["updates"] == 2
+
+
+def test_what_is_attempted_as_it_is_announced_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, run = ended(BIN)
+    now = NOON + JUST_STORED
+    monkeypatch.setattr(queues, "send_many", lambda *_: delivery_table.change(delivery(run).begun(now)))
+
+    with caplog.at_level("INFO"):
+        announce.tick(now)
+
+    assert f"Delivery 0 of run {run.uuid} was attempted at once" in caplog.text

@@ -100,3 +100,46 @@ def test_they_come_after_the_tasks_own_and_at_the_lead_alone(folder: pathlib.Pat
 
     assert [(each.number, each.spec.get("label")) for each in found] == [(0, None), (1, "ours")]
     assert selection.of_result(own.evolve(participant=1), run(own), NOON) == []
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(100_000, True), (100_001, False)])
+def test_a_document_has_an_end(folder: pathlib.Path, size: int, is_read: bool) -> None:
+    text = json.dumps({**BIN, "schema": 3, "label": "a"})
+    (folder / "a").write_text(text.ljust(size))
+
+    assert labels() == ["a"] * is_read
+
+
+def test_what_is_as_it_was_is_not_read_again(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(folder, "a")
+    first = default_archives.current()
+    monkeypatch.setattr(default_archives.json, "loads", None)
+
+    assert default_archives.current() is first
+
+
+@pytest.mark.parametrize("change", ["time", "size", "name"])
+def test_a_change_of_any_kind_is_seen(folder: pathlib.Path, change: str) -> None:
+    written(folder, "a")
+    os.utime(folder / "a", (5, 5))
+    first = default_archives.current()
+
+    if change == "name":
+        (folder / "a").rename(folder / "b")
+    else:
+        label = "longer" if change == "size" else "b"
+        written(folder, "a", label=label)
+        os.utime(folder / "a", (5, 5) if change == "size" else (6, 6))
+
+    assert default_archives.current() is not first
+
+
+def test_what_is_left_out_is_said_with_why(folder: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "bad").write_text(" " * 100_001)
+    for number in range(specs.MOST + 1):
+        written(folder, f"{number:03}")
+
+    labels()
+
+    assert f"The default archive {folder / 'bad'} is left out: has more than 100000 bytes" in caplog.text
+    assert "Of 41 default archives the first 40 are used" in caplog.text

@@ -10,19 +10,25 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.conflicts import Occupation
-from chalicelib.domain.errors import PeerError
+from chalicelib.domain.errors import Blocked, Forbidden, Invalid, NotFound, PeerError
+from chalicelib.domain.names import RunId
+from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
-from chalicelib.infrastructure import peer_http
+from chalicelib.infrastructure import peer_http, queues
 from chalicelib.infrastructure.peer_http import Call, Reply
-from chalicelib.service.coordination import shard_planner
+from chalicelib.service.coordination import cohosted, shard_planner
+from chalicelib.service.limits.admission import RunRuling
+from chalicelib.service.node import heartbeats
 from chalicelib.service.node.registry import addressed_by
+from chalicelib.service.scheduling import reservation, slots
 from chalicelib.settings import forget_settings
-from chalicelib.store import outbox_table, run_table, task_table, timeline
+from chalicelib.store import node_table, outbox_table, run_table, task_table, timeline
+from chalicelib.store.transactions.booking import New
 from plugins import registry
-from tests.builders import seconds
+from tests.builders import NODE, NOON, at, seconds, task
 from tests.cluster import Cluster
 from tests.service.coordination.test_planner import STREAMING, stream
 from tests.service.coordination.test_several_participants import idle, now
@@ -188,3 +194,197 @@ def test_a_run_too_long_for_one_transaction_is_refused(cluster: Cluster) -> None
 
     assert status == 400
     assert "2 nodes here can have PT11H30M at most" in said
+
+
+# --- step by step --------------------------------------------------------------------------------
+
+
+def shared(*hosts: str, **changes: Any) -> Task:
+    document = {**task().document, **changes.pop("document", {})}
+    made = {"participants": hosts or (LEAD, OTHER), "participant_key": "k", "document": document, "cli": []}
+    return task(**{**made, **changes})
+
+
+def exclusive(**changes: Any) -> Task:
+    return shared(**{"scheduling_class": "exclusive", "duration": seconds(60), **changes})
+
+
+def first(one: Task) -> Any:
+    return cohosted.place_first(one.replanned(NOON), NOON, New())
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(("key", "is_made_up"), [({}, True), ({"_key": "k"}, False)])
+def test_each_participant_keeps_the_task_as_its_lead_tells_it(key: dict[str, str], is_made_up: bool) -> None:
+    one = shared(LEAD, OTHER, THIRD, document=key)
+
+    copies = cohosted.copies(one)
+
+    assert copies[0] is one
+    told = {**one.document, "_key": "k"}
+    copy = one.evolve(document=told, participant_key=None, key_is_made_up=is_made_up)
+    assert copies == {
+        0: one,
+        1: copy.evolve(node="second", participant=1),
+        2: copy.evolve(node="third", participant=2),
+    }
+
+
+@pytest.mark.usefixtures("cluster")
+def test_where_one_takes_nothing_on_nothing_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def suspended(node: str) -> None:
+        if node == "second":
+            raise Forbidden("The node second is suspended")
+
+    monkeypatch.setattr(cohosted, "require_in_service", suspended)
+
+    with pytest.raises(Forbidden):
+        first(shared())
+
+    assert list(task_table.every(NODE)) == []
+
+
+@pytest.mark.usefixtures("cluster")
+def test_runs_that_conflict_with_nothing_are_placed_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cohosted, "MOST_RUNS", 7)
+
+    placed = first(shared(schedule=Schedule(start=at(60), repeat=seconds(60))))
+
+    starts = [at(60), at(120), at(180)]  # three for each of two
+    assert [run.start for run in placed.runs] == starts
+    assert [run.start for run in runs_at(OTHER, placed.task.uuid)] == starts
+    assert placed.task == task_at(LEAD, placed.task.uuid)
+    assert task_at(OTHER, placed.task.uuid).progress == placed.task.progress
+    more = cohosted.place_next(placed.task, NOON)
+    assert [run.start for run in more.runs] == [at(240), at(300), at(360)]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_task_whose_first_run_is_beyond_the_horizon_is_stored_without() -> None:
+    one = shared(schedule=Schedule(start=at(3 * 86400), max_runs=1))
+
+    placed = first(one)
+
+    assert placed.runs == []
+    assert placed.task.plan_at == task_at(LEAD, one.uuid).plan_at == at(2 * 86400)
+    assert task_at(OTHER, one.uuid).plan_at is None
+
+
+@pytest.mark.usefixtures("cluster")
+def test_all_are_noted_to_have_runs_and_those_that_are_near_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(heartbeats, "_noted", {})
+    monkeypatch.setattr(
+        queues, "announce_at", lambda queue, some: sent.extend((one.node, one.run) for one, _ in some)
+    )
+
+    (near,) = first(shared(schedule=Schedule(start=at(60), max_runs=1))).runs
+    first(shared(schedule=Schedule(start=at(3600), max_runs=1)))
+
+    assert sent == [(NODE, near.uuid), ("second", near.uuid)]
+    assert near.dispatched
+    for node in (NODE, addressed_by(OTHER)):
+        assert node_table.read(node, heartbeats.LAST_SCHEDULED) == format_timestamp(NOON)
+    assert node_table.read(addressed_by(THIRD), heartbeats.LAST_SCHEDULED) is None
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_run_that_the_limits_refuse_is_the_leads_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = RunRuling(False, "No", None, "Not on a Sunday")
+    monkeypatch.setattr(reservation.admission, "judge_run", lambda *_: refused)
+
+    placed = first(exclusive())
+
+    assert [run.state for run in placed.runs] == [State.NONSTART]
+    assert runs_at(OTHER, placed.task.uuid) == []
+    assert taken_at_noon(LEAD) == []
+
+
+def taken_at_noon(host: str) -> list[Occupation]:
+    return timeline.read_entries(addressed_by(host), at(0), at(7200))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_run_for_which_a_quota_is_used_up_is_the_leads_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    charged: list[dt.datetime] = []
+
+    def charge(one: Task, start: dt.datetime, now: dt.datetime) -> list[Any]:
+        charged.append(start)
+        if len(charged) > 1:
+            raise Forbidden("The limits of this node refuse this: quota")
+        return []
+
+    monkeypatch.setattr(reservation.quota_ledger, "charge_run", charge)
+
+    placed = first(shared(schedule=Schedule(start=at(60), repeat=seconds(60), max_runs=2)))
+
+    assert [run.state for run in placed.runs] == [State.PENDING, State.NONSTART]
+    assert [run.start for run in runs_at(OTHER, placed.task.uuid)] == [at(60)]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_time_that_is_taken_meanwhile_is_looked_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    first(exclusive(schedule=Schedule(start=at(60), max_runs=1)))
+    real, choices = slots.choose, [at(60)]
+    monkeypatch.setattr(slots, "choose", lambda *told: choices.pop() if choices else real(*told))
+
+    placed = first(exclusive(schedule=Schedule(start=at(60), slip=seconds(600), max_runs=1)))
+
+    assert [run.start for run in placed.runs] == [at(120)]
+    assert len(taken_at_noon(OTHER)) == 2
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_run_at_a_second_is_placed_there_or_not_at_all() -> None:
+    one = first(exclusive(schedule=Schedule(start=at(60), max_runs=1))).task
+
+    placed = cohosted.place_at(one, at(600), NOON, RunId("11111111-1111-4111-8111-111111111111"))
+
+    assert [(run.uuid, run.start) for run in placed.runs] == [
+        ("11111111-1111-4111-8111-111111111111", at(600))
+    ]
+    assert len(runs_at(OTHER, one.uuid)) == 2
+    with pytest.raises(Blocked):
+        cohosted.place_at(placed.task, at(630), NOON)
+    task_table.disable(task_at(OTHER, one.uuid), NOON)
+    with pytest.raises(NotFound, match=f"{OTHER} has cancelled the task"):
+        cohosted.place_at(placed.task, at(900), NOON)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_where_one_has_it_no_more_a_task_is_cancelled_everywhere(caplog: pytest.LogCaptureFixture) -> None:
+    one = first(shared(LEAD, OTHER, THIRD, schedule=Schedule(start=at(60), repeat=seconds(60)))).task
+    gone = task_at(OTHER, one.uuid)
+    task_table.delete(gone)
+
+    with caplog.at_level("INFO"):
+        placed = cohosted.place_next(one, NOON)
+
+    assert not placed.runs
+    assert placed.task is one
+    after = task_at(LEAD, one.uuid)
+    assert (after.enabled, after.plan_reason) == (False, f"There is no task {one.uuid}")
+    assert not task_at(THIRD, one.uuid).enabled
+    assert f"Participant 1 of task {one.uuid} has it no more" in caplog.text
+
+
+@pytest.mark.usefixtures("cluster")
+def test_cancelling_leaves_runs_beyond_so_many_at_the_lead_to_the_queue() -> None:
+    one = first(shared(schedule=Schedule(start=at(60), repeat=seconds(60), max_runs=5))).task
+
+    cohosted.cancel(one, NOON, "Enough", at_once=2)
+
+    assert task_at(LEAD, one.uuid).plan_reason == "Enough"
+    assert len(runs_at(LEAD, one.uuid)) == 3
+    assert runs_at(OTHER, one.uuid) == []
+
+
+@pytest.mark.parametrize(("participants", "longest"), [(2, "PT11H30M"), (3, "PT7H15M")])
+def test_how_long_a_run_of_several_can_be_is_said(participants: int, longest: str) -> None:
+    with pytest.raises(Invalid) as failed:
+        cohosted.require_bookable(seconds(13 * 3600), participants)
+
+    assert failed.value.message == (
+        f"The run would take PT13H; tests that need the time of {participants} nodes here can have"
+        f" {longest} at most"
+    )

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import PeerError, TimedOut, Unreachable
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import collection
-from tests.builders import NOON, run, task
+from chalicelib.service.node import registry
+from chalicelib.store import run_items
+from tests.builders import NODE, NOON, at, run, seconds, task
 from tests.service.machines import FakeMachine
 
 pytestmark = pytest.mark.usefixtures("moto_engine")  # which of them are registered here is looked up
@@ -119,3 +123,58 @@ def test_every_participants_clock_is_shown_or_why_it_is_not() -> None:
     assert own == FakeMachine(NOON).clock_state()
     assert there == {"synchronized": True}
     assert elsewhere == {"error": 503}
+
+
+# --- those of agents, which may be away ----------------------------------------------------------
+
+AMS, BRU = NodeName("ams.example"), NodeName("bru.example")
+
+
+@pytest.mark.parametrize(
+    ("places", "is_late"),
+    [(("here", "here"), False), (("agent", "here"), True), (("here", "agent"), True)],
+)
+def test_results_are_merged_late_where_a_tool_is_at_an_agent(places: tuple[str, str], is_late: bool) -> None:
+    for name, where in zip((AMS, BRU), places, strict=True):
+        registry.add(name, where, NOON)
+    one = task(node=AMS, participants=(AMS, BRU), duration=seconds(60))
+    over = run(one)
+
+    found = [collection.latest(one, over, at(now)) for now in (60, 60 + 900, 60 + 901)]
+
+    assert found == ([at(960 + 60), at(960 + 60), at(961 + 60)] if is_late else [None] * 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "result", "now", "is_awaited"),
+    [
+        (State.PENDING, None, 0, True),
+        (State.RUNNING, None, 959, True),
+        (State.RUNNING, None, 960, False),  # it was waited for long enough
+        (State.RUNNING, {}, 0, False),  # it is there
+        (State.MISSED, None, 0, False),
+        (None, None, 0, False),  # it is gone
+    ],
+)
+def test_a_result_is_awaited_of_an_agent_that_works_on_it(
+    state: State | None, result: Any, now: float, is_awaited: bool
+) -> None:
+    registry.add(AMS, "here", NOON)
+    registry.add(BRU, "agent", NOON)
+    one = task(node=AMS, participants=(AMS, BRU), duration=seconds(60))
+    theirs = run(one.evolve(node=BRU), state=state or State.RUNNING).with_documents(result=result)
+    if state:
+        run_items.to_item(theirs).save()
+
+    assert collection.awaited(one, theirs, at(now)) is is_awaited
+
+
+def test_nobody_is_awaited_whose_tools_are_here() -> None:
+    registry.add(AMS, "here", NOON)
+    registry.add(BRU, "here", NOON)
+    one = task(node=AMS, participants=(AMS, BRU))
+    theirs = run(one.evolve(node=BRU), state=State.RUNNING)
+    run_items.to_item(theirs).save()
+
+    assert not collection.awaited(one, theirs, NOON)
+    assert not collection.awaited(task(node=NODE), run(task()), NOON)

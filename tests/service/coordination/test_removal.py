@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.messages import RemoveNode
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
@@ -15,7 +16,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation, removal
 from chalicelib.service.execution import reaper, runner
-from chalicelib.service.node import api_keys, registry
+from chalicelib.service.node import agent_bell, api_keys, registry
 from chalicelib.service.peers.client import Deadline
 from chalicelib.store import node_registry, node_table, run_table, task_table
 from chalicelib.store.transactions.booking import New
@@ -164,3 +165,91 @@ def test_what_was_kept_for_it_goes_with_it(sent: list[Any]) -> None:
 
     names = (*removal.KEPT, *node_registry.KEPT)
     assert node_table.read_many(AMS, names) == {}
+
+
+def test_a_removal_is_announced_for_when_nobody_serves_the_node_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[Any] = []
+    gone: list[NodeName] = []
+    monkeypatch.setattr(queues, "announce", lambda *told: sent.append(told))
+    monkeypatch.setattr(agent_bell, "take_down", gone.append)
+
+    removed = removal.begin(AMS, NOON)
+
+    assert (removed.node, removed.removed) == (AMS, NOON)
+    assert removed == node_registry.find(AMS)
+    assert sent == [(queues.PLAN, [(RemoveNode(AMS, ()), seconds(50))])]
+    assert gone == [AMS]
+
+
+def test_those_removed_long_ago_are_seen_to_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(queues, "announce", lambda *told: None)
+    removal.begin(AMS, NOON)
+    removal.begin(BRU, at(1))
+    monkeypatch.setattr(queues, "send_many", lambda *told: sent.append(told))
+
+    removal.tick(at(600))
+
+    assert sent == [(queues.PLAN, [(RemoveNode(AMS, ()), seconds(0))])]
+
+
+def test_a_node_that_is_served_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = posted(AMS)
+
+    for name in (AMS, NodeName("nobody.example")):
+        removal.sweep(name, (), NOON)
+
+    assert task_table.get(AMS, one.uuid).enabled
+    assert registry.find(AMS) is not None
+
+
+def test_the_rest_of_many_tasks_is_left_to_a_message_behind_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    first, second, third = (posted(AMS) for _ in range(3))
+    in_order = list(task_table.every(AMS))
+    removal.begin(AMS, NOON)
+    monkeypatch.setattr(removal, "TASKS_AT_ONCE", 2)
+    monkeypatch.setattr(queues, "send", lambda *told: sent.append(told))
+
+    removal.sweep(AMS, (), NOON + removal.LATER)
+
+    place = (in_order[1].added.isoformat(), in_order[1].uuid)
+    rest = (queues.PLAN, RemoveNode(AMS, place))
+    assert sent.count(rest) == 1
+    assert [task_table.get(AMS, one.uuid).enabled for one in in_order] == [False, False, True]
+    removal.sweep(AMS, place, NOON + removal.LATER - seconds(1))
+    assert not task_table.get(AMS, in_order[2].uuid).enabled
+    assert node_registry.find(AMS) is not None
+    removal.sweep(AMS, (in_order[2].added.isoformat(), in_order[2].uuid), NOON + removal.LATER)
+    assert node_registry.find(AMS) is None
+    assert {first.uuid, second.uuid, third.uuid} == {one.uuid for one in in_order}
+
+
+def test_runs_of_a_removed_node_are_left_to_the_queue_and_what_is_cancelled_already_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Any] = []
+
+    def cancel(node: NodeName, uuid: str, now: dt.datetime, at_once: int) -> None:
+        told.append((node, uuid, now, at_once))
+        raise NotFound(f"There is no task {uuid}")
+
+    monkeypatch.setattr(participation, "cancel", cancel)
+    own, theirs = task(node=AMS), task(node=AMS, participant=1, participants=(BRU, AMS))
+    elsewhere = theirs.evolve(participants=("elsewhere.example", AMS))
+
+    with caplog.at_level("INFO"):
+        for one in (own, theirs, elsewhere):
+            removal._cancel(one, at(5))
+
+    assert sorted(told) == sorted(
+        [
+            (AMS, own.uuid, at(5), 0),
+            (AMS, theirs.uuid, at(5), 0),
+            (BRU, theirs.uuid, at(5), 0),
+            (AMS, elsewhere.uuid, at(5), 0),
+        ]
+    )
+    assert f"Nothing to cancel: There is no task {own.uuid}" in caplog.text

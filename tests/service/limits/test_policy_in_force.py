@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.aws import client
-from chalicelib.service.limits import policy_in_force
+from chalicelib.service.limits import policy_in_force, policy_source
 from chalicelib.settings import settings
+from chalicelib.store import node_table
+from chalicelib.store.conditions import STORE_ERRORS
 from tests.builders import NOON, seconds
 from tests.domain.limits.world import NEVER, limiting, policy
 from tests.policies import Install, use
@@ -157,3 +159,142 @@ def test_what_is_no_policy_is_said(installed: Install, text: str, complaint: str
 
     assert policy_in_force.in_force(NOON).policy is None
     assert complaint in policy_in_force.describe(NOON)["error"]
+
+
+@pytest.mark.parametrize(("later", "is_seen"), [(14.9, False), (15, True), (-14.9, False), (-15, True)])
+def test_a_change_is_seen_fifteen_seconds_after_the_last_look(
+    installed: Install, later: float, is_seen: bool
+) -> None:
+    installed(policy())
+    policy_in_force.in_force(NOON)
+    _rewritten(limiting(NEVER))
+
+    found = policy_in_force.in_force(NOON + seconds(later))  # a clock may be set back, too
+
+    assert ("always" not in found.policy.limits) is is_seen  # type: ignore[union-attr]
+    assert found.since == (NOON + seconds(later) if is_seen else NOON)
+
+
+def test_what_has_not_changed_is_neither_parsed_nor_stored_again(
+    installed: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(policy())
+    first = policy_in_force.in_force(NOON)
+    monkeypatch.setattr(policy_in_force, "parse", None)
+
+    assert policy_in_force.in_force(LATER) is first
+    kept = node_table.read(settings().node, "limits")
+    assert kept["since"] == "2026-11-23T12:00:00+00:00"
+    assert kept["document"] == policy()
+    policy_in_force._remember({"other": 1}, kept["digest"], LATER)
+    assert node_table.read(settings().node, "limits") == kept
+    policy_in_force._remember({"other": 1}, "another", LATER)
+    assert node_table.read(settings().node, "limits") == {
+        "document": {"other": 1},
+        "digest": "another",
+        "since": "2026-11-23T12:00:20+00:00",
+    }
+
+
+def test_what_is_wrong_is_said_once_with_what_holds_instead(
+    installed: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = installed(policy())
+    policy_in_force.in_force(NOON)
+    path.unlink()
+
+    errors = [policy_in_force.in_force(NOON + seconds(later)).error for later in (20, 40)]
+
+    why = f"{path} cannot be read: No such file or directory"
+    assert errors == [f"{why}. The last good policy of 2026-11-23T12:00:00+00:00 stays in force"] * 2
+    assert caplog.text.count(f"{path}: {why}") == 1
+    assert policy_in_force.describe(NOON + seconds(40)) == {"ok": False, "error": errors[0]}
+    path.write_text(json.dumps(policy()))  # the same as before: it is read anew all the same
+    assert policy_in_force.in_force(NOON + seconds(60)).error is None
+
+
+def test_without_any_that_was_good_nothing_is_let_in(installed: Install) -> None:
+    path = installed("{")
+
+    found = policy_in_force.in_force(NOON)
+
+    assert (found.policy, found.since) == (None, None)
+    assert (found.error or "").startswith("The policy: not valid JSON")
+    assert (found.error or "").endswith(". There is no policy to go by: nothing is let in")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("kept", [{"document": {}, "since": "2026-11-23T12:00:00+00:00"}, None])
+def test_what_was_kept_and_cannot_be_read_is_none(
+    installed: Install, caplog: pytest.LogCaptureFixture, kept: Any
+) -> None:
+    installed("{")
+    if kept:
+        node_table.write(settings().node, "limits", kept)
+
+    assert policy_in_force.in_force(NOON).policy is None
+    assert ("The last good policy could not be read" in caplog.text) is bool(kept)
+
+
+def test_a_policy_that_breaks_the_reading_of_it_changes_nothing(
+    installed: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    installed(policy())
+    before = policy_in_force.in_force(NOON)
+    _rewritten(limiting(NEVER))
+    monkeypatch.setattr(policy_in_force, "parse", broken)
+
+    found = policy_in_force.in_force(LATER)
+
+    assert found.policy is before.policy
+    assert (found.error or "").startswith("The policy cannot be read: the log says why. The last good policy")
+    assert "A policy broke the reading of it" in caplog.text
+
+
+def test_that_a_policy_cannot_be_stored_fails_nothing_else(
+    installed: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise STORE_ERRORS[0]()
+
+    installed(policy())
+    monkeypatch.setattr(node_table, "write", broken)
+
+    assert policy_in_force.in_force(NOON).policy is not None
+    assert "The policy in force could not be stored" in caplog.text
+
+
+def test_while_one_looks_others_go_by_what_was_seen_before(
+    installed: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(policy())
+    before = policy_in_force.in_force(NOON)
+    meanwhile: list[Any] = []
+    read = policy_source.read
+
+    def look(where: str) -> str:
+        other = threading.Thread(target=lambda: meanwhile.append(policy_in_force.in_force(LATER)))
+        other.start()
+        other.join(5)
+        return read(where)
+
+    _rewritten(limiting(NEVER))
+    monkeypatch.setattr(policy_source, "read", look)
+
+    assert policy_in_force.in_force(LATER) is not before
+    assert meanwhile == [before]
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_configured"), [("", False), ("open", False), ("closed", False), ("/a/file", True)]
+)
+def test_a_policy_is_to_be_read_where_a_place_is_named(
+    installed: Install, monkeypatch: pytest.MonkeyPatch, limits: str, is_configured: bool
+) -> None:
+    use(monkeypatch, limits)
+
+    assert policy_in_force.is_configured() is is_configured
+    assert policy_in_force.describe(NOON)["ok"] is not is_configured

@@ -12,7 +12,7 @@ from chalicelib.infrastructure.queues import Load
 from chalicelib.service.node import heartbeats, registry
 from chalicelib.service.node.heartbeats import LAST_FINISHED, LAST_SCHEDULED
 from chalicelib.service.scheduling.placement import place_next
-from chalicelib.store import run_table
+from chalicelib.store import node_table, run_table
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 from tests.requests_sent import counted
@@ -168,3 +168,79 @@ def test_a_service_that_was_silent_for_five_minutes_has_started_anew(
     shown = heartbeats.describe(NODE, at(seconds_later))["services"]["runner"]
     assert shown["updates"] == updates
     assert shown["uptime"] == format_duration(seconds(seconds_later - started))
+
+
+def test_what_is_in_the_queues_is_shown_with_who_took_from_them_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "load", lambda queue: Load(1, 2, 3) if queue is queues.RUNS else IDLE)
+    monkeypatch.setattr(queues, "dead_letters", lambda: 4)
+    heartbeats.note(NODE, "handled-runs", at(5))
+
+    shown = heartbeats.describe(NODE, at(60))
+
+    assert shown["dead-letters"] == 4
+    assert set(shown["queues"]) == {queue.name for queue in queues.QUEUES}
+    assert shown["queues"]["runs"] == {**Load(1, 2, 3).describe(), "last": format_timestamp(at(5))}
+    assert shown["queues"]["plan"] == {**IDLE.describe(), "last": None}
+    assert list(shown["services"]) == ["ticker", "scheduler", "runner", "archiver"]
+    monkeypatch.setattr(queues, "dead_letters", lambda: 5)
+    assert heartbeats.describe(NODE, at(60))["dead-letters"] == 4  # they are asked once a second
+    heartbeats.forget()
+    assert heartbeats.describe(NODE, at(60))["dead-letters"] == 5
+
+
+def test_taking_messages_is_a_sign_of_life_of_whoever_handles_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[Any] = []
+    monkeypatch.setattr(heartbeats, "note", lambda *told: noted.append(told[:2]))
+    monkeypatch.setattr(queues, "received", lambda queue, event: [queue, event])
+
+    assert heartbeats.taken(queues.DELIVERIES, "an event") == [queues.DELIVERIES, "an event"]
+    assert noted == [(NODE, "handled-deliveries")]
+
+
+@pytest.mark.parametrize(
+    ("noted", "is_written"), [(None, True), (0, False), (29.9, False), (30, True), (-0.1, True)]
+)
+def test_what_another_process_noted_lately_is_not_noted_again(
+    monkeypatch: pytest.MonkeyPatch, noted: float | None, is_written: bool
+) -> None:
+    """As seen so many seconds later; a clock that is ahead has no say."""
+    if noted is not None:
+        node_table.write(NODE, LAST_SCHEDULED, format_timestamp(NOON))
+
+    with counted() as sent:
+        heartbeats.note(NODE, LAST_SCHEDULED, at(noted or 0))
+
+    assert ("PutItem" in sent) is is_written
+
+
+def test_a_registered_node_is_noted_of_every_ten_minutes() -> None:
+    ams = registry.add("ams.example", "agent", NOON).node
+    written = []
+    for later in (0, 599, 600):
+        with counted() as sent:
+            heartbeats.note(ams, LAST_SCHEDULED, at(later))
+        written.append(sent.count("PutItem"))
+
+    assert written == [1, 0, 1]
+
+
+def test_another_that_works_at_the_same_time_has_the_say(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = node_table.read
+
+    def overtaken(node: str, name: str) -> Any:
+        found = read(node, name)
+        node_table.write(node, name, {**LIFE, "updates": 100})
+        return found
+
+    heartbeats.beat("ticker", at(-10))
+    heartbeats._beats.clear()
+    monkeypatch.setattr(node_table, "read", overtaken)
+
+    with caplog.at_level("INFO"):
+        heartbeats.beat("ticker", NOON)
+
+    monkeypatch.setattr(node_table, "read", read)
+    assert "Another ticker works at the same time, and says so" in caplog.text
+    assert heartbeats.describe(NODE, at(1))["services"]["ticker"]["updates"] == 100

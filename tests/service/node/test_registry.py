@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.domain.errors import Conflict, Forbidden, Invalid, NotFound, PSchedulerError, Unauthenticated
+from chalicelib.domain.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Overtaken,
+    PSchedulerError,
+    Unauthenticated,
+)
 from chalicelib.domain.names import NodeName
 from chalicelib.service.node import registry
 from chalicelib.settings import forget_settings
@@ -286,3 +294,205 @@ def test_a_secret_of_a_node_that_is_removed_is_not_known(ams: NodeName) -> None:
 
     with pytest.raises(Unauthenticated):
         registry.authenticate(secret)
+
+
+def test_a_suspended_nodes_agent_may_go_on_with_what_it_has(ams: NodeName) -> None:
+    secret = joined(ams)
+    registry.change(ams, lambda node: node.evolve(suspended=True))
+
+    with pytest.raises(Forbidden) as failed:
+        registry.authenticate(secret)
+
+    assert failed.value.message == "The node ams.example.org is suspended"
+    assert registry.authenticate(secret, suspended_too=True).node == ams
+
+
+def test_a_secret_of_a_node_that_measures_here_now_is_not_known(ams: NodeName) -> None:
+    secret = joined(ams)
+    registry.put("ams.example.org", "here", "", False, NOON)
+
+    with pytest.raises(Unauthenticated) as failed:
+        registry.authenticate(secret)
+
+    assert failed.value.message == "The secret is unknown, or was revoked"
+
+
+def test_a_new_secret_is_taken_into_use_though_the_node_changes_meanwhile(
+    ams: NodeName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = joined(ams)
+    new = registry.rotate(ams)
+    find = node_registry.find
+
+    def overtaken(node: NodeName) -> registry.ServedNode | None:
+        found = find(node)
+        monkeypatch.setattr(node_registry, "find", find)
+        registry.change(ams, lambda known: known.evolve(url="https://elsewhere.example"))
+        return found
+
+    monkeypatch.setattr(node_registry, "find", overtaken)
+
+    assert registry.authenticate(new).node == ams
+    assert registry.authenticate(old).secrets[-1] != registry.authenticate(old).secrets[0]  # not revoked yet
+    assert len(registry.authenticate(new).secrets) == 1
+
+
+@pytest.mark.parametrize(("lifetime", "is_one"), [(0, False), (1, True), (2592000, True), (2592001, False)])
+def test_a_join_token_is_valid_for_30_days_at_most(lifetime: float, is_one: bool) -> None:
+    if is_one:
+        registry.require_lifetime(seconds(lifetime))
+        return
+    with pytest.raises(Invalid) as failed:
+        registry.require_lifetime(seconds(lifetime))
+    assert failed.value.message == "A join token must be valid for some time, and for 30 days at most"
+
+
+def test_a_join_token_is_good_for_an_hour_if_nothing_else_is_said(ams: NodeName) -> None:
+    token = registry.new_join_token(ams, NOON)
+
+    with pytest.raises(Unauthenticated) as failed:
+        registry.join(token, "i", "1", at(3600))
+    assert failed.value.message == "The join token has expired: ask for another one"
+    assert registry.join(token, "i", "1", at(3599), protocol=2)[0].agent == {
+        "instance": "i",
+        "version": "1",
+        "protocol": 2,
+        "at": at(3599).isoformat(),
+    }
+
+
+def test_what_is_wrong_with_a_token_is_said(ams: NodeName) -> None:
+    token = registry.new_join_token(ams, NOON)
+    registry.join(token, "i", "1", NOON)
+    registry.add("here.example", "here", NOON)
+    said = []
+    for do in (
+        lambda: registry.join(token, "other", "1", NOON),
+        lambda: registry.join("psj.ams.example.org." + "A" * 43, "i", "1", NOON),
+        lambda: registry.join("psj.nobody.example." + "A" * 43, "i", "1", NOON),
+        lambda: registry.new_join_token(NodeName("here.example"), NOON),
+        lambda: registry.rotate(NodeName("here.example")),
+        lambda: registry.served(NodeName("nobody.example")),
+    ):
+        with pytest.raises(PSchedulerError) as failed:
+            do()
+        said.append(failed.value.message)
+
+    assert said == [
+        "The join token was used already: ask for another one",
+        "The join token is unknown",
+        "The join token is unknown",
+        "The tools of here.example are in the deployment: it has no agent",
+        "No agent has joined for here.example",
+        "There is no node nobody.example",
+    ]
+
+
+# --- changes -------------------------------------------------------------------------------------
+
+
+def test_a_node_is_as_it_was_put(ams: NodeName) -> None:
+    joined(ams)
+    before = node_registry.get(ams)
+
+    put = registry.put("Ams.example.org:8443", "agent", "https://elsewhere.example/p/", True, at(5))
+
+    assert put == node_registry.get(ams)
+    assert put == before.evolve(
+        hostname="ams.example.org:8443",
+        url="https://elsewhere.example/p",
+        suspended=True,
+        revision=before.revision + 1,
+    )
+    again = registry.put("ams.example.org:8443", "agent", "https://elsewhere.example/p", True, at(9))
+    assert again == put  # nothing changed, and so nothing was written
+    made = registry.put("bru.example.org", "here", "", True, at(5))
+    assert made == node_registry.get(made.node)
+    assert (made.suspended, made.added, made.url) == (True, at(5), "https://bru.example.org/pscheduler")
+
+
+@pytest.mark.parametrize(("times", "is_done"), [(4, True), (5, False)])
+def test_a_change_is_tried_five_times(
+    ams: NodeName, monkeypatch: pytest.MonkeyPatch, times: int, is_done: bool
+) -> None:
+    change, left = node_registry.change, [times]
+
+    def overtaken(changed: registry.ServedNode) -> registry.ServedNode:
+        if left[0]:
+            left[0] -= 1
+            raise Overtaken("It changed meanwhile")
+        return change(changed)
+
+    monkeypatch.setattr(node_registry, "change", overtaken)
+
+    if is_done:
+        assert registry.change(ams, lambda node: node.evolve(suspended=True)).suspended
+    else:
+        with pytest.raises(Overtaken):
+            registry.change(ams, lambda node: node.evolve(suspended=True))
+
+    assert node_registry.get(ams).suspended is is_done
+
+
+def test_what_was_changed_is_known_at_once(ams: NodeName) -> None:
+    assert registry.out_of_service(ams) is None
+    registry.require_in_service(ams)
+
+    registry.change(ams, lambda node: node.evolve(suspended=True))
+
+    with counted() as sent:
+        assert registry.out_of_service(ams) == "The node ams.example.org is suspended"
+        with pytest.raises(Forbidden):
+            registry.require_in_service(ams)
+    assert sent == []
+
+
+def test_a_removed_node_is_known_until_it_is_forgotten(ams: NodeName) -> None:
+    joined(ams)
+    removed = registry.remove(ams, at(5))
+
+    assert (removed.removed, removed.join, removed.secrets, removed.agent) == (at(5), None, (), None)
+    assert removed.joined_with == ""
+    assert registry.find(ams) is None
+    assert registry.known(ams) == registry.of_participant("ams.example.org") == removed
+    assert registry.addressed_by("ams.example.org") == OWN
+    with pytest.raises(NotFound) as failed:
+        registry.remove(ams, at(6))
+    assert failed.value.message == "The node ams.example.org was removed"
+
+    registry.forget_removed(ams)
+
+    with counted() as sent:
+        assert registry.known(ams) is None
+    assert sent == []
+    with pytest.raises(NotFound):
+        registry.forget_removed(ams)
+
+
+def test_who_leaves_is_known_no_more(ams: NodeName) -> None:
+    joined(ams)
+
+    registry.leave(ams)
+
+    left = node_registry.get(ams)
+    assert (left.secrets, left.agent) == ((), None)
+
+
+def test_a_node_of_nowhere_is_called_as_it_is_called_here(ams: NodeName) -> None:
+    who = NodeName("who.example")
+
+    assert registry.hostname_of(who) == "who.example"
+    assert registry.base_url_of(who) == "https://who.example/pscheduler"
+    assert registry.out_of_service(who) is None
+    assert not registry.runs_at_agent(who)
+
+
+@pytest.mark.usefixtures("two")
+def test_nodes_of_the_environment_are_listed_the_deployments_own_first() -> None:
+    assert [(each.node, each.hostname, each.url) for each in registry.of_environment()] == [
+        (OWN, "own.example", "https://www.example/pscheduler"),
+        ("second", "b.example:8443", "https://b.example:8443/pscheduler"),
+    ]
+    assert registry.is_of_environment(NodeName("second"))
+    assert not registry.is_of_environment(AMS)
+    assert registry.addressed_by("b.example.") == "second"

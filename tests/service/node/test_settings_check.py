@@ -25,37 +25,64 @@ def test_nothing_is_wrong_with_the_usual_settings() -> None:
     assert settings_check.problems() == []
 
 
+NAMES = "letters, digits, dots, hyphens and underscores"
+
+
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "must"),
     [
-        ("SHARDS", "many"),
-        ("SHARDS", "-1"),
-        ("SHARDS", "0"),
-        ("LONGEST_RUN", "840 s"),
-        ("VERIFY_TLS", "maybe"),
-        ("NODE", "a#b"),
-        ("NODES", "b=host name"),
-        ("HOSTNAME", "ps example"),
-        ("PREFIX", "a b"),
-        ("URL", "ps.example.net/pscheduler"),
-        ("PEER_SCHEME", "ftp"),
-        ("PEER_PORT", "70000"),
-        ("PEER_CA", "/nowhere/ca.pem"),
-        ("DEFAULT_ARCHIVES", "/nowhere"),
-        ("TRUSTED_PROXIES", "everybody"),
-        ("EGRESS", "10.0.0.0/99"),
-        ("LOG", "xml"),
+        ("SHARDS", "many", "be a whole number, not 'many'"),
+        ("SHARDS", "-1", "be a whole number, not '-1'"),
+        ("SHARDS", "0", "be from 1 to 1000, not 0"),
+        ("LONGEST_RUN", "840 s", "be a whole number, not '840 s'"),
+        ("VERIFY_TLS", "maybe", "be 1 or 0, not 'maybe'"),
+        ("NODE", "a#b", f"name nodes by {NAMES}; not 'a#b'"),
+        ("NODES", "b#=host", f"name nodes by {NAMES}; not 'b#'"),
+        ("NODES", "b=host name", "be a host's name; not 'host name'"),
+        ("HOSTNAME", "ps example", "be a host's name; not 'ps example'"),
+        ("PREFIX", "a b", f"be {NAMES}; not 'a b'"),
+        ("URL", "ps.example.net/pscheduler", "begin with http:// or https:// and a host; not 'ps.example"),
+        ("PEER_SCHEME", "ftp", "be http or https; not 'ftp'"),
+        ("PEER_PORT", "65536", "be a port, at most 65535; not '65536'"),
+        ("PEER_CA", "/nowhere/ca.pem", "be a file that is there; not '/nowhere/ca.pem'"),
+        ("DEFAULT_ARCHIVES", "/nowhere", "be a folder that is there; not '/nowhere'"),
+        ("TRUSTED_PROXIES", "everybody", ""),
+        ("EGRESS", "10.0.0.0/99", ""),
+        ("LOG", "xml", "be text or json; not 'xml'"),
     ],
 )
-def test_a_bad_one_is_named_with_why(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_one_is_named_with_why(
+    name: str, text: str, must: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(f"PSCHEDULER_{name}", text)
 
     (said,) = settings_check.problems()
 
-    assert said.startswith(f"PSCHEDULER_{name}")
+    assert said.startswith(f"PSCHEDULER_{name}: must {must}" if must else f"PSCHEDULER_{name}")
     assert "\n" not in said
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsError, match="PSCHEDULER_"):
         settings_check.require()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("URL", "http://ps.example.net"),
+        ("URL", "https://ps.example.net/pscheduler"),
+        ("PEER_SCHEME", "http"),
+        ("PEER_SCHEME", "https"),
+        ("PEER_PORT", "65535"),
+        ("PEER_CA", __file__),
+        ("DEFAULT_ARCHIVES", "/"),
+        ("LOG", "text"),
+        ("LOG", "json"),
+    ],
+)
+def test_a_good_one_is_not(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"PSCHEDULER_{name}", text)
+
+    assert settings_check.problems() == []
+    settings_check.require()
 
 
 def test_a_function_with_bad_settings_ends_with_a_line_and_no_traceback() -> None:

@@ -1,0 +1,77 @@
+"""Giving old tasks their postings: some at a time, once, and for nodes of the environment alone. On moto."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.domain.names import NodeName
+from chalicelib.domain.task import Task
+from chalicelib.domain.task_filter import TaskFilter
+from chalicelib.domain.task_terms import of_filter
+from chalicelib.service.node import indexing
+from chalicelib.store import node_table, postings, task_table
+from tests.builders import NODE, NOON, at, task
+from tests.requests_sent import counted
+
+pytestmark = pytest.mark.usefixtures("moto_engine")
+
+
+@pytest.fixture(autouse=True)
+def _anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(indexing, "AT_ONCE", 2)
+    indexing.forget()
+    yield
+    indexing.forget()
+
+
+def stored(count: int) -> list[Task]:
+    """Tasks from before there were postings."""
+    made = [
+        task(added=at(number), document={**task().document, "reference": "old"}) for number in range(count)
+    ]
+    for one in made:
+        task_table.to_item(one, NOON).save()
+    return made
+
+
+def posted() -> list[str]:
+    return list(postings.found(NODE, of_filter(TaskFilter(reference="old")), None, 100))
+
+
+@pytest.mark.parametrize(("count", "steps"), [(0, 1), (1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
+def test_some_tasks_at_a_time_get_their_postings_in_the_order_of_the_listing(count: int, steps: int) -> None:
+    made = [one.uuid for one in stored(count)]
+
+    for step in range(1, steps + 1):
+        assert indexing.is_complete(NODE) is (step == steps)
+        assert posted() == made[: 2 * step]
+
+
+def test_what_is_complete_is_looked_at_once_by_each_process() -> None:
+    indexing.is_complete(NODE)
+
+    with counted() as sent:
+        assert indexing.is_complete(NODE)
+    indexing.forget()
+    with counted() as anew:
+        assert indexing.is_complete(NODE)
+        assert indexing.is_complete(NODE)
+
+    assert (sent, anew) == ([], ["GetItem"])
+
+
+def test_a_pass_over_other_terms_begins_anew() -> None:
+    node_table.write(NODE, indexing.NAME, {"version": 0, "after": "end"})
+    made = stored(1)
+
+    assert indexing.is_complete(NODE)
+
+    assert posted() == [made[0].uuid]
+    assert node_table.read(NODE, indexing.NAME) == {"version": 1, "after": "end"}
+
+
+def test_nodes_of_the_registry_came_later() -> None:
+    with counted() as sent:
+        assert indexing.is_complete(NodeName("ams.example"))
+
+    assert sent == []
