@@ -48,6 +48,7 @@ def task(**changes: Any) -> Task:
         "scheduling_class": "background",
         "added": NOON,
         "hints": {"requester": "192.0.2.1", "server": "192.0.2.2"},
+        "cli": [],
     }
     return Task(**{**defaults, **changes})
 

@@ -40,10 +40,15 @@ NEAREST = {
     "chalicelib/domain/outbox_request": ("tests/store/test_outbox_table.py", "tests/service/coordination"),
     "chalicelib/domain/run": ("tests/domain", "tests/api/pages/test_runs.py"),
     "chalicelib/domain/task": ("tests/domain", "tests/api/pages/test_tasks.py"),
-    "chalicelib/store": ("tests/store", "tests/service/scheduling"),
+    "chalicelib/store": (
+        "tests/store",
+        "tests/service/scheduling",
+        "tests/service/node",
+        "tests/api/pages/test_events.py",
+    ),
     "chalicelib/store/alert_table": ("tests/store/test_alert_table.py", "tests/service/alerts"),
     "chalicelib/store/delivery_table": ("tests/store/test_delivery_table.py", "tests/service/archiving"),
-    "chalicelib/store/journal": ("tests/api/pages/test_events.py",),
+    "chalicelib/store/journal": ("tests/store/test_journal.py", "tests/api/pages/test_events.py"),
     "chalicelib/store/point_table": ("tests/store/test_series_table.py", "tests/service/series"),
     "chalicelib/store/run_counts": ("tests/store/test_run_counts.py", "tests/api/pages/test_schedule.py"),
     "chalicelib/store/series_table": ("tests/store/test_series_table.py", "tests/service/series"),
@@ -57,7 +62,12 @@ NEAREST = {
     "chalicelib/service/peers": ("tests/service/peers",),
     "chalicelib/service/series": ("tests/service/series", "tests/api/pages/test_series.py"),
     "chalicelib/service/scheduling": ("tests/service/scheduling", "tests/api/pages/test_cancelling.py"),
-    "chalicelib/service/tasks": ("tests/api/pages/test_tasks.py", "tests/api/pages/test_idempotency.py"),
+    "chalicelib/service/tasks": (
+        "tests/service/tasks",
+        "tests/api/pages/test_tasks.py",
+        "tests/api/pages/test_idempotency.py",
+        "tests/api/pages/test_lists.py",
+    ),
     "chalicelib/service": ("tests/service", "tests/api/pages"),
 }
 """The tests that ought to notice a change, by the most particular folder that has some."""

@@ -8,8 +8,9 @@ from chalicelib.domain.alerts import Alert, AlertState
 from chalicelib.domain.delivery import notifications
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId
-from chalicelib.domain.series import Series
+from chalicelib.domain.series import KEPT, Series
 from chalicelib.store import alert_table, delivery_table, shards
+from chalicelib.store.models import AlertItem
 from tests.builders import NODE, NOON, at
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -80,5 +81,44 @@ def test_an_alert_is_due_once_it_is_to_be_looked_at() -> None:
     assert alert_table.due(shard, at(60), 10) == [(NODE, WHOLE.id)]
     alert_table.look_at_once(NODE, WHOLE.id, at(5))
     assert alert_table.due(shard, at(5), 10) == [(NODE, WHOLE.id)]
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="There is no alert none"):
         alert_table.look_at_once(NODE, "none", at(5))
+
+
+def test_who_read_an_alert_before_it_was_to_be_looked_at_does_not_write_over_that() -> None:
+    read = alert_table.put(WHOLE, at(60), [])
+    alert_table.look_at_once(NODE, read.id, at(5))
+
+    with pytest.raises(Conflict, match=f"Alert {read.id} changed meanwhile"):
+        alert_table.put(read, at(60), [])
+    assert alert_table.get(NODE, read.id).revision == 2
+
+
+def test_those_of_a_shard_are_looked_at_the_longest_waiting_first_and_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shards, "of", lambda uuid: 1)
+    for alert, second in ((WHOLE, 9), (FRESH, 5), (OTHER, 7)):
+        alert_table.put(alert, at(second), [])
+
+    assert alert_table.due(1, at(9), 2) == [(NODE, FRESH.id), (NODE, OTHER.id)]
+    assert alert_table.due(0, at(9), 2) == []
+
+
+def test_alerts_are_listed_behind_one_that_need_not_be_there() -> None:
+    for alert in (WHOLE, OTHER):
+        alert_table.put(alert, at(60), [])
+
+    assert [each.id for each in alert_table.every(NODE, WHOLE.id)] == [OTHER.id]
+    assert [each.id for each in alert_table.every(NODE, "loss", page_size=1)] == [WHOLE.id, OTHER.id]
+    assert [each.id for each in alert_table.active(NODE, (at(2), WHOLE.id), page_size=1)] == [OTHER.id]
+    assert list(alert_table.active(NODE, (at(3), ""))) == []
+
+
+def test_an_alert_that_nobody_looks_at_any_more_expires() -> None:
+    alert_table.put(WHOLE, at(60.5), [])
+
+    item = AlertItem.get(NODE, WHOLE.id)
+
+    assert item.expires == (at(61) + KEPT).timestamp()
+    assert (item.active, item.since) == (NODE, at(2))

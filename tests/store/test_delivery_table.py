@@ -8,7 +8,9 @@ from chalicelib.domain.delivery import ANNOUNCED, JUST_STORED, Delivery
 from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
+from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import delivery_table, shards
+from chalicelib.store.models import DeliveryItem
 from tests.builders import NODE, NOON, at, seconds
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -53,7 +55,7 @@ def test_a_delivery_comes_back_as_it_was_stored(delivery: Delivery) -> None:
 
     assert delivery_table.get(NODE, RUN, delivery.number) == delivery
     assert delivery_table.of_run(NODE, RUN) == [delivery]
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=f"There is no delivery {delivery.number} of run {RUN}"):
         delivery_table.get(NodeName("another"), RUN, delivery.number)
 
 
@@ -61,7 +63,8 @@ def test_a_delivery_is_written_over_what_it_was_made_from_alone() -> None:
     written = delivery_table.change(store(WAITING))
 
     assert written.revision == 5
-    with pytest.raises(Conflict, match="changed meanwhile"):
+    assert delivery_table.get(NODE, RUN, 3) == written
+    with pytest.raises(Conflict, match=f"Delivery 3 of run {RUN} changed meanwhile"):
         delivery_table.change(WAITING)
 
 
@@ -88,8 +91,52 @@ def test_one_that_was_announced_is_due_again_only_when_it_was_not_heard_of() -> 
     assert delivery_table.due(shard, at(10) + ANNOUNCED - seconds(1), 10) == []
     assert delivery_table.due(shard, at(10) + ANNOUNCED, 10) == [due]
     assert delivery_table.get(NODE, RUN, 3).announced == at(10) + ANNOUNCED
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"Delivery 3 of run {RUN} changed meanwhile"):
         delivery_table.announce(dataclasses.replace(due, revision=3), at(10))
+
+
+def test_those_that_were_not_announced_come_first_and_so_many() -> None:
+    late, later, early = (
+        store(dataclasses.replace(WAITING, number=number, next_attempt=at(second)))
+        for number, second in ((0, 9), (1, 10), (2, 8))
+    )
+    again, never = (
+        store(dataclasses.replace(WAITING, number=number, announced=at(second)))
+        for number, second in ((4, 5), (5, 11))
+    )
+    shard = shards.of(RUN)
+
+    def numbers(most: int) -> list[int]:
+        return [due.number for due in delivery_table.due(shard, at(10), most)]
+
+    assert numbers(9) == [early.number, late.number, later.number, again.number]
+    assert numbers(2) == [early.number, late.number]
+    assert delivery_table.due(shard + 1, at(10), 9) == []
+    assert never.announced == at(11)
+
+
+def test_a_delivery_is_kept_as_long_again_as_its_run() -> None:
+    item = delivery_table.to_item(dataclasses.replace(WHOLE, added=at(0.5)))
+
+    assert item.expires == (at(1) + 2 * KEEP_AFTER_LAST_RUN).timestamp()
+    assert (item.archiving, item.look_at) == (f"#announced#{shards.of(RUN)}", at(60))
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "run/000001"), (20.0, "run/000020")])
+def test_places_of_one_run_sort_as_its_numbers_do(number: float, name: str) -> None:
+    assert delivery_table.place_name("run", number) == name
+
+
+def test_lists_are_read_in_parts_and_leave_out_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [store(dataclasses.replace(WAITING, number=number)) for number in range(5)]
+    read: list[int] = []
+    batch_get = DeliveryItem.batch_get
+    monkeypatch.setattr(DeliveryItem, "batch_get", lambda keys: read.append(len(keys)) or batch_get(keys[1:]))
+
+    found = list(delivery_table.in_state(NODE, DeliveryState.WAITING, None, page_size=2))
+
+    assert found == [listed[1], listed[3]]
+    assert read == [2, 2, 1]
 
 
 def test_those_in_a_state_are_listed_in_the_order_their_results_came_to_be() -> None:

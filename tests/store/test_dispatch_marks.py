@@ -18,7 +18,7 @@ def test_a_mark_is_moved_from_where_it_was_alone() -> None:
 
     assert dispatch_marks.read([0, 1]) == {0: at(9)}
     for stale in (None, at(5)):
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="dispatched-0 was changed meanwhile"):
             dispatch_marks.move(0, stale, at(20))
 
 
@@ -33,3 +33,7 @@ def test_what_starts_at_the_mark_or_before_was_sent() -> None:
 
     assert dispatch_marks.oldest_unsent(at(60)) == at(20)
     assert dispatch_marks.oldest_unsent(at(19)) is None
+    dispatch_marks.move(shards.of(late.uuid), at(10), at(19))
+    assert dispatch_marks.oldest_unsent(at(60)) == at(20)
+    dispatch_marks.move(shards.of(late.uuid), at(19), at(20))
+    assert dispatch_marks.oldest_unsent(at(60)) is None

@@ -34,7 +34,7 @@ def test_a_node_is_read_as_it_was_written() -> None:
 def test_there_is_one_node_of_a_name() -> None:
     node_registry.add(new())
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=r"There is a node ams.example.org already"):
         node_registry.add(new())
 
 
@@ -43,9 +43,19 @@ def test_of_two_changes_of_what_was_read_one_is_made() -> None:
 
     node_registry.change(read.evolve(suspended=True))
 
-    with pytest.raises(Overtaken):
+    with pytest.raises(Overtaken, match=r"The node ams.example.org changed meanwhile"):
         node_registry.change(read.evolve(tools_at="here"))
     assert node_registry.get(read.node) == read.evolve(suspended=True, revision=1)
+
+
+def test_those_that_were_removed_are_listed_apart() -> None:
+    one, other = (node_registry.add(new(name)) for name in ("a.example", "b.example"))
+
+    gone = node_registry.change(one.evolve(removed=NOON))
+
+    assert (node_registry.removed(10), node_registry.page(10)) == ([gone], [other])
+    node_registry.change(other.evolve(removed=NOON))
+    assert node_registry.removed(1) == [gone]
 
 
 def test_nodes_are_listed_in_pages_by_name() -> None:
@@ -86,8 +96,28 @@ def test_facts_are_kept_up_to_their_size() -> None:
     node_registry.write_facts(node, {"programs": {"ping": "1"}})
 
     assert node_registry.facts(node) == {"programs": {"ping": "1"}}
-    with pytest.raises(TooLarge):
-        node_registry.write_facts(node, {"x": "y" * node_registry.LARGEST_FACTS})
+    assert node_registry.tools([node, NodeName("other")]) == {node: {}}
+    node_registry.write_facts(node, {"tools": {"ping": []}})
+    assert node_registry.tools([node]) == {node: {"ping": []}}
+    largest = {"x": "y" * (node_registry.LARGEST_FACTS - len('{"x":""}'))}
+    node_registry.write_facts(node, largest)
+    with pytest.raises(TooLarge, match=r"^/facts: must have 65536 bytes at most$"):
+        node_registry.write_facts(node, {"x": f"{largest['x']}y"})
+    assert node_registry.facts(node) == largest
+
+
+def test_of_two_who_ask_an_agent_at_a_time_one_does() -> None:
+    node = node_registry.add(new()).node
+    assert node_registry.questions(node) == ([], 0)
+
+    node_registry.write_questions(node, [{"id": "a"}], 0)
+    assert node_registry.questions(node) == ([{"id": "a"}], 1)
+    node_registry.write_questions(node, [], 1)
+
+    for stale in (0, 1):
+        with pytest.raises(Overtaken, match="Somebody else asked meanwhile"):
+            node_registry.write_questions(node, [{"id": "b"}], stale)
+    assert node_registry.questions(node) == ([], 2)
 
 
 def test_what_is_forgotten_leaves_nothing() -> None:
@@ -98,7 +128,8 @@ def test_what_is_forgotten_leaves_nothing() -> None:
     node_registry.forget(node)
 
     assert node_registry.find(node) is node_registry.contact(node) is node_registry.facts(node) is None
-    with pytest.raises(NotFound):
+    assert node_registry.tools([node]) == {}
+    with pytest.raises(NotFound, match=r"There is no node ams.example.org"):
         node_registry.get(node)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"There is no node ams.example.org"):
         node_registry.forget(node)

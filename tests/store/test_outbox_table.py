@@ -1,11 +1,14 @@
 """Outbox requests in the store. On moto."""
 
+import dataclasses
+
 import pytest
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.outbox_request import RETRY, STRAGGLING, OutboxRequest, withdrawal
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
-from chalicelib.store import outbox_table, task_table
+from chalicelib.store import outbox_table, shards, task_table
 from chalicelib.store.transactions import sharing
 from tests import due
 from tests.builders import NODE, NOON, at, seconds, task
@@ -39,7 +42,8 @@ def test_an_outbox_request_is_due_until_it_is_done_and_taken_by_one_alone(
 
     begun = outbox_table.claim(outbox_request, at(1))
 
-    with pytest.raises(Conflict):
+    assert begun == outbox_request.begun(at(1))
+    with pytest.raises(Conflict, match=f"Outbox request {outbox_request.uuid} was taken by somebody else"):
         outbox_table.claim(outbox_request, at(1))
     assert due.outbox_requests(NODE, at(300)) == []
     assert due.outbox_requests(NODE, at(1) + RETRY) == [outbox_request.uuid]
@@ -53,8 +57,10 @@ def test_an_outbox_request_is_due_until_it_is_done_and_taken_by_one_alone(
     )
     outbox_table.delete([outbox_request])
     assert due.outbox_requests(NODE, at(1) + RETRY) == []
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=f"There is no outbox request {outbox_request.uuid}"):
         outbox_table.get(NODE, outbox_request.uuid)
+    with pytest.raises(Conflict, match=f"Outbox request {outbox_request.uuid} is over"):
+        outbox_table.explain(begun, "nobody there")
 
 
 def test_those_never_attempted_are_counted_apart(outbox_request: OutboxRequest) -> None:
@@ -63,6 +69,31 @@ def test_those_never_attempted_are_counted_apart(outbox_request: OutboxRequest) 
     outbox_table.claim(outbox_request, NOON)
 
     assert (outbox_table.backlog(NODE), outbox_table.length(NODE)) == (1, 2)
+    assert (outbox_table.backlog(NodeName("another")), outbox_table.length(NodeName("another"))) == (0, 0)
+
+
+def test_those_never_attempted_are_due_first_and_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "of", lambda uuid: 1)
+    tried, late, early = (withdrawal(task(), "b", at(second)) for second in (-9000, 9, 5))
+    outbox_table.add([tried, late, early])
+    outbox_table.claim(tried, at(-9000))
+
+    def uuids(most: int, shard: int = 1) -> list[str]:
+        return [uuid for _, uuid in outbox_table.due(shard, at(10), most)]
+
+    assert uuids(9) == [early.uuid, late.uuid, tried.uuid]
+    assert uuids(2) == [early.uuid, late.uuid]
+    assert uuids(1) == [early.uuid]
+    assert uuids(9, shard=0) == []
+
+
+def test_an_outbox_request_is_kept_as_long_again_as_what_it_is_about(outbox_request: OutboxRequest) -> None:
+    fresh = outbox_table.to_item(dataclasses.replace(outbox_request, added=at(0.5)))
+    tried = outbox_table.to_item(dataclasses.replace(outbox_request, attempts=1))
+
+    assert fresh.expires == (at(1) + 2 * KEEP_AFTER_LAST_RUN).timestamp()
+    shard = shards.of(outbox_request.uuid)
+    assert (fresh.due, tried.due) == (f"#fresh#{shard}", f"#tried#{shard}")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +125,7 @@ def test_a_task_and_its_outbox_requests_are_stored_together_or_not_at_all(
     one = task(enabled=False)
     sharing.insert(one, NOON, [outbox_request])
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"There is a task {one.uuid} already"):
         sharing.insert(one, NOON, [withdrawal(one, "d", NOON)])
 
     assert outbox_table.length(NODE) == 1
@@ -106,7 +137,7 @@ def test_a_task_and_its_outbox_requests_are_stored_together_or_not_at_all(
         False,
         None,
     )
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"Task {one.uuid} changed meanwhile"):
         task_table.disable(on, NOON, [withdrawal(one, "d", NOON)])
     assert outbox_table.length(NODE) == 1
 

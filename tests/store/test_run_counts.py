@@ -4,11 +4,13 @@ import datetime as dt
 
 import pytest
 
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from chalicelib.domain.times import UTC
+from chalicelib.domain.times import INSTANT, UTC
+from chalicelib.settings import settings
 from chalicelib.store import run_counts, run_items, run_table
-from chalicelib.store.run_counts import within
+from chalicelib.store.run_counts import SPARE, within
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
@@ -46,6 +48,53 @@ def test_runs_in_a_state_are_counted(
     placed: list[Run], state: State, start: dt.datetime | None, end: dt.datetime | None, count: int
 ) -> None:
     assert run_counts.count(NODE, state, NOON, start, end) == count
+
+
+LATEST = settings().head_start + SPARE.total_seconds()
+"""How many seconds from now a run starts at the latest that may have begun."""
+
+
+def test_those_to_come_and_those_that_may_have_begun_are_counted_once_each() -> None:
+    owner = task()
+    placed = [
+        run(owner, LATEST, state=State.RUNNING),
+        run(owner, LATEST),
+        run(owner, LATEST + INSTANT.total_seconds()),
+        run(owner, 3600),
+        run(owner, 3600, end=at(7200)),  # is filed elsewhere
+    ]
+    commit(Booking(None, owner, placed), NOON)
+
+    assert (count(State.PENDING), count(State.RUNNING)) == (4, 1)
+    assert run_counts.count(NODE, State.PENDING, NOON, at(LATEST), at(LATEST)) == 1
+    assert run_counts.count(NODE, State.PENDING, NOON, None, at(3599)) == 2
+    assert run_counts.count(NODE, State.PENDING, NOON, at(LATEST + 1)) == 2
+    assert run_counts.count(NODE, State.RUNNING, NOON, None, at(LATEST - 1)) == 0
+    assert run_counts.count(NodeName("another"), State.PENDING, NOON) == 0
+
+
+def test_what_is_filed_as_finished_is_counted_apart_from_what_is_to_come() -> None:
+    owner = task()
+    early, late = run(owner, 0, state=State.FINISHED), run(owner, 5, state=State.FINISHED)
+    commit(Booking(None, owner, [early, late, run(owner, 3), run(owner, 4, state=State.FAILED)]), NOON)
+
+    assert run_counts.filed(NODE, State.FINISHED, None, None) == 2
+    assert run_counts.filed(NODE, State.FINISHED, at(1), None) == 1
+    assert run_counts.filed(NODE, State.FAILED, None, at(4)) == 1
+    assert run_counts.filed(NODE, State.PENDING, None, at(3)) == 1
+
+
+def test_a_list_goes_on_behind_a_run_whichever_state_it_is_in(placed: list[Run]) -> None:
+    both = within([State.PENDING, State.NONSTART])
+    ten = next(one for one in placed if one.start == at(10))
+
+    def behind(place: tuple[dt.datetime, str] | None, size: int | None = None) -> list[float]:
+        return starts(run_counts.behind(NODE, both, NOON, place, size))
+
+    assert behind(None) == behind(None, 1) == [0, 10, 15, 20]
+    assert behind((ten.start, ten.uuid)) == [15, 20]
+    assert behind((ten.start, "")) == [10, 15, 20]
+    assert behind((at(20), "~")) == []
 
 
 def test_a_run_moves_from_one_count_to_the_other(placed: list[Run]) -> None:

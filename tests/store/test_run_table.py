@@ -1,18 +1,23 @@
 """Runs, written and read back, on moto."""
 
+import dataclasses
 import random
 import string
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.errors import BadTransition, NotFound, StaleRun
+from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.run import Documents, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import blobs
-from chalicelib.store import run_items, run_table, shards
+from chalicelib.store import changes, run_items, run_table, shards
 from chalicelib.store.models import RunItem, key
+from chalicelib.store.run_table import Due, Standing
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
@@ -58,8 +63,10 @@ def test_a_run_of_another_task_is_not_found(owner: Task) -> None:
     one = run(owner)
     stored(owner, one)
 
-    with pytest.raises(NotFound):
-        run_table.get(NODE, "another", one.uuid)
+    for look in (run_table.get, run_table.glance):
+        with pytest.raises(NotFound, match=f"There is no run {one.uuid} of task another"):
+            look(NODE, "another", one.uuid)
+    assert run_table.glance(NODE, owner.uuid, one.uuid) == one
 
 
 def test_runs_are_listed_by_their_start(owner: Task) -> None:
@@ -72,6 +79,67 @@ def test_runs_are_listed_by_their_start(owner: Task) -> None:
         late.uuid,
         middle.uuid,
     ]
+    assert uuids(run_table.between(NODE, owner.uuid, at(0), at(10))) == {early.uuid, middle.uuid}
+    assert uuids(run_table.between(NODE, owner.uuid, at(10), at(0))) == set()
+
+
+def uuids(found: Iterable[Run]) -> set[str]:
+    return {one.uuid for one in found}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "after", "found"),
+    [
+        (None, None, None, [0, 1, 2, 3]),
+        (None, None, 0, [1, 2, 3]),  # of two that start together the one behind
+        (None, None, 1, [2, 3]),
+        (at(9), None, 0, [2, 3]),
+        (at(-9), at(9), 0, [1, 2]),
+        (None, None, 3, []),
+    ],
+)
+def test_a_list_goes_on_behind_a_run(
+    owner: Task, start: Any, end: Any, after: int | None, found: list[int]
+) -> None:
+    listed = [run(owner, second, uuid=f"{number}") for number, second in enumerate((5, 5, 9, 20))]
+    stored(owner, *listed)
+    place = None if after is None else (listed[after].start, listed[after].uuid)
+
+    behind = run_table.behind(NODE, owner.uuid, start, end, place, page_size=1)
+
+    assert [int(one.uuid) for one in behind] == found
+
+
+def test_long_lists_are_read_in_growing_parts(owner: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(owner, *(run(owner, second) for second in range(30)))
+    asked: list[int] = []
+    summaries = run_table.summaries
+
+    def counted(node: NodeName, pairs: Any, consistent: bool = False) -> dict[RunId, Run]:
+        asked.append(len(pairs))
+        return summaries(node, pairs[1:], consistent)  # the first of each is gone
+
+    monkeypatch.setattr(run_table, "summaries", counted)
+    found = list(run_table.in_order(NODE, owner.uuid))
+
+    assert asked == [4, 20, 6]
+    assert [one.start for one in found] == [at(second) for second in range(30) if second not in (0, 4, 24)]
+
+
+def test_what_a_list_shows_of_a_run_is_all_but_its_documents(owner: Task) -> None:
+    reason = {"code": "late"}
+    one = run(
+        owner, 5, priority=-3, errors="oh", documents=Documents({"a": 1}, reason=reason), state=State.MISSED
+    )
+    begun = run(owner, 6, state=State.RUNNING, added=at(1))
+    stored(owner, one, begun)
+
+    found = run_table.summaries(NODE, [(owner.uuid, one.uuid), (owner.uuid, begun.uuid)])
+
+    assert found == {
+        one.uuid: dataclasses.replace(one, documents=Documents(reason=reason)),
+        begun.uuid: dataclasses.replace(begun, began=True),
+    }
 
 
 def test_first_and_next_pass_over_runs_still_being_agreed_on(owner: Task) -> None:
@@ -79,6 +147,7 @@ def test_first_and_next_pass_over_runs_still_being_agreed_on(owner: Task) -> Non
     stored(owner, hidden, early, late)
 
     assert run_table.first(NODE, owner.uuid) == early.uuid
+    assert run_table.first(NODE, owner.uuid, at(5)) == early.uuid
     assert run_table.first(NODE, owner.uuid, at(6)) == late.uuid
     assert run_table.first(NODE, owner.uuid, at(10)) is None
 
@@ -88,11 +157,101 @@ def test_a_change_is_written_over_what_it_was_made_from_and_nothing_else(owner: 
     stored(owner, one)
     running = run_table.change(one.evolve(state=State.RUNNING))
 
-    with pytest.raises(StaleRun):
+    with pytest.raises(StaleRun, match=f"Run {one.uuid} changed meanwhile"):
         run_table.change(one.evolve(state=State.MISSED))
+    with pytest.raises(StaleRun, match=f"Run {one.uuid} changed meanwhile"):
+        run_table.delete(one)
 
     assert run_table.get(NODE, owner.uuid, one.uuid) == running
     assert running.revision == 1
+    run_table.delete(running)
+    assert run_table.get_many(NODE, owner.uuid, [one.uuid]) == {}
+
+
+def test_whoever_waits_hears_of_a_change(owner: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = run(owner)
+    stored(owner, one)
+    heard: list[Run] = []
+    monkeypatch.setattr(changes, "run_written", heard.append)
+
+    changed = run_table.change(one.evolve(state=State.RUNNING))
+
+    assert heard == [changed]
+
+
+def test_one_instance_of_an_agent_takes_a_run(owner: Task) -> None:
+    one = run(owner, 5, dispatched=True)
+    stored(owner, one)
+
+    taken = run_table.take(one, "first")
+
+    assert taken == one.evolve(holder="first", revision=1) == run_table.get(NODE, owner.uuid, one.uuid)
+    assert due(run_items.GIVE_UP, 37) == []
+    assert due(run_items.GIVE_UP, 38) == [one.uuid]  # half a minute after its end
+    for stale in (one, taken):
+        with pytest.raises(StaleRun, match=f"Run {one.uuid} changed meanwhile"):
+            run_table.take(stale, "second")
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_held"),
+    [
+        ({}, True),
+        ({"holder": "other"}, False),
+        ({"holder": None}, False),
+        ({"state": State.RUNNING}, True),
+        ({"state": State.CLEANUP}, False),
+        ({"state": State.FINISHED}, False),
+        ({"state": State.FINISHED, "received": 3}, True),
+        ({"state": State.FINISHED, "received": 3, "holder": "other"}, False),
+    ],
+)
+def test_a_run_is_held_until_it_is_over_or_was_reported(
+    owner: Task, changes: dict[str, Any], is_held: bool
+) -> None:
+    one, other = run(owner, **{"holder": "one", **changes}), run(task())
+    stored(owner, one)
+
+    found = run_table.standing(NODE, [(owner.uuid, one.uuid), (other.task, other.uuid)])
+
+    assert found == {one.uuid: Standing(one.state, one.holder, bool(one.received))}
+    assert found[one.uuid].is_held_by("one") is is_held
+
+
+def test_a_run_is_filed_for_when_it_is_to_be_over_and_changes_in_nothing_else(owner: Task) -> None:
+    one = run(owner, 5, state=State.RUNNING)
+    stored(owner, one)
+
+    run_table.file_to_be_given_up(one)
+
+    assert due(run_items.DISPATCH, 99) == []
+    assert (due(run_items.GIVE_UP, 37), due(run_items.GIVE_UP, 38)) == ([], [one.uuid])
+    assert run_table.get(NODE, owner.uuid, one.uuid).revision == one.revision
+    with pytest.raises(StaleRun, match=f"Run {one.uuid} changed meanwhile"):
+        run_table.file_to_be_given_up(one.evolve(revision=5))
+
+
+def test_of_what_is_due_it_is_known_what_is_not_over(owner: Task) -> None:
+    pending, begun = run(owner, 1), run(owner, 2, state=State.RUNNING)
+    over = [run(owner, 3, state=State.FINISHED), run(owner, 4, state=State.FAILED)]
+    stored(owner, pending, begun, *over)
+    found = [each for shard in shards.every() for each in run_table.due(run_items.DISPATCH, shard, at(9), 9)]
+
+    assert len(found) == 4
+    assert run_table.not_over(found) == {pending.uuid, begun.uuid}
+
+
+def test_what_is_due_says_whose_it_is_and_where_it_was_found(owner: Task) -> None:
+    one = run(owner, 5, lane="lane")
+    stored(owner, one, run(owner, 9))
+    shard = shards.of(one.uuid)
+
+    def found(since: float, until: float, limit: int | None = None) -> list[Due]:
+        return list(run_table.due_between(run_items.DISPATCH, shard, at(since), at(until), limit))
+
+    assert found(5, 5) == [Due(NODE, owner.uuid, one.uuid, at(5), "lane", shard)]
+    assert found(6, 5) == found(6, 8) == []
+    assert run_table.due(run_items.DISPATCH, shard, at(9), 1) == found(0, 9, 1) == found(5, 5)
 
 
 def test_a_state_that_may_not_follow_is_never_written(owner: Task) -> None:

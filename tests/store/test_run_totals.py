@@ -9,16 +9,18 @@ import pytest
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
+from chalicelib.domain.times import INSTANT
 from chalicelib.store import counted_hours, node_table, run_counts, run_table, run_totals
-from chalicelib.store.counted_hours import HOUR, SETTLING
+from chalicelib.store.counted_hours import HOUR, SETTLING, Counted, Known
 from chalicelib.store.models import RunItem, key
 from chalicelib.store.transactions import recording
 from chalicelib.store.transactions.booking import Booking, commit
-from tests.builders import NODE, NOON, Clock, run, task
+from tests.builders import NODE, NOON, Clock, at, run, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
 MINUTE = dt.timedelta(minutes=1)
+EPSILON = INSTANT.total_seconds()
 
 
 @pytest.fixture
@@ -51,6 +53,118 @@ def is_settled(clock: Clock, hour: dt.datetime = NOON) -> bool:
 
 def total(clock: Clock, state: State = State.FINISHED, *bounds: dt.datetime) -> int:
     return run_totals.count(NODE, state, clock.now, *bounds)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "holds"),
+    [
+        (None, None, True),
+        (0, None, True),
+        (1, None, False),
+        (None, 3600, True),
+        (None, 3599, False),
+        (None, 3599.999999, True),
+    ],
+)
+def test_an_hour_is_within_bounds_that_hold_all_of_it(
+    start: float | None, end: float | None, holds: bool
+) -> None:
+    bounds = (None if each is None else at(each) for each in (start, end))
+
+    assert run_totals._holds(*bounds, NOON) is holds
+
+
+@pytest.mark.parametrize(
+    ("hours", "start", "end", "gaps"),
+    [
+        ([], None, None, [(None, None)]),
+        ([], 5, 9, [(5, 9)]),
+        ([0], None, None, [(None, -EPSILON), (3600, None)]),
+        ([0], 0, 3600, [(3600, 3600)]),  # both bounds are included
+        ([0], 0, 3599.999999, []),
+        ([0, 3600], -5, 9000, [(-5, -EPSILON), (7200, 9000)]),
+        ([0, 7200], 0, 10799, [(3600, 7200 - EPSILON)]),
+        ([0], None, 5000, [(None, -EPSILON), (3600, 5000)]),
+    ],
+)
+def test_what_is_in_no_hour_is_counted(
+    hours: list[float], start: float | None, end: float | None, gaps: list[tuple[float | None, float | None]]
+) -> None:
+    def moment(second: float | None) -> dt.datetime | None:
+        return None if second is None else at(second)
+
+    found = run_totals._between([at(hour) for hour in hours], moment(start), moment(end))
+
+    assert list(found) == [(moment(first), moment(last)) for first, last in gaps]
+
+
+@pytest.mark.parametrize(
+    ("counted", "passed", "is_due"),
+    [
+        (Counted(NOON, {"finished": 1}, False), SETTLING, True),
+        (Counted(NOON, {"finished": 1}, False), SETTLING - INSTANT, False),
+        (Counted(NOON, {"finished": 1}, True), 9 * HOUR, False),
+        (Counted(NOON, {"pending": 1}, False), SETTLING, False),  # one is not over: that takes longer
+        (Counted(NOON, {"pending": 1}, False), run_totals.PATIENCE, True),
+        (Counted(NOON, {"on-deck": 1}, False), run_totals.PATIENCE - INSTANT, False),
+    ],
+)
+def test_an_hour_is_counted_again_once_it_may_be_settled(
+    counted: Counted, passed: dt.timedelta, is_due: bool
+) -> None:
+    assert run_totals._is_due(counted, NOON + passed) is is_due
+
+
+@pytest.mark.parametrize(
+    ("passed", "hours"),
+    [
+        (HOUR + SETTLING - INSTANT, [-1, -2, -3, -4]),
+        (HOUR + SETTLING, [0, -1, -2, -3]),
+        (2 * HOUR, [0, -1, -2, -3]),
+    ],
+)
+def test_the_last_hours_that_are_over_are_counted_first(passed: dt.timedelta, hours: list[int]) -> None:
+    known = Known(None, NOON - 99 * HOUR)
+
+    assert run_totals._to_be_counted(known, NOON + passed) == [NOON + hour * HOUR for hour in hours]
+
+
+def test_no_hour_is_counted_that_is_of_no_use() -> None:
+    assert run_totals._to_be_counted(Known(None, NOON), NOON + 3 * HOUR) == [NOON + HOUR, NOON]
+
+
+@pytest.mark.parametrize(
+    ("counts", "before", "is_settled"),
+    [
+        ({"finished": 1}, {"finished": 1}, True),
+        ({"finished": 1}, {"finished": 2}, False),
+        ({"finished": 1}, None, False),
+        ({"pending": 1}, {"pending": 1}, False),
+        ({}, {}, True),
+    ],
+)
+def test_an_hour_is_settled_that_came_to_the_same_and_in_which_nothing_goes_on(
+    counts: dict[str, int], before: dict[str, int] | None, is_settled: bool
+) -> None:
+    earlier = None if before is None else Counted(NOON, before, False)
+
+    assert run_totals._judged(counts, earlier, NOON + HOUR) == Counted(NOON + HOUR, counts, is_settled)
+
+
+def test_who_counts_for_others_leaves_it_to_one_of_them(clock: Clock) -> None:
+    stored(task(), 0)
+    clock.now = NOON + 3 * HOUR
+
+    with run_totals._counting:  # another thread is at it
+        run_totals.settle(NODE, clock.now)
+    assert counted_hours.read(NODE).item is None
+    with node_table.lease(NODE, "counting-hours", clock.now, clock.now + MINUTE):  # another process
+        run_totals.settle(NODE, clock.now)
+    assert counted_hours.read(NODE).item is None
+
+    run_totals.settle(NODE, clock.now)
+    assert counted_hours.read(NODE).item
+    assert not run_totals._counting.locked()
 
 
 def test_an_hour_that_is_settled_is_not_counted_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

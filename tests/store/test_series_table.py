@@ -10,6 +10,7 @@ from chalicelib.domain.rollup import rolled
 from chalicelib.domain.run_states import State
 from chalicelib.domain.series import HOUR, KEPT, RAW_KEPT, Point, Series, rolled_up_at
 from chalicelib.store import point_table, series_table, shards
+from chalicelib.store.models import SeriesItem
 from tests.builders import NODE, NOON, at, seconds
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -28,10 +29,34 @@ def test_a_series_comes_back_as_it_was_stored() -> None:
     assert series_table.get(NODE, SERIES.uuid) == new
     assert list(series_table.every(NODE)) == [new]
     assert list(series_table.every(NODE, SERIES.uuid)) == []
-    with pytest.raises(NotFound):
+    assert series_table.glance(NODE, SERIES.uuid) == new
+    assert series_table.glance(NodeName("another"), SERIES.uuid) is None
+    with pytest.raises(NotFound, match=f"There is no series {SERIES.uuid}"):
         series_table.get(NodeName("another"), SERIES.uuid)
-    with pytest.raises(Conflict, match="already"):
+    with pytest.raises(Conflict, match=f"There is a series {SERIES.uuid} already"):
         series_table.add(NODE, SERIES, at(2), NOON)
+
+
+def test_a_series_is_kept_for_half_a_year_after_it_was_written() -> None:
+    new = series_table.add(NODE, SERIES, at(0.5), NOON)
+    assert SeriesItem.get(NODE, SERIES.uuid).expires == (at(1) + KEPT + HOUR).timestamp()
+
+    series_table.change(NODE, new, None, at(60))
+
+    assert SeriesItem.get(NODE, SERIES.uuid).expires == (at(60) + KEPT + HOUR).timestamp()
+
+
+def test_series_of_a_shard_are_rolled_up_the_longest_waiting_first_and_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shards, "of", lambda uuid: 1)
+    monkeypatch.setattr(series_table, "rolled_up_at", lambda uuid, hour: hour)
+    late, early, middle = (dataclasses.replace(SERIES, label=label) for label in "abc")
+    for series, second in ((late, 9), (early, 5), (middle, 7)):
+        series_table.add(NODE, series, NOON, at(second))
+
+    assert series_table.due(1, at(9), 2) == [(NODE, early.uuid), (NODE, middle.uuid)]
+    assert series_table.due(0, at(9), 9) == []
 
 
 def test_a_series_is_due_once_its_hour_is_over_and_has_settled() -> None:
@@ -45,7 +70,7 @@ def test_a_series_is_due_once_its_hour_is_over_and_has_settled() -> None:
     assert (done.roll_from, done.roll_at, done.revision) == (None, None, 1)
     assert series_table.get(NODE, SERIES.uuid) == done
     assert series_table.due(shard, over, 10) == []
-    with pytest.raises(Conflict, match="changed meanwhile"):
+    with pytest.raises(Conflict, match=f"Series {SERIES.uuid} changed meanwhile"):
         series_table.change(NODE, new, NOON, at(3))
 
 

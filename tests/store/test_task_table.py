@@ -1,13 +1,16 @@
 """Tasks, written and read back, on moto."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
-from chalicelib.store import shards, task_table
+from chalicelib.store import changes, shards, task_table
+from chalicelib.store.task_table import PostedTask
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, seconds, task
 
@@ -40,12 +43,41 @@ def test_a_task_comes_back_as_it_went_in() -> None:
 
     stored(one)
 
+    assert task_table.get(NODE, one.uuid) == task_table.glance(NODE, one.uuid) == one
+
+
+@pytest.mark.parametrize("changes", [{"plan_reason": "why"}, {"started_until": at(9), "runs_started": 3}])
+def test_what_changes_of_a_task_comes_back_as_well(changes: dict[str, Any]) -> None:
+    one = stored(task(**changes, plan_at=at(30)))
+
     assert task_table.get(NODE, one.uuid) == one
 
 
+@pytest.mark.parametrize("members", [{}, {"_key": "sesame"}], ids=["nothing hidden", "something hidden"])
+def test_a_search_looks_at_what_was_posted(members: dict[str, Any]) -> None:
+    one = stored(task(document={**task().document, **members}, enabled=False))
+
+    (found,) = task_table.listing(NODE)
+
+    assert found.place == (one.added, one.uuid)
+    assert found.fixed()["document"] == one.document
+    assert found.posted() == PostedTask(one.document, one.hints, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_anytime"),
+    [("background", True), ("background-multi", True), ("normal", False), ("exclusive", False)],
+)
+def test_it_is_known_of_a_task_whether_its_runs_conflict(kind: str, is_anytime: bool) -> None:
+    one = stored(task(scheduling_class=kind))
+
+    assert task_table.find(NODE, one.uuid).is_anytime is is_anytime
+
+
 def test_a_task_that_is_not_there_is_not_found() -> None:
-    with pytest.raises(NotFound, match="no-such"):
-        task_table.get(NODE, "no-such")
+    for look in (task_table.get, task_table.glance, task_table.find):
+        with pytest.raises(NotFound, match="There is no task no-such"):
+            look(NODE, "no-such")
 
 
 def test_a_uuid_is_taken_once() -> None:
@@ -59,6 +91,8 @@ def test_tasks_are_listed_in_the_order_they_were_added() -> None:
     later, sooner = stored(task(added=at(2))), stored(task(added=at(1)))
 
     assert [one.uuid for one in task_table.every(NODE)] == [sooner.uuid, later.uuid]
+    assert [one.uuid for one in task_table.every(NODE, (at(1), sooner.uuid), 1)] == [later.uuid]
+    assert list(task_table.every(NodeName("another"))) == []
 
 
 def test_the_planner_sees_a_task_once_its_time_has_come() -> None:
@@ -80,6 +114,28 @@ def test_a_task_with_nothing_to_plan_is_with_the_reaper_until_it_may_be_forgotte
     ] == [(NODE, one.uuid)]
 
 
+def test_tasks_wait_for_the_planner_the_longest_waiting_first_and_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shards, "of", lambda uuid: 1)
+    late, early, middle = (stored(task(plan_at=at(second))) for second in (9, 5, 7))
+
+    assert task_table.due(1, at(9), 2) == [(NODE, early.uuid), (NODE, middle.uuid)]
+    assert task_table.due(1, at(9), 9)[2:] == [(NODE, late.uuid)]
+    assert task_table.due(0, at(9), 9) == task_table.expired(1, at(9), 9) == []
+
+
+def test_why_a_task_waits_is_stored_until_it_waits_for_something_else() -> None:
+    one = stored(task(plan_at=NOON, schedule=Schedule(repeat=seconds(60))))
+
+    leased = task_table.lease(one.evolve(plan_reason="why"), at(120), NOON)
+    assert (task_table.get(NODE, one.uuid).plan_at, leased.plan_at) == (at(120), at(120))
+    assert task_table.get(NODE, one.uuid).plan_reason == "why"
+
+    task_table.replan(leased.evolve(plan_at=at(30), plan_reason=None), NOON)
+    assert task_table.get(NODE, one.uuid) == one.evolve(plan_at=at(30))
+
+
 def test_a_disabled_task_is_planned_no_more() -> None:
     one = stored(task(plan_at=NOON))
 
@@ -93,7 +149,7 @@ def test_disabling_twice_is_a_conflict_and_changes_nothing() -> None:
     one = stored(task(plan_at=NOON))
     task_table.disable(one, NOON)
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"Task {one.uuid} changed meanwhile"):
         task_table.disable(one, NOON)
 
 
@@ -101,7 +157,7 @@ def test_a_plan_made_on_what_is_no_longer_true_is_refused() -> None:
     one = stored(task(plan_at=NOON, schedule=Schedule(repeat=seconds(60))))
     commit(Booking(one, one.counting([NOON], NOON), ()), NOON)
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"Task {one.uuid} changed meanwhile"):
         task_table.replan(one.evolve(plan_at=at(1)), NOON)
 
 
@@ -109,7 +165,7 @@ def test_a_task_is_forgotten_only_as_it_was_read() -> None:
     one = stored(task())
     changed = one.evolve(progress=Progress(1))
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"Task {one.uuid} changed meanwhile"):
         task_table.delete(changed)
     task_table.delete(one)
 
@@ -124,6 +180,36 @@ def test_started_runs_are_counted() -> None:
     task_table.count_started(one)
 
     assert task_table.get(NODE, one.uuid).runs_started == 2
+    with pytest.raises(Conflict, match="Task gone changed meanwhile"):
+        task_table.count_started(task(uuid="gone"))
+
+
+def test_those_that_began_are_counted_from_where_they_were() -> None:
+    one = stored(task(started_until=at(5), runs_started=2))
+    counted = one.evolve(started_until=at(9), runs_started=6)
+
+    task_table.count_together(one, one.evolve(runs_started=9))  # up to no other instant: nothing is counted
+    assert task_table.get(NODE, one.uuid).runs_started == 2
+    task_table.count_together(one, counted)
+
+    assert task_table.get(NODE, one.uuid) == counted
+    for stale in (one, one.evolve(started_until=None)):
+        with pytest.raises(Conflict, match=f"Task {one.uuid} changed meanwhile"):
+            task_table.count_together(stale, counted.evolve(started_until=at(20)))
+    task_table.count_together(counted, counted.evolve(started_until=None))
+    assert task_table.get(NODE, one.uuid).started_until is None
+
+
+def test_whoever_waits_hears_that_a_task_is_disabled_and_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = stored(task())
+    heard: list[tuple[Task, str]] = []
+    monkeypatch.setattr(changes, "task_changed", lambda *what: heard.append(what))
+
+    off = task_table.disable(one, NOON)
+    task_table.delete(off)
+
+    assert heard == [(off, "disabled"), (off, "deleted")]
+    assert off == one.evolve(enabled=False)
 
 
 def test_many_are_read_at_once_without_those_that_are_gone() -> None:

@@ -17,7 +17,7 @@ from chalicelib.service.alerts import rules, watch
 from chalicelib.service.alerts.rules import RULES, WINDOWS
 from chalicelib.service.archiving import attempt
 from chalicelib.service.series import points, rolling
-from chalicelib.store import alert_table, delivery_table, models, series_table
+from chalicelib.store import alert_table, delivery_table, models, series_table, shards
 from plugins import registry
 from plugins.sdk.base import Outcome, Parcel
 from tests.builders import NODE, NOON, at, run, task
@@ -154,6 +154,41 @@ def test_silence_is_told_by_the_clock_and_its_end_by_the_next_result() -> None:
 
     assert (early, late, after, state()) == (0, 1, "no-data", "ok")
     assert told() == ["no-data", "ok"]
+
+
+def test_a_function_of_its_own_looks_at_what_is_due_in_a_shard_in_the_time_it_has() -> None:
+    rule(**{"no-data": "PT1H"})
+    hosts = [f"{number}.example.org" for number in range(3)]
+    for dest in hosts:
+        leave(0, 0.0, dest)
+    due = {shard: len(alert_table.due(shard, at(HOUR), 9)) for shard in shards.every()}
+    assert sum(due.values()) == 3
+
+    for shard, count in due.items():
+        left = iter([True, False])
+        assert watch.look(shard, at(HOUR), lambda left=left: next(left)) == min(count, 1)
+        assert watch.look(shard, at(HOUR), lambda: True) == max(0, count - 1)
+        assert watch.look(shard, at(HOUR), lambda: False) == 0
+
+    assert told() == 3 * ["no-data"]
+
+
+def test_an_alert_that_cannot_be_looked_at_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked: list[Any] = []
+
+    def look(*what: Any) -> None:
+        looked.append(what)
+        if what[1] == "bad":
+            raise ValueError
+
+    monkeypatch.setattr(watch, "_look_at", look)
+
+    assert watch._look([(NODE, "one"), (NODE, "bad"), (NODE, "two")], NOON) == 2
+
+    assert looked == [(NODE, alert, NOON) for alert in ("one", "bad", "two")]
+    assert [record.message for record in caplog.records] == ["Alert bad could not be looked at"]
 
 
 def test_the_clock_looks_at_a_series_that_goes_on_once_a_while_and_says_nothing() -> None:
@@ -309,9 +344,69 @@ def test_there_are_so_many_rules_and_no_more(monkeypatch: pytest.MonkeyPatch) ->
     rule()
     rule()  # in place of itself
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="There are 1 rules: delete some first"):
         rules.put_rule(NODE, "other", LOSS, NOON)
     assert list(rules.documents(NODE, RULES)) == ["loss"]
+    with pytest.raises(NotFound, match="There is no other"):
+        rules.document(NODE, RULES, "other")
+
+
+def test_one_changes_the_rules_at_a_time() -> None:
+    with rules._changing(NODE, NOON), pytest.raises(Conflict, match="Somebody else is changing the rules"):
+        rule()
+
+    assert rules.documents(NODE, RULES) == {}
+
+
+@pytest.mark.parametrize(("passed", "is_seen"), [(0, False), (4.999, False), (5, True), (-0.001, True)])
+def test_a_rule_of_another_process_is_heard_of_within_five_seconds(passed: float, is_seen: bool) -> None:
+    assert rules.current(NODE, NOON).rules == {}
+    seen = rules._seen[NODE]
+    rule()
+    rules._seen[NODE] = seen  # as in a process that did not change it
+
+    assert ("loss" in rules.current(NODE, at(passed)).rules) is is_seen
+
+
+@pytest.mark.parametrize(
+    ("passed", "is_looked_for"), [(0, False), (299.999, False), (300, True), (-0.001, True)]
+)
+def test_that_a_rule_may_watch_no_more_is_remembered_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, passed: float, is_looked_for: bool
+) -> None:
+    monkeypatch.setattr(rules, "MOST_SERIES", 1)
+    assert rules.has_room(NODE, "loss", NOON)
+    rule()
+    leave(0, 1.0)
+    assert not rules.has_room(NODE, "loss", NOON)
+    assert [record.message for record in caplog.records] == ["The rule loss watches 1 series, and no more"]
+    rules.remove(NODE, RULES, "loss", NOON)
+
+    assert rules.has_room(NODE, "loss", at(passed)) is is_looked_for
+    assert rules.has_room(NODE, "other", at(passed))
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_a_new_rule_watches_no_more_series_than_it_may(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    for number in range(3):
+        leave(number, 1.0, f"host{number}.example.org")
+    monkeypatch.setattr(rules, "MOST_SERIES", most)
+
+    rule()
+    rule(MINUTE)
+
+    assert len(alert_table.of_rule(NODE, "loss")) == most
+
+
+def test_a_new_rule_is_held_against_so_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        leave(number, 1.0, f"host{number}.example.org")
+    monkeypatch.setattr(rules, "MOST_LOOKED_AT", 2)
+
+    rule()
+
+    first = [stored.series.uuid for stored in series_table.every(NODE)][:2]
+    assert alert_table.of_rule(NODE, "loss") == sorted(f"loss.{uuid}" for uuid in first)
 
 
 def test_rules_have_no_room_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +418,7 @@ def test_rules_have_no_room_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
             description="x" * 300,
             notify=[{"archiver": "bitbucket", "data": {}, "schema": 3, "label": "y" * 900}],
         )
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLarge, match=r"^/: must have 20000 characters or less$"):
         rule(notify=[{"archiver": "bitbucket", "data": {}, "schema": 3, "label": "y" * 20_000}])
     assert rules.document(NODE, RULES, "loss") == LOSS
 

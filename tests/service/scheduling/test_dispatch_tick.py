@@ -10,6 +10,7 @@ from chalicelib.domain.messages import PerformRun
 from chalicelib.domain.names import RunId, TaskId
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run_states import State
+from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.placement import place_next
@@ -173,3 +174,57 @@ def test_a_delay_is_reckoned_when_its_message_is_sent(monkeypatch: pytest.Monkey
     queues.send_at(queues.RUNS, [(MESSAGE, at(20))] * 11 + [(MESSAGE, at(10))])
 
     assert delays == [[20] * 10, [5, 0]]
+
+
+@pytest.mark.parametrize(
+    ("mark", "sent_from"), [(None, -1), (-5, -1), (-1, -1 + 1e-6), (10, 10 + 1e-6)], ids=str
+)
+def test_what_may_still_start_and_lies_behind_the_mark_is_sent(
+    monkeypatch: pytest.MonkeyPatch, mark: float | None, sent_from: float
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(run_table, "due_between", lambda *what: asked.append(what))
+
+    dispatch_tick._ahead(2, {} if mark is None else {2: at(mark)}, NOON, 7)
+
+    assert asked == [(run_items.DISPATCH, 2, at(sent_from), at(120), 7)]
+
+
+@pytest.mark.parametrize("most", [3, 4])
+def test_a_shard_with_many_is_left_to_a_function_of_its_own(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(shards, "of", lambda uuid: 1)
+    runs = [placed(10 + number) for number in range(3)]
+    sent.clear()
+    left: list[Any] = []
+    beats: list[Any] = []
+    monkeypatch.setattr(dispatch_tick.shard_work, "is_shared", lambda: True)
+    monkeypatch.setattr(dispatch_tick.shard_work, "most", lambda _: most)
+    monkeypatch.setattr(dispatch_tick.shard_work, "AT_TICK", 1)
+    monkeypatch.setattr(dispatch_tick.shard_work, "leave", lambda *what: left.append(what))
+    monkeypatch.setattr(dispatch_tick.heartbeats, "beat", lambda *what: beats.append(what))
+
+    count = dispatch_tick.tick(NOON)
+
+    is_full = most == 3
+    assert (count, left) == ((0, [("dispatch", [1])]) if is_full else (3, [("dispatch", [])]))
+    assert all_of(sent) == ([] if is_full else runs)
+    assert beats == [("runner", NOON)]
+
+
+def test_marks_are_moved_now_and_then_and_at_the_end(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "of", lambda uuid: 1)
+    monkeypatch.setattr(dispatch_tick, "BATCHES_PER_MARK", 2)
+    for number in range(45):
+        placed(10 + number)
+    sent.clear()
+    moved: list[Any] = []
+    move = dispatch_marks.move
+    monkeypatch.setattr(dispatch_marks, "move", lambda *what: moved.append(what) or move(*what))
+
+    assert dispatch_tick.tick(NOON) == 45
+
+    before = [at(29) - INSTANT, at(49) - INSTANT, at(120)]  # of those to come more may start at that instant
+    assert moved == [(1, old, new) for old, new in zip([None, *before], before, strict=False)]
+    assert dispatch_marks.read([1]) == {1: at(120)}

@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Blocked, Conflict
+from chalicelib.domain.errors import Blocked, Conflict, Overtaken
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import HORIZON, Task
+from chalicelib.domain.times import INSTANT
 from chalicelib.service.scheduling import placement
 from chalicelib.service.scheduling.placement import place_at, place_next
 from chalicelib.service.scheduling.slots import proposals
-from chalicelib.store import run_table, task_table
+from chalicelib.store import run_items, run_table, task_table
 from chalicelib.store.transactions.booking import New, Time
-from tests.builders import NODE, NOON, at, exclusive_task, seconds, task
+from tests.builders import NODE, NOON, at, exclusive_task, occupation, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 
@@ -191,3 +192,123 @@ def test_proposals_read_no_priority_as_nought_and_never_promise_more_than_the_ta
 
     assert [(one.lower, one.upper) for one in avoided] == [(at(90), at(100)), (at(150), at(300))]
     assert asked_for_more == avoided
+
+
+DAY = dt.timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        ({}, 90),  # a transaction, with the task and what a run needs beside itself
+        ({"scheduling_class": "normal"}, 8),
+        ({"scheduling_class": "exclusive", "duration": seconds(3600)}, 8),
+        ({"scheduling_class": "exclusive", "duration": seconds(4 * 3600)}, 4),  # of 17 quarters each
+        ({"scheduling_class": "exclusive", "duration": DAY}, 1),
+        ({"scheduling_class": "exclusive", "schedule": Schedule(slip=DAY)}, 1),
+    ],
+)
+def test_so_many_runs_go_into_a_transaction(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], most: int
+) -> None:
+    one = task(**changes)
+
+    assert placement._most_together(one) == most
+    monkeypatch.setattr(placement.selection, "wants_nonstarters", lambda owner: owner == one)
+    assert placement._most_together(one) == 1
+
+
+@pytest.mark.parametrize(("more", "is_wide"), [(seconds(0), False), (INSTANT, True)])
+def test_a_window_of_more_than_four_hours_is_wide(more: dt.timedelta, is_wide: bool) -> None:
+    slip = dt.timedelta(hours=4) - seconds(3) + more
+
+    assert placement._is_wide(exclusive_task(schedule=Schedule(slip=slip))) is is_wide
+
+
+@pytest.mark.parametrize(
+    ("sliprand", "starts", "is_wanted"),
+    [
+        (False, [0, 60], True),
+        (False, [0, 61], False),
+        (False, [0], False),
+        (True, [5, 70], True),
+        (True, [5], False),
+    ],
+)
+def test_runs_lie_where_they_are_wanted_or_anywhere_at_random(
+    sliprand: bool, starts: list[float], is_wanted: bool
+) -> None:
+    one = exclusive_task(schedule=Schedule(sliprand=sliprand))
+    placed = [*(run(one, start) for start in starts), run(one, 60, state=State.NONSTART)]
+
+    assert placement._as_wanted(one, placed, [at(0), at(60)]) is is_wanted
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_one_tries_twenty_times_and_waits_ever_longer(monkeypatch: pytest.MonkeyPatch, is_new: bool) -> None:
+    slept: list[float] = []
+    tried: list[Task] = []
+    monkeypatch.setattr(placement.time, "sleep", slept.append)
+    monkeypatch.setattr(placement.random, "uniform", lambda least, most: (least, most))
+    one, current = task(), task()
+    monkeypatch.setattr(task_table, "get", lambda *_: current)
+
+    def overtaken(tried_on: Task) -> Any:
+        tried.append(tried_on)
+        raise Overtaken(f"{len(tried)}")
+
+    with pytest.raises(Overtaken, match=r"^20$"):
+        placement.persistently(overtaken, one, New() if is_new else None)
+
+    assert slept == [(0, min(0.05 * number, 0.5)) for number in range(1, 20)]
+    assert tried == [one, *([one if is_new else current] * 19)]
+
+
+def test_one_that_is_let_through_does_not_try_again() -> None:
+    one = task()
+
+    assert placement.persistently(lambda tried_on: [tried_on], one) == [one]  # type: ignore[arg-type, return-value, comparison-overlap]
+
+
+def test_a_run_is_asked_for_in_whole_seconds() -> None:
+    owner = task(schedule=Schedule(start=at(3600), max_runs=1))
+    posted(owner)
+
+    (found,) = place_at(task_table.get(NODE, owner.uuid), at(120.7), NOON, RUN).runs
+
+    assert (found.uuid, found.start) == (RUN, at(120))
+
+
+def test_of_what_somebody_placed_that_was_begun_meanwhile_stays() -> None:
+    owner = task()
+    gone, there = run(owner, 0), run(owner, 5)
+    run_items.to_item(there).save()
+
+    placement._remove([gone, there])
+
+    assert list(run_table.in_order(NODE, owner.uuid)) == []
+
+
+def test_a_wide_window_without_time_says_who_has_it() -> None:
+    slip = dt.timedelta(hours=5)
+    (there,) = posted(exclusive_task(schedule=Schedule(start=at(60), max_runs=1), duration=seconds(6 * 3600)))
+    one = exclusive_task(schedule=Schedule(start=at(120), slip=slip, max_runs=1), duration=seconds(600))
+
+    (found,) = posted(one)
+
+    message = (
+        f"No time for it between {at(120)} and the end of its slip."
+        f" The time is taken by run {there.uuid} of task {there.task}"
+    )
+    reason = {"code": "no-time", "message": message, "blocking-run": there.uuid}
+    assert (found.state, found.start, found.documents.reason) == (State.NONSTART, at(120), reason)
+
+
+def test_where_there_is_no_time_the_limits_say_nothing_more() -> None:
+    one = exclusive_task()
+    refused = run(one, 0, state=State.NONSTART)
+    taken = [occupation(0, 60)]
+
+    assert placement._fitted(one, refused, taken, NOON) == (refused, None)
+    blocked, wanted = placement._fitted(one, run(one, 30), taken, NOON)
+    assert (blocked.state, blocked.start, wanted) == (State.NONSTART, at(30), None)

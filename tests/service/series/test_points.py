@@ -2,17 +2,18 @@
 
 import dataclasses
 import datetime as dt
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Invalid, NotFound
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.run_states import State
 from chalicelib.domain.series import GRACE, HOUR, rolled_up_at, series_of
 from chalicelib.domain.task import Task
 from chalicelib.service.series import points, reading, rolling
-from chalicelib.store import point_table, series_table
+from chalicelib.store import changes, point_table, series_table, shards
 from chalicelib.store.models import PointItem
 from tests.builders import NODE, NOON, at, run, task
 from tests.requests_sent import counted
@@ -133,6 +134,129 @@ def test_each_series_is_rolled_up_in_an_hour_of_its_own(hour: int) -> None:
 
     assert sorted(set(due)) == [first + more * HOUR + GRACE for more in range(1, 7)]
     assert all(due.count(each) == 2 for each in due)
+
+
+def test_a_function_of_its_own_rolls_up_a_shard_in_the_time_it_has() -> None:
+    leave(0)
+    later, shard = NOON + 30 * HOUR, shards.of(SERIES)
+
+    assert rolling.roll(shard, later, lambda: False) == 0
+    assert rolling.roll(shard + 1, later, lambda: True) == 0
+    assert rolling.roll(shard, later, lambda: True) == 1
+    assert series_table.get(NODE, SERIES).roll_from is None
+
+
+def test_a_series_that_cannot_be_rolled_up_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors = {"bad": ValueError(), "lost": Conflict("it changed")}
+    rolled: list[Any] = []
+
+    def roll_up(*what: Any) -> int:
+        rolled.append(what)
+        if what[1] in errors:
+            raise errors[what[1]]
+        return 2
+
+    monkeypatch.setattr(rolling, "roll_up", roll_up)
+    names = ("one", "bad", "lost", "two")
+    with caplog.at_level(logging.INFO):
+        assert rolling._roll([(NODE, name) for name in names], NOON) == 4
+
+    assert rolled == [(NODE, name, NOON) for name in names]
+    assert [record.message for record in caplog.records] == [
+        "Series bad could not be rolled up",
+        "Not rolled up now: it changed",
+    ]
+
+
+def test_a_series_left_alone_for_long_is_rolled_up_by_so_many_hours_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rolling, "HOURS_AT_ONCE", 2)
+    for hour in range(5):
+        leave(3600 * hour, float(hour))
+    later = NOON + 30 * HOUR
+
+    assert [rolling.roll_up(NODE, SERIES, later) for _ in range(4)] == [2, 2, 1, 0]
+    assert means() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert rolling.roll_up(NODE, "gone", later) == 0
+
+
+def test_a_series_that_others_keep_changing_leaves_a_point_at_last_or_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add, lost = series_table.add, [0]
+
+    def overtaken(*what: Any) -> Any:
+        if lost[0]:
+            lost[0] -= 1
+            raise Conflict("")
+        return add(*what)
+
+    monkeypatch.setattr(series_table, "add", overtaken)
+    lost[0] = 5
+    leave(5, 1.0, uuid="bbbbbbbb-0000-4000-8000-000000000000")
+    assert (list(series_table.every(NODE)), points._current) == ([], {})
+    (record,) = caplog.records
+    assert record.message == "Run bbbbbbbb-0000-4000-8000-000000000000 left no point"
+    assert str(record.exc_info[1]) == f"Series {SERIES} changes too often"  # type: ignore[index]
+
+    lost[0] = 4
+    leave(5, 1.0)
+    assert means() == [1.0]
+
+
+@pytest.mark.parametrize(("now", "is_late"), [(3599.999, False), (3600, True)])
+def test_a_point_is_late_once_its_hour_is_over(
+    monkeypatch: pytest.MonkeyPatch, now: float, is_late: bool
+) -> None:
+    leave(5, 1.0)
+    revision = series_table.get(NODE, SERIES).revision
+
+    leave(6, 2.0, now=now)
+
+    assert series_table.get(NODE, SERIES).revision == revision + is_late
+
+
+def test_the_last_series_that_were_seen_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(points, "_MOST_REMEMBERED", 2)
+    uuids = []
+    for number in range(3):
+        owner = task(document={**RTT, "test": {"type": "rtt", "spec": {"dest": f"{number}.example.org"}}})
+        uuids.append(series_of(owner.document, owner.tool, owner.participants).uuid)
+        leave(number, 1.0, owner=owner)
+        assert len(points._current) <= 2
+
+    assert points._current == {(NODE, uuids[2]): NOON}
+
+
+def test_whoever_waits_hears_of_a_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(changes, "point_left", lambda *what: heard.append(what))
+
+    leave(5, 1.5)
+
+    (point,) = reading.points(NODE, SERIES, NOON, at(60))
+    assert heard == [(NODE, series_table.get(NODE, SERIES).series, point)]
+
+
+@pytest.mark.parametrize(
+    ("step", "days", "least"),
+    [(0.5, 0, "PT1S"), (1, 10_000 / 86400, None), (1, 10_001 / 86400, "PT1S"), (60, 60, "PT8M38S")],
+)
+def test_steps_are_a_second_or_more_and_so_many(step: float, days: float, least: str | None) -> None:
+    leave(0)
+
+    def read() -> list[Any]:
+        start = NOON - dt.timedelta(days=days)
+        return list(reading.steps(NODE, SERIES, start, NOON, dt.timedelta(seconds=step)))
+
+    if least is None:
+        assert read() == []
+        return
+    with pytest.raises(Invalid, match=f"^step: must be {least} or more for that much time$"):
+        read()
 
 
 def test_a_series_that_goes_silent_has_its_last_hour_rolled_up() -> None:
