@@ -43,7 +43,8 @@ NEAREST = {
     "chalicelib/store": (
         "tests/store",
         "tests/service/scheduling",
-        "tests/service/node",
+        "tests/service/node/test_readdressing.py",
+        "tests/service/node/test_state_version.py",
         "tests/api/pages/test_events.py",
     ),
     "chalicelib/store/alert_table": ("tests/store/test_alert_table.py", "tests/service/alerts"),
