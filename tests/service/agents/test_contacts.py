@@ -10,6 +10,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
+from chalicelib.infrastructure import agent_queues
 from chalicelib.service.agents import carriers, contacts, offers
 from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registry
 from chalicelib.store import agent_bells, node_registry, node_table, run_items, run_table, task_table
@@ -222,8 +223,12 @@ def test_what_cannot_be_taken_makes_room_for_others(monkeypatch: pytest.MonkeyPa
     gone = task(node=AMS)
     stored(35, gone)  # its task is not there any more
     free = [stored(start).uuid for start in (40, 50, 60)]
+    read: list[int] = []
+    get_all = run_table.get_all
+    monkeypatch.setattr(run_table, "get_all", lambda *about: (read.append(len(about[1])), get_all(*about))[1])
 
     assert offered() == free[:2]
+    assert read == [2, 2, 2]  # no more is read whole than it takes
 
 
 def test_an_index_is_not_read_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +241,24 @@ def test_an_index_is_not_read_without_an_end(monkeypatch: pytest.MonkeyPatch) ->
 
 
 # --- carriers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by_queue", "url"), [(True, "https://sqs/q"), (True, None), (False, "https://sqs/q")]
+)
+def test_an_agent_reads_its_queue_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, by_queue: bool, url: str | None
+) -> None:
+    monkeypatch.setattr(agent_bell, "by_queue", lambda: by_queue)
+    monkeypatch.setattr(agent_queues, "url_of", lambda node: url if node == AMS else None)
+    monkeypatch.setattr(agent_queues, "signed", lambda url, now: (f"{url}?signed", now + seconds(3600)))
+
+    carrier = carriers.of(AMS, NOON)
+
+    is_read = by_queue and url
+    expires = "2026-11-23T13:00:00+00:00"
+    read = {"kind": "queue", "url": "https://sqs/q?signed", "expires": expires}
+    assert carrier == (read if is_read else {"kind": "https"})
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_a_result_is_bounded_as_one_of_this_host() -> None:
 
     assert local.result["succeeded"] is False
     assert local.errors is None
-    assert len(local.diags) < DIAGS * 1.1
+    assert DIAGS * 0.9 < len(local.diags) < DIAGS * 1.1
     with pytest.raises(Invalid) as failed:
         reports._local({"result": {}, "errors": 5})
     assert failed.value.pointer == "/local/errors"
