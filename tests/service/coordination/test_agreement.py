@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination.agreement import Agreement, common_time, free_of_choice, own_time, ping
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
+from chalicelib.service.peers import client
 from chalicelib.service.peers.client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation
 from chalicelib.store import node_table, outbox_table, run_table, task_table, timeline
@@ -27,6 +29,12 @@ from tests.builders import NODE, NOON, at, exclusive_task, run, seconds
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
 SPAN = Range(at(0), at(600))
+
+
+@pytest.fixture(autouse=True)
+def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets stay as they are, however busy the machine is."""
+    monkeypatch.setattr(client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
 
 
 class Peers:
@@ -226,7 +234,7 @@ def test_a_run_is_booked_by_all_and_everybody_is_told_everybodys_data(
     ]
     assert {call.path for call in peers.asked} == {path}
     assert {tuple(call.args.items()) for call in peers.asked} == {(("key", "k"),)}
-    assert [round(call.timeout) for call in peers.asked] == [25, 25, 10, 10, 25, 25]
+    assert [call.timeout for call in peers.asked] == [25, 25, 10, 10, 25, 25]
     after = task_table.get(NODE, one.uuid)
     assert (after.progress.runs, after.plan_at) == (1, one.plan_at)
     assert placed.task.progress == after.progress

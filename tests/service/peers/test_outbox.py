@@ -90,10 +90,12 @@ def test_one_that_is_about_nothing_any_more_is_not_made(kept: OutboxRequest, pee
     assert (left(kept), peers.asked) == (None, [])
 
 
-def test_one_that_is_gone_is_not_made(peers: Peers) -> None:
-    outbox.attempt(NODE, "none", NOON)
+def test_one_that_is_gone_is_not_made(peers: Peers, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        outbox.attempt(NODE, "none", NOON)
 
     assert peers.asked == []
+    assert caplog.messages == ["No outbox request to run: There is no outbox request none"]
 
 
 @pytest.fixture
