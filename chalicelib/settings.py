@@ -30,7 +30,7 @@ class Identity:
     hostname: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # much is kept by them, and looked up by identity
 class Settings:
     """One field per variable ``PSCHEDULER_<FIELD>``."""
 

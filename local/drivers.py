@@ -1,7 +1,7 @@
 """What AWS does by itself, done by threads: the clocks tick, and the queues are handed to their handlers.
 
 Handlers are called as Lambda calls them, through ``app.handler_map`` with real events. A message is
-deleted once its handler returns; when it raises, the message stays and is seen again.
+deleted soon after its handler returns; when it raises, the message stays and is seen again.
 """
 
 import datetime as dt
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from local.environment import REGION
 from local.gateway import Context
+from local.handled import Handled
 from local.lanes import Lanes, Message
 
 _LOG = logging.getLogger(__name__)
@@ -31,6 +32,11 @@ ELSEWHERE = 300
 """Seconds that a message of a lane which is full stays in its queue."""
 MOST_AHEAD = 20_000
 """Messages of a queue with lanes that are taken before there is a worker for them."""
+MOST_AT_ONCE = 10
+"""Messages that one look gives."""
+GATHER = 0.01
+"""Seconds between two looks for messages, where the first found fewer than one look gives: each costs a write
+of its own."""
 _LONG_POLL = 1  # seconds; moto looks no more often than this, and a stop waits no longer
 _LONGEST_BACK_OFF = 10.0
 _ACCOUNT = "000000000000"
@@ -153,6 +159,7 @@ class Poller:
         self._lanes = Lanes(workers, WIDEST.get(queue.name, workers))
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"work-{queue.name}")
         self._under_way: dict[str, str] = {}  # message id -> receipt handle
+        self._handled = Handled(queue.name, url, sqs)
         self._changing = threading.Condition()
 
     def poll(self) -> None:
@@ -168,9 +175,12 @@ class Poller:
                 messages = []
                 self._stopping.wait(back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
-            for message in messages:
-                self._park(message)
+            doubled = [receipt for message in messages if (receipt := self._park(message))]
             self._hand_out()
+            if doubled:
+                self._handled.add(*doubled)
+            if 0 < len(messages) < MOST_AT_ONCE:
+                self._stopping.wait(GATHER)
 
     def wait(self, deadline: float) -> int:
         """Until all workers are idle or ``deadline`` (monotonic); then put back what is left.
@@ -180,6 +190,7 @@ class Poller:
         self._pool.shutdown(wait=False, cancel_futures=True)
         while self._under_way and time.monotonic() < deadline:
             time.sleep(0.05)
+        self._handled.remove()
         with self._changing:
             left = [*self._under_way.values(), *(each["ReceiptHandle"] for each in self._lanes.left())]
         lost = 0
@@ -188,10 +199,10 @@ class Poller:
         return lost
 
     def _room(self) -> int:
-        """How many messages to receive, at most ten; 0 when no room came for any within half a second."""
+        """How many messages to receive at once; 0 when no room came for any within half a second."""
         with self._changing:
             self._changing.wait_for(lambda: self._free() > 0 or self._stopping.is_set(), 0.5)
-            return max(0, min(10, self._free()))
+            return max(0, min(MOST_AT_ONCE, self._free()))
 
     def _free(self) -> int:
         return (MOST_AHEAD if self._has_lanes else self._lanes.idle) - self._lanes.parked
@@ -206,14 +217,14 @@ class Poller:
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
 
-    def _park(self, message: dict[str, Any]) -> None:
+    def _park(self, message: Message) -> str | None:
+        """Have a message wait for its turn, or hide it; the receipt of one that is to be deleted instead."""
         with self._changing:
             is_full = self._lanes.is_full(message)
             doubled = None if is_full else self._lanes.park(message)
         if is_full:
             self._hide(message["ReceiptHandle"], ELSEWHERE)
-        elif doubled:
-            self._delete(doubled)
+        return doubled["ReceiptHandle"] if doubled else None
 
     def _hide(self, receipt: str, seconds: int) -> bool:
         """Have a message be seen so many seconds from now; whether the queue took that."""
@@ -225,12 +236,6 @@ class Poller:
             _LOG.info("Queue %s: a message could not be put back: %s", self.queue.name, error)
             return False
         return True
-
-    def _delete(self, message: Message) -> None:
-        try:
-            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-        except Exception as error:  # it comes again, and its handler finds nothing to do
-            _LOG.info("Queue %s: a message could not be deleted: %s", self.queue.name, error)
 
     def _hand_out(self) -> None:
         """Give idle workers what they may take."""
@@ -246,12 +251,15 @@ class Poller:
         try:
             context = Context(self.queue.handler, self.queue.timeout)
             self._handler(message_event(message, self.queue.name), context)
-            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+            handled = True
         except Exception:
             _LOG.exception("The handler %s failed; its message will be seen again.", self.queue.handler)
+            handled = False
         finally:
             with self._changing:
                 self._under_way.pop(message["MessageId"], None)
                 self._lanes.done(message)
                 self._changing.notify_all()
             self._hand_out()
+        if handled:
+            self._handled.add(message["ReceiptHandle"])

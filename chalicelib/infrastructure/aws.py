@@ -4,7 +4,6 @@ boto3 is left alone here: its import adds 150 ms to a cold start and nothing we 
 ``AWS_ENDPOINT_URL`` points every client, and PynamoDB's, at an emulator.
 """
 
-import functools
 import threading
 
 import botocore.config
@@ -32,17 +31,23 @@ _CONFIGS = {"dynamodbstreams": _BRIEF}
 _MAKING = threading.Lock()  # a botocore session is not safe for threads while it makes a client
 
 
-@functools.cache
-def _made(service: str) -> JSON:
-    return botocore.session.get_session().create_client(service, config=_CONFIGS.get(service, _CONFIG))
+_clients: dict[str, JSON] = {}
 
 
 def client(service: str) -> JSON:
     """The process's client for "sqs", "s3" or "dynamodbstreams"."""
-    with _MAKING:
-        return _made(service)
+    found = _clients.get(service)
+    if found is None:
+        with _MAKING:
+            found = _clients.get(service) or _made(service)
+            _clients[service] = found
+    return found
+
+
+def _made(service: str) -> JSON:
+    return botocore.session.get_session().create_client(service, config=_CONFIGS.get(service, _CONFIG))
 
 
 def forget_clients() -> None:
     """Make new clients on next use: the environment has changed."""
-    _made.cache_clear()
+    _clients.clear()

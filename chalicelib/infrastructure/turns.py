@@ -20,14 +20,18 @@ class Turns:
         self._taken: set[str] = set()
 
     @contextlib.contextmanager
-    def of(self, names: Collection[str]) -> Iterator[None]:
-        """Have some names for oneself meanwhile, or after a while go ahead without."""
+    def of(self, names: Collection[str]) -> Iterator[bool]:
+        """Have some names for oneself meanwhile, or after a while go ahead without.
+
+        Yields whether somebody else had them first: what was read before that may have changed.
+        """
         with self._changed:
+            waits = not self._taken.isdisjoint(names)
             mine = self._changed.wait_for(lambda: self._taken.isdisjoint(names), self._patience)
             if mine:
                 self._taken.update(names)
         try:
-            yield
+            yield waits
         finally:
             if mine:
                 with self._changed:

@@ -151,8 +151,10 @@ def query(
     page_size: int | None = None,
     growing: int = 1,
     read: Sequence[str] | None = None,
+    having: tuple[str, str] | None = None,
 ) -> Iterator[RawItem]:
     """The items of a stretch in order, read page by page as they are asked for; of ``read`` alone, if given.
+    With ``having``, those whose attribute is a text: others are paid for, too, but not sent.
 
     Each page may have ``growing`` times as many as the one before, up to what DynamoDB gives at once.
     """
@@ -161,6 +163,10 @@ def query(
     if read is not None:
         asked["ExpressionAttributeNames"] |= {f"#r{number}": name for number, name in enumerate(read)}
         asked["ProjectionExpression"] = ", ".join(f"#r{number}" for number in range(len(read)))
+    if having is not None:
+        asked["FilterExpression"] = "#f = :f"
+        asked["ExpressionAttributeNames"]["#f"] = having[0]
+        asked["ExpressionAttributeValues"][":f"] = {"S": having[1]}
     while True:
         answer = connection().client.query(**asked, **({"Limit": page_size} if page_size else {}))
         for item in answer["Items"]:

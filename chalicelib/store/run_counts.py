@@ -132,6 +132,13 @@ class _Part:
     def is_of_those_over(self) -> bool:
         return not any(state in MAY_HAVE_BEGUN for state, _, _ in self.bounds)
 
+    @property
+    def only_entries_that_say(self) -> tuple[str, str] | None:
+        """What entries have to say that are of use, where most do not: hardly any brief run is not over."""
+        is_of_those_not_over = all(state in MAY_HAVE_BEGUN for state, _, _ in self.bounds)
+        is_for_few = self.filed is State.FINISHED and is_of_those_not_over
+        return ("state", State.PENDING.value) if is_for_few else None
+
     def has(self, run: Run) -> bool:
         return any(state is run.state and start <= run.start <= end for state, start, end in self.bounds)
 
@@ -170,7 +177,10 @@ def _filed(
         "states",
         backwards=backwards,
     )
-    found = map(listed, raw_items.query(RunItem, stretch, page_size, growing=2))
+    found = map(
+        listed,
+        raw_items.query(RunItem, stretch, page_size, growing=2, having=part.only_entries_that_say),
+    )
     return _told_apart(node, found, part, now) if part.is_mixed else found
 
 

@@ -99,8 +99,11 @@ def _within(span: Range, entries: Iterable[Occupation]) -> list[Occupation]:
     return [entry for entry in entries if entry.start < span.upper and span.lower < entry.end]
 
 
-def turn(node: NodeName, spans: Sequence[Range]) -> contextlib.AbstractContextManager[None]:
-    """One's turn among the threads of this process: to look for exclusive time in stretches and book it."""
+def turn(node: NodeName, spans: Sequence[Range]) -> contextlib.AbstractContextManager[bool]:
+    """One's turn among the threads of this process: to look for exclusive time in stretches and book it.
+
+    Yields whether another had it first.
+    """
     return _turns.of({name for span in spans for name in _buckets(node, span.lower, span.upper)})
 
 

@@ -12,6 +12,7 @@ from local.engine.database import BUSY_SECONDS, Database
 from local.engine.errors import unknown
 from local.engine.operations import Operation
 from local.engine.sqs.fairness import Turns
+from local.engine.sqs.queues import Queue
 from local.engine.waiting import Bell
 
 
@@ -34,6 +35,8 @@ class Engine:
         self.bell = Bell(self.database)
         self.known: dict[str, Any] = {}
         """The definitions of DynamoDB tables by name, as last read: see dynamodb/tables.py."""
+        self.known_queues: dict[str, tuple[Queue, float]] = {}
+        """The same of queues, and until when they are believed: see sqs/queues.py."""
         self.turns = Turns()
         self._services = _services()
         self.swept = clock()

@@ -265,6 +265,95 @@ def test_the_pages_of_a_count_are_those_of_its_items(
     assert sum(seen) == 12
 
 
+ODD = ("a", "A", "", "a b", "ä", '"', "\\", "a\x00", "\U0001f600", "7")
+"""Names that are plain text, and such as their JSON does not spell as they are."""
+
+
+@pytest.mark.parametrize("wanted", ODD)
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("#f = :f", {}),
+        (":f = #f", {}),
+        ("#f = :f AND n > :n", {":n": {"N": "-1"}}),  # part of which only Python can tell
+        ("#f = :f AND kind = :kind", {":kind": {"S": "even"}}),
+        ("NOT #f = :f", {}),
+        ("#f = :f OR kind = :kind", {":kind": {"S": "even"}}),
+    ],
+)
+@pytest.mark.parametrize("index", [{}, {"IndexName": "local"}])
+def test_a_filter_finds_what_it_says_whoever_tells_it(
+    events: Any, wanted: str, text: str, more: dict[str, Any], index: dict[str, str]
+) -> None:
+    for number, name in enumerate(ODD):
+        put(number, w={"B": bytes([number + 1])}, n={"N": "1"}, kind={"S": "even"}, name={"S": name})
+    put(100, w={"B": b"\x64"}, n={"N": "1"}, kind={"S": "odd"}, name={"N": "7"})  # a number is no text
+    put(101, w={"B": b"\x65"}, n={"N": "1"}, kind={"S": "odd"})
+    asked: dict[str, Any] = {
+        **index,
+        "FilterExpression": text,
+        "ExpressionAttributeNames": {"#f": "name"},
+        "values": {":f": {"S": wanted}, **more},
+    }
+    whole = {"Select": "ALL_ATTRIBUTES"} if index else {}
+
+    found, counted = query(**asked, **whole), query(**asked, Select="COUNT")
+
+    at = ODD.index(wanted)
+    others = {str(number) for number in range(len(ODD))} - {str(at)} | {"100", "101"}
+    expected = {"NOT": others, "OR": {str(number) for number in range(len(ODD))}}
+    meant = next((those for word, those in expected.items() if word in text), {str(at)})
+    assert set(numbers(found)) == meant
+    assert found["ScannedCount"] == counted["ScannedCount"] == len(ODD) + 2
+    assert counted["Count"] == (len(meant) if not index else counted_in_index(text, meant))
+
+
+def counted_in_index(text: str, whole: set[str]) -> int:
+    """How many a count finds in an index that has ``n`` of an item and neither ``name`` nor ``kind``."""
+    return len(ODD) + 2 if "NOT" in text else 0
+
+
+def test_a_filter_sees_no_more_than_its_index_holds(events: Any) -> None:
+    put(1, g={"S": "x"}, w={"B": b"1"}, n={"N": "7"}, body={"S": "here"})
+
+    of_all = query("g = :h", "x", IndexName="all", FilterExpression="body = :b", values={":b": {"S": "here"}})
+    of_keys = query(
+        "g = :h", "x", IndexName="keys", FilterExpression="body = :b", values={":b": {"S": "here"}}
+    )
+
+    assert (of_all["Count"], of_keys["Count"]) == (1, 0)
+
+
+@pytest.mark.parametrize("index", [{}, {"IndexName": "all"}])
+def test_pages_end_where_they_end_without_a_filter(
+    events: Any, monkeypatch: pytest.MonkeyPatch, index: dict[str, str]
+) -> None:
+    for number in range(12):
+        put(number, g={"S": "a"}, name={"S": "found" if number % 5 == 4 else "other"})
+    of = {"condition": "g = :h"} if index else {}
+    filtered = {"FilterExpression": "#f = :f", "ExpressionAttributeNames": {"#f": "name"}}
+    asked: dict[str, Any] = {**of, **index}
+
+    for limit, page in ((5, queries.PAGE), (None, 120)):
+        monkeypatch.setattr(queries, "PAGE", page)
+        behind: dict[str, Any] = {"Limit": limit} if limit else {}
+        seen: list[str] = []
+        while True:
+            plain = query(**asked, **behind)
+            found = query(**asked, **behind, **filtered, values={":f": {"S": "found"}})
+            assert found.get("LastEvaluatedKey") == plain.get("LastEvaluatedKey")
+            assert found["ScannedCount"] == plain["Count"]
+            if limit is None:
+                counted = query(**asked, **behind, **filtered, values={":f": {"S": "found"}}, Select="COUNT")
+                assert counted["Count"] == found["Count"]
+                assert counted.get("LastEvaluatedKey") == plain.get("LastEvaluatedKey")
+            seen += numbers(found)
+            if "LastEvaluatedKey" not in plain:
+                break
+            behind = {**behind, "ExclusiveStartKey": plain["LastEvaluatedKey"]}
+        assert seen == ["4", "9"]
+
+
 def test_a_scan_finds_everything_once_in_segments_too(events: Any) -> None:
     for number in range(30):
         events.put_item(TableName="events", Item={"h": {"S": f"{number}"}, "r": {"N": "1"}})

@@ -31,6 +31,24 @@ def test_who_wants_the_same_waits_until_the_turn_is_over() -> None:
     assert done == ["first", "other"]
 
 
+def test_whoever_has_waited_hears_of_it() -> None:
+    turns, heard, has_begun = Turns(patience=30), [], threading.Event()
+
+    def other() -> None:
+        has_begun.set()
+        with turns.of({"a"}) as was_taken:
+            heard.append(was_taken)
+
+    with turns.of({"a"}) as was_taken:
+        heard.append(was_taken)
+        waiting = started(other)
+        has_begun.wait(10)
+        time.sleep(0.05)
+    waiting.join(10)
+
+    assert heard == [False, True]
+
+
 def test_who_wants_something_else_waits_for_nobody() -> None:
     turns = Turns(patience=30)
 

@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from local import engine_moto
+from local import engine_moto, handled
 from local.drivers import Drivers
 
 
@@ -148,6 +148,66 @@ def test_what_does_not_end_in_time_is_put_back_by_a_stop(emulator: Emulator) -> 
     back = emulator.sqs.receive_message(QueueUrl=emulator.url, WaitTimeSeconds=1)["Messages"]
     go_on.set()
     assert [message["Body"] for message in back] == ["long"]
+
+
+class Counting:
+    """The client of a queue, and how many messages each request removed."""
+
+    def __init__(self, sqs: Any):
+        self._sqs = sqs
+        self.removed: list[int] = []
+
+    def delete_message_batch(self, **asked: Any) -> Any:
+        self.removed.append(len(asked["Entries"]))
+        return self._sqs.delete_message_batch(**asked)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sqs, name)
+
+
+def test_messages_that_are_done_with_together_are_removed_together(emulator: Emulator) -> None:
+    sqs, together = Counting(emulator.sqs), threading.Barrier(8)
+    for number in range(8):
+        emulator.send(str(number))
+
+    emulator.drive({"work": lambda event, context: together.wait(5)}, sqs=sqs)
+
+    until(lambda: sum(sqs.removed) == 8)
+    assert emulator.left() == 0
+    assert len(sqs.removed) < 8
+
+
+def test_what_was_handled_as_the_node_stops_is_removed(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+    monkeypatch.setattr(handled, "TOGETHER", 0.5)
+    drivers = emulator.drive({"work": lambda event, context: done.set()})
+    emulator.send("done")
+    assert done.wait(5)
+
+    drivers.stop()
+
+    assert emulator.left() == 0
+
+
+def test_a_message_that_cannot_be_removed_comes_again(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Forgetful(Counting):
+        def delete_message_batch(self, **asked: Any) -> Any:
+            if not self.removed:
+                self.removed.append(0)
+                raise ConnectionError("nobody there")
+            return super().delete_message_batch(**asked)
+
+    seen: list[Any] = []
+    with caplog.at_level(logging.INFO):
+        emulator.drive({"work": lambda event, context: seen.append(event)}, sqs=Forgetful(emulator.sqs))
+        emulator.send("twice")
+        until(lambda: len(seen) == 2 and emulator.left() == 0)
+
+    assert "nobody there" in caplog.text
 
 
 def test_nothing_is_handled_after_a_stop(emulator: Emulator) -> None:

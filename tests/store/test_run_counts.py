@@ -1,9 +1,11 @@
 """Runs counted and listed by their state, on moto."""
 
 import datetime as dt
+import pathlib
 
 import pytest
 
+from bench.capacity import counted
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -12,6 +14,8 @@ from chalicelib.settings import settings
 from chalicelib.store import run_counts, run_items, run_table
 from chalicelib.store.run_counts import SPARE, within
 from chalicelib.store.transactions.booking import Booking, commit
+from local import environment
+from local.engine import Engine
 from tests.builders import NODE, NOON, at, run, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -201,3 +205,21 @@ def test_counting_sends_back_no_items(placed: list[Run], monkeypatch: pytest.Mon
     run_counts.count(NODE, State.FINISHED, NOON)
 
     assert [(one["name"], one["IndexName"], one["Select"]) for one in asked] == [("Query", "states", "COUNT")]
+
+
+def test_looking_for_those_not_over_costs_what_began_of_late(tmp_path: pathlib.Path) -> None:
+    owner = task()
+    over = [run(owner, -2 * number - 5, state=State.FINISHED) for number in range(900)]  # half an hour
+    with Engine(tmp_path / "state.sqlite", synchronous="OFF"):
+        environment.create_everything()
+        commit(Booking(None, owner, [run(owner, -20), *over[:80]]), NOON)
+        for first in range(80, 900, 80):
+            commit(Booking(None, task(), over[first : first + 80]), NOON)
+
+        with counted() as all_of_it:
+            run_counts.filed(NODE, State.FINISHED, None, None)
+        with counted() as cost:
+            found = starts(run_counts.in_order(NODE, within([State.PENDING], end=NOON), NOON))
+
+    assert found == [-20]
+    assert cost.reads < all_of_it.reads / 2

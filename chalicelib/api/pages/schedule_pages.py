@@ -21,11 +21,12 @@ from chalicelib.store.run_counts import within
 
 FORMATS = ("json", "png", "svg", "data", "script")
 
-UNDER_WAY = (State.SCHEDULING, State.PENDING, State.ON_DECK, State.RUNNING)
+UNDER_WAY = (State.SCHEDULING, State.PENDING, State.RUNNING)
+"""Of these states are the runs of the present. None is ever on deck here, so that nobody asks for those."""
 OVER = (*FINAL, State.CLEANUP)
 PAST_ALONE = (State.FINISHED, State.FAILED, State.OVERDUE, State.CLEANUP)
 """States that a run enters at its end or after it, so that none is of the present."""
-AHEAD = (State.PENDING, State.ON_DECK, State.NONSTART)
+AHEAD = (State.PENDING, State.NONSTART)
 CURSORS = "schedule"
 MOST_RUNS = 10_000
 """The widest window: more than an answer can hold."""

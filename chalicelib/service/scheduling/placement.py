@@ -16,6 +16,7 @@ from chalicelib.domain.run import Reason, Run, occupation
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import truncate
+from chalicelib.infrastructure.turns import Turns
 from chalicelib.service.archiving import selection
 from chalicelib.service.scheduling import slots as seeking
 from chalicelib.service.scheduling.reservation import (
@@ -40,6 +41,8 @@ MOST_TOGETHER = 8
 WIDE_WINDOW = 16 * timeline.BUCKET
 """Windows up to this length have all their guards read; a run of a wider one is looked for first."""
 TRIES_TO_BOOK = 20
+_counting = Turns()
+"""Of those who place runs of one task at once, all but one would find it changed."""
 PAUSE_PER_TRY, LONGEST_PAUSE_TO_BOOK = 0.05, 0.5
 """Seconds between tries, at most: for each try so far, and for any. A transaction takes milliseconds."""
 
@@ -115,10 +118,21 @@ def place_at(task: Task, start: dt.datetime, now: dt.datetime, run: RunId | None
             return Placed(task, list(there.values()))
         overtaken = True  # should this be tried again
         wanted = new_run(task, truncate(start), now, run)
-        with _turn(task, [Range(wanted.start, wanted.end)]):
-            return write(task, now, [wanted], taken=time_for(task, wanted, now))
+        return write(task, now, [wanted], taken=time_for(task, wanted, now))
 
-    return persistently(attempt, task)
+    def in_turn(task: Task) -> Placed:
+        with _turn_at(task, truncate(start)) as somebody_was_first:
+            return attempt(task_table.get(task.node, task.uuid) if somebody_was_first else task)
+
+    return persistently(in_turn, task)
+
+
+def _turn_at(task: Task, start: dt.datetime) -> contextlib.AbstractContextManager[bool]:
+    """One's turn to place a run at an instant: among those who want that time for themselves, else among
+    those who place runs of the same task, which counts them."""
+    if task.is_exclusive:
+        return timeline.turn(task.node, [Range(start, start + task.duration)])
+    return _counting.of({task.uuid})
 
 
 def persistently(attempt: Callable[[Task], Placed], task: Task, new: New | None = None) -> Placed:
@@ -157,9 +171,9 @@ def _book_together(task: Task, slots: Sequence[dt.datetime], now: dt.datetime, n
         return write(task, now, placed, new, taken)
 
 
-def _turn(task: Task, windows: Sequence[Range]) -> contextlib.AbstractContextManager[None]:
+def _turn(task: Task, windows: Sequence[Range]) -> contextlib.AbstractContextManager[bool]:
     """One's turn to look for time and take it. Normal runs need none: they are not in each other's way."""
-    return timeline.turn(task.node, windows) if task.is_exclusive else contextlib.nullcontext()
+    return timeline.turn(task.node, windows) if task.is_exclusive else contextlib.nullcontext(False)
 
 
 def _as_wanted(task: Task, placed: Sequence[Run], slots: Sequence[dt.datetime]) -> bool:

@@ -7,6 +7,8 @@ from local.engine.dynamodb import capacity, items, keys, paths, rows, tables
 from local.engine.dynamodb.capacity import Units
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.items import Write
+from local.engine.dynamodb.keys import Key
+from local.engine.dynamodb.values import Item
 from local.engine.errors import invalid
 
 if TYPE_CHECKING:
@@ -35,11 +37,15 @@ def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
         for name, table, shown, asked in prepared:
             units = Units()
             consistent = wanted[name].get("ConsistentRead", False)
-            for given, key in asked:
+            known: dict[Key, tuple[Item, int]] = {}
+            for number, (given, key) in enumerate(asked):
                 if size > LARGEST:
                     left.setdefault(name, {**wanted[name], "Keys": []})["Keys"].append(given)
                     continue
-                row = rows.read(link, table, key)
+                if number % rows.MOST_TOGETHER == 0:
+                    together = asked[number : number + rows.MOST_TOGETHER]
+                    known = rows.read_all(link, table, [key for _, key in together])
+                row = known.get(key)
                 units.table += capacity.read(row[1] if row else 0, consistent)
                 if row is not None:
                     size += row[1]
@@ -78,14 +84,17 @@ def _write(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     _require_number(sum(len(requests) for requests in wanted.values()), MOST_WRITTEN, "BatchWriteItem")
     writes = [_one(engine, name, request) for name, requests in wanted.items() for request in requests]
     _require_different(writes)
-    taken: Taken = {}
     with engine.database.writing() as link:
-        for one in writes:
-            units = taken.setdefault(one.table.name, (one.table, Units()))[1]
-            units.add(items.perform(link, one).units)
+        before = items.before(link, writes)
+        done = [items.decided(one, before.get((one.table.id, one.key))) for one in writes]
+        items.apply(link, writes, done)
     engine.sweep()
     answer: dict[str, Any] = {"UnprocessedItems": {}}
-    capacity.add_all_to(answer, params, taken, None)
+    if capacity.is_asked(params):
+        taken: Taken = {}
+        for one, result in zip(writes, done, strict=True):
+            taken.setdefault(one.table.name, (one.table, Units()))[1].add(items.units(one, result))
+        capacity.add_all_to(answer, params, taken, None)
     return answer
 
 

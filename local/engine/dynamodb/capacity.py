@@ -97,11 +97,15 @@ def _counted(units: float, side: str | None) -> dict[str, float]:
     return {"CapacityUnits": units, **({f"{side}CapacityUnits": units} if side else {})}
 
 
+def is_asked(params: Mapping[str, Any]) -> bool:
+    """Whether a request wants to know what it took."""
+    return bool(params.get("ReturnConsumedCapacity", "NONE") != "NONE")
+
+
 def add_to(answer: dict[str, Any], params: Mapping[str, Any], table: Table, units: Units) -> None:
     """Put ConsumedCapacity in the answer of a request of one table, where it was asked for."""
-    wanted = params.get("ReturnConsumedCapacity", "NONE")
-    if wanted != "NONE":
-        answer["ConsumedCapacity"] = described(table, units, wanted)
+    if is_asked(params):
+        answer["ConsumedCapacity"] = described(table, units, params["ReturnConsumedCapacity"])
 
 
 def add_all_to(
@@ -111,8 +115,8 @@ def add_all_to(
     side: str | None,
 ) -> None:
     """The same for a request of many tables."""
-    wanted = params.get("ReturnConsumedCapacity", "NONE")
-    if wanted != "NONE":
+    if is_asked(params):
+        wanted = params["ReturnConsumedCapacity"]
         answer["ConsumedCapacity"] = [
             described(table, units, wanted, side) for table, units in taken.values()
         ]

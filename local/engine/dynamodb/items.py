@@ -2,7 +2,7 @@
 
 import dataclasses
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local.engine.dynamodb import (
@@ -64,7 +64,6 @@ class Done:
 
     old: Stored | None
     new: Written | None
-    units: Units
 
 
 class ConditionFailed(Exception):
@@ -103,25 +102,57 @@ def _item(table: Table, what: str, request: Mapping[str, Any]) -> tuple[Item, Ke
     return item, keys.of_item(table, item)
 
 
-def perform(link: sqlite3.Connection, write: Write) -> Done:
-    """Do a write inside a transaction. Raises ConditionFailed or ValidationException, having done nothing."""
-    table = write.table
+def before(link: sqlite3.Connection, writes: Sequence[Write]) -> dict[tuple[int, Key], Stored]:
+    """What there is of the items that are to be written, by their tables' ids and their keys."""
+    by_table: dict[int, list[Write]] = {}
+    for write in writes:
+        if write.trouble is None:
+            by_table.setdefault(write.table.id, []).append(write)
+    return {
+        (number, key): stored
+        for number, some in by_table.items()
+        for key, stored in rows.get_all(link, some[0].table, [write.key for write in some]).items()
+    }
+
+
+def decided(write: Write, old: Stored | None) -> Done:
+    """What a write is to do, nothing of which is done yet. Raises ConditionFailed or ValidationException."""
     if write.trouble is not None:
         raise write.trouble
-    old = rows.get(link, table, write.key)
     if write.condition is not None and not conditions.holds(
         write.condition.tree, old.item if old else {}, write.scope
     ):
         raise ConditionFailed(old.item if old and write.shows_item else None)
+    return Done(old, _new(write, old) if write.what in ("put", "update") else None)
+
+
+def units(write: Write, done: Done) -> Units:
+    """What a write took, which takes a while to tell."""
     if write.what == "check":
-        return Done(old, None, Units(capacity.write(old.size if old else 0)))
-    if write.what == "delete":
-        if old is not None:
-            rows.delete(link, table, old)
-        return Done(old, None, capacity.written(table, None, old))
-    new = _new(write, old)
-    rows.store(link, table, new, old)
-    return Done(old, new, capacity.written(table, new, old))
+        return Units(capacity.write(done.old.size if done.old else 0))
+    return capacity.written(write.table, done.new, done.old)
+
+
+def apply(link: sqlite3.Connection, writes: Sequence[Write], done: Sequence[Done]) -> None:
+    """Do what was decided of writes of different items: those that are new of each table together."""
+    added: dict[int, tuple[Table, list[Written]]] = {}
+    for write, result in zip(writes, done, strict=True):
+        if result.new is None:
+            if write.what == "delete" and result.old is not None:
+                rows.delete(link, write.table, result.old)
+        elif result.old is None:
+            added.setdefault(write.table.id, (write.table, []))[1].append(result.new)
+        else:
+            rows.store(link, write.table, result.new, result.old)
+    for table, new in added.values():
+        rows.add(link, table, new)
+
+
+def perform(link: sqlite3.Connection, write: Write) -> Done:
+    """Do a write inside a transaction. Raises ConditionFailed or ValidationException, having done nothing."""
+    done = decided(write, rows.get(link, write.table, write.key))
+    apply(link, [write], [done])
+    return done
 
 
 def _new(write: Write, old: Stored | None) -> Written:
@@ -146,8 +177,8 @@ def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     if found is not None:
         answer["Item"] = found[0] if wanted is None else paths.project(found[0], wanted)
-    units = capacity.read(found[1] if found else 0, params.get("ConsistentRead", False))
-    capacity.add_to(answer, params, table, Units(units))
+    taken = capacity.read(found[1] if found else 0, params.get("ConsistentRead", False))
+    capacity.add_to(answer, params, table, Units(taken))
     return answer
 
 
@@ -189,7 +220,8 @@ def _single(engine: "Engine", what: str, params: dict[str, Any]) -> dict[str, An
         raise ServiceError("ConditionalCheckFailedException", str(error), **item) from error
     engine.sweep()
     answer = _returned(write, done, wanted)
-    capacity.add_to(answer, params, write.table, done.units)
+    if capacity.is_asked(params):
+        capacity.add_to(answer, params, write.table, units(write, done))
     return answer
 
 

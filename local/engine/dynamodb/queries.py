@@ -5,10 +5,21 @@ import dataclasses
 import sqlite3
 import zlib
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from local.engine.dynamodb import capacity, conditions, key_conditions, keys, paths, readings, rows, tables
+from local.engine.dynamodb import (
+    capacity,
+    conditions,
+    key_conditions,
+    keys,
+    paths,
+    prefilter,
+    readings,
+    rows,
+    tables,
+)
 from local.engine.dynamodb.capacity import Units
+from local.engine.dynamodb.prefilter import Prefilter
 from local.engine.dynamodb.readings import Reading
 from local.engine.dynamodb.values import Item
 
@@ -100,35 +111,50 @@ def _place(reading: Reading, key: Item) -> list[bytes]:
     return [own[0], range_part, own[1]]
 
 
+def _told_by_sqlite(reading: Reading) -> Prefilter | None:
+    """What SQLite can tell of the filter there is."""
+    if reading.filter is None:
+        return None
+    held = None if reading.index is None or reading.whole else reading.table.projected(reading.index)
+    return prefilter.of(reading.table, reading.filter, reading.scope, held)
+
+
 def _counted(link: sqlite3.Connection, reading: Reading) -> Page | None:
-    """A page of a count, read from SQLite's index alone; None where items have to be looked at."""
-    if not reading.counts or reading.filter is not None or reading.limit is not None or reading.segment:
+    """A page of a count, which SQLite makes by itself; None where items have to be looked at."""
+    if not reading.counts or reading.limit is not None or reading.segment:
+        return None
+    told = _told_by_sqlite(reading)
+    if reading.filter is not None and (told is None or not told.is_all):
         return None
     clause, bound = _terms(reading)
     size_column = "size" if reading.index is None else f"z{reading.index.slot}"
+    holds, tested = (told.expression, told.bound) if told else ("1", ())
     places = f"FROM t{reading.table.id}{clause} ORDER BY {_ordered(reading)}"
-    count, size = link.execute(
-        f"SELECT count(*), coalesce(sum({size_column}), 0) FROM"
-        f" (SELECT {size_column} {places} LIMIT {_SUMMED})",
-        bound,
+    scanned, size, count = link.execute(
+        f"SELECT count(*), coalesce(sum(size), 0), coalesce(sum(holds), 0) FROM"
+        f" (SELECT {size_column} AS size, {holds} AS holds {places} LIMIT {_SUMMED})",
+        (*tested, *bound),
     ).fetchone()
-    if count < _SUMMED and size <= PAGE:
-        return Page(count=count, scanned=count, size=size)
-    return _counted_in_part(link, reading, f"SELECT {size_column}, id {places}", bound)
+    if scanned < _SUMMED and size <= PAGE:
+        return Page(count=count, scanned=scanned, size=size)
+    statement = f"SELECT {size_column}, {holds}, id {places}"
+    return _counted_in_part(link, reading, statement, (*tested, *bound))
 
 
-def _counted_in_part(link: sqlite3.Connection, reading: Reading, statement: str, bound: list[Any]) -> Page:
+def _counted_in_part(
+    link: sqlite3.Connection, reading: Reading, statement: str, bound: tuple[Any, ...]
+) -> Page:
     """What fits one page of a count, and the key to go on behind."""
     page, last = Page(), None
     with contextlib.closing(link.execute(statement, bound)) as found:
-        for size, row in found:
+        for size, holds, row in found:
             if page.scanned and page.size + size > PAGE:
                 page.last = _key_of(link, reading, last)
                 break
             last = row
             page.size += size
             page.scanned += 1
-    page.count = page.scanned
+            page.count += holds
     return page
 
 
@@ -139,54 +165,64 @@ def _key_of(link: sqlite3.Connection, reading: Reading, row: int | None) -> Item
 
 def _page(link: sqlite3.Connection, reading: Reading) -> Page:
     with contextlib.closing(_rows(link, reading)) as found:  # an open cursor would hold its snapshot
-        return _filled(reading, found)
+        return _filled(link, reading, found)
 
 
-def _filled(reading: Reading, found: Iterator[tuple[Item, int, int | None]]) -> Page:
+class _Row(NamedTuple):
+    """A row looked at: its item, None where SQLite could tell that the filter does not hold; the bytes that
+    are read of it, and those of the table's item where that is read as well."""
+
+    id: int
+    item: Item | None
+    size: int
+    whole_size: int | None
+
+
+def _filled(link: sqlite3.Connection, reading: Reading, found: Iterator[_Row]) -> Page:
     page, tested = Page(), reading.filter
-    last: Item = {}
-    for item, size, whole_size in found:
-        if page.scanned and page.size + size > PAGE:
-            page.last = _key(reading, last)
+    last = None
+    for row in found:
+        if page.scanned and page.size + row.size > PAGE:
+            page.last = _key_of(link, reading, last)
             break
-        last = item
-        page.size += size
+        last, item = row.id, row.item
+        page.size += row.size
         page.scanned += 1
-        if whole_size is not None:
-            page.fetched += capacity.read(whole_size, reading.consistent)
-        if tested is None or conditions.holds(tested.tree, item, reading.scope):
+        if row.whole_size is not None:
+            page.fetched += capacity.read(row.whole_size, reading.consistent)
+        if item is not None and (tested is None or conditions.holds(tested.tree, item, reading.scope)):
             page.count += 1
             if not reading.counts:
                 page.found.append(_shown(reading, item))
         if page.scanned == reading.limit:
-            page.last = _key(reading, item)
+            page.last = _key_of(link, reading, row.id) if item is None else _key(reading, item)
             break
     return page
 
 
-def _rows(link: sqlite3.Connection, reading: Reading) -> Generator[tuple[Item, int, int | None], None, None]:
-    """Items in order, each with its bytes, and those of the table's where that is read as well."""
+def _rows(link: sqlite3.Connection, reading: Reading) -> Generator[_Row, None, None]:
+    """Rows in order."""
     table, index = reading.table, reading.index
     held = None if index is None else table.projected(index)
     size_column = "size" if index is None else f"z{index.slot}"
     rest = "rest" if reading.whole or index is None or held is None else "NULL"
+    told = _told_by_sqlite(reading)
+    core, tested = (f"CASE WHEN {told.expression} THEN core END", told.bound) if told else ("core", ())
     clause, bound = _terms(reading)
     limit = "" if reading.limit is None or reading.segment else f" LIMIT {int(reading.limit)}"
     found = link.execute(
-        f"SELECT core, {rest}, {size_column}, size, h FROM t{table.id}{clause}"
+        f"SELECT {core}, {rest}, {size_column}, size, h, id FROM t{table.id}{clause}"
         f" ORDER BY {_ordered(reading)}{limit}",
-        bound,
+        (*tested, *bound),
     )
-    for core, others, size, whole_size, hash_part in found:
+    is_both = held is not None and reading.whole
+    for kept, others, size, whole_size, hash_part, number in found:
         if reading.segment and zlib.crc32(hash_part) % reading.segment[1] != reading.segment[0]:
             continue
-        item = rows.loaded(core, others)
-        if held is None:
-            yield item, size, None
-        elif reading.whole:
-            yield item, size, whole_size
-        else:
-            yield {name: value for name, value in item.items() if name in held}, size, None
+        item = None if kept is None else rows.loaded(kept, others)
+        if item is not None and held is not None and not reading.whole:
+            item = {name: value for name, value in item.items() if name in held}
+        yield _Row(number, item, size, whole_size if is_both else None)
 
 
 def _shown(reading: Reading, item: Item) -> Item:

@@ -15,6 +15,7 @@ import base64
 import dataclasses
 import json
 import sqlite3
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from local.engine.dynamodb import keys, values
@@ -27,6 +28,8 @@ LARGEST = 400 * 1024
 """Bytes an item may have."""
 MOST_COUNTED = 1000
 """Items of a table that are counted one by one."""
+MOST_TOGETHER = 25
+"""Rows that one statement is for: each statement is a turn to compute given away, and waited for again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,13 +86,43 @@ def hash_column(index: Index) -> str:
 def get(link: sqlite3.Connection, table: Table, key: Key) -> Stored | None:
     """The row of an item."""
     row = link.execute(_statements(table).select, key).fetchone()
-    if row is None:
-        return None
+    return None if row is None else _stored(row)
+
+
+def _stored(row: tuple[Any, ...]) -> Stored:
     return Stored(row[0], loaded(row[1], row[2]), row[3], tuple(row[4:]))
+
+
+def get_all(link: sqlite3.Connection, table: Table, wanted: Sequence[Key]) -> dict[Key, Stored]:
+    """The rows of several items, of those that are there."""
+    found = _found(link, table, wanted, _statements(table).whole)
+    return {key: _stored(row) for key, row in found}
+
+
+def read_all(link: sqlite3.Connection, table: Table, wanted: Sequence[Key]) -> dict[Key, tuple[Item, int]]:
+    """Several items and their sizes, of those that are there."""
+    found = _found(link, table, wanted, "core, rest, size")
+    return {key: (loaded(row[0], row[1]), row[2]) for key, row in found}
+
+
+def _found(
+    link: sqlite3.Connection, table: Table, wanted: Sequence[Key], columns: str
+) -> Iterator[tuple[Key, tuple[Any, ...]]]:
+    for first in range(0, len(wanted), MOST_TOGETHER):
+        some = wanted[first : first + MOST_TOGETHER]
+        # SQLite looks an index up for each of a list that is joined, and not for each of a list that is IN.
+        given = ", ".join(["(?, ?)"] * len(some))
+        statement = (
+            f"SELECT h, r, {columns} FROM (VALUES {given}) AS k"
+            f" CROSS JOIN t{table.id} ON h=k.column1 AND r=k.column2"
+        )
+        for row in link.execute(statement, [part for key in some for part in key]).fetchall():
+            yield (row[0], row[1]), row[2:]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Statements:
+    whole: str
     select: str
     read: str
     insert: str
@@ -108,9 +141,10 @@ def _made(table: Table) -> _Statements:
     columns = ("size", "x", *places, "core", "rest")
     whole = ", ".join(("id", "core", "rest", "size", *places))
     return _Statements(
+        whole=whole,
         select=f"SELECT {whole} FROM t{table.id} WHERE h=? AND r=?",
         read=f"SELECT core, rest, size FROM t{table.id} WHERE h=? AND r=?",
-        insert=f"INSERT INTO t{table.id}(h, r, {', '.join(columns)}) VALUES(?, ?{', ?' * len(columns)})",
+        insert=f"INSERT INTO t{table.id}(h, r, {', '.join(columns)})",
         columns=columns,
     )
 
@@ -159,14 +193,28 @@ def expiry(ttl: str | None, item: Item) -> int | None:
     return second if 0 < second < 1 << 53 else None
 
 
+def add(link: sqlite3.Connection, table: Table, new: Sequence[Written]) -> None:
+    """Write items where there are none yet."""
+    statements = _statements(table)
+    row = f"(?, ?{', ?' * len(statements.columns)})"
+    for first in range(0, len(new), MOST_TOGETHER):
+        some = new[first : first + MOST_TOGETHER]
+        link.execute(
+            f"{statements.insert} VALUES {', '.join([row] * len(some))}",
+            [value for one in some for value in (*one.key, *_values(table, one))],
+        )
+
+
+def _values(table: Table, new: Written) -> tuple[Any, ...]:
+    return (new.size, new.expires, *new.places, *_dumped(table, new.item))
+
+
 def store(link: sqlite3.Connection, table: Table, new: Written, old: Stored | None) -> None:
     """Write an item in place of the one there was."""
-    core, rest = _dumped(table, new.item)
-    values_of = (new.size, new.expires, *new.places, core, rest)
-    statements = _statements(table)
     if old is None:
-        link.execute(statements.insert, (*new.key, *values_of))
+        add(link, table, [new])
         return
+    values_of, statements = _values(table, new), _statements(table)
     # A column that is named is written in the index too, so those that stay are left out.
     same = {
         name

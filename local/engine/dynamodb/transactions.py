@@ -76,11 +76,12 @@ def _prepared(engine: "Engine", actions: Sequence[Mapping[str, Any]]) -> list[Wr
 
 def _performed(link: sqlite3.Connection, writes: Sequence[Write]) -> list[Done]:
     """Do all writes. Raises TransactionCanceledException with a reason for each, whichever failed."""
+    before = items.before(link, writes)
     done: list[Done] = []
     reasons: list[Reason] = []
     for one in writes:
         try:
-            done.append(items.perform(link, one))
+            done.append(items.decided(one, before.get((one.table.id, one.key))))
             reasons.append({"Code": "None"})
         except ConditionFailed as error:
             item = {} if error.item is None else {"Item": error.item}
@@ -91,6 +92,7 @@ def _performed(link: sqlite3.Connection, writes: Sequence[Write]) -> list[Done]:
         raise cancelled(reasons)
     if sum(max(one.new.size if one.new else 0, one.old.size if one.old else 0) for one in done) > LARGEST:
         raise invalid("Transaction request exceeds the size of 4 MB that all its items may have")
+    items.apply(link, writes, done)
     return done
 
 
@@ -104,11 +106,13 @@ def cancelled(reasons: Sequence[Reason]) -> ServiceError:
 
 
 def _answer(writes: Sequence[Write], done: Sequence[Done], params: Mapping[str, Any]) -> dict[str, Any]:
-    taken: dict[str, tuple[Table, Units]] = {}
-    for one, result in zip(writes, done, strict=True):
-        taken.setdefault(one.table.name, (one.table, Units()))[1].add(result.units.times(2))
     answer: dict[str, Any] = {}
-    capacity.add_all_to(answer, params, taken, "Write")
+    if capacity.is_asked(params):
+        taken: dict[str, tuple[Table, Units]] = {}
+        for one, result in zip(writes, done, strict=True):
+            units = taken.setdefault(one.table.name, (one.table, Units()))[1]
+            units.add(items.units(one, result).times(2))
+        capacity.add_all_to(answer, params, taken, "Write")
     return answer
 
 

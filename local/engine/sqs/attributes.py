@@ -22,7 +22,7 @@ _COUNTS = (
 def get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     wanted = set(params.get("AttributeNames") or ())
     with engine.database.snapshot() as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.lookup(link, params)
         known = {
             **{name: str(queue.number(name)) for name in RANGES},
             "QueueArn": queues.ARN + queue.name,
@@ -57,18 +57,19 @@ def put(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     changed = dict(params["Attributes"])
     require_valid(changed)
     with engine.database.writing() as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.lookup(link, params)
         link.execute(
             "UPDATE sqs_queues SET attributes=?, modified=? WHERE id=?",
             (json.dumps({**queue.attributes, **changed}), engine.clock(), queue.id),
         )
+    queues.look_again(engine)
     return {}
 
 
 def sources(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     """The queues whose set-aside messages come here."""
     with engine.database.reading() as link:
-        target = queues.lookup(engine, link, params)
+        target = queues.lookup(link, params)
         names = [name for (name,) in link.execute("SELECT name FROM sqs_queues ORDER BY name")]
         found = [queue for name in names if (queue := queues.find(link, name)) is not None]
     return {
@@ -91,7 +92,7 @@ def untag(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 
 def _retag(engine: "Engine", params: dict[str, Any], change: Any) -> dict[str, Any]:
     with engine.database.writing() as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.lookup(link, params)
         tags = json.loads(link.execute("SELECT tags FROM sqs_queues WHERE id=?", (queue.id,)).fetchone()[0])
         link.execute("UPDATE sqs_queues SET tags=? WHERE id=?", (json.dumps(change(tags)), queue.id))
     return {}
@@ -99,6 +100,6 @@ def _retag(engine: "Engine", params: dict[str, Any], change: Any) -> dict[str, A
 
 def tags(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     with engine.database.reading() as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.lookup(link, params)
         found = json.loads(link.execute("SELECT tags FROM sqs_queues WHERE id=?", (queue.id,)).fetchone()[0])
     return {"Tags": found} if found else {}

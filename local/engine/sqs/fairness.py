@@ -9,6 +9,8 @@ from typing import Any
 
 GROUP = "coalesce(json_extract(extras, '$.group'), '')"
 INDEX = f"CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages(queue, {GROUP}, visible)"
+COLUMNS = "id, uuid, sent, received, first, extras, body"
+"""What is read of a message that is taken."""
 LOOKED_AT = 100
 """Groups that one receive looks at: those of a queue may be many, and have nothing to be taken."""
 
@@ -23,6 +25,32 @@ class Turns:
 
     def take(self, link: sqlite3.Connection, queue: int, now: float, most: int) -> list[Row]:
         """The messages of a queue to be taken now, a group after the other, the oldest of each first."""
+        found = self._all(link, queue, now, most)
+        if found is None:
+            found = self._some(link, queue, now, most)
+        in_turn = itertools.chain.from_iterable(itertools.zip_longest(*found))
+        return [row for row in in_turn if row is not None][:most]
+
+    def _all(self, link: sqlite3.Connection, queue: int, now: float, most: int) -> list[list[Row]] | None:
+        """All that is ready, by group, those first whose turn it is; None where that is too much."""
+        ready = link.execute(
+            f"SELECT {COLUMNS}, {GROUP} FROM"
+            " (SELECT * FROM sqs_messages WHERE queue=? AND visible<=? LIMIT ?) ORDER BY visible, id",
+            (queue, now, most + 1),
+        ).fetchall()
+        if len(ready) > most:
+            return None
+        groups: dict[str, list[Row]] = {}
+        for row in ready:
+            groups.setdefault(str(row[-1]), []).append(row[:-1])
+        last = self._last.get(queue, "")
+        in_turn = sorted(groups, key=lambda group: (group <= last, group))
+        if in_turn:
+            self._last[queue] = in_turn[-1]
+        return [groups[group] for group in in_turn]
+
+    def _some(self, link: sqlite3.Connection, queue: int, now: float, most: int) -> list[list[Row]]:
+        """As many as are wanted, by group."""
         found: list[list[Row]] = []
         first = self._after(link, queue, self._last.get(queue, "")) or self._least(link, queue)
         group = first
@@ -35,8 +63,7 @@ class Turns:
             group = self._after(link, queue, group) or self._least(link, queue)
             if group == first:
                 break
-        in_turn = itertools.chain.from_iterable(itertools.zip_longest(*found))
-        return [row for row in in_turn if row is not None][:most]
+        return found
 
     @staticmethod
     def _after(link: sqlite3.Connection, queue: int, group: str) -> str | None:
@@ -62,7 +89,7 @@ def _one(link: sqlite3.Connection, statement: str, values: Row) -> str | None:
 
 def _ready(link: sqlite3.Connection, queue: int, group: str, now: float, most: int) -> list[Row]:
     return link.execute(
-        "SELECT id, uuid, sent, received, first, extras, body FROM sqs_messages"
+        f"SELECT {COLUMNS} FROM sqs_messages"
         f" WHERE queue=? AND {GROUP}=? AND visible<=? ORDER BY visible, id LIMIT ?",
         (queue, group, now, most),
     ).fetchall()

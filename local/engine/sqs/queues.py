@@ -1,9 +1,11 @@
 """Queues: made, found, described, changed, removed."""
 
 import dataclasses
+import functools
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ ADDRESS = "https://sqs.us-east-1.amazonaws.com/000000000000/"
 ARN = "arn:aws:sqs:us-east-1:000000000000:"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
 
+TRUSTED = 1.0
+"""Seconds for which a queue is not read again: what another process makes of one is seen by then."""
 _PURGE_APART = 60.0
 """Seconds between two purges of a queue."""
 
@@ -34,7 +38,7 @@ class Queue:
     def number(self, name: str) -> int:
         return int(self.attributes.get(name, RANGES[name][2]))
 
-    @property
+    @functools.cached_property
     def redrive(self) -> tuple[str, int] | None:
         """The name of the queue that messages go to which were received too often, and how often that is."""
         if not self.attributes.get("RedrivePolicy"):
@@ -58,12 +62,27 @@ def find(link: sqlite3.Connection, name: str) -> Queue | None:
     return None if row is None else Queue(row[0], row[1], json.loads(row[2]), row[3], row[4])
 
 
-def lookup(engine: "Engine", link: sqlite3.Connection, params: Mapping[str, Any]) -> Queue:
+def lookup(link: sqlite3.Connection, params: Mapping[str, Any]) -> Queue:
     """The queue of a request's QueueUrl. Raises ServiceError."""
     found = find(link, name_of(params))
     if found is None:
         raise missing()
     return found
+
+
+def known(engine: "Engine", link: sqlite3.Connection, params: Mapping[str, Any]) -> Queue:
+    """The same, as it is or was a moment ago, for whoever sends and receives. Raises ServiceError."""
+    name = name_of(params)
+    queue, until = engine.known_queues.get(name, (None, 0.0))
+    if queue is None or until <= time.monotonic():
+        queue = lookup(link, params)
+        engine.known_queues[name] = (queue, time.monotonic() + TRUSTED)
+    return queue
+
+
+def look_again(engine: "Engine") -> None:
+    """Read what queues are like anew: one was changed."""
+    engine.known_queues.clear()
 
 
 def name_of(params: Mapping[str, Any]) -> str:
@@ -126,9 +145,10 @@ def listed(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 
 def delete(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     with engine.database.writing() as link:
-        queue = lookup(engine, link, params)
+        queue = lookup(link, params)
         link.execute("DELETE FROM sqs_messages WHERE queue=?", (queue.id,))
         link.execute("DELETE FROM sqs_queues WHERE id=?", (queue.id,))
+    look_again(engine)
     engine.bell.ring(queue.name)
     return {}
 
@@ -136,7 +156,7 @@ def delete(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 def purge(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     now = engine.clock()
     with engine.database.writing() as link:
-        queue = lookup(engine, link, params)
+        queue = lookup(link, params)
         (last,) = link.execute("SELECT purged FROM sqs_queues WHERE id=?", (queue.id,)).fetchone()
         if last is not None and now - last < _PURGE_APART:
             raise ServiceError(

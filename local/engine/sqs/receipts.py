@@ -34,7 +34,7 @@ def change_visibility_batch(engine: "Engine", params: dict[str, Any]) -> dict[st
 
 def _one(engine: "Engine", params: dict[str, Any], work: Work, lasting: bool = True) -> dict[str, Any]:
     with engine.database.writing(lasting) as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.known(engine, link, params)
         answer = work(link, queue, params)
     engine.bell.ring(queue.name)
     return answer
@@ -43,7 +43,7 @@ def _one(engine: "Engine", params: dict[str, Any], work: Work, lasting: bool = T
 def _batch(engine: "Engine", params: dict[str, Any], work: Work, lasting: bool = True) -> dict[str, Any]:
     entries = batches.entries(params)
     with engine.database.writing(lasting) as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.known(engine, link, params)
         answer = batches.each(entries, lambda entry: work(link, queue, entry))
     engine.bell.ring(queue.name)
     return answer

@@ -37,13 +37,13 @@ def receive(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     while True:
         before = engine.bell.rings(name)
         with engine.database.reading() as link:
-            queue = queues.lookup(engine, link, params)
+            queue = queues.known(engine, link, params)
             now = engine.clock()
-            soonest = _soonest(link, queue)
+            soonest, oldest = _outlook(link, queue)
         if until is None:
             until = now + _patience(queue, params)
         if soonest is not None and soonest <= now:
-            found = _take(engine, queue, most, params)
+            found = _take(engine, queue, most, params, oldest)
             if found:
                 return {"Messages": found}
             continue
@@ -65,26 +65,35 @@ def _patience(queue: Queue, params: Mapping[str, Any]) -> int:
     return int(seconds)
 
 
-def _soonest(link: sqlite3.Connection, queue: Queue) -> float | None:
-    """When the first message can be taken."""
-    found: float | None = link.execute(
-        "SELECT min(visible) FROM sqs_messages WHERE queue=?", (queue.id,)
-    ).fetchone()[0]
+def _outlook(link: sqlite3.Connection, queue: Queue) -> tuple[float | None, float | None]:
+    """When the first message can be taken, and when that was sent which is here the longest."""
+    found: tuple[float | None, float | None] = link.execute(
+        "SELECT (SELECT min(visible) FROM sqs_messages WHERE queue=?1),"
+        " (SELECT min(sent) FROM sqs_messages WHERE queue=?1)",
+        (queue.id,),
+    ).fetchone()
     return found
 
 
-def _take(engine: "Engine", queue: Queue, most: int, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _take(
+    engine: "Engine", queue: Queue, most: int, params: Mapping[str, Any], oldest: float | None
+) -> list[dict[str, Any]]:
+    """Take messages; ``oldest`` is when the first of those that are there was sent."""
     hidden = hiding(params.get("VisibilityTimeout", queue.number("VisibilityTimeout")))
     set_aside = False
     with engine.database.writing(lasting=False) as link:
         now = engine.clock()
-        _forget(link, queue, now)
-        found: list[dict[str, Any]] = []
+        kept = queue.number("MessageRetentionPeriod")
+        if oldest is not None and oldest < now - kept:
+            link.execute("DELETE FROM sqs_messages WHERE queue=? AND sent<?", (queue.id, now - kept))
+        taken = []
         for row in engine.turns.take(link, queue.id, now, most):
             if _set_aside(link, queue, row, now):
                 set_aside = True
             else:
-                found.append(_shown(_taken(link, row, now, hidden), params))
+                taken.append(row)
+        receipt = _hide(link, [row[0] for row in taken], now, hidden) if taken else ""
+    found = [_shown(_told(row, now, receipt), params) for row in taken]
     if set_aside and queue.redrive:
         engine.bell.ring(queue.redrive[0])
     return found
@@ -97,12 +106,6 @@ def hiding(seconds: int) -> int:
             f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200."
         )
     return seconds
-
-
-def _forget(link: sqlite3.Connection, queue: Queue, now: float) -> None:
-    """Remove what has been there longer than the queue keeps messages."""
-    kept = queue.number("MessageRetentionPeriod")
-    link.execute("DELETE FROM sqs_messages WHERE queue=? AND sent<?", (queue.id, now - kept))
 
 
 def _set_aside(link: sqlite3.Connection, queue: Queue, row: tuple[Any, ...], now: float) -> bool:
@@ -121,15 +124,20 @@ def _set_aside(link: sqlite3.Connection, queue: Queue, row: tuple[Any, ...], now
     return True
 
 
-def _taken(link: sqlite3.Connection, row: tuple[Any, ...], now: float, hidden: int) -> dict[str, Any]:
-    """Hide a message; all there is to say of it."""
-    number, name, sent, received, first, extras, body = row
+def _hide(link: sqlite3.Connection, numbers: Sequence[int], now: float, hidden: int) -> str:
+    """Hide messages that are taken together; the receipt of that taking."""
     receipt = str(uuid.uuid4())
     link.execute(
         "UPDATE sqs_messages SET visible=?, received=received+1, first=coalesce(first, ?), receipt=?"
-        " WHERE id=?",
-        (now + hidden, now, receipt, number),
+        f" WHERE id IN ({', '.join('?' * len(numbers))})",
+        (now + hidden, now, receipt, *numbers),
     )
+    return receipt
+
+
+def _told(row: tuple[Any, ...], now: float, receipt: str) -> dict[str, Any]:
+    """All there is to say of a message that was taken."""
+    number, name, sent, received, first, extras, body = row
     kept = json.loads(extras)
     return {
         "MessageId": name,

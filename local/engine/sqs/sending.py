@@ -22,7 +22,7 @@ _GROUP = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}\Z")
 
 def send(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     with engine.database.writing() as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.known(engine, link, params)
         answer = _put(link, queue, params, engine.clock())
     engine.bell.ring(queue.name)
     return answer
@@ -37,7 +37,7 @@ def send_batch(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
             f"Batch requests cannot be longer than {LARGEST} bytes. You have sent {size} bytes.",
         )
     with engine.database.writing() as link:
-        queue = queues.lookup(engine, link, params)
+        queue = queues.known(engine, link, params)
         answer = batches.each(batch, lambda entry: _put(link, queue, entry, engine.clock()))
     engine.bell.ring(queue.name)
     return answer

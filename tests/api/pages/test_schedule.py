@@ -272,6 +272,19 @@ def test_a_window_bounds_past_and_future_and_not_the_present(api: Api) -> None:
     assert paths(shown)[6:] == [future[-1].uuid, future[0].uuid]  # the next
 
 
+def test_a_monitor_looks_at_little_more_than_it_shows(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(*[(State.FINISHED, -540 + 5 * n, -535 + 5 * n) for n in range(80)])
+    stored((State.RUNNING, -250, 20), *[(State.PENDING, 100 + n, 110 + n) for n in range(80)])
+    looked_at: list[Run] = []
+    listed = run_counts.listed
+    monkeypatch.setattr(run_counts, "listed", lambda item: looked_at.append(listed(item)) or looked_at[-1])
+
+    shown = api.get("/monitor?window=2")
+
+    assert [one["ppf"] for one in shown] == [-1, -1, 0, 1, 1]
+    assert len(looked_at) <= len(shown) + 2
+
+
 def test_runs_to_come_that_will_not_be_are_no_future(api: Api) -> None:
     stored((State.CANCELED, 500, 510), (State.PREEMPTED, 500, 510))
 

@@ -1,5 +1,6 @@
 """Where runs are placed, and what is stored of it. On moto."""
 
+import contextlib
 import datetime as dt
 from typing import Any
 
@@ -172,6 +173,23 @@ def test_a_run_asked_for_twice_at_a_time_is_placed_once(monkeypatch: pytest.Monk
 
     assert run_table.get(NODE, owner.uuid, RUN) == run
     assert task_table.get(NODE, owner.uuid).progress.runs == 2
+
+
+def test_whoever_had_to_wait_places_a_run_of_the_task_as_it_then_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = task(schedule=Schedule(start=at(3600), max_runs=1))
+    posted(owner)
+    read_before = task_table.get(NODE, owner.uuid)
+    place_at(read_before, at(60), NOON)
+    asked: list[set[str]] = []
+    monkeypatch.setattr(
+        placement._counting, "of", lambda names: asked.append(names) or contextlib.nullcontext(True)
+    )
+    monkeypatch.setattr(placement.time, "sleep", None)  # whoever is overtaken would sleep
+
+    placed = place_at(read_before, at(120), NOON)
+
+    assert asked == [{owner.uuid}]
+    assert placed.task.progress.runs == 3
 
 
 def test_a_cancelled_task_gets_no_run() -> None:

@@ -1,0 +1,63 @@
+"""Filters that SQLite itself can tell: of items that do not hold, it then reads no JSON for Python.
+
+That is so of the comparison of an attribute with a plain text, alone or joined with others by AND: the stored
+JSON of such a text is the text. Whatever else a filter says is looked at for each item that is left.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from local.engine.dynamodb.definitions import Table
+from local.engine.dynamodb.scope import Scope
+from local.engine.dynamodb.syntax import Parsed, Tree
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
+_TEXT = re.compile(r"[ -~]*\Z")
+
+
+@dataclasses.dataclass(frozen=True)
+class Prefilter:
+    """An SQL expression, 1 for items that may hold, and what to bind; ``is_all`` for the whole filter."""
+
+    expression: str
+    bound: tuple[Any, ...]
+    is_all: bool
+
+
+def of(table: Table, parsed: Parsed, scope: Scope, held: frozenset[str] | None) -> Prefilter | None:
+    """What SQLite can tell of a filter, None for nothing; ``held`` are the attributes that it sees."""
+    trees = list(_conjunction(parsed.tree))
+    found = [_text_of(table, tree, scope, held) for tree in trees]
+    told = [one for one in found if one is not None]
+    terms = [f"coalesce(json_extract(core, '$.\"{name}\".S')=?, 0)" for name, _ in told]
+    bound = tuple(text for _, text in told)
+    return Prefilter(" AND ".join(terms), bound, len(told) == len(trees)) if told else None
+
+
+def _conjunction(tree: Tree) -> Iterator[Tree]:
+    if tree[0] == "and":
+        yield from _conjunction(tree[1])
+        yield from _conjunction(tree[2])
+    else:
+        yield tree
+
+
+def _text_of(table: Table, tree: Tree, scope: Scope, held: frozenset[str] | None) -> tuple[str, str] | None:
+    """The attribute and the plain text that a term compares; None where it is another kind of term."""
+    if tree[0] != "=":
+        return None
+    operands = dict(tree[1:])
+    if operands.keys() != {"path", "value"}:
+        return None
+    path, value = scope.path(operands["path"]), scope.values[operands["value"]]
+    if len(path) > 1 or not _is_in(path[0], table.core) or not _is_in(path[0], held):
+        return None
+    text = value.get("S")
+    is_plain = text is not None and _TEXT.match(text) and _NAME.match(path[0])
+    return (path[0], text) if is_plain and text is not None else None
+
+
+def _is_in(name: str, names: frozenset[str] | None) -> bool:
+    return names is None or name in names
