@@ -16,6 +16,7 @@ _CONFIG = botocore.config.Config(
     read_timeout=25,  # above the longest poll of a queue
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=100,
+    parameter_validation=False,  # what is asked is made here, and each service checks it once more
     user_agent="pscheduler",  # botocore makes up its own anew for each request, which takes a fifth of it
 )
 _BRIEF = _CONFIG.merge(

@@ -16,9 +16,9 @@ it names, and what a stranger tells it to do must never reach what this process 
 """
 
 import functools
-import uuid
+import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import botocore.client
 import botocore.handlers
@@ -37,6 +37,35 @@ _SHORT = frozenset({"dynamodb", "sqs"})
 """The services that are answered the short way."""
 _SQS = "AWS.SimpleQueueService."
 _installed: list["Engine"] = []
+_requests = itertools.count(1)
+
+
+class _Answered(NamedTuple):
+    """What a service answered, as far as botocore's handlers look at it."""
+
+    status_code: int
+    headers: dict[str, str]
+    raw: None = None
+    content: bytes = b""
+
+
+class _Asked(NamedTuple):
+    """An operation of a service: what botocore knows of it, and the event that tells of its answer."""
+
+    model: Any
+    event: str
+
+
+_known: dict[tuple[str, str], _Asked] = {}
+
+
+def _operation(service: Any, operation: str) -> _Asked:
+    name = (service.service_name, operation)
+    found = _known.get(name)
+    if found is None:
+        model = service.operation_model(operation)
+        found = _known[name] = _Asked(model, f"after-call.{service.service_id.hyphenize()}.{operation}")
+    return found
 
 
 def install(engine: "Engine") -> None:
@@ -63,14 +92,14 @@ def _shortened(usual: Callable[..., Any]) -> Callable[..., Any]:
         service = meta.service_model
         if not _installed or service.service_name not in _SHORT or _is_outside(meta.config):
             return usual(client, operation, params)
-        model = service.operation_model(operation)
+        model, event = _operation(service, operation)
         if isinstance(client._serializer, ParamValidationDecorator):  # where the client's maker wants it
             _require_valid(params, model)
         context = {"client_region": meta.region_name, "client_config": meta.config, _ASKED: dict(params)}
-        response, parsed = _answered(model, context)
-        name = f"after-call.{service.service_id.hyphenize()}.{operation}"
-        meta.events.emit(name, http_response=response, parsed=parsed, model=model, context=context)
-        if response.status_code >= 300:
+        status, parsed = _answered(model, context)
+        response = _Answered(status, parsed["ResponseMetadata"]["HTTPHeaders"])
+        meta.events.emit(event, http_response=response, parsed=parsed, model=model, context=context)
+        if status >= 300:
             code = context.get("error_code_override") or parsed["Error"]["Code"]
             raise client.exceptions.from_code(code)(parsed, operation)
         return parsed
@@ -94,13 +123,21 @@ def _remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None
 
 
 def _answer(model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
-    return _answered(model, context) if _installed and _ASKED in context else None
+    if not _installed or _ASKED not in context:
+        return None
+    status, parsed = _answered(model, context)
+    return AWSResponse("", status, parsed["ResponseMetadata"]["HTTPHeaders"], None), parsed
 
 
-def _answered(model: Any, context: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
+def _answered(model: Any, context: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The status and the answer."""
     service = model.service_model.service_name
-    metadata: dict[str, Any] = {"RequestId": str(uuid.uuid4()), "HTTPHeaders": {}, "RetryAttempts": 0}
-    metadata["HTTPHeaders"]["x-amzn-requestid"] = metadata["RequestId"]
+    name = f"{next(_requests):032x}"
+    metadata: dict[str, Any] = {
+        "RequestId": name,
+        "HTTPHeaders": {"x-amzn-requestid": name},
+        "RetryAttempts": 0,
+    }
     try:
         parsed = _called(_installed[-1], service, model, context[_ASKED])
         status = 200
@@ -109,7 +146,7 @@ def _answered(model: Any, context: dict[str, Any]) -> tuple[AWSResponse, dict[st
         status = error.status
     metadata["HTTPStatusCode"] = status
     parsed["ResponseMetadata"] = metadata
-    return AWSResponse("", status, metadata["HTTPHeaders"], None), parsed
+    return status, parsed
 
 
 def _codes(code: str) -> dict[str, str]:
