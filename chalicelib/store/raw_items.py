@@ -93,17 +93,29 @@ def get(table: type[Table], key: Mapping[str, str], consistent: bool = True) -> 
 
 
 def batch_get(
-    table: type[Table], keys: Sequence[Mapping[str, str]], consistent: bool = False
+    table: type[Table],
+    keys: Sequence[Mapping[str, str]],
+    consistent: bool = False,
+    read: Sequence[str] | None = None,
 ) -> list[RawItem]:
-    """Items by their keys, no two the same; in any order, those that are not there left out."""
+    """Items by their keys, no two the same; in any order, those that are not there left out. Of ``read``
+    alone, if given."""
     name, decoders, found = _name(table), _decoders(table), []
     left = [_wire(key) for key in keys]
+    how: dict[str, Any] = {"ConsistentRead": consistent, **(_projection(read) if read else {})}
     while left:
-        asked = {name: {"Keys": left[:AT_ONCE], "ConsistentRead": consistent}}
+        asked = {name: {"Keys": left[:AT_ONCE], **how}}
         answer = connection().client.batch_get_item(RequestItems=asked)
         found += [RawItem(item, decoders) for item in answer["Responses"].get(name, [])]
         left = [*answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", []), *left[AT_ONCE:]]
     return found
+
+
+def _projection(names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "ExpressionAttributeNames": {f"#r{number}": name for number, name in enumerate(names)},
+        "ProjectionExpression": ", ".join(f"#r{number}" for number in range(len(names))),
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,8 +173,9 @@ def query(
     decoders = _decoders(table)
     asked = {"TableName": _name(table), **stretch.asked()}
     if read is not None:
-        asked["ExpressionAttributeNames"] |= {f"#r{number}": name for number, name in enumerate(read)}
-        asked["ProjectionExpression"] = ", ".join(f"#r{number}" for number in range(len(read)))
+        projection = _projection(read)
+        asked["ExpressionAttributeNames"] |= projection.pop("ExpressionAttributeNames")
+        asked |= projection
     if having is not None:
         asked["FilterExpression"] = "#f = :f"
         asked["ExpressionAttributeNames"]["#f"] = having[0]

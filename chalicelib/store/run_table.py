@@ -62,7 +62,7 @@ def kept(listed: Sequence[Run], now: dt.datetime) -> Sequence[Run]:
     if not doubtful:
         return listed
     pairs = [(run.task, run.uuid) for run in doubtful]
-    items = RunItem.batch_get([(key(doubtful[0].node, task), uuid) for task, uuid in pairs])
+    items = raw_items.batch_get(RunItem, _keys(doubtful[0].node, pairs), read=["run", "expires"])
     longer = {RunId(item.run) for item in items if (item.expires or 0) > now.timestamp()}
     gone = {run.uuid for run in doubtful} - longer
     return [run for run in listed if run.uuid not in gone]
@@ -135,9 +135,12 @@ def get_many(node: NodeName, task: TaskId, uuids: Sequence[RunId]) -> dict[RunId
 
 def get_all(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Run]:
     """Runs of any tasks of a node, whole and strongly consistent; those that are gone are left out."""
-    keys = [{"task": key(node, task), "run": run} for task, run in pairs]
-    found = raw_items.batch_get(RunItem, keys, consistent=True)
+    found = raw_items.batch_get(RunItem, _keys(node, pairs), consistent=True)
     return {run.uuid: run for run in filter(None, map(_whole, found))}
+
+
+def _keys(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> list[dict[str, str]]:
+    return [{"task": key(node, task), "run": run} for task, run in dict.fromkeys(pairs)]
 
 
 def _whole(item: RawItem) -> Run | None:
@@ -157,8 +160,7 @@ def summaries(
     node: NodeName, pairs: Sequence[tuple[TaskId, RunId]], consistent: bool = False
 ) -> dict[RunId, Run]:
     """Runs of any tasks of a node without their documents, as they are, or were a moment ago."""
-    keys = [(key(node, task), run) for task, run in pairs]
-    found = RunItem.batch_get(keys, consistent_read=consistent, attributes_to_get=_SUMMARY)
+    found = raw_items.batch_get(RunItem, _keys(node, pairs), consistent, _SUMMARY)
     return {run.uuid: run for run in map(to_summary, found)}
 
 
@@ -177,9 +179,8 @@ class Standing(NamedTuple):
 
 def standing(node: NodeName, pairs: Sequence[tuple[TaskId, RunId]]) -> dict[RunId, Standing]:
     """How it stands with runs of any tasks of a node, strongly consistent; not of those that are gone."""
-    keys = [(key(node, task), run) for task, run in pairs]
     names = ["task", "run", "state", "begun", "holder", "received"]
-    found = RunItem.batch_get(keys, consistent_read=True, attributes_to_get=names)
+    found = raw_items.batch_get(RunItem, _keys(node, pairs), consistent=True, read=names)
     return {RunId(item.run): Standing(state_of(item), item.holder, bool(item.received)) for item in found}
 
 
@@ -228,8 +229,8 @@ def due_together(why: str, shard: int, since: dt.datetime, until: dt.datetime, m
 
 def not_over(found: Sequence[Due]) -> set[RunId]:
     """Those of what is due that are not over, or were not a moment ago. Half a unit each."""
-    keys = [(key(due.node, due.task), due.run) for due in found]
-    items = RunItem.batch_get(keys, attributes_to_get=["task", "run", "state", "begun"])
+    keys = {(due.node, due.task, due.run): {"task": key(due.node, due.task), "run": due.run} for due in found}
+    items = raw_items.batch_get(RunItem, list(keys.values()), read=["task", "run", "state", "begun"])
     return {RunId(item.run) for item in items if not state_of(item).is_final}
 
 
