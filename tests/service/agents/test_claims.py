@@ -203,7 +203,7 @@ def test_what_is_gone_is_refused_once_and_what_follows_all_the_same(
         claim(NODE, asked(refuse=[named(each, code="agent-policy") for each in (gone, one)]), NOON)
 
     assert looked == [(NODE, TASK.uuid, gone.uuid), (NODE, TASK.uuid, one.uuid)]
-    assert f"Nothing to refuse: There is no run {gone.uuid}" in caplog.text
+    assert f"Nothing to refuse: There is no run {gone.uuid} of task {TASK.uuid}" in caplog.messages
     assert now_of(one).state is State.NONSTART
 
 

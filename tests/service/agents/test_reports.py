@@ -112,7 +112,7 @@ def test_a_result_of_nothing_goes_nowhere(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level("INFO"):
         assert report(run(TASK)) == "gone"
 
-    assert f"A result of nothing: There is no task {TASK.uuid}" in caplog.text
+    assert f"A result of nothing: There is no task {TASK.uuid}" in caplog.messages
 
 
 def test_a_result_is_taken_from_who_has_the_run() -> None:

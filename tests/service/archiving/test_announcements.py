@@ -245,4 +245,4 @@ def test_what_is_attempted_as_it_is_announced_is_no_trouble(
     with caplog.at_level("INFO"):
         announce.tick(now)
 
-    assert f"Delivery 0 of run {run.uuid} was attempted at once" in caplog.text
+    assert f"Delivery 0 of run {run.uuid} was attempted at once" in caplog.messages

@@ -89,7 +89,8 @@ def test_a_folder_that_is_not_there_is_none(
     forget_settings()
 
     assert labels() == []
-    assert "cannot be read" in caplog.text
+    nowhere = folder / "nowhere"
+    assert caplog.messages == [f"The default archives in {nowhere} cannot be read: No such file or directory"]
 
 
 def test_they_come_after_the_tasks_own_and_at_the_lead_alone(folder: pathlib.Path) -> None:
@@ -141,5 +142,5 @@ def test_what_is_left_out_is_said_with_why(folder: pathlib.Path, caplog: pytest.
 
     labels()
 
-    assert f"The default archive {folder / 'bad'} is left out: has more than 100000 bytes" in caplog.text
-    assert "Of 41 default archives the first 40 are used" in caplog.text
+    assert f"The default archive {folder / 'bad'} is left out: has more than 100000 bytes" in caplog.messages
+    assert "Of 41 default archives the first 40 are used" in caplog.messages

@@ -31,4 +31,4 @@ def test_what_was_given_up_is_announced_anew_but_for_what_somebody_else_tries(
     assert (revived[0].completed, revived[0].attempts, revived[0].next_attempt) == (False, 0, at(5))
     assert delivery_table.get(NODE, one.uuid, 1) == by_another
     assert sent == [(queues.DELIVERIES, [(announce.message(revived[0]), seconds(0))])]
-    assert f"Delivery {second.id} is being tried again by somebody else" in caplog.text
+    assert f"Delivery {second.id} is being tried again by somebody else" in caplog.messages

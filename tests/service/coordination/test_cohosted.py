@@ -365,7 +365,7 @@ def test_where_one_has_it_no_more_a_task_is_cancelled_everywhere(caplog: pytest.
     after = task_at(LEAD, one.uuid)
     assert (after.enabled, after.plan_reason) == (False, f"There is no task {one.uuid}")
     assert not task_at(THIRD, one.uuid).enabled
-    assert f"Participant 1 of task {one.uuid} has it no more" in caplog.text
+    assert f"Participant 1 of task {one.uuid} has it no more" in caplog.messages
 
 
 @pytest.mark.usefixtures("cluster")

@@ -137,7 +137,7 @@ def test_a_task_is_taken_in_even_where_its_first_run_cannot_be_placed(
     assert of(one).take_in(NOON, new, deadline) == Placed(invited)
 
     assert told == [(one, NOON, deadline, new.idempotency_record)]
-    assert f"The first run of task {one.uuid} is left to the planner" in caplog.text
+    assert f"The first run of task {one.uuid} is left to the planner" in caplog.messages
     planned = one.evolve(plan_at=at(9))
     monkeypatch.setattr(planner, "plan_first", lambda *given: (told.append(given), planned)[1])
     assert of(one).take_in(NOON, new, deadline) == Placed(planned)

@@ -252,4 +252,4 @@ def test_runs_of_a_removed_node_are_left_to_the_queue_and_what_is_cancelled_alre
             (AMS, elsewhere.uuid, at(5), 0),
         ]
     )
-    assert f"Nothing to cancel: There is no task {own.uuid}" in caplog.text
+    assert f"Nothing to cancel: There is no task {own.uuid}" in caplog.messages

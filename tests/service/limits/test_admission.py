@@ -85,6 +85,7 @@ def test_nobody_is_let_in_because_judging_broke(
     assert (ruling.passed, ruling.why) == (False, "The proposal could not be judged; the node's log says why")
     assert ruling.diags == ruling.why
     assert "ZeroDivisionError" in caplog.text
+    assert "Judging a proposal broke" in caplog.messages
 
 
 def test_without_a_policy_that_could_be_read_there_is_nothing_to_go_by(installed: Install) -> None:

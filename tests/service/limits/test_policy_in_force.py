@@ -233,7 +233,7 @@ def test_what_was_kept_and_cannot_be_read_is_none(
         node_table.write(settings().node, "limits", kept)
 
     assert policy_in_force.in_force(NOON).policy is None
-    assert ("The last good policy could not be read" in caplog.text) is bool(kept)
+    assert ("The last good policy could not be read" in caplog.messages) is bool(kept)
 
 
 def test_a_policy_that_breaks_the_reading_of_it_changes_nothing(
@@ -251,7 +251,7 @@ def test_a_policy_that_breaks_the_reading_of_it_changes_nothing(
 
     assert found.policy is before.policy
     assert (found.error or "").startswith("The policy cannot be read: the log says why. The last good policy")
-    assert "A policy broke the reading of it" in caplog.text
+    assert "A policy broke the reading of it" in caplog.messages
 
 
 def test_that_a_policy_cannot_be_stored_fails_nothing_else(
@@ -264,7 +264,7 @@ def test_that_a_policy_cannot_be_stored_fails_nothing_else(
     monkeypatch.setattr(node_table, "write", broken)
 
     assert policy_in_force.in_force(NOON).policy is not None
-    assert "The policy in force could not be stored" in caplog.text
+    assert "The policy in force could not be stored" in caplog.messages
 
 
 def test_while_one_looks_others_go_by_what_was_seen_before(

@@ -131,5 +131,5 @@ def test_what_cannot_be_given_back_stays_and_holds_up_nothing_else(
     quota_ledger.give_back(NODE, [Charge(whose, "a", 1, NOON), Charge(whose, "b", 2, NOON)])
 
     assert given == [(NODE, "b", 2)]
-    assert "a could not be given back" in caplog.text
+    assert "a could not be given back" in caplog.messages
     assert "Not now" in caplog.text

@@ -60,5 +60,5 @@ def test_what_is_stored_is_found_though_the_bell_cannot_be_rung(
 
     agent_bell.ring(AMS, NOON)
 
-    assert "The bell of ams.example cannot be rung; its agent comes by itself" in caplog.text
+    assert "The bell of ams.example cannot be rung; its agent comes by itself" in caplog.messages
     assert "Traceback" in caplog.text

@@ -65,5 +65,5 @@ def test_nothing_fails_where_the_switch_cannot_be_read(
 
     debug.follow()
 
-    assert "Whether to debug cannot be read" in caplog.text
+    assert "Whether to debug cannot be read" in caplog.messages
     assert "Traceback" in caplog.text

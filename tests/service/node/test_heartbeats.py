@@ -242,5 +242,5 @@ def test_another_that_works_at_the_same_time_has_the_say(
         heartbeats.beat("ticker", NOON)
 
     monkeypatch.setattr(node_table, "read", read)
-    assert "Another ticker works at the same time, and says so" in caplog.text
+    assert "Another ticker works at the same time, and says so" in caplog.messages
     assert heartbeats.describe(NODE, at(1))["services"]["ticker"]["updates"] == 100
