@@ -12,7 +12,7 @@
 # make wheel  the agent as a wheel, in dist/
 # make fleet  a coordinator and three agents behind NAT, in network namespaces (root)
 # make backup TO=folder    a copy of a node's state, made while it runs
-# Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0 PROCESSES=2
+# Variables of run: PORT ADDRESS STATE ENGINE=sqlite|moto TLS=1 FIRST=0 PROCESSES=1
 
 PYTHON ?= python3
 PORT ?= 8000

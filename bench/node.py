@@ -16,8 +16,8 @@ from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
-PROCESSES = os.environ.get("NODE_PROCESSES", "1")
-"""Of a node: 2 where the clocks and queues are to have one of their own."""
+PROCESSES = [f"--processes={number}"] if (number := os.environ.get("NODE_PROCESSES")) else []
+"""Of a node, if not as many as it has by itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ def start(
     with tempfile.TemporaryDirectory(prefix="bench-") as fresh:
         state = str(kept or fresh)
         where = ["--address", address, "--port", str(port), "--state", state]
-        how = ["--no-first", "--engine", engine, "--processes", PROCESSES]
+        how = ["--no-first", "--engine", engine, *PROCESSES]
         command = [sys.executable, "-m", "local.node", *where, *how]
         environment = {**os.environ, **variables}
         began = time.monotonic()
@@ -88,7 +88,7 @@ class Restartable:
     def start(self) -> None:
         """Returns when it answers."""
         where = ["--port", str(self._port), "--state", str(self._state)]
-        command = [sys.executable, "-m", "local.node", *where, "--no-first", "--processes", PROCESSES]
+        command = [sys.executable, "-m", "local.node", *where, "--no-first", *PROCESSES]
         self._process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL)
         _wait(self.base, self._process)
 

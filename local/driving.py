@@ -109,14 +109,14 @@ def begin(app: Any, period: float) -> SecondProcess:
         status = 1
         try:
             ours.close()
-            status = _work(app, period, theirs, first)
+            status = work(app, period, theirs, first)
         finally:
             os._exit(status)  # what the first process has on its stack is not this one's to end
     theirs.close()
     return SecondProcess(app, period, pid, ours)
 
 
-def _work(app: Any, period: float, words: "Connection[Any, str]", first: int) -> int:
+def work(app: Any, period: float, words: "Connection[Any, str]", first: int) -> int:
     """What the second process does: wait for its beginning, then drive until it is told to stop."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())

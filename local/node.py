@@ -55,8 +55,7 @@ def arguments() -> argparse.Namespace:
         "--processes",
         type=int,
         choices=(1, 2),
-        default=1,
-        help="2: clocks and queues have one of their own (1)",
+        help="2: clocks and queues have one of their own (as many as there are cores)",
     )
     parser.add_argument("--period", type=float, default=15.0, help="seconds between ticks (15)")
     given = parser.parse_args()
@@ -65,8 +64,9 @@ def arguments() -> argparse.Namespace:
         raise CannotStart(
             f"There is no engine {given.engine!r}: choose one of {', '.join(ENGINES)} with ENGINE="
         )
-    if given.processes > 1 and given.engine == "moto":
-        raise CannotStart("moto keeps everything in the memory of one process: leave PROCESSES= out")
+    if given.processes == 2 and given.engine != "sqlite":
+        raise CannotStart(f"A node on {given.engine} is one process: leave PROCESSES= out")
+    given.processes = given.processes or (min(2, cores()) if given.engine == "sqlite" else 1)
     given.state = given.state or FOLDER / ".local" / default_state(given.address, given.port)
     return given
 
@@ -81,6 +81,11 @@ def port(text: str) -> int:
 def default_state(address: str, port: int) -> str:
     """The name of a node's folder: two nodes on one port have two addresses."""
     return f"node-{port}" if address == "127.0.0.1" else f"node-{address.replace(':', '-')}-{port}"
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> int:

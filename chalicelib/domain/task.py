@@ -19,12 +19,9 @@ HORIZON = dt.timedelta(days=1)
 SOON = dt.timedelta(minutes=2)
 """How long before a run is wanted the planner looks at a task whose runs are not bound by the horizon: later,
 and the run would start too late for its slot, and be in the way of the next."""
-ENOUGH_AHEAD = 100
+ENOUGH_AHEAD = 50
 """Runs of a repeating task that are placed ahead where they conflict with nothing, however near the next is:
-nobody has to know of them, and one every second would be 86,400."""
-AHEAD_AT_FIRST = 25
-"""Those of a task that has just begun; from then on as many as it has had: of a thousand that are posted in a
-minute, the first runs are placed before the far ones of any."""
+nobody has to know of them, one every second would be 86,400, and many tasks may be posted at once."""
 LEAST_AHEAD = dt.timedelta(minutes=5)
 """How far ahead those are placed all the same, so that a tick or two may fail to come."""
 PLACED_TOGETHER = dt.timedelta(hours=1)
@@ -152,8 +149,7 @@ class Task:
         if not (self.is_anytime and self.schedule.repeats):
             return HORIZON
         apart = min(self.schedule.repeat or HORIZON, _MINUTE if self.schedule.cron else HORIZON)
-        runs = min(ENOUGH_AHEAD, max(AHEAD_AT_FIRST, self.progress.runs))
-        return min(HORIZON, max(LEAST_AHEAD, runs * apart))
+        return min(HORIZON, max(LEAST_AHEAD, ENOUGH_AHEAD * apart))
 
     @property
     def early(self) -> dt.timedelta:

@@ -22,6 +22,8 @@ from typing import Any
 from tests.permissions.recording import node_module
 
 HERE = pathlib.Path(__file__).resolve().parent.parent.parent
+PROCESSES = [f"--processes={number}"] if (number := os.environ.get("NODE_PROCESSES")) else []
+"""Of a node, if not as many as it has by itself."""
 
 
 @dataclasses.dataclass
@@ -88,8 +90,7 @@ def start(
     """Start a node, with these variables in its environment, and wait until it answers."""
     where = ["--address", address, "--port", str(port), "--state", str(state)]
     engine = os.environ.get("ENGINE", "sqlite")
-    how = ["--no-first", "--engine", engine, "--processes", os.environ.get("NODE_PROCESSES", "1")]
-    command = [sys.executable, "-m", node_module(), *where, *how]
+    command = [sys.executable, "-m", node_module(), *where, "--no-first", "--engine", engine, *PROCESSES]
     log = (state.parent / f"{state.name}.out").open("ab")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PSCHEDULER_"))

@@ -136,10 +136,3 @@ def test_a_task_that_wants_a_run_is_planned_as_early_as_its_horizon_allows() -> 
 
     assert (after.plan_at, after.plan_reason) == (at(86_400), None)
     assert one.replanned(at(86_401)).plan_at == at(86_401)
-
-
-@pytest.mark.parametrize(("had", "ahead"), [(0, 25), (25, 25), (60, 60), (100, 100), (500, 100)])
-def test_as_many_background_runs_are_placed_ahead_as_there_have_been(had: int, ahead: int) -> None:
-    one = task(schedule=Schedule(repeat=seconds(20)), progress=Progress(had, at(0), at(20 * had)))
-
-    assert one.horizon == seconds(20 * ahead)

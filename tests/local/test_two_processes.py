@@ -6,12 +6,14 @@ import json
 import os
 import pathlib
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from local import node
 from tests.local.test_node import Node, nodes, post_idle
 
 pytestmark = [pytest.mark.slow(20), pytest.mark.usefixtures("nodes")]
@@ -108,4 +110,18 @@ def test_moto_has_no_second_process(nodes: list[Node], tmp_path: pathlib.Path) -
     nodes.append(node := Node(tmp_path, "--engine=moto", "--processes=2"))
 
     assert node.end() == 1
-    assert node.said == "moto keeps everything in the memory of one process: leave PROCESSES= out\n"
+    assert node.said == "A node on moto is one process: leave PROCESSES= out\n"
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (64, 2)])
+def test_a_node_has_a_second_process_where_it_has_a_second_core(
+    cores: int, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node, "cores", lambda: cores)
+    monkeypatch.setattr(sys, "argv", ["node"])
+
+    assert node.arguments().processes == processes
+    monkeypatch.setattr(sys, "argv", ["node", "--processes=1"])
+    assert node.arguments().processes == 1
+    monkeypatch.setattr(sys, "argv", ["node", "--engine=moto"])
+    assert node.arguments().processes == 1

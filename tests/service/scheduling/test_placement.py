@@ -77,9 +77,8 @@ def all_placed(one: Task) -> list[Run]:
     ("schedule", "count"),
     [
         ({"repeat": seconds(1)}, 300),  # five minutes of them: a tick or two may fail to come
-        ({"repeat": seconds(10)}, 30),
-        ({"repeat": seconds(20)}, 25),
-        ({"cron": "* * * * *"}, 25),
+        ({"repeat": seconds(10)}, 50),
+        ({"cron": "* * * * *"}, 50),
         ({"repeat": seconds(3600)}, 24),  # a day, as of every other class
     ],
 )
