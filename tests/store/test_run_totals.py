@@ -179,6 +179,7 @@ def test_an_hour_that_is_settled_is_not_counted_again(clock: Clock, monkeypatch:
 
     assert total(clock) == 4
     assert total(clock, State.FINISHED, NOON, NOON + HOUR) == 4
+    assert total(clock, State.FINISHED, NOON, NOON + HOUR - INSTANT) == 3
     assert total(clock, State.FINISHED, NOON + MINUTE, NOON + 2 * HOUR) == 2
     assert all(start is None or start == NOON + MINUTE or start >= NOON + HOUR for start, _ in gaps)
 
