@@ -12,7 +12,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import cancellation
-from chalicelib.store import run_items, run_table, task_table
+from chalicelib.store import outbox_table, run_items, run_table, task_table
 from tests.builders import NODE, NOON, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -161,3 +161,17 @@ def test_a_run_that_is_gone_is_cancelled_already(owner: Task) -> None:
     cancellation.cancel_run(owner, "no-such-run", NOON)
 
     assert list(run_table.in_order(NODE, owner.uuid)) == []
+
+
+def test_others_are_told_to_cancel_it_too(owner: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(cancellation.outbox, "announce", lambda *what: told.append(what))
+
+    cancellation.cancel_task(owner, NOON, tell=["b.example.org", "c.example.org"])
+
+    ((node, uuids),) = told
+    asked = [outbox_table.get(NODE, uuid) for uuid in uuids]
+    assert node == NODE
+    assert [(each.method, each.host, each.path, each.added) for each in asked] == [
+        ("DELETE", host, f"/tasks/{owner.uuid}", NOON) for host in ("b.example.org", "c.example.org")
+    ]
