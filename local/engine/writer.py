@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 
 LONGEST_OPEN = 1.0
 """Seconds after which somebody who has written commits, should whoever was to have gone without."""
-SOONEST, LATEST = 0.0005, 0.004
-"""Seconds between looks whether another process has written, at first and in the end. SQLite's own waiting
-grows to a tenth of a second, in which several that write do nothing."""
+LOOK = 0.0005
+"""Seconds between looks whether another process has written. SQLite's own waiting grows to a tenth of a
+second, and one that hardly pauses between its writes is seldom found between two."""
 MOST_TOGETHER = 64
 """Writes of different threads that one commit may be for."""
 
@@ -100,10 +100,9 @@ class Writer:
         return self._commit
 
     def _begin(self, link: sqlite3.Connection) -> None:
-        until, pause = time.monotonic() + self._patience, SOONEST
+        until = time.monotonic() + self._patience
         while not _has_begun(link, time.monotonic() >= until):
-            time.sleep(pause)
-            pause = min(2 * pause, LATEST)
+            time.sleep(LOOK)
 
     def _savepoint(self, commit: _Commit) -> Iterator[sqlite3.Connection]:
         link = self._opened()
