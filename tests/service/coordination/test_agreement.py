@@ -157,6 +157,13 @@ def test_where_nothing_is_free_what_may_be_displaced_is_looked_at(
     assert [call.args.get("api") for call in peers.asked[::2]] == [None, "4"][: len(rounds)]
 
 
+def test_time_that_may_be_displaced_at_all_is_time_in_common(peers: Peers) -> None:
+    taken(60, 600, document={**exclusive_task().document, "priority": 3})
+    wanting = shared(document={"priority": 5})
+
+    assert common_time(group(wanting), Range(at(60), at(600)), NOON) == [Range(at(60), at(600))]
+
+
 @pytest.mark.parametrize(
     "answer",
     [[{}], [{"lower": at(0).isoformat()}], [5], 5, None, [{"lower": "x", "upper": at(0).isoformat()}]],

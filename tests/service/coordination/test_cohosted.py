@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.conflicts import Occupation
-from chalicelib.domain.errors import Blocked, Forbidden, Invalid, NotFound, PeerError
+from chalicelib.domain.errors import Blocked, Forbidden, Invalid, NotFound, PeerError, Repeated
 from chalicelib.domain.names import RunId
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
@@ -26,6 +26,7 @@ from chalicelib.service.node.registry import addressed_by
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_table, outbox_table, run_table, task_table, timeline
+from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.transactions.booking import New
 from plugins import registry
 from tests.builders import NODE, NOON, at, seconds, task
@@ -257,6 +258,20 @@ def test_runs_that_conflict_with_nothing_are_placed_in_batches(monkeypatch: pyte
     assert task_at(OTHER, placed.task.uuid).progress == placed.task.progress
     more = cohosted.place_next(placed.task, NOON)
     assert [run.start for run in more.runs] == [at(240), at(300), at(360)]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_task_is_stored_once_under_its_idempotency_key() -> None:
+    one, other = shared(), shared()
+    record = IdempotencyRecord(NODE, "monday", "body", one.uuid, at(60))
+
+    cohosted.place_first(one.replanned(NOON), NOON, New(record))
+    again = dataclasses.replace(record, task=other.uuid)
+    with pytest.raises(Repeated) as failed:
+        cohosted.place_first(other.replanned(NOON), NOON, New(again))
+
+    assert (failed.value.task, failed.value.fingerprint) == (one.uuid, "body")
+    assert [each.uuid for each in task_table.every(addressed_by(OTHER))] == [one.uuid]
 
 
 @pytest.mark.usefixtures("cluster")

@@ -157,7 +157,11 @@ def test_one_that_is_cancelled_while_the_answer_is_out_stays_so(cluster: Cluster
 
 @pytest.mark.parametrize(("step", "is_up"), [("wait", False), ("delegate", True)])
 def test_what_is_wrong_with_one_of_them_holds_up_no_other(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, step: str, is_up: bool
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: str,
+    is_up: bool,
 ) -> None:
     broken, *others = found = waiting(cluster, Silence(OTHER), 3)
     at = due(found)
@@ -175,6 +179,8 @@ def test_what_is_wrong_with_one_of_them_holds_up_no_other(
 
     with cluster.acting(LEAD):
         probe.ask(message, at)
+
+    assert f"Task {broken.uuid} could not be planned" in caplog.messages
 
     after = {task.uuid: task_at(cluster, LEAD, task.uuid).plan_at for task in found}
     assert after[broken.uuid] == broken.plan_at
