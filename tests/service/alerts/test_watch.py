@@ -248,7 +248,9 @@ def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
     assert told() == ["critical"]
 
 
-def test_a_crash_before_the_rules_are_looked_at_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_before_the_rules_are_looked_at_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     rule()
     leave(0, 0.0)
     with monkeypatch.context() as crash:
@@ -259,6 +261,8 @@ def test_a_crash_before_the_rules_are_looked_at_loses_nothing(monkeypatch: pytes
     leave(2 * MINUTE, 1.0)
 
     assert (lost, told()) == ([], ["critical"])
+    line = f"The alerts of series {SERIES.uuid} could not be looked at"
+    assert [record.message for record in caplog.records] == [line]
 
 
 def test_of_two_that_look_at_a_time_one_tells(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,7 +427,7 @@ def test_rules_have_no_room_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rules.document(NODE, RULES, "loss") == LOSS
 
 
-def test_a_document_that_is_no_longer_understood_is_left_out() -> None:
+def test_a_document_that_is_no_longer_understood_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     rule()
     with rules._changing(NODE, NOON) as kept:
         kept[RULES]["old"] = {"metric": "x"}
@@ -432,6 +436,12 @@ def test_a_document_that_is_no_longer_understood_is_left_out() -> None:
     known = rules.current(NODE, at(10))
 
     assert (list(known.rules), known.windows) == (["loss"], [])
+    whys = []
+    for kind, parse in ((RULES, rules.rule_of), (WINDOWS, rules.window_of)):
+        with pytest.raises(Invalid) as error:
+            parse("old", rules.document(NODE, kind, "old"))
+        whys.append(f"The document old is left out: {error.value}")
+    assert [record.message for record in caplog.records] == whys
 
 
 def test_active_alerts_come_in_the_order_they_came_to_be_so() -> None:

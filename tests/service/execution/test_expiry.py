@@ -1,5 +1,6 @@
 """Runs on which nobody came to agree: made non-starters, or planned anew. On moto."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -86,10 +87,15 @@ def test_one_of_two_runs_is_not_planned_anew(withdrawn: list[Any]) -> None:
     assert task_table.get(NODE, owner.uuid).progress.runs == 2
 
 
-def test_a_run_of_a_task_that_changed_meanwhile_is_no_run_all_the_same(withdrawn: list[Any]) -> None:
+def test_a_run_of_a_task_that_changed_meanwhile_is_no_run_all_the_same(
+    withdrawn: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     owner, one = stored()
     commit(Booking(owner, owner.counted([at(600)]), ()), NOON)
 
     expiry.give_up(owner, one, at(70))
 
     assert run_table.get(NODE, owner.uuid, one.uuid).state is State.NONSTART
+    why = "Something changed while the run was being taken back"
+    assert f"Run {one.uuid} cannot be taken back: {why}" in [record.message for record in caplog.records]

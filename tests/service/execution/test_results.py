@@ -1,5 +1,6 @@
 """What is stored of a run that is done, or will not be: once, with what it came to and why. On moto."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -106,7 +107,8 @@ def test_time_that_a_run_did_not_need_is_free() -> None:
     assert at(20) < entry.end < at(60)
 
 
-def test_a_run_that_was_cancelled_meanwhile_stays_so() -> None:
+def test_a_run_that_was_cancelled_meanwhile_stays_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     owner = exclusive_task(duration=seconds(60))
     one = stored(owner)
     run_table.change(one.evolve(state=State.CANCELED))
@@ -116,13 +118,23 @@ def test_a_run_that_was_cancelled_meanwhile_stays_so() -> None:
     assert (read(one).state, read(one).documents.result) == (State.CANCELED, None)
     (entry,) = timeline.read_entries(NODE, at(0), at(60))
     assert entry.end == at(60)
+    assert dropped(one) in [record.message for record in caplog.records]
+
+
+def dropped(one: Run) -> str:
+    return f"Run {one.uuid} was changed while its tool worked; its result is dropped"
 
 
 @pytest.mark.parametrize(("now", "until"), [(2, 3), (9, 9)])
 @pytest.mark.parametrize("is_changed", [True, False])
 def test_the_lead_keeps_its_result_until_the_time_of_all_is_over(
-    monkeypatch: pytest.MonkeyPatch, now: float, until: float, is_changed: bool
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    now: float,
+    until: float,
+    is_changed: bool,
 ) -> None:
+    caplog.set_level(logging.INFO)
     sent: list[Any] = []
     monkeypatch.setattr(dispatch, "send_when_over", lambda *what: sent.append(what))
     monkeypatch.setattr(collection, "latest", lambda owner, one, now: at(500))
@@ -136,6 +148,7 @@ def test_the_lead_keeps_its_result_until_the_time_of_all_is_over(
     assert kept is not is_changed
     if is_changed:
         assert (sent, read(one).state) == ([], State.RUNNING)
+        assert dropped(one) in [record.message for record in caplog.records]
         return
     found = read(one)
     assert (found.state, found.documents.result, found.errors) == (State.CLEANUP, WELL, "why")
@@ -179,7 +192,9 @@ def test_why_there_is_no_result_is_said_for_each_participant(
     )
 
 
-def test_a_result_that_cannot_be_merged_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_cannot_be_merged_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(_: Any) -> JSON:
         raise ValueError("oh")
 
@@ -195,6 +210,9 @@ def test_a_result_that_cannot_be_merged_says_so(monkeypatch: pytest.MonkeyPatch)
         "error": "The results could not be merged: ValueError('oh')",
         "diags": "",
     }
+    assert [record.message for record in caplog.records] == [
+        f"The tool snooze could not merge run {one.uuid}"
+    ]
 
 
 @pytest.mark.parametrize("streams", [True, False])

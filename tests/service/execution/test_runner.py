@@ -1,6 +1,7 @@
 """A run's life: begun, performed, concluded, or given up. On moto, with a clock of its own."""
 
 import datetime as dt
+import logging
 from typing import Any
 
 import pytest
@@ -68,8 +69,25 @@ def test_a_run_whose_task_is_cancelled_as_it_is_to_begin_is_forgotten(
     assert timeline.read_entries(NODE, at(0), at(20)) == []
 
 
-def test_a_message_for_what_is_gone_does_nothing() -> None:
+def test_a_message_for_what_is_gone_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, runner.LOG.name)
+
     perform_all(NODE, "no-task", "no-run", FakeMachine(NOON))
+
+    assert [record.message for record in caplog.records] == ["Nothing to run: There is no task no-task"]
+
+
+def test_a_run_whose_tools_are_at_an_agent_by_now_is_not_begun_here(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, run = placed(task())
+    caplog.set_level(logging.INFO, runner.LOG.name)
+    monkeypatch.setattr(runner.registry, "runs_at_agent", lambda node: node == NODE)
+
+    assert runner.begin(owner, run, NOON) is None
+
+    assert run_table.get(NODE, owner.uuid, run.uuid) == run
+    assert [record.message for record in caplog.records] == [f"Run {run.uuid} is its agent's"]
 
 
 @pytest.mark.parametrize(("now", "state"), [(2.9, State.FINISHED), (3, State.MISSED), (500, State.MISSED)])
@@ -227,12 +245,14 @@ def test_a_run_in_a_context_is_performed_though_it_only_waits() -> None:
     assert after(owner, run, at(0)).state is State.FAILED
 
 
-def test_a_message_that_is_far_too_late_is_left_to_the_reaper() -> None:
+def test_a_message_that_is_far_too_late_is_left_to_the_reaper(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, runner.LOG.name)
     owner, run = placed(task())
     message = dispatch.message(NODE, owner.uuid, run.uuid, run.start)[0]
 
     runner.perform(message, FakeMachine(at(8)))
     assert run_table.get(NODE, owner.uuid, run.uuid) == run
+    assert [record.message for record in caplog.records] == [f"The message of run {run.uuid} is too late"]
     runner.perform(message, FakeMachine(at(7)))
     assert run_table.get(NODE, owner.uuid, run.uuid).state is State.MISSED
 

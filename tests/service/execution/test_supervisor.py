@@ -1,6 +1,7 @@
 """Whose a run is while its tool works: until when, and what is left of it for another runner. On moto."""
 
 import datetime as dt
+import logging
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -112,8 +113,13 @@ def test_a_run_that_is_gone_is_nobodys(changes: dict[str, Any]) -> None:
     ("is_alive", "is_changed", "is_sent"), [(False, False, True), (True, False, False), (False, True, False)]
 )
 def test_the_rest_of_a_run_is_handed_over_once_its_tool_has_stopped(
-    monkeypatch: pytest.MonkeyPatch, is_alive: bool, is_changed: bool, is_sent: bool
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    is_alive: bool,
+    is_changed: bool,
+    is_sent: bool,
 ) -> None:
+    caplog.set_level(logging.INFO, supervisor.LOG.name)
     sent: list[Any] = []
     monkeypatch.setattr(dispatch, "hand_over", lambda *what: sent.append(what))
     owner = task(**STREAMS)
@@ -125,5 +131,7 @@ def test_the_rest_of_a_run_is_handed_over_once_its_tool_has_stopped(
     supervisor._hand_over(known, tool)
 
     assert sent == ([(known, at(60))] if is_sent else [])
+    line = f"Run {known.uuid} was cancelled, or taken over"
+    assert (line in [record.message for record in caplog.records]) is is_changed
     found = run_table.get(NODE, owner.uuid, known.uuid)
     assert (found.leased_until == at(60)) is is_sent

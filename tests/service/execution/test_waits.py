@@ -1,6 +1,7 @@
 """Runs that only wait: what is done once their message comes, and when it comes again. On moto."""
 
 import datetime as dt
+import logging
 from typing import Any
 
 import pytest
@@ -120,10 +121,16 @@ def test_results_of_others_are_waited_for_ever_more_patiently(
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.FINISHED])
-def test_a_run_that_does_not_wait_any_more_is_left_alone(done: list[Any], state: State) -> None:
+def test_a_run_that_does_not_wait_any_more_is_left_alone(
+    done: list[Any], state: State, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     _, one = stored(state=state)
+    gone = run(task())
 
     waits.end(message(one, NOON), FakeMachine(at(1)))
-    waits.end(message(run(task()), NOON), FakeMachine(at(1)))
+    waits.end(message(gone, NOON), FakeMachine(at(1)))
 
     assert done == []
+    line = f"Nothing to wait for: There is no run {gone.uuid} of task {gone.task}"
+    assert line in [record.message for record in caplog.records]

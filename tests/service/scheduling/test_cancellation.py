@@ -1,5 +1,6 @@
 """Cancelling a task: what of its runs is forgotten, what is stopped, and what is left for later."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -175,3 +176,17 @@ def test_others_are_told_to_cancel_it_too(owner: Task, monkeypatch: pytest.Monke
     assert [(each.method, each.host, each.path, each.added) for each in asked] == [
         ("DELETE", host, f"/tasks/{owner.uuid}", NOON) for host in ("b.example.org", "c.example.org")
     ]
+
+
+def test_a_task_that_somebody_else_cancelled_is_swept_all_the_same(
+    owner: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, cancellation.LOG.name)
+    ahead = stored(owner, 60)
+    task_table.disable(owner, NOON)
+
+    cancellation.cancel_task(owner, NOON)
+
+    assert state(ahead) is None
+    line = f"Task {owner.uuid} was cancelled by somebody else"
+    assert [record.message for record in caplog.records] == [line]

@@ -1,6 +1,7 @@
 """Runs that start soon are sent to their runner: which first, when, and each once."""
 
 import datetime as dt
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,7 +99,10 @@ def test_what_could_not_be_sent_is_sent_by_the_next_tick(sent: Sent, monkeypatch
     assert set(all_of(sent)) == set(runs)
 
 
-def test_somebody_who_sends_the_same_runs_ends_it(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_who_sends_the_same_runs_ends_it(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, dispatch_tick.LOG.name)
     runs = [placed(10 + number) for number in range(30)]
     sent.clear()
     monkeypatch.setattr(dispatch_tick, "BATCHES_PER_MARK", 1)
@@ -113,6 +117,7 @@ def test_somebody_who_sends_the_same_runs_ends_it(sent: Sent, monkeypatch: pytes
     first = dispatch_tick.tick(NOON)
 
     assert (first, other) == (10, [30])
+    assert "Somebody else sends the same runs" in [record.message for record in caplog.records]
     assert set(all_of(sent)) == set(runs)
 
 

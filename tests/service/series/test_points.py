@@ -435,7 +435,9 @@ def test_a_series_that_is_not_there_is_said_so() -> None:
         list(reading.points(NODE, "0" * 20, NOON, at(60)))
 
 
-def test_a_result_that_its_test_cannot_read_leaves_a_point_without_numbers() -> None:
+def test_a_result_that_its_test_cannot_read_leaves_a_point_without_numbers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     owner = task(document={**RTT, "test": {"type": "trace", "spec": {"dest": "b.example.org"}}})
     series = series_of(owner.document, owner.tool, owner.participants).uuid
     over = run(owner, 0, state=State.FINISHED).with_documents(result_merged={"succeeded": True, "paths": 1})
@@ -444,6 +446,8 @@ def test_a_result_that_its_test_cannot_read_leaves_a_point_without_numbers() -> 
 
     (point,) = reading.points(NODE, series, NOON, at(60))
     assert point.values == {}
+    line = f"The test trace broke on the numbers of a result of task {owner.uuid}"
+    assert [record.message for record in caplog.records] == [line]
 
 
 def test_the_last_point_of_each_series_is_known() -> None:
