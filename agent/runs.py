@@ -85,10 +85,11 @@ class Runs:
         objection = self._objection(assignment)
         if self._state.count() >= MOST_HELD:
             return  # offered again when there is room
-        self._state.offer(assignment, document, TAKEN if is_taken and not objection else OFFERED)
         if objection:
             LOG.info("Run %s is refused: %s", assignment.run, objection[1])
-            self._state.refuse(assignment.run, *objection)
+            self._state.decline(assignment, *objection)
+        else:
+            self._state.offer(assignment, document, TAKEN if is_taken else OFFERED)
 
     def _objection(self, assignment: Assignment) -> tuple[str, str] | None:
         """What keeps a run from being taken: a code and a sentence."""
@@ -166,7 +167,7 @@ class Runs:
     def _forget_cancelled(self) -> None:
         """Know no more of what was cancelled; where there is no room on disk to note that, later."""
         with self._lock:
-            for run in list(self._cancelled):
+            for run in sorted(self._cancelled):
                 try:
                     known = self._state.known(run)
                     if known is not None and known.stage in (OFFERED, TAKEN, STARTED):

@@ -7,6 +7,7 @@ and overwritten when it goes.
     offered ──acknowledged──> taken ──begin──> started ──conclude──> over ──acknowledged──> (forgotten)
        │        (or taken as it is offered)
        └──> refused ──told──> (forgotten)
+            (or refused as it is offered)
 """
 
 import contextlib
@@ -196,6 +197,23 @@ class State:
             format_timestamp(assignment.end),
             stage,
             json.dumps(document),
+        )
+
+    def decline(self, assignment: Assignment, code: str, message: str) -> None:
+        """Keep a run that is offered and will not be done, and why; one that is known stays as it is.
+
+        One write: a run that was noted as offered first might be claimed after a crash.
+        """
+        self._write(
+            "INSERT OR IGNORE INTO runs (run, task, start, finish, stage, code, message)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            assignment.run,
+            assignment.task,
+            format_timestamp(assignment.start),
+            format_timestamp(assignment.end),
+            REFUSED,
+            code,
+            message,
         )
 
     def take(self, runs: Sequence[str]) -> None:

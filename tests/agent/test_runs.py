@@ -11,7 +11,7 @@ import pytest
 from agent.clock import Offset
 from agent.policy import PolicyFile
 from agent.runs import Runs
-from agent.state import REFUSED, State
+from agent.state import OFFERED, REFUSED, State
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.times import SECOND
 from tests.agent.coordinator import assignment
@@ -49,3 +49,25 @@ def test_by_a_clock_that_is_off_nothing_is_too_late(
     tmp_path: pathlib.Path, late: int, ahead: float | None, code: str
 ) -> None:
     assert judged(tmp_path / str(uuid.uuid4()), NOON - late * SECOND, ahead) == code
+
+
+def test_what_the_owner_refuses_is_never_noted_as_offered(tmp_path: pathlib.Path) -> None:
+    document = assignment(NOON + 60 * SECOND)
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"tests": []}')
+    noted = []
+
+    class Watched(State):
+        def _write(self, sql: str, *values: object) -> int:
+            written = super()._write(sql, *values)
+            noted.append(
+                ([each.run for each in self.held(OFFERED)], [each.code for each in self.held(REFUSED)])
+            )
+            return written
+
+    with contextlib.closing(Watched(tmp_path)) as state:
+        runs = Runs(state, NOBODY, NOBODY, PolicyFile(policy), Offset(lambda: 0.0, lambda: NOON))
+        runs.offer([document], taken={document["run"]})
+
+    # Were it, an agent that dies, or whose disk is full, after the first of two writes would claim it.
+    assert noted == [([], ["agent-policy"])]
