@@ -17,9 +17,10 @@ import pytest
 
 from chalicelib.domain.names import RunId
 from chalicelib.store import run_table
-from tests.acceptance.history import agent_mistakes, faults
+from tests.acceptance.history import agent_mistakes, faults, profiles
 from tests.acceptance.history.case import Case
 from tests.acceptance.history.judge import violations
+from tests.acceptance.history.profiles import Profile
 from tests.acceptance.history.simulation import History, Scale, simulate
 
 SEEDS = int(os.environ.get("HISTORY_SEEDS", "2"))
@@ -133,6 +134,11 @@ def found_out(without: str | None = None) -> bool:
     return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
 
+def wrong_in(profile: Profile, seed: int) -> list[str]:
+    """What breaks a rule in a history of a profile."""
+    return violations(simulate(seed, profile.scale, profile.faults))
+
+
 def states(history: History) -> Counter[str]:
     """How many runs, at all nodes, ended how."""
     lives = Case(history).lives.values()
@@ -216,7 +222,15 @@ def test_a_mistake_is_found_out_at_agents(mistake: str, monkeypatch: pytest.Monk
 @pytest.mark.slow(25)
 @pytest.mark.parametrize("mistake", some(agent_mistakes.MISTAKES, most=2))
 def test_a_mistake_of_an_agent_is_found_out(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    where, instead = agent_mistakes.MISTAKES[mistake]
-    monkeypatch.setattr(where, instead)
+    planted = agent_mistakes.MISTAKES[mistake]
+    monkeypatch.setattr(f"agent.{planted.where}", planted.instead)
 
-    assert found_out_at_agents()
+    assert any(wrong_in(planted.profile, seed) for seed in range(planted.seeds))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", some(profiles.ALL, most=1))
+def test_no_mistake_is_found_where_none_was_planted(profile: str) -> None:
+    found = {seed: wrong_in(profiles.ALL[profile], seed) for seed in range(profiles.SEEDS)}
+
+    assert not any(found.values()), found

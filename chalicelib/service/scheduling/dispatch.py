@@ -63,7 +63,7 @@ def send(runs: Iterable[Run], now: dt.datetime) -> None:
     outgoing = [message(run.node, run.task, run.uuid, run.start, run.lane) for run in here]
     queues.announce_at(queues.RUNS, outgoing)
     soon = {run.node for run in marked if run.start <= now + agent_bell.OFFERED_AHEAD}
-    for node in soon & at_agents:
+    for node in sorted(soon & at_agents):
         agent_bell.ring(node, now)
 
 

@@ -86,9 +86,10 @@ class Lock:
 class Medium:
     """What is on an agent's disk, whoever reads it; ``is_full`` as long as nothing more can be written."""
 
-    def __init__(self) -> None:
+    def __init__(self, instance: str) -> None:
         self.database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.database.executescript(state._TABLES)
+        self.database.execute("INSERT INTO identity VALUES ('instance', ?)", (instance,))
         self.is_full = False
 
 
@@ -120,10 +121,9 @@ class Disk(State):
 class Host:
     """Where one agent is: what it keeps through its deaths, and how far its clock is off."""
 
-    def __init__(self, world: World, weather: Weather):
-        self.world, self._weather = world, weather
-        self.medium = Medium()
-        self.instance = Disk(self.medium).instance
+    def __init__(self, world: World, weather: Weather, instance: str):
+        self.world, self._weather, self.instance = world, weather, instance
+        self.medium = Medium(instance)
         self.ahead = 0.0
         """Seconds by which its clock is ahead of everybody's."""
         self.new_life()
@@ -154,7 +154,7 @@ class Host:
         slow = self._weather.strikes(self._weather.faults.slow)
         self.world.sleep(self.world.chance.uniform(0.001, 2 if slow else 0.02))
         assert self.world.current is not None
-        if self._weather.strikes(self._weather.faults.crash):
+        if self._weather.strikes(self._weather.faults.agent_crash):
             self.world.current.killed = True
         self.world.current.check()
 
@@ -164,7 +164,7 @@ class HostMachine(SimulatedMachine):
 
     def __init__(self, host: Host, run: str):
         super().__init__(host.world, run)
-        self._host, self._ahead = host, host.ahead
+        self._host, self.ahead = host, host.ahead
         self._is_sure = host.knows_its_clock()
         self.instance = host.instance
 
@@ -176,7 +176,7 @@ class HostMachine(SimulatedMachine):
 
     def by_known_clock(self) -> bool:
         """Whether its agent knew how far the clock was off as it began, and nobody set it since."""
-        return self._is_sure and self._host.ahead == self._ahead
+        return self._is_sure and self._host.ahead == self.ahead
 
 
 def in_place(world: World, of: Any, **names: str) -> None:

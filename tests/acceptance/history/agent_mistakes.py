@@ -1,8 +1,9 @@
-"""Mistakes in the agent, by what they come to: what is replaced, and by what.
+"""Mistakes in the agent, by what they come to: what is replaced, by what, and what is played to find it.
 
 Each takes away one thing that the agent sees to: a guard, a note, or the order in which it writes.
 """
 
+import dataclasses
 import json
 import zlib
 from collections.abc import Callable, Sequence
@@ -17,6 +18,20 @@ from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.errors import StorageFull
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp
+from tests.acceptance.history import profiles
+from tests.acceptance.history.profiles import Profile
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """``instead`` stands in the place of what is ``where`` in ``agent``: one of the first ``seeds`` of a
+    profile's histories shows it."""
+
+    where: str
+    instead: Any
+    profile: Profile = profiles.EVERYDAY
+    seeds: int = profiles.SEEDS
+
 
 _begin, _offer, _claimed = State.begin, State.offer, Runs._claimed
 
@@ -114,29 +129,53 @@ def _given(value: object) -> Callable[..., Any]:
     return lambda *_, **__: value
 
 
-MISTAKES: dict[str, tuple[str, Any]] = {
-    "a run is begun that was not claimed": ("agent.state.State.offer", _offered_as_taken),
-    "a run is begun that another instance has": ("agent.runs.Runs._claimed", _all_taken),
-    "that a run is begun is noted in memory alone": ("agent.state.State.begin", _begun_in_memory),
-    "a run is begun though there is no room to note it": ("agent.state.State.begin", _begun_without_room),
-    "what was begun before a restart is not told of": ("agent.runs.Runs.resume", _nothing),
-    "what was begun before a restart is begun again": ("agent.runs.Runs.resume", _begun_again),
-    "what streams is carried on from its start": ("agent.runs._since", lambda held, now: held.start),
-    "how many results there were is not noted": ("agent.state.State.add", _kept_and_not_counted),
-    "a result that is not acknowledged is forgotten": ("agent.spool.deliver", _sent_once),
-    "results are kept in memory alone": ("agent.spool.Spool._stored", _given(False)),
-    "results for which there is no room on disk are dropped": ("agent.spool.Spool._remember", _nothing),
-    "that a result was sent from memory is not noted": ("agent.spool.Spool._note", _not_noted),
-    "a run is over before its result is kept": ("agent.state.State.add", _over_before_it_is_kept),
-    "a result is kept before its run is over": ("agent.state.State.add", _kept_before_it_is_over),
-    "a run that was reported is held for ever": ("agent.state.State.sent", _sent_and_its_run_kept),
-    "a refusal is forgotten before it is told": ("agent.state.State.refuse", _refused_and_forgotten),
-    "a clock that is off starts runs": ("agent.runs.Runs._clock_objection", _nothing),
-    "what is too late is begun": ("agent.runs._too_late", _nothing),
-    "the owner is not asked": ("agent.policy.Policy.refusal", _nothing),
-    "cancelling reaches nothing": ("agent.runs.Runs.cancel", _nothing),
-    "a tool at work does not hear that its run is cancelled": ("agent.work.Work.abandon", _abandoned_at_work),
-    "what was cancelled is reported": ("agent.work.Work.abandon", _abandoned_and_reported),
-    "nobody asks whether a run goes ahead": ("agent.work.Announce.goes_ahead", _given(True)),
-    "what takes too long is not ended": ("agent.work.Work.look", _nothing),
+MISTAKES: dict[str, Mistake] = {
+    "a run is begun that was not claimed": Mistake("state.State.offer", _offered_as_taken),
+    "a run is begun that another instance has": Mistake("runs.Runs._claimed", _all_taken, profiles.BUSY),
+    "that a run is begun is noted in memory alone": Mistake(
+        "state.State.begin", _begun_in_memory, profiles.RESTARTED
+    ),
+    "a run is begun though there is no room to note it": Mistake(
+        "state.State.begin", _begun_without_room, profiles.FULL
+    ),
+    "what was begun before a restart is not told of": Mistake(
+        "runs.Runs.resume", _nothing, profiles.RESTARTED
+    ),
+    "what was begun before a restart is begun again": Mistake(
+        "runs.Runs.resume", _begun_again, profiles.RESTARTED
+    ),
+    "what streams is carried on from its start": Mistake(
+        "runs._since", lambda held, now: held.start, profiles.RESTARTED_STREAMS
+    ),
+    "how many results there were is not noted": Mistake(
+        "state.State.add", _kept_and_not_counted, profiles.RESTARTED_STREAMS
+    ),
+    "a result that is not acknowledged is forgotten": Mistake("spool.deliver", _sent_once),
+    "results are kept in memory alone": Mistake("spool.Spool._stored", _given(False), profiles.RESTARTED),
+    "results for which there is no room on disk are dropped": Mistake(
+        "spool.Spool._remember", _nothing, profiles.FULL_STREAMS
+    ),
+    "that a result was sent from memory is not noted": Mistake(
+        "spool.Spool._note", _not_noted, profiles.FULL_STREAMS
+    ),
+    "a run is over before its result is kept": Mistake(
+        "state.State.add", _over_before_it_is_kept, profiles.DYING
+    ),
+    "a result is kept before its run is over": Mistake(
+        "state.State.add", _kept_before_it_is_over, profiles.DYING
+    ),
+    "a run that was reported is held for ever": Mistake("state.State.sent", _sent_and_its_run_kept),
+    "a refusal is forgotten before it is told": Mistake("state.State.refuse", _refused_and_forgotten),
+    "a clock that is off starts runs": Mistake("runs.Runs._clock_objection", _nothing, profiles.CLOCKS),
+    "what is too late is begun": Mistake("runs._too_late", _nothing, profiles.FULL),
+    "the owner is not asked": Mistake("policy.Policy.refusal", _nothing),
+    "cancelling reaches nothing": Mistake("runs.Runs.cancel", _nothing, profiles.CANCELLED),
+    "a tool at work does not hear that its run is cancelled": Mistake(
+        "work.Work.abandon", _abandoned_at_work, profiles.CANCELLED
+    ),
+    "what was cancelled is reported": Mistake(
+        "work.Work.abandon", _abandoned_and_reported, profiles.CANCELLED
+    ),
+    "nobody asks whether a run goes ahead": Mistake("work.Announce.goes_ahead", _given(True)),
+    "what takes too long is not ended": Mistake("work.Work.look", _nothing, profiles.OVERRUNS),
 }

@@ -1,5 +1,6 @@
 """Rules of a history for nodes whose tools are at agents: see ``judge.py``."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -14,8 +15,8 @@ OVERTIME = 30.0
 """Seconds after which a tool that takes too long has been ended."""
 STOPPED = 5.0
 """The same of one whose agent was told that it is not to be done."""
-TOLD_IN_VAIN = 5.0
-"""Seconds within which an agent that dies may not have noted what it was told."""
+SET_BEFORE = 60.0
+"""Seconds before a tool began from which on the clock that its agent went by may have been set meanwhile."""
 
 
 def _taken_before(case: Case) -> Iterator[str]:
@@ -28,7 +29,7 @@ def _taken_before(case: Case) -> Iterator[str]:
 
 def _given_before(case: Case) -> Iterator[str]:
     """What an agent's disk says is its own its coordinator said so of."""
-    for instance, run in case.history.agents.taken - case.history.agents.given:
+    for instance, run in sorted(case.history.agents.taken - case.history.agents.given):
         yield f"run {run[:8]} is noted as taken by {instance[:8]}, which was never told so"
 
 
@@ -44,16 +45,37 @@ def _held_by_one(case: Case) -> Iterator[str]:
             yield f"{life.name} was taken by {len(holders)} instances"
 
 
-def _on_the_second(case: Case) -> Iterator[str]:
-    """A tool begins at its start and ends in time, by a clock that its agent knows to be right."""
+def _streams(done: Performance) -> bool:
+    return done.scheduling_class == "background-multi"
+
+
+def _announced(case: Case) -> Iterator[str]:
+    """Before a tool begins its agent has said so, or tried to: it may be told that it is not to."""
     for done in _at_agents(case):
+        said = case.history.agents.announced.get((done.instance, done.run))
+        if said is None or said > done.began:
+            yield f"{done} began, and its agent had not announced that"
+
+
+def _on_the_second(case: Case) -> Iterator[str]:
+    """A tool begins at its start by the clock that its agent goes by; and begins then and ends in time by
+    everybody's, if its agent knows how far its clock is off."""
+    for done in _at_agents(case):
+        shown = done.began + done.ahead - done.start
+        if shown > LATE and not _streams(done) and not _was_set(case, done):
+            yield f"{done} began {shown:+.1f} s from its start by its own clock"
         if not done.by_known_clock:
             continue
-        streams = done.scheduling_class == "background-multi"
-        if done.began < done.start - EARLY or (done.began > done.start + LATE and not streams):
+        if done.began < done.start - EARLY or (done.began > done.start + LATE and not _streams(done)):
             yield f"{done} began {done.began - done.start:+.1f} s from its start"
-        if done.ended > done.end + OVERTIME and not streams:
+        if done.ended > done.end + OVERTIME and not _streams(done):
             yield f"{done} took {done.ended - done.end:.1f} s too long"
+
+
+def _was_set(case: Case, done: Performance) -> bool:
+    """Whether the clock may have been set between the look at it and the tool's beginning."""
+    clocks = case.history.agents.clocks
+    return any(who == done.instance and 0 <= done.began - when < SET_BEFORE for who, when in clocks)
 
 
 def _allowed(case: Case) -> Iterator[str]:
@@ -64,27 +86,27 @@ def _allowed(case: Case) -> Iterator[str]:
 
 
 def _let_go(case: Case) -> Iterator[str]:
-    """What its agent was told is not to be done is not begun, or stopped soon, and nothing is said of it."""
+    """What its agent was told is not to be done is not begun, or stopped soon, and nothing is said of it: but
+    where that was on no disk yet as the agent died."""
     notes = case.history.agents
     for done in _at_agents(case):
-        told = notes.let_go.get((done.instance, done.run))
-        if told is None or _died(case, done.instance, told):
-            continue
-        if done.began > told + EARLY:
+        told = _told(case, done.instance, done.run)
+        heeded = notes.heeded.get((done.instance, done.run), math.inf)
+        if done.began > min(heeded + EARLY, told + STOPPED):
             yield f"{done} began after its agent was told at {told:.1f} that it is not to be done"
         elif done.ended > told + STOPPED:
             yield f"{done} went on after its agent was told at {told:.1f} that it is not to be done"
-    for result in notes.spooled:
-        told = notes.let_go.get((result.instance, result.run))
-        if told is not None and result.when > told + STOPPED and not _died(case, result.instance, told):
+    for result in notes.results:
+        told = _told(case, result.instance, result.run)
+        heeded = notes.heeded.get((result.instance, result.run), math.inf)
+        if result.when > min(heeded, told + STOPPED):
             yield f"run {result.run[:8]} at {result.node} was reported after it was let go"
 
 
-def _died(case: Case, instance: str, told: float) -> bool:
-    """Whether an agent may have died before it noted what it was told, or could not note it."""
+def _told(case: Case, instance: str, run: str) -> float:
+    """When an agent was told that a run is not to be done, and had a life to remember it in."""
     notes = case.history.agents
-    soon = any(who == instance and told <= when <= told + TOLD_IN_VAIN for who, when in notes.deaths)
-    return soon or instance in notes.full
+    return math.inf if (instance, run) in notes.in_vain else notes.let_go.get((instance, run), math.inf)
 
 
 def _dealt_with(case: Case) -> Iterator[str]:
@@ -92,8 +114,21 @@ def _dealt_with(case: Case) -> Iterator[str]:
     notes = case.history.agents
     done = {(each.instance, each.run) for each in _at_agents(case)}
     told = {(each.instance, each.run) for each in notes.acknowledged}
-    for instance, run in notes.taken - done - told - notes.refused - set(notes.let_go):
+    for instance, run in sorted(notes.taken - done - told - notes.refused - set(notes.let_go)):
         yield f"run {run[:8]} was taken by {instance[:8]}, and nothing came of it"
+
+
+def _reported(case: Case) -> Iterator[str]:
+    """What was begun comes to a last result, whatever becomes of its agent meanwhile: but where that was told
+    while the tool was at work, or was about to carry on, that it is not to be done."""
+    notes = case.history.agents
+    last = {(each.instance, each.run) for each in (*notes.results, *notes.acknowledged) if each.final}
+    ended = {
+        (done.instance, done.run): math.inf if _streams(done) else done.ended for done in _at_agents(case)
+    }
+    for name in sorted(ended.keys() - last):
+        if name not in notes.let_go or notes.let_go[name] > ended[name]:
+            yield f"run {name[1][:8]} was begun by {name[0][:8]}, which has reported nothing of it"
 
 
 def _said_truly(case: Case) -> Iterator[str]:
@@ -114,19 +149,20 @@ def _handed_over(case: Case) -> Iterator[str]:
 
 
 def _handed_over_as_it_is(case: Case) -> Iterator[str]:
-    """What an agent has on its disk of a result is what it hands over, and nothing else in its place."""
+    """Each result is handed over as it came: what is on disk, and what is in memory for want of room there,
+    unless its agent dies before."""
     notes = case.history.agents
     acknowledged = {each.what for each in notes.acknowledged}
-    for each in notes.spooled:
-        if each.what not in acknowledged:
+    for each in notes.results:
+        if each.what not in acknowledged and (each.was_room or each.what not in notes.lost):
             yield f"result {each.number} of run {each.run[:8]} at {each.node} was kept and never handed over"
 
 
 def _reported_once(case: Case) -> Iterator[str]:
-    """A run has one last result, of agents whose disks took down what they sent."""
+    """A run has one last result: but where an agent died before it could note that it had handed it over."""
     last = defaultdict(set)
     for each in case.history.agents.acknowledged:
-        if each.final and each.instance not in case.history.agents.full:
+        if each.final and (each.instance, each.run) not in case.history.agents.unnoted:
             last[each.instance, each.run].add(each.what)
     for (_, run), which in last.items():
         if len(which) > 1:
@@ -161,10 +197,12 @@ RULES = (
     _taken_before,
     _given_before,
     _held_by_one,
+    _announced,
     _on_the_second,
     _allowed,
     _let_go,
     _dealt_with,
+    _reported,
     _said_truly,
     _handed_over,
     _handed_over_as_it_is,

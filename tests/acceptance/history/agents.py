@@ -28,6 +28,8 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import digest
 from chalicelib.infrastructure.peer_http import Call, Reply
 from tests.acceptance.history.agent_host import Event, Host, HostMachine, in_place
+from tests.acceptance.history.agent_notes import AgentNotes, Told
+from tests.acceptance.history.faults import AgentTrouble
 from tests.acceptance.history.network import Network, Weather
 from tests.acceptance.history.work import CLASSES
 from tests.acceptance.history.world import Crash, Fiber, World
@@ -68,57 +70,6 @@ def secret_of(node: str) -> str:
 
 def sha256_of(node: str) -> str:
     return digest(secret_of(node))
-
-
-Name = tuple[str, str]
-"""Of a run at an agent: the agent's instance, and the run."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Told:
-    """A result, put on disk or acknowledged: of which run, which one, from when by the agent's clock, and
-    when that was done. As what it was ``kept``, once it was."""
-
-    node: str
-    run: str
-    instance: str
-    number: int
-    at: str
-    final: bool
-    when: float
-    kept: str = ""
-
-    @property
-    def what(self) -> tuple[str, str, int, str]:
-        return self.instance, self.run, self.number, self.at
-
-
-@dataclasses.dataclass
-class AgentNotes:
-    """What agents said and were told.
-
-    ``given`` are the runs that they were told are theirs, ``taken`` those that their disks say they have,
-    ``refused`` those they said they will not do,
-    ``let_go`` when they were told that a run is not theirs to do; ``spooled`` the results that were put on a
-    disk; ``deaths`` when an instance died, ``full`` whose disk ever was, ``left`` what is on their disks in
-    the end; ``rejected`` what coordinators would not have.
-    """
-
-    given: set[Name] = dataclasses.field(default_factory=set)
-    taken: set[Name] = dataclasses.field(default_factory=set)
-    refused: set[Name] = dataclasses.field(default_factory=set)
-    let_go: dict[Name, float] = dataclasses.field(default_factory=dict)
-    spooled: list[Told] = dataclasses.field(default_factory=list)
-    acknowledged: list[Told] = dataclasses.field(default_factory=list)
-    deaths: list[tuple[str, float]] = dataclasses.field(default_factory=list)
-    full: set[str] = dataclasses.field(default_factory=set)
-    left: list[str] = dataclasses.field(default_factory=list)
-    rejected: list[str] = dataclasses.field(default_factory=list)
-    forbidding: set[str] = dataclasses.field(default_factory=set)
-    """Nodes on whose hosts runs of the class ``FORBIDDEN`` are not allowed."""
-
-    def not_to_be_done(self, instance: str, run: str, now: float) -> None:
-        self.let_go.setdefault((instance, run), now)
 
 
 class Owner:
@@ -162,6 +113,7 @@ class Lines:
         return answer
 
     def starts(self, body: JSON, within: float) -> JSON:
+        self._notes.announced.setdefault((body["instance"], body["run"]), self._agent.world.now)
         answer = self._told("starts", body, within)
         if not answer["go"]:
             self._notes.not_to_be_done(body["instance"], body["run"], self._agent.world.now)
@@ -169,8 +121,7 @@ class Lines:
 
     def results(self, body: JSON) -> JSON:
         answer = self._told("results", body)
-        said = {name: body[name] for name in ("run", "instance", "number", "at", "final")}
-        told = Told(str(self._agent.node), **said, when=self._agent.world.now, kept=answer["kept"])
+        told = Told.of(str(self._agent.node), body, self._agent.world.now, kept=answer["kept"])
         self._notes.acknowledged.append(told)
         return answer
 
@@ -182,16 +133,31 @@ class SimulatedSpool(Spool):
         super().__init__(host.disk)
         self._host, self._notes, self._node = host, notes, node
         self._news = Event(host.world)
+        self._roomless: list[Result] = []
         in_place(host.world, self, _lock="lock")
 
     def add(self, result: Result) -> None:
-        has_room = not self._host.medium.is_full and not self._memory
+        was_room = not self._host.medium.is_full and not self._memory
         super().add(result)
-        if has_room and not self._host.medium.is_full:
-            body = result.body(self._host.instance)
-            said = {name: body[name] for name in ("run", "instance", "number", "at", "final")}
-            self._notes.spooled.append(Told(self._node, **said, when=self._host.world.now))
+        was_room = was_room and not self._host.medium.is_full
+        if not was_room:
+            self._roomless.append(result)
+        self._notes.results.append(self._told(result, was_room=was_room))
         self._news.set()
+
+    def _told(self, result: Result, **more: bool) -> Told:
+        return Told.of(self._node, result.body(self._host.instance), self._host.world.now, **more)
+
+    def forgotten(self) -> None:
+        """The agent dies: note what goes with its memory."""
+        for result in self._memory:
+            if any(result is each for each in self._roomless):
+                self._notes.lost.add(self._told(result).what)
+                streamed = None if result.final else result.local["result"]
+                if streamed:
+                    self._notes.lost_places.add((self._node, result.run, streamed["number"]))
+        for result in (*self._memory, *self._unnoted):
+            self._notes.unnoted.add((self._host.instance, result.run))
 
     def first(self, seconds: float) -> Result | None:
         self._news.clear()
@@ -215,6 +181,14 @@ class SimulatedRuns(Runs):
 
     def room(self) -> int:
         return 0 if self.claims else super().room()
+
+    def cancel(self, run: str) -> None:
+        super().cancel(run)
+        self._of.notes.heeded.setdefault((self._of.host.instance, run), self._of.world.now)
+
+    def forgotten(self) -> None:
+        """The agent dies: note what goes with its memory."""
+        self._of.notes.forgotten(self._of.host.instance, self._cancelled)
 
     def _work(self, held: Held, assignment: Assignment, now: dt.datetime) -> None:
         announce = Announce(self._client, self._state.instance, held)
@@ -268,10 +242,13 @@ class SimulatedAgent:
         forbids: bool = False,
         claims: bool = False,
     ):
-        self.world, self._wire, self._notes, self.claims = world, wire, notes, claims
+        self.world, self._wire, self.notes, self.claims = world, wire, notes, claims
         self.node, self.forbids = AgentName(node), forbids
-        self.host = Host(world, weather)
+        # One that were drawn would not be the same when the seed is played again.
+        instance = uuid.uuid5(uuid.NAMESPACE_DNS, f"{'claims' if claims else 'takes'}.{node}")
+        self.host = Host(world, weather, str(instance))
         self._fibers: list[Fiber] = []
+        self._memory: list[SimulatedSpool | SimulatedRuns] = []
         self.is_cut = False
         self._is_dead = True
         if forbids:
@@ -282,7 +259,7 @@ class SimulatedAgent:
     def start(self) -> None:
         """Begin, or begin again, with what is on disk."""
         self._is_dead = False
-        self._fibers = []
+        self._fibers, self._memory = [], []
         self.host.new_life()
         self.begin(self._live)
 
@@ -307,7 +284,8 @@ class SimulatedAgent:
         if self._is_dead:
             return
         self._is_dead = True
-        self._notes.deaths.append((self.host.instance, self.world.now))
+        for each in self._memory:
+            each.forgotten()
         for fiber in self._fibers:
             if not fiber.over and fiber is not self.world.current:
                 fiber.kill()
@@ -320,6 +298,15 @@ class SimulatedAgent:
             self.kill()
 
     # --- trouble
+
+    def troubles(self, often: AgentTrouble) -> list[Callable[[], None]]:
+        """What is to befall it, at some time or other."""
+        return [
+            *(self.kill for _ in range(often.kills)),
+            *(self.cut for _ in range(often.cuts)),
+            *(self.set_clock for _ in range(often.clocks)),
+            *(self.fill_disk for _ in range(often.disks)),
+        ]
 
     def cut(self) -> None:
         """No way to the coordinator for some minutes."""
@@ -339,13 +326,13 @@ class SimulatedAgent:
 
     def _set(self, ahead: float) -> None:
         self.host.ahead = ahead
+        self.notes.clocks.append((self.host.instance, self.world.now))
         for fiber in self._fibers:
             if not fiber.over and fiber is not self.world.current:
                 self.world.wake(fiber)  # a wait reads the clock every now and then
 
     def fill_disk(self) -> None:
         self.host.fill()
-        self._notes.full.add(self.host.instance)
         self._later(30, 300, self.host.free)
 
     def _later(self, least: float, most: float, what: Callable[[], None]) -> None:
@@ -373,15 +360,16 @@ class SimulatedAgent:
         if outcome.status in (200, 204):
             return json.loads(outcome.text) if outcome.text else {}
         if outcome.status < 500:
-            self._notes.rejected.append(f"{what}: {outcome.status} {outcome.text}")
+            self.notes.rejected.append(f"{what}: {outcome.status} {outcome.text}")
             return {"status": outcome.status}
         return None
 
     def _live(self) -> None:
-        host, lines = self.host, Lines(self, self._notes)
+        host, lines = self.host, Lines(self, self.notes)
         client: Any = lines
-        results = SimulatedSpool(host, self._notes, str(self.node))
+        results = SimulatedSpool(host, self.notes, str(self.node))
         runs = SimulatedRuns(self, client, results)
+        self._memory = [results, runs]
         contacts = Contacts(client, host.disk, results, runs, host.offset, lambda: self.world.now)
         never: Any = Event(self.world)
         wanted = Event(self.world)
@@ -394,7 +382,7 @@ class SimulatedAgent:
             with contextlib.suppress(Unanswered, StorageFull):
                 answer = contacts.say(host.now(), synchronized=True, facts=None)
                 contacts.heed(answer)
-            self._notes.taken |= {(host.instance, each.run) for each in host.disk.held(TAKEN)}
+            self.notes.taken |= {(host.instance, each.run) for each in host.disk.held(TAKEN)}
             wanted.wait(self.world.chance.uniform(2, EVERY))
 
     def left(self, before: dt.datetime) -> list[str]:

@@ -40,8 +40,9 @@ class Life:
 
     @property
     def is_streamed(self) -> bool:
-        """Whether it is a result that a tool streamed, kept as a run of no length."""
-        return bool(self.last["start"] == self.last["end"])
+        """Whether it is a result that a tool streamed, kept as a run of no length from the beginning."""
+        first = self.written[0][1]
+        return bool(first["start"] == first["end"])
 
     @property
     def was_given_up(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.acceptance.history.case import FINAL, Case, instant
+from tests.acceptance.history.network import Sent
 from tests.acceptance.history.work import STEP
 from tests.acceptance.history.world import BEGINNING
 
@@ -14,8 +15,6 @@ LATE = 5 * 60
 """Seconds after which what is due has been looked at, where nothing is wrong."""
 RESUMED = 5 * 60
 """Seconds within which what streams is carried on: a lease, a tick or two, and what comes twice."""
-FEW = 12
-"""Runs sent twice that need no explanation: a batch is ten, and one that dies sends it again."""
 
 
 def _final_is_final(case: Case) -> Iterator[str]:
@@ -37,23 +36,37 @@ def _given_back(case: Case) -> Iterator[str]:
 
 
 def _done_by_one(case: Case) -> Iterator[str]:
-    """No two planners have a shard at a time, and a run is sent to a runner once: but for what streams, and
-    where whoever sent some died before that was noted."""
+    """No two planners have a shard at a time, and a run is sent to a runner once, or again for a reason."""
     for change in case.history.changes:
         overtaken = change.table.endswith("-node") and change.old and change.new
         if not overtaken or "#plan-shard-" not in change.new["name"]:
             continue
         if change.old["expires"] > BEGINNING.timestamp() + change.at:
             yield f"{change.new['name']} was taken from its planner at {change.at:.3f}"
-    begun = (each for each in case.history.sent if each[1] == "runs" and "until" not in each[2])
-    sent = Counter((node, message["run"]) for node, _, message in begun)
-    again = [
-        place
-        for place, times in sent.items()
-        if times > 1 and not (place in case.lives and case.streams(case.lives[place]))
-    ]
-    if len(again) > max(FEW, len(sent) / 10):
-        yield f"{len(again)} of {len(sent)} runs were sent again: {again[:5]}"
+    for place in _sent_again(case):
+        yield f"{place} was sent again, though whoever sent it before was alone at it and lived to note it"
+
+
+def _sent_again(case: Case) -> Iterator[tuple[str, str]]:
+    """The runs that were sent to a runner again for neither of the two reasons there are: that whoever sent
+    them before died before it was noted, or that two were at it at a time, of which one alone moves the mark.
+    What streams is sent to whoever carries it on."""
+    sent = defaultdict(list)
+    for each in case.history.sent:
+        if each.queue == "runs" and "until" not in each.told:
+            sent[each.node, each.told["run"]].append(each)
+    dispatchers = {each.sender: each for those in sent.values() for each in those if each.kind == "dispatch"}
+    for place, those in sent.items():
+        if place in case.lives and case.streams(case.lives[place]):
+            continue
+        for before, _ in itertools.pairwise(those):
+            if not (before.died or any(_met(before, other) for other in dispatchers.values())):
+                yield place
+
+
+def _met(one: Sent, other: Sent) -> bool:
+    """Whether two that are not the same were at work at the same time."""
+    return one.sender != other.sender and one.began <= other.ended and other.began <= one.ended
 
 
 def _at_rest(case: Case) -> Iterator[str]:
@@ -72,9 +85,8 @@ def _streamed(case: Case) -> Iterator[str]:
     kept = Counter((life.node, *_place(life.documents.get("result_merged"))) for life in rows)
     for place in (place for place, times in kept.items() if times > 1):
         yield f"the result {place} is there more than once"
-    for place in set(case.history.notes.emitted) - set(kept):
-        # What an agent had no room for on its disk is lost with it, if it dies.
-        if case.lives[place[0], place[1]].last.get("holder") not in case.history.agents.full:
+    for place in sorted(set(case.history.notes.emitted) - set(kept)):
+        if place not in case.history.agents.lost_places:
             yield f"the result {place} is lost"
     done = case.history.notes.performances
     for one, other in _neighbours(each for each in done if each.scheduling_class == "background-multi"):

@@ -105,14 +105,33 @@ class Network:
         return self._party.request(call.host, call.method, call.target, call.body, caller)
 
 
+@dataclasses.dataclass(frozen=True)
+class Sent:
+    """A message put into a queue of a node, and who did that: what that does, from when to when it was at
+    work, and whether it died in the middle of it."""
+
+    node: str
+    queue: str
+    told: dict[str, Any]
+    sender: int
+    kind: str
+    began: float
+    ended: float
+    died: bool
+
+
 class Queues:
     """The queues: a message comes at least once, perhaps late, and again when its handler ended badly."""
 
     def __init__(self, world: World, weather: Weather, cluster: Cluster, write: Callable[[], None]):
         self._world, self._weather, self._party, self._write = world, weather, cluster, write
         self.broken: list[BaseException] = []
-        self.sent: list[tuple[str, str, dict[str, Any]]] = []
-        """Whoever sent what, by node and queue."""
+        self._sent: list[tuple[str, str, dict[str, Any], Fiber]] = []
+
+    @property
+    def sent(self) -> list[Sent]:
+        """All that was sent so far, in its order."""
+        return [Sent(*what, by.number, by.kind, by.began, by.ended, by.died) for *what, by in self._sent]
 
     def send(self, queue: queues.Queue, message: Message, delay: dt.timedelta = dt.timedelta(0)) -> None:
         self.send_many(queue, [(message, delay)])
@@ -124,12 +143,14 @@ class Queues:
     def send_many(self, queue: queues.Queue, outgoing: Sequence[tuple[Message, dt.timedelta]]) -> None:
         if not outgoing:
             return
+        by = self._world.current
+        assert by is not None
         self._write()
         for message, delay in outgoing:
             told = messages.to_json(message)
             # What is for the deployment itself is handled by who sent it.
             node = message.node if message.node in self._party.hosts else self._world.node
-            self.sent.append((node, queue.name, told))
+            self._sent.append((node, queue.name, told, by))
             seconds = min(max(0, int(delay.total_seconds())), queues.LONGEST_DELAY)
             self._deliver(node, queue, json.dumps(told), seconds + self._world.chance.uniform(0.02, 1))
             if self._weather.strikes(self._weather.faults.duplicate):
@@ -143,7 +164,9 @@ class Queues:
     def _receive(self, node: str, queue: queues.Queue, text: str) -> None:
         if node in self._weather.off:
             return self._deliver(node, queue, text, 10)
-        handler = self._world.start(lambda: self._handle(queue, json.loads(text)), node, queue.timeout)
+        told = json.loads(text)
+        kind = told.get("what", queue.name)
+        handler = self._world.start(lambda: self._handle(queue, told), node, queue.timeout, kind)
         handler.then.append(lambda: self._over(handler, queue, text))
         return None
 

@@ -34,9 +34,10 @@ from chalicelib.store import node_registry, shards, timeline, timeline_memory
 from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
-from tests.acceptance.history.agents import FACTS, AgentName, AgentNotes, SimulatedAgent, Wire, sha256_of
+from tests.acceptance.history.agent_notes import AgentNotes
+from tests.acceptance.history.agents import FACTS, AgentName, SimulatedAgent, Wire, sha256_of
 from tests.acceptance.history.faults import TROUBLE, Faults
-from tests.acceptance.history.network import PAGE, Network, Queues, Weather
+from tests.acceptance.history.network import PAGE, Network, Queues, Sent, Weather
 from tests.acceptance.history.tables import SLOWEST, Called, Change, Tables
 from tests.acceptance.history.work import Order
 from tests.acceptance.history.world import Crash, SimulatedMachine, World, standing_in
@@ -66,7 +67,7 @@ class Scale:
     """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment.
 
     ``agents`` is how many of its nodes have their tools at agents, the first at two, one of which claims what
-    it is offered; the owner of the last one's host does not allow all.
+    it is offered; the owner of the last one's host does not allow all. ``mix`` says of which kinds tasks are.
     """
 
     nodes: int = 4
@@ -75,6 +76,7 @@ class Scale:
     error: float = 40 * 60
     cohosted: bool = False
     agents: int = 0
+    mix: work.Mix = work.USUAL
 
 
 @dataclasses.dataclass
@@ -88,7 +90,7 @@ class History:
     calm_at: float = 0
     changes: list[Change] = dataclasses.field(default_factory=list)
     notes: work.Notes = dataclasses.field(default_factory=work.Notes)
-    sent: list[tuple[str, str, dict[str, Any]]] = dataclasses.field(default_factory=list)
+    sent: list[Sent] = dataclasses.field(default_factory=list)
     posted: dict[str, Order] = dataclasses.field(default_factory=dict)
     refused: list[str] = dataclasses.field(default_factory=list)
     cancelled: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -163,14 +165,14 @@ class Simulation:
         late = self.world.chance.uniform(0, 5)
         for _ in range(times):
             if node not in self.weather.off:
-                self._later(late, node, lambda: work_(self.world.moment()), limit)
+                self._later(late, node, lambda: work_(self.world.moment()), limit, name)
         self.world.at(self.world.now + 60, lambda: self.tick(node, name))
 
-    def _later(self, after: float, node: str, what: Callable[[], Any], limit: float) -> None:
-        self.world.at(self.world.now + after, lambda: self._start(node, what, limit))
+    def _later(self, after: float, node: str, what: Callable[[], Any], limit: float, kind: str) -> None:
+        self.world.at(self.world.now + after, lambda: self._start(node, what, limit, kind))
 
-    def _start(self, node: str, what: Callable[[], Any], limit: float) -> None:
-        fiber = self.world.start(what, node, limit)
+    def _start(self, node: str, what: Callable[[], Any], limit: float, kind: str = "") -> None:
+        fiber = self.world.start(what, node, limit, kind)
 
         def note() -> None:
             if isinstance(fiber.failure, Exception):
@@ -264,15 +266,14 @@ class Simulation:
 
     def run(self) -> History:
         draw, world, scale = self.world.chance, self.world, self.scale
-        for order in work.orders(draw, self.hosts, scale.tasks, scale.posting):
+        for order in work.orders(draw, self.hosts, scale.tasks, scale.posting, scale.mix):
             world.at(order.at, lambda order=order: self.order(order))  # type: ignore[misc]
-        for host in self.history.at_agents:
+        for host in self.hosts[: scale.agents]:
             world.at(0, lambda host=host: self._start(host, lambda: self.join(host), PAGE))  # type: ignore[misc]
         for agent in self.agents:
             world.at(draw.uniform(1, 5), agent.start)
-            if self.weather.faults != weathers.NONE:
-                for trouble in (agent.kill, agent.cut, agent.set_clock, agent.fill_disk):
-                    world.at(draw.uniform(60, scale.error), trouble)
+            for trouble in agent.troubles(self.weather.faults.agents):
+                world.at(draw.uniform(60, scale.error), trouble)
         for node in self.hosts:
             for name in TICKS:
                 world.at(draw.uniform(0, 60), lambda node=node, name=name: self.tick(node, name))  # type: ignore[misc]
@@ -286,7 +287,7 @@ class Simulation:
             agent.recover()
         world.run_until(scale.error + QUIET)
         self.history.calm_at, self.history.over_at = scale.error, world.now
-        self.history.sent = list(self.queues.sent)
+        self.history.sent = self.queues.sent
         self.history.changes = list(self.tables[self.hosts[0]].changes)
         self.history.conditions = set(self.tables[self.hosts[0]].conditions)
         self.history.broken += [repr(broken) for broken in self.queues.broken]
@@ -345,7 +346,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(queues, "send", simulation.queues.send)
         patch.setattr(queues, "send_many", simulation.queues.send_many)
         patch.setattr(queues, "send_at", simulation.queues.send_at)
-        with work.plugged_in(simulation.world, simulation.history.notes):
+        with work.plugged_in(simulation.world, simulation.history.notes, simulation.scale.mix):
             yield
     forget_settings()
     logging.getLogger("chalicelib").removeHandler(handler)

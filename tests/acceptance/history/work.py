@@ -24,7 +24,8 @@ KEY = "secret"
 class Performance:
     """One time that a tool worked: for which run, planned from when to when, and when it really did;
     ``told`` are the participants whose data it had; ``instance`` is the agent's, if it was at one.
-    ``by_known_clock`` is whether that knew how far its clock was off."""
+    ``by_known_clock`` is whether that knew how far its clock was off, which was ``ahead`` by so many seconds
+    as it was begun."""
 
     node: str
     run: str
@@ -36,6 +37,7 @@ class Performance:
     told: list[int]
     instance: str = ""
     by_known_clock: bool = True
+    ahead: float = 0
 
 
 @dataclasses.dataclass
@@ -60,6 +62,20 @@ class Notes:
 
 
 @dataclasses.dataclass(frozen=True)
+class Mix:
+    """What tasks there are: of which classes, how many seconds a tool streams at most, which part of them is
+    cancelled, and which part of their runs has a tool that takes three times as long as planned."""
+
+    classes: tuple[str, ...] = CLASSES
+    longest: int = 1800
+    cancelled: float = 0.25
+    overruns: float = 0.03
+
+
+USUAL = Mix()
+
+
+@dataclasses.dataclass(frozen=True)
 class Order:
     """A task to be posted: what, at which node, when, and when it is cancelled, or a run of it asked for, if
     ever."""
@@ -76,7 +92,7 @@ class Order:
         return int(self.document["schedule"].get("max-runs", 1))
 
 
-def _tool(world: World, notes: Notes) -> Tool:
+def _tool(world: World, notes: Notes, mix: Mix) -> Tool:
     """A tool that idles, sometimes for too long, sometimes to fail, and notes that it did."""
 
     def run(job: Job) -> Any:
@@ -94,6 +110,7 @@ def _tool(world: World, notes: Notes) -> Tool:
             [told["number"] for told in job.participant_data],
             job.host.instance,
             job.host.by_known_clock(),
+            job.host.ahead,
         )
         notes.performances.append(noted)
         try:
@@ -104,7 +121,7 @@ def _tool(world: World, notes: Notes) -> Tool:
 
     def _idle(job: Job, noted: Performance) -> None:
         mood = world.chance.random()
-        factor = 3 if mood < 0.03 else 1 if mood < 0.8 else mood / 2
+        factor = 3 if mood < mix.overruns else 1 if mood < 0.8 else mood / 2
         noted.ended = world.now + factor * parse_duration(job.spec["duration"]).total_seconds()
         job.sleep(factor * parse_duration(job.spec["duration"]))
         if mood > 0.95:
@@ -157,9 +174,9 @@ def _test(scheduling_class: str) -> Test:
 
 
 @contextlib.contextmanager
-def plugged_in(world: World, notes: Notes) -> Iterator[None]:
+def plugged_in(world: World, notes: Notes, mix: Mix = USUAL) -> Iterator[None]:
     """Let the nodes know the tests, the tool, and the archiver."""
-    used, archiver = _tool(world, notes), _archiver(world, notes)
+    used, archiver = _tool(world, notes, mix), _archiver(world, notes)
     with pytest.MonkeyPatch.context() as patch:
         for name in CLASSES:
             patch.setitem(cast(dict[str, Test], registry.tests()), f"idle-{name}", _test(name))
@@ -168,21 +185,27 @@ def plugged_in(world: World, notes: Notes) -> Iterator[None]:
         yield
 
 
-def orders(chance: random.Random, nodes: Sequence[str], each: int, within: float) -> list[Order]:
+def orders(
+    chance: random.Random, nodes: Sequence[str], each: int, within: float, mix: Mix = USUAL
+) -> list[Order]:
     """Tasks of all kinds for every node, posted within so many seconds."""
     return [
-        _order(chance, lead, nodes, f"{lead}/{number}", within) for lead in nodes for number in range(each)
+        _order(chance, lead, nodes, f"{lead}/{number}", within, mix)
+        for lead in nodes
+        for number in range(each)
     ]
 
 
-def _order(chance: random.Random, lead: str, nodes: Sequence[str], name: str, within: float) -> Order:
+def _order(
+    chance: random.Random, lead: str, nodes: Sequence[str], name: str, within: float, mix: Mix
+) -> Order:
     others = [node for node in nodes if node != lead]
     hosts = [lead, *chance.sample(others, min(len(others), chance.choice([0, 0, 1, 1, 2])))]
-    scheduling_class = chance.choice(CLASSES)
+    scheduling_class = chance.choice(mix.classes)
     streams = scheduling_class == "background-multi"
     spec = {
         "schema": 2,
-        "duration": f"PT{chance.randint(60, 1800) if streams else chance.randint(3, 40)}S",
+        "duration": f"PT{chance.randint(60, mix.longest) if streams else chance.randint(3, 40)}S",
         "host": hosts,
         "starting-comment": name,
     }
@@ -200,7 +223,7 @@ def _order(chance: random.Random, lead: str, nodes: Sequence[str], name: str, wi
     # Many at a time, since they are to get into each other's way.
     posted = chance.randrange(0, int(within), 300) + chance.uniform(0, 3)
     soon = chance.choice([3, 10, 120, within])
-    cancelled = posted + chance.uniform(0, soon) if chance.random() < 0.25 else None
+    cancelled = posted + chance.uniform(0, soon) if chance.random() < mix.cancelled else None
     by_hand = posted + chance.uniform(0, 2400) if chance.random() < 0.2 else None
     return Order(document, lead, posted, cancelled, by_hand)
 

@@ -9,6 +9,7 @@ import contextlib
 import datetime as dt
 import heapq
 import itertools
+import math
 import random
 import threading
 import types
@@ -36,11 +37,20 @@ class Crash(BaseException):
     """The process ends here and now. No handler of errors may catch it."""
 
 
-class Fiber:
-    """A thread of the simulation. ``node`` is whom it works for; past ``limit`` it is ended."""
+def _closed() -> threading.Lock:
+    """What one thread waits for until another releases it: bare, as a history does that tens of thousands of
+    times."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
-    def __init__(self, world: "World", work: Callable[[], Any], node: str, limit: float | None):
-        self.world, self.node, self._work = world, node, work
+
+class Fiber:
+    """A thread of the simulation. ``node`` is whom it works for, ``kind`` what it does, where that matters;
+    past ``limit`` it is ended."""
+
+    def __init__(self, world: "World", work: Callable[[], Any], node: str, limit: float | None, kind: str):
+        self.world, self.node, self._work, self.kind = world, node, work, kind
         self.deadline = None if limit is None else world.now + limit
         self.process: list[Fiber] = []
         """Those that end with it: its own threads, and who started it."""
@@ -48,7 +58,9 @@ class Fiber:
         self.turn = 0
         self.killed = self.over = False
         self.failure: BaseException | None = None
-        self._go = threading.Semaphore(0)
+        self.began, self.ended = world.now, math.inf
+        self.number = next(world.numbers)
+        self._go = _closed()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -59,14 +71,19 @@ class Fiber:
             self._work()
         except BaseException as error:
             self.failure = error
-        self.over = True
-        if isinstance(self.failure, Crash):
+        self.over, self.ended = True, self.world.now
+        if self.died:
             for other in self.process:
                 if not other.over:
                     other.kill()
         for follow in self.then:
             follow()
         self.world.baton.release()
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended in the middle of its work."""
+        return isinstance(self.failure, Crash)
 
     def resume(self) -> None:
         """Called by the world alone: the fiber runs until it waits again."""
@@ -99,11 +116,12 @@ class World:
         self.chance = random.Random(seed)
         self.now = 0.0
         self.current: Fiber | None = None
-        self.baton = threading.Semaphore(0)
+        self.baton = _closed()
         self.fibers: list[Fiber] = []
         self._many = 1000
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
+        self.numbers = itertools.count()
 
     @property
     def node(self) -> str:
@@ -117,9 +135,9 @@ class World:
     def at(self, when: float, happens: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (max(when, self.now), next(self._count), happens))
 
-    def start(self, work: Callable[[], Any], node: str, limit: float | None = None) -> Fiber:
+    def start(self, work: Callable[[], Any], node: str, limit: float | None = None, kind: str = "") -> Fiber:
         """A fiber that begins now."""
-        fiber = Fiber(self, work, node, limit)
+        fiber = Fiber(self, work, node, limit, kind)
         self.fibers.append(fiber)
         self.wake(fiber)
         return fiber
@@ -161,9 +179,11 @@ class World:
 
 
 class SimulatedMachine(Machine):
-    """The machine of one run, in simulated time; ``instance`` is that of the agent whose host it is."""
+    """The machine of one run, in simulated time; ``instance`` is that of the agent whose host it is, and
+    ``ahead`` the seconds by which the clock there is."""
 
     instance = ""
+    ahead = 0.0
 
     def __init__(self, world: World, run: str):
         super().__init__()

@@ -1,0 +1,72 @@
+"""What is played to find one mistake in few seeds: little work, of the kind and in the trouble that show it.
+
+A history of everything has too little of each trouble for a guard to be missed for certain, and with more
+of it another seed would show each mistake. A profile has much of one trouble, and none of those that would
+excuse what comes of it.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from tests.acceptance.history.faults import TROUBLE, AgentTrouble, Faults
+from tests.acceptance.history.simulation import Scale
+from tests.acceptance.history.work import Mix
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """Which work is played in which trouble."""
+
+    scale: Scale
+    faults: Faults = TROUBLE
+
+
+SEEDS = 3
+"""Seeds in one of which a mistake is found, unless it says otherwise, and in none of which nothing is."""
+SMALL = Scale(nodes=2, tasks=8, posting=5 * 60, error=10 * 60, cohosted=True, agents=1)
+"""One node whose tools are at two agents, and one that has its own."""
+LONGEST = 300
+ALL_CLASSES = Mix(longest=LONGEST)
+STREAMS = Mix(("background-multi",), LONGEST)
+SHORT = Mix(("exclusive", "normal", "background"))
+
+
+def _profile(
+    mix: Mix = ALL_CLASSES,
+    kills: int = 1,
+    cuts: int = 1,
+    clocks: int = 1,
+    disks: int = 1,
+    agent_crash: float = 0.002,
+) -> Profile:
+    trouble = AgentTrouble(kills, cuts, clocks, disks)
+    faults = dataclasses.replace(TROUBLE, agent_crash=agent_crash, agents=trouble)
+    return Profile(dataclasses.replace(SMALL, mix=mix), faults)
+
+
+EVERYDAY = _profile()
+RESTARTED = _profile(SHORT, kills=6, clocks=0, disks=0)
+RESTARTED_STREAMS = _profile(STREAMS, kills=6, clocks=0, disks=0)
+DYING = _profile(SHORT, agent_crash=0.05, clocks=0, disks=0)
+FULL = _profile(SHORT, kills=6, clocks=0, disks=3)
+FULL_STREAMS = _profile(STREAMS, kills=4, clocks=0, disks=3)
+CANCELLED = Profile(
+    dataclasses.replace(SMALL, tasks=16, mix=dataclasses.replace(STREAMS, cancelled=0.7)),
+    dataclasses.replace(TROUBLE, agents=AgentTrouble(0, 1, 0, 0)),
+)
+CLOCKS = _profile(kills=0, cuts=0, clocks=6, disks=0)
+OVERRUNS = _profile(dataclasses.replace(SHORT, overruns=0.4), kills=0, clocks=0, disks=0)
+BUSY = Profile(dataclasses.replace(SMALL, tasks=20, mix=SHORT))
+
+ALL: Mapping[str, Profile] = {
+    "a little of everything": EVERYDAY,
+    "agents that are restarted often, and no tool streams": RESTARTED,
+    "the same where all of them do": RESTARTED_STREAMS,
+    "agents that die between two writes, and no tool streams": DYING,
+    "disks that are full half of the time, and no tool streams": FULL,
+    "the same where all tools stream": FULL_STREAMS,
+    "tools that stream and are cancelled at work": CANCELLED,
+    "clocks that are off half of the time": CLOCKS,
+    "tools that take too long": OVERRUNS,
+    "more runs than two agents can share without getting into each other's way": BUSY,
+}
