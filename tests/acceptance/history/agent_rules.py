@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.acceptance.history.agents import FORBIDDEN
+from tests.acceptance.history.agent_parts import FORBIDDEN
 from tests.acceptance.history.case import Case
 from tests.acceptance.history.work import Performance
 
