@@ -31,12 +31,8 @@ ALONE = Scale(nodes=1, tasks=60, posting=2 * 60, error=15 * 60)
 """So much at a time that planners meet, of several nodes and of one."""
 AGENTS = dataclasses.replace(SCALE, cohosted=True, agents=SCALE.nodes - 1)
 """One deployment of nodes all but one of which have their tools at agents."""
-AGENTS_CROWD = dataclasses.replace(CROWD, cohosted=True, agents=1)
-AGENTS_FEW = dataclasses.replace(AGENTS_CROWD, tasks=10)
 TRIES = 10
 """Seeds in which a planted mistake has to be found."""
-AGENTS_TRIED_FIRST = 1
-"""The seed in which those at agents are found at once: in the one before it takes two histories more."""
 SOAK = bool(os.environ.get("HISTORY_SOAK"))
 
 GUARDED = {
@@ -100,32 +96,41 @@ MISTAKES: dict[str, tuple[str, Any]] = {
 }
 """Mistakes in the product by what they come to: what is replaced under ``chalicelib``, and by what."""
 
-
-AGENTS_GUARDED = {
-    "UpdateItem Update runs": "a run is taken by one instance of an agent",
-    "PutItem Put runs": "a run that was over is not begun, nor its result stored over another",
-    "Transact Put runs": "a streamed result that is handed over again is there once",
+AGENTS_GUARDED: dict[str, tuple[str, Profile]] = {
+    "UpdateItem Update runs": ("a run is taken by one instance of an agent", profiles.RUNG),
+    "PutItem Put runs": (
+        "a run that was over is not begun, nor its result stored over another",
+        profiles.CROWDED,
+    ),
+    "Transact Put runs": (
+        "a streamed result that is handed over again is there once",
+        profiles.RESTARTED_STREAMS,
+    ),
 }
-AGENTS_MISTAKES: dict[str, tuple[str, Any]] = {
+AGENTS_MISTAKES: dict[str, tuple[str, Any, Profile]] = {
     "a streamed result that is handed over again is another": (
         "service.agents.reports.streamed",
         lambda *_: RunId(str(uuid.uuid4())),
+        profiles.RESTARTED_STREAMS,
     ),
-    "a result that is acknowledged is not kept": ("service.agents.reports._conclude", lambda *_: "result"),
-    "a run is an agent's before that is stored": ("store.run_table.take", lambda run, _: run),
+    "a result that is acknowledged is not kept": (
+        "service.agents.reports._conclude",
+        lambda *_: "result",
+        profiles.EVERYDAY,
+    ),
+    "a run is an agent's before that is stored": (
+        "store.run_table.take",
+        lambda run, _: run,
+        profiles.EVERYDAY,
+    ),
 }
+"""The same of nodes whose tools are at agents, and what is played to find it; ``agent_mistakes.py`` has those
+of the agents themselves."""
 
 
 def some(known: Mapping[str, Any], most: int) -> list[str]:
     """The first few, and with HISTORY_SOAK all."""
     return list(known)[: None if SOAK else most]
-
-
-def found_out_at_agents(without: str | None = None) -> bool:
-    """The same of nodes whose tools are at agents."""
-    seeds = sorted(range(TRIES), key=lambda seed: seed != AGENTS_TRIED_FIRST)
-    plays = ((scale, seed) for seed in seeds for scale in (AGENTS_FEW, AGENTS, AGENTS_CROWD))
-    return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
 
 def found_out(without: str | None = None) -> bool:
@@ -134,9 +139,9 @@ def found_out(without: str | None = None) -> bool:
     return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
 
-def wrong_in(profile: Profile, seed: int) -> list[str]:
+def wrong_in(profile: Profile, seed: int, without: str | None = None) -> list[str]:
     """What breaks a rule in a history of a profile."""
-    return violations(simulate(seed, profile.scale, profile.faults))
+    return violations(simulate(seed, profile.scale, profile.faults, without))
 
 
 def states(history: History) -> Counter[str]:
@@ -207,16 +212,20 @@ def test_a_mistake_is_found_out(mistake: str, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.slow(25)
 @pytest.mark.parametrize("condition", some(AGENTS_GUARDED, most=1))
 def test_a_condition_that_is_left_out_is_found_out_at_agents(condition: str) -> None:
-    assert found_out_at_agents(without=condition), f"Not seen to: {AGENTS_GUARDED[condition]}"
+    says, profile = AGENTS_GUARDED[condition]
+
+    found = any(wrong_in(profile, seed, without=condition) for seed in range(profiles.SEEDS))
+
+    assert found, f"It is no longer seen to that {says}"
 
 
 @pytest.mark.slow(25)
 @pytest.mark.parametrize("mistake", some(AGENTS_MISTAKES, most=1))
 def test_a_mistake_is_found_out_at_agents(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    where, instead = AGENTS_MISTAKES[mistake]
+    where, instead, profile = AGENTS_MISTAKES[mistake]
     monkeypatch.setattr(f"chalicelib.{where}", instead)
 
-    assert found_out_at_agents()
+    assert any(wrong_in(profile, seed) for seed in range(profiles.SEEDS))
 
 
 @pytest.mark.slow(25)

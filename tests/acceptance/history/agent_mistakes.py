@@ -131,7 +131,7 @@ def _given(value: object) -> Callable[..., Any]:
 
 MISTAKES: dict[str, Mistake] = {
     "a run is begun that was not claimed": Mistake("state.State.offer", _offered_as_taken),
-    "a run is begun that another instance has": Mistake("runs.Runs._claimed", _all_taken, profiles.BUSY),
+    "a run is begun that another instance has": Mistake("runs.Runs._claimed", _all_taken, profiles.RUNG),
     "that a run is begun is noted in memory alone": Mistake(
         "state.State.begin", _begun_in_memory, profiles.RESTARTED
     ),

@@ -142,7 +142,7 @@ def _handed_over(case: Case) -> Iterator[str]:
     """In the end what tools came to has reached the coordinator: nothing is still on its way, or lost."""
     for done in _at_agents(case):
         life = case.lives[done.node, done.run]
-        if life.gone or (done.instance, done.run) in case.history.agents.let_go:
+        if not life.is_kept or (done.instance, done.run) in case.history.agents.let_go:
             continue
         if not (life.last.get("received") or life.documents.get("late")):
             yield f"{life.name} is {life.state}, and its result was never handed over"
@@ -176,7 +176,7 @@ def _acknowledged(case: Case) -> Iterator[str]:
         if life is None:
             yield f"a result of run {told.run[:8]} was taken at {told.node}, which has no such run"
             continue
-        if not told.final or told.kept == "gone" or not life.is_kept or life.gone:
+        if not told.final or told.kept == "gone" or not life.is_kept:
             continue
         late = life.documents.get("late")
         if not (late if told.kept == "late" else life.last.get("received") or late):

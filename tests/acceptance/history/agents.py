@@ -36,7 +36,8 @@ FACTS: dict[str, JSON] = {
     "tools": {"noting": {"version": "1.0", "unmet": []}},
     "tests": {f"idle-{name}": "1.0" for name in CLASSES},
 }
-EVERY = 45
+EVERY, RUNG_EVERY = 45, 15
+"""Seconds between contacts at most, and between rings."""
 
 
 class AgentName(str):
@@ -67,7 +68,8 @@ def sha256_of(node: str) -> str:
 class SimulatedAgent:
     """One agent of a node; ``notes`` are of all agents.
 
-    ``forbids``: its owner does not allow all; ``claims``: nothing is taken for it as it is offered.
+    ``forbids``: its owner does not allow all; ``claims``: nothing is taken for it as it is offered; ``rung``:
+    it makes contact when others do, as where a bell calls them all.
     """
 
     def __init__(
@@ -80,9 +82,10 @@ class SimulatedAgent:
         *,
         forbids: bool = False,
         claims: bool = False,
+        rung: bool = False,
     ):
         self.world, self._wire, self.notes, self.claims = world, wire, notes, claims
-        self.node, self.forbids = AgentName(node), forbids
+        self.node, self.forbids, self._rung = AgentName(node), forbids, rung
         # One that were drawn would not be the same when the seed is played again.
         instance = uuid.uuid5(uuid.NAMESPACE_DNS, f"{'claims' if claims else 'takes'}.{node}")
         self.host = Host(world, weather, str(instance))
@@ -204,6 +207,7 @@ class SimulatedAgent:
         return None
 
     def _live(self) -> None:
+        draw = self.world.chance.uniform
         host, lines = self.host, Lines(self, self.notes)
         client: Any = lines
         results = SimulatedSpool(host, self.notes, str(self.node))
@@ -222,7 +226,7 @@ class SimulatedAgent:
                 answer = contacts.say(host.now(), synchronized=True, facts=None)
                 contacts.heed(answer)
             self.notes.taken |= {(host.instance, each.run) for each in host.disk.held(TAKEN)}
-            wanted.wait(self.world.chance.uniform(2, EVERY))
+            wanted.wait(RUNG_EVERY - self.world.now % RUNG_EVERY if self._rung else draw(2, EVERY))
 
     def left(self, before: dt.datetime) -> list[str]:
         """What is on its disk of what should be over."""

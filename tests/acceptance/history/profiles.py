@@ -56,7 +56,8 @@ CANCELLED = Profile(
 )
 CLOCKS = _profile(kills=0, cuts=0, clocks=6, disks=0)
 OVERRUNS = _profile(dataclasses.replace(SHORT, overruns=0.4), kills=0, clocks=0, disks=0)
-BUSY = Profile(dataclasses.replace(SMALL, tasks=20, mix=SHORT))
+CROWDED = Profile(dataclasses.replace(SMALL, tasks=20, mix=SHORT))
+RUNG = Profile(dataclasses.replace(SMALL, rung=True, mix=SHORT))
 
 ALL: Mapping[str, Profile] = {
     "a little of everything": EVERYDAY,
@@ -68,5 +69,6 @@ ALL: Mapping[str, Profile] = {
     "tools that stream and are cancelled at work": CANCELLED,
     "clocks that are off half of the time": CLOCKS,
     "tools that take too long": OVERRUNS,
-    "more runs than two agents can share without getting into each other's way": BUSY,
+    "many tasks at a time": CROWDED,
+    "agents that make contact at the same time": RUNG,
 }

@@ -67,7 +67,8 @@ class Scale:
     """How many nodes, tasks each, seconds of posting, of trouble; ``cohosted``: all of one deployment.
 
     ``agents`` is how many of its nodes have their tools at agents, the first at two, one of which claims what
-    it is offered; the owner of the last one's host does not allow all. ``mix`` says of which kinds tasks are.
+    it is offered; the owner of the last one's host does not allow all. They make contact together where they
+    are ``rung``. ``mix`` says of which kinds tasks are.
     """
 
     nodes: int = 4
@@ -76,6 +77,7 @@ class Scale:
     error: float = 40 * 60
     cohosted: bool = False
     agents: int = 0
+    rung: bool = False
     mix: work.Mix = work.USUAL
 
 
@@ -130,6 +132,7 @@ class Simulation:
                 *(self.world, self.weather, wire, host, self.history.agents),
                 forbids=host == last,
                 claims=number == scale.agents,
+                rung=scale.rung,
             )
             for number, host in enumerate(places)
         ]
