@@ -1,4 +1,12 @@
-"""Rules of a history for nodes whose tools are at agents: see ``judge.py``."""
+"""Rules of a history for nodes whose tools are at agents: see ``judge.py``.
+
+- A tool works on what its agent was told is its own, is allowed, and was announced, on the second, and once.
+- What was begun is reported, once: each result is sent as it came until it is acknowledged, and kept then.
+- What is not to be done is not begun, or stopped soon, and nothing is said of it.
+- Whatever was taken is done, refused or let go, and nothing of it stays on disk.
+
+What an agent forgets by dying while its disk is full is let pass, and nothing else (``agent_notes.py``).
+"""
 
 import math
 from collections import defaultdict

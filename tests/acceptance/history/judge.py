@@ -2,7 +2,8 @@
 
 All it goes by is what was written, item by item, in the order of writing, what tool and archiver noted,
 and what clients were answered. Every ``_`` function says, in sentences, what is wrong in one respect;
-``duties.py`` has those of what is to be done once, and in the end.
+``duties.py`` has those of what is to be done once, and in the end, ``agent_rules.py`` those of what is done
+at agents.
 """
 
 import itertools

@@ -23,9 +23,10 @@ class Profile:
 
 SEEDS = 3
 """Seeds in one of which a mistake is found, unless it says otherwise, and in none of which nothing is."""
-SMALL = Scale(nodes=2, tasks=8, posting=5 * 60, error=10 * 60, cohosted=True, agents=1)
+SMALL = Scale(nodes=2, posting=5 * 60, error=10 * 60, cohosted=True, agents=1)
 """One node whose tools are at two agents, and one that has its own."""
 LONGEST = 300
+"""Seconds that a tool streams at most."""
 ALL_CLASSES = Mix(longest=LONGEST)
 STREAMS = Mix(("background-multi",), LONGEST)
 SHORT = Mix(("exclusive", "normal", "background"))
@@ -33,6 +34,9 @@ SHORT = Mix(("exclusive", "normal", "background"))
 
 def _profile(
     mix: Mix = ALL_CLASSES,
+    *,
+    tasks: int = 8,
+    rung: bool = False,
     kills: int = 1,
     cuts: int = 1,
     clocks: int = 1,
@@ -41,7 +45,7 @@ def _profile(
 ) -> Profile:
     trouble = AgentTrouble(kills, cuts, clocks, disks)
     faults = dataclasses.replace(TROUBLE, agent_crash=agent_crash, agents=trouble)
-    return Profile(dataclasses.replace(SMALL, mix=mix), faults)
+    return Profile(dataclasses.replace(SMALL, mix=mix, tasks=tasks, rung=rung), faults)
 
 
 EVERYDAY = _profile()
@@ -50,14 +54,11 @@ RESTARTED_STREAMS = _profile(STREAMS, kills=6, clocks=0, disks=0)
 DYING = _profile(SHORT, agent_crash=0.05, clocks=0, disks=0)
 FULL = _profile(SHORT, kills=6, clocks=0, disks=3)
 FULL_STREAMS = _profile(STREAMS, kills=4, clocks=0, disks=3)
-CANCELLED = Profile(
-    dataclasses.replace(SMALL, tasks=16, mix=dataclasses.replace(STREAMS, cancelled=0.7)),
-    dataclasses.replace(TROUBLE, agents=AgentTrouble(0, 1, 0, 0)),
-)
+CANCELLED = _profile(dataclasses.replace(STREAMS, cancelled=0.7), tasks=16, kills=0, clocks=0, disks=0)
 CLOCKS = _profile(kills=0, cuts=0, clocks=6, disks=0)
 OVERRUNS = _profile(dataclasses.replace(SHORT, overruns=0.4), kills=0, clocks=0, disks=0)
-CROWDED = Profile(dataclasses.replace(SMALL, tasks=20, mix=SHORT))
-RUNG = Profile(dataclasses.replace(SMALL, rung=True, mix=SHORT))
+CROWDED = _profile(SHORT, tasks=20)
+RUNG = _profile(SHORT, rung=True)
 
 ALL: Mapping[str, Profile] = {
     "a little of everything": EVERYDAY,
