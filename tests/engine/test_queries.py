@@ -288,7 +288,7 @@ def test_a_filter_finds_what_it_says_whoever_tells_it(
     for number, name in enumerate(ODD):
         put(number, w={"B": bytes([number + 1])}, n={"N": "1"}, kind={"S": "even"}, name={"S": name})
     put(100, w={"B": b"\x64"}, n={"N": "1"}, kind={"S": "odd"}, name={"N": "7"})  # a number is no text
-    put(101, w={"B": b"\x65"}, n={"N": "1"}, kind={"S": "odd"})
+    put(101, w={"B": b"\x65"}, n={"N": "1"}, kind={"S": "odd"}, within={"M": {"name": {"S": wanted}}})
     asked: dict[str, Any] = {
         **index,
         "FilterExpression": text,

@@ -1,10 +1,12 @@
 """Filters that SQLite itself can tell: of items that do not hold, it then reads no JSON for Python.
 
 That is so of the comparison of an attribute with a plain text, alone or joined with others by AND: the stored
-JSON of such a text is the text. Whatever else a filter says is looked at for each item that is left.
+JSON of such a text is the text, so that it can be looked for before the JSON is parsed. Whatever else a
+filter says is looked at for each item that is left.
 """
 
 import dataclasses
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +15,7 @@ from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Parsed, Tree
 
+_TERM = "CASE WHEN instr(core, ?) THEN coalesce(json_extract(core, ?)=?, 0) ELSE 0 END"
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 _TEXT = re.compile(r"[ -~]*\Z")
 
@@ -31,9 +34,13 @@ def of(table: Table, parsed: Parsed, scope: Scope, held: frozenset[str] | None) 
     trees = list(_conjunction(parsed.tree))
     found = [_text_of(table, tree, scope, held) for tree in trees]
     told = [one for one in found if one is not None]
-    terms = [f"coalesce(json_extract(core, '$.\"{name}\".S')=?, 0)" for name, _ in told]
-    bound = tuple(text for _, text in told)
-    return Prefilter(" AND ".join(terms), bound, len(told) == len(trees)) if told else None
+    bound = tuple(part for name, text in told for part in (_stored(name, text), f'$."{name}".S', text))
+    return Prefilter(" AND ".join([_TERM] * len(told)), bound, len(told) == len(trees)) if told else None
+
+
+def _stored(name: str, text: str) -> str:
+    """An attribute as it stands in the JSON of an item: there, or within another attribute."""
+    return json.dumps({name: {"S": text}}, separators=(",", ":"))[1:-1]
 
 
 def _conjunction(tree: Tree) -> Iterator[Tree]:

@@ -55,7 +55,8 @@ def scan(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 
 def _read(engine: "Engine", params: dict[str, Any], is_query: bool) -> dict[str, Any]:
     reading = readings.prepared(engine, params, is_query)
-    with engine.database.reading() as link:
+    at_once = engine.database.snapshot if reading.filter is not None else engine.database.reading
+    with at_once() as link:
         page = _counted(link, reading) or _page(link, reading)
     answer: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}
     if not reading.counts:
@@ -127,7 +128,7 @@ def _counted(link: sqlite3.Connection, reading: Reading) -> Page | None:
     if reading.filter is not None and (told is None or not told.is_all):
         return None
     clause, bound = _terms(reading)
-    size_column = "size" if reading.index is None else f"z{reading.index.slot}"
+    size_column = _size_column(reading)
     holds, tested = (told.expression, told.bound) if told else ("1", ())
     places = f"FROM t{reading.table.id}{clause} ORDER BY {_ordered(reading)}"
     scanned, size, count = link.execute(
@@ -163,7 +164,35 @@ def _key_of(link: sqlite3.Connection, reading: Reading, row: int | None) -> Item
     return _key(reading, rows.loaded(*found))
 
 
+def _summed(link: sqlite3.Connection, reading: Reading) -> tuple[int, int] | None:
+    """How many rows there are to look at, and their bytes, where that is all of them and fits one page."""
+    if reading.limit is not None or reading.segment or _reads_both(reading):
+        return None
+    clause, bound = _terms(reading)
+    scanned, size = link.execute(
+        "SELECT count(*), coalesce(sum(size), 0) FROM"
+        f" (SELECT {_size_column(reading)} AS size FROM t{reading.table.id}{clause} LIMIT {_SUMMED})",
+        bound,
+    ).fetchone()
+    return (scanned, size) if scanned < _SUMMED and size <= PAGE else None
+
+
+def _size_column(reading: Reading) -> str:
+    return "size" if reading.index is None else f"z{reading.index.slot}"
+
+
+def _reads_both(reading: Reading) -> bool:
+    """Whether items of the table are read besides those of a local index that does not hold all."""
+    return reading.index is not None and reading.whole and reading.table.projected(reading.index) is not None
+
+
 def _page(link: sqlite3.Connection, reading: Reading) -> Page:
+    whole = _summed(link, reading) if _told_by_sqlite(reading) else None
+    if whole is not None:  # one page: where SQLite can tell that the filter does not hold, nothing is read
+        with contextlib.closing(_rows(link, reading, only_told=True)) as found:
+            page = _filled(link, reading, found)
+        page.scanned, page.size = whole
+        return page
     with contextlib.closing(_rows(link, reading)) as found:  # an open cursor would hold its snapshot
         return _filled(link, reading, found)
 
@@ -200,22 +229,28 @@ def _filled(link: sqlite3.Connection, reading: Reading, found: Iterator[_Row]) -
     return page
 
 
-def _rows(link: sqlite3.Connection, reading: Reading) -> Generator[_Row, None, None]:
-    """Rows in order."""
+def _rows(link: sqlite3.Connection, reading: Reading, only_told: bool = False) -> Generator[_Row, None, None]:
+    """Rows in order; with ``only_told`` those alone of which SQLite can tell that the filter may hold."""
     table, index = reading.table, reading.index
     held = None if index is None else table.projected(index)
-    size_column = "size" if index is None else f"z{index.slot}"
     rest = "rest" if reading.whole or index is None or held is None else "NULL"
     told = _told_by_sqlite(reading)
-    core, tested = (f"CASE WHEN {told.expression} THEN core END", told.bound) if told else ("core", ())
     clause, bound = _terms(reading)
+    core = "core"
+    if told and only_told:
+        clause, bound = (
+            f"{clause}{' AND ' if clause else ' WHERE '}({told.expression})",
+            [*bound, *told.bound],
+        )
+    elif told:
+        core, bound = f"CASE WHEN {told.expression} THEN core END", [*told.bound, *bound]
     limit = "" if reading.limit is None or reading.segment else f" LIMIT {int(reading.limit)}"
     found = link.execute(
-        f"SELECT {core}, {rest}, {size_column}, size, h, id FROM t{table.id}{clause}"
+        f"SELECT {core}, {rest}, {_size_column(reading)}, size, h, id FROM t{table.id}{clause}"
         f" ORDER BY {_ordered(reading)}{limit}",
-        (*tested, *bound),
+        bound,
     )
-    is_both = held is not None and reading.whole
+    is_both = _reads_both(reading)
     for kept, others, size, whole_size, hash_part, number in found:
         if reading.segment and zlib.crc32(hash_part) % reading.segment[1] != reading.segment[0]:
             continue
