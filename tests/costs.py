@@ -1,12 +1,13 @@
 """``--costs``: what tests take of the processors, by folder, and the costliest files and tests.
 
-Counted is the processor time of the process and of what it started and saw end, which a machine's other work
-changes far less than it changes the clock. What several tests stand on is counted with the first of them.
+Counted is the processor time of the process and of what it started and saw end, the latter by itself as well;
+a machine's other work changes that far less than it changes the clock. What several tests stand on is counted
+with the first of them.
 """
 
 import resource
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 
 _COLLECTING = "(collecting)"
 
-Row = tuple[str, float, float]
-"""The test, its seconds of processor time, and of the clock."""
+Row = tuple[str, float, float, float]
+"""The test, its seconds of processor time, those of processes that it started, and those of the clock."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +57,7 @@ class _Costs:
             session.config.workeroutput["costs"] = self._rows
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        terminalreporter.section("costs: tests, seconds of processor time, seconds of the clock")
+        terminalreporter.section("costs: tests, seconds of processor time, of children, of the clock")
         for title, name_of, most in (
             ("folders", _folder, None),
             ("files", _file, self._shown),
@@ -67,14 +68,15 @@ class _Costs:
                 terminalreporter.write_line(line)
 
 
-def _spent() -> tuple[float, float]:
+def _spent() -> tuple[float, float, float]:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used), time.monotonic()
+    own, children = (each.ru_utime + each.ru_stime for each in used)
+    return own + children, children, time.monotonic()
 
 
-def _since(began: tuple[float, float]) -> tuple[float, float]:
-    processor, clock = _spent()
-    return processor - began[0], clock - began[1]
+def _since(began: tuple[float, float, float]) -> tuple[float, float, float]:
+    in_all, children, clock = (now - then for now, then in zip(_spent(), began, strict=True))
+    return in_all, children, clock
 
 
 def _file(test: str) -> str:
@@ -88,14 +90,12 @@ def _folder(test: str) -> str:
 def _table(rows: list[Row], name_of: Any) -> list[str]:
     """A line for each name, the costliest first, and one for all."""
     tests: Counter[str] = Counter()
-    processor: Counter[str] = Counter()
-    clock: Counter[str] = Counter()
-    for test, used, took in rows:
-        name = name_of(test)
-        tests[name] += test != _COLLECTING
-        processor[name] += used
-        clock[name] += took
-    names = sorted(processor, key=lambda name: -processor[name])
-    sums = [("all", sum(tests.values()), sum(processor.values()), sum(clock.values()))]
-    found = [*sums, *((name, tests[name], processor[name], clock[name]) for name in names)]
-    return [f"  {count:6} {used:8.1f} {took:8.1f}  {name}" for name, count, used, took in found]
+    spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for test, *costs in rows:
+        for name in (name_of(test), "all"):
+            tests[name] += test != _COLLECTING
+            spent[name] = [before + cost for before, cost in zip(spent[name], costs, strict=True)]
+    return [
+        f"  {tests[name]:6} {in_all:8.1f} {children:8.1f} {clock:8.1f}  {name}"
+        for name, (in_all, children, clock) in sorted(spent.items(), key=lambda each: -each[1][0])
+    ]

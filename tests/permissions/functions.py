@@ -11,7 +11,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from chalicelib.api.http import routing
@@ -100,33 +100,54 @@ def _worked_off() -> frozenset[CodeType]:
     return frozenset(each.__code__ for each in services)
 
 
+@functools.cache
+def _told_by() -> Mapping[int, Callable[[FrameType], str | None]]:
+    """What says whose a call is, by the identity of its code: to hash code takes longer than most calls."""
+    told: dict[int, Callable[[FrameType], str | None]] = {id(_page()): lambda frame: API}
+    told[id(queue_handlers._each.__code__)] = _of_queue
+    told[id(queue_handlers.handle.__code__)] = _of_message
+    told |= {id(code): lambda frame, whose=whose: whose for code, whose in _clocks().items()}
+    return told | {id(code): lambda frame: EVERY for code in shared()}
+
+
+def _of_queue(frame: FrameType) -> str | None:
+    return function_of(frame.f_locals["queue"].handler) if "queue" in frame.f_locals else None
+
+
+def _of_message(frame: FrameType) -> str | None:
+    return _handler_of(type(frame.f_locals["message"]).__name__) if "message" in frame.f_locals else None
+
+
+@functools.cache
+def _entries_by_identity() -> Mapping[int, str]:
+    return {id(code): whose for code, whose in entries().items()}
+
+
+@functools.cache
+def _worked_off_by_identity() -> frozenset[int]:
+    return frozenset(map(id, _worked_off()))
+
+
 def working_off() -> str | None:
     """The function that may have to do what is done now, besides the one that does; None where it has not."""
-    frame = sys._getframe(1)
+    worked_off = _worked_off_by_identity()
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code in _worked_off():
+        if id(frame.f_code) in worked_off:
             return _handler_of(messages.WorkOffShard.__name__)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 
 def acting() -> str | None:
     """The function on whose behalf this thread works now; None where it is the test's own."""
     found: str | None = None
-    frame = sys._getframe(1)
+    told_by, of_services = _told_by(), _entries_by_identity()
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        if code in shared():
-            return EVERY
-        if code is _page():
-            return API
-        if code is queue_handlers._each.__code__ and "queue" in frame.f_locals:
-            return function_of(frame.f_locals["queue"].handler)
-        if code in _clocks():
-            return _clocks()[code]
-        if code is queue_handlers.handle.__code__ and "message" in frame.f_locals:
-            return _handler_of(type(frame.f_locals["message"]).__name__)
-        if code in entries():
-            found = entries()[code]
-        frame = frame.f_back  # type: ignore[assignment]
+        code = id(frame.f_code)
+        if code in told_by and (whose := told_by[code](frame)) is not None:
+            return whose
+        found = of_services.get(code, found)
+        frame = frame.f_back
     return found
