@@ -4,7 +4,8 @@ moto's DynamoDB is not atomic: of transactions racing on one item, several win. 
 place where it handles a request repairs that; every use of moto here goes through this module.
 Before a transaction moto copies each table named in it, once for every item of its: most of a transaction's
 time. Here the items it names are kept instead, and put back where it fails. Of each attribute in an answer it
-asks for all types that there are, under names that it might have; it has one, under its own.
+asks for all types that there are, under names that it might have; it has one, under its own. And a request
+goes a shorter way (``moto_requests.py``).
 """
 
 import contextlib
@@ -23,6 +24,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
+from local import moto_requests
+
 _LOCK = threading.RLock()
 _ready = False
 
@@ -40,6 +43,7 @@ def prepare() -> None:
             ResponseSerializer.get_value
         )
         vars(moto_models)["copy"] = types.SimpleNamespace(deepcopy=_copied)
+        moto_requests.shorten()
 
 
 def mocked() -> Any:

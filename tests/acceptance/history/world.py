@@ -1,8 +1,9 @@
 """Simulated time: a clock, a heap of what comes when, and threads of which one runs at a time.
 
-A *fiber* is a thread that has the baton or waits for it. It gives the baton back where it sleeps, so a
-day passes in seconds, and in the same order each time. ``standing_in`` puts this clock and these threads
-in the place of the real ones that the product reads.
+A *fiber* is a greenlet in the place of a thread: it runs until it sleeps, and then the world goes on, so that
+a day passes in seconds, and in the same order each time. Threads that hand each other a baton would do the
+same, and wait for a processor each time. ``standing_in`` puts this clock and these threads in the place of
+the real ones that the product reads.
 """
 
 import contextlib
@@ -11,13 +12,13 @@ import heapq
 import itertools
 import math
 import random
-import threading
 import types
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.infrastructure.machine import Machine
@@ -37,14 +38,6 @@ class Crash(BaseException):
     """The process ends here and now. No handler of errors may catch it."""
 
 
-def _closed() -> threading.Lock:
-    """What one thread waits for until another releases it: bare, as a history does that tens of thousands of
-    times."""
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
 class Fiber:
     """A thread of the simulation. ``node`` is whom it works for, ``kind`` what it does, where that matters;
     past ``limit`` it is ended."""
@@ -60,15 +53,14 @@ class Fiber:
         self.failure: BaseException | None = None
         self.began, self.ended = world.now, math.inf
         self.number = next(world.numbers)
-        self._go = _closed()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._greenlet = greenlet(self._run, parent=world.greenlet)
 
     def _run(self) -> None:
-        self._go.acquire()
         try:
             self.check()
             self._work()
+        except GreenletExit:  # nobody will resume it any more: the test has failed
+            return
         except BaseException as error:
             self.failure = error
         self.over, self.ended = True, self.world.now
@@ -78,7 +70,6 @@ class Fiber:
                     other.kill()
         for follow in self.then:
             follow()
-        self.world.baton.release()
 
     @property
     def died(self) -> bool:
@@ -88,14 +79,12 @@ class Fiber:
     def resume(self) -> None:
         """Called by the world alone: the fiber runs until it waits again."""
         self.world.current = self
-        self._go.release()
-        self.world.baton.acquire()
+        self._greenlet.switch()
         self.world.current = None
 
     def pause(self) -> None:
         """Called by the fiber itself: it waits until it is resumed."""
-        self.world.baton.release()
-        self._go.acquire()
+        self.world.greenlet.switch()
         self.check()
 
     def check(self) -> None:
@@ -116,7 +105,7 @@ class World:
         self.chance = random.Random(seed)
         self.now = 0.0
         self.current: Fiber | None = None
-        self.baton = _closed()
+        self.greenlet = getcurrent()
         self.fibers: list[Fiber] = []
         self._many = 1000
         self._heap: list[tuple[float, int, Callable[[], None]]] = []

@@ -19,6 +19,7 @@ from chalicelib.domain.times import SECOND, UTC, parse_timestamp
 from chalicelib.infrastructure import agent_queues
 from chalicelib.infrastructure.aws import client
 from chalicelib.service.agents import contacts, rates
+from chalicelib.service.coordination import collection
 from chalicelib.service.execution import reaper, waits
 from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registry
 from chalicelib.settings import forget_settings
@@ -700,8 +701,9 @@ def test_the_result_of_an_agent_that_is_away_is_waited_for_without_a_worker(
 
 
 def test_a_participant_that_never_reports_is_not_waited_for_for_ever(
-    api: Api, agent: Agent, other: Agent
+    api: Api, agent: Agent, other: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(collection, "RESULTS", 1.2)
     ours, _, task = both_taken(api, agent, other)
     agent.report(ours, DONE)
 
