@@ -1,5 +1,6 @@
 """What every test stands on: no network but loopback, no real AWS, and an emulator where one is asked for."""
 
+import gc
 import os
 import pathlib
 import uuid
@@ -32,6 +33,17 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 _HERE = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is collected is garbage: none is looked for meanwhile, nor among all that afterwards."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
