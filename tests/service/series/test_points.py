@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.run_states import State
 from chalicelib.domain.series import GRACE, HOUR, rolled_up_at, series_of
 from chalicelib.domain.task import Task
+from chalicelib.domain.times import INSTANT
 from chalicelib.service.series import points, reading, rolling
 from chalicelib.store import changes, point_table, series_table, shards
 from chalicelib.store.models import PointItem
@@ -365,6 +366,21 @@ def test_what_a_look_shows_of_before_the_hour_is_not_believed(
     leave(300)
 
     assert series_table.get(NODE, SERIES).roll_from == NOON
+
+
+def test_a_look_is_believed_of_hours_under_way_until_the_last_is_over() -> None:
+    leave(0)
+    seen = series_table.get(NODE, SERIES)
+    assert seen.roll_at is not None
+    over = seen.roll_at - GRACE
+
+    def is_seen(hour: dt.datetime, now: dt.datetime) -> bool:
+        return points._is_to_be_rolled_up(NODE, seen.series, hour, now)
+
+    assert is_seen(NOON, over - INSTANT)
+    assert is_seen(NOON + HOUR, over - INSTANT)
+    assert not is_seen(NOON, over)
+    assert not is_seen(NOON - HOUR, over - INSTANT)
 
 
 def test_an_hour_is_rolled_up_by_one_look_at_its_points_and_what_follows() -> None:
