@@ -107,10 +107,11 @@ def test_normal_runs_share_their_time(kind: str, found: list[Range]) -> None:
     ("kind", "priority", "is_named"),
     [("exclusive", None, True), ("exclusive", 9, False), ("normal", None, False)],
 )
+@pytest.mark.parametrize("since", [60, 101], ids=["from before", "from its first second on"])
 def test_a_run_that_would_have_to_give_way_is_not_in_the_way(
-    kind: str, priority: int | None, is_named: bool
+    since: int, kind: str, priority: int | None, is_named: bool
 ) -> None:
-    timeline.entry(NODE, occupation(60, 3600, exclusive=False, priority=4)).save()
+    timeline.entry(NODE, occupation(since, 3600, exclusive=False, priority=4)).save()
     wanted = ranked(priority, schedule=Schedule(start=at(100), max_runs=1), scheduling_class=kind)
 
     found = propose(wanted, at(0))
