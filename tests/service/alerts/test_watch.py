@@ -281,6 +281,29 @@ def test_of_two_that_look_at_a_time_one_tells(monkeypatch: pytest.MonkeyPatch) -
     assert (state(), told()) == ("critical", ["critical"])
 
 
+@pytest.mark.parametrize("lost", [4, 5])
+def test_one_who_is_overtaken_looks_again_five_times(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lost: int
+) -> None:
+    rule()
+    put, errors = alert_table.put, iter([Conflict("")] * lost)
+
+    def overtaken(*what: Any) -> Any:
+        for error in errors:
+            raise error
+        return put(*what)
+
+    monkeypatch.setattr(alert_table, "put", overtaken)
+    leave(0, 1.0)
+
+    if lost < watch.TRIES:
+        assert (state(), told(), caplog.records) == ("critical", ["critical"], [])
+        return
+    assert (alert_table.find(NODE, ALERT), told()) == (None, [])
+    (record,) = caplog.records
+    assert str(record.exc_info[1]) == f"Alert {ALERT} changes too often"  # type: ignore[index]
+
+
 def test_a_result_that_changes_nothing_writes_its_point_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     rule(**{"no-data": "P1D"})
     leave(0, 0.0)
@@ -396,10 +419,9 @@ def test_a_new_rule_watches_no_more_series_than_it_may(monkeypatch: pytest.Monke
         leave(number, 1.0, f"host{number}.example.org")
     monkeypatch.setattr(rules, "MOST_SERIES", most)
 
-    rule()
-    rule(MINUTE)
-
-    assert len(alert_table.of_rule(NODE, "loss")) == most
+    for second in (0, MINUTE):
+        rule(second)
+        assert len(alert_table.of_rule(NODE, "loss")) == most
 
 
 def test_a_new_rule_is_held_against_so_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
