@@ -17,6 +17,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import peer_http, queues
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination.agreement import Agreement, common_time, free_of_choice, own_time, ping
+from chalicelib.service.limits import admission
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import client
@@ -157,11 +158,17 @@ def test_where_nothing_is_free_what_may_be_displaced_is_looked_at(
     assert [call.args.get("api") for call in peers.asked[::2]] == [None, "4"][: len(rounds)]
 
 
-def test_time_that_may_be_displaced_at_all_is_time_in_common(peers: Peers) -> None:
+def test_time_that_may_be_displaced_at_all_is_time_in_common(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    priority = admission.priority
+    monkeypatch.setattr(admission, "priority", lambda *told: (asked.append(told), priority(*told))[1])
     taken(60, 600, document={**exclusive_task().document, "priority": 3})
     wanting = shared(document={"priority": 5})
 
     assert common_time(group(wanting), Range(at(60), at(600)), NOON) == [Range(at(60), at(600))]
+    assert asked == [(wanting, at(60), NOON)]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def stored(one: Task, start: float = 60, **changes: Any) -> Run:
         ((AMS,), 0, Alone),
         (HERE, 0, CoHosted),
         (THERE, 0, Remote),
+        ((BRU, AMS), 0, Remote),  # one node under two names agrees with nobody
         (HERE, 1, Alone),  # its lead sees to it
         (THERE, 2, Alone),
     ],
