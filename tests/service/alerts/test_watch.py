@@ -235,6 +235,24 @@ def test_maintenance_holds_back_what_goes_by() -> None:
     assert told() == []
 
 
+@pytest.mark.parametrize(
+    ("of", "is_told"),
+    [
+        ({"rules": ["loss"]}, False),
+        ({"rules": ["other"]}, True),
+        ({"series": {"test": "rtt"}}, False),
+        ({"series": {"test": "latency"}}, True),
+    ],
+)
+def test_maintenance_is_of_the_rules_and_series_it_names(of: dict[str, Any], is_told: bool) -> None:
+    rule()
+    rules.put_window(NODE, "works", {"start": format_timestamp(NOON), "duration": "PT1H", **of}, NOON)
+
+    leave(MINUTE, 1.0)
+
+    assert (state(), told()) == ("critical", ["critical"] if is_told else [])
+
+
 def test_what_is_still_bad_when_maintenance_ends_is_told_then() -> None:
     rule()
     rules.put_window(NODE, "works", {"start": format_timestamp(NOON), "duration": "PT1H"}, NOON)

@@ -58,6 +58,22 @@ def test_what_can_still_start_is_sent_the_next_first(sent: Sent) -> None:
     assert [each for batch in sent for each in batch] == in_turn
 
 
+def test_a_runner_is_told_whose_run_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+    monkeypatch.setattr(queues, "send_at", lambda queue, messages: found.extend((queue, *messages)))
+    one = placed(30)
+    due = next(
+        each for shard in shards.every() for each in run_table.due(run_items.DISPATCH, shard, at(30), 9)
+    )
+    found.clear()
+
+    dispatch_tick.tick(NOON)
+
+    message = PerformRun(NODE, due.task, RunId(one), start=at(30), lane=due.lane)
+    assert due.lane
+    assert found == [queues.RUNS, (message, at(28))]
+
+
 def test_what_was_sent_is_not_sent_again(sent: Sent) -> None:
     first, second = placed(10), placed(150)
     sent.clear()
