@@ -58,6 +58,8 @@ KEPT = 20 * 60 * work.SECOND
 """After this long what is over is forgotten."""
 LONG_OVER = 10 * 60 * work.SECOND
 """Time after which agents know no more of a run that ended, where nothing is wrong."""
+JOIN = "join"
+"""What nobody dies of: whoever registers a node does it again until it is done."""
 LIFE = 240
 """Seconds a runner lives, as if on Lambda: what takes longer is handed over."""
 
@@ -154,9 +156,10 @@ class Simulation:
         self._maybe_crash()
 
     def _maybe_crash(self) -> None:
-        if self.weather.strikes(self.weather.faults.crash):
-            assert self.world.current is not None
-            self.world.current.killed = True
+        current = self.world.current
+        assert current is not None
+        if self.weather.strikes(self.weather.faults.crash) and current.kind != JOIN:
+            current.killed = True
             raise Crash
 
     # --- the clocks
@@ -202,7 +205,7 @@ class Simulation:
                 self.history.posted[uuid] = order
                 if order.cancelled is not None:
                     self.world.at(order.cancelled, lambda: self.cancel(uuid, order))
-                if order.by_hand is not None:
+                if order.by_hand is not None and order.over_by < self.scale.error + QUIET:
                     self.world.at(order.by_hand, lambda: self.place(uuid, order))
             elif answers:
                 self.history.refused.append(f"{answers[0][0]} {answers[0][1]}")
@@ -213,7 +216,7 @@ class Simulation:
         """Ask for a run of a task, as a client does."""
         if order.lead in self.weather.off:
             return
-        start = self.world.moment() + work.SECOND * self.world.chance.randint(5, 60)
+        start = self.world.moment() + work.SECOND * self.world.chance.randint(5, work.LATEST_BY_HAND)
         target = f"/pscheduler/tasks/{uuid}/runs?key={work.KEY}"
 
         def post() -> None:
@@ -272,7 +275,7 @@ class Simulation:
         for order in work.orders(draw, self.hosts, scale.tasks, scale.posting, scale.mix):
             world.at(order.at, lambda order=order: self.order(order))  # type: ignore[misc]
         for host in self.hosts[: scale.agents]:
-            world.at(0, lambda host=host: self._start(host, lambda: self.join(host), PAGE))  # type: ignore[misc]
+            world.at(0, lambda host=host: self._start(host, lambda: self.join(host), PAGE, JOIN))  # type: ignore[misc]
         for agent in self.agents:
             world.at(draw.uniform(1, 5), agent.start)
             for trouble in agent.troubles(self.weather.faults.agents):

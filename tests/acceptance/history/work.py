@@ -18,6 +18,10 @@ CLASSES = ("exclusive", "normal", "background", "background-multi")
 STEP = 10
 """Seconds between the results of a tool that streams them."""
 KEY = "secret"
+LATEST_BY_HAND = 60
+"""Seconds from asking for a run to its start, at most."""
+CARRIED_ON = 600
+"""Seconds in which somebody else carries on what streams, twice."""
 
 
 @dataclasses.dataclass
@@ -85,6 +89,12 @@ class Order:
     at: float
     cancelled: float | None
     by_hand: float | None = None
+
+    @property
+    def over_by(self) -> float:
+        """When the run that is asked for is over at the latest, and has been carried on if it had to be."""
+        duration = parse_duration(self.document["test"]["spec"]["duration"]).total_seconds()
+        return (self.by_hand or 0) + LATEST_BY_HAND + duration + CARRIED_ON
 
     @property
     def expected(self) -> int:
