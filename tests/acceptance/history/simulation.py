@@ -30,7 +30,7 @@ from chalicelib.service.node.remembered import Remembered
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
 from chalicelib.settings import Settings, forget_settings
-from chalicelib.store import node_registry, shards, timeline, timeline_memory
+from chalicelib.store import long_runs, node_registry, shards, timeline, timeline_memory
 from chalicelib.store.models import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
@@ -338,6 +338,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(shard_work, "AT_TICK", 2)  # more than that of a shard is left to others
         patch.setattr(timeline, "turn", lambda *_: contextlib.nullcontext())  # each is a process of its own
         timeline_memory.forget()
+        long_runs.forget()
         patch.setattr(readdressing, "advance", lambda tick, now: None)  # no earlier version was here
         patch.setattr(registry, "_unused", Remembered(math.inf, 1))  # asked for once, whatever the time is
         patch.setattr(registry, "_of_environment", _with_agents(simulation.history.at_agents))
