@@ -26,7 +26,7 @@ os.environ["PSCHEDULER_LIMITS"] = "open"  # but for tests of who may do what, wh
 os.environ["PSCHEDULER_TOOL_SETTINGS"] = os.devnull  # not what this machine's operator has set
 
 settings.register_profile("quick", max_examples=20, deadline=None)
-settings.register_profile("ordinary", max_examples=100, deadline=None)
+settings.register_profile("ordinary", max_examples=60, deadline=None)
 settings.register_profile(
     "thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

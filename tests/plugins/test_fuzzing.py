@@ -1,6 +1,6 @@
 """Any input at all: a spec, a command line, a program's output. Only the declared errors come of it.
 
-A hundred inputs each in an ordinary run; HYPOTHESIS_PROFILE=thorough makes it ten thousand.
+Sixty inputs each in an ordinary run; HYPOTHESIS_PROFILE=thorough makes it ten thousand.
 """
 
 import contextlib
