@@ -8,12 +8,14 @@ from chalicelib.domain.delivery import (
     back_off,
     deliveries_for,
     events_for,
+    notifications,
 )
 from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.errors import BadTransition
+from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
-from tests.builders import NOON, at, run, seconds, task
+from tests.builders import NODE, NOON, at, run, seconds, task
 
 BITBUCKET = {"archiver": "bitbucket", "data": {}}
 
@@ -195,3 +197,18 @@ def test_an_attempt_is_counted_from_when_it_is_begun_until_it_reports() -> None:
 
     assert (begun.attempts, begun.silent, begun.last_attempt) == (2, 2, at(200))
     assert (ended.attempts, ended.silent, ended.last_attempt) == (2, 0, at(200))
+
+
+def test_a_notification_goes_to_each_archive_whatever_it_selects() -> None:
+    archives = [{"archiver": "bitbucket", "data": {}}, {"archiver": "http", "data": {}, "ttl": "PT1M"}]
+
+    found = notifications(NODE, RunId("n"), archives, {"state": "bad"}, NOON)
+
+    assert [(each.run, each.task, each.number, each.spec) for each in found] == [
+        ("n", "", 0, archives[0]),
+        ("n", "", 1, archives[1]),
+    ]
+    assert {(each.node, str(each.document), each.next_attempt) for each in found} == {
+        (NODE, "{'state': 'bad'}", NOON)
+    }
+    assert [each.deadline for each in found] == [None, at(60)]

@@ -136,3 +136,13 @@ def test_a_task_that_wants_a_run_is_planned_as_early_as_its_horizon_allows() -> 
 
     assert (after.plan_at, after.plan_reason) == (at(86_400), None)
     assert one.replanned(at(86_401)).plan_at == at(86_401)
+
+
+@pytest.mark.parametrize(
+    ("until", "start", "by_itself"),
+    [(None, 0, True), (at(10), 9, True), (at(10), 10, False), (at(10), 11, False)],
+)
+def test_a_run_is_counted_by_itself_that_starts_before_they_are_counted_together(
+    until: dt.datetime | None, start: float, by_itself: bool
+) -> None:
+    assert task(started_until=until).is_counted_by_itself(at(start)) is by_itself

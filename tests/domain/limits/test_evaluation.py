@@ -258,3 +258,12 @@ def test_the_scripts_of_a_group_are_asked_at_once() -> None:
     assert around.jq.asked == 1
     assert 'Limit "29" passed' in ruling.diags
     assert ruling.why.startswith('limit "last" failed: The script failed: ')
+
+
+def test_who_is_in_no_class_is_told_so() -> None:
+    lab = identifier("ip-cidr-list", {"cidrs": ["10.0.0.0/8"]}, "lab")
+
+    ruling = judged(policy(identifiers=[EVERYBODY, lab], classifiers=[classifier("friends", "lab")]))
+
+    assert not ruling.passed
+    assert ruling.why == "No classifier has this requester"
