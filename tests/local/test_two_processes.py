@@ -19,6 +19,8 @@ from tests.local.test_node import Node, nodes, post_idle
 pytestmark = [pytest.mark.slow(20), pytest.mark.usefixtures("nodes")]
 __all__ = ["nodes"]
 
+OVER = ("finished", "failed", "missed", "nonstart", "overdue")
+
 
 @pytest.fixture
 def served(nodes: list[Node], tmp_path: pathlib.Path) -> Iterator[Node]:
@@ -49,6 +51,18 @@ def until(condition: Callable[[], Any], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+def has_performed(served: Node) -> None:
+    """Have a run performed; another where a busy machine came to it too late."""
+    states = []
+    for _ in range(5):
+        task = post_idle(served)
+        until(lambda task=task: first_run(served, task).get("state") in OVER, 60)
+        states.append(first_run(served, task)["state"])
+        if states[-1] == "finished":
+            return
+    raise AssertionError(f"five runs became {states}")
+
+
 def first_run(served: Node, task: str) -> Any:
     return served.get(f"/tasks/{task}/runs/first?wait=0")[1]
 
@@ -56,8 +70,7 @@ def first_run(served: Node, task: str) -> Any:
 def test_runs_are_performed_by_the_second_and_both_stop_when_told(served: Node) -> None:
     (second,) = children(served.process.pid)
 
-    task = post_idle(served)
-    until(lambda: first_run(served, task).get("state") == "finished")
+    has_performed(served)
     ended = served.end(signal.SIGINT)
 
     assert ended == 0
@@ -65,10 +78,9 @@ def test_runs_are_performed_by_the_second_and_both_stop_when_told(served: Node) 
     assert not is_there(second)
 
 
-def test_who_waits_hears_at_once_of_what_the_second_did(served: Node) -> None:
+def test_events_tell_of_what_the_second_did(served: Node) -> None:
     status, begin = lines(served, "/events")
-    task = post_idle(served)
-    until(lambda: first_run(served, task).get("state") == "finished")
+    has_performed(served)
 
     _, told = lines(served, f"/events?since={begin[0]['cursor']}&type=run")
 
@@ -89,9 +101,7 @@ def test_the_first_goes_on_with_both_when_the_second_ends(served: Node) -> None:
     os.kill(second, signal.SIGKILL)
     served.until("this one goes on with both")
 
-    task = post_idle(served)
-
-    until(lambda: first_run(served, task).get("state") == "finished")
+    has_performed(served)
 
 
 def test_the_second_ends_with_the_first_and_nothing_is_lost(served: Node, nodes: list[Node]) -> None:
