@@ -1,7 +1,7 @@
 """Queues and buckets beside moto's: the same requests, the same answers and errors.
 
 Order among messages says nothing in a standard queue, so what is received is compared without it.
-``ENGINE_STEPS`` is how many requests are compared at least: 1,000 where it is not set, the same every time.
+``ENGINE_STEPS`` is how many requests are compared at least: 2,000 where it is not set, the same every time.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from local.engine import Engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
-STEPS = int(os.environ.get("ENGINE_STEPS", "1000"))
+STEPS = int(os.environ.get("ENGINE_STEPS", "2000"))
 SAME_ALWAYS = "ENGINE_STEPS" not in os.environ
 _LONGEST = 25
 Step = tuple[str, dict[str, Any]]
