@@ -107,6 +107,17 @@ def test_what_wavers_inside_the_hysteresis_is_told_once() -> None:
     assert told() == ["critical"]
 
 
+def test_whoever_waits_hears_of_an_alert_whose_state_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(watch.changes, "alert_changed", lambda alert: heard.append(alert.state.value))
+    rule()
+
+    for minute, loss in enumerate((0.0, 0.0, 1.0, 1.0, 0.0)):
+        leave(minute * MINUTE, loss)
+
+    assert heard == ["critical", "ok"]
+
+
 def test_a_notification_says_what_where_since_when_and_leads_to_the_path() -> None:
     rule(description="Packets are lost")
 
