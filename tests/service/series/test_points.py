@@ -269,6 +269,7 @@ def test_a_series_that_goes_silent_has_its_last_hour_rolled_up() -> None:
     assert series_table.get(NODE, SERIES).roll_from is None
     assert rolling.tick(later + HOUR) == 0
     assert means() == [1.0]
+    assert [begins for begins, _ in reading.steps(NODE, SERIES, NOON, later, HOUR)] == [NOON]
 
 
 def test_hours_without_points_are_skipped() -> None:
