@@ -368,7 +368,8 @@ def test_a_run_at_a_second_is_placed_there_or_not_at_all() -> None:
 
 @pytest.mark.usefixtures("cluster")
 def test_where_one_has_it_no_more_a_task_is_cancelled_everywhere(caplog: pytest.LogCaptureFixture) -> None:
-    one = first(shared(LEAD, OTHER, THIRD, schedule=Schedule(start=at(60), repeat=seconds(60)))).task
+    schedule = Schedule(start=at(60), repeat=seconds(60), max_runs=2)
+    one = first(shared(LEAD, OTHER, THIRD, schedule=schedule)).task
     gone = task_at(OTHER, one.uuid)
     task_table.delete(gone)
 
