@@ -110,6 +110,8 @@ def begin(app: Any, period: float) -> SecondProcess:
         try:
             ours.close()
             status = work(app, period, theirs, first)
+        except Exception:
+            _LOG.exception("The process of the clocks and queues failed")
         finally:
             os._exit(status)  # what the first process has on its stack is not this one's to end
     theirs.close()
@@ -148,7 +150,7 @@ def _tell(words: "Connection[Any, str]") -> None:
     turn = threading.Lock()
 
     def say(word: Any) -> None:
-        with turn, contextlib.suppress(OSError):  # the first has ended, and this one is about to
+        with turn, contextlib.suppress(OSError):  # the first has ended, and this one is ended with it
             words.send(word)
 
     changes.listen(lambda task: None if task == changes.ANYTHING else say(task))
