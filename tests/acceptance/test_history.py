@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from chalice.local import LocalChalice
 
 from chalicelib.domain.names import RunId
 from chalicelib.store import run_table
@@ -22,6 +23,7 @@ from tests.acceptance.history.case import Case
 from tests.acceptance.history.judge import violations
 from tests.acceptance.history.profiles import Profile
 from tests.acceptance.history.simulation import History, Scale, simulate
+from tests.acceptance.history.world import World, standing_in
 
 SEEDS = int(os.environ.get("HISTORY_SEEDS", "2"))
 FIRST_SEED = int(os.environ.get("HISTORY_FIRST_SEED", "1"))
@@ -188,6 +190,22 @@ def test_without_trouble_every_run_that_has_time_is_performed() -> None:
     assert violations(history) == []
     assert len(history.posted) == SCALE.nodes * SCALE.tasks
     assert set(states(history)) <= {"finished", "failed", "nonstart", "preempted", "canceled", "forgotten"}
+
+
+def test_requests_at_the_same_time_are_not_taken_for_each_other() -> None:
+    world, app, seen = World(1), LocalChalice("app"), []
+
+    def handle(asked: Any) -> None:
+        app.current_request = asked
+        world.sleep(1)
+        seen.append((asked, app.current_request))
+
+    with standing_in(world):
+        for asked in ("one", "other"):
+            world.start(lambda asked=asked: handle(asked), "node", None)  # type: ignore[misc]
+        world.run_until(5)
+
+    assert seen == [("one", "one"), ("other", "other")]
 
 
 def test_a_seed_gives_the_same_history_again() -> None:

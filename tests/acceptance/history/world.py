@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from chalice.local import LocalChalice
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from chalicelib.domain.errors import Cancelled
@@ -231,6 +232,13 @@ def _thread(world: World) -> type:
     return Thread
 
 
+def _of_greenlet(name: str) -> property:
+    """An attribute that each greenlet has for itself, as a thread has what is in a ``threading.local``."""
+    return property(
+        lambda _: getattr(getcurrent(), name), lambda _, value: setattr(getcurrent(), name, value)
+    )
+
+
 @contextlib.contextmanager
 def standing_in(world: World) -> Iterator[None]:
     """Let the product read this clock, start these threads, and draw from this chance."""
@@ -249,6 +257,7 @@ def standing_in(world: World) -> Iterator[None]:
         patch.setattr(
             "chalicelib.service.execution.supervisor.threading", types.SimpleNamespace(Thread=_thread(world))
         )
+        patch.setattr(LocalChalice, "current_request", _of_greenlet("current_request"))
         patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=drawn.getrandbits(128), version=4))
         random.seed(drawn.random())
         yield
