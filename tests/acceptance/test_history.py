@@ -42,10 +42,10 @@ SOAK = bool(os.environ.get("HISTORY_SOAK"))
 GUARDED = {
     "Transact Update timeline": "nobody else booked the time meanwhile",
     "PutItem Put runs": "nobody else changed the run meanwhile",
+    "UpdateItem Update tasks": "a task that is to be planned later was not cancelled meanwhile",
     "PutItem Put deliveries": "nobody else attempts the delivery",
     "PutItem Put node": "nobody else plans the shard",
     "Transact Update tasks": "nobody else placed a run of the task meanwhile, or cancelled it",
-    "UpdateItem Update tasks": "a task that is to be planned later was not cancelled meanwhile",
     "Transact Put runs": "a run that is asked for twice is there once",
     "Transact Put tasks": "a task that is posted twice is there once",
     "Transact Delete runs": "a run that is taken back did not come to its end meanwhile",
@@ -100,6 +100,19 @@ MISTAKES: dict[str, tuple[str, Any]] = {
 }
 """Mistakes in the product by what they come to: what is replaced under ``chalicelib``, and by what."""
 
+SHOWN_BY: dict[str, Profile] = {
+    "UpdateItem Update tasks": profiles.MEETING,
+    "Transact Update tasks": profiles.MEETING,
+    "Transact Put tasks": profiles.MEETING,
+    "DeleteItem Delete runs": profiles.MEETING,
+    "UpdateItem Update outbox": profiles.MEETING,
+    "Transact Delete runs": profiles.UNANSWERED,
+    "what is undone stays at the others": profiles.CUT_SHORT,
+    "the reaper undoes it here alone": profiles.CUT_SHORT,
+    "an outbox request is done however it was answered": profiles.CUT_SHORT,
+}
+"""What is played to find those of both that histories of everything show in few seeds, if any."""
+
 AGENTS_GUARDED: dict[str, tuple[str, Profile]] = {
     "UpdateItem Update runs": ("a run is taken by one instance of an agent", profiles.RUNG),
     "PutItem Put runs": (
@@ -137,8 +150,10 @@ def some(known: Mapping[str, Any], most: int) -> list[str]:
     return list(known)[: None if SOAK else most]
 
 
-def found_out(without: str | None = None) -> bool:
+def found_out(planted: str, without: str | None = None) -> bool:
     """Whether some history breaks a rule."""
+    if profile := SHOWN_BY.get(planted):
+        return any(wrong_in(profile, seed, without) for seed in range(profiles.SEEDS))
     plays = ((scale, seed) for seed in range(TRIES) for scale in PLAYED.values())
     return any(violations(simulate(seed, scale, without=without)) for scale, seed in plays)
 
@@ -215,9 +230,9 @@ def test_a_seed_gives_the_same_history_again() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("condition", some(GUARDED, most=2))
+@pytest.mark.parametrize("condition", some(GUARDED, most=3))
 def test_a_condition_that_is_left_out_is_found_out(condition: str) -> None:
-    assert found_out(without=condition), f"It is no longer seen to that {GUARDED[condition]}"
+    assert found_out(condition, without=condition), f"It is no longer seen to that {GUARDED[condition]}"
 
 
 @pytest.mark.slow
@@ -226,7 +241,7 @@ def test_a_mistake_is_found_out(mistake: str, monkeypatch: pytest.MonkeyPatch) -
     where, instead = MISTAKES[mistake]
     monkeypatch.setattr(f"chalicelib.{where}", instead)
 
-    assert found_out()
+    assert found_out(mistake)
 
 
 @pytest.mark.slow(25)
@@ -258,8 +273,8 @@ def test_a_mistake_of_an_agent_is_found_out(mistake: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", some(profiles.ALL, most=1))
-def test_no_mistake_of_an_agent_is_found_where_none_was_planted(profile: str) -> None:
+@pytest.mark.parametrize("profile", some(profiles.ALL, most=2))
+def test_no_mistake_is_found_in_a_profile_where_none_was_planted(profile: str) -> None:
     seeds = range(profiles.SEEDS if SOAK else 1)
 
     found = {seed: wrong_in(profiles.ALL[profile], seed) for seed in seeds}

@@ -51,6 +51,18 @@ class Life:
         return self.state == "nonstart" and not code.startswith("agent-")
 
     @property
+    def given_up_at(self) -> float | None:
+        """When that was, or when it was undone; None for one that is kept."""
+        if not self.is_kept:
+            return self.gone_at
+        return self.written[-1][0] if self.was_given_up else None
+
+    @property
+    def began_at(self) -> float | None:
+        """When it began, as its node had it."""
+        return next((when for when, state in self.states if state == "running"), None)
+
+    @property
     def name(self) -> str:
         return f"run {self.run[:8]} of {self.task[:8]} at {self.node}"
 

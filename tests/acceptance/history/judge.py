@@ -33,6 +33,8 @@ AT_AGENTS = {**NEXT, "pending": f"{NEXT['pending']} cleanup finished overdue"}
 UNSUCCESSFUL = FINAL - {"finished", "failed"}
 MARGIN = 3
 """Seconds before its start in which a run cannot be displaced any more."""
+HEARD = 8 * 60
+"""Seconds in which a request to another node is heard where nothing is wrong: it is made again after 300."""
 
 
 def violations(history: History) -> list[str]:
@@ -163,7 +165,8 @@ def _expected(case: Case) -> Iterator[str]:
 
 
 def _left_at_peers(case: Case) -> Iterator[str]:
-    """What a lead gave up, or cancelled, is not kept by others as something to come, or as having been."""
+    """What a lead gave up, or cancelled, is not kept by others as something to come, or as having been; nor
+    do they begin it when they must have heard."""
     for (node, task), item in case.tasks.items():
         lead = json.loads(item["body"])["participants"][0]
         if node == lead:
@@ -175,8 +178,10 @@ def _left_at_peers(case: Case) -> Iterator[str]:
         for life in case.of(node, task):
             if life.is_kept and not life.is_streamed and life.state not in ("nonstart", "canceled"):
                 theirs = case.lives.get((lead, life.run))
-                gone = theirs is None or not theirs.is_kept or theirs.was_given_up
-                if gone and not life.has_begun and not (at_lead and not at_lead["enabled"]):
+                since = theirs.given_up_at if theirs else 0
+                heard = None if since is None else max(since, case.history.calm_at) + HEARD
+                unheard = heard and (not life.has_begun or (life.began_at or 0) > heard)
+                if unheard and not (at_lead and not at_lead["enabled"]):
                     yield f"{life.name} is {life.state}; its lead gave it up"
 
 
@@ -188,7 +193,7 @@ def _outbox_requests(case: Case) -> Iterator[str]:
 def _agreed(case: Case) -> Iterator[str]:
     """Whoever began had the run of every participant booked before, and a lead had told them all."""
     for life in case.lives.values():
-        began = next((when for when, state in life.states if state == "running"), None)
+        began = life.began_at
         if began is None:
             continue
         lead, *others = json.loads(case.tasks[life.node, life.task]["body"])["participants"]

@@ -60,8 +60,45 @@ OVERRUNS = _profile(dataclasses.replace(SHORT, overruns=0.4), kills=0, clocks=0,
 CROWDED = _profile(SHORT, tasks=20)
 RUNG = _profile(SHORT, rung=True)
 
+MEETING = Profile(
+    Scale(
+        nodes=2,
+        posting=5 * 60,
+        error=6 * 60,
+        mix=dataclasses.replace(SHORT, others=(0, 1), cancelled=0.6, soon=(1, 3, 10), by_hand=0.6, asked=5),
+    ),
+    dataclasses.replace(TROUBLE, slow=0.3, doubled=0.1, duplicate=0.5),
+)
+"""Two nodes, each a deployment of its own, as in all that follow: whatever reads a task and writes it takes
+seconds, in which others do."""
+CUT_SHORT = Profile(
+    Scale(
+        nodes=3,
+        tasks=30,
+        posting=5 * 60,
+        error=5 * 60,
+        mix=dataclasses.replace(
+            SHORT, others=(1, 2), cancelled=0.4, soon=(30, 60, 120), by_hand=0, starts=("PT13M",)
+        ),
+    ),
+    dataclasses.replace(TROUBLE, crash=0.02, refused=0, unanswered=0.03, late=0.03),
+)
+"""Most runs begin when nothing has been wrong for long: what was undone must have been heard of by then."""
+UNANSWERED = Profile(
+    Scale(
+        nodes=2,
+        tasks=40,
+        posting=10 * 60,
+        error=12 * 60,
+        mix=dataclasses.replace(SHORT, others=(1,), cancelled=0, by_hand=1, asked=10 * 60),
+    ),
+    dataclasses.replace(TROUBLE, unanswered=0.15, slow=0.1),
+)
+"""Whoever waits for an answer comes to undo a run when it was to start, and has been given up."""
+
 ALL: Mapping[str, Profile] = {
     "a little of everything": EVERYDAY,
+    "planners, clients and cancellations that meet at slow tables": MEETING,
     "agents that are restarted often, and no tool streams": RESTARTED,
     "the same where all of them do": RESTARTED_STREAMS,
     "agents that die between two writes, and no tool streams": DYING,
@@ -72,4 +109,6 @@ ALL: Mapping[str, Profile] = {
     "tools that take too long": OVERRUNS,
     "many tasks at a time": CROWDED,
     "agents that make contact at the same time": RUNG,
+    "agreements cut short, on runs that are far away": CUT_SHORT,
+    "runs that are wanted at once of nodes that often do not answer": UNANSWERED,
 }

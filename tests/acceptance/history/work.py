@@ -68,12 +68,21 @@ class Notes:
 @dataclasses.dataclass(frozen=True)
 class Mix:
     """What tasks there are: of which classes, how many seconds a tool streams at most, which part of them is
-    cancelled, and which part of their runs has a tool that takes three times as long as planned."""
+    cancelled, and which part of their runs has a tool that takes three times as long as planned.
+
+    ``others`` is how many other nodes take part: one of these, by chance. A task is cancelled within one of
+    ``soon`` seconds; a run is asked for of the part ``by_hand``, within ``asked`` seconds; and what has a
+    start has one of ``starts``. None is for the usual."""
 
     classes: tuple[str, ...] = CLASSES
     longest: int = 1800
     cancelled: float = 0.25
     overruns: float = 0.03
+    others: tuple[int, ...] = (0, 0, 1, 1, 2)
+    soon: tuple[float, ...] | None = None
+    by_hand: float = 0.2
+    asked: float = 2400
+    starts: tuple[str, ...] | None = None
 
 
 USUAL = Mix()
@@ -210,7 +219,7 @@ def _order(
     chance: random.Random, lead: str, nodes: Sequence[str], name: str, within: float, mix: Mix
 ) -> Order:
     others = [node for node in nodes if node != lead]
-    hosts = [lead, *chance.sample(others, min(len(others), chance.choice([0, 0, 1, 1, 2])))]
+    hosts = [lead, *chance.sample(others, min(len(others), chance.choice(mix.others)))]
     scheduling_class = chance.choice(mix.classes)
     streams = scheduling_class == "background-multi"
     spec = {
@@ -222,7 +231,7 @@ def _order(
     document: dict[str, Any] = {
         "schema": 3,
         "test": {"type": f"idle-{scheduling_class}", "spec": spec},
-        "schedule": {} if streams else _schedule(chance),
+        "schedule": {} if streams else _schedule(chance, mix),
         "_key": KEY,
     }
     priority = chance.choice([None, None, -1, 1, 2])
@@ -232,16 +241,16 @@ def _order(
         document["archives"] = [{"schema": 2, "archiver": "noting", "data": {}, "runs": "all"}]
     # Many at a time, since they are to get into each other's way.
     posted = chance.randrange(0, int(within), 300) + chance.uniform(0, 3)
-    soon = chance.choice([3, 10, 120, within])
+    soon = chance.choice(mix.soon or (3, 10, 120, within))
     cancelled = posted + chance.uniform(0, soon) if chance.random() < mix.cancelled else None
-    by_hand = posted + chance.uniform(0, 2400) if chance.random() < 0.2 else None
+    by_hand = posted + chance.uniform(0, mix.asked) if chance.random() < mix.by_hand else None
     return Order(document, lead, posted, cancelled, by_hand)
 
 
-def _schedule(chance: random.Random) -> dict[str, Any]:
+def _schedule(chance: random.Random, mix: Mix) -> dict[str, Any]:
     schedule: dict[str, Any] = {}
     if chance.random() < 0.7:
-        schedule["start"] = chance.choice(["@PT5M", "@PT2M", f"PT{chance.randint(1, 300)}S"])
+        schedule["start"] = chance.choice(mix.starts or ("@PT5M", "@PT2M", f"PT{chance.randint(1, 300)}S"))
     if chance.random() < 0.7:
         schedule["slip"] = f"PT{chance.randint(10, 300)}S"
     if chance.random() < 0.3:
