@@ -104,7 +104,7 @@ SHOWN_BY: dict[str, Profile] = {
     "UpdateItem Update tasks": profiles.MEETING,
     "Transact Update tasks": profiles.MEETING,
     "Transact Put tasks": profiles.MEETING,
-    "DeleteItem Delete runs": profiles.MEETING,
+    "DeleteItem Delete runs": profiles.CANCELLED_AT_START,
     "UpdateItem Update outbox": profiles.MEETING,
     "Transact Delete runs": profiles.UNANSWERED,
     "what is undone stays at the others": profiles.CUT_SHORT,

@@ -71,6 +71,17 @@ MEETING = Profile(
 )
 """Two nodes, each a deployment of its own, as in all that follow: whatever reads a task and writes it takes
 seconds, in which others do."""
+CANCELLED_AT_START = Profile(
+    Scale(
+        nodes=1,
+        tasks=120,
+        posting=10 * 60,
+        error=11 * 60,
+        mix=Mix(("normal", "background"), cancelled=1, soon=(4, 8), by_hand=0, starts=("PT3S", "PT6S")),
+    ),
+    dataclasses.replace(TROUBLE, slow=0.3),
+)
+"""Runs begin while they are taken out of what is to come."""
 CUT_SHORT = Profile(
     Scale(
         nodes=3,
@@ -109,6 +120,7 @@ ALL: Mapping[str, Profile] = {
     "tools that take too long": OVERRUNS,
     "many tasks at a time": CROWDED,
     "agents that make contact at the same time": RUNG,
+    "runs that are cancelled as they begin, at slow tables": CANCELLED_AT_START,
     "agreements cut short, on runs that are far away": CUT_SHORT,
     "runs that are wanted at once of nodes that often do not answer": UNANSWERED,
 }
