@@ -107,6 +107,7 @@ SHOWN_BY: dict[str, Profile] = {
     "DeleteItem Delete runs": profiles.CANCELLED_AT_START,
     "UpdateItem Update outbox": profiles.MEETING,
     "Transact Delete runs": profiles.UNANSWERED,
+    "a cancelled task is cancelled here alone": profiles.MEETING,
     "what is undone stays at the others": profiles.CUT_SHORT,
     "the reaper undoes it here alone": profiles.CUT_SHORT,
     "an outbox request is done however it was answered": profiles.CUT_SHORT,
