@@ -158,7 +158,7 @@ def test_what_this_host_cannot_do_is_refused(
 
 def test_a_clock_that_is_off_refuses_and_starts_nothing(host: Host, coordinator: Coordinator) -> None:
     with host.running():
-        taken = coordinator.offer(assignment(soon(6)))
+        taken = coordinator.offer(assignment(soon(15)))
         coordinator.wait(lambda: taken in coordinator.holders)
         coordinator.ahead = 30 * SECOND
         for _ in range(10):  # until the answers before are forgotten
@@ -406,7 +406,7 @@ def test_an_agent_whose_secret_is_revoked_starts_nothing_and_says_so(
     host: Host, coordinator: Coordinator
 ) -> None:
     with host.running() as agent:
-        run = coordinator.offer(assignment(soon(5)))
+        run = coordinator.offer(assignment(soon(15)))
         coordinator.wait(lambda: run in coordinator.holders)
         coordinator.secrets.clear()
         coordinator.ring()
