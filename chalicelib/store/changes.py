@@ -1,6 +1,6 @@
 """Word of what was written by this process, for those of it who wait for it: at once, and in the journal.
 
-What other processes write nobody hears of here: whoever waits looks now and then as well.
+What other processes write is heard of where they pass it on: whoever waits looks now and then as well.
 """
 
 import datetime as dt

@@ -1,8 +1,8 @@
-"""What this process wrote of late, in the order it did: changes of runs and tasks, results, alerts.
+"""What this process wrote of late, or another passed on to it: changes of runs and tasks, results, alerts.
 
-It costs no write: it is kept in memory, and only where somebody can be answered from it, which is where one
-process serves a node. A cursor of an earlier process, or from before what is kept, says so: whoever has it
-knows that it missed something.
+It costs no write: it is kept in memory, in the order heard of, and only where somebody can be answered from
+it, which is where one process serves a node. A cursor of an earlier process, or from before what is kept,
+says so: whoever has it knows that it missed something.
 """
 
 import collections
