@@ -2,7 +2,8 @@
 
 Waiting for the disk is most of what a write costs. So whoever has written while others wait leaves the
 transaction open for the next, and the last of them commits for all. Each has a savepoint of its own in it,
-and is answered once what it wrote is on disk; what goes wrong with the commit goes wrong for all of them.
+and is answered once what it wrote, or failed because of, is on disk; what goes wrong with the commit goes
+wrong for all of them.
 
 Statements are few on purpose: a thread gives its turn to compute away at each, and among many that compute
 waits for the next one while it holds the connection.
@@ -69,12 +70,17 @@ class Writer:
     def written(self, lasting: bool) -> Iterator[sqlite3.Connection]:
         """The connection inside a transaction: see ``Database.writing``."""
         self._queue()
+        commit = None
         try:
-            commit = self._joined(lasting)
-            yield from self._savepoint(commit)
+            try:
+                commit = self._joined(lasting)
+                yield from self._savepoint(commit)
+            finally:
+                self._leave()
         finally:
-            self._leave()
-        self._await(commit)
+            # Who fails, fails because of what others wrote: who reads afterwards has to find that.
+            if commit is not None:
+                self._await(commit)
 
     def _queue(self) -> None:
         with self._queueing:

@@ -1,6 +1,5 @@
 """The file: one that is damaged, newer or something else; a full disk; forks and copies."""
 
-import concurrent.futures
 import contextlib
 import multiprocessing
 import os
@@ -30,7 +29,6 @@ from local.engine import (
     hook,
     sweep,
 )
-from local.engine.database import Database
 from tests.engine.conftest import client
 
 TABLE: dict[str, Any] = {
@@ -343,69 +341,3 @@ def test_a_client_that_means_the_service_it_names_is_left_alone(tmp_path: pathli
 
     with Engine(tmp_path / "state.sqlite"), pytest.raises(botocore.exceptions.EndpointConnectionError):
         client.list_buckets()
-
-
-def test_threads_share_commits_and_each_is_answered_for_itself(path: pathlib.Path) -> None:
-    with Engine(path):
-        client("dynamodb").create_table(**TABLE)
-
-        def write(number: int) -> str:
-            condition = {"ConditionExpression": "attribute_exists(k)"} if number % 3 == 0 else {}
-            try:
-                item = {"k": {"S": f"{number:03}"}}
-                client("dynamodb").put_item(TableName="things", Item=item, **condition)
-            except ClientError as error:
-                return str(error.response["Error"]["Code"])
-            return "stored"
-
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            answers = list(pool.map(write, range(300)))
-
-        stored = [number for number in range(300) if number % 3]
-        assert names() == [f"{number:03}" for number in stored]
-        assert [number for number, answer in enumerate(answers) if answer == "stored"] == stored
-        assert set(answers) == {"stored", "ConditionalCheckFailedException"}
-
-
-def test_a_commit_that_fails_fails_for_all_who_share_it(tmp_path: pathlib.Path) -> None:
-    opened = Database(tmp_path / "state.sqlite", synchronous="OFF")
-    writer = opened._writer
-    begun, errors = threading.Barrier(3), []
-
-    def write() -> None:
-        begun.wait()
-        try:
-            with opened.writing() as link:
-                link.execute("CREATE TABLE IF NOT EXISTS t (a)")
-        except ServiceError as error:
-            errors.append(error)
-
-    def refused(commit: Any) -> None:
-        writer._commit, commit.error = None, sqlite3.OperationalError("disk I/O error")
-        writer._opened().execute("ROLLBACK")
-        commit.over.set()
-
-    writer._finish = refused  # type: ignore[method-assign]
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-
-    assert len(errors) == 3
-    with opened.reading() as link:
-        assert link.execute("SELECT name FROM sqlite_master WHERE name = 't'").fetchall() == []
-
-
-def test_what_nobody_commits_is_committed_by_who_waits_for_it(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("local.engine.writer.LONGEST_OPEN", 0.05)
-    opened = Database(tmp_path / "state.sqlite", synchronous="OFF")
-    opened._writer._queued = 1  # somebody who was to write next, and has gone
-
-    with opened.writing() as link:
-        link.execute("CREATE TABLE t (a)")
-
-    with opened.reading() as link:
-        assert link.execute("SELECT name FROM sqlite_master WHERE name = 't'").fetchall() == [("t",)]
