@@ -72,7 +72,10 @@ NEAREST = {
     "chalicelib/service": ("tests/service", "tests/api/pages"),
 }
 """The tests that ought to notice a change, by the most particular folder that has some."""
-OF_SOURCES = ("tests/domain/test_errors.py::test_no_sentence_begins_with_its_pointer",)
+OF_SOURCES = (
+    "tests/domain/test_errors.py::test_no_sentence_begins_with_its_pointer",
+    "tests/api/pages/test_cancelling.py::test_every_reason_has_a_code_that_is_explained",
+)
 """Tests that read the sources themselves, which in a copy hold all changes at once."""
 QUICK = {"HYPOTHESIS_PROFILE": "quick", "MODEL_STEPS": "500"}
 NONE = "none-of-them"
