@@ -17,7 +17,9 @@ from agent import commands, egress, logs, status
 from agent.client import Client, coordinator_url
 from agent.policy import PolicyFile
 from agent.service import Agent, rotated
-from agent.state import CannotUse, Identity, State, is_locked, locked
+from agent.state import State
+from agent.state_file import CannotUse, is_locked, locked
+from agent.state_records import Identity
 from agent.version import VERSION
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.domain.schemas import JSON

@@ -14,7 +14,8 @@ from agent.client import Client
 from agent.clock import Offset
 from agent.policy import PolicyFile, Resolve, Wish, destinations
 from agent.spool import Spool
-from agent.state import OFFERED, OVER, REFUSED, STARTED, TAKEN, Held, Result, State
+from agent.state import OFFERED, OVER, REFUSED, STARTED, TAKEN, State
+from agent.state_records import Held, Result
 from agent.work import Announce, Perform, Work
 from chalicelib.domain.assignment import Assignment, LocalResult
 from chalicelib.domain.errors import Invalid, StorageFull

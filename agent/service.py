@@ -17,7 +17,8 @@ from agent.facts import Facts
 from agent.policy import PolicyFile
 from agent.runs import Runs
 from agent.spool import Spool
-from agent.state import Identity, State
+from agent.state import State
+from agent.state_records import Identity
 from agent.status import Status
 from agent.version import VERSION
 from chalicelib.domain.errors import Invalid, StorageFull

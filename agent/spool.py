@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 
 from agent.client import Backoff, Client, Oversized, Rejected, Unanswered
-from agent.state import Result, State
+from agent.state import State
+from agent.state_records import Result
 from chalicelib.domain.errors import StorageFull
 
 LOG = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agent.client import Backoff, Client, Unanswered
 from agent.spool import Spool
-from agent.state import Held, Result
+from agent.state_records import Held, Result
 from chalicelib.domain.assignment import Assignment, LocalResult
 from chalicelib.domain.conflicts import START_MARGIN
 from chalicelib.domain.schemas import JSON

@@ -15,7 +15,8 @@ from agent import client as client_module
 from agent import runs, service
 from agent.policy import PolicyFile
 from agent.service import Agent
-from agent.state import Identity, Result, State
+from agent.state import State
+from agent.state_records import Identity, Result
 from agent.status import read
 from chalicelib.domain.assignment import Assignment, LocalResult
 from chalicelib.domain.schemas import JSON

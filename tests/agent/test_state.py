@@ -16,13 +16,10 @@ from agent.state import (
     REFUSED,
     STARTED,
     TAKEN,
-    CannotUse,
-    Identity,
-    Result,
     State,
-    is_locked,
-    locked,
 )
+from agent.state_file import CannotUse, is_locked, locked
+from agent.state_records import Identity, Result
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.errors import StorageFull
 from chalicelib.domain.times import SECOND, UTC

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from agent import state
+from agent import state_file
 from agent.clock import Offset
 from agent.state import State
 from chalicelib.domain.errors import StorageFull
@@ -88,7 +88,7 @@ class Medium:
 
     def __init__(self, instance: str) -> None:
         self.database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self.database.executescript(state._TABLES)
+        self.database.executescript(state_file.TABLES)
         self.database.execute("INSERT INTO identity VALUES ('instance', ?)", (instance,))
         self.is_full = False
 

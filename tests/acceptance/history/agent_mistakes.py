@@ -12,7 +12,8 @@ from typing import Any
 from agent.client import Unanswered
 from agent.runs import Runs
 from agent.spool import Spool, deliver
-from agent.state import OFFERED, OVER, STARTED, TAKEN, Held, Result, State
+from agent.state import OFFERED, OVER, STARTED, TAKEN, State
+from agent.state_records import Held, Result
 from agent.work import Work
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.errors import StorageFull

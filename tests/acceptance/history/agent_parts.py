@@ -13,7 +13,7 @@ from agent.client import Later, Oversized, Rejected
 from agent.policy import Policy
 from agent.runs import Runs
 from agent.spool import Spool
-from agent.state import Held, Result
+from agent.state_records import Held, Result
 from agent.work import Announce, Work
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.errors import StorageFull
