@@ -11,7 +11,8 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from local import node, tables
+from local import node_options, tables
+from local.start_checks import CannotStart
 
 USUAL_NAME = "agent.localhost"
 """Clients look names below localhost up without a name server."""
@@ -27,8 +28,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--state", type=pathlib.Path, help="folder of the node (.local/node-PORT)")
     parser.add_argument("--tls", action="store_true", help="the node serves HTTPS")
     given = parser.parse_args(words)
-    given.port = node.port(given.port)
-    given.state = given.state or node.FOLDER / ".local" / node.default_state(given.address, given.port)
+    given.port = node_options.port(given.port)
+    given.state = given.state or node_options.default_state(given.address, given.port)
     return given
 
 
@@ -44,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
         with tables.tables_of(given.state):
             token = registered(given)
         authority = ["--ca", str(given.state / "authority.pem")] if given.tls else []
-        status = agent(["join", "--state", str(kept), *authority, node.base(given), token])
+        status = agent(["join", "--state", str(kept), *authority, node_options.base(given), token])
         if status:
             return status
     print(f"It measures for {base(given)}/ - Ctrl-C stops", flush=True)
@@ -70,6 +71,6 @@ def base(given: argparse.Namespace) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except node.CannotStart as error:
+    except CannotStart as error:
         print(error, file=sys.stderr)
         sys.exit(1)

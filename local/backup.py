@@ -13,8 +13,9 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from local import engine_sqlite, node, tables
+from local import engine_sqlite, tables
 from local.engine import EngineError, backup
+from local.start_checks import CannotStart
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -29,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         state = tables.state_of(given)
         size = copy(state, given.to)
-    except (node.CannotStart, EngineError) as error:
+    except (CannotStart, EngineError) as error:
         print(error, file=sys.stderr)
         return 1
     print(
@@ -42,14 +43,14 @@ def copy(state: pathlib.Path, to: pathlib.Path) -> int:
     """Make a state folder like another. How many bytes it has; raises CannotStart or EngineError."""
     engine_sqlite.require_own(state)
     if not engine_sqlite.is_kept_in(state):
-        raise node.CannotStart(f"{state} is not the folder of a node: it holds no {engine_sqlite.FILE}")
+        raise CannotStart(f"{state} is not the folder of a node: it holds no {engine_sqlite.FILE}")
     made = not to.exists()
     try:
         to.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(to.iterdir()):
-            raise node.CannotStart(f"{to} is not empty: choose a folder that is, or is not there yet")
+            raise CannotStart(f"{to} is not empty: choose a folder that is, or is not there yet")
     except OSError as error:
-        raise node.CannotStart(f"Cannot use the folder {to} ({error.strerror}): choose another") from error
+        raise CannotStart(f"Cannot use the folder {to} ({error.strerror}): choose another") from error
     try:
         size = backup.copy(state / engine_sqlite.FILE, to / engine_sqlite.FILE)
     except EngineError:

@@ -18,8 +18,9 @@ from typing import Any
 
 import chalice.local
 
-from local import drivers, engine_sqlite, environment, node
+from local import drivers, engine_sqlite, environment
 from local.engine import EngineError
+from local.start_checks import CannotStart, locked
 
 _LOG = logging.getLogger(__name__)
 _STARTING = threading.Lock()
@@ -38,7 +39,7 @@ def start(app: Any) -> None:
         environment.listens(_option("--host", "127.0.0.1"), int(_option("--port", "8000")))
         try:
             _open()
-        except (EngineError, node.CannotStart) as error:
+        except (EngineError, CannotStart) as error:
             sys.exit(str(error))
         environment.create_everything()
         engine_sqlite.tidy()
@@ -52,7 +53,7 @@ def _open() -> None:
     atexit.register(opened.close)
     kept = os.environ.get("STATE")
     if kept:
-        opened.enter_context(node.locked(pathlib.Path(kept)))
+        opened.enter_context(locked(pathlib.Path(kept)))
         opened.enter_context(engine_sqlite.opened(pathlib.Path(kept)))
     else:
         folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="pscheduler-"))

@@ -1,5 +1,6 @@
 """Where lines go: everything to a file in the state folder, what an operator should see to the terminal."""
 
+import contextlib
 import logging
 import os
 import pathlib
@@ -91,3 +92,9 @@ def take_over(log: logging.Logger) -> None:
     """Let an app's own logger, which Chalice points at the terminal, write to the file."""
     log.handlers.clear()
     log.propagate = True
+
+
+def say(line: str) -> None:
+    """A line to the operator, at once."""
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)

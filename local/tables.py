@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 
 from chalicelib.settings import forget_settings
-from local import engine_sqlite, environment, node
+from local import engine_sqlite, environment
 from local.engine import EngineError
+from local.node_options import FOLDER
+from local.start_checks import CannotStart
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +27,7 @@ def add_state(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--stage", help="the tables of a stage that was deployed there")
 
 
-def state_of(given: argparse.Namespace, kept_in: pathlib.Path = node.FOLDER / ".local") -> pathlib.Path:
+def state_of(given: argparse.Namespace, kept_in: pathlib.Path = FOLDER / ".local") -> pathlib.Path:
     """The folder of the node that is meant. Raises CannotStart where that cannot be told."""
     if given.state is not None:
         return pathlib.Path(given.state)
@@ -35,17 +37,17 @@ def state_of(given: argparse.Namespace, kept_in: pathlib.Path = node.FOLDER / ".
     if len(found) == 1:
         return found[0]
     here = f"there are {', '.join(map(str, found))}" if found else f"there is none in {kept_in}"
-    raise node.CannotStart(f"Say which node: --state FOLDER ({here}), or --aws for one on AWS")
+    raise CannotStart(f"Say which node: --state FOLDER ({here}), or --aws for one on AWS")
 
 
 @contextlib.contextmanager
 def tables_of(state: pathlib.Path) -> Iterator[None]:
     """The tables of the node that keeps its state in a folder, or will: an empty one becomes a node's."""
     if not state.is_dir():
-        raise node.CannotStart(f"There is no folder {state}")
+        raise CannotStart(f"There is no folder {state}")
     engine_sqlite.require_own(state)
     if not engine_sqlite.is_kept_in(state) and any(state.iterdir()):
-        raise node.CannotStart(f"{state} is not the folder of a node: it holds no {engine_sqlite.FILE}")
+        raise CannotStart(f"{state} is not the folder of a node: it holds no {engine_sqlite.FILE}")
     environment.set_environment()
     with engine_sqlite.opened(state):
         environment.create_everything()
@@ -72,7 +74,7 @@ def _deployed(name: str) -> None:
         stack = Stack(stage.stack, stage.region)
         outputs = stack.outputs()
     except (stages.StageError, StackError, BotoCoreError, ClientError) as error:
-        raise node.CannotStart(f"The stage {name} cannot be looked up: {error}") from error
+        raise CannotStart(f"The stage {name} cannot be looked up: {error}") from error
     os.environ.update({**stages.ENVIRONMENT, **stage.environment})
     os.environ.update(PSCHEDULER_PREFIX=outputs["Prefix"], PSCHEDULER_BUCKET=outputs["Bucket"])
     os.environ["AWS_DEFAULT_REGION"] = stack.region
@@ -87,7 +89,7 @@ def report(given: argparse.Namespace, work: Callable[[argparse.Namespace], str])
     try:
         with _chosen(given):
             print(work(given), end="")
-    except (node.CannotStart, EngineError, PSchedulerError) as error:
+    except (CannotStart, EngineError, PSchedulerError) as error:
         print(error, file=sys.stderr)
     except STORE_ERRORS as error:
         print(f"The tables cannot be used: {error}", file=sys.stderr)

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from local import engine_moto, node
+from local import engine_moto, node_engines
 from local import ministack as ministack_module
 from local.engine import Engine
+from local.start_checks import CannotStart
 from tests.engine.answers import ask, comparable, contents, make_same, tables_written
 from tests.engine.known_differences import Known, known
 from tests.engine.requests import PLAIN, TABLES, Request, steps
@@ -85,8 +86,8 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield Pair("moto", botocore.session.get_session().create_client("dynamodb"), folder)
         return
     try:
-        python = node.ministack_python()
-    except node.CannotStart as error:
+        python = node_engines.ministack_python()
+    except CannotStart as error:
         pytest.skip(str(error))
     running, _ = ministack_module.start(python, folder / "ministack")
     try:

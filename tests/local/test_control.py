@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.domain.times import UTC
 from chalicelib.service.node import debug, pause
-from local import control, node, tables
+from local import control, tables
+from local.start_checks import CannotStart
 from tests.builders import NODE
 
 pytestmark = pytest.mark.usefixtures("moto_engine")
@@ -82,7 +83,7 @@ def test_without_a_state_it_says_so_and_goes_to_no_account(
         (tmp_path / name).mkdir()
         (tmp_path / name / "state.sqlite").touch()
 
-    with pytest.raises(node.CannotStart, match=r"Say which node: --state FOLDER .*, or --aws") as refused:
+    with pytest.raises(CannotStart, match=r"Say which node: --state FOLDER .*, or --aws") as refused:
         tables.state_of(control.arguments(["resume"]), tmp_path)
 
     assert all(name in str(refused.value) for name in there)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local import node
+from local import node_options
 from tests.local.test_node import Node, nodes, post_idle
 
 pytestmark = [pytest.mark.slow(20), pytest.mark.usefixtures("nodes")]
@@ -127,11 +127,11 @@ def test_moto_has_no_second_process(nodes: list[Node], tmp_path: pathlib.Path) -
 def test_a_node_has_a_second_process_where_it_has_a_second_core(
     cores: int, processes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node, "cores", lambda: cores)
+    monkeypatch.setattr(node_options, "cores", lambda: cores)
     monkeypatch.setattr(sys, "argv", ["node"])
 
-    assert node.arguments().processes == processes
+    assert node_options.arguments().processes == processes
     monkeypatch.setattr(sys, "argv", ["node", "--processes=1"])
-    assert node.arguments().processes == 1
+    assert node_options.arguments().processes == 1
     monkeypatch.setattr(sys, "argv", ["node", "--engine=moto"])
-    assert node.arguments().processes == 1
+    assert node_options.arguments().processes == 1
