@@ -61,7 +61,11 @@ NEAREST = {
     "chalicelib/service/limits": ("tests/service/limits",),
     "chalicelib/service/node": ("tests/service/node", "tests/api/http/test_requester.py"),
     "chalicelib/service/peers": ("tests/service/peers",),
-    "chalicelib/service/series": ("tests/service/series", "tests/api/pages/test_series.py"),
+    "chalicelib/service/series": (
+        "tests/service/series",
+        "tests/api/pages/test_series.py",
+        "tests/events/test_shard_work.py",
+    ),
     "chalicelib/service/scheduling": ("tests/service/scheduling", "tests/api/pages/test_cancelling.py"),
     "chalicelib/service/tasks": (
         "tests/service/tasks",
