@@ -74,12 +74,12 @@ class _Agent:
     """One agent that takes what it is offered."""
 
     def __init__(self, app: _App, number: int):
-        from chalicelib.service.node import registry
+        from chalicelib.service.node import agent_secrets, registration
 
         self._app, self.host = app, f"agent{number}.example.org"
         now = dt.datetime.now(UTC)
-        node = registry.add(self.host, "agent", now).node
-        self._instance, token = str(uuid.uuid4()), registry.new_join_token(node, now)
+        node = registration.add(self.host, "agent", now).node
+        self._instance, token = str(uuid.uuid4()), agent_secrets.new_join_token(node, now)
         said = {"token": token, "version": "bench", "instance": self._instance, "facts": FACTS}
         joined = app.ask("POST", "/agent/join", said, **{"X-Agent-Protocol": PROTOCOL})
         bearer = f"Bearer {joined['secret']}"

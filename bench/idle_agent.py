@@ -72,11 +72,11 @@ def _joined() -> tuple[str, str]:
     import uuid
 
     from chalicelib.domain.times import UTC
-    from chalicelib.service.node import registry
+    from chalicelib.service.node import agent_secrets, registration
 
     now, instance = dt.datetime.now(UTC), str(uuid.uuid4())
-    node = registry.add(f"{secrets.token_hex(4)}.example.org", "agent", now).node
-    token = registry.new_join_token(node, now)
+    node = registration.add(f"{secrets.token_hex(4)}.example.org", "agent", now).node
+    token = agent_secrets.new_join_token(node, now)
     said = {"token": token, "version": "1", "instance": instance, "facts": FACTS}
     return str(_ask("join", said)["secret"]), instance
 

@@ -195,12 +195,12 @@ RESULT = next(test.result for test in MESH if test.name == "rtt")
 def _register(play: Play) -> list[NodeName]:
     from chalicelib.domain import served_nodes
     from chalicelib.host.facts import gather
-    from chalicelib.service.node import agent_facts, registry
+    from chalicelib.service.node import agent_facts, registration, registry
 
     names = [f"n{number}.example.net" for number in range(play.size.played)]
     place = served_nodes.AGENT if play.size.at_agents else served_nodes.HERE
     for name in names:
-        registry.add(name, place, BEGINNING)
+        registration.add(name, place, BEGINNING)
         if play.size.at_agents:
             agent_facts.take(served_nodes.name_of(name), gather())
     registry.forget()

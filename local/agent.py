@@ -56,12 +56,12 @@ def registered(given: argparse.Namespace) -> str:
     """A join token for the node of the agent, which is registered if it is not yet."""
     from chalicelib.domain.served_nodes import AGENT, name_of
     from chalicelib.domain.times import UTC
-    from chalicelib.service.node import registry
+    from chalicelib.service.node import agent_secrets, registration, registry
 
     now = dt.datetime.now(UTC)
     if registry.find(name_of(given.name)) is None:
-        registry.add(given.name, AGENT, now, base(given))
-    return registry.new_join_token(name_of(given.name), now)
+        registration.add(given.name, AGENT, now, base(given))
+    return agent_secrets.new_join_token(name_of(given.name), now)
 
 
 def base(given: argparse.Namespace) -> str:

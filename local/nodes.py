@@ -61,26 +61,26 @@ def done(given: argparse.Namespace) -> str:
     from chalicelib.domain.served_nodes import name_of
     from chalicelib.domain.times import UTC
     from chalicelib.service.coordination import removal
-    from chalicelib.service.node import node_status, registry
+    from chalicelib.service.node import agent_secrets, node_status, registration, registry
 
     now = dt.datetime.now(UTC)
     if given.action == "list":
         return "".join(f"{_line(node)}\n" for node in _every())
     if given.action == "add":
         lifetime = _lifetime(given.expires)
-        registry.require_lifetime(lifetime)
-        node = registry.add(given.hostname, given.at, now, given.url)
-        return f"{registry.new_join_token(node.node, now, lifetime)}\n" if node.runs_at_agent else ""
+        agent_secrets.require_lifetime(lifetime)
+        node = registration.add(given.hostname, given.at, now, given.url)
+        return f"{agent_secrets.new_join_token(node.node, now, lifetime)}\n" if node.runs_at_agent else ""
     name = name_of(given.hostname)
     match given.action:
         case "show":
             return f"{json.dumps(node_status.whole(registry.served(name)), indent=2)}\n"
         case "token":
-            return f"{registry.new_join_token(name, now, _lifetime(given.expires))}\n"
+            return f"{agent_secrets.new_join_token(name, now, _lifetime(given.expires))}\n"
         case "remove":
             removal.begin(name, now)
         case action:
-            registry.change(name, lambda known: known.evolve(suspended=action == "suspend"))
+            registration.change(name, lambda known: known.evolve(suspended=action == "suspend"))
     return ""
 
 

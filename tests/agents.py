@@ -9,7 +9,7 @@ from chalicelib.domain.assignment import Assignment, LocalResult
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.host.facts import gather
-from chalicelib.service.node import registry
+from chalicelib.service.node import agent_secrets, registration
 
 VERSION = "0.3.0"
 
@@ -104,5 +104,5 @@ class Agent:
 def registered(hostname: str, now: dt.datetime | None = None) -> tuple[NodeName, str]:
     """A node whose tools are at its agent, and a token to join with."""
     moment = now or dt.datetime.now(UTC)
-    node = registry.add(hostname, "agent", moment).node
-    return node, registry.new_join_token(node, moment)
+    node = registration.add(hostname, "agent", moment).node
+    return node, agent_secrets.new_join_token(node, moment)

@@ -20,7 +20,7 @@ from chalicelib.service.alerts import rules, watch
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
-from chalicelib.service.node import agent_bell, registry
+from chalicelib.service.node import agent_bell, agent_secrets, registration
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
 from chalicelib.settings import forget_settings
@@ -141,7 +141,7 @@ def by_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeName]:
     monkeypatch.setenv("PSCHEDULER_AGENT_CARRIER", "queue")
     forget_settings()
     agent_queues.forget()
-    yield registry.add("ams.example.org", "agent", dt.datetime.now(UTC)).node
+    yield registration.add("ams.example.org", "agent", dt.datetime.now(UTC)).node
     monkeypatch.undo()
     forget_settings()
     agent_queues.forget()
@@ -163,7 +163,7 @@ def test_a_run_at_an_agent_is_allowed_to_each_function_it_comes_by(by_queue: Nod
     import app
 
     now = dt.datetime.now(UTC)
-    token = registry.new_join_token(by_queue, now)
+    token = agent_secrets.new_join_token(by_queue, now)
 
     with recording.recording() as done, Client(app.app) as client:
         agent = Agent(Pages(client))

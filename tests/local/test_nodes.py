@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
-from chalicelib.service.node import registry
+from chalicelib.service.node import agent_secrets, registry
 from chalicelib.store import node_registry
 from local import nodes
 
@@ -33,7 +33,7 @@ def test_a_node_is_added_and_its_agent_joins_by_the_token(capsys: pytest.Capture
     assert expires is not None
     left = expires.expires - dt.datetime.now(UTC)
     assert dt.timedelta(minutes=29) < left <= dt.timedelta(minutes=30)
-    assert registry.join(token, "i", "1", dt.datetime.now(UTC))[0].node == AMS
+    assert agent_secrets.join(token, "i", "1", dt.datetime.now(UTC))[0].node == AMS
 
 
 def test_a_node_that_measures_here_has_no_token(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from chalicelib.domain import agent_protocol
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.served_nodes import ServedNode
 from chalicelib.service.agents import rates
-from chalicelib.service.node import registry
+from chalicelib.service.node import agent_secrets
 
 PROTOCOL = Argument(
     "X-Agent-Protocol",
@@ -28,7 +28,7 @@ def node_of(request: Request, suspended_too: bool = False) -> ServedNode:
     scheme, _, secret = request.headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("An agent is known by its secret: Authorization: Bearer psa...")
-    known = registry.authenticate(secret.strip(), suspended_too)
+    known = agent_secrets.authenticate(secret.strip(), suspended_too)
     rates.require(known.node)
     return known
 

@@ -6,7 +6,7 @@ from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import STRING, shape
 from chalicelib.domain import agent_protocol, host_facts
 from chalicelib.domain.errors import Invalid
-from chalicelib.service.node import agent_bell, agent_facts, registry
+from chalicelib.service.node import agent_bell, agent_facts, agent_secrets
 
 DONE = {204: "Done"}
 
@@ -29,7 +29,9 @@ def join(request: Request) -> Answer:
     if facts is not None:
         _require_valid(facts)
     protocol = int(request.headers["x-agent-protocol"])
-    joined, secret = registry.join(said["token"], said["instance"], said["version"], request.now, protocol)
+    joined, secret = agent_secrets.join(
+        said["token"], said["instance"], said["version"], request.now, protocol
+    )
     if facts is not None:
         agent_facts.take(joined.node, facts)
     agent_bell.hang(joined.node)
@@ -48,13 +50,13 @@ def _require_valid(facts: dict[str, object]) -> None:
 def rotate(request: Request) -> Answer:
     """Get a new secret. Its first use revokes the previous one."""
     known = agent.node_of(request)
-    return as_json(request, {"secret": registry.rotate(known.node)})
+    return as_json(request, {"secret": agent_secrets.rotate(known.node)})
 
 
 @operation("Agents", arguments=[agent.PROTOCOL], answers=DONE, errors=agent.ERRORS)
 def leave(request: Request) -> Answer:
     """Stop being the node's agent. Its secrets are revoked."""
     node = agent.node_of(request, suspended_too=True).node
-    registry.leave(node)
+    agent_secrets.leave(node)
     agent_bell.take_down(node)
     return Answer("", status=204)

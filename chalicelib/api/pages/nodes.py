@@ -16,7 +16,7 @@ from chalicelib.domain.schemas import Checker, closed
 from chalicelib.domain.served_nodes import AGENT, HERE, ServedNode
 from chalicelib.domain.times import UTC, format_timestamp, parse_duration
 from chalicelib.service.coordination import removal
-from chalicelib.service.node import node_status, registry
+from chalicelib.service.node import agent_secrets, node_status, registration, registry
 from chalicelib.store import node_registry
 from chalicelib.store.ordering import Place
 
@@ -115,7 +115,7 @@ def put_node(request: Request, node: str) -> Answer:
     if served_nodes.name_of(hostname) != _name(node):
         raise Invalid(f"must be {node}, with or without a port", "/hostname")
     suspended = body.get("suspended", False)
-    put = registry.put(hostname, body["tools-at"], body.get("url", ""), suspended, request.now)
+    put = registration.put(hostname, body["tools-at"], body.get("url", ""), suspended, request.now)
     return as_json(request, *node_status.describe([put]))
 
 
@@ -152,8 +152,8 @@ def post_token(request: Request, node: str) -> Answer:
     fault = _TOKEN_CHECKER.fault(body)
     if fault:
         raise fault
-    lifetime = parse_duration(body["lifetime"]) if "lifetime" in body else registry.JOIN_LIFETIME
-    text = registry.new_join_token(name, request.now, lifetime)
+    lifetime = parse_duration(body["lifetime"]) if "lifetime" in body else agent_secrets.JOIN_LIFETIME
+    text = agent_secrets.new_join_token(name, request.now, lifetime)
     return as_json(request, {"token": text, "expires": format_timestamp(request.now + lifetime)})
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.alerts import rules
 from chalicelib.service.coordination import participation
-from chalicelib.service.node import agent_bell, api_keys, pause, proxy_credentials, registry
+from chalicelib.service.node import agent_bell, api_keys, pause, proxy_credentials, registration, registry
 from chalicelib.store import node_registry, node_table, task_table
 
 LOG = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ KEPT = (api_keys.KEYS, proxy_credentials.CREDENTIALS, pause.PAUSE, rules.RULES, 
 
 def begin(node: NodeName, now: dt.datetime) -> ServedNode:
     """Serve a node no more, and have its tasks cancelled. Raises NotFound."""
-    removed = registry.remove(node, now)
+    removed = registration.remove(node, now)
     agent_bell.take_down(node)
     queues.announce(queues.PLAN, [(RemoveNode(node, ()), LATER)])
     return removed
@@ -64,7 +64,7 @@ def sweep(node: NodeName, after: Sequence[str], now: dt.datetime) -> None:
     elif known.removed + LATER <= now:
         for name in KEPT:
             node_table.remove(node, name)
-        registry.forget_removed(node)
+        registration.forget_removed(node)
 
 
 def _cancel(task: Task, now: dt.datetime) -> None:

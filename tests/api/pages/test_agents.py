@@ -21,7 +21,7 @@ from chalicelib.infrastructure.aws import client
 from chalicelib.service.agents import contacts, rates
 from chalicelib.service.coordination import collection
 from chalicelib.service.execution import reaper, waits
-from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registry
+from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registration, registry
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_registry, run_table
 from tests.agents import Agent, registered
@@ -154,7 +154,7 @@ def test_a_suspended_nodes_agent_takes_nothing_more_and_hands_back_what_it_has(
     api: Api, agent: Agent
 ) -> None:
     offered, task = taken(api, agent)
-    registry.change(NodeName(AMS), lambda known: known.evolve(suspended=True))
+    registration.change(NodeName(AMS), lambda known: known.evolve(suspended=True))
 
     refused = agent.say("POST", "contact", {})[0]
     go = agent.start(offered)

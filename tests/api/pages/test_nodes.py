@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC, parse_timestamp
-from chalicelib.service.node import api_keys, registry
+from chalicelib.service.node import agent_secrets, api_keys
 from chalicelib.store import node_registry
 from tests.agents import Agent
 from tests.api.conftest import Api
@@ -78,7 +78,7 @@ def test_an_agent_that_is_not_there_yet_is_shown_as_that(api: Api) -> None:
 
 def test_an_agent_that_is_too_old_is_shown_so(api: Api) -> None:
     put(api)
-    registry.join(token(api), "i", "0.1", dt.datetime.now(UTC), protocol=-1)
+    agent_secrets.join(token(api), "i", "0.1", dt.datetime.now(UTC), protocol=-1)
 
     assert api.get(f"/nodes/{AMS}")["agent"]["outdated"] is True
 

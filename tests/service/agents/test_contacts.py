@@ -11,7 +11,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import agent_queues
 from chalicelib.service.agents import carriers, contacts, looks, offers
-from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registry
+from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registration, registry
 from chalicelib.store import agent_bells, node_registry, node_table, run_items, run_table, task_table
 from tests.builders import NOON, at, run, seconds, task
 
@@ -21,7 +21,7 @@ TASK = task(node=AMS, duration=seconds(60))
 
 @pytest.fixture(autouse=True)
 def _registered(moto_engine: None) -> None:
-    registry.add(AMS, "agent", NOON)
+    registration.add(AMS, "agent", NOON)
     task_table.to_item(TASK, NOON).save()
 
 

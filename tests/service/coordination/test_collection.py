@@ -13,7 +13,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import collection
-from chalicelib.service.node import registry
+from chalicelib.service.node import registration
 from chalicelib.store import run_items
 from tests.builders import NODE, NOON, at, run, seconds, task
 from tests.service.machines import FakeMachine
@@ -136,7 +136,7 @@ AMS, BRU = NodeName("ams.example"), NodeName("bru.example")
 )
 def test_results_are_merged_late_where_a_tool_is_at_an_agent(places: tuple[str, str], is_late: bool) -> None:
     for name, where in zip((AMS, BRU), places, strict=True):
-        registry.add(name, where, NOON)
+        registration.add(name, where, NOON)
     one = task(node=AMS, participants=(AMS, BRU), duration=seconds(60))
     over = run(one)
 
@@ -159,8 +159,8 @@ def test_results_are_merged_late_where_a_tool_is_at_an_agent(places: tuple[str, 
 def test_a_result_is_awaited_of_an_agent_that_works_on_it(
     state: State | None, result: Any, now: float, is_awaited: bool
 ) -> None:
-    registry.add(AMS, "here", NOON)
-    registry.add(BRU, "agent", NOON)
+    registration.add(AMS, "here", NOON)
+    registration.add(BRU, "agent", NOON)
     one = task(node=AMS, participants=(AMS, BRU), duration=seconds(60))
     theirs = run(one.evolve(node=BRU), state=state or State.RUNNING).with_documents(result=result)
     if state:
@@ -170,8 +170,8 @@ def test_a_result_is_awaited_of_an_agent_that_works_on_it(
 
 
 def test_nobody_is_awaited_whose_tools_are_here() -> None:
-    registry.add(AMS, "here", NOON)
-    registry.add(BRU, "here", NOON)
+    registration.add(AMS, "here", NOON)
+    registration.add(BRU, "here", NOON)
     one = task(node=AMS, participants=(AMS, BRU))
     theirs = run(one.evolve(node=BRU), state=State.RUNNING)
     run_items.to_item(theirs).save()

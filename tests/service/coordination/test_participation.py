@@ -20,7 +20,7 @@ from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import cohosted, invitation, participation, planner
 from chalicelib.service.coordination.participation import Alone, CoHosted, Known, Remote, kind, of
-from chalicelib.service.node import registry
+from chalicelib.service.node import registration
 from chalicelib.service.peers import client
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling import placement
@@ -38,7 +38,7 @@ HERE, THERE = (AMS, BRU, CPH), (AMS, "elsewhere.example", BRU)
 @pytest.fixture(autouse=True)
 def _registered(moto_engine: None) -> None:
     for name, where in ((AMS, "here"), (BRU, "here"), (CPH, "agent")):
-        registry.add(name, where, NOON)
+        registration.add(name, where, NOON)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import waits
-from chalicelib.service.node import registry
+from chalicelib.service.node import registration
 from chalicelib.store import outbox_table, run_table, shards, task_table, timeline
 from tests.agents import Agent, registered
 from tests.builders import seconds
@@ -59,7 +59,7 @@ def agents(cluster: Cluster) -> dict[NodeName, Agent]:
         _, token = registered(name)
         found[name] = Agent(Asked(cluster, name))
         found[name].join(token)
-    registry.add(CPH, "here", now())
+    registration.add(CPH, "here", now())
     return found
 
 
@@ -176,7 +176,7 @@ def test_a_tool_that_one_of_the_agents_lacks_is_not_chosen(
 
 @pytest.mark.usefixtures("agents")
 def test_who_is_suspended_takes_part_in_nothing_new(cluster: Cluster) -> None:
-    registry.change(BRU, lambda node: node.evolve(suspended=True))
+    registration.change(BRU, lambda node: node.evolve(suspended=True))
 
     status, why = cluster.api(AMS, "POST", "/tasks", shared(*ALL))
 

@@ -16,7 +16,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation, removal
 from chalicelib.service.execution import reaper, runner
-from chalicelib.service.node import agent_bell, api_keys, registry
+from chalicelib.service.node import agent_bell, api_keys, registration, registry
 from chalicelib.service.peers.client import Deadline
 from chalicelib.store import node_registry, node_table, run_table, task_table
 from chalicelib.store.transactions.booking import New
@@ -29,7 +29,7 @@ AMS, BRU = NodeName("ams.example"), NodeName("bru.example")
 @pytest.fixture(autouse=True)
 def _nodes(moto_engine: None) -> None:
     for name in (AMS, BRU):
-        registry.add(name, "here", NOON)
+        registration.add(name, "here", NOON)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_its_tasks_are_cancelled_and_it_is_forgotten(sent: list[Any]) -> None:
     assert task_table.get(BRU, other.uuid).enabled
     assert runs(other, BRU) == [State.PENDING]
     assert node_registry.find(AMS) is None
-    assert registry.add(AMS, "here", at(9000)).node == AMS  # its name is free again
+    assert registration.add(AMS, "here", at(9000)).node == AMS  # its name is free again
 
 
 @pytest.mark.parametrize("removed", [AMS, BRU])
@@ -138,7 +138,7 @@ def test_nothing_of_it_starts(how: str, sent: list[Any]) -> None:
     if how == "removed":
         removal.begin(AMS, NOON)
     else:
-        registry.change(AMS, lambda node: node.evolve(suspended=True))
+        registration.change(AMS, lambda node: node.evolve(suspended=True))
 
     runner.run(AMS, one.uuid, run.uuid, FakeMachine(run.start))
 

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.host.facts import FactsHost
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.service.node import agent_facts, registry
+from chalicelib.service.node import agent_facts, registration
 from chalicelib.store import node_registry, node_table
 from plugins.sdk.base import Tool
 from tests.builders import NODE, NOON, seconds
@@ -28,7 +28,7 @@ FACTS: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _registered(moto_engine: None) -> None:
-    registry.add(AMS, "agent", NOON)
+    registration.add(AMS, "agent", NOON)
 
 
 def test_what_an_agent_says_of_its_host_is_kept_with_its_digest() -> None:

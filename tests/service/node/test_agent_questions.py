@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.errors import Conflict, Overtaken, TooMany, Unavailable
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service.node import agent_questions, registry
+from chalicelib.service.node import agent_questions, registration
 from chalicelib.service.node.agent_questions import answer_to, ask, identifier, last_clock, take_answer
 from chalicelib.store import agent_bells, changes, node_registry, node_table
 from tests.builders import NOON, at, seconds
@@ -17,7 +17,7 @@ AMS = NodeName("ams.example")
 
 @pytest.fixture(autouse=True)
 def _registered(moto_engine: None) -> None:
-    registry.add(AMS, "agent", NOON)
+    registration.add(AMS, "agent", NOON)
 
 
 def known() -> list[Any]:

@@ -9,7 +9,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.queues import Load
-from chalicelib.service.node import heartbeats, registry
+from chalicelib.service.node import heartbeats, registration
 from chalicelib.service.node.heartbeats import LAST_FINISHED, LAST_SCHEDULED
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import node_table, run_table
@@ -27,7 +27,7 @@ def _nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_service_works_for_all_nodes_of_the_deployment() -> None:
-    ams = registry.add("ams.example", "agent", NOON).node
+    ams = registration.add("ams.example", "agent", NOON).node
 
     heartbeats.beat("ticker", NOON)
 
@@ -59,7 +59,7 @@ def test_a_sign_of_life_that_another_left_is_counted(monkeypatch: pytest.MonkeyP
 
 
 def test_many_nodes_are_not_written_of_at_each_run() -> None:
-    nodes = [registry.add(f"n{number}.example", "agent", NOON).node for number in range(5)]
+    nodes = [registration.add(f"n{number}.example", "agent", NOON).node for number in range(5)]
 
     with counted() as sent:
         for second in range(0, 590, 10):
@@ -75,7 +75,7 @@ def test_many_nodes_are_not_written_of_at_each_run() -> None:
 
 
 def test_when_a_registered_node_last_finished_a_run_its_runs_tell() -> None:
-    ams = registry.add("ams.example", "agent", NOON).node
+    ams = registration.add("ams.example", "agent", NOON).node
     assert heartbeats.describe(ams, NOON)["runs"] == {LAST_FINISHED: None, LAST_SCHEDULED: None}
     ends = []
     for start, states in ((30, "running finished"), (10, "running failed"), (60, "running")):
@@ -214,7 +214,7 @@ def test_what_another_process_noted_lately_is_not_noted_again(
 
 
 def test_a_registered_node_is_noted_of_every_ten_minutes() -> None:
-    ams = registry.add("ams.example", "agent", NOON).node
+    ams = registration.add("ams.example", "agent", NOON).node
     written = []
     for later in (0, 599, 600):
         with counted() as sent:

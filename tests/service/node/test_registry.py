@@ -15,7 +15,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.names import NodeName
-from chalicelib.service.node import registry
+from chalicelib.service.node import agent_secrets, registration, registry
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_registry
 from tests.builders import NOON, at, seconds
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("moto_engine")
 
 @pytest.fixture
 def ams() -> NodeName:
-    return registry.add("ams.example.org", "agent", NOON).node
+    return registration.add("ams.example.org", "agent", NOON).node
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def joined(node: NodeName) -> str:
-    return registry.join(registry.new_join_token(node, NOON), "i", "0.2", NOON)[1]
+    return agent_secrets.join(agent_secrets.new_join_token(node, NOON), "i", "0.2", NOON)[1]
 
 
 # --- looking up ----------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def test_what_was_looked_up_is_remembered(ams: NodeName) -> None:
 def test_a_name_of_the_environment_cannot_be_registered(two: None) -> None:
     for hostname in ("own.example", "B.example", "local", "second"):
         with pytest.raises(Conflict):
-            registry.add(hostname, "here", NOON)
+            registration.add(hostname, "here", NOON)
 
 
 def test_a_change_is_made_on_what_is_stored_though_another_is_made_meanwhile(ams: NodeName) -> None:
@@ -112,7 +112,7 @@ def test_a_change_is_made_on_what_is_stored_though_another_is_made_meanwhile(ams
             node_registry.change(known.evolve(suspended=True))
         return known.evolve(agent={"version": "2"})
 
-    changed = registry.change(ams, meanwhile)
+    changed = registration.change(ams, meanwhile)
 
     assert (changed.suspended, changed.agent, changed.revision) == (True, {"version": "2"}, 2)
     assert node_registry.get(ams) == changed
@@ -122,18 +122,18 @@ def test_a_change_is_made_on_what_is_stored_though_another_is_made_meanwhile(ams
 
 
 def test_an_agent_joins_by_its_token_and_is_known_by_its_secret(ams: NodeName) -> None:
-    node, secret = registry.join(registry.new_join_token(ams, NOON), "i", "0.2", NOON)
+    node, secret = agent_secrets.join(agent_secrets.new_join_token(ams, NOON), "i", "0.2", NOON)
 
-    known = registry.authenticate(secret)
+    known = agent_secrets.authenticate(secret)
 
     assert known == node
     assert known.agent == {"instance": "i", "version": "0.2", "protocol": 1, "at": NOON.isoformat()}
 
 
 def test_nothing_stored_tells_a_token_or_a_secret(ams: NodeName) -> None:
-    token = registry.new_join_token(ams, NOON)
+    token = agent_secrets.new_join_token(ams, NOON)
     waiting = node_registry.get(ams)
-    secret = registry.join(token, "i", "1", NOON)[1]
+    secret = agent_secrets.join(token, "i", "1", NOON)[1]
 
     stored = f"{waiting} {node_registry.get(ams)}"
 
@@ -143,28 +143,28 @@ def test_nothing_stored_tells_a_token_or_a_secret(ams: NodeName) -> None:
 
 def refused(token: str, now: float = 0) -> type[PSchedulerError]:
     with pytest.raises(PSchedulerError) as caught:
-        registry.join(token, "other", "1", at(now))
+        agent_secrets.join(token, "other", "1", at(now))
     return type(caught.value)
 
 
 def test_a_join_token_works_once_and_for_its_time(ams: NodeName) -> None:
-    first = registry.new_join_token(ams, NOON)
-    second = registry.new_join_token(ams, NOON, seconds(60))
+    first = agent_secrets.new_join_token(ams, NOON)
+    second = agent_secrets.new_join_token(ams, NOON, seconds(60))
 
     assert refused(first) is Unauthenticated  # another took its place
     assert refused(second, 60) is Unauthenticated
     assert refused("psj.nobody.example." + "A" * 43) is Unauthenticated
     assert refused("psj.ams.example.org." + "A" * 43) is Unauthenticated
-    registry.join(second, "i", "1", at(59))
+    agent_secrets.join(second, "i", "1", at(59))
     assert refused(second, 59) is Conflict
 
 
 def test_of_two_that_join_with_one_token_one_does(ams: NodeName) -> None:
-    token, outcomes = registry.new_join_token(ams, NOON), []
+    token, outcomes = agent_secrets.new_join_token(ams, NOON), []
 
     def try_it(instance: str) -> None:
         try:
-            outcomes.append(registry.join(token, instance, "1", NOON)[1])
+            outcomes.append(agent_secrets.join(token, instance, "1", NOON)[1])
         except Conflict:
             outcomes.append("")
 
@@ -176,66 +176,66 @@ def test_of_two_that_join_with_one_token_one_does(ams: NodeName) -> None:
 
     assert len(outcomes) == 4
     assert len([one for one in outcomes if one]) == 1
-    assert registry.authenticate("".join(outcomes)).node == ams
+    assert agent_secrets.authenticate("".join(outcomes)).node == ams
 
 
 def test_who_did_not_hear_the_answer_joins_once_more(ams: NodeName) -> None:
-    token = registry.new_join_token(ams, NOON, seconds(60))
-    unheard = registry.join(token, "i", "1", at(1))[1]
+    token = agent_secrets.new_join_token(ams, NOON, seconds(60))
+    unheard = agent_secrets.join(token, "i", "1", at(1))[1]
 
     assert refused(token, 2) is Conflict  # by another instance
-    secret = registry.join(token, "i", "1", at(3))[1]
+    secret = agent_secrets.join(token, "i", "1", at(3))[1]
 
-    assert registry.authenticate(unheard).node == ams  # the first answer may come all the same
-    assert registry.authenticate(secret).node == ams
+    assert agent_secrets.authenticate(unheard).node == ams  # the first answer may come all the same
+    assert agent_secrets.authenticate(secret).node == ams
     with pytest.raises(Unauthenticated):
-        registry.authenticate(unheard)
+        agent_secrets.authenticate(unheard)
 
 
 @pytest.mark.parametrize("why", ["heard of", "too late", "left", "another token"])
 def test_who_may_have_heard_the_answer_needs_another_token(ams: NodeName, why: str) -> None:
-    token = registry.new_join_token(ams, NOON, seconds(60))
-    secret = registry.join(token, "i", "1", at(1))[1]
+    token = agent_secrets.new_join_token(ams, NOON, seconds(60))
+    secret = agent_secrets.join(token, "i", "1", at(1))[1]
     if why == "heard of":
         node_registry.note_contact(ams, {"instance": "i", "at": at(2).isoformat()})
     elif why == "left":
-        registry.leave(ams)
+        agent_secrets.leave(ams)
     elif why == "another token":
-        registry.new_join_token(ams, at(2))
+        agent_secrets.new_join_token(ams, at(2))
 
     with pytest.raises(Conflict):
-        registry.join(token, "i", "1", at(60 if why == "too late" else 3))
+        agent_secrets.join(token, "i", "1", at(60 if why == "too late" else 3))
 
     if why != "left":
-        assert registry.authenticate(secret).node == ams
+        assert agent_secrets.authenticate(secret).node == ams
 
 
 def test_what_was_heard_of_an_instance_before_it_joined_does_not_count(ams: NodeName) -> None:
     node_registry.note_contact(ams, {"instance": "i", "at": at(-5).isoformat()})
-    token = registry.new_join_token(ams, NOON)
-    registry.join(token, "i", "1", NOON)
+    token = agent_secrets.new_join_token(ams, NOON)
+    agent_secrets.join(token, "i", "1", NOON)
 
-    assert registry.authenticate(registry.join(token, "i", "1", at(1))[1]).node == ams
+    assert agent_secrets.authenticate(agent_secrets.join(token, "i", "1", at(1))[1]).node == ams
 
 
 def test_who_joins_anew_takes_the_place_of_who_did_before(ams: NodeName) -> None:
     old, new = joined(ams), joined(ams)
 
-    assert registry.authenticate(new).node == ams
+    assert agent_secrets.authenticate(new).node == ams
     with pytest.raises(Unauthenticated):
-        registry.authenticate(old)
+        agent_secrets.authenticate(old)
 
 
 def test_a_node_without_an_agent_has_no_tokens() -> None:
-    here = registry.add("here.example", "here", NOON).node
+    here = registration.add("here.example", "here", NOON).node
 
     with pytest.raises(Invalid):
-        registry.new_join_token(here, NOON)
+        agent_secrets.new_join_token(here, NOON)
     with pytest.raises(NotFound):
-        registry.new_join_token(NodeName("nobody.example"), NOON)
+        agent_secrets.new_join_token(NodeName("nobody.example"), NOON)
     for lifetime in (0, -1, 31 * 86400):
         with pytest.raises(Invalid):
-            registry.new_join_token(here, NOON, seconds(lifetime))
+            agent_secrets.new_join_token(here, NOON, seconds(lifetime))
 
 
 # --- secrets -------------------------------------------------------------------------------------
@@ -243,24 +243,24 @@ def test_a_node_without_an_agent_has_no_tokens() -> None:
 
 def test_the_secret_before_is_good_until_the_new_one_is_used(ams: NodeName) -> None:
     old = joined(ams)
-    lost = registry.rotate(ams)
-    new = registry.rotate(ams)
+    lost = agent_secrets.rotate(ams)
+    new = agent_secrets.rotate(ams)
 
     with pytest.raises(Unauthenticated):  # its answer never came, and another took its place
-        registry.authenticate(lost)
-    assert registry.authenticate(old).node == ams
-    assert registry.authenticate(new).secrets == registry.authenticate(new).secrets[-1:]
+        agent_secrets.authenticate(lost)
+    assert agent_secrets.authenticate(old).node == ams
+    assert agent_secrets.authenticate(new).secrets == agent_secrets.authenticate(new).secrets[-1:]
     with pytest.raises(Unauthenticated):
-        registry.authenticate(old)
+        agent_secrets.authenticate(old)
 
 
 def test_a_secret_is_for_one_node(ams: NodeName) -> None:
-    other = registry.add("bru.example.org", "agent", NOON).node
+    other = registration.add("bru.example.org", "agent", NOON).node
     secret = joined(ams)
     joined(other)
 
     with pytest.raises(Unauthenticated):
-        registry.authenticate(secret.replace(ams, other))
+        agent_secrets.authenticate(secret.replace(ams, other))
 
 
 def test_a_secret_is_revoked_at_once(ams: NodeName) -> None:
@@ -268,21 +268,21 @@ def test_a_secret_is_revoked_at_once(ams: NodeName) -> None:
     # As another process does it: this one remembers what it read before.
     node_registry.change(node_registry.get(ams).evolve(suspended=True))
     with pytest.raises(Forbidden):
-        registry.authenticate(secret)
+        agent_secrets.authenticate(secret)
     node_registry.change(node_registry.get(ams).evolve(suspended=False))
-    assert registry.authenticate(secret).node == ams
+    assert agent_secrets.authenticate(secret).node == ams
 
-    registry.leave(ams)
+    agent_secrets.leave(ams)
 
     with pytest.raises(Unauthenticated):
-        registry.authenticate(secret)
+        agent_secrets.authenticate(secret)
     with pytest.raises(Conflict):
-        registry.rotate(ams)
+        agent_secrets.rotate(ams)
 
 
 def test_a_node_that_is_suspended_takes_no_agent(ams: NodeName) -> None:
-    token = registry.new_join_token(ams, NOON)
-    registry.change(ams, lambda node: node.evolve(suspended=True))
+    token = agent_secrets.new_join_token(ams, NOON)
+    registration.change(ams, lambda node: node.evolve(suspended=True))
 
     assert refused(token) is Forbidden
 
@@ -290,29 +290,29 @@ def test_a_node_that_is_suspended_takes_no_agent(ams: NodeName) -> None:
 def test_a_secret_of_a_node_that_is_removed_is_not_known(ams: NodeName) -> None:
     secret = joined(ams)
 
-    registry.remove(ams, NOON)
+    registration.remove(ams, NOON)
 
     with pytest.raises(Unauthenticated):
-        registry.authenticate(secret)
+        agent_secrets.authenticate(secret)
 
 
 def test_a_suspended_nodes_agent_may_go_on_with_what_it_has(ams: NodeName) -> None:
     secret = joined(ams)
-    registry.change(ams, lambda node: node.evolve(suspended=True))
+    registration.change(ams, lambda node: node.evolve(suspended=True))
 
     with pytest.raises(Forbidden) as failed:
-        registry.authenticate(secret)
+        agent_secrets.authenticate(secret)
 
     assert failed.value.message == "The node ams.example.org is suspended"
-    assert registry.authenticate(secret, suspended_too=True).node == ams
+    assert agent_secrets.authenticate(secret, suspended_too=True).node == ams
 
 
 def test_a_secret_of_a_node_that_measures_here_now_is_not_known(ams: NodeName) -> None:
     secret = joined(ams)
-    registry.put("ams.example.org", "here", "", False, NOON)
+    registration.put("ams.example.org", "here", "", False, NOON)
 
     with pytest.raises(Unauthenticated) as failed:
-        registry.authenticate(secret)
+        agent_secrets.authenticate(secret)
 
     assert failed.value.message == "The secret is unknown, or was revoked"
 
@@ -321,39 +321,40 @@ def test_a_new_secret_is_taken_into_use_though_the_node_changes_meanwhile(
     ams: NodeName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = joined(ams)
-    new = registry.rotate(ams)
+    new = agent_secrets.rotate(ams)
     find = node_registry.find
 
     def overtaken(node: NodeName) -> registry.ServedNode | None:
         found = find(node)
         monkeypatch.setattr(node_registry, "find", find)
-        registry.change(ams, lambda known: known.evolve(url="https://elsewhere.example"))
+        registration.change(ams, lambda known: known.evolve(url="https://elsewhere.example"))
         return found
 
     monkeypatch.setattr(node_registry, "find", overtaken)
 
-    assert registry.authenticate(new).node == ams
-    assert registry.authenticate(old).secrets[-1] != registry.authenticate(old).secrets[0]  # not revoked yet
-    assert len(registry.authenticate(new).secrets) == 1
+    assert agent_secrets.authenticate(new).node == ams
+    known = agent_secrets.authenticate(old).secrets
+    assert known[-1] != known[0]  # not revoked yet
+    assert len(agent_secrets.authenticate(new).secrets) == 1
 
 
 @pytest.mark.parametrize(("lifetime", "is_one"), [(0, False), (1, True), (2592000, True), (2592001, False)])
 def test_a_join_token_is_valid_for_30_days_at_most(lifetime: float, is_one: bool) -> None:
     if is_one:
-        registry.require_lifetime(seconds(lifetime))
+        agent_secrets.require_lifetime(seconds(lifetime))
         return
     with pytest.raises(Invalid) as failed:
-        registry.require_lifetime(seconds(lifetime))
+        agent_secrets.require_lifetime(seconds(lifetime))
     assert failed.value.message == "A join token must be valid for some time, and for 30 days at most"
 
 
 def test_a_join_token_is_good_for_an_hour_if_nothing_else_is_said(ams: NodeName) -> None:
-    token = registry.new_join_token(ams, NOON)
+    token = agent_secrets.new_join_token(ams, NOON)
 
     with pytest.raises(Unauthenticated) as failed:
-        registry.join(token, "i", "1", at(3600))
+        agent_secrets.join(token, "i", "1", at(3600))
     assert failed.value.message == "The join token has expired: ask for another one"
-    assert registry.join(token, "i", "1", at(3599), protocol=2)[0].agent == {
+    assert agent_secrets.join(token, "i", "1", at(3599), protocol=2)[0].agent == {
         "instance": "i",
         "version": "1",
         "protocol": 2,
@@ -362,16 +363,16 @@ def test_a_join_token_is_good_for_an_hour_if_nothing_else_is_said(ams: NodeName)
 
 
 def test_what_is_wrong_with_a_token_is_said(ams: NodeName) -> None:
-    token = registry.new_join_token(ams, NOON)
-    registry.join(token, "i", "1", NOON)
-    registry.add("here.example", "here", NOON)
+    token = agent_secrets.new_join_token(ams, NOON)
+    agent_secrets.join(token, "i", "1", NOON)
+    registration.add("here.example", "here", NOON)
     said = []
     for do in (
-        lambda: registry.join(token, "other", "1", NOON),
-        lambda: registry.join("psj.ams.example.org." + "A" * 43, "i", "1", NOON),
-        lambda: registry.join("psj.nobody.example." + "A" * 43, "i", "1", NOON),
-        lambda: registry.new_join_token(NodeName("here.example"), NOON),
-        lambda: registry.rotate(NodeName("here.example")),
+        lambda: agent_secrets.join(token, "other", "1", NOON),
+        lambda: agent_secrets.join("psj.ams.example.org." + "A" * 43, "i", "1", NOON),
+        lambda: agent_secrets.join("psj.nobody.example." + "A" * 43, "i", "1", NOON),
+        lambda: agent_secrets.new_join_token(NodeName("here.example"), NOON),
+        lambda: agent_secrets.rotate(NodeName("here.example")),
         lambda: registry.served(NodeName("nobody.example")),
     ):
         with pytest.raises(PSchedulerError) as failed:
@@ -395,7 +396,7 @@ def test_a_node_is_as_it_was_put(ams: NodeName) -> None:
     joined(ams)
     before = node_registry.get(ams)
 
-    put = registry.put("Ams.example.org:8443", "agent", "https://elsewhere.example/p/", True, at(5))
+    put = registration.put("Ams.example.org:8443", "agent", "https://elsewhere.example/p/", True, at(5))
 
     assert put == node_registry.get(ams)
     assert put == before.evolve(
@@ -404,9 +405,9 @@ def test_a_node_is_as_it_was_put(ams: NodeName) -> None:
         suspended=True,
         revision=before.revision + 1,
     )
-    again = registry.put("ams.example.org:8443", "agent", "https://elsewhere.example/p", True, at(9))
+    again = registration.put("ams.example.org:8443", "agent", "https://elsewhere.example/p", True, at(9))
     assert again == put  # nothing changed, and so nothing was written
-    made = registry.put("bru.example.org", "here", "", True, at(5))
+    made = registration.put("bru.example.org", "here", "", True, at(5))
     assert made == node_registry.get(made.node)
     assert (made.suspended, made.added, made.url) == (True, at(5), "https://bru.example.org/pscheduler")
 
@@ -426,10 +427,10 @@ def test_a_change_is_tried_five_times(
     monkeypatch.setattr(node_registry, "change", overtaken)
 
     if is_done:
-        assert registry.change(ams, lambda node: node.evolve(suspended=True)).suspended
+        assert registration.change(ams, lambda node: node.evolve(suspended=True)).suspended
     else:
         with pytest.raises(Overtaken):
-            registry.change(ams, lambda node: node.evolve(suspended=True))
+            registration.change(ams, lambda node: node.evolve(suspended=True))
 
     assert node_registry.get(ams).suspended is is_done
 
@@ -438,7 +439,7 @@ def test_what_was_changed_is_known_at_once(ams: NodeName) -> None:
     assert registry.out_of_service(ams) is None
     registry.require_in_service(ams)
 
-    registry.change(ams, lambda node: node.evolve(suspended=True))
+    registration.change(ams, lambda node: node.evolve(suspended=True))
 
     with counted() as sent:
         assert registry.out_of_service(ams) == "The node ams.example.org is suspended"
@@ -449,7 +450,7 @@ def test_what_was_changed_is_known_at_once(ams: NodeName) -> None:
 
 def test_a_removed_node_is_known_until_it_is_forgotten(ams: NodeName) -> None:
     joined(ams)
-    removed = registry.remove(ams, at(5))
+    removed = registration.remove(ams, at(5))
 
     assert (removed.removed, removed.join, removed.secrets, removed.agent) == (at(5), None, (), None)
     assert removed.joined_with == ""
@@ -457,22 +458,22 @@ def test_a_removed_node_is_known_until_it_is_forgotten(ams: NodeName) -> None:
     assert registry.known(ams) == registry.of_participant("ams.example.org") == removed
     assert registry.addressed_by("ams.example.org") == OWN
     with pytest.raises(NotFound) as failed:
-        registry.remove(ams, at(6))
+        registration.remove(ams, at(6))
     assert failed.value.message == "The node ams.example.org was removed"
 
-    registry.forget_removed(ams)
+    registration.forget_removed(ams)
 
     with counted() as sent:
         assert registry.known(ams) is None
     assert sent == []
     with pytest.raises(NotFound):
-        registry.forget_removed(ams)
+        registration.forget_removed(ams)
 
 
 def test_who_leaves_is_known_no_more(ams: NodeName) -> None:
     joined(ams)
 
-    registry.leave(ams)
+    agent_secrets.leave(ams)
 
     left = node_registry.get(ams)
     assert (left.secrets, left.agent) == ((), None)
