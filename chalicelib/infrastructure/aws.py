@@ -4,9 +4,12 @@ boto3 is left alone here: its import adds 150 ms to a cold start and nothing we 
 ``AWS_ENDPOINT_URL`` points every client, and PynamoDB's, at an emulator.
 """
 
+import functools
 import threading
+from typing import Any
 
 import botocore.config
+import botocore.loaders
 import botocore.session
 
 from chalicelib.domain.schemas import JSON
@@ -46,7 +49,20 @@ def client(service: str) -> JSON:
 
 
 def _made(service: str) -> JSON:
-    return botocore.session.get_session().create_client(service, config=_CONFIGS.get(service, _CONFIG))
+    return session().create_client(service, config=_CONFIGS.get(service, _CONFIG))
+
+
+def session() -> Any:
+    """A new session. All share the descriptions of services: finding and reading those anew takes most of the
+    time that making a client does."""
+    made = botocore.session.get_session()
+    made.register_component("data_loader", _descriptions(made.get_config_variable("data_path")))
+    return made
+
+
+@functools.cache
+def _descriptions(path: str | None) -> Any:
+    return botocore.loaders.create_loader(path)
 
 
 def forget_clients() -> None:

@@ -28,6 +28,7 @@ from pynamodb.indexes import (
 )
 
 from chalicelib.domain.names import NodeName
+from chalicelib.infrastructure import aws
 from chalicelib.settings import settings
 from chalicelib.store.quick_model import QuickModel
 
@@ -40,6 +41,11 @@ STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 
 class _Quick(Connection):
     """A connection without what PynamoDB does for each call: ask what it took, and tell whoever listens."""
+
+    @property
+    def session(self) -> Any:
+        """What its client is made with; PynamoDB alone would read all descriptions of services once more."""
+        return aws.session()
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._make_api_call(operation_name, operation_kwargs)

@@ -1,0 +1,11 @@
+"""The clients of AWS: what they share."""
+
+from chalicelib.infrastructure import aws
+from chalicelib.store import models
+
+
+def test_descriptions_of_services_are_read_once_for_all_clients() -> None:
+    ours, tables = aws.session(), models.connection().session
+
+    assert ours is not tables
+    assert ours.get_component("data_loader") is tables.get_component("data_loader")
