@@ -16,11 +16,10 @@ from chalicelib.store.transactions.booking import Booking, commit
 from local import environment
 from local.engine import Engine
 from tests.builders import NODE, NOON, exclusive_task, seconds
-from tests.engine.booking import ATTEMPTS, LENGTH, THREADS
+from tests.engine.booking import ATTEMPTS, LENGTH, PROCESSES, THREADS
 
 pytestmark = pytest.mark.slow
 
-PROCESSES = 4
 OWNERS = 24
 _HERE = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -38,7 +37,7 @@ def booked(path: pathlib.Path, *left_out: str) -> Booked:
             schedule = Schedule(repeat=seconds(60))
             one = exclusive_task(schedule=schedule, duration=seconds(LENGTH), scheduling_class=kind)
             commit(Booking(None, one, ()), NOON)
-    said = _all_at_once([str(path)], left_out)
+    said = _all_at_once(path, left_out)
     with Engine(path, synchronous="OFF"):
         owners = [task_table.get(NODE, task.uuid) for task in task_table.every(NODE)]
         found = [(owner, run) for owner in owners for run in run_table.in_order(NODE, owner.uuid)]
@@ -46,29 +45,17 @@ def booked(path: pathlib.Path, *left_out: str) -> Booked:
     return found, (counts[0], counts[1], counts[2])
 
 
-def _all_at_once(words: list[str], left_out: tuple[str, ...]) -> list[list[int]]:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.engine.booking", *words, str(number), *left_out],
-            cwd=_HERE,
-            env={**os.environ, "PYTHONPATH": f"{_HERE}:{_HERE / 'vendor'}"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(PROCESSES)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    answers = []
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        answers.append(process.communicate(timeout=240)[0])
-    return [[int(number) for number in answer.split()] for answer in answers]
+def _all_at_once(path: pathlib.Path, left_out: tuple[str, ...]) -> list[list[int]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engine.booking", str(path), *left_out],
+        cwd=_HERE,
+        env={**os.environ, "PYTHONPATH": f"{_HERE}:{_HERE / 'vendor'}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=240,
+    )
+    return [[int(number) for number in line.split()] for line in done.stdout.splitlines()]
 
 
 def overlapping(found: list[tuple[Task, Run]]) -> list[tuple[str, str]]:
