@@ -57,10 +57,15 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+@pytest.fixture(scope="module")
+def looker(browser: Any, node: Node) -> Looker:
+    return Looker(browser, node)
+
+
 @pytest.fixture
-def look(browser: Any, node: Node) -> Iterator[Looker]:
+def look(looker: Looker) -> Iterator[Looker]:
     """Opens views; whatever the console complains of fails the test."""
-    looker = Looker(browser, node)
     yield looker
-    looker.close()
-    assert looker.complaints == []
+    complaints = looker.complaints
+    looker.leave()
+    assert complaints == []

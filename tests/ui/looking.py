@@ -11,6 +11,7 @@ PATIENCE = 30_000
 ROWS_LIKE_OTHERS = "tbody tr:nth-child(n+9)"
 """What axe need not look at: it takes longer the more there is, and these are made as those before them."""
 GRAVE = ("serious", "critical")
+NOWHERE = "about:blank"
 
 
 class Looker:
@@ -18,8 +19,10 @@ class Looker:
 
     def __init__(self, browser: Any, node: Node) -> None:
         self.browser, self.node = browser, node
-        self.contexts: list[Any] = []
         self.complaints: list[str] = []
+        self._page: Any = None
+        """Used again and again: a page that is opened anew takes twice as long until it shows something."""
+        self._with_clocks: list[Any] = []
 
     def at(
         self,
@@ -29,26 +32,41 @@ class Looker:
         own_clock: bool = False,
         **args: str,
     ) -> Any:
-        """The page at a view, once there is something in it; ``own_clock``, one that can be stopped."""
-        width, height = size
-        context = self.browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            locale="en-GB",
-            reduced_motion="reduce",
-        )
-        context.set_default_timeout(PATIENCE)
-        self.contexts.append(context)
-        page = context.new_page()
-        if own_clock:
-            page.clock.install()
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        """The page at a view, once there is something in it; ``own_clock``, one that can be stopped.
+
+        What was looked at before is left, and what the browser kept of it is forgotten.
+        """
+        page = self._opened(own_clock)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme=scheme)
         query = f"?{urllib.parse.urlencode(args)}" if args else ""
         page.goto(f"{self.node.base}/ui/#/{view}{query}")
         page.wait_for_selector("main h2")
         page.wait_for_selector(".loading", state="detached")
         return page
+
+    def _opened(self, own_clock: bool) -> Any:
+        if own_clock:
+            page = self._new_page()
+            page.clock.install()
+            self._with_clocks.append(page)
+            return page
+        self._page = self._page or self._new_page()
+        self._left(self._page)
+        return self._page
+
+    def _new_page(self) -> Any:
+        context = self.browser.new_context(locale="en-GB", reduced_motion="reduce")
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+    def _left(self, page: Any) -> None:
+        if page.url != NOWHERE:
+            page.evaluate("localStorage.clear()")
+            page.goto(NOWHERE)
 
     def run_of(self, test: str, path: tuple[str, str]) -> str:
         """The path of the latest run of a test between two hosts that has a result."""
@@ -61,9 +79,14 @@ class Looker:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
 
-    def close(self) -> None:
-        for context in self.contexts:
-            context.close()
+    def leave(self) -> None:
+        """Be done with what was looked at, and with what was complained of."""
+        for page in self._with_clocks:
+            page.context.close()
+        self._with_clocks.clear()
+        if self._page:
+            self._left(self._page)
+        self.complaints = []
 
 
 def barriers(page: Any, *rules: str) -> list[str]:

@@ -76,7 +76,6 @@ def taken(page: Any, name: str) -> None:
     path = IMAGES / f"{name}.png"
     page.screenshot(path=path)
     print(f"{path.relative_to(HERE)}: {path.stat().st_size // 1000} KB")
-    page.context.close()
 
 
 if __name__ == "__main__":
