@@ -112,7 +112,7 @@ plugin-check: setup
 	$(DEV) -m local.plugin_check $(NAME)
 
 soak: setup
-	echo "Any input to plugins, ten thousand times each ..."
+	echo "Any input to plugins, thirty thousand times each ..."
 	HYPOTHESIS_PROFILE=thorough $(DEV) -m pytest -q -n $(WORKERS) tests/plugins/test_fuzzing.py tests/api/pages/test_any_task.py
 	echo "Histories of many nodes in trouble, judged ..."
 	HISTORY_SOAK=1 HISTORY_SEEDS=100 $(DEV) -m pytest -q -n $(WORKERS) tests/acceptance/test_history.py

@@ -4,10 +4,10 @@ import dataclasses
 import json
 import pathlib
 import socket
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
 
 from chalicelib.infrastructure.machine import Machine
 from plugins.sdk.base import Completed, PluginFailed
@@ -15,9 +15,10 @@ from plugins.tests.openports import TEST
 from plugins.tools.reach import nmapscan
 from plugins.tools.reach.nmapscan import TOOL, parse
 from tests.builders import at, seconds
+from tests.plugins.garbage import by_chance, lines
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.programs import needs
-from tests.plugins.traces import captured, outputs, text
+from tests.plugins.traces import captured, printed, text
 
 CAPTURED = captured(TOOL)
 
@@ -47,8 +48,9 @@ def test_output_without_an_end_is_a_failure(output: str) -> None:
         parse(output)
 
 
-@given(outputs(CAPTURED))
-def test_any_output_is_read_or_refused(output: str) -> None:
+@by_chance
+def test_any_output_is_read_or_refused(chance: Random) -> None:
+    output = lines(chance, printed(CAPTURED))
     for whole in (output, f"{output}\n# Nmap done at noon"):
         try:
             found = parse(whole)

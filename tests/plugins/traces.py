@@ -4,8 +4,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import strategies as st
-
 from plugins.sdk.base import Tool
 from plugins.sdk.jobs import Host
 from plugins.tests.trace import TEST
@@ -23,16 +21,9 @@ def text(tool: Tool, name: str) -> str:
     return pathlib.Path(__file__).with_name(tool.name).joinpath(f"{name}.out").read_text()
 
 
-def outputs(files: Sequence[pathlib.Path]) -> st.SearchStrategy[str]:
-    """Texts made of the lines of these files, some with noise in them."""
-    lines = [line for path in files for line in path.read_text().splitlines()]
-    line = st.sampled_from(lines)
-    noisy = st.builds(_garbled, line, st.integers(0, 80), st.text(max_size=8))
-    return st.lists(line | noisy | st.text(max_size=60), max_size=12).map("\n".join)
-
-
-def _garbled(line: str, cut: int, noise: str) -> str:
-    return line[:cut] + noise + line[cut:]
+def printed(files: Sequence[pathlib.Path]) -> list[str]:
+    """The lines of these files."""
+    return [line for path in files for line in path.read_text().splitlines()]
 
 
 def complaint(paths: list[Any]) -> str | None:

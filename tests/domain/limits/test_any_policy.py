@@ -4,10 +4,8 @@ import gc
 import json
 import time
 from collections.abc import Callable
+from random import Random
 from typing import Any
-
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.limits import document, evaluation
@@ -15,7 +13,7 @@ from chalicelib.domain.limits.conditions import Proposal
 from tests.domain.limits.test_cases import CASES
 from tests.domain.limits.test_documented_policies import FOLDER, RTT, without_comments
 from tests.domain.limits.world import IDLE, World
-from tests.plugins.garbage import changed
+from tests.plugins.garbage import by_chance, changed
 
 MOST = 0.05
 """Seconds of processor time that judging may take."""
@@ -33,17 +31,18 @@ HINTS = [
 ]
 
 
-@st.composite
-def much_changed(draw: st.DrawFn, values: list[Any]) -> Any:
-    value = draw(st.sampled_from(values))
-    for _ in range(draw(st.integers(1, 3))):
-        value = draw(changed(value))
+def much_changed(chance: Random, values: list[Any]) -> Any:
+    value = chance.choice(values)
+    for _ in range(chance.randint(1, 3)):
+        value = changed(chance, value)
     return value
 
 
-def objects(values: list[Any]) -> st.SearchStrategy[Any]:
+def an_object(chance: Random, values: list[Any]) -> Any:
     """What is none is refused where it comes in."""
-    return much_changed(values).filter(lambda value: isinstance(value, dict))
+    while not isinstance(value := much_changed(chance, values), dict):
+        pass
+    return value
 
 
 def shortest(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -69,12 +68,17 @@ def judgement(written: Any, task: Any, hints: Any, world: World) -> Any:
     return evaluation.judge(made, Proposal(task, hints), around, rewrite=True, prioritize=True)
 
 
-@settings(suppress_health_check=list(HealthCheck))
-@given(much_changed(POLICIES), st.sampled_from(TASKS), st.sampled_from(HINTS), st.sampled_from(WORLDS))
-@example([], IDLE, {}, World())
-def test_any_policy_is_ready_or_refused_by_its_member(
-    written: Any, task: Any, hints: Any, world: World
-) -> None:
+@by_chance
+def test_any_policy_is_ready_or_refused_by_its_member(chance: Random) -> None:
+    written = much_changed(chance, POLICIES)
+    _is_ready_or_refused(written, chance.choice(TASKS), chance.choice(HINTS), chance.choice(WORLDS))
+
+
+def test_a_policy_that_is_a_list_is_refused() -> None:
+    _is_ready_or_refused([], IDLE, {}, World())
+
+
+def _is_ready_or_refused(written: Any, task: Any, hints: Any, world: World) -> None:
     found, seconds = shortest(lambda: judgement(written, task, hints, world))
 
     if isinstance(found, Invalid):
@@ -86,9 +90,11 @@ def test_any_policy_is_ready_or_refused_by_its_member(
     assert seconds < MOST
 
 
-@settings(suppress_health_check=list(HealthCheck))
-@given(st.sampled_from(POLICIES), objects(TASKS), objects(HINTS), st.sampled_from(WORLDS))
-def test_any_proposal_is_let_in_or_not(written: Any, task: Any, hints: Any, world: World) -> None:
+@by_chance
+def test_any_proposal_is_let_in_or_not(chance: Random) -> None:
+    written, world = chance.choice(POLICIES), chance.choice(WORLDS)
+    task, hints = an_object(chance, TASKS), an_object(chance, HINTS)
+
     found, seconds = shortest(lambda: judgement(written, task, hints, world))
 
     assert not isinstance(found, Invalid)
