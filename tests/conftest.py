@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from local import block_network, engine_sqlite, environment
 from local import ministack as ministack_module
-from local.engine import Engine
 from tests import moto_snapshot
+from tests.emptied_engine import EmptiedEngines
 
 LONG = 10
 """Seconds that a slow test takes which says nothing else."""
@@ -65,8 +65,15 @@ def _no_lookups() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _emptied_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmptiedEngines]:
+    engines = EmptiedEngines(tmp_path_factory.mktemp("engines"))
+    yield engines
+    engines.close()
+
+
 @pytest.fixture
-def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def moto_engine(_emptied_engines: EmptiedEngines) -> Iterator[None]:
     """An empty AWS in the process, with the node's tables, queues and bucket. Safe for threads.
 
     Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
@@ -88,9 +95,7 @@ def moto_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with moto_snapshot.everything(environment.create_everything):
             yield
         return
-    # What is tested there is not that it survives a power cut.
-    with Engine(tmp_path_factory.mktemp("engine") / "state.sqlite", synchronous="OFF"):
-        environment.create_everything()
+    with _emptied_engines.everything(environment.create_everything):
         yield
 
 
