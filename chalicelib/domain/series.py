@@ -7,6 +7,7 @@ that failed or never started too, so that a gap is never silent.
 
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -43,10 +44,11 @@ class Series:
     checksum: str
     label: str = ""
 
-    @property
+    @functools.cached_property
     def uuid(self) -> str:
         """Its identifier: twenty hexadecimal digits, the same on every node that measures the same."""
-        return _digest(dataclasses.astuple(self))[:_ID_DIGITS]
+        what = (self.test, self.tool, self.source, self.destination, self.checksum, self.label)
+        return _digest(what)[:_ID_DIGITS]
 
     def describe(self) -> dict[str, JSON]:
         members = dataclasses.asdict(self)
