@@ -40,6 +40,8 @@ USUAL_HOP, OTHER_HOP = "192.0.2.40", "198.51.100.7"
 OFTEN, SELDOM, BEFORE = 1, 24, 6
 """Hours from one result of a path to its next: of one that is watched, of another, and of one that is watched
 more than a day ago."""
+OTHERS = 2 * 24 * HOUR
+"""How far back there are results of paths that are not watched: nobody looks at more of them."""
 APART = dt.timedelta(seconds=13)
 """From the runs of an hour to one another: no two of an exclusive test overlap."""
 WITH_RUNS = 6 * HOUR
@@ -120,8 +122,12 @@ def _hours(now: dt.datetime) -> Iterator[dt.datetime]:
 
 
 def _is_measured(kind: Kind, at: dt.datetime, now: dt.datetime) -> bool:
-    watched = OFTEN if now - at <= 25 * HOUR else BEFORE
-    every = watched if kind.path in WATCHED else SELDOM
+    if kind.path in WATCHED:
+        every = OFTEN if now - at <= 25 * HOUR else BEFORE
+    elif now - at <= OTHERS:
+        every = SELDOM
+    else:
+        return False
     return ((now - at) // HOUR - 1) % every == 0
 
 
