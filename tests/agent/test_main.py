@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from agent import logs, main, status
+from agent.state import State
+from agent.state_records import Identity
 from agent.version import VERSION
 from chalicelib.domain.times import SECOND
+from chalicelib.infrastructure import tls_sockets
 from tests.agent.coordinator import SECRET, TOKEN, Coordinator, assignment, serving
 from tests.agent.test_agent import soon
 
@@ -38,8 +42,30 @@ def said(folder: pathlib.Path, *words: str) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).strip()
 
 
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(
+    folder: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Refused:
+    """What a command says that does nothing, in this process, whose log and sockets stay as they are."""
+    monkeypatch.setattr(logs, "set_up", lambda verbose: None)
+    monkeypatch.setattr(tls_sockets, "use", lambda: None)
+
+    def said_by(word: str, *words: str) -> str:
+        assert main.main([word, "--state", str(folder), *words]) == 1
+        known = capsys.readouterr()
+        assert known.out == ""
+        return known.err
+
+    return said_by
+
+
 def joined(folder: pathlib.Path, coordinator: Coordinator) -> None:
-    assert said(folder, "join", coordinator.url, TOKEN)[0] == 0
+    """Leave what joining leaves; the command itself takes as long as most tests here do else."""
+    with contextlib.closing(State(folder)) as state:
+        state.enroll(Identity(coordinator.url, "ams", "ams.example.org", SECRET))
 
 
 @contextlib.contextmanager
@@ -59,6 +85,8 @@ def log_of(folder: pathlib.Path) -> str:
 
 def test_joining_by_a_token_that_works_once(folder: pathlib.Path, coordinator: Coordinator) -> None:
     first = said(folder, "join", coordinator.url, TOKEN)
+    with contextlib.closing(State(folder)) as state:
+        identity = state.identity()
     again = said(folder, "join", coordinator.url, TOKEN)
     other = said(folder.parent / "other", "join", coordinator.url, TOKEN)
 
@@ -68,7 +96,9 @@ def test_joining_by_a_token_that_works_once(folder: pathlib.Path, coordinator: C
     )
     assert again[0] == other[0] == 1
     assert "already: leave first" in again[1]
+    assert "Traceback" not in again[1] + other[1]
     assert other[1] == "This join token was used."
+    assert identity == Identity(coordinator.url, "ams", "ams.example.org", SECRET)  # as joined() has it
 
 
 @pytest.mark.parametrize(
@@ -79,20 +109,13 @@ def test_joining_by_a_token_that_works_once(folder: pathlib.Path, coordinator: C
         ("https://127.0.0.1:1/pscheduler", "does not answer"),
     ],
 )
-def test_joining_where_nobody_is(folder: pathlib.Path, url: str, sentence: str) -> None:
-    status, text = said(folder, "join", url, TOKEN)
-
-    assert status == 1
-    assert sentence in text
-    assert "Traceback" not in text
+def test_joining_where_nobody_is(refused: Refused, url: str, sentence: str) -> None:
+    assert sentence in refused("join", url, TOKEN)
 
 
 @pytest.mark.parametrize("word", ["run", "status", "leave", "rotate"])
-def test_an_agent_that_has_not_joined_says_so(folder: pathlib.Path, word: str) -> None:
-    status, text = said(folder, word)
-
-    assert status == 1
-    assert "pscheduler-agent join" in text
+def test_an_agent_that_has_not_joined_says_so(refused: Refused, word: str) -> None:
+    assert "pscheduler-agent join" in refused(word)
 
 
 def test_a_wrong_command_line_is_told() -> None:
@@ -113,8 +136,9 @@ def test_the_status_of_one_that_runs_and_of_one_that_does_not(
         run = coordinator.offer(assignment(soon(600)))
         coordinator.wait(lambda: any(each["held"] for each in coordinator.contacts) or coordinator.ring())
         until = time.monotonic() + 20
-        while (now := said(folder, "status"))[0] and time.monotonic() < until:
-            time.sleep(0.2)
+        while not status.read(folder).get("held") and time.monotonic() < until:
+            time.sleep(0.1)
+        now = said(folder, "status")
         known = json.loads(said(folder, "status", "--json")[1])
 
     assert before[0] == 1
