@@ -1,28 +1,18 @@
-"""What a careless client, or a program of another version, might hand us, drawn by chance.
-
-Hypothesis would draw the same, and make it shorter where it fails; but it takes most of the time that such
-tests take, ten times as long as what is tested. Of it is only how many inputs are tried, by its profile.
-"""
+"""What a careless client, or a program of another version, might hand us, drawn by chance."""
 
 import copy
 import functools
-import inspect
 import json
-import os
 import pathlib
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isfinite
-from random import Random, SystemRandom
+from random import Random
 from typing import Any
-
-from hypothesis import settings
 
 HERE = pathlib.Path(__file__).parent
 
-MANY = 1000
-"""Examples of a profile that is to meet what nobody has met yet."""
 NUMBERS = [0, -1, 1, 5, 2**16, 2**63, 10**40, 10**299, 0.5, 1e300, -0.0, 5.0, 5e-324, 1e-9, -1.5, 2.0**53 + 2]
 TEXTS = [
     *("", "PT5S", "P", "PT", "PT0S", "P1Y", "P9999999999W", "PT0.0000001S", "2026-11-23T12:00:00Z"),
@@ -56,35 +46,6 @@ LISTED = [*NUMBERS, *TEXTS, *NESTED, None, True, False]
 STRANGE = "٣²½ßİ😀\x85\xa0\u0301\u2028\u200b\u202e\ufeff\uffff"
 CHARACTERS = [*map(chr, range(128)), *map(chr, range(32, 127)), *STRANGE]
 """Every character of ASCII, those that can be seen twice, and some that are read as digits, or end lines."""
-
-
-def by_chance(test: Callable[..., None], one_in: int = 1) -> Callable[..., None]:
-    """Have a test try many inputs, each drawn by a ``chance`` of its own, whose seed a failure names.
-
-    Three times as many as Hypothesis's profile has examples, or one in so many of those. They are the same
-    every time, since what nobody has met yet is for ``make soak`` to meet; CHANCE=seed tries that one alone.
-    """
-
-    @functools.wraps(test)
-    def tried(**given: Any) -> None:
-        for seed in _seeds(test.__qualname__, 3 * settings().max_examples // one_in):
-            try:
-                test(**given, chance=Random(seed))
-            except Exception as error:
-                raise AssertionError(f"CHANCE={seed}: {type(error).__name__}: {error}") from error
-
-    told = inspect.signature(test)
-    others = [each for name, each in told.parameters.items() if name != "chance"]
-    tried.__signature__ = told.replace(parameters=others)  # type: ignore[attr-defined]
-    return tried
-
-
-def _seeds(name: str, count: int) -> list[int]:
-    again = os.environ.get("CHANCE")
-    if again:
-        return [int(again)]
-    draw = SystemRandom() if settings().max_examples > MANY else Random(name)
-    return [draw.getrandbits(64) for _ in range(count)]
 
 
 def text(chance: Random, most: int) -> str:

@@ -23,8 +23,9 @@ from chalicelib.domain.errors import Invalid, PSchedulerError
 from plugins.sdk import base
 from plugins.sdk.base import Tool
 from plugins.sdk.show import HTML, render
+from tests.chance import by_chance
 from tests.plugins.everything import TESTS, TOOLS, module_name
-from tests.plugins.garbage import TEXTS, by_chance, captured, changed, output, text, value
+from tests.plugins.garbage import TEXTS, captured, changed, output, text, value
 
 pytestmark = pytest.mark.slow(0.1)
 every_test = pytest.mark.parametrize("name", TESTS)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from plugins.support import merging
-from tests.plugins.garbage import by_chance, changed, value
+from tests.chance import by_chance
+from tests.plugins.garbage import changed, value
 
 MEASURED = {"intervals": [], "summary": {"streams": [], "summary": {"throughput-bits": 5, "sent": 9}}}
 GOOD = {"schema": 1, "succeeded": True, "diags": "client said", **MEASURED}

@@ -9,8 +9,9 @@ import pytest
 
 from chalicelib.domain.metrics import TEXT, UNITS, Metric, milliseconds, named, number, share
 from plugins.tests import clock, latency, rtt, snmpget, throughput, trace
+from tests.chance import by_chance
 from tests.plugins.everything import TESTS
-from tests.plugins.garbage import by_chance, changed
+from tests.plugins.garbage import changed
 
 WITHOUT_NUMBERS = {"idle", "idlebgm", "idleex", "noop"}
 DELAYS = {"succeeded": True, "histogram-latency": {"1.00": 90, "2.00": 9, "9.00": 1}}

@@ -15,7 +15,8 @@ from plugins.tests.openports import TEST
 from plugins.tools.reach import nmapscan
 from plugins.tools.reach.nmapscan import TOOL, parse
 from tests.builders import at, seconds
-from tests.plugins.garbage import by_chance, lines
+from tests.chance import by_chance
+from tests.plugins.garbage import lines
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.programs import needs
 from tests.plugins.traces import captured, printed, text

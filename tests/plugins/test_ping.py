@@ -16,7 +16,8 @@ from plugins.tests.rtt import TEST
 from plugins.tools.reach import ping, ping_programs
 from plugins.tools.reach.ping_output import parse
 from tests.builders import at, seconds
-from tests.plugins.garbage import by_chance, lines
+from tests.chance import by_chance
+from tests.plugins.garbage import lines
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.programs import needs
 

@@ -20,7 +20,8 @@ from plugins.tools.throughput.two_ended import free_port
 from plugins.tools.transfer import simplestreamer
 from plugins.tools.transfer.simplestreamer import TOOL
 from tests.builders import seconds
-from tests.plugins.garbage import by_chance, changed, value
+from tests.chance import by_chance
+from tests.plugins.garbage import changed, value
 from tests.plugins.jobs import FakeHost
 from tests.plugins.two_ends import needs_ipv6, outcome
 

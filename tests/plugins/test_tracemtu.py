@@ -13,8 +13,9 @@ from plugins.tests.mtu import TEST
 from plugins.tools.route import tracemtu
 from plugins.tools.route.tracemtu import parse
 from tests.builders import at, seconds
+from tests.chance import by_chance
 from tests.plugins import networks
-from tests.plugins.garbage import by_chance, lines
+from tests.plugins.garbage import lines
 from tests.plugins.jobs import FakeHost, job
 from tests.plugins.networks import narrow_network as narrow_network
 from tests.plugins.programs import LOOPBACKS, needs

@@ -12,8 +12,9 @@ from plugins.sdk.base import Completed, PluginFailed
 from plugins.tools.route import tracepath
 from plugins.tools.route.tracepath import TOOL, parse
 from tests.builders import at, seconds
+from tests.chance import by_chance
 from tests.plugins import networks, traces
-from tests.plugins.garbage import by_chance, lines
+from tests.plugins.garbage import lines
 from tests.plugins.jobs import FakeHost
 from tests.plugins.networks import narrow_network as narrow_network
 from tests.plugins.programs import needs

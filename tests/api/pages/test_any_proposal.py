@@ -4,13 +4,16 @@ import functools
 import json
 from random import Random
 
+from hypothesis import settings
+
 from tests.api.conftest import IDLE, Api, query
+from tests.chance import by_chance
 from tests.domain.limits.test_any_policy import POLICIES, TASKS, an_object, much_changed
-from tests.plugins.garbage import by_chance, text
+from tests.plugins.garbage import text
 from tests.policies import Install
 from tests.policies import installed as installed
 
-seldom = functools.partial(by_chance, one_in=6)
+seldom = functools.partial(by_chance, times=settings().max_examples // 2)
 LOCAL = [one for one in POLICIES if "http" not in json.dumps(one) and "cymru" not in json.dumps(one)]
 """Those that ask nobody elsewhere."""
 

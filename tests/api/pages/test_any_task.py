@@ -6,13 +6,14 @@ import urllib.parse
 from random import Random
 
 import pytest
+from hypothesis import settings
 
 from tests.api.conftest import Api
+from tests.chance import by_chance
 from tests.plugins.everything import TESTS
-from tests.plugins.garbage import by_chance
 from tests.plugins.test_fuzzing import any_spec
 
-seldom = functools.partial(by_chance, one_in=12)
+seldom = functools.partial(by_chance, times=settings().max_examples // 4)
 
 
 @pytest.mark.parametrize("name", TESTS)

@@ -10,10 +10,11 @@ from typing import Any
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.limits import document, evaluation
 from chalicelib.domain.limits.conditions import Proposal
+from tests.chance import by_chance
 from tests.domain.limits.test_cases import CASES
 from tests.domain.limits.test_documented_policies import FOLDER, RTT, without_comments
 from tests.domain.limits.world import IDLE, World
-from tests.plugins.garbage import by_chance, changed
+from tests.plugins.garbage import changed
 
 MOST = 0.05
 """Seconds of processor time that judging may take."""
