@@ -39,7 +39,7 @@ print(*bootstrap.bring_up_to_date(pathlib.Path(".local").absolute(), ["node"]))
 def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
     for part in PARTS:
         if (ROOT / part).is_dir():
-            ignore = shutil.ignore_patterns("__pycache__")
+            ignore = shutil.ignore_patterns("*.pyc.*")  # which others are about to rename
             shutil.copytree(ROOT / part, tmp_path / part, symlinks=True, ignore=ignore)
         else:
             shutil.copy(ROOT / part, tmp_path)
