@@ -1,15 +1,12 @@
+from random import Random
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chalicelib.domain.documents import DEEPEST, MOST_DIGITS, contains, load, sanitized
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)
+from tests.chance import by_chance
+from tests.plugins.garbage import document
 
 
 def test_comments_are_dropped_at_any_depth() -> None:
@@ -75,11 +72,15 @@ def test_a_search_finds_what_holds_the_wanted_document(value: JSON, wanted: JSON
     assert contains(value, wanted) == held
 
 
-@given(values)
-def test_a_document_without_secrets_holds_itself(value: JSON) -> None:
+@by_chance
+def test_a_document_without_secrets_holds_itself(chance: Random) -> None:
+    value = document(chance)
+
     assert contains(value, value) or "_" in str(value)
 
 
-@given(values)
-def test_sanitizing_twice_is_sanitizing_once(value: JSON) -> None:
+@by_chance
+def test_sanitizing_twice_is_sanitizing_once(chance: Random) -> None:
+    value = document(chance)
+
     assert sanitized(sanitized(value)) == sanitized(value)

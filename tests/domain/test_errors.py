@@ -44,9 +44,11 @@ def test_names_in_a_pointer_are_escaped() -> None:
 
 def test_no_sentence_begins_with_its_pointer() -> None:
     files = [*HERE.glob("chalicelib/**/*.py"), *HERE.glob("plugins/**/*.py")]
+    raising = [file for file in files if any(f"{name}(" in file.read_text() for name in FAULTS)]
 
+    assert len(raising) > 20
     assert [
-        f"{file.name}: {text}" for file in files for text in sentences(file) if text.startswith("/")
+        f"{file.name}: {text}" for file in raising for text in sentences(file) if text.startswith("/")
     ] == []
 
 

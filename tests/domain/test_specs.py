@@ -1,11 +1,13 @@
+from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.specs import check_task
+from tests.chance import by_chance
+from tests.plugins.garbage import document
 
 TEST = {"type": "idle", "spec": {"duration": "PT2S"}}
 ARCHIVE = {"archiver": "bitbucket", "data": {}}
@@ -107,28 +109,22 @@ def test_a_task_has_a_test() -> None:
         check_task({})
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
 SECTIONS = {
     "schedule": ("schema", "start", "slip", "sliprand", "repeat", "repeat-cron", "until", "max-runs"),
     "archives": ("schema", "archiver", "data", "transform", "ttl", "runs", "uri-host", "label"),
 }
 
 
-@settings(max_examples=2 * settings.default.max_examples, deadline=None)
-@given(st.data())
-def test_any_json_is_a_task_or_gets_a_sentence(data: st.DataObject) -> None:
-    changes = data.draw(
-        st.dictionaries(
-            st.sampled_from([*SECTIONS, "schema", "test", "tools", "contexts"]), ANYTHING, max_size=3
-        )
-    )
+def any_of(chance: Random, names: Sequence[str]) -> dict[str, Any]:
+    return {chance.choice(names): document(chance, 2) for _ in range(chance.randrange(4))}
+
+
+@by_chance
+def test_any_json_is_a_task_or_gets_a_sentence(chance: Random) -> None:
+    changes = any_of(chance, [*SECTIONS, "schema", "test", "tools", "contexts"])
     for section, names in SECTIONS.items():
-        drawn = data.draw(st.none() | st.dictionaries(st.sampled_from(names), ANYTHING, max_size=3))
-        if drawn is not None:
+        if chance.randrange(2):
+            drawn = any_of(chance, names)
             changes[section] = [drawn] if section == "archives" else drawn
 
     try:

@@ -74,6 +74,14 @@ def value(chance: Random) -> Any:
             return chance.choice(LISTED)
 
 
+def document(chance: Random, depth: int = 3, most: int = 3) -> Any:
+    """Any JSON, with lists and objects within."""
+    if depth == 0 or chance.randrange(2):
+        return value(chance)
+    inner = [document(chance, depth - 1, most) for _ in range(chance.randint(0, most))]
+    return inner if chance.randrange(2) else {text(chance, 5): each for each in inner}
+
+
 def changed(chance: Random, whole: Any) -> Any:
     """JSON with one place in it replaced, removed, or wrapped."""
     held = [copy.deepcopy(whole)]

@@ -1,16 +1,16 @@
 """The tests latency and latencybg."""
 
 import shlex
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
 from plugins.sdk import base
 from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import latency, latencybg
+from tests.chance import by_chance
 
 BOTH = pytest.mark.parametrize("test", [latency.TEST, latencybg.TEST], ids=lambda test: test.name)
 
@@ -343,20 +343,26 @@ def test_html_has_a_table_a_section() -> None:
     assert "<tr><th>Delay (ms)</th><th>Packets</th></tr>" in html
 
 
-LABELS = st.from_regex(r"[+-]?[0-9]{1,320}(\.[0-9]{1,30})?", fullmatch=True, alphabet="0123456789+-.")
-COUNTS = st.integers(-(10**40), 10**40)
+def digits(chance: Random, most: int) -> str:
+    """Few or many, of all sizes alike."""
+    return "".join(chance.choices("0123456789", k=chance.randint(1, chance.choice([1, 3, most]))))
 
 
-@given(
-    latencies=st.dictionaries(LABELS, COUNTS, max_size=8),
-    ttls=st.dictionaries(
-        st.from_regex("[0-9]{1,320}", fullmatch=True, alphabet="0123456789"), COUNTS, max_size=4
-    ),
-    width=st.floats(0, 1, exclude_min=True, exclude_max=True),
-)
-def test_every_valid_result_can_be_shown(
-    latencies: dict[str, int], ttls: dict[str, int], width: float
-) -> None:
+def delay(chance: Random) -> str:
+    decimals = f".{digits(chance, 30)}" if chance.randrange(2) else ""
+    return chance.choice(["", "+", "-"]) + digits(chance, 320) + decimals
+
+
+def count(chance: Random) -> int:
+    most = chance.choice([9, 10**40])
+    return chance.randint(-most, most)
+
+
+@by_chance
+def test_every_valid_result_can_be_shown(chance: Random) -> None:
+    latencies = {delay(chance): count(chance) for _ in range(chance.randrange(9))}
+    ttls = {digits(chance, 320): count(chance) for _ in range(chance.randrange(5))}
+    width = chance.choice([5e-324, 1e-300, 0.001, chance.random() or 0.5, 1 - 2**-53])
     result = {"histogram-latency": latencies, "histogram-ttl": ttls}
 
     assert shown(result, {"bucket-width": width})
