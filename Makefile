@@ -82,7 +82,7 @@ permissions: setup
 	$(DEV) -m local.deployment
 
 quick: setup
-	HYPOTHESIS_PROFILE=quick $(DEV) -m pytest -q $(PARALLEL) \
+	HYPOTHESIS_PROFILE=quick TEST_ENGINE=sqlite $(DEV) -m pytest -q $(PARALLEL) \
 		tests/domain tests/service tests/store tests/api
 
 mutate: setup
@@ -123,6 +123,9 @@ soak: setup
 	echo "The engine: 50,000 requests beside each emulator, 300 kills ..."
 	ENGINE_STEPS=50000 ENGINE_KILLS=300 $(DEV) -m pytest -q -n $(WORKERS) -o timeout=7200 \
 		tests/engine/test_differential.py tests/engine/test_crash.py
+	echo "Long tests of what is stored, on moto as well, and all pages on that ..."
+	TEST_ENGINE=both $(DEV) -m pytest -q -n $(WORKERS) -m embedded_only tests/store tests/service
+	TEST_ENGINE=moto $(DEV) -m pytest -q -n $(WORKERS) tests/api
 	echo "A node killed twenty times while tasks are posted, planned and run ..."
 	NODE_KILLS=20 $(DEV) -m pytest -q tests/acceptance/test_crash_under_load.py
 	echo "Agents without a network for five minutes, and other trouble ..."

@@ -5,7 +5,7 @@ import os
 import pathlib
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -73,30 +73,56 @@ def _emptied_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Empti
 
 
 @pytest.fixture
-def moto_engine(_emptied_engines: EmptiedEngines) -> Iterator[None]:
+def moto_engine(request: pytest.FixtureRequest, _emptied_engines: EmptiedEngines) -> Iterator[None]:
     """An empty AWS in the process, with the node's tables, queues and bucket. Safe for threads.
 
-    Clients live on from test to test: moto intercepts them all, and making one costs more than a test.
-    With TEST_ENGINE=sqlite in the environment it is the embedded engine, so all of its tests run on that.
+    It is moto or the embedded engine, as ``pytest_generate_tests`` has it, whatever its name says. Clients
+    live on from test to test: either answers them all, and making one costs more than a test.
     """
-    from chalicelib.service.execution import overdue
-    from chalicelib.service.node import agent_facts, heartbeats, registry
-    from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
-
-    registry.forget()
-    overdue.forget()
-    agent_facts.forget()
-    heartbeats.forget()
-    shards.forget()
-    long_runs.forget()
-    timeline_memory.forget()
-    counted_hours.forget()
-    if os.environ.get("TEST_ENGINE", "moto") == "moto":
-        with moto_snapshot.everything(environment.create_everything):
-            yield
-        return
-    with _emptied_engines.everything(environment.create_everything):
+    forget_what_was_read()
+    engine = getattr(request, "param", None) or _engines_of(request.node)[0]
+    everything = moto_snapshot.everything if engine == MOTO else _emptied_engines.everything
+    with everything(environment.create_everything):
         yield
+
+
+@pytest.fixture
+def moto_itself() -> Iterator[None]:
+    """The same on moto in any case, for tests of what the embedded engine has not."""
+    forget_what_was_read()
+    with moto_snapshot.everything(environment.create_everything):
+        yield
+
+
+MOTO, EMBEDDED = "moto", "sqlite"
+_ENGINES = {
+    "api": (EMBEDDED,),
+    "events": (MOTO, EMBEDDED),
+    "service": (MOTO, EMBEDDED),
+    "store": (MOTO, EMBEDDED),
+}
+"""What the tests of a folder run on that use ``moto_engine``: on moto, unless it is here."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of what is stored run on moto and on the embedded engine: on each what the other lets pass shows.
+
+    Pages run on the embedded engine alone, and so do tests that say so since they take long. TEST_ENGINE in
+    the environment names another choice for all: moto, sqlite, or both.
+    """
+    if "moto_engine" in metafunc.fixturenames:
+        engines = _engines_of(metafunc.definition)
+        if len(engines) > 1:
+            metafunc.parametrize("moto_engine", engines, indirect=True)
+
+
+def _engines_of(test: pytest.Item) -> Sequence[str]:
+    asked = os.environ.get("TEST_ENGINE")
+    if asked:
+        return (MOTO, EMBEDDED) if asked == "both" else (asked,)
+    if test.get_closest_marker("embedded_only"):
+        return (EMBEDDED,)
+    return _ENGINES.get(test.path.relative_to(_HERE / "tests").parts[0], (MOTO,))
 
 
 @pytest.fixture(scope="session")
@@ -124,14 +150,16 @@ def ministack_engine(
 
 
 @pytest.fixture
-def sqlite_engine(tmp_path: pathlib.Path) -> Iterator[None]:
-    """The embedded engine as nodes have it, with tables, queues and bucket of the test's own."""
-    forget()
-    with engine_sqlite.opened(tmp_path / "engine", synchronous="OFF"):
-        environment.create_everything()
-        engine_sqlite.tidy()
+def sqlite_engine(_emptied_engines: EmptiedEngines) -> Iterator[None]:
+    """The embedded engine as nodes have it, with tables, queues and bucket that are empty."""
+    forget_what_was_read()
+    with _emptied_engines.everything(_as_a_node_has_it):
         yield
-    forget()
+
+
+def _as_a_node_has_it() -> None:
+    environment.create_everything()
+    engine_sqlite.tidy()
 
 
 @pytest.fixture(params=["sqlite", "ministack"])
@@ -145,25 +173,31 @@ def forget() -> None:
     from chalicelib.infrastructure import agent_queues
     from chalicelib.infrastructure.aws import forget_clients
     from chalicelib.infrastructure.queues import forget_urls
-    from chalicelib.service.execution import overdue
-    from chalicelib.service.node import agent_facts, heartbeats, registry
     from chalicelib.settings import forget_settings
-    from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
     from chalicelib.store.models import rebind
 
     forget_settings()
     forget_clients()
     forget_urls()
     agent_queues.forget()
-    overdue.forget()
+    forget_what_was_read()
+    rebind()
+
+
+def forget_what_was_read() -> None:
+    """Drop what the product remembers of its tables."""
+    from chalicelib.service.execution import overdue
+    from chalicelib.service.node import agent_facts, heartbeats, registry
+    from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
+
     registry.forget()
+    overdue.forget()
     agent_facts.forget()
     heartbeats.forget()
     shards.forget()
     long_runs.forget()
     timeline_memory.forget()
     counted_hours.forget()
-    rebind()
 
 
 def ministack_python() -> str:

@@ -19,20 +19,20 @@ _DEFINING = ("dynamodb_tables", "sqs_queues", "s3_buckets")
 
 
 class EmptiedEngines:
-    """An engine for each set of names, in a folder."""
+    """In a folder an engine for each set of names, and of what is made."""
 
     def __init__(self, folder: Path):
         self._folder = folder
         self._made = 0
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._kept: dict[Any, _Kept] = {}
 
     @contextmanager
     def everything(self, create: Callable[[], None]) -> Iterator[None]:
         """An engine that holds what ``create`` makes, and nothing else; it is seldom called."""
-        names = (settings().prefix, settings().bucket)
-        kept = self._kept.get(names)
+        held = (settings().prefix, settings().bucket, create)
+        kept = self._kept.get(held)
         if kept is None or not kept.empty():
-            kept = self._kept[names] = self._new(create)
+            kept = self._kept[held] = self._new(create)
         with _asked(kept.engine):
             yield
 

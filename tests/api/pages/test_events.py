@@ -1,7 +1,6 @@
 """The stream of events: in order, from a cursor on, and honest about what is not known any more."""
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,10 +23,9 @@ on_machine = pytest.mark.parametrize("api", ["journal"], indirect=True)
 
 
 @pytest.fixture(params=["journal", "streams"])
-def api(request: pytest.FixtureRequest, moto_engine: None) -> Iterator[Api]:
-    """The pages where one process serves the node, and where functions do."""
-    if request.param == "streams" and os.environ.get("TEST_ENGINE", "moto") != "moto":
-        pytest.skip("the embedded engine has no streams, and needs none")
+def api(request: pytest.FixtureRequest) -> Iterator[Api]:
+    """The pages where one process serves the node, and where functions do, for whom there are streams."""
+    request.getfixturevalue("moto_itself" if request.param == "streams" else "moto_engine")
     from app import app
 
     points._current.clear()

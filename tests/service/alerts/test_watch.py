@@ -203,6 +203,7 @@ def test_an_alert_that_cannot_be_looked_at_holds_up_no_other(
     assert [record.message for record in caplog.records] == ["Alert bad could not be looked at"]
 
 
+@pytest.mark.embedded_only
 def test_the_clock_looks_at_a_series_that_goes_on_once_a_while_and_says_nothing() -> None:
     rule(**{"no-data": "PT1H"})
     looked = 0

@@ -166,6 +166,7 @@ def test_another_process_goes_on_from_the_mark(read: list[str]) -> None:
     assert read == [recent.uuid, next_one.uuid]  # the first of them once more
 
 
+@pytest.mark.embedded_only
 def test_a_process_that_dies_after_each_look_comes_on_all_the_same(read: list[str]) -> None:
     owner = task()
     stored(owner, *(run(owner, 60 * minute, state=State.FINISHED) for minute in range(90)))

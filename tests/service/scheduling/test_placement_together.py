@@ -165,6 +165,7 @@ SCHEDULES = st.builds(
 OTHERS = st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 600), st.sampled_from([None, -1, 1])))
 
 
+@pytest.mark.embedded_only
 @settings(deadline=None)
 @given(schedule=SCHEDULES, length=st.integers(2, 1000), priority=st.sampled_from([None, 0]), others=OTHERS)
 def test_together_comes_to_the_same_as_one_by_one(
