@@ -11,6 +11,7 @@ from chalicelib.domain.schemas import MESSAGE, Checker, Versions, closed
 from chalicelib.domain.types import TYPES, type_schema
 from tests.chance import by_chance
 from tests.plugins.garbage import text
+from tests.rows import each_of
 
 VALID: list[tuple[str, list[Any]]] = [
     # Numbers. 5.0 is an integer to JSON Schema.
@@ -128,12 +129,12 @@ def _rows(table: list[tuple[str, list[Any]]]) -> list[tuple[str, Any]]:
     return [(kind, value) for kind, values in table for value in values]
 
 
-@pytest.mark.parametrize(("kind", "value"), _rows(VALID))
+@each_of(_rows(VALID))
 def test_a_type_takes(kind: str, value: Any) -> None:
     assert Checker(TYPES[kind]).problem(value) is None
 
 
-@pytest.mark.parametrize(("kind", "value"), _rows(INVALID))
+@each_of(_rows(INVALID))
 def test_a_type_refuses(kind: str, value: Any) -> None:
     assert Checker(TYPES[kind]).problem(value) is not None
 

@@ -9,14 +9,17 @@ from plugins.sdk import base
 from plugins.sdk.base import version_of
 from plugins.sdk.show import HTML, TEXT, render
 from tests.plugins.everything import EXAMPLES, RESULTS, SUCCESSES, TESTS, label
+from tests.rows import each_of
 
 CLASSES = {"background", "background-multi", "exclusive", "normal"}
 HOSTILE = "<script>alert(1)</script>"
 
 every_test = pytest.mark.parametrize("test", TESTS.values(), ids=label)
-every_example = pytest.mark.parametrize(("test", "spec"), EXAMPLES, ids=label)
-every_result = pytest.mark.parametrize(("test", "result"), RESULTS, ids=label)
-every_success = pytest.mark.parametrize(("test", "result"), SUCCESSES, ids=label)
+every_example = each_of(EXAMPLES)
+every_result = each_of(RESULTS)
+every_success = each_of(SUCCESSES)
+VERSIONS = [0, -1, 99, "1", 1.0, True, None, [1]]
+NO_OBJECTS = [None, True, 1, "text", [], [{}]]
 
 
 @every_test
@@ -94,8 +97,7 @@ def test_an_unknown_member_is_refused(test: base.Test, spec: dict[str, Any]) -> 
     assert bool(test.problem({**spec, "bogus": 1})) is not test.open
 
 
-@every_test
-@pytest.mark.parametrize("version", [0, -1, 99, "1", 1.0, True, None, [1]])
+@each_of([(test, version) for test in TESTS.values() for version in VERSIONS])
 def test_a_version_there_is_none_of_is_refused(test: base.Test, version: Any) -> None:
     problem = test.problem({**test.examples[0], "schema": version})
 
@@ -103,8 +105,7 @@ def test_a_version_there_is_none_of_is_refused(test: base.Test, version: Any) ->
     assert problem.startswith("/schema: ")
 
 
-@every_test
-@pytest.mark.parametrize("document", [None, True, 1, "text", [], [{}]])
+@each_of([(test, document) for test in TESTS.values() for document in NO_OBJECTS])
 def test_what_is_no_object_is_refused(test: base.Test, document: Any) -> None:
     assert test.problem(document) == "/: must be an object"
 

@@ -11,9 +11,10 @@ from plugins.sdk import base
 from plugins.sdk.base import Completed, Tool
 from tests.plugins.everything import TESTS, TOOL_EXAMPLES, TOOLS, label
 from tests.plugins.jobs import FakeHost
+from tests.rows import each_of
 
 every_tool = pytest.mark.parametrize("tool", TOOLS.values(), ids=label)
-every_example = pytest.mark.parametrize(("tool", "test", "spec"), TOOL_EXAMPLES, ids=label)
+every_example = each_of(TOOL_EXAMPLES, kinds=2)
 
 LONGEST = dt.timedelta(days=8)
 
