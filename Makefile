@@ -82,7 +82,7 @@ permissions: setup
 	$(DEV) -m local.deployment
 
 quick: setup
-	HYPOTHESIS_PROFILE=quick TEST_ENGINE=sqlite $(DEV) -m pytest -q $(PARALLEL) \
+	HYPOTHESIS_PROFILE=quick MODEL_STEPS=2000 TEST_ENGINE=sqlite $(DEV) -m pytest -q $(PARALLEL) \
 		tests/domain tests/service tests/store tests/api
 
 mutate: setup
