@@ -1,6 +1,7 @@
 """Clients of AWS for archivers, as whoever posted the task: never with the node's own credentials."""
 
 import contextlib
+import functools
 import logging
 from collections.abc import Iterator, Mapping
 
@@ -95,8 +96,18 @@ def guarded_client(service: str, seconds: float, **arguments: JSON) -> JSON:
         response_checksum_validation="when_required",
         user_agent_extra=OUTSIDE,
     )
-    client = botocore.session.Session().create_client(service, config=settings, **arguments)
+    session = botocore.session.Session()
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
+    client = session.create_client(service, config=settings, **arguments)
     # The library has no public way to choose its connections.
     pools = client._endpoint.http_session._manager.pool_classes_by_scheme
     pools.update({scheme: egress.guarded_pool(pool) for scheme, pool in pools.items()})
     return client
+
+
+@functools.cache
+def _descriptions(path: str | None) -> JSON:
+    """The descriptions of services, for all clients: to read them anew takes longer than a delivery."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader(path)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from chalicelib.domain.times import parse_duration
 from local.engine import hook
@@ -102,3 +103,18 @@ def test_none_goes_without_keys_of_its_own(archiver: Archiver) -> None:
 
 def test_the_engine_of_a_one_machine_node_leaves_these_clients_alone() -> None:
     assert aws_client.OUTSIDE == hook.OUTSIDE
+
+
+def test_descriptions_of_services_are_read_once_for_all_deliveries(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    load = JSONFileLoader.load_file
+    monkeypatch.setattr(JSONFileLoader, "load_file", lambda *given: read.append(given[1]) or load(*given))
+
+    with serving({KEY: (200, {}, b"")}) as server:
+        data = {**KEYS, "endpoint": server.url, "bucket": "results"}
+        s3.deliver(parcel(data))
+        read.clear()
+        s3.deliver(parcel(data))
+
+    assert [path for path in read if "endpoints" in path or "service-2" in path] == []
+    assert len(server.asked) == 2
