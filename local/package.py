@@ -52,6 +52,8 @@ _TOLD_BY_DOCSTRINGS = ("dns/",)
 """Libraries whose errors say what stands in their docstrings."""
 _READS_ITSELF = ("pysnmp/",)
 """Libraries that look for source files, and run what is in them."""
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where Python's syntax tree has the statements in a statement."""
 _PROSE = ("documentation", "documentationUrl")
 _WHEN = (1980, 1, 1, 0, 0, 0)
 
@@ -174,7 +176,11 @@ def _compiled(name: str, source: bytes) -> bytes | None:
 
 def _forget_docstrings(tree: ast.AST) -> None:
     """Leave nothing in docstrings: nobody reads them there, and a start reads half a megabyte less."""
-    for node in ast.walk(tree):
+    found = [tree]
+    while found:
+        node = found.pop()
+        for blocks in _BLOCKS:  # no expression has a docstring in it, and most of a tree is expressions
+            found.extend(getattr(node, blocks, ()))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
@@ -209,7 +215,7 @@ def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name, _WHEN)
     entry.external_attr = 0o644 << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(entry, content, compresslevel=9)
+    archive.writestr(entry, content, compresslevel=6)  # the best takes thrice as long for 1 % less
 
 
 def main(words: Sequence[str] | None = None) -> int:
