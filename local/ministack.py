@@ -153,6 +153,8 @@ def _gone(pid: int, seconds: float) -> bool:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         if not _lives(pid):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)  # a child whose other threads have yet to end
             return True
         if time.monotonic() > deadline:
             return False
