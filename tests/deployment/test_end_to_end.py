@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ from unittest import mock
 import pytest
 
 from local import deploy, environment, keys, ministack
+from local import package as packaging
 from local.deployment import stage as stages
 from local.deployment.stack import Stack
 from tests.conftest import forget, ministack_python
@@ -41,8 +43,8 @@ pytestmark = [pytest.mark.slow(50), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack of a stage, deployed by the command that operators use."""
+def stack(package: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack of a stage, deployed by the command that operators use, of a package that is made already."""
     kept = dict(os.environ)
     folder = tmp_path_factory.mktemp("aws")
     for name in [name for name in os.environ if name.startswith("PSCHEDULER_")]:
@@ -52,7 +54,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     environment.set_environment(running.endpoint)
     forget()
     try:
-        with mock.patch.object(stages, "read", functools.partial(stages.read, folder=folder)):
+        with (
+            mock.patch.object(stages, "read", functools.partial(stages.read, folder=folder)),
+            mock.patch.object(packaging, "package", functools.partial(_copied, package)),
+        ):
             assert deploy.main([STAGE, "--yes"]) == 0
             yield Stack(f"pscheduler-{STAGE}", delay=0.2)
     finally:
@@ -60,6 +65,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         os.environ.update(kept)
         forget()
         running.stop()
+
+
+def _copied(package: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
+    return pathlib.Path(shutil.copytree(package, out, dirs_exist_ok=True)) / "deployment.zip"
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +104,12 @@ def new_key(name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {said.getvalue().strip()}"}
 
 
-def wait_for(what: Any) -> Any:
-    """What a question comes to be answered with, once that is something."""
+def wait_for(what: Any, every: float = 1) -> Any:
+    """What a question comes to be answered with, once that is something; asked every so many seconds."""
     deadline = time.monotonic() + PATIENCE
     while not (found := what()):
         assert time.monotonic() < deadline, "it never came"
-        time.sleep(1)
+        time.sleep(every)
     return found
 
 
@@ -168,7 +177,7 @@ def test_a_task_is_measured_and_its_results_are_read(api: str, task: str) -> Non
         over = [run for run in runs if run["state"] not in ("pending", "on-deck", "running", "cleanup")]
         return runs if len(over) == 2 else []
 
-    runs = wait_for(finished)
+    runs = wait_for(finished, every=5)
     assert [(run["state"], run.get("reason")) for run in runs] == [("finished", None)] * 2
     assert [run["result-merged"]["succeeded"] for run in runs] == [True, True]
 

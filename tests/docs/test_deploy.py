@@ -157,11 +157,26 @@ def test_the_page_is_followed_literally(
     assert "succeeded" in result or "has no result" in result  # where the machine was too busy to begin it
     removed = next(text for number, text in said.items() if "make undeploy" in to_run()[int(number)])
     assert '"parameters": {"Tables": "pscheduler-lab-' in removed
-    left = subprocess.run(
-        [str(commands / "aws"), "dynamodb", "list-tables", "--output", "text", "--query", "TableNames"],
+    assert "pscheduler-lab-" not in _listed(commands, environment, "dynamodb", "list-tables", "TableNames[]")
+    (packages,) = _listed(
+        commands,
+        environment,
+        "s3",
+        "list-buckets",
+        "Buckets[?starts_with(Name, 'pscheduler-packages-')].Name",
+    ).split()
+    kept = _listed(commands, environment, "s3", "list-objects-v2", "Contents[].Key", "--bucket", packages)
+    assert kept.count(".zip") == 1  # what was packaged twice, of the same sources, is the same
+
+
+def _listed(
+    commands: pathlib.Path, environment: dict[str, str], service: str, operation: str, query: str, *more: str
+) -> str:
+    done = subprocess.run(
+        [str(commands / "aws"), service, operation, *more, "--output", "text", "--query", query],
         env={**environment, "AWS_DEFAULT_REGION": "eu-central-1"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "pscheduler-lab-" not in left.stdout
+    return done.stdout
