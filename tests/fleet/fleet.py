@@ -18,6 +18,10 @@ from tests.fleet.network import COORDINATOR, DOMAIN, SITES, Network, network
 
 CLIENT = "192.0.2.6"
 FINAL = ("finished", "failed", "missed", "nonstart", "cancelled", "overdue", "preempted")
+LOOKED, ASKED = 0.3, 1.0
+"""Seconds from one look at a file to the next, and from one question to a node to the next."""
+HEARD_OF = 5
+"""Seconds that a node is given to tell of a result, before it is asked what became of the run."""
 TRIES = 3
 """How often something is measured anew that a busy machine came to too late."""
 
@@ -46,7 +50,7 @@ class Fleet:
             "PSCHEDULER_NAMES": f"*.{DOMAIN}",
         }
         self._start("coordinator", [sys.executable, "-m", "local.node", *where, *state], **more)
-        self.until(lambda: self.ask("coordinator", "GET", "/")[0] == 200, 60)
+        self.until(lambda: self.ask("coordinator", "GET", "/")[0] == 200, 60, every=ASKED)
 
     def add(self, site: str) -> None:
         """Register a site's node, and have the host there join for it."""
@@ -161,9 +165,15 @@ class Fleet:
         return list(json.loads(text))
 
     def over(self, task: str, seconds: float = 60) -> dict[str, Any]:
-        """A task's first run once it is over."""
-        self.until(lambda: self.run(task)["state"] in FINAL, seconds)
-        return self.run(task)
+        """A task's first run once it is over. A result is heard of at once, and of others every so often."""
+        found: list[dict[str, Any]] = []
+
+        def is_over() -> bool:
+            found.append(self.run(task, f"first?wait-merged=true&wait={HEARD_OF}"))
+            return found[-1]["state"] in FINAL
+
+        self.until(is_over, seconds, every=ASKED)
+        return found[-1]
 
     def finished(self, task: str, seconds: float = 60) -> dict[str, Any]:
         """The same, which is finished, unless its agent came to it too late."""
@@ -180,13 +190,15 @@ class Fleet:
     def measured(self, site: str, test: str, spec: Any, **members: Any) -> "Measured":
         return Measured(self, site, test, spec, members)
 
-    def until(self, condition: Callable[[], Any], seconds: float) -> None:
+    def until(self, condition: Callable[[], Any], seconds: float, every: float = LOOKED) -> None:
+        """Wait for a condition. Where it asks a node, ``every`` is better ASKED: each time takes a program, a
+        connection and an answer, of which three a second keep a processor from what is waited for."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 logs = "\n".join(f"--- {what}\n{self.log(what)[-3000:]}" for what in self.processes)
                 raise NotInTime(f"it never came to be\n{logs}")
-            time.sleep(0.3)
+            time.sleep(every)
 
 
 class Measured:

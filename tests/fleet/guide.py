@@ -12,7 +12,7 @@ import sys
 from typing import NamedTuple
 
 from agent.packaging.build import ROOT
-from tests.fleet.fleet import Fleet, environment
+from tests.fleet.fleet import ASKED, Fleet, environment
 from tests.fleet.network import SITES
 
 GUIDE = ROOT / "docs" / "agents.md"
@@ -105,7 +105,7 @@ def _at(fleet: Fleet, where: str, block: Block, home: pathlib.Path) -> None:
             command, stdout=log, stderr=log, env=_variables(fleet, where, home), cwd=_cwd(where, home)
         )
     if where == "coordinator":
-        fleet.until(lambda: fleet.ask("coordinator", "GET", "/")[0] == 200, 60)
+        fleet.until(lambda: fleet.ask("coordinator", "GET", "/")[0] == 200, 60, every=ASKED)
     else:
         fleet.until(lambda: fleet.status(where).get("contact"), 30)
 

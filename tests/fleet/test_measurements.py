@@ -15,7 +15,7 @@ import pytest
 from agent.state import State
 from chalicelib.domain.times import SECOND, parse_duration
 from tests.fleet import guide
-from tests.fleet.fleet import CLIENT, Fleet, by_the_guide
+from tests.fleet.fleet import ASKED, CLIENT, Fleet, by_the_guide
 from tests.fleet.network import COORDINATOR, DELAY, DOMAIN, PUBLIC, ROUTER
 
 LEAST = 2 * DELAY * SECOND
@@ -70,7 +70,7 @@ def _times(roundtrips: Any) -> list[dt.timedelta]:
 
 
 def _cancelling_reaches_the_host(running: Fleet, task: str) -> None:
-    running.until(lambda: running.run(task)["state"] == "running", 40)
+    running.until(lambda: running.run(task)["state"] == "running", 40, every=ASKED)
     run = running.run(task)["href"].rpartition("/")[2]
     with contextlib.closing(State(pathlib.Path(running.state("cdg")))) as state:
         assert state.known(run)

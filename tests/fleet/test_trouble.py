@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.state import State
-from tests.fleet.fleet import TRIES, Fleet, NotInTime, fleet
+from tests.fleet.fleet import ASKED, TRIES, Fleet, NotInTime, fleet
 from tests.fleet.network import DOMAIN
 
 CUT = float(os.environ.get("FLEET_CUT", "20"))
@@ -22,7 +22,7 @@ DISK = 4
 """Megabytes of the disk of one agent."""
 
 
-@pytest.mark.slow(210)
+@pytest.mark.slow(170)
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_or_done_twice_when_things_fail(tmp_path: pathlib.Path) -> None:
     with _small_disk(tmp_path / "cdg") as disk, fleet(tmp_path) as running:
@@ -53,15 +53,15 @@ def _tried(trouble: Callable[[Fleet], None], running: Fleet) -> None:
 
 def _an_agent_is_killed_at_work(running: Fleet) -> None:
     task = running.post("ams", "idle", {"duration": "PT5M"})
-    running.until(lambda: running.run(task)["state"] == "running", 30)
-    running.until(lambda: running.status("ams").get("at-work") == 1, 20)
+    running.until(lambda: running.status("ams").get("at-work") == 1, 40)
+    running.until(lambda: running.run(task)["state"] == "running", 20, every=ASKED)
     later = running.post("ams", "idle", {"duration": "PT1S"}, schedule={"start": "PT25S"})
     running.until(lambda: running.status("ams").get("held") == 2, 20)
 
     running.kill("ams")
     running.start_agent("ams")
 
-    running.until(lambda: running.run(task)["state"] == "failed", 30)
+    running.until(lambda: running.run(task)["state"] == "failed", 30, every=ASKED)
     assert "stopped while the tool was at work" in json.dumps(running.run(task))
     running.finished(later)
 
@@ -94,7 +94,7 @@ def _the_network_is_cut(running: Fleet) -> None:
         missed = running.over(unheard)
     finally:
         running.net.mend("nat-cdg")
-    running.until(lambda: all(each["state"] == "finished" for each in running.runs(taken)), 120)
+    running.until(lambda: all(each["state"] == "finished" for each in running.runs(taken)), 120, every=ASKED)
 
     assert missed["state"] == "missed"
     assert missed["reason"]["code"] == "agent-unreachable"
