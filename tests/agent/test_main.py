@@ -194,10 +194,11 @@ def test_leaving_forgets_everything(folder: pathlib.Path, coordinator: Coordinat
 
 def test_an_agent_that_is_killed_starts_nothing_twice(folder: pathlib.Path, coordinator: Coordinator) -> None:
     joined(folder, coordinator)
-    start = soon(3)
-    begun = assignment(start, seconds=60, spec={"schema": 1, "duration": "PT40S"})
-    later = assignment(start + 25 * SECOND)
     with running(folder) as process:
+        coordinator.wait(lambda: coordinator.contacts)  # on a busy machine it takes a while to be there
+        start = soon(3)
+        begun = assignment(start, seconds=60, spec={"schema": 1, "duration": "PT40S"})
+        later = assignment(start + 25 * SECOND)
         coordinator.offer(begun)
         coordinator.offer(later)
         coordinator.wait(lambda: begun["run"] in coordinator.started and later["run"] in coordinator.holders)
@@ -217,6 +218,7 @@ def test_nothing_secret_is_in_the_log(folder: pathlib.Path, coordinator: Coordin
     spec = {"schema": 1, "duration": "PT1S", "_password": secret, "parting-comment": f"{SECRET} {TOKEN}"}
     coordinator.failures["results"] = [400]
     with running(folder):
+        coordinator.wait(lambda: coordinator.contacts)
         run = coordinator.offer(assignment(soon(), spec=spec))
         bad = coordinator.offer(assignment(soon(), spec=spec, test=SECRET))
         coordinator.wait(lambda: run in coordinator.started and bad in coordinator.refused)
