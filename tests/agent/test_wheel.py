@@ -8,7 +8,7 @@ import pytest
 
 from agent.packaging import build
 from agent.version import VERSION
-from tests.agent.wheel import installed
+from tests.agent.wheel import installed, pip
 
 _EVERYTHING = """
 import importlib, json, pkgutil, sys
@@ -63,9 +63,10 @@ def test_every_module_is_there_that_one_needs_and_nothing_of_a_node(programs: pa
 
 @pytest.mark.slow
 def test_nothing_is_installed_with_it_that_it_does_not_need(programs: pathlib.Path) -> None:
-    said = run(programs / "python", "-m", "pip", "list", "--format", "json")
+    said = run(*pip(programs, "list", "--format", "json"))
 
     names = {each["name"].lower() for each in json.loads(said.stdout)}
+    assert "pscheduler-agent" in names
     assert not names & {"boto3", "botocore", "chalice", "pynamodb", "pika", "pg8000", "jq"}
 
 

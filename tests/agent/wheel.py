@@ -38,7 +38,12 @@ def _make(environment: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         build.main(folder)
         (wheel,) = pathlib.Path(folder).glob("*.whl")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        pip = [environment / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "-q", wheel]
-        subprocess.run(pip, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", environment], check=True)
+        subprocess.run(pip(environment / "bin", "install", "-q", wheel), check=True, capture_output=True)
     (environment / "complete").touch()
+
+
+def pip(programs: pathlib.Path, *words: str | pathlib.Path) -> list[str | pathlib.Path]:
+    """A command line of pip for an environment, which need not have one: to install it takes four seconds."""
+    whose = ("--python", programs / "python", "--disable-pip-version-check")
+    return [sys.executable, "-m", "pip", *whose, *words]
