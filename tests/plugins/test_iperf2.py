@@ -13,7 +13,7 @@ from plugins.tools.throughput import iperf2, iperf2_output, two_ended
 from tests.builders import at, seconds
 from tests.plugins import two_ends
 from tests.plugins.programs import needs
-from tests.plugins.two_ends import SHORT, Programs, checked
+from tests.plugins.two_ends import GENTLE, SHORT, Programs, checked
 
 HERE = pathlib.Path(__file__).with_name("iperf2")
 TCP = (HERE / "tcp.out").read_text()
@@ -244,6 +244,6 @@ def test_a_server_that_cannot_listen_fails_the_test() -> None:
 
 @needs_iperf
 def test_measures_on_one_machine() -> None:
-    merged = two_ends.alone(iperf2.TOOL, {"dest": "127.0.0.1", "loopback": True, **SHORT})
+    merged = two_ends.alone(iperf2.TOOL, {"dest": "127.0.0.1", "loopback": True, **SHORT, **GENTLE})
 
     assert checked(merged)

@@ -18,7 +18,7 @@ from plugins.tools.throughput import iperf3, iperf3_keys, iperf3_output, two_end
 from tests.builders import at, seconds
 from tests.plugins import two_ends
 from tests.plugins.programs import needs
-from tests.plugins.two_ends import SHORT, Programs, checked
+from tests.plugins.two_ends import GENTLE, SHORT, Programs, checked
 
 HERE = pathlib.Path(__file__).with_name("iperf3")
 TCP = (HERE / "tcp.out").read_text()
@@ -390,7 +390,9 @@ def test_a_server_that_cannot_listen_fails_the_test() -> None:
 
 @needs("iperf3", "--version")
 def test_measures_on_one_machine() -> None:
-    merged = two_ends.alone(iperf3.TOOL, {"dest": "127.0.0.1", "loopback": True, "omit": "PT1S", **SHORT})
+    spec = {"dest": "127.0.0.1", "loopback": True, "omit": "PT1S", **SHORT, **GENTLE}
+
+    merged = two_ends.alone(iperf3.TOOL, spec)
 
     assert checked(merged)["intervals"][0]["summary"]["omitted"] is True
 
@@ -415,7 +417,8 @@ def test_three_seconds_are_measured_to_a_server_that_waits_no_longer() -> None:
     """As servers of the reference do: they are gone when nobody came while the test was to last."""
     port = two_ended.free_port()
     argv = ["iperf3", "-s", "-1", "-p", str(port), "--idle-timeout", "3"]
-    spec = {"dest": "127.0.0.1", "duration": "PT3S", "single-ended": True, "single-ended-port": port}
+    server = {"single-ended": True, "single-ended-port": port}
+    spec = {"dest": "127.0.0.1", "duration": "PT3S", **server, **GENTLE}
 
     with concurrent.futures.ThreadPoolExecutor(1) as other:
         serving = other.submit(Machine().execute, argv, 30)
