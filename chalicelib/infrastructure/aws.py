@@ -20,7 +20,6 @@ _CONFIG = botocore.config.Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=100,
     parameter_validation=False,  # what is asked is made here, and each service checks it once more
-    user_agent="pscheduler",  # botocore makes up its own anew for each request, which takes a fifth of it
 )
 _BRIEF = _CONFIG.merge(
     botocore.config.Config(
@@ -32,6 +31,8 @@ _BRIEF = _CONFIG.merge(
 )
 """For what is read while somebody waits for the answer, who has 29 seconds in all."""
 _CONFIGS = {"dynamodbstreams": _BRIEF}
+_NAMED = botocore.config.Config(user_agent="pscheduler")
+"""For all clients, PynamoDB's too: botocore makes up a name anew for each request, a fifth of its time."""
 _MAKING = threading.Lock()  # a botocore session is not safe for threads while it makes a client
 
 
@@ -56,6 +57,7 @@ def session() -> Any:
     """A new session. All share the descriptions of services: finding and reading those anew takes most of the
     time that making a client does."""
     made = botocore.session.get_session()
+    made.set_default_client_config(_NAMED)
     made.register_component("data_loader", _descriptions(made.get_config_variable("data_path")))
     return made
 
