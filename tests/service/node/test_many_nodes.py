@@ -71,11 +71,11 @@ def costs() -> list[Cost]:
     return [*found, cost]
 
 
-def test_ticks_and_looks_cost_the_same_with_ten_nodes_and_with_ten_thousand() -> None:
+def test_ticks_and_looks_cost_the_same_with_ten_nodes_and_with_a_thousand() -> None:
     register(range(10))
     few = costs()
 
-    register(range(10, 10_000))
+    register(range(10, 1000))
     many = costs()
 
     assert few == many
