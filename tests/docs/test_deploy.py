@@ -18,6 +18,7 @@ from chalicelib.domain.schemas import JSON
 from local import ministack
 from local.deployment import stage as stages
 from tests.conftest import ministack_python
+from tests.docs import aws_command
 from tests.local.test_remade_environment import MAKE, PARTS, plain
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -95,15 +96,19 @@ def _packages() -> list[str]:
 
 
 @pytest.fixture
-def commands(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+def commands(cloud: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
     """A folder of the programs that the page takes for granted."""
     folder = tmp_path_factory.mktemp("bin")
-    programs = {"python3": [], "aws": [HERE / "aws_command.py"], "curl": [HERE / "curl_command.py"]}
-    for name, words in programs.items():
-        line = " ".join(map(str, [sys.executable, *words]))
-        (folder / name).write_text(f'#!/bin/sh\nexec {line} "$@"\n')
-        (folder / name).chmod(0o755)
-    return folder
+    with aws_command.served(cloud, str(shutil.which("curl"))) as aws:
+        programs = {
+            "python3": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
+            "curl": f'#!/bin/sh\nexec {sys.executable} {HERE / "curl_command.py"} "$@"\n',
+            "aws": aws,
+        }
+        for name, program in programs.items():
+            (folder / name).write_text(program)
+            (folder / name).chmod(0o755)
+        yield folder
 
 
 @pytest.fixture
