@@ -57,6 +57,7 @@ def stack(package: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> It
         with (
             mock.patch.object(stages, "read", functools.partial(stages.read, folder=folder)),
             mock.patch.object(packaging, "package", functools.partial(_copied, package)),
+            mock.patch.object(deploy, "Stack", functools.partial(Stack, delay=1)),
         ):
             assert deploy.main([STAGE, "--yes"]) == 0
             yield Stack(f"pscheduler-{STAGE}", delay=0.2)

@@ -127,7 +127,7 @@ export API=$AWS_ENDPOINT_URL/restapis/$(aws cloudformation describe-stacks --sta
 """Where the API is, which has a name on AWS."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(60)
 @pytest.mark.timeout(1500)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
 def test_the_page_is_followed_literally(
