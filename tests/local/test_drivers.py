@@ -158,8 +158,9 @@ class Counting:
         self.removed: list[int] = []
 
     def delete_message_batch(self, **asked: Any) -> Any:
+        answer = self._sqs.delete_message_batch(**asked)
         self.removed.append(len(asked["Entries"]))
-        return self._sqs.delete_message_batch(**asked)
+        return answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sqs, name)
