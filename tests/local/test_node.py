@@ -229,9 +229,9 @@ def test_a_taken_port_is_one_clear_line(nodes: list[Node], tmp_path: pathlib.Pat
 
 
 def test_a_folder_in_use_is_one_clear_line(nodes: list[Node], tmp_path: pathlib.Path) -> None:
-    nodes.append(first := Node(tmp_path, "--engine=moto", "--no-first"))
+    nodes.append(first := Node(tmp_path, "--no-first"))
     first.until("Ctrl-C stops")
-    nodes.append(second := Node(tmp_path, "--engine=moto", "--no-first"))
+    nodes.append(second := Node(tmp_path, "--no-first"))
 
     assert second.end() == 1
     assert second.said == f"Another node is using {tmp_path}: choose another folder with STATE=\n"
