@@ -26,6 +26,8 @@ from chalicelib.store import run_table
 LOG = logging.getLogger(__name__)
 WATCH_EVERY = 5.0
 """Seconds between looks at whether a running run was cancelled."""
+STOPS_WITHIN = 5.0
+"""Seconds that a tool has to stop in, when it is told to."""
 RUN_LEASE = 90 * SECOND
 """How long a run that streams is left to a runner that does not say it is still at work."""
 
@@ -87,7 +89,7 @@ class _ToolAtWork:
 
     def stop(self) -> None:
         self._machine.cancel()
-        self._thread.join(WATCH_EVERY)
+        self._thread.join(STOPS_WITHIN)
 
 
 def _held(task: Task, run: Run, now: dt.datetime) -> Run | None:
