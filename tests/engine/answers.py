@@ -4,10 +4,16 @@ import decimal
 import functools
 from typing import Any
 
+import botocore
+from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 
 from tests.engine.requests import KEYS, PAIR, Request
 
+PLAINLY = Config(user_agent="pscheduler")
+"""No emulator reads with what a request was sent, which botocore tells it anew each time, at length."""
+UNSIGNED = PLAINLY.merge(Config(signature_version=botocore.UNSIGNED))
+"""Nor does that of tables, or of queues, who signed it."""
 _ORDERLESS = {"SS", "NS", "BS"}
 
 

@@ -20,7 +20,7 @@ from local import engine_moto, node_engines
 from local import ministack as ministack_module
 from local.engine import Engine
 from local.start_checks import CannotStart
-from tests.engine.answers import ask, comparable, contents, make_same, tables_written
+from tests.engine.answers import UNSIGNED, ask, comparable, contents, make_same, tables_written
 from tests.engine.known_differences import Known, known
 from tests.engine.requests import PLAIN, TABLES, Request, steps
 
@@ -83,7 +83,8 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("differential")
     if request.param == "moto":
         with engine_moto.mocked():
-            yield Pair("moto", botocore.session.get_session().create_client("dynamodb"), folder)
+            session = botocore.session.get_session()
+            yield Pair("moto", session.create_client("dynamodb", config=UNSIGNED), folder)
         return
     try:
         python = node_engines.ministack_python()
@@ -92,7 +93,8 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     running, _ = ministack_module.start(python, folder / "ministack")
     try:
         session = botocore.session.get_session()
-        yield Pair("ministack", session.create_client("dynamodb", endpoint_url=running.endpoint), folder)
+        client = session.create_client("dynamodb", endpoint_url=running.endpoint, config=UNSIGNED)
+        yield Pair("ministack", client, folder)
     finally:
         running.stop()
 

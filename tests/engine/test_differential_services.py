@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from local import engine_moto
 from local.engine import Engine
+from tests.engine.answers import PLAINLY, UNSIGNED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
@@ -193,7 +194,7 @@ def _sequences(steps: st.SearchStrategy[Step], compare: Callable[[list[Step]], N
 
 def test_queues_do_what_those_of_moto_do(tmp_path: pathlib.Path) -> None:
     session = botocore.session.get_session()
-    ours, theirs = session.create_client("sqs"), session.create_client("sqs")
+    ours, theirs = (session.create_client("sqs", config=UNSIGNED) for _ in range(2))
     number = 0
 
     with engine_moto.mocked():
@@ -221,7 +222,7 @@ def test_queues_do_what_those_of_moto_do(tmp_path: pathlib.Path) -> None:
 
 def test_buckets_do_what_those_of_moto_do(tmp_path: pathlib.Path) -> None:
     session = botocore.session.get_session()
-    ours, theirs = session.create_client("s3"), session.create_client("s3")
+    ours, theirs = (session.create_client("s3", config=PLAINLY) for _ in range(2))
     number = 0
 
     with engine_moto.mocked():
