@@ -73,11 +73,11 @@ def _emptied_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Empti
 
 
 @pytest.fixture
-def moto_engine(request: pytest.FixtureRequest, _emptied_engines: EmptiedEngines) -> Iterator[None]:
+def empty_aws(request: pytest.FixtureRequest, _emptied_engines: EmptiedEngines) -> Iterator[None]:
     """An empty AWS in the process, with the node's tables, queues and bucket. Safe for threads.
 
-    It is moto or the embedded engine, as ``pytest_generate_tests`` has it, whatever its name says. Clients
-    live on from test to test: either answers them all, and making one costs more than a test.
+    It is moto or the embedded engine, as ``pytest_generate_tests`` has it. Clients live on from test to test:
+    either answers them all, and making one costs more than a test.
     """
     forget_what_was_read()
     engine = getattr(request, "param", None) or _engines_of(request.node)[0]
@@ -101,7 +101,7 @@ _ENGINES = {
     "service": (MOTO, EMBEDDED),
     "store": (MOTO, EMBEDDED),
 }
-"""What the tests of a folder run on that use ``moto_engine``: on moto, unless it is here."""
+"""What the tests of a folder run on that use ``empty_aws``: on moto, unless it is here."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -110,10 +110,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     Pages run on the embedded engine alone, and so do tests that say so since they take long. TEST_ENGINE in
     the environment names another choice for all: moto, sqlite, or both.
     """
-    if "moto_engine" in metafunc.fixturenames:
+    if "empty_aws" in metafunc.fixturenames:
         engines = _engines_of(metafunc.definition)
         if len(engines) > 1:
-            metafunc.parametrize("moto_engine", engines, indirect=True)
+            metafunc.parametrize("empty_aws", engines, indirect=True)
 
 
 def _engines_of(test: pytest.Item) -> Sequence[str]:

@@ -85,7 +85,7 @@ IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT2S"}}, "sc
 
 
 @pytest.fixture
-def api(moto_engine: None) -> Iterator[Api]:
+def api(empty_aws: None) -> Iterator[Api]:
     from app import app
 
     with Client(app) as client:

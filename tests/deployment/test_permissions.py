@@ -51,7 +51,7 @@ def may(whose: str, action: str, where: str) -> bool:
     return action in permissions.granted(whose).get(where, ())
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_the_life_of_a_run_is_allowed_to_each_function_it_comes_by(monkeypatch: pytest.MonkeyPatch) -> None:
     import app
 
@@ -83,7 +83,7 @@ LEAVING = ("APIHandler", "AskPeers", "PlanTask", "Reap", "Run")
 """The functions that may find a run to be over, or unable to start."""
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 @pytest.mark.parametrize("function", LEAVING)
 def test_whoever_finds_a_run_over_may_leave_its_point_and_tell_what_the_rules_say(function: str) -> None:
     points._current.clear()
@@ -113,7 +113,7 @@ def leave(at: dt.datetime, loss: float) -> None:
     watch.leave(owner, over.with_documents(result_merged={"succeeded": True, "loss": loss}), at)
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_the_operator_may_keep_rules_and_forget_them() -> None:
     import app
 
@@ -147,7 +147,7 @@ def by_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeName]:
     agent_queues.forget()
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 @pytest.mark.parametrize("function", RINGING)
 def test_whoever_places_or_cancels_a_run_may_call_its_agent(function: str, by_queue: NodeName) -> None:
     agent_bell.hang(by_queue)
@@ -158,7 +158,7 @@ def test_whoever_places_or_cancels_a_run_may_call_its_agent(function: str, by_qu
     assert [call for call in done if call[0] != permissions.EVERY and not may(*call)] == []
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_run_at_an_agent_is_allowed_to_each_function_it_comes_by(by_queue: NodeName) -> None:
     import app
 

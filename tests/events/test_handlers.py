@@ -80,7 +80,7 @@ def event(*messages_: dict[str, Any]) -> Any:
     return SQSEvent({"Records": records}, None)
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_of_several_messages_those_that_failed_are_named() -> None:
     good, bad = {"kind": "PlanShard", "node": NODE, "shard": 0}, {"kind": "Nonsense"}
 
@@ -89,7 +89,7 @@ def test_of_several_messages_those_that_failed_are_named() -> None:
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_message_alone_fails_its_event() -> None:
     with pytest.raises(Invalid):
         queue_handlers.plan_task(event({"kind": "Nonsense"}))

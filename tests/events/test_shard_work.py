@@ -26,7 +26,7 @@ from chalicelib.store import alert_table, delivery_table, run_items, run_table, 
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 COUNT = 7
 

@@ -79,7 +79,7 @@ def test_a_queue_that_is_gone_is_rung_without_a_word() -> None:
     assert agent_queues.url_of(AMS) is None
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_message_is_hidden_for_longer_than_it_lives() -> None:
     agent_queues.make(AMS)
 
@@ -89,7 +89,7 @@ def test_a_message_is_hidden_for_longer_than_it_lives() -> None:
     assert int(found["VisibilityTimeout"]) > int(found["MessageRetentionPeriod"]) == 60
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_what_is_signed_is_receiving_from_one_queue_for_an_hour() -> None:
     agent_queues.make(AMS)
     where = agent_queues.url_of(AMS) or ""

@@ -12,11 +12,11 @@ from local import control, tables
 from local.start_checks import CannotStart
 from tests.builders import NODE
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture(autouse=True)
-def _quiet_again(moto_engine: None) -> Iterator[None]:
+def _quiet_again(empty_aws: None) -> Iterator[None]:
     yield
     debug.switch(False)
 

@@ -21,7 +21,7 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_a_credential_is_added_listed_and_removed(
-    moto_engine: None, capsys: pytest.CaptureFixture[str]
+    empty_aws: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = printed(capsys, "add", "gateway").strip()
 
@@ -32,7 +32,7 @@ def test_a_credential_is_added_listed_and_removed(
 
 
 def test_a_key_of_ones_own_is_not_printed(
-    moto_engine: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    empty_aws: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("a key of my own choice\n"))
 
@@ -50,7 +50,7 @@ def test_a_key_of_ones_own_is_not_printed(
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
-    moto_engine: None, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+    empty_aws: None, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
 ) -> None:
     assert credentials.main(words) == 1
 

@@ -11,7 +11,7 @@ from chalicelib.service.node import agent_secrets, registry
 from chalicelib.store import node_registry
 from local import nodes
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 AMS = NodeName("ams.example.org")
 

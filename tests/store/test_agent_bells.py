@@ -11,7 +11,7 @@ from tests.builders import NOON, at
 
 AMS, BER = NodeName("ams.example.org"), NodeName("ber.example.org")
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def test_a_bell_counts_its_rings_and_those_for_what_was_cancelled() -> None:

@@ -9,7 +9,7 @@ from chalicelib.store.node_registry import DIGEST
 
 AMS, BER = NodeName("ams.example.org"), NodeName("ber.example.org")
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def test_all_that_a_contact_has_to_know_is_read_together() -> None:

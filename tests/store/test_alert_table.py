@@ -13,7 +13,7 @@ from chalicelib.store import alert_table, delivery_table, shards
 from chalicelib.store.models import AlertItem
 from tests.builders import NODE, NOON, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 A, B = (Series("rtt", "ping", "here", f"{name}.example.org", "0123", "label") for name in "ab")
 NOTE, TWO = (RunId(f"{digit * 8}-0000-4000-8000-000000000000") for digit in "12")
 WHOLE = Alert(NODE, "loss", A, at(1), at(2), AlertState.CRITICAL, "why", 0.5, at(3), AlertState.WARNING)

@@ -11,7 +11,7 @@ from chalicelib.store.models import TABLES
 from chalicelib.store.transactions.booking import Booking, New, commit
 from local import engine_sqlite, environment
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:

@@ -19,7 +19,7 @@ from chalicelib.store.transactions import booking as booking_store
 from chalicelib.store.transactions.booking import Booking, New, Time, commit
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def guards_of(start: dt.datetime, end: dt.datetime) -> Guards:

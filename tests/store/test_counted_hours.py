@@ -14,7 +14,7 @@ from chalicelib.store import counted_hours, node_table
 from chalicelib.store.counted_hours import HOUR, Counted, Known
 from tests.builders import NODE, NOON, Clock, at, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 MINUTE = seconds(60)
 SECOND = seconds(1)

@@ -8,7 +8,7 @@ from chalicelib.store.counters import KEPT_AFTER
 from chalicelib.store.models import NodeItem, key
 from tests.builders import NODE, NOON, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def test_a_counter_takes_amounts_up_to_its_bound() -> None:

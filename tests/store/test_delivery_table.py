@@ -13,7 +13,7 @@ from chalicelib.store import delivery_table, shards
 from chalicelib.store.models import DeliveryItem
 from tests.builders import NODE, NOON, at, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 RUN = RunId("aaaaaaaa-0000-4000-8000-000000000000")
 WHOLE = Delivery(
     node=NODE,

@@ -7,7 +7,7 @@ from chalicelib.store import dispatch_marks, shards
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def test_a_mark_is_moved_from_where_it_was_alone() -> None:

@@ -8,7 +8,7 @@ from chalicelib.store import idempotency_records
 from chalicelib.store.idempotency_records import IdempotencyRecord
 from tests.builders import NODE, NOON, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 RECORD = IdempotencyRecord(NODE, "name", "fingerprint", TaskId("task"), at(60))
 

@@ -11,7 +11,7 @@ from chalicelib.store.transactions import recording
 from chalicelib.store.transactions.booking import Booking, commit, write_singly
 from tests.builders import NODE, NOON, at, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 HOUR, SIX, DAY = LENGTHS
 
 

@@ -16,7 +16,7 @@ from chalicelib.store import models
 from chalicelib.store.models import DeliveryItem, NodeItem, PostingItem, RunItem, connection
 from tests.builders import NOON
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def test_tables_just_made_are_as_defined() -> None:

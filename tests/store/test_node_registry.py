@@ -9,7 +9,7 @@ from chalicelib.domain.served_nodes import Join, ServedNode
 from chalicelib.store import node_registry
 from tests.builders import NOON, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def new(hostname: str = "ams.example.org") -> ServedNode:

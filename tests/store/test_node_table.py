@@ -8,7 +8,7 @@ from chalicelib.store import node_table
 from chalicelib.store.models import NodeItem, key
 from tests.builders import NODE, NOON, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 OTHER = NodeName("other")
 

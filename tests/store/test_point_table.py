@@ -11,7 +11,7 @@ from chalicelib.domain.series import HOUR, Point
 from chalicelib.store import point_table
 from tests.builders import NODE, NOON, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 ID = "0123"
 MILLISECOND = dt.timedelta(milliseconds=1)

@@ -23,7 +23,7 @@ from local import environment
 from local.engine import Engine
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 EVERYTHING = 1 << 30
 

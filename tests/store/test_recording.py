@@ -14,7 +14,7 @@ from chalicelib.store.transactions import recording
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

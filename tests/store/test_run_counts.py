@@ -18,7 +18,7 @@ from local import environment
 from local.engine import Engine
 from tests.builders import NODE, NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from chalicelib.store.models import RunItem, key
 from chalicelib.store.raw_items import Stretch
 from tests.builders import NODE, at, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 OWNER = task(duration=seconds(20))
 LONG = task(duration=seconds(600))
 DOCUMENTS = Documents(result={"a": 1}, limit_diags="d", reason={"code": "c"}, late={"at": "then"})

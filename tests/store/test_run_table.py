@@ -21,7 +21,7 @@ from chalicelib.store.run_table import Due, Standing
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from chalicelib.store.transactions import recording
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, Clock, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 MINUTE = dt.timedelta(minutes=1)
 EPSILON = INSTANT.total_seconds()

@@ -13,7 +13,7 @@ from chalicelib.store import point_table, series_table, shards
 from chalicelib.store.models import SeriesItem
 from tests.builders import NODE, NOON, at, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 SERIES = Series("rtt", "ping", "here", "b.example.org", "0123", "label")
 
 

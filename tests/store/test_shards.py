@@ -12,7 +12,7 @@ from chalicelib.store import dispatch_marks, node_table, shards, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 Cut = Callable[[int], None]
 

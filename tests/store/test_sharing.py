@@ -10,7 +10,7 @@ from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.transactions import sharing
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from chalicelib.store.models import Table
 from chalicelib.store.stream_records import STREAMED, Streamed
 from tests.builders import NODE, NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 TASKS, RUNS, POINTS, ALERTS = STREAMED
 SERIES = Series("rtt", "ping", "here", "b.example.org", "0123", "label")

@@ -79,7 +79,7 @@ def test_what_lists_show_besides_is_read_of_texts_of_any_age(
     assert list(found.participants) == (both if participant else [])
 
 
-def test_texts_of_before_are_read_and_shown_too(moto_engine: None) -> None:
+def test_texts_of_before_are_read_and_shown_too(empty_aws: None) -> None:
     one = task(document={**PLAIN, "_key": "sesame"})
     body = json.loads(task_bodies.written(one))
     old = json.dumps({name: value for name, value in body.items() if not name.startswith("shown")})
@@ -93,7 +93,7 @@ def test_texts_of_before_are_read_and_shown_too(moto_engine: None) -> None:
     assert json.loads(listed.shown) == sanitized(one.shown)
 
 
-def test_a_raw_item_says_what_the_model_would(moto_engine: None) -> None:
+def test_a_raw_item_says_what_the_model_would(empty_aws: None) -> None:
     one = task(added=at(0.000001), plan_at=at(7), runs_started=3, enabled=False, duration=seconds(9))
     item = task_table.to_item(one, NOON)
     item.save()
@@ -106,7 +106,7 @@ def test_a_raw_item_says_what_the_model_would(moto_engine: None) -> None:
     assert raw_items.get(TaskItem, {"task": "no-such"}) is None
 
 
-def test_many_items_are_read_beyond_what_one_request_may_ask_for(moto_engine: None) -> None:
+def test_many_items_are_read_beyond_what_one_request_may_ask_for(empty_aws: None) -> None:
     made = [task() for _ in range(130)]
     for one in made:
         task_table.to_item(one, NOON).save()

@@ -14,7 +14,7 @@ from chalicelib.store.task_table import PostedTask
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def stored(one: Task) -> Task:

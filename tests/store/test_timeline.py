@@ -13,7 +13,7 @@ from chalicelib.store.timeline_memory import MEMORY
 from chalicelib.store.transactions.booking import Booking, Time, commit
 from tests.builders import NODE, NOON, at, exclusive_task, occupation, run, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 MINUTE = 60
 CLASSES = {True: "exclusive", False: "normal"}

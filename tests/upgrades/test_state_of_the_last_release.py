@@ -26,7 +26,7 @@ from tests.builders import NODE
 from tests.service.machines import FakeMachine, perform_all
 from tests.upgrades import make_state
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 STATE: dict[str, Any] = json.loads((pathlib.Path(__file__).parent / "state-0.2.json").read_text())
 MADE = dt.datetime.fromisoformat(STATE["made"])
 TASKS: dict[str, TaskId] = {name: TaskId(uuid) for name, uuid in STATE["tasks"].items()}
@@ -34,7 +34,7 @@ MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def _left_behind(moto_engine: None) -> None:
+def _left_behind(empty_aws: None) -> None:
     names = {table.short_name: table.definition()["TableName"] for table in TABLES}
     for table, items in STATE["tables"].items():
         for item in items:

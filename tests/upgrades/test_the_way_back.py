@@ -22,7 +22,7 @@ from chalicelib.store.models import TABLES, connection
 from tests.builders import NODE
 from tests.upgrades import make_state
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 FOLDER = pathlib.Path(__file__).parent
 OTHERS = {"PYTHONPATH": str(FOLDER / "release-0.2.zip"), "AWS_DEFAULT_REGION": "us-east-1"}
 

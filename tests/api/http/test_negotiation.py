@@ -164,7 +164,7 @@ def test_it_goes_out_as_it_is_to_who_cannot_or_where_it_would_not_pay(
     assert "Content-Encoding" not in api.headers
 
 
-def test_the_front_passes_a_compressed_answer_on(moto_engine: None) -> None:
+def test_the_front_passes_a_compressed_answer_on(empty_aws: None) -> None:
     from app import app
     from local import gateway
 

@@ -52,7 +52,7 @@ def test_the_licence_is_beside_what_it_covers() -> None:
 
 
 @pytest.fixture
-def front(moto_engine: None) -> Iterator[str]:
+def front(empty_aws: None) -> Iterator[str]:
     from app import app
     from local.http_server import HttpServer
 

@@ -25,7 +25,7 @@ on_machine = pytest.mark.parametrize("api", ["journal"], indirect=True)
 @pytest.fixture(params=["journal", "streams"])
 def api(request: pytest.FixtureRequest) -> Iterator[Api]:
     """The pages where one process serves the node, and where functions do, for whom there are streams."""
-    request.getfixturevalue("moto_itself" if request.param == "streams" else "moto_engine")
+    request.getfixturevalue("moto_itself" if request.param == "streams" else "empty_aws")
     from app import app
 
     points._current.clear()
@@ -177,7 +177,7 @@ def test_what_makes_no_sense_is_refused(api: Api, query: str) -> None:
     assert api.ask("GET", f"/events{asked}")[0] == 400
 
 
-def test_where_nothing_is_kept_that_is_said(moto_engine: None) -> None:
+def test_where_nothing_is_kept_that_is_said(empty_aws: None) -> None:
     from app import app
 
     streams.forget()

@@ -55,7 +55,7 @@ def test_a_key_that_is_none_is_refused(api: Api, key: str) -> None:
     assert api.ask("POST", "/tasks", LATER, **{"Idempotency-Key": key})[0] == 400
 
 
-def test_a_key_is_free_again_after_a_day_even_if_its_item_is_still_there(moto_engine: None) -> None:
+def test_a_key_is_free_again_after_a_day_even_if_its_item_is_still_there(empty_aws: None) -> None:
     now = dt.datetime.now(UTC)
     first = create.create(NODE, LATER, {}, now - dt.timedelta(hours=23), "key")
 
@@ -65,7 +65,7 @@ def test_a_key_is_free_again_after_a_day_even_if_its_item_is_still_there(moto_en
     assert create.create(NODE, IDLE, {}, now + dt.timedelta(hours=2), "key").uuid != first.uuid
 
 
-def test_many_at_the_same_time_make_one_task(moto_engine: None) -> None:
+def test_many_at_the_same_time_make_one_task(empty_aws: None) -> None:
     made: list[str] = []
     together = threading.Barrier(8)
 
@@ -97,7 +97,7 @@ def post_and_crash_at(step: str, now: dt.datetime) -> None:
         create.create(NODE, LATER, {}, now, "key")
 
 
-def test_a_crash_before_the_write_loses_nothing_and_one_after_it_doubles_nothing(moto_engine: None) -> None:
+def test_a_crash_before_the_write_loses_nothing_and_one_after_it_doubles_nothing(empty_aws: None) -> None:
     now = dt.datetime.now(UTC)
     with pytest.raises(Crash):
         post_and_crash_at("commit", now)
@@ -110,7 +110,7 @@ def test_a_crash_before_the_write_loses_nothing_and_one_after_it_doubles_nothing
     assert [task.uuid for task in store.every(NODE)] == [again.uuid]
 
 
-def test_the_key_itself_is_not_stored(moto_engine: None) -> None:
+def test_the_key_itself_is_not_stored(empty_aws: None) -> None:
     from chalicelib.store.models import NodeItem
 
     create.create(NODE, LATER, {}, dt.datetime.now(UTC), "a-secret-key")

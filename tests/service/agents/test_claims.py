@@ -18,7 +18,7 @@ from chalicelib.store import run_items, run_table, task_table, timeline
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 TASK = task(duration=seconds(60))
 
 

@@ -20,7 +20,7 @@ TASK = task(node=AMS, duration=seconds(60))
 
 
 @pytest.fixture(autouse=True)
-def _registered(moto_engine: None) -> None:
+def _registered(empty_aws: None) -> None:
     registration.add(AMS, "agent", NOON)
     task_table.to_item(TASK, NOON).save()
 

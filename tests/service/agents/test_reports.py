@@ -17,7 +17,7 @@ from chalicelib.store import run_items, run_table, task_table
 from tests.builders import NODE, NOON, at, run, seconds, task
 from tests.service.machines import FakeMachine
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 TASK = task(duration=seconds(60))
 STREAM = task(duration=seconds(600), scheduling_class="background-multi")
 DONE = {"succeeded": True, "diags": "", "error": None, "result": {"succeeded": True, "time-slept": "PT2S"}}

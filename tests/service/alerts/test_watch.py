@@ -23,7 +23,7 @@ from plugins.sdk.base import Outcome, Parcel
 from tests import requests_sent
 from tests.builders import NODE, NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 MINUTE, HOUR = 60, 3600
 RTT: dict[str, Any] = {
     "schema": 1,

@@ -21,7 +21,7 @@ from plugins.sdk.base import Outcome
 from tests.builders import NODE, NOON, at, seconds, task
 from tests.plugins.everything import ARCHIVERS
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 BIN = {"archiver": "bitbucket", "data": {}}
 WEB = {"archiver": "http", "data": {"_url": "http://sink.example/"}}

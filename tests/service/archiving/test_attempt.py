@@ -20,7 +20,7 @@ from plugins import registry
 from plugins.sdk.base import Outcome, Parcel
 from tests.builders import NODE, NOON, at, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 SUCCEEDED = {"succeeded": True}
 
 

@@ -10,7 +10,7 @@ from chalicelib.store import delivery_table
 from tests.builders import NODE, at, seconds
 from tests.service.archiving.test_attempt import finished, keeping, stored
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def test_what_was_given_up_is_announced_anew_but_for_what_somebody_else_tries(

@@ -28,7 +28,7 @@ from chalicelib.store.transactions.booking import Booking, commit
 from tests import due
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 SPAN = Range(at(0), at(600))
 
 

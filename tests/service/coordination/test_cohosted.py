@@ -35,7 +35,7 @@ from tests.service.coordination.test_planner import STREAMING, stream
 from tests.service.coordination.test_several_participants import idle, now
 from tests.service.machines import FakeMachine, perform_all
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 

@@ -18,7 +18,7 @@ from chalicelib.store import run_items
 from tests.builders import NODE, NOON, at, run, seconds, task
 from tests.service.machines import FakeMachine
 
-pytestmark = pytest.mark.usefixtures("moto_engine")  # which of them are registered here is looked up
+pytestmark = pytest.mark.usefixtures("empty_aws")  # which of them are registered here is looked up
 
 OWN = {"succeeded": True, "result": "ours"}
 SHARED = task(participants=("here", "there", "elsewhere"))

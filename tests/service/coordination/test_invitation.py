@@ -172,7 +172,7 @@ def shared(**document: Any) -> Task:
     )
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 @pytest.mark.parametrize(("document", "is_made_up"), [({}, "yes"), ({"_key": "k"}, "no")])
 def test_all_are_told_and_the_task_is_enabled_then(
     peers: Peers, document: dict[str, Any], is_made_up: str
@@ -199,7 +199,7 @@ def test_all_are_told_and_the_task_is_enabled_then(
     assert outbox_table.length(NODE) == 0
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 @pytest.mark.parametrize("step", ["POST", "GET"])
 def test_where_one_refuses_nothing_is_left_and_all_are_told_at_once(
     peers: Peers, monkeypatch: pytest.MonkeyPatch, step: str

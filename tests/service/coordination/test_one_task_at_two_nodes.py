@@ -17,7 +17,7 @@ from tests.cluster import LEAD, OTHER, Cluster
 from tests.policies import use
 from tests.service.coordination.test_several_participants import idle, posted
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 MESH: dict[str, Any] = {"psconfig": {"created-by": {"uuid": "01d1e6d2", "agent-type": "pscheduler-agent"}}}
 

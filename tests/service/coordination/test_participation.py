@@ -36,7 +36,7 @@ HERE, THERE = (AMS, BRU, CPH), (AMS, "elsewhere.example", BRU)
 
 
 @pytest.fixture(autouse=True)
-def _registered(moto_engine: None) -> None:
+def _registered(empty_aws: None) -> None:
     for name, where in ((AMS, "here"), (BRU, "here"), (CPH, "agent")):
         registration.add(name, where, NOON)
 

@@ -27,7 +27,7 @@ from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down
 from tests.service.coordination.test_several_participants import STRANGER, idle, now, posted, runs_at, task_at
 from tests.service.machines import FakeMachine, perform_all
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def stream(*hosts: str, **changes: Any) -> dict[str, Any]:

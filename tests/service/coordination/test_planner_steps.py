@@ -33,7 +33,7 @@ from chalicelib.store.transactions.booking import Booking, commit
 from tests import due
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 EVERY_TWO_HOURS = Schedule(start=at(7200), repeat=seconds(7200), max_runs=3)
 
 

@@ -19,7 +19,7 @@ from tests.cluster import LEAD, OTHER, THIRD, Cluster
 from tests.service.coordination.test_planner import tick
 from tests.service.coordination.test_several_participants import idle, now, posted, runs_at, task_at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 SHARD = 1
 

@@ -13,7 +13,7 @@ from chalicelib.service.peers.client import Deadline
 from chalicelib.store import task_table
 from tests.builders import NODE, NOON, at, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def shared(*others: str, **changes: Any) -> Task:

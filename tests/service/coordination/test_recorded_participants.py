@@ -28,7 +28,7 @@ from tests.service.machines import FakeMachine, perform_all
 
 LEAD, SECOND = "127.0.0.1", "127.0.0.2"
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @dataclasses.dataclass

@@ -47,7 +47,7 @@ class Asked:
 
 
 @pytest.fixture
-def cluster(moto_engine: None) -> Iterator[Cluster]:
+def cluster(empty_aws: None) -> Iterator[Cluster]:
     with peer_http.use(NoNetwork()):
         yield Cluster(*ALL)
 

@@ -27,7 +27,7 @@ AMS, BRU = NodeName("ams.example"), NodeName("bru.example")
 
 
 @pytest.fixture(autouse=True)
-def _nodes(moto_engine: None) -> None:
+def _nodes(empty_aws: None) -> None:
     for name in (AMS, BRU):
         registration.add(name, "here", NOON)
 

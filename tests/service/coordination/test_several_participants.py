@@ -19,7 +19,7 @@ from tests import due
 from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down, silent
 from tests.service.machines import FakeMachine, keep_a_worker, perform_all
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 STRANGER = "198.51.100.7"
 

@@ -16,7 +16,7 @@ from chalicelib.store import node_table, run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, exclusive_task, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 NUMBERS = itertools.count()
 TWO_A_DAY = Schedule(start=at(60), repeat=seconds(43200))

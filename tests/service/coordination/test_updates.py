@@ -12,7 +12,7 @@ from chalicelib.service.coordination.updates import update
 from chalicelib.store import run_items, run_table, task_table
 from tests.builders import NODE, NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 TASK = task(participants=("a", "b"), participant=1)
 FULL = [{"a": 1}, {"b": 2}]
 

@@ -17,7 +17,7 @@ from chalicelib.store import run_table, task_table, timeline
 from chalicelib.store.transactions.booking import Booking, Time, commit
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

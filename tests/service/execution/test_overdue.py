@@ -15,7 +15,7 @@ from chalicelib.store.run_table import Due
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine", "_one_shard")
+pytestmark = pytest.mark.usefixtures("empty_aws", "_one_shard")
 LATE = 60
 """Seconds after a start at which a run should be over."""
 

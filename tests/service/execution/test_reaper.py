@@ -20,7 +20,7 @@ from chalicelib.store import delivery_table, node_registry, run_items, run_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 END = 3
 """Seconds after noon at which runs of these tests end."""

@@ -26,7 +26,7 @@ from plugins import registry
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 from tests.service.machines import FakeMachine
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 WELL: JSON = registry.tools()["snooze"].idle(task().spec)[1]
 BADLY: JSON = {"succeeded": False, "error": "oh", "diags": ""}

@@ -21,7 +21,7 @@ from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, exclusive_task, seconds, task
 from tests.service.machines import FakeMachine, keep_a_worker, perform_all
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def placed(one: Task, **later: object) -> tuple[Task, Run]:

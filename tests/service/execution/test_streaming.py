@@ -23,7 +23,7 @@ from plugins import registry
 from tests.builders import NODE, NOON, at, seconds, task
 from tests.service.machines import FakeMachine
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 LENGTH = 600
 SECOND = seconds(1)

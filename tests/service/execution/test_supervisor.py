@@ -19,7 +19,7 @@ from chalicelib.store import run_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 STREAMS = {"scheduling_class": "background-multi", "duration": seconds(600)}
 HALF = RUN_LEASE / 2

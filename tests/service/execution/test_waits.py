@@ -19,7 +19,7 @@ from plugins import registry
 from tests.builders import NODE, NOON, at, run, task
 from tests.service.machines import FakeMachine
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.domain.limits.world import IDLE, NEVER, classifier, identifier, limit
 from tests.policies import Install, use
 
 HINTS = {"requester": "192.0.2.7"}
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def ranked(script: str, **changes: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tests.domain.limits.world import NEVER, limiting, policy
 from tests.policies import Install, use
 
 LATER = NOON + dt.timedelta(seconds=20)
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

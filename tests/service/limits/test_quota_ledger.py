@@ -12,7 +12,7 @@ from tests.builders import NODE, NOON, at, exclusive_task, seconds, task
 from tests.domain.limits.world import EVERYBODY, classifier, identifier, policy
 from tests.policies import Install, use
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 HINTS = {"requester": "192.0.2.7"}
 TASK = task(hints=HINTS)
 

@@ -11,7 +11,7 @@ from tests.domain.limits.world import policy
 from tests.policies import Install
 
 
-def test_a_counter_never_passes_its_bound(moto_engine: None) -> None:
+def test_a_counter_never_passes_its_bound(empty_aws: None) -> None:
     def count(_: int) -> bool:
         try:
             counters.add(NODE, "few", 1, 10, NOON)
@@ -26,7 +26,7 @@ def test_a_counter_never_passes_its_bound(moto_engine: None) -> None:
     assert counters.read(NODE, "few") == 10
 
 
-def test_what_is_taken_back_can_be_counted_again(moto_engine: None) -> None:
+def test_what_is_taken_back_can_be_counted_again(empty_aws: None) -> None:
     counters.add(NODE, "few", 3, 3, NOON)
     counters.take_back(NODE, "few", 3)
     counters.take_back(NODE, "few", 3)
@@ -37,7 +37,7 @@ def test_what_is_taken_back_can_be_counted_again(moto_engine: None) -> None:
         counters.add(NODE, "few", 2, 3, NOON)
 
 
-def test_of_fifty_posts_at_a_time_a_quota_of_ten_lets_ten_pass(moto_engine: None, installed: Install) -> None:
+def test_of_fifty_posts_at_a_time_a_quota_of_ten_lets_ten_pass(empty_aws: None, installed: Install) -> None:
     from app import app
     from local import gateway
     from local.http_server import safe_for_threads

@@ -12,7 +12,7 @@ from chalicelib.settings import forget_settings
 from chalicelib.store import agent_bells
 from tests.builders import NOON, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 AMS = NodeName("ams.example")
 
 

@@ -27,7 +27,7 @@ FACTS: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def _registered(moto_engine: None) -> None:
+def _registered(empty_aws: None) -> None:
     registration.add(AMS, "agent", NOON)
 
 

@@ -16,7 +16,7 @@ AMS = NodeName("ams.example")
 
 
 @pytest.fixture(autouse=True)
-def _registered(moto_engine: None) -> None:
+def _registered(empty_aws: None) -> None:
     registration.add(AMS, "agent", NOON)
 
 

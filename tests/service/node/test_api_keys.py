@@ -11,7 +11,7 @@ from chalicelib.settings import forget_settings
 from chalicelib.store import node_table
 from tests.builders import NODE, NOON, at, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 EVERYTHING = ("read", "measure", "administer")
 
 

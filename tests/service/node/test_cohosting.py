@@ -10,7 +10,7 @@ from chalicelib.service.node import cohosting
 from chalicelib.settings import forget_settings
 from tests.builders import NODE, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 SECOND, THIRD = NodeName("second"), NodeName("third")
 
 

@@ -11,7 +11,7 @@ from chalicelib.store import node_table
 from tests.builders import NODE
 from tests.requests_sent import counted
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 from tests.requests_sent import counted
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture(autouse=True)

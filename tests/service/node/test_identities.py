@@ -41,7 +41,7 @@ def test_each_node_has_its_own_name_and_root() -> None:
     assert base_url_of(SECOND) == "https://b.example:8443/pscheduler"
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_node_that_is_no_longer_served_is_called_as_it_is_called_here() -> None:
     assert hostname_of(NodeName("one that was")) == "one that was"
 
@@ -51,7 +51,7 @@ def test_each_node_has_its_own_keys() -> None:
     assert (owner(key(SECOND, "x")), bare(key(SECOND, "x"))) == (SECOND, "x")
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 @pytest.mark.parametrize(
     ("host", "node"),
     [
@@ -68,7 +68,7 @@ def test_a_request_is_for_the_node_it_is_addressed_to(host: str, node: str) -> N
     assert addressed_by(host) == node
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_thread_writes_for_the_node_it_is_told_and_no_other() -> None:
     threads = [
         threading.Thread(target=node_table.write, args=(node, "who", node)) for node in (SECOND, THIRD) * 4

@@ -13,7 +13,7 @@ from chalicelib.store import node_table, postings, task_table
 from tests.builders import NODE, NOON, at, task
 from tests.requests_sent import counted
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from chalicelib.service.node import agent_facts, node_status
 from chalicelib.store import node_registry
 from tests.builders import NOON
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 AMS, BRU = NodeName("ams.example"), NodeName("bru.example")
 HERE = ServedNode(BRU, "bru.example:8443", "https://bru.example/p", suspended=True)
 THERE = ServedNode(

@@ -8,7 +8,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.service.node import pause
 from tests.builders import NODE, at
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.mark.parametrize(

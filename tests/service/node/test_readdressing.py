@@ -41,7 +41,7 @@ from chalicelib.store.transactions.booking import Booking, New, commit
 from tests.builders import NODE, NOON, at, seconds, task
 from tests.requests_sent import counted
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 SECOND_NODE = NodeName("second")
 

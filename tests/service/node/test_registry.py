@@ -24,7 +24,7 @@ from tests.requests_sent import counted
 AMS = NodeName("ams.example.org")
 OWN = NodeName("local")
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

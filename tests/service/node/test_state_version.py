@@ -14,7 +14,7 @@ from chalicelib.store import migrations, state_record
 from tests.builders import NODE, NOON, at
 from tests.requests_sent import counted
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 NEWER = StateVersion(VERSION + 1, VERSION + 1, VERSION)
 
 

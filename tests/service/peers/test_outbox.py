@@ -15,7 +15,7 @@ from chalicelib.service.peers import outbox
 from chalicelib.store import outbox_table
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 class Peers:

@@ -16,7 +16,7 @@ from chalicelib.service.scheduling import cancellation
 from chalicelib.store import outbox_table, run_items, run_table, task_table
 from tests.builders import NODE, NOON, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_a_start_at_random_leaves_time_for_the_run(
     assert start == at(100 + most)
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_task_for_which_there_is_no_time_is_told_which_run_has_it() -> None:
     taken = occupation(-60, 3600)
     timeline.entry(NODE, taken).save()
@@ -102,7 +102,7 @@ def test_normal_runs_share_their_time(kind: str, found: list[Range]) -> None:
     assert free(exclusive_task(scheduling_class=kind), entries, Range(at(100), at(110)), at(0)) == found
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 @pytest.mark.parametrize(
     ("kind", "priority", "is_named"),
     [("exclusive", None, True), ("exclusive", 9, False), ("normal", None, False)],
@@ -119,21 +119,21 @@ def test_a_run_that_would_have_to_give_way_is_not_in_the_way(
     assert (found.start, found.reason is not None) == (None if is_named else at(100), is_named)
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_task_that_is_over_is_never_to_be_placed() -> None:
     over = task(schedule=Schedule(max_runs=1)).counted([at(0)])
 
     assert propose(over, at(60)) == Proposal(None)
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_a_task_beyond_the_horizon_starts_when_it_wants_to() -> None:
     start = at(0) + 3 * HORIZON
 
     assert propose(exclusive_task(schedule=Schedule(start=start, max_runs=1)), at(0)) == Proposal(start)
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 @pytest.mark.parametrize(
     ("task_has", "asked", "found"),
     [

@@ -19,7 +19,7 @@ from chalicelib.store import dispatch_marks, run_items, run_table, shards
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 MESSAGE = PerformRun(NODE, "task", "run")
 Sent = list[list[tuple[str, dt.datetime]]]

@@ -19,7 +19,7 @@ from chalicelib.store import run_items, run_table, task_table
 from chalicelib.store.transactions.booking import New, Time
 from tests.builders import NODE, NOON, at, exclusive_task, occupation, run, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 RUN = "00000000-0000-4000-8000-000000000001"

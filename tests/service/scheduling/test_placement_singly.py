@@ -19,7 +19,7 @@ from chalicelib.store.transactions import booking
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 EVERY = 3600
 

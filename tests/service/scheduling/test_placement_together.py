@@ -26,7 +26,7 @@ from chalicelib.store.transactions.booking import Booking, commit
 from tests.acceptance.history.tables import Tables
 from tests.builders import NODE, NOON, at, exclusive_task, seconds
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 
 def stored(**changes: object) -> Task:

@@ -26,7 +26,7 @@ from plugins import registry
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 from tests.builders import occupation as taken
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 RUN = RunId("aaaaaaaa-0000-4000-8000-000000000000")
 BOTH = ("a", "b")

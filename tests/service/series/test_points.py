@@ -19,7 +19,7 @@ from chalicelib.store.models import PointItem
 from tests.builders import NODE, NOON, at, run, task
 from tests.requests_sent import counted
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 RTT = {
     "schema": 1,
     "test": {"type": "rtt", "spec": {"dest": "b.example.org"}},

@@ -20,7 +20,7 @@ from chalicelib.settings import forget_settings
 from plugins import registry
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 HINTS = {"requester": "192.0.2.1", "server": "192.0.2.2"}
 

@@ -42,7 +42,7 @@ def test_what_is_stored_with_a_task_is_kept_for_a_day() -> None:
     assert found == IdempotencyRecord(NODE, wanted.name, wanted.fingerprint, one.uuid, NOON + KEEP_KEYS)
 
 
-@pytest.mark.usefixtures("moto_engine")
+@pytest.mark.usefixtures("empty_aws")
 def test_the_task_of_a_key_is_found_by_the_same_body_alone() -> None:
     one, wanted = task(), idempotency.request_key("k", BODY)
     other = idempotency.request_key("k", {})

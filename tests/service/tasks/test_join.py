@@ -14,7 +14,7 @@ from chalicelib.store import task_table
 from chalicelib.store.transactions import sharing
 from tests.builders import NODE, NOON, at, seconds, task
 
-pytestmark = pytest.mark.usefixtures("moto_engine")
+pytestmark = pytest.mark.usefixtures("empty_aws")
 
 UUID = TaskId("aaaaaaaa-0000-4000-8000-000000000000")
 HINTS = {"requester": "192.0.2.1"}
