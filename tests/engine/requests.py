@@ -3,6 +3,7 @@
 Keys and values come from small pools, so that requests meet each other's items.
 """
 
+import functools
 import re
 from typing import Any
 
@@ -107,7 +108,27 @@ tables = rarely(st.sampled_from([PAIR, PAIR, PLAIN]), st.just("missing"))
 
 # Expressions: a text with placeholders, and what they stand for.
 Expression = tuple[str, dict[str, str], dict[str, Any]]
-_places = st.sampled_from(["n", "t", "s", "m", "l", "v", "g", "w", "m.x", "l[0]", "l[1]", "v.y"])
+_PLACES = {
+    "n": number,
+    "t": text,
+    "s": text_set | number_set,
+    "m": a_map,
+    "l": a_list,
+    "v": value,
+    "g": text,
+    "w": text,
+    "m.x": scalar | a_list,
+    "l[0]": scalar,
+    "l[1]": scalar,
+    "v.y": scalar,
+}
+_places = st.sampled_from(list(_PLACES))
+
+
+@functools.cache
+def _likely(place: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Any value, more often of a kind that may be there."""
+    return _PLACES[place] | value
 
 
 @st.composite
@@ -122,7 +143,7 @@ def conditions(draw: st.DrawFn, deep: int = 1) -> Expression:
     form = draw(st.sampled_from(_FORMS))
     names = {f"#{part}": part for part in _parts(place)}
     spelled = _spelled(place)
-    values = {name: draw(value) for name in (":one", ":two") if name in form}
+    values = {name: draw(_likely(place)) for name in (":one", ":two") if name in form}
     return form.replace("PLACE", spelled), names, values
 
 
@@ -170,10 +191,20 @@ _ACTIONS = [
     "DELETE PLACE :one",
 ]
 
+_FOR = {
+    "SET PLACE = PLACE + :one": ["n"],
+    "SET PLACE = PLACE - :one": ["n"],
+    "SET PLACE = list_append(PLACE, :one)": ["l"],
+    "ADD PLACE :one": ["n", "s"],
+    "DELETE PLACE :one": ["s"],
+}
+"""Places where an action mostly can be done."""
+
 
 @st.composite
 def updates(draw: st.DrawFn) -> Expression:
-    place, form = draw(_places), draw(st.sampled_from(_ACTIONS))
+    form = draw(st.sampled_from(_ACTIONS))
+    place = draw(st.sampled_from(_FOR[form]) if form in _FOR and draw(st.booleans()) else _places)
     fitting = {"+": number, "-": number, "list_append": a_list, "ADD": number | text_set | number_set}
     drawn = next((found for sign, found in fitting.items() if f"{sign}" in form.replace("PLACE", "")), value)
     if form.startswith("DELETE"):
