@@ -26,7 +26,8 @@ WORKERS ?= 6
 
 # Three times as many as processors, since many tests wait; a file to each, so that what it sets up is set up
 # once, in the order of tests/conftest.py.
-PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+FILES = --dist loadfile --no-loadscope-reorder
+PARALLEL = -n $(WORKERS) $(FILES)
 
 # Sets up what it is told, and becomes Python with it: what runs keeps its environment when another is made.
 WITH := $(PYTHON) local/bootstrap.py
@@ -81,8 +82,9 @@ permissions: setup
 	$(DEV) -m pytest -q $(PARALLEL) --permissions=write
 	$(DEV) -m local.deployment
 
+# None of these waits, and each process collects them all.
 quick: setup
-	HYPOTHESIS_PROFILE=quick MODEL_STEPS=2000 TEST_ENGINE=sqlite $(DEV) -m pytest -q $(PARALLEL) \
+	HYPOTHESIS_PROFILE=quick MODEL_STEPS=2000 TEST_ENGINE=sqlite $(DEV) -m pytest -q -n 3 $(FILES) \
 		tests/domain tests/service tests/store tests/api
 
 mutate: setup
