@@ -204,6 +204,7 @@ def test_a_name_has_a_form(name: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "text", "fits"),
     [
+        ("*a*", "abc", True),
         ("b.example.org", "b.example.org", True),
         ("b.example.org", "bb.example.org", False),
         ("*", "", True),

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from chalicelib.domain.errors import Invalid, TooLarge, Unprocessable
+from chalicelib.domain.errors import Invalid, Refused, TooLarge, Unprocessable
 from chalicelib.domain.schemas import Checker, closed
 
 HERE = pathlib.Path(__file__).resolve().parents[2]
@@ -40,6 +40,12 @@ def test_names_in_a_pointer_are_escaped() -> None:
 
     assert fault is not None
     assert fault.pointer == "/a~1b~0c"
+
+
+def test_a_refusal_has_the_status_it_came_with() -> None:
+    refused = Refused("b.example", "That does not go", 422)
+
+    assert (refused.status, "That does not go" in str(refused)) == (422, True)
 
 
 def test_no_sentence_begins_with_its_pointer() -> None:

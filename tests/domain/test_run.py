@@ -168,3 +168,14 @@ def test_documents_come_back_without_what_this_release_does_not_know() -> None:
 
     assert kept.stored() == {"result": {"a": 1}, "limit_diags": ""}
     assert Documents.restored({**kept.stored(), "of-a-later-release": 1}) == kept
+
+
+def test_a_run_that_was_ever_running_has_begun() -> None:
+    pending = run(OWNER, 5)
+    running = pending.evolve(state=State.RUNNING)
+
+    assert [one.began for one in (pending, running, running.evolve(state=State.FAILED))] == [
+        False,
+        True,
+        True,
+    ]
