@@ -1,4 +1,4 @@
-"""Pages through chalice's test client, on moto."""
+"""Pages through chalice's test client."""
 
 import functools
 import gzip

@@ -77,19 +77,17 @@ value = scalar | text_set | number_set | a_list | a_map | st.just({"S": ""})
 _key_text = _typed("S", st.sampled_from(["a", "b"]))
 _key_number = _typed("N", st.sampled_from(["1", "2", "10", "-1"]))
 _wrong_key = st.sampled_from([{"S": ""}, {"N": "7"}, {"B": b"x"}])
-attributes = st.fixed_dictionaries(
-    {},
-    optional={
-        "n": number,
-        "t": text,
-        "s": text_set | number_set,
-        "m": a_map,
-        "l": a_list,
-        "v": value,
-        "g": _key_text,
-        "w": text,
-    },
-)
+_MEMBERS = {
+    "n": number,
+    "t": text,
+    "s": text_set | number_set,
+    "m": a_map,
+    "l": a_list,
+    "v": value,
+    "g": _key_text,
+    "w": text,
+}
+attributes = st.fixed_dictionaries({}, optional=_MEMBERS)
 
 
 def rarely(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -109,14 +107,8 @@ tables = rarely(st.sampled_from([PAIR, PAIR, PLAIN]), st.just("missing"))
 # Expressions: a text with placeholders, and what they stand for.
 Expression = tuple[str, dict[str, str], dict[str, Any]]
 _PLACES = {
-    "n": number,
-    "t": text,
-    "s": text_set | number_set,
-    "m": a_map,
-    "l": a_list,
-    "v": value,
+    **_MEMBERS,
     "g": text,
-    "w": text,
     "m.x": scalar | a_list,
     "l[0]": scalar,
     "l[1]": scalar,

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from local.engine import Engine, ServiceError
 from local.engine.database import Database
+from local.engine.writer import Writer
 from tests.engine.conftest import client
 from tests.engine.test_file import TABLE, names
 
@@ -38,6 +39,17 @@ def test_threads_share_commits_and_each_is_answered_for_itself(path: pathlib.Pat
         assert set(answers) == {"stored", "ConditionalCheckFailedException"}
 
 
+def _lose_commits(writer: Writer) -> None:
+    """Have its commits fail, as on a disk that does."""
+
+    def lost(commit: Any) -> None:
+        writer._commit, commit.error = None, sqlite3.OperationalError("disk I/O error")
+        writer._opened().execute("ROLLBACK")
+        commit.over.set()
+
+    writer._finish = lost  # type: ignore[method-assign]
+
+
 def test_a_commit_that_fails_fails_for_all_who_share_it(tmp_path: pathlib.Path) -> None:
     opened = Database(tmp_path / "state.sqlite", synchronous="OFF")
     writer = opened._writer
@@ -51,12 +63,7 @@ def test_a_commit_that_fails_fails_for_all_who_share_it(tmp_path: pathlib.Path) 
         except ServiceError as error:
             errors.append(error)
 
-    def refused(commit: Any) -> None:
-        writer._commit, commit.error = None, sqlite3.OperationalError("disk I/O error")
-        writer._opened().execute("ROLLBACK")
-        commit.over.set()
-
-    writer._finish = refused  # type: ignore[method-assign]
+    _lose_commits(writer)
     threads = [threading.Thread(target=write) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -151,12 +158,7 @@ def test_who_fails_because_of_a_write_that_is_lost_is_told_of_that(tmp_path: pat
         except (ServiceError, _Refused) as error:
             errors.append(error)
 
-    def lost(commit: Any) -> None:
-        writer._commit, commit.error = None, sqlite3.OperationalError("disk I/O error")
-        writer._opened().execute("ROLLBACK")
-        commit.over.set()
-
-    writer._finish = lost  # type: ignore[method-assign]
+    _lose_commits(writer)
     threads = [threading.Thread(target=write, args=(fails,)) for fails in (False, True)]
     threads[0].start()
     begun.wait(10)

@@ -1,4 +1,4 @@
-"""A shard of which a tick has too much to do is worked off by a function of its own. On moto."""
+"""A shard of which a tick has too much to do is worked off by a function of its own."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,10 +1,10 @@
 """What is the same in the tests of all tools that perform trace."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from plugins.sdk.base import Tool
+from plugins.sdk.base import PluginFailed, Tool
 from plugins.sdk.jobs import Host
 from plugins.tests.trace import TEST
 from tests.plugins.jobs import job
@@ -29,6 +29,15 @@ def printed(files: Sequence[pathlib.Path]) -> list[str]:
 def complaint(paths: list[Any]) -> str | None:
     """What is wrong with these paths as a result."""
     return TEST.result_versions.problem({"schema": 1, "succeeded": True, "paths": paths})
+
+
+def require_read_or_refused(parse: Callable[[str], list[Any]], output: str) -> None:
+    """Fail unless a tool refuses what its program printed, or makes a valid path of it."""
+    try:
+        hops = parse(output)
+    except PluginFailed:
+        return
+    assert complaint([hops]) is None
 
 
 def measure(tool: Tool, spec: dict[str, Any], host: Host, **changes: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The bells of agents: counted, so that no ring is lost. On moto."""
+"""The bells of agents: counted, so that no ring is lost."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""What a contact of an agent reads, at once. On moto."""
+"""What a contact of an agent reads, at once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Alerts in the store: they come back whole, and are found by rule, by state and by time. On moto."""
+"""Alerts in the store: they come back whole, and are found by rule, by state and by time."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The transaction that places runs: all of it or nothing, and only over what was read. On moto."""
+"""The transaction that places runs: all of it or nothing, and only over what was read."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is kept of hours long over: until when it is of use, and who takes an hour out again. On moto."""
+"""What is kept of hours long over: until when it is of use, and who takes an hour out again."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Counters with a bound, on moto; with many who count at a time in ``service/limits/test_quotas.py``."""
+"""Counters with a bound; with many who count at a time in ``service/limits/test_quotas.py``."""
 
 import pytest
 

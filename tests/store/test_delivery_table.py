@@ -1,4 +1,4 @@
-"""Deliveries in the store: they come back whole, and are counted by when they are due. On moto."""
+"""Deliveries in the store: they come back whole, and are counted by when they are due."""
 
 import dataclasses
 

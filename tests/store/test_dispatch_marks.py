@@ -1,4 +1,4 @@
-"""How far a shard was sent, and what waits longest to be sent. On moto."""
+"""How far a shard was sent, and what waits longest to be sent."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is remembered of a key, and until when. On moto."""
+"""What is remembered of a key, and until when."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How far back a run may have begun that reaches into a time. On moto."""
+"""How far back a run may have begun that reaches into a time."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Registered nodes in the store. On moto."""
+"""Registered nodes in the store."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a node knows of itself, and who does what now. On moto."""
+"""What a node knows of itself, and who does what now."""
 
 import pytest
 

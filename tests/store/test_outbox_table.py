@@ -1,4 +1,4 @@
-"""Outbox requests in the store. On moto."""
+"""Outbox requests in the store."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Points and their hours in the store: where one ends and the other begins. On moto."""
+"""Points and their hours in the store: where one ends and the other begins."""
 
 import datetime as dt
 

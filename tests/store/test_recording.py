@@ -1,4 +1,4 @@
-"""Results stored with what is to be delivered of them, or not at all. On moto."""
+"""Results stored with what is to be delivered of them, or not at all."""
 
 from collections.abc import Sequence
 

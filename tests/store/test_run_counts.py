@@ -1,4 +1,4 @@
-"""Runs counted and listed by their state, on moto."""
+"""Runs counted and listed by their state."""
 
 import datetime as dt
 import pathlib

@@ -1,4 +1,4 @@
-"""Runs, written and read back, on moto."""
+"""Runs, written and read back."""
 
 import dataclasses
 import random

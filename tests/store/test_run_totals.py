@@ -1,4 +1,4 @@
-"""Runs counted, with what hours that are over came to kept: always what there is, on moto."""
+"""Runs counted, with what hours that are over came to kept: always what there is."""
 
 import dataclasses
 import datetime as dt

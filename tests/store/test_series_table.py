@@ -1,4 +1,4 @@
-"""Series, their points and their hours in the store. On moto."""
+"""Series, their points and their hours in the store."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""However many shards there are, or were, what waits in them is found. On moto."""
+"""However many shards there are, or were, what waits in them is found."""
 
 from collections.abc import Callable
 

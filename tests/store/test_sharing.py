@@ -1,4 +1,4 @@
-"""Tasks that others take part in: stored, and enabled, with what undoes it. On moto."""
+"""Tasks that others take part in: stored, and enabled, with what undoes it."""
 
 import pytest
 

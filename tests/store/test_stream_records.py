@@ -1,4 +1,4 @@
-"""What is told of a change of an item, as the stream of its table has it. On moto."""
+"""What is told of a change of an item, as the stream of its table has it."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tasks, written and read back, on moto."""
+"""Tasks, written and read back."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is read of the calendar: which stretches together, which entries, and which guards. On moto."""
+"""What is read of the calendar: which stretches together, which entries, and which guards."""
 
 import dataclasses
 import datetime as dt

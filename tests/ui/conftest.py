@@ -4,8 +4,6 @@ The node is started once a test process, the browser once a file: while there is
 thread, and no test can have another. The week is made once a test run, and copied.
 """
 
-import fcntl
-import os
 import pathlib
 import shutil
 import subprocess
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.nodes import HERE, Node, serving
+from tests.made_once import made_once
 from tests.ui.looking import Looker
 
 CHROMIUM = shutil.which("chromium")
@@ -24,15 +23,11 @@ CHROMIUM = shutil.which("chromium")
 @pytest.fixture(scope="session")
 def week(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The state of a node with the week in it, of this process alone."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    made = shared / "week"
-    with (shared / "week.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            making = shared / "week.new"
-            subprocess.run([sys.executable, "-m", "tests.ui.week", str(making)], cwd=HERE, check=True)
-            making.rename(made)
+
+    def make(folder: pathlib.Path) -> None:
+        subprocess.run([sys.executable, "-m", "tests.ui.week", str(folder)], cwd=HERE, check=True)
+
+    made = made_once(tmp_path_factory, "week", make)
     own = tmp_path_factory.mktemp("ui") / "node"
     shutil.copytree(made, own)
     return own

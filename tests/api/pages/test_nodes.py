@@ -1,4 +1,4 @@
-"""The nodes of a deployment, for whoever operates it. On moto."""
+"""The nodes of a deployment, for whoever operates it."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs that an agent takes, refuses and begins: of two that change one, one is too late. On moto."""
+"""Runs that an agent takes, refuses and begins: of two that change one, one is too late."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an agent is told in a contact, and what is kept of what it says. On moto."""
+"""What an agent is told in a contact, and what is kept of what it says."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an agent's tools came to: known again, too late, one by one, and never more than can be. On moto."""
+"""What an agent's tools came to: known again, too late, one by one, and never more than can be."""
 
 from typing import Any
 

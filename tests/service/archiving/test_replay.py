@@ -1,4 +1,4 @@
-"""Deliveries that were given up, tried again. On moto."""
+"""Deliveries that were given up, tried again."""
 
 from typing import Any
 

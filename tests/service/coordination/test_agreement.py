@@ -1,4 +1,4 @@
-"""One run that others have to agree to: what they are asked, and what their answers mean. On moto."""
+"""One run that others have to agree to: what they are asked, and what their answers mean."""
 
 import datetime as dt
 import json

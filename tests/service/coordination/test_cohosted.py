@@ -1,4 +1,4 @@
-"""Participants that one deployment serves: booked in one transaction, without a request. On moto."""
+"""Participants that one deployment serves: booked in one transaction, without a request."""
 
 import dataclasses
 import datetime as dt

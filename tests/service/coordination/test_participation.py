@@ -1,4 +1,4 @@
-"""Who has to agree to what is done with a task, and what differs between the three kinds. On moto."""
+"""Who has to agree to what is done with a task, and what differs between the three kinds."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""Planning tasks with several participants: conflicts, peers in trouble, crashes. On moto."""
+"""Planning tasks with several participants: conflicts, peers in trouble, crashes."""
 
 import datetime as dt
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a planner stores and sends, the other participants doing as they are told. On moto."""
+"""What a planner stores and sends, the other participants doing as they are told."""
 
 import datetime as dt
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tasks that want the same participants, asked for once. On moto."""
+"""Tasks that want the same participants, asked for once."""
 
 import datetime as dt
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which tasks are asked for together, and which go on once it is known who is up. On moto."""
+"""Which tasks are asked for together, and which go on once it is known who is up."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""The recorded conversation of two reference servers, with this node in the place of either. On moto."""
+"""The recorded conversation of two reference servers, with this node in the place of either."""
 
 import dataclasses
 import json

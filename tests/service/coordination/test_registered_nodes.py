@@ -1,4 +1,4 @@
-"""Registered nodes agree in one transaction, wherever their tools are: two at agents, one here. On moto."""
+"""Registered nodes agree in one transaction, wherever their tools are: two at agents, one here."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Removing a node of a deployment: nothing of it waits for ever. On moto."""
+"""Removing a node of a deployment: nothing of it waits for ever."""
 
 import datetime as dt
 from typing import Any

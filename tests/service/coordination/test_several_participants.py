@@ -1,4 +1,4 @@
-"""Tasks with several participants, from their posting to their end, at lead and others. On moto."""
+"""Tasks with several participants, from their posting to their end, at lead and others."""
 
 import datetime as dt
 from typing import Any

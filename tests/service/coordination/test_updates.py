@@ -1,4 +1,4 @@
-"""What participants tell each other about a run: done once, and never against what there is. On moto."""
+"""What participants tell each other about a run: done once, and never against what there is."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Runs on which nobody came to agree: made non-starters, or planned anew. On moto."""
+"""Runs on which nobody came to agree: made non-starters, or planned anew."""
 
 import logging
 from typing import Any

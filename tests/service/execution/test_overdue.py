@@ -1,4 +1,4 @@
-"""Runs stay filed where they are when they are over; each is looked at once, whether it is. On moto."""
+"""Runs stay filed where they are when they are over; each is looked at once, whether it is."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""What becomes of a run that has waited too long, by its state and by who has it. On moto."""
+"""What becomes of a run that has waited too long, by its state and by who has it."""
 
 import datetime as dt
 import logging

@@ -1,4 +1,4 @@
-"""What is stored of a run that is done, or will not be: once, with what it came to and why. On moto."""
+"""What is stored of a run that is done, or will not be: once, with what it came to and why."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run's life: begun, performed, concluded, or given up. On moto, with a clock of its own."""
+"""A run's life: begun, performed, concluded, or given up. With a clock of its own."""
 
 import datetime as dt
 import logging

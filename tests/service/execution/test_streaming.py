@@ -1,4 +1,4 @@
-"""Runs that stream their results for hours: restarted after a crash, handed over, stopped. On moto."""
+"""Runs that stream their results for hours: restarted after a crash, handed over, stopped."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whose a run is while its tool works: until when, and what is left of it for another runner. On moto."""
+"""Whose a run is while its tool works: until when, and what is left of it for another runner."""
 
 import datetime as dt
 import logging

@@ -1,4 +1,4 @@
-"""Runs that only wait: what is done once their message comes, and when it comes again. On moto."""
+"""Runs that only wait: what is done once their message comes, and when it comes again."""
 
 import datetime as dt
 import logging

@@ -1,4 +1,4 @@
-"""What is said of a task, and of its runs later: by a policy, and where there is none. On moto."""
+"""What is said of a task, and of its runs later: by a policy, and where there is none."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Calling a node's agent, by whichever carrier it listens to. On moto."""
+"""Calling a node's agent, by whichever carrier it listens to."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the hosts of agents can do, by what they told last. On moto."""
+"""What the hosts of agents can do, by what they told last."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""API keys: what they are, for how long they are good, and that nobody else's change is lost. On moto."""
+"""API keys: what they are, for how long they are good, and that nobody else's change is lost."""
 
 import pathlib
 

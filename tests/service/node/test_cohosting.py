@@ -1,4 +1,4 @@
-"""Which participants are nodes of this deployment. On moto."""
+"""Which participants are nodes of this deployment."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The switch for more talk in the log, and how often it is looked at. On moto."""
+"""The switch for more talk in the log, and how often it is looked at."""
 
 import logging
 import types

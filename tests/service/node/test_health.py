@@ -1,4 +1,4 @@
-"""Whether a node works, and what waits in the deployment. On moto."""
+"""Whether a node works, and what waits in the deployment."""
 
 import datetime as dt
 from typing import Any

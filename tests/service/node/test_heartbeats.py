@@ -1,4 +1,4 @@
-"""Signs of life, with many nodes in a deployment. On moto."""
+"""Signs of life, with many nodes in a deployment."""
 
 from typing import Any
 

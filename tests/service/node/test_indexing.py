@@ -1,4 +1,4 @@
-"""Giving old tasks their postings: some at a time, once, and for nodes of the environment alone. On moto."""
+"""Giving old tasks their postings: some at a time, once, and for nodes of the environment alone."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is shown of nodes, and of their agents as much as they said. On moto."""
+"""What is shown of nodes, and of their agents as much as they said."""
 
 from typing import Any
 

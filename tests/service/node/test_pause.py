@@ -1,4 +1,4 @@
-"""How long a node is paused, and what is said of it. On moto."""
+"""How long a node is paused, and what is said of it."""
 
 import datetime as dt
 

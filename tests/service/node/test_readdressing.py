@@ -1,4 +1,4 @@
-"""What an earlier version stored is found by the ticks, though it was filed by node. On moto."""
+"""What an earlier version stored is found by the ticks, though it was filed by node."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The nodes of a deployment: looking them up, and what their agents are known by. On moto."""
+"""The nodes of a deployment: looking them up, and what their agents are known by."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The note of which version what is stored is of: raised as steps are made, and heeded. On moto."""
+"""The note of which version what is stored is of: raised as steps are made, and heeded."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Outbox requests are made until they have been heard, or all they are about is forgotten. On moto."""
+"""Outbox requests are made until they have been heard, or all they are about is forgotten."""
 
 from collections.abc import Sequence
 from typing import Any

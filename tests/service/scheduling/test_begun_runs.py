@@ -1,4 +1,4 @@
-"""The runs of a task that began are counted many at a time, where the task goes on by itself. On moto."""
+"""The runs of a task that began are counted many at a time, where the task goes on by itself."""
 
 import datetime as dt
 from typing import Any

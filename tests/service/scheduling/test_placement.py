@@ -1,4 +1,4 @@
-"""Where runs are placed, and what is stored of it. On moto."""
+"""Where runs are placed, and what is stored of it."""
 
 import contextlib
 import datetime as dt

@@ -1,5 +1,5 @@
 """Runs that nothing can be in the way of are placed without a transaction: whoever dies, or meets another, in
-between. On moto."""
+between."""
 
 import datetime as dt
 from collections.abc import Callable

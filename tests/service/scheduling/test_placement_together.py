@@ -1,4 +1,4 @@
-"""Runs that take up time placed several in one transaction: as they would be one by one. On moto."""
+"""Runs that take up time placed several in one transaction: as they would be one by one."""
 
 import contextlib
 import datetime as dt

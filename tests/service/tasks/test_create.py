@@ -1,4 +1,4 @@
-"""What a posted task becomes before anything of it is stored. On moto."""
+"""What a posted task becomes before anything of it is stored."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a key and a body come to, and the task that was stored for them. On moto."""
+"""What a key and a body come to, and the task that was stored for them."""
 
 import hashlib
 

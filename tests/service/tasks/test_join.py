@@ -1,4 +1,4 @@
-"""Taking part in a task that another node leads: what is refused, and what is the same again. On moto."""
+"""Taking part in a task that another node leads: what is refused, and what is the same again."""
 
 from typing import Any
 
