@@ -55,5 +55,7 @@ class Contacts:
         """
         for each in answer.get("cancelled", ()):
             self._runs.cancel(str(each["run"]))
-        self._runs.offer(answer.get("runs", ()), frozenset(answer.get("taken", ())))
-        self._runs.claim(self._state.instance)
+        try:
+            self._runs.offer(answer.get("runs", ()), frozenset(answer.get("taken", ())))
+        finally:
+            self._runs.claim(self._state.instance)

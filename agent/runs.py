@@ -65,22 +65,26 @@ class Runs:
         return max(0, min(MOST_OFFERED, MOST_HELD - self._state.count()))
 
     def offer(self, documents: Sequence[JSON], taken: Collection[str] = frozenset()) -> None:
-        """Keep what is offered, to be claimed or to be refused; ``taken`` is this agent's already."""
-        for document in documents:
-            try:
-                assignment = Assignment.from_json(document)
-                known = self._state.known(assignment.run)
-                if known is None:
-                    self._consider(assignment, document, assignment.run in taken)
-                elif known.stage == OFFERED and assignment.run in taken:
-                    self._state.take([assignment.run])
-            except Invalid as error:
-                LOG.error("A run that is offered cannot be read: %s", error)
-            except StorageFull as error:
-                LOG.error("Runs that are offered are not taken: %s", error)
-                return
-        if taken:
+        """Keep what is offered, to be claimed or to be refused; ``taken`` is this agent's already.
+
+        Raises StorageFull where there is no room: the next contact offers what is not held again.
+        """
+        try:
+            for document in documents:
+                try:
+                    self._keep_offered(document, taken)
+                except Invalid as error:
+                    LOG.error("A run that is offered cannot be read: %s", error)
+        finally:
             self._changed.set()
+
+    def _keep_offered(self, document: JSON, taken: Collection[str]) -> None:
+        assignment = Assignment.from_json(document)
+        known = self._state.known(assignment.run)
+        if known is None:
+            self._consider(assignment, document, assignment.run in taken)
+        elif known.stage == OFFERED and assignment.run in taken:
+            self._state.take([assignment.run])
 
     def _consider(self, assignment: Assignment, document: JSON, is_taken: bool) -> None:
         objection = self._objection(assignment)

@@ -137,10 +137,12 @@ class Coordinator:
             self.contacts.append(body)
             mine = body["instance"]
             held = {each["run"] for each in body["held"]}
+            cancelled = {each["run"] for each in self.cancelled}
             offers = [
                 each
                 for run, each in self.runs.items()
-                if self.holders.get(run) != mine and run not in self.refused
+                if (self.holders.get(run) != mine or run not in held)
+                and run not in self.refused.keys() | cancelled
             ]
             taken = [each["run"] for each in offers[: body["take"]] if self.takes]
             taken = [run for run in taken if self.holders.setdefault(run, mine) == mine]

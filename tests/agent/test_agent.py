@@ -15,10 +15,11 @@ from agent import client as client_module
 from agent import runs, service
 from agent.policy import PolicyFile
 from agent.service import Agent
-from agent.state import State
+from agent.state import OFFERED, State
 from agent.state_records import Identity, Result
 from agent.status import read
 from chalicelib.domain.assignment import Assignment, LocalResult
+from chalicelib.domain.errors import StorageFull
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, UTC, parse_timestamp
 from chalicelib.infrastructure.machine import Machine
@@ -208,6 +209,32 @@ def test_a_run_that_is_taken_as_it_is_offered_is_started_and_not_claimed(
     assert coordinator.contacts[0]["take"] > 0
     assert len(coordinator.failures["claims"]) == 100
     assert len(host.tool.began[run]) == 1
+
+
+class NoRoomAtFirst(State):
+    """A state that has no room for the first runs that are offered."""
+
+    tries = 0
+
+    def offer(self, assignment: Assignment, document: JSON, stage: str = OFFERED) -> None:
+        self.tries += 1
+        if self.tries <= 2:
+            raise StorageFull("The state cannot be written: database or disk is full")
+        super().offer(assignment, document, stage)
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_what_there_was_no_room_for_is_asked_for_again_soon(
+    host: Host, coordinator: Coordinator, takes: bool
+) -> None:
+    coordinator.every, coordinator.takes = 600.0, takes
+    state = NoRoomAtFirst(host.folder)
+    with host.running(state):
+        run = coordinator.offer(assignment(soon(3)))
+        (result,) = coordinator.wait(lambda: coordinator.of(run))
+
+    assert result["local"]["result"] == {"ok": True}
+    assert state.tries == 3
 
 
 def test_a_run_that_is_taken_as_it_is_offered_is_refused_all_the_same(

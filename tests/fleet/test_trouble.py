@@ -122,7 +122,7 @@ def _a_clock_is_off(running: Fleet) -> None:
 
 def _a_disk_is_full(running: Fleet) -> None:
     task = running.post("cdg", "idle", {"duration": "PT8S"})
-    running.until(lambda: running.status("cdg").get("at-work") == 1, 40)
+    running.until(lambda: running.run(task)["state"] == "running", 40, every=ASKED)
     filler = pathlib.Path(running.state("cdg"), "filler")
 
     def told_when_full() -> bool:
