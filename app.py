@@ -45,7 +45,7 @@ from chalicelib.events import clock_handlers, observation, queue_handlers
 from chalicelib.infrastructure import egress, logs, queues, snapshots, telemetry, tls_sockets
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.node import debug, settings_check
-from chalicelib.store import models
+from chalicelib.store.models import connection
 from plugins.support import egress as guard
 
 ON_AWS = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
@@ -226,7 +226,7 @@ if ON_AWS:
     logs.structure(logging.getLogger(), app.log)
     telemetry.count(COLD_STARTS)
     snapshots.differ_when_restored()
-    models.connect()  # now, while Lambda gives a start all of a processor, not in the first request
+    connection.connect()  # now, while Lambda gives a start all of a processor, not in the first request
 
 gc.freeze()
 gc.enable()

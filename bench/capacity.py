@@ -82,7 +82,8 @@ def costs(client: Any, calls: dict[str, tuple[str, str, Any]]) -> dict[str, Cost
 def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
     """Store so many tasks more, each with a run that is over, like a model."""
     from chalicelib.store import run_items, task_table
-    from chalicelib.store.models import RunItem, TaskItem
+    from chalicelib.store.models.runs import RunItem
+    from chalicelib.store.models.tasks import TaskItem
 
     progress(f"Storing {count} tasks and runs ...")
     now = dt.datetime.now(UTC)

@@ -83,7 +83,9 @@ def _works() -> Iterator[tuple[str, int | None, Work]]:
 
     from chalicelib.infrastructure import queues
     from chalicelib.infrastructure.aws import client
-    from chalicelib.store.models import NodeItem, TimelineItem, connection
+    from chalicelib.store.models.connection import connection
+    from chalicelib.store.models.nodes import NodeItem
+    from chalicelib.store.models.timeline import TimelineItem
 
     NodeItem("one", value={"a": 1}).save()
     for number in range(5):

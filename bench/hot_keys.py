@@ -133,7 +133,7 @@ def _text(value: dict[str, Any]) -> str:
 
 
 def _definition(table: str) -> dict[str, Any]:
-    from chalicelib.store.models import TABLES
+    from chalicelib.store.models.all_tables import TABLES
 
     return next(each for each in TABLES if each.short_name == table).definition()
 

@@ -26,7 +26,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import UTC
-from chalicelib.store.models import Table
+from chalicelib.store.models.base import Table
 from local import environment, gateway
 from local.engine import Engine
 

@@ -84,7 +84,7 @@ def _use(prefix: str) -> None:
     """Have tables of one's own in the AWS at hand."""
     from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.settings import forget_settings
-    from chalicelib.store.models import rebind
+    from chalicelib.store.models.all_tables import rebind
 
     os.environ["PSCHEDULER_PREFIX"] = prefix
     forget_settings()

@@ -140,7 +140,7 @@ def _store_month(engine: Engine, count: int, now: dt.datetime, say: Callable[[st
     """The same month under each series: its hours rolled up, and the points of the last by themselves."""
     from chalicelib.domain.rollup import rolled
     from chalicelib.store import point_table, series_table
-    from chalicelib.store.models import PointItem
+    from chalicelib.store.models.series import PointItem
 
     some = [
         series_of(_task(f"host-{number}.example").document, "ping", ["node.example"])

@@ -29,7 +29,7 @@ def fresh(engine: str) -> Iterator[None]:
 def used() -> Iterator[None]:
     """The AWS that the environment names."""
     from chalicelib.infrastructure.aws import forget_clients
-    from chalicelib.store.models import rebind
+    from chalicelib.store.models.all_tables import rebind
 
     where = os.environ[_WHERE]
     forget_clients()

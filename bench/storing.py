@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.store.models import PostingItem, Table
+from chalicelib.store.models.base import Table
+from chalicelib.store.models.tasks import PostingItem
 from local.engine import Engine
 from local.engine.dynamodb import keys, rows, tables, values
 

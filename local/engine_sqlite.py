@@ -64,7 +64,9 @@ def tidy() -> None:
 
 
 def _tidy_tables() -> None:
-    from chalicelib.store.models import TABLES, TIME_TO_LIVE, connection
+    from chalicelib.store.models.all_tables import TABLES
+    from chalicelib.store.models.base import TIME_TO_LIVE
+    from chalicelib.store.models.connection import connection
 
     client = connection().client
     for table in TABLES:

@@ -62,7 +62,7 @@ def create_everything() -> None:
     """Make the tables, the queues and the bucket that are not there yet."""
     from chalicelib.infrastructure.blobs import create_bucket
     from chalicelib.infrastructure.queues import create_queues
-    from chalicelib.store.models import create_tables
+    from chalicelib.store.models.all_tables import create_tables
 
     create_tables()
     create_queues()

@@ -38,7 +38,7 @@ def check_settings() -> None:
 
 def check_tables(state: pathlib.Path) -> None:
     """Raise CannotStart where the tables are those of another version, which could not be read."""
-    from chalicelib.store.models import outdated
+    from chalicelib.store.models.all_tables import outdated
 
     names = outdated()
     if names:

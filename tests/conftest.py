@@ -174,7 +174,7 @@ def forget() -> None:
     from chalicelib.infrastructure.aws import forget_clients
     from chalicelib.infrastructure.queues import forget_urls
     from chalicelib.settings import forget_settings
-    from chalicelib.store.models import rebind
+    from chalicelib.store.models.all_tables import rebind
 
     forget_settings()
     forget_clients()

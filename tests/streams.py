@@ -10,7 +10,9 @@ from typing import Any
 import botocore.exceptions
 
 from chalicelib.domain.times import UTC
-from chalicelib.store.models import STREAM_VIEW, TABLES, connection
+from chalicelib.store.models.all_tables import TABLES
+from chalicelib.store.models.base import STREAM_VIEW
+from chalicelib.store.models.connection import connection
 
 _COUNT = itertools.count()
 

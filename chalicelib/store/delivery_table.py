@@ -18,7 +18,8 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import ordering, shards
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import DeliveryItem, bare, key, owner
+from chalicelib.store.models.deliveries import DeliveryItem
+from chalicelib.store.models.keys import bare, key, owner
 from chalicelib.store.ordering import Place
 
 ANNOUNCED_ONES = "announced"

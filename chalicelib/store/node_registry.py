@@ -17,7 +17,8 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import Join, ServedNode
 from chalicelib.store import node_table, raw_items
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import NodeItem, RegisteredNodeItem, key
+from chalicelib.store.models.keys import key
+from chalicelib.store.models.nodes import NodeItem, RegisteredNodeItem
 
 LISTING, REMOVED = "nodes", "removed"
 USED = key(NodeName(""), "registry")

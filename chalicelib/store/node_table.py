@@ -11,7 +11,8 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.store import raw_items
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import NodeItem, key
+from chalicelib.store.models.keys import key
+from chalicelib.store.models.nodes import NodeItem
 
 
 def read(node: NodeName, name: str) -> JSON:

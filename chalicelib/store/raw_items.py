@@ -21,7 +21,8 @@ from pynamodb.attributes import (
 )
 
 from chalicelib.domain.times import UTC
-from chalicelib.store.models import Table, connection
+from chalicelib.store.models.base import Table
+from chalicelib.store.models.connection import connection
 
 AT_ONCE = 100
 """Keys of one BatchGetItem."""

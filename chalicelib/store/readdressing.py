@@ -14,16 +14,14 @@ from chalicelib.domain.names import NodeName
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, outbox_table, raw_items, run_items, shards
 from chalicelib.store import task_table as task_table
-from chalicelib.store.models import (
-    AlertItem,
-    DeliveryItem,
-    OutboxItem,
-    RunItem,
-    SeriesItem,
-    Table,
-    TaskItem,
-    key,
-)
+from chalicelib.store.models.alerts import AlertItem
+from chalicelib.store.models.base import Table
+from chalicelib.store.models.deliveries import DeliveryItem
+from chalicelib.store.models.keys import key
+from chalicelib.store.models.outbox import OutboxItem
+from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.series import SeriesItem
+from chalicelib.store.models.tasks import TaskItem
 from chalicelib.store.raw_items import RawItem, Stretch
 
 OLD_SHARDS = range(4)

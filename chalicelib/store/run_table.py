@@ -17,7 +17,8 @@ from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
 from chalicelib.store import changes, counted_hours, ordering, raw_items, shards
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import RunItem, bare, key, owner
+from chalicelib.store.models.keys import bare, key, owner
+from chalicelib.store.models.runs import RunItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem
 from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of, to_item, to_run, to_summary

@@ -16,7 +16,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.series import HOUR, KEPT, Series, rolled_up_at
 from chalicelib.store import shards
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import SeriesItem
+from chalicelib.store.models.series import SeriesItem
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.state_version import NOTHING_NOTED, StateVersion
 from chalicelib.settings import settings
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import NodeItem, key
+from chalicelib.store.models.keys import key
+from chalicelib.store.models.nodes import NodeItem
 
 NAME = "state-version"
 

@@ -18,7 +18,12 @@ from chalicelib.store import (
     task_table,
 )
 from chalicelib.store.events import Members
-from chalicelib.store.models import AlertItem, PointItem, RunItem, Table, TaskItem, owner
+from chalicelib.store.models.alerts import AlertItem
+from chalicelib.store.models.base import Table
+from chalicelib.store.models.keys import owner
+from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.series import PointItem
+from chalicelib.store.models.tasks import TaskItem
 
 Image = Mapping[str, Any]
 """An item as DynamoDB writes it; empty where there is none."""

@@ -29,7 +29,7 @@ from chalicelib.infrastructure import change_streams
 from chalicelib.infrastructure.change_streams import AFTER, NEWEST, OLDEST, Expired, Gone, Shard, Throttled
 from chalicelib.store import stream_cursor, stream_records
 from chalicelib.store.events import Event, Forgotten, Told
-from chalicelib.store.models import connection
+from chalicelib.store.models.connection import connection
 from chalicelib.store.stream_cursor import SINCE, START, Cursor, name_of
 from chalicelib.store.stream_records import STREAMED, Streamed
 

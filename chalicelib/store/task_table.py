@@ -21,7 +21,9 @@ from chalicelib.domain.task import Task, purge_at
 from chalicelib.store import changes, ordering, postings, raw_items, shards, task_bodies
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import TaskItem, bare, connection, key, owner
+from chalicelib.store.models.connection import connection
+from chalicelib.store.models.keys import bare, key, owner
+from chalicelib.store.models.tasks import TaskItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem, Stretch, written
 from chalicelib.store.task_bodies import Beside

@@ -26,7 +26,8 @@ from chalicelib.domain.times import EPOCH, format_duration
 from chalicelib.infrastructure.turns import Turns
 from chalicelib.store import raw_items
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import TimelineItem, key
+from chalicelib.store.models.keys import key
+from chalicelib.store.models.timeline import TimelineItem
 from chalicelib.store.raw_items import RawItem, Stretch
 from chalicelib.store.timeline_memory import MEMORY, Counts
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.store.models import connection
+from chalicelib.store.models.connection import connection
 from tests.acceptance.history.simulation import Scale, recorded
 
 pytestmark = pytest.mark.usefixtures("either_engine")

@@ -25,7 +25,7 @@ from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
 from chalicelib.settings import forget_settings
 from chalicelib.store import run_items, run_table, shards
-from chalicelib.store.models import TABLES
+from chalicelib.store.models.all_tables import TABLES
 from local.deployment import permissions
 from local.deployment.naming import FUNCTIONS, function_of
 from tests import builders

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.queues import ATTEMPTS, QUEUES
-from chalicelib.store.models import TABLES, TIME_TO_LIVE
+from chalicelib.store.models.all_tables import TABLES
+from chalicelib.store.models.base import TIME_TO_LIVE
 from local import deployment
 from local.deployment.naming import CLOCKS, FUNCTIONS, function_of, queue_id, table_id
 

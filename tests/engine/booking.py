@@ -45,7 +45,8 @@ def leave_out(condition: str) -> None:
     from pynamodb.expressions.condition import Condition
 
     from chalicelib.store import task_table
-    from chalicelib.store.models import TaskItem, TimelineItem
+    from chalicelib.store.models.tasks import TaskItem
+    from chalicelib.store.models.timeline import TimelineItem
     from chalicelib.store.transactions import booking
 
     holds: dict[str, Condition] = {
@@ -78,9 +79,9 @@ def book_in_threads(number: int, begin: multiprocessing.synchronize.Barrier) -> 
 def main() -> None:
     environment.set_environment()
     from chalicelib.service.scheduling import placement  # noqa: F401 - for all of them
-    from chalicelib.store import models
+    from chalicelib.store.models.connection import connect
 
-    models.connect()
+    connect()
     for condition in sys.argv[2:]:
         leave_out(condition)
     forking = multiprocessing.get_context("fork")

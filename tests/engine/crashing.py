@@ -30,7 +30,11 @@ def write(seed: int) -> None:
     from chalicelib.domain.names import NodeName
     from chalicelib.infrastructure import blobs, queues
     from chalicelib.infrastructure.aws import client
-    from chalicelib.store.models import NodeItem, RunItem, TimelineItem, connection, key
+    from chalicelib.store.models.connection import connection
+    from chalicelib.store.models.keys import key
+    from chalicelib.store.models.nodes import NodeItem
+    from chalicelib.store.models.runs import RunItem
+    from chalicelib.store.models.timeline import TimelineItem
 
     node = NodeName("local")
     chooser = random.Random(seed)

@@ -5,7 +5,9 @@ import pytest
 from chalicelib.infrastructure import blobs
 from chalicelib.infrastructure.aws import client
 from chalicelib.settings import settings
-from chalicelib.store.models import TABLES, TIME_TO_LIVE, connection
+from chalicelib.store.models.all_tables import TABLES
+from chalicelib.store.models.base import TIME_TO_LIVE
+from chalicelib.store.models.connection import connection
 from local import engine_sqlite
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench import lists, storing
 from chalicelib.domain.times import UTC
-from chalicelib.store.models import TABLES
+from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.transactions.booking import Booking, New, commit
 from local import engine_sqlite, environment
 

@@ -19,7 +19,7 @@ from chalicelib.store import (
     stream_records,
     task_table,
 )
-from chalicelib.store.models import Table
+from chalicelib.store.models.base import Table
 from chalicelib.store.stream_records import STREAMED, Streamed
 from tests.builders import NODE, NOON, at, run, task
 

@@ -21,7 +21,8 @@ from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.store import delivery_table, run_table, shards, task_table
-from chalicelib.store.models import TABLES, connection
+from chalicelib.store.models.all_tables import TABLES
+from chalicelib.store.models.connection import connection
 from tests.builders import NODE
 from tests.service.machines import FakeMachine, perform_all
 from tests.upgrades import make_state

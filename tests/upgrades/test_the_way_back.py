@@ -18,7 +18,8 @@ from chalicelib.domain.run_states import State
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.node import readdressing
 from chalicelib.store import delivery_table, run_table, task_table
-from chalicelib.store.models import TABLES, connection
+from chalicelib.store.models.all_tables import TABLES
+from chalicelib.store.models.connection import connection
 from tests.builders import NODE
 from tests.upgrades import make_state
 

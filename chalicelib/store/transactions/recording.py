@@ -9,7 +9,10 @@ from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.run import Run
 from chalicelib.store import changes, delivery_table, long_runs, run_items, run_table, task_table
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models import DeliveryItem, RunItem, TaskItem, connection
+from chalicelib.store.models.connection import connection
+from chalicelib.store.models.deliveries import DeliveryItem
+from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.tasks import TaskItem
 
 
 def finish(run: Run, due: Sequence[Delivery]) -> Run:

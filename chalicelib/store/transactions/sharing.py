@@ -12,7 +12,8 @@ from chalicelib.store import changes, idempotency_records, postings, task_table
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
-from chalicelib.store.models import TaskItem, connection
+from chalicelib.store.models.connection import connection
+from chalicelib.store.models.tasks import TaskItem
 
 
 def insert(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxRequest] = ()) -> None:

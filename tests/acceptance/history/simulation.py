@@ -31,7 +31,7 @@ from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import points
 from chalicelib.settings import Settings, forget_settings
 from chalicelib.store import long_runs, node_registry, shards, timeline, timeline_memory
-from chalicelib.store.models import TABLES
+from chalicelib.store.models.all_tables import TABLES
 from tests.acceptance.history import faults as weathers
 from tests.acceptance.history import work
 from tests.acceptance.history.agent_notes import AgentNotes

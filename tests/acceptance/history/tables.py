@@ -1,6 +1,6 @@
 """The tables of all nodes, in memory: what DynamoDB promises of conditions, transactions and indexes.
 
-Tables are as ``store/models.py`` defines them. An index is behind by up to a second, as it may be on
+Tables are as ``store/models/`` defines them. An index is behind by up to a second, as it may be on
 AWS. Every change is kept, with what was there before. ``without`` names a condition that is left out;
 ``calls``, where it is a list, gets every request with its answer.
 """

@@ -17,7 +17,8 @@ from chalicelib.service.alerts import rules, watch
 from chalicelib.service.alerts.rules import RULES, WINDOWS
 from chalicelib.service.archiving import attempt
 from chalicelib.service.series import points, rolling
-from chalicelib.store import alert_table, delivery_table, models, series_table, shards
+from chalicelib.store import alert_table, delivery_table, series_table, shards
+from chalicelib.store.models.series import PointItem
 from plugins import registry
 from plugins.sdk.base import Outcome, Parcel
 from tests import requests_sent
@@ -351,7 +352,7 @@ def test_results_of_days_ago_are_among_the_last_where_few_come() -> None:
         leave(day * 24 * HOUR, 1.0)
         while rolling.tick(at(day * 24 * HOUR + 8 * HOUR)):
             pass
-        for item in models.PointItem.query(f"{NODE}#{SERIES.uuid}"):
+        for item in PointItem.query(f"{NODE}#{SERIES.uuid}"):
             item.delete()  # as its time to live does
 
     assert (state(), told()) == ("critical", ["critical"])

@@ -25,7 +25,7 @@ from chalicelib.service.archiving import announce, attempt
 from chalicelib.service.execution import results
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling.placement import place_next
-from chalicelib.store.models import TABLES
+from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.transactions.booking import New
 from plugins.sdk.base import Outcome, Parcel
 from tests.acceptance.history.tables import Tables

@@ -12,7 +12,9 @@ from chalicelib.events import clock_handlers
 from chalicelib.service.node import readdressing, registry
 from chalicelib.service.node.readdressing import LONG_ENOUGH
 from chalicelib.store import node_registry, node_table, run_items, task_table
-from chalicelib.store.models import RegisteredNodeItem, RunItem, TaskItem
+from chalicelib.store.models.nodes import RegisteredNodeItem
+from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.tasks import TaskItem
 from chalicelib.store.readdressing import REASONS
 from tests.builders import NODE, run, task
 

@@ -35,7 +35,8 @@ from chalicelib.store import (
     task_table,
 )
 from chalicelib.store import readdressing as store
-from chalicelib.store.models import Table, owner
+from chalicelib.store.models.base import Table
+from chalicelib.store.models.keys import owner
 from chalicelib.store.readdressing import ARCHIVING, DUE, LOOK, OUTBOX, PLAN, ROLLING, Index
 from chalicelib.store.transactions.booking import Booking, New, commit
 from tests.builders import NODE, NOON, at, seconds, task

@@ -20,7 +20,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import placement
 from chalicelib.service.scheduling.placement import place_at, place_next
 from chalicelib.store import run_table, task_table, timeline, timeline_memory
-from chalicelib.store.models import TABLES
+from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.transactions import booking
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.acceptance.history.tables import Tables
