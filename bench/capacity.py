@@ -81,7 +81,7 @@ def costs(client: Any, calls: dict[str, tuple[str, str, Any]]) -> dict[str, Cost
 
 def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
     """Store so many tasks more, each with a run that is over, like a model."""
-    from chalicelib.store import run_items, task_table
+    from chalicelib.store import run_items, task_items
     from chalicelib.store.models.runs import RunItem
     from chalicelib.store.models.tasks import TaskItem
 
@@ -90,7 +90,7 @@ def fill(model: Task, count: int, progress: Callable[[str], None]) -> None:
     some = [model.evolve(uuid=str(uuid.uuid4()), added=now, plan_at=None) for _ in range(count)]
     with TaskItem.batch_write() as batch:
         for task in some:
-            batch.save(task_table.to_item(task, now))
+            batch.save(task_items.to_item(task, now))
     with RunItem.batch_write() as batch:
         for task in some:
             batch.save(run_items.to_item(_run(task, now)))

@@ -128,9 +128,9 @@ def task_and_run(number: int, size: int, now: dt.datetime) -> tuple[Task, Run]:
 
 def items_of(task: Task, run: Run, now: dt.datetime) -> list[Table]:
     """What the transaction that stores a new task and its first run leaves."""
-    from chalicelib.store import postings, run_items, task_table
+    from chalicelib.store import postings, run_items, task_items
 
-    return [task_table.to_item(task, now), run_items.to_item(run), *postings.of_task(task)]
+    return [task_items.to_item(task, now), run_items.to_item(run), *postings.of_task(task)]
 
 
 def one_task(number: int, added: dt.datetime, start: dt.datetime) -> Task:

@@ -81,7 +81,7 @@ def _looked(browser: Any, base: str, name: str, view: str, say: Callable[[str], 
 
 
 def _fill(state: pathlib.Path, count: int) -> None:
-    from chalicelib.store import run_items, task_table
+    from chalicelib.store import run_items, task_items
 
     environment.set_environment()
     now = dt.datetime.now(UTC).replace(microsecond=0)
@@ -90,7 +90,7 @@ def _fill(state: pathlib.Path, count: int) -> None:
         with storing(engine) as batch:
             for number in range(count):
                 task = one_task(number, now - PAST, now + dt.timedelta(days=1))
-                batch.put(task_table.to_item(task, now))
+                batch.put(task_items.to_item(task, now))
                 for which in range(RUNS_A_TASK):
                     share = (which + number / count) / RUNS_A_TASK
                     over = which < RUNS_A_TASK - 1

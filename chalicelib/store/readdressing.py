@@ -12,8 +12,7 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.domain.names import NodeName
 from chalicelib.settings import settings
-from chalicelib.store import delivery_table, outbox_table, raw_items, run_items, shards
-from chalicelib.store import task_table as task_table
+from chalicelib.store import delivery_table, outbox_table, raw_items, run_items, shards, task_items
 from chalicelib.store.models.alerts import AlertItem
 from chalicelib.store.models.base import Table
 from chalicelib.store.models.deliveries import DeliveryItem
@@ -51,7 +50,7 @@ REASONS: dict[str, tuple[tuple[Index, str], ...]] = {
         (DUE, run_items.AGREE),
         (DUE, run_items.GIVE_UP),
         (DUE, run_items.PURGE),
-        (PLAN, task_table.PURGE),
+        (PLAN, task_items.PURGE),
         (OUTBOX, outbox_table.FRESH),
         (OUTBOX, outbox_table.TRIED),
         (ROLLING, ""),

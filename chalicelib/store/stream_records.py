@@ -15,7 +15,7 @@ from chalicelib.store import (
     raw_items,
     run_items,
     series_table,
-    task_table,
+    task_items,
 )
 from chalicelib.store.events import Members
 from chalicelib.store.models.alerts import AlertItem
@@ -63,7 +63,7 @@ _OF_RUNS = (
 
 def _of_task(old: Image, new: Image) -> Members | None:
     state = _task_state(old, new)
-    return events.of_task(task_table.to_task(raw_items.read(TaskItem, new or old)), state) if state else None
+    return events.of_task(task_items.to_task(raw_items.read(TaskItem, new or old)), state) if state else None
 
 
 def _task_state(old: Image, new: Image) -> str:

@@ -17,7 +17,7 @@ from chalicelib.store import (
     run_items,
     series_table,
     stream_records,
-    task_table,
+    task_items,
 )
 from chalicelib.store.models.base import Table
 from chalicelib.store.stream_records import STREAMED, Streamed
@@ -56,7 +56,7 @@ def told(streamed: Streamed, old: Table | None, new: Table | None, node: NodeNam
     ],
 )
 def test_of_a_task_it_is_told_that_it_comes_goes_and_is_switched(before: Any, after: Any, state: Any) -> None:
-    items = [one and task_table.to_item(one, NOON) for one in (before, after)]
+    items = [one and task_items.to_item(one, NOON) for one in (before, after)]
 
     assert told(TASKS, *items) == (state and events.of_task(ONE, state))
     assert told(TASKS, *items, node=NodeName("other")) is None

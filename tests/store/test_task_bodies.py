@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.task import Task
-from chalicelib.store import raw_items, task_bodies, task_table
+from chalicelib.store import raw_items, task_bodies, task_items, task_table
 from chalicelib.store.models.tasks import TaskItem
 from tests.builders import NODE, NOON, at, seconds, task
 
@@ -83,7 +83,7 @@ def test_texts_of_before_are_read_and_shown_too(empty_aws: None) -> None:
     one = task(document={**PLAIN, "_key": "sesame"})
     body = json.loads(task_bodies.written(one))
     old = json.dumps({name: value for name, value in body.items() if not name.startswith("shown")})
-    item = task_table.to_item(one, NOON)
+    item = task_items.to_item(one, NOON)
     item.body = old
     item.save()
 
@@ -95,7 +95,7 @@ def test_texts_of_before_are_read_and_shown_too(empty_aws: None) -> None:
 
 def test_a_raw_item_says_what_the_model_would(empty_aws: None) -> None:
     one = task(added=at(0.000001), plan_at=at(7), runs_started=3, enabled=False, duration=seconds(9))
-    item = task_table.to_item(one, NOON)
+    item = task_items.to_item(one, NOON)
     item.save()
 
     raw = raw_items.get(TaskItem, {"task": item.task})
@@ -109,7 +109,7 @@ def test_a_raw_item_says_what_the_model_would(empty_aws: None) -> None:
 def test_many_items_are_read_beyond_what_one_request_may_ask_for(empty_aws: None) -> None:
     made = [task() for _ in range(130)]
     for one in made:
-        task_table.to_item(one, NOON).save()
+        task_items.to_item(one, NOON).save()
 
     assert task_table.get_many(NODE, [*(one.uuid for one in made), "gone"]).keys() == {
         one.uuid for one in made

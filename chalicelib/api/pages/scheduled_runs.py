@@ -15,7 +15,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import format_timestamp
 from chalicelib.store import task_table
-from chalicelib.store.task_table import StoredTask
+from chalicelib.store.task_items import StoredTask
 from plugins import registry
 from plugins.sdk.base import Plugin
 

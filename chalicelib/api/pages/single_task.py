@@ -18,7 +18,7 @@ from chalicelib.service.scheduling import begun_runs
 from chalicelib.service.scheduling.slots import Proposal, proposals
 from chalicelib.service.tasks import access, create, join
 from chalicelib.store import task_table as store
-from chalicelib.store.task_table import StoredTask
+from chalicelib.store.task_items import StoredTask
 
 DETAIL = flag("detail", "Include everything that is known about it")
 _POSTED = "$response.header.Location#regex:/tasks/([^/?]+)"

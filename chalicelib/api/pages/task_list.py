@@ -14,7 +14,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task_filter import ANY, TaskFilter
 from chalicelib.service.tasks.search import Search
 from chalicelib.store.ordering import Place
-from chalicelib.store.task_table import StoredTask
+from chalicelib.store.task_items import StoredTask
 
 CURSORS = "tasks"
 FILTERS = (

@@ -10,7 +10,7 @@ from chalicelib.domain.task_filter import TaskFilter
 from chalicelib.service.node import indexing
 from chalicelib.store import postings, task_table
 from chalicelib.store.ordering import Place
-from chalicelib.store.task_table import StoredTask
+from chalicelib.store.task_items import StoredTask
 
 TOGETHER = 100
 """Tasks read at once."""

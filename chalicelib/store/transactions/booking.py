@@ -15,7 +15,15 @@ from chalicelib.domain.errors import Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
-from chalicelib.store import changes, counted_hours, idempotency_records, long_runs, postings, run_items
+from chalicelib.store import (
+    changes,
+    counted_hours,
+    idempotency_records,
+    long_runs,
+    postings,
+    run_items,
+    task_items,
+)
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
 from chalicelib.store.conditions import on_condition_failed
@@ -172,7 +180,7 @@ def retract(current: Task, restored: Task, run: Run, now: dt.datetime) -> None:
 
 def _task(transaction: TransactWrite, booking: Booking, now: dt.datetime) -> None:
     if booking.before is None:
-        transaction.save(task_store.to_item(booking.after, now), condition=TaskItem.task.does_not_exist())
+        transaction.save(task_items.to_item(booking.after, now), condition=TaskItem.task.does_not_exist())
         return
     actions, same = task_store.progress_update(booking.before, booking.after, now)
     reference = task_store.reference_to(booking.after.node, booking.after.uuid)

@@ -8,7 +8,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import Task
-from chalicelib.store import changes, idempotency_records, postings, task_table
+from chalicelib.store import changes, idempotency_records, postings, task_items, task_table
 from chalicelib.store import outbox_table as outbox_table
 from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
@@ -20,7 +20,7 @@ def insert(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxRequest
     """Store a new task, and outbox requests with it. Raises Conflict when there is one with its uuid."""
     taken = Conflict(f"There is a task {task.uuid} already")
     with on_condition_failed(taken), TransactWrite(connection=connection()) as transaction:
-        transaction.save(task_table.to_item(task, now), condition=TaskItem.task.does_not_exist())
+        transaction.save(task_items.to_item(task, now), condition=TaskItem.task.does_not_exist())
         postings.add_within(transaction, postings.of_task(task))
         outbox_table.add_within(transaction, outbox_requests)
     changes.task_changed(task, "added")
@@ -53,7 +53,7 @@ def _enable(
     idempotency_record: IdempotencyRecord | None,
 ) -> None:
     with on_condition_failed(task_table.changed(task)), TransactWrite(connection=connection()) as transaction:
-        actions = [TaskItem.enabled.set(True), *task_table.planning_actions(task, now)]
+        actions = [TaskItem.enabled.set(True), *task_items.planning_actions(task, now)]
         transaction.update(
             task_table.reference_to(task.node, task.uuid), actions, condition=TaskItem.task.exists()
         )

@@ -20,7 +20,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import TaskFilter
 from chalicelib.domain.task_terms import of_filter
 from chalicelib.service.node import indexing
-from chalicelib.store import postings, run_items
+from chalicelib.store import postings, run_items, task_items
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as store
 from chalicelib.store.models.tasks import PostingItem, TaskItem
@@ -34,7 +34,7 @@ def stored(count: int, **changes: Any) -> list[Task]:
     made = [task(added=at(number), **changes) for number in range(count)]
     with TaskItem.batch_write() as batch:  # moto copies all tables for each transaction
         for one in made:
-            batch.save(store.to_item(one, NOON))
+            batch.save(task_items.to_item(one, NOON))
     with PostingItem.batch_write() as batch:
         for posting in (posting for one in made for posting in postings.of_task(one)):
             batch.save(posting)
@@ -258,7 +258,7 @@ def test_tasks_from_before_there_were_postings_are_found_while_and_after_they_ge
     monkeypatch.setattr(indexing, "AT_ONCE", 4)
     made = [task(added=at(number), document={**task().document, "reference": "old"}) for number in range(10)]
     for one in made:
-        store.to_item(one, NOON).save()
+        task_items.to_item(one, NOON).save()
     indexing.forget()
 
     found = [uuids(api.get(query("/tasks", json='{"reference":"old"}'))) for _ in range(5)]

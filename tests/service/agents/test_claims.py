@@ -14,7 +14,7 @@ from chalicelib.service.agents.claims import claim, start
 from chalicelib.service.agents.offers import Offer
 from chalicelib.service.node import pause
 from chalicelib.service.scheduling import placement
-from chalicelib.store import run_items, run_table, task_table, timeline
+from chalicelib.store import run_items, run_table, task_items, task_table, timeline
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds, task
 
@@ -25,7 +25,7 @@ TASK = task(duration=seconds(60))
 def stored(owner: Task = TASK, start: float = 10, **changes: Any) -> Run:
     """A run that its agent can take, stored with its task."""
     one = run(owner, start, **{"dispatched": True, **changes})
-    task_table.to_item(owner, NOON).save()
+    task_items.to_item(owner, NOON).save()
     run_items.to_item(one).save()
     return now_of(one)
 

@@ -12,7 +12,14 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import agent_queues
 from chalicelib.service.agents import carriers, contacts, looks, offers
 from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registration, registry
-from chalicelib.store import agent_bells, node_registry, node_table, run_items, run_table, task_table
+from chalicelib.store import (
+    agent_bells,
+    node_registry,
+    node_table,
+    run_items,
+    run_table,
+    task_items,
+)
 from tests.builders import NOON, at, run, seconds, task
 
 AMS = NodeName("ams.example")
@@ -22,7 +29,7 @@ TASK = task(node=AMS, duration=seconds(60))
 @pytest.fixture(autouse=True)
 def _registered(empty_aws: None) -> None:
     registration.add(AMS, "agent", NOON)
-    task_table.to_item(TASK, NOON).save()
+    task_items.to_item(TASK, NOON).save()
 
 
 def stored(start: float, owner: Task = TASK, **changes: Any) -> Run:
@@ -210,7 +217,7 @@ def test_runs_are_offered_that_start_within_a_quarter_of_an_hour_the_next_first(
 
 def test_one_that_streams_is_offered_long_after_its_start() -> None:
     stream = task(node=AMS, duration=seconds(7200), scheduling_class="background-multi")
-    task_table.to_item(stream, NOON).save()
+    task_items.to_item(stream, NOON).save()
     one = stored(10, stream)
     stored(10)
 

@@ -13,7 +13,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_timestamp
 from chalicelib.service.agents import reports
 from chalicelib.service.agents.reports import take
-from chalicelib.store import run_items, run_table, task_table
+from chalicelib.store import run_items, run_table, task_items, task_table
 from tests.builders import NODE, NOON, at, run, seconds, task
 from tests.service.machines import FakeMachine
 
@@ -25,7 +25,7 @@ DONE = {"succeeded": True, "diags": "", "error": None, "result": {"succeeded": T
 
 def stored(owner: Task = TASK, start: float = 0, **changes: Any) -> Run:
     one = run(owner, start, **{"dispatched": True, "holder": "one", "state": State.RUNNING, **changes})
-    task_table.to_item(owner, NOON).save()
+    task_items.to_item(owner, NOON).save()
     run_items.to_item(one).save()
     return now_of(one)
 

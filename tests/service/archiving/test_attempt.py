@@ -15,7 +15,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from chalicelib.service.archiving import attempt
 from chalicelib.settings import forget_settings
-from chalicelib.store import delivery_table, run_items, run_table, task_table
+from chalicelib.store import delivery_table, run_items, run_table, task_items
 from plugins import registry
 from plugins.sdk.base import Outcome, Parcel
 from tests.builders import NODE, NOON, at, run, seconds, task
@@ -29,7 +29,7 @@ def finished(owner: Task, merged: Any = SUCCEEDED) -> Run:
     one = run(owner, state=State.FINISHED).with_documents(
         result_merged=merged, participant_data_full=[{"_token": "secret", "port": 1}]
     )
-    task_table.to_item(owner, NOON).save()
+    task_items.to_item(owner, NOON).save()
     run_items.to_item(one).save()
     return one
 

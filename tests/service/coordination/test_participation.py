@@ -25,7 +25,7 @@ from chalicelib.service.peers import client
 from chalicelib.service.peers.client import Deadline
 from chalicelib.service.scheduling import placement
 from chalicelib.service.scheduling.reservation import Placed
-from chalicelib.store import node_registry, outbox_table, run_items, run_table, task_table
+from chalicelib.store import node_registry, outbox_table, run_items, run_table, task_items, task_table
 from chalicelib.store.transactions.booking import New
 from tests import due
 from tests.builders import NODE, NOON, at, run, seconds, task
@@ -74,7 +74,7 @@ def shared(participants: Sequence[str] = THERE, **changes: Any) -> Task:
 
 def stored(one: Task, start: float = 60, **changes: Any) -> Run:
     made = run(one, start, **changes)
-    task_table.to_item(one, NOON).save()
+    task_items.to_item(one, NOON).save()
     run_items.to_item(made).save()
     return made
 
@@ -234,7 +234,7 @@ def test_runs_beyond_so_many_are_left_to_the_queue(participants: tuple[str, ...]
     one = shared(participants)
     for number in range(len(participants)):
         node = (AMS, BRU, CPH)[number]
-        task_table.to_item(one.evolve(node=node, participant=number), NOON).save()
+        task_items.to_item(one.evolve(node=node, participant=number), NOON).save()
     for start in (60, 70, 80):
         run_items.to_item(run(one, start)).save()
 

@@ -10,7 +10,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import planner, probe
 from chalicelib.service.peers.client import Deadline
-from chalicelib.store import task_table
+from chalicelib.store import task_items
 from tests.builders import NODE, NOON, at, task
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
@@ -47,7 +47,7 @@ def test_what_is_not_due_any_more_is_not_asked_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(probe, "_ask", lambda *told: asked.append(told[:2]))
     due_now, later = shared("b", plan_at=at(5), cli=[]), shared("b", plan_at=at(6))
     for each in (due_now, later):
-        task_table.to_item(each, NOON).save()
+        task_items.to_item(each, NOON).save()
     names = (due_now.uuid, later.uuid, task().uuid)
 
     probe.ask(ProbeParticipants(NODE, 3, names[1:]), at(5))

@@ -9,7 +9,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination.updates import update
-from chalicelib.store import run_items, run_table, task_table
+from chalicelib.store import run_items, run_table, task_items
 from tests.builders import NODE, NOON, at, run, task
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
@@ -27,7 +27,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def stored(start: float = 60, full: Any = None, **changes: Any) -> Run:
     one = run(TASK, start, **changes).with_documents(participant_data_full=full)
-    task_table.to_item(TASK, NOON).save()
+    task_items.to_item(TASK, NOON).save()
     run_items.to_item(one).save()
     return now_of(one)
 

@@ -9,7 +9,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import TaskFilter
 from chalicelib.domain.task_terms import of_filter
 from chalicelib.service.node import indexing
-from chalicelib.store import node_table, postings, task_table
+from chalicelib.store import node_table, postings, task_items
 from tests.builders import NODE, NOON, at, task
 from tests.requests_sent import counted
 
@@ -30,7 +30,7 @@ def stored(count: int) -> list[Task]:
         task(added=at(number), document={**task().document, "reference": "old"}) for number in range(count)
     ]
     for one in made:
-        task_table.to_item(one, NOON).save()
+        task_items.to_item(one, NOON).save()
     return made
 
 

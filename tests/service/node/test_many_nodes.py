@@ -11,7 +11,7 @@ from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.events import clock_handlers
 from chalicelib.service.node import readdressing, registry
 from chalicelib.service.node.readdressing import LONG_ENOUGH
-from chalicelib.store import node_registry, node_table, run_items, task_table
+from chalicelib.store import node_registry, node_table, run_items, task_items
 from chalicelib.store.models.nodes import RegisteredNodeItem
 from chalicelib.store.models.runs import RunItem
 from chalicelib.store.models.tasks import TaskItem
@@ -52,7 +52,7 @@ def register(numbers: range) -> None:
             batch.save(node_registry._to_item(node))
     with TaskItem.batch_write() as batch:
         for one in tasks:
-            batch.save(task_table.to_item(one, FAR))
+            batch.save(task_items.to_item(one, FAR))
     with RunItem.batch_write() as batch:
         for one in tasks:
             batch.save(run_items.to_item(run(one).evolve(start=FAR, end=FAR)))

@@ -13,7 +13,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import cancellation
-from chalicelib.store import outbox_table, run_items, run_table, task_table
+from chalicelib.store import outbox_table, run_items, run_table, task_items, task_table
 from tests.builders import NODE, NOON, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("empty_aws")
 @pytest.fixture
 def owner() -> Task:
     one = task(schedule=Schedule(repeat=seconds(60)), duration=seconds(30))
-    task_table.to_item(one, NOON).save()
+    task_items.to_item(one, NOON).save()
     return one
 
 
