@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from chalicelib.domain.times import INSTANT, format_timestamp, parse_timestamp
 from chalicelib.settings import settings
-from chalicelib.store import node_table, run_items, run_table, shards
+from chalicelib.store import due_runs, node_table, run_items, run_table, shards
 
 
 def read(some: Iterable[int], consistent: bool = True) -> dict[int, dt.datetime]:
@@ -26,9 +26,7 @@ def oldest_unsent(now: dt.datetime) -> dt.datetime | None:
     """
     marks, longest = read(shards.every(), consistent=False), run_table.EARLIEST_START
     found = [
-        run_table.due(
-            run_items.DISPATCH, shard, now, 1, marks[shard] + INSTANT if shard in marks else longest
-        )
+        due_runs.due(run_items.DISPATCH, shard, now, 1, marks[shard] + INSTANT if shard in marks else longest)
         for shard in shards.every()
     ]
     return min((each.at for due in found for each in due), default=None)

@@ -1,6 +1,5 @@
 """Runs in the store: read, listed, and changed one at a time."""
 
-import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,9 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
-from chalicelib.store import changes, counted_hours, ordering, raw_items, shards
+from chalicelib.store import changes, counted_hours, ordering, raw_items
 from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import bare, key, owner
+from chalicelib.store.models.keys import key
 from chalicelib.store.models.runs import RunItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem
@@ -190,59 +189,6 @@ def starting(start: dt.datetime | None, end: dt.datetime | None) -> Condition:
     lower, upper = max(start or EARLIEST_START, EARLIEST_START), min(end or LATEST_START, LATEST_START)
     # Bounds the wrong way round hold nothing, but DynamoDB calls them a mistake.
     return RunItem.start.between(lower, upper) if lower <= upper else RunItem.start < EARLIEST_START
-
-
-@dataclasses.dataclass(frozen=True)
-class Due:
-    """A run whose time has come, as the index has it: ``at`` is when, ``shard`` where it was found."""
-
-    node: NodeName
-    task: TaskId
-    run: RunId
-    at: dt.datetime
-    lane: str
-    shard: int
-
-
-def due(why: str, shard: int, until: dt.datetime, limit: int, since: dt.datetime | None = None) -> list[Due]:
-    """The runs of a shard due between instants, of all nodes, the longest waiting first."""
-    return list(due_between(why, shard, since or EARLIEST_START, until, limit))
-
-
-def due_between(
-    why: str, shard: int, since: dt.datetime, until: dt.datetime, limit: int | None = None
-) -> Iterator[Due]:
-    """The same, read as they are asked for."""
-    if since > until:
-        return
-    when = RunItem.due_at.between(since, until)
-    for item in RunItem.due_index.query(shards.place(shard, why), when, limit=limit):
-        task = TaskId(bare(item.task))
-        yield Due(owner(item.task), task, RunId(item.run), item.due_at, item.lane or "", shard)
-
-
-def due_together(why: str, shard: int, since: dt.datetime, until: dt.datetime, most: int) -> list[Due]:
-    """Those between instants, the longest waiting first: so many, and all due at the time of the last."""
-    found = due_between(why, shard, since, until)
-    some = list(itertools.islice(found, most))
-    return some + list(itertools.takewhile(lambda each: each.at == some[-1].at, found))
-
-
-def not_over(found: Sequence[Due]) -> set[RunId]:
-    """Those of what is due that are not over, or were not a moment ago. Half a unit each."""
-    keys = {(due.node, due.task, due.run): {"task": key(due.node, due.task), "run": due.run} for due in found}
-    items = raw_items.batch_get(RunItem, list(keys.values()), read=["task", "run", "state", "begun"])
-    return {RunId(item.run) for item in items if not state_of(item).is_final}
-
-
-def file_to_be_given_up(run: Run) -> None:
-    """File a run for when it waits too long in its state; nothing else changes of it. Raises StaleRun."""
-    actions: list[Action] = [
-        RunItem.due.set(due_key(GIVE_UP, run.uuid)),
-        RunItem.due_at.set(given_up_at(run)),
-    ]
-    with on_condition_failed(changed(run.uuid)):
-        reference_to(run).update(actions, condition=RunItem.revision == run.revision)
 
 
 def change(run: Run) -> Run:

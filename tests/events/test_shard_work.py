@@ -22,7 +22,7 @@ from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.service.series import rolling
 from chalicelib.settings import forget_settings
-from chalicelib.store import alert_table, delivery_table, run_items, run_table, series_table, shards
+from chalicelib.store import alert_table, delivery_table, due_runs, run_items, run_table, series_table, shards
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 
@@ -127,7 +127,7 @@ def test_what_goes_on_is_filed_for_when_it_should_be_over_by_a_function_of_its_s
 
     handle(left("reap")[0], at(30 + COUNT) + run_items.GRACE)
 
-    due = run_table.due(run_items.GIVE_UP, 2, at(300), 9)
+    due = due_runs.due(run_items.GIVE_UP, 2, at(300), 9)
     assert {each.run for each in due} == {each.runs[0].uuid for each in found}
 
 

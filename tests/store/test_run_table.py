@@ -15,11 +15,12 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import blobs
-from chalicelib.store import changes, run_items, run_table, shards
+from chalicelib.store import changes, run_items, run_table
 from chalicelib.store.models.keys import key
 from chalicelib.store.models.runs import RunItem
-from chalicelib.store.run_table import Due, Standing
+from chalicelib.store.run_table import Standing
 from chalicelib.store.transactions.booking import Booking, commit
+from tests import due
 from tests.builders import NODE, NOON, at, run, task
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
@@ -32,11 +33,6 @@ def owner() -> Task:
 
 def stored(owner: Task, *all_of_them: Run) -> None:
     commit(Booking(None, owner, all_of_them), NOON)
-
-
-def due(why: str, seconds: float) -> list[str]:
-    found = [each for shard in shards.every() for each in run_table.due(why, shard, at(seconds), 10)]
-    return [each.run for each in found]
 
 
 def incompressible(size: int) -> str:
@@ -187,8 +183,8 @@ def test_one_instance_of_an_agent_takes_a_run(owner: Task) -> None:
     taken = run_table.take(one, "first")
 
     assert taken == one.evolve(holder="first", revision=1) == run_table.get(NODE, owner.uuid, one.uuid)
-    assert due(run_items.GIVE_UP, 37) == []
-    assert due(run_items.GIVE_UP, 38) == [one.uuid]  # half a minute after its end
+    assert due.runs(run_items.GIVE_UP, at(37)) == []
+    assert due.runs(run_items.GIVE_UP, at(38)) == [one.uuid]  # half a minute after its end
     for stale in (one, taken):
         with pytest.raises(StaleRun, match=f"Run {one.uuid} changed meanwhile"):
             run_table.take(stale, "second")
@@ -219,42 +215,6 @@ def test_a_run_is_held_until_it_is_over_or_was_reported(
     assert found[one.uuid].is_held_by("one") is is_held
 
 
-def test_a_run_is_filed_for_when_it_is_to_be_over_and_changes_in_nothing_else(owner: Task) -> None:
-    one = run(owner, 5, state=State.RUNNING)
-    stored(owner, one)
-
-    run_table.file_to_be_given_up(one)
-
-    assert due(run_items.DISPATCH, 99) == []
-    assert (due(run_items.GIVE_UP, 37), due(run_items.GIVE_UP, 38)) == ([], [one.uuid])
-    assert run_table.get(NODE, owner.uuid, one.uuid).revision == one.revision
-    with pytest.raises(StaleRun, match=f"Run {one.uuid} changed meanwhile"):
-        run_table.file_to_be_given_up(one.evolve(revision=5))
-
-
-def test_of_what_is_due_it_is_known_what_is_not_over(owner: Task) -> None:
-    pending, begun = run(owner, 1), run(owner, 2, state=State.RUNNING)
-    over = [run(owner, 3, state=State.FINISHED), run(owner, 4, state=State.FAILED)]
-    stored(owner, pending, begun, *over)
-    found = [each for shard in shards.every() for each in run_table.due(run_items.DISPATCH, shard, at(9), 9)]
-
-    assert len(found) == 4
-    assert run_table.not_over(found) == {pending.uuid, begun.uuid}
-
-
-def test_what_is_due_says_whose_it_is_and_where_it_was_found(owner: Task) -> None:
-    one = run(owner, 5, lane="lane")
-    stored(owner, one, run(owner, 9))
-    shard = shards.of(one.uuid)
-
-    def found(since: float, until: float, limit: int | None = None) -> list[Due]:
-        return list(run_table.due_between(run_items.DISPATCH, shard, at(since), at(until), limit))
-
-    assert found(5, 5) == [Due(NODE, owner.uuid, one.uuid, at(5), "lane", shard)]
-    assert found(6, 5) == found(6, 8) == []
-    assert run_table.due(run_items.DISPATCH, shard, at(9), 1) == found(0, 9, 1) == found(5, 5)
-
-
 def test_a_state_that_may_not_follow_is_never_written(owner: Task) -> None:
     with pytest.raises(BadTransition):
         run(owner, state=State.FAILED).evolve(state=State.RUNNING)
@@ -282,35 +242,6 @@ def test_a_result_just_small_enough_stays_in_the_table(owner: Task) -> None:
     stored(owner, one)
 
     assert run_table.get(NODE, owner.uuid, one.uuid).documents_at is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "why", "when"),
-    [
-        ({"state": State.SCHEDULING}, run_items.AGREE, 0),
-        (
-            {"state": State.SCHEDULING, "added": at(-150)},
-            run_items.AGREE,
-            -30,
-        ),  # two minutes to agree, no more
-        ({"state": State.PENDING, "awaiting": True}, run_items.AGREE, 0),
-        ({"state": State.PENDING, "awaiting": True, "added": at(-900)}, run_items.AGREE, -300),
-        ({"state": State.PENDING}, run_items.DISPATCH, 0),
-        ({"state": State.PENDING, "dispatched": True}, run_items.GIVE_UP, 30),
-        ({"state": State.RUNNING, "dispatched": True}, run_items.GIVE_UP, 30),  # as before it began
-        ({"state": State.RUNNING}, run_items.DISPATCH, 0),
-        ({"state": State.RUNNING, "end": at(31)}, run_items.GIVE_UP, 61),
-        ({"state": State.RUNNING, "end": at(30)}, run_items.DISPATCH, 0),
-        ({"state": State.RUNNING, "leased_until": at(90)}, run_items.GIVE_UP, 90),
-        ({"state": State.CLEANUP, "dispatched": True}, run_items.GIVE_UP, 63),
-    ],
-)
-def test_no_state_waits_for_ever(owner: Task, changes: dict[str, object], why: str, when: float) -> None:
-    one = run(owner, **changes)
-    stored(owner, one)
-
-    assert due(why, when - 1) == []
-    assert due(why, when) == [one.uuid]
 
 
 @pytest.mark.parametrize(
@@ -360,20 +291,6 @@ def test_a_run_that_ends_where_it_was_filed_stays_there(
     due_for = run_items.due_for(run(owner, **changes))
 
     assert due_for == (where and (where, NOON))
-
-
-@pytest.mark.parametrize(
-    ("most", "found"), [(1, [0]), (2, [0, 5, 5, 5]), (4, [0, 5, 5, 5]), (9, [0, 5, 5, 5, 9])]
-)
-def test_what_is_due_at_an_instant_is_found_together(
-    owner: Task, most: int, found: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards, "of", lambda uuid: 1)
-    stored(owner, *(run(owner, start) for start in (0, 5, 5, 5, 9, 10)))
-
-    due = run_table.due_together(run_items.DISPATCH, 1, NOON, at(9), most)
-
-    assert [each.at for each in due] == [at(seconds) for seconds in found]
 
 
 def test_a_run_that_may_go_sooner_or_later_expires_then(owner: Task) -> None:

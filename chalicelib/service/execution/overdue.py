@@ -19,8 +19,9 @@ from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.settings import settings
-from chalicelib.store import reap_marks, run_items, run_table, shards
-from chalicelib.store.run_table import EARLIEST_START, Due
+from chalicelib.store import due_runs, reap_marks, run_items, run_table, shards
+from chalicelib.store.due_runs import Due
+from chalicelib.store.run_table import EARLIEST_START
 
 LOG = logging.getLogger(__name__)
 NOTE_EVERY = dt.timedelta(minutes=30)
@@ -61,7 +62,7 @@ def look(shard: int, now: dt.datetime, most: int, give_up: GiveUp, has_time: Has
     ``give_up`` ends a run that is over its time, and never raises.
     """
     view = _view(shard, now)
-    due = run_table.due_together(run_items.DISPATCH, shard, view.since, now - run_items.GRACE, most)
+    due = due_runs.together(run_items.DISPATCH, shard, view.since, now - run_items.GRACE, most)
     left = _unsettled([each for each in due if each.run not in view.settled], now, give_up, has_time)
     is_full = len(due) >= most
     if is_full:  # those in view alone may be as many
@@ -90,7 +91,7 @@ def _view(shard: int, now: dt.datetime) -> _View:
 
 def _unsettled(found: Sequence[Due], now: dt.datetime, give_up: GiveUp, has_time: HasTime) -> Sequence[Due]:
     """See to those that are not over; what is left to be done."""
-    unfinished = run_table.not_over(found)
+    unfinished = due_runs.not_over(found)
     going_on = [each for each in found if each.run in unfinished]
     return [each for each in going_on if not (has_time() and _is_settled(each, now, give_up))]
 
@@ -101,7 +102,7 @@ def _is_settled(due: Due, now: dt.datetime, give_up: GiveUp) -> bool:
     try:
         run = run_table.get(due.node, due.task, due.run)
         if not run.state.is_final:
-            run_table.file_to_be_given_up(run)
+            due_runs.file_to_be_given_up(run)
     except NotFound:
         return True
     except StaleRun:

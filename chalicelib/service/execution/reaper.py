@@ -21,7 +21,7 @@ from chalicelib.service.node import heartbeats, indexing, readdressing, registry
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
-from chalicelib.store import delivery_table, node_registry, run_items, run_table, shards, task_table
+from chalicelib.store import delivery_table, due_runs, node_registry, run_items, run_table, shards, task_table
 
 LOG = logging.getLogger(__name__)
 WHAT = "reap"
@@ -63,7 +63,7 @@ def _duties(shard: int, now: dt.datetime, most: int) -> Iterator[tuple[Callable[
         (run_items.GIVE_UP, now, give_up),
         (run_items.PURGE, now, forget_run),
     ):
-        yield work, [(due.node, due.task, due.run) for due in run_table.due(why, shard, until, most)]
+        yield work, [(due.node, due.task, due.run) for due in due_runs.due(why, shard, until, most)]
     yield forget_task, list(task_table.expired(shard, now, most))
 
 

@@ -17,8 +17,8 @@ from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.node import heartbeats, readdressing
 from chalicelib.service.scheduling.dispatch import AHEAD, message
-from chalicelib.store import dispatch_marks, run_items, run_table, shards
-from chalicelib.store.run_table import Due
+from chalicelib.store import dispatch_marks, due_runs, run_items, shards
+from chalicelib.store.due_runs import Due
 
 LOG = logging.getLogger(__name__)
 WHAT = "dispatch"
@@ -55,7 +55,7 @@ def _ahead(shard: int, marks: Marks, now: dt.datetime, most: int | None = None) 
     """What can still start and was not sent."""
     since = now - SECOND
     unsent = max(since, marks[shard] + INSTANT) if shard in marks else since
-    return run_table.due_between(run_items.DISPATCH, shard, unsent, now + AHEAD, most)
+    return due_runs.between(run_items.DISPATCH, shard, unsent, now + AHEAD, most)
 
 
 class _Sending:

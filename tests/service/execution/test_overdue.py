@@ -10,8 +10,8 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import INSTANT
 from chalicelib.service.execution import overdue, reaper
 from chalicelib.settings import forget_settings
-from chalicelib.store import reap_marks, run_items, run_table, shards
-from chalicelib.store.run_table import Due
+from chalicelib.store import due_runs, reap_marks, run_items, run_table, shards
+from chalicelib.store.due_runs import Due
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, run, task
 
@@ -29,13 +29,13 @@ def _one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The runs that were looked at."""
     found: list[str] = []
-    not_over = run_table.not_over
+    not_over = due_runs.not_over
 
     def noting(due: list[Due]) -> set[str]:
         found.extend(each.run for each in due)
         return set(not_over(due))
 
-    monkeypatch.setattr(run_table, "not_over", noting)
+    monkeypatch.setattr(due_runs, "not_over", noting)
     return found
 
 

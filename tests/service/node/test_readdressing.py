@@ -26,6 +26,7 @@ from chalicelib.service.scheduling.placement import place_next
 from chalicelib.settings import forget_settings
 from chalicelib.store import (
     alert_table,
+    due_runs,
     node_table,
     outbox_table,
     run_items,
@@ -194,7 +195,7 @@ def test_what_is_changed_while_it_is_filed_anew_keeps_its_place() -> None:
     (run,) = run_table.in_order(NODE, found.task.uuid)
     whole = run_table.get(NODE, found.task.uuid, run.uuid)
     assert whole.state is State.ON_DECK
-    assert [due.run for shard in range(4) for due in run_table.due(run_items.DISPATCH, shard, at(60), 9)] == [
+    assert [due.run for shard in range(4) for due in due_runs.due(run_items.DISPATCH, shard, at(60), 9)] == [
         run.uuid
     ]
 

@@ -15,7 +15,7 @@ from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import queues
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.placement import place_next
-from chalicelib.store import dispatch_marks, run_items, run_table, shards
+from chalicelib.store import dispatch_marks, due_runs, run_items, run_table, shards
 from chalicelib.store.transactions.booking import New
 from tests.builders import NODE, NOON, at, seconds, task
 
@@ -63,7 +63,7 @@ def test_a_runner_is_told_whose_run_it_is(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(queues, "send_at", lambda queue, messages: found.extend((queue, *messages)))
     one = placed(30)
     due = next(
-        each for shard in shards.every() for each in run_table.due(run_items.DISPATCH, shard, at(30), 9)
+        each for shard in shards.every() for each in due_runs.due(run_items.DISPATCH, shard, at(30), 9)
     )
     found.clear()
 
@@ -169,7 +169,7 @@ def test_nothing_waits_to_be_sent_once_it_was(sent: Sent) -> None:
 
 def _key(run: str) -> tuple[TaskId, RunId]:
     for shard in shards.every():
-        for due in run_table.due(run_items.DISPATCH, shard, at(3600), 100):
+        for due in due_runs.due(run_items.DISPATCH, shard, at(3600), 100):
             if due.run == run:
                 return due.task, due.run
     raise LookupError(run)
@@ -204,7 +204,7 @@ def test_what_may_still_start_and_lies_behind_the_mark_is_sent(
     monkeypatch: pytest.MonkeyPatch, mark: float | None, sent_from: float
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(run_table, "due_between", lambda *what: asked.append(what))
+    monkeypatch.setattr(due_runs, "between", lambda *what: asked.append(what))
 
     dispatch_tick._ahead(2, {} if mark is None else {2: at(mark)}, NOON, 7)
 
