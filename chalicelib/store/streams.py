@@ -17,21 +17,20 @@ import concurrent.futures
 import dataclasses
 import datetime as dt
 import functools
-import heapq
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from chalicelib.domain.errors import Unsupported
 from chalicelib.domain.names import NodeName
-from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import change_streams
 from chalicelib.infrastructure.change_streams import AFTER, NEWEST, OLDEST, Expired, Gone, Shard, Throttled
 from chalicelib.store import stream_cursor, stream_records
-from chalicelib.store.events import Event, Forgotten, Told
+from chalicelib.store.events import Forgotten, Told
 from chalicelib.store.models.connection import connection
 from chalicelib.store.stream_cursor import SINCE, START, Cursor, name_of
-from chalicelib.store.stream_records import STREAMED, Streamed
+from chalicelib.store.stream_look import Look, Page
+from chalicelib.store.stream_records import Streamed
 
 SECONDS = 2.5
 """How long a look may go on: beside 25 s of waiting it ends before the gateway's 29 s."""
@@ -39,8 +38,6 @@ RECORDS = 1000
 """Those that are read of a shard at once, a megabyte of them at most."""
 KEPT = dt.timedelta(hours=23)
 """How old a cursor may be: streams keep a day."""
-_MARGIN = dt.timedelta(seconds=5)
-"""How much before a cursor's ``since`` something may be dated that came after it."""
 _FRESH = 600.0
 """Seconds that an iterator is used; it is good for fifteen minutes."""
 _LAYOUT_FRESH = 60.0
@@ -60,20 +57,6 @@ class _Held:
     def is_at(self, place: str, since: dt.datetime) -> bool:
         is_same = self.place == place and (place != SINCE or self.since <= since)
         return is_same and time.monotonic() < self.got + _FRESH
-
-
-@dataclasses.dataclass
-class _Page:
-    """What was read of a shard: ``behind`` is the iterator behind it, "" at the shard's end."""
-
-    shard: bytes
-    records: Sequence[JSON]
-    behind: str
-    walked: int = 0
-
-    @property
-    def is_walked(self) -> bool:
-        return self.walked == len(self.records)
 
 
 class Streams:
@@ -112,7 +95,7 @@ class Streams:
     def _behind(self, node: NodeName, known: Cursor, most: int) -> Told:
         self._require_known(known.places)
         until = time.monotonic() + SECONDS
-        look = _Look(self._shards, node, dataclasses.replace(known, at=dt.datetime.now(UTC)), most)
+        look = Look(self._shards, node, dataclasses.replace(known, at=dt.datetime.now(UTC)), most)
         while True:
             pages = self._read(look.places, known.since)
             look.walk(pages)
@@ -130,10 +113,11 @@ class Streams:
 
     def _describe(self) -> None:
         """Learn which shards there are now. Raises Gone, Unsupported."""
+        tables = stream_records.STREAMED
         with _asking() as pool:
-            found = list(pool.map(lambda one: change_streams.shards(self._stream(one)), STREAMED))
+            found = list(pool.map(lambda one: change_streams.shards(self._stream(one)), tables))
         self._shards.clear()
-        for streamed, shards in zip(STREAMED, found, strict=True):
+        for streamed, shards in zip(tables, found, strict=True):
             self._shards |= {name_of(shard.stream, shard.id): (streamed, shard) for shard in shards}
         self._held = {name: held for name, held in self._held.items() if name in self._shards}
         self._described = time.monotonic()
@@ -154,23 +138,23 @@ class Streams:
             raise Gone
         return self._shards[name][1]
 
-    def _read(self, places: Mapping[bytes, str], since: dt.datetime) -> list[_Page]:
+    def _read(self, places: Mapping[bytes, str], since: dt.datetime) -> list[Page]:
         """A page of each shard, but for those that too many read just now."""
         with _asking() as pool:
             pages = [pool.submit(self._page_or_none, name, place, since) for name, place in places.items()]
             return [page for each in pages if (page := each.result()) is not None]
 
-    def _page_or_none(self, name: bytes, place: str, since: dt.datetime) -> _Page | None:
+    def _page_or_none(self, name: bytes, place: str, since: dt.datetime) -> Page | None:
         try:
             return self._page(name, place, since)
         except Throttled:
             return None
 
-    def _page(self, name: bytes, place: str, since: dt.datetime) -> _Page:
+    def _page(self, name: bytes, place: str, since: dt.datetime) -> Page:
         held = self._held.get(name)
         if held is not None and held.is_at(place, since):
             try:
-                return _Page(name, *change_streams.records(held.iterator, RECORDS))
+                return Page(name, *change_streams.records(held.iterator, RECORDS))
             except Expired:
                 pass
         shard = self._of(name)
@@ -178,9 +162,9 @@ class Streams:
             iterator = change_streams.iterator(shard, OLDEST)
         else:
             iterator = change_streams.iterator(shard, AFTER, place)
-        return _Page(name, *change_streams.records(iterator, RECORDS))
+        return Page(name, *change_streams.records(iterator, RECORDS))
 
-    def _settle(self, page: _Page, look: "_Look") -> bool:
+    def _settle(self, page: Page, look: Look) -> bool:
         """Remember how far a shard was read; whether its children are to be read now."""
         name = page.shard
         if page.is_walked and page.behind:
@@ -207,52 +191,6 @@ class Streams:
                 break
             self._describe()
         return found
-
-
-class _Look:
-    """What one look has found so far, and how far it has come."""
-
-    def __init__(
-        self, shards: Mapping[bytes, tuple[Streamed, Shard]], node: NodeName, known: Cursor, most: int
-    ):
-        self._shards, self._node, self._known, self._most = shards, node, known, most
-        self.places = dict(known.places)
-        self.events: list[Event] = []
-
-    @property
-    def since(self) -> dt.datetime:
-        return self._known.since
-
-    def cursor(self) -> str:
-        return dataclasses.replace(self._known, places=self.places).pack()
-
-    def walk(self, pages: Sequence[_Page]) -> None:
-        """Go through what was read, by when it came and then by table, up to as many events as are wanted."""
-        by_table = sorted(pages, key=lambda page: STREAMED.index(self._shards[page.shard][0]))
-        for page, record in heapq.merge(*map(self._dated, by_table), key=lambda one: _at(one[1])):
-            if len(self.events) == self._most:
-                return
-            self._take(page, record)
-
-    @staticmethod
-    def _dated(page: _Page) -> Iterator[tuple[_Page, JSON]]:
-        return ((page, record) for record in page.records)
-
-    def _take(self, page: _Page, record: JSON) -> None:
-        streamed = self._shards[page.shard][0]
-        self.places[page.shard] = record["dynamodb"]["SequenceNumber"]
-        page.walked += 1
-        if _at(record) < self._known.since - _MARGIN:
-            return
-        members = stream_records.members(streamed, record, self._node)
-        if members is not None:
-            self.events.append(Event(_at(record), streamed.kind, members, self.cursor()))
-
-
-def _at(record: JSON) -> dt.datetime:
-    """When a change was made, as the stream has it: in whole seconds."""
-    at: dt.datetime = record["dynamodb"]["ApproximateCreationDateTime"]
-    return at
 
 
 def _asking() -> concurrent.futures.ThreadPoolExecutor:

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Unsupported
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import aws
-from chalicelib.store import streams
+from chalicelib.store import stream_records, streams
 from chalicelib.store.events import Event, Forgotten
 from chalicelib.store.stream_records import STREAMED, Streamed
 from chalicelib.store.streams import Streams
@@ -33,7 +33,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> FakeStreams:
     fake.shards = {table: [FakeShard(f"{table}-0")] for table in TABLES}
     told = [Streamed(table, STREAMED[0].table, _node_of, _told) for table in TABLES]
     monkeypatch.setattr(aws, "client", lambda service: fake)
-    monkeypatch.setattr(streams, "STREAMED", told)
+    monkeypatch.setattr(stream_records, "STREAMED", told)
     monkeypatch.setattr(Streams, "_stream", lambda self, streamed: streamed.kind)
     return fake
 
