@@ -68,7 +68,7 @@ MISTAKES: dict[str, tuple[str, Any]] = {
     ),
     "what is undone stays at the others": ("service.coordination.agreement.outbox.begin", lambda _: None),
     "the reaper undoes it here alone": (
-        "service.coordination.participation.Remote.withdraw",
+        "service.coordination.remote_participation.Remote.withdraw",
         lambda *_: None,
     ),
     "nobody is told that all agreed": ("service.coordination.agreement.Agreement._tell", lambda *_: None),

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.names import NodeName
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
-from chalicelib.service.node import registry
+from chalicelib.infrastructure.machine import Machine
+from chalicelib.service.node import agent_questions, registry
 
 
 def are_cohosted(lead: NodeName, participants: Sequence[str]) -> bool:
@@ -27,3 +29,10 @@ def node_of(task: Task, number: int) -> NodeName:
     if found is None:
         raise NotFound(f"{task.participants[number]} is no longer a node of this deployment")
     return found.node
+
+
+def clock_of(node: NodeName, machine: Machine) -> JSON:
+    """The clock of the host that a node of this deployment measures at."""
+    if registry.runs_at_agent(node):
+        return agent_questions.last_clock(node, machine.now())
+    return machine.clock_state()

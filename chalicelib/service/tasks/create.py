@@ -25,6 +25,7 @@ from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import specs as archive_specs
 from chalicelib.service.coordination import invitation, participation
+from chalicelib.service.coordination.participation_base import Known
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.node import agent_facts
 from chalicelib.service.node.registry import hostname_of, require_in_service, runs_at_agent
@@ -191,7 +192,7 @@ def _choose_tool(
 ) -> str:
     test = document["test"]
     kind = participation.kind(node, participants)
-    known = participation.Known(
+    known = Known(
         offers(node, test["type"], test["spec"]), lambda other: offers(other, test["type"], test["spec"])
     )
     told = kind.offers(known, participants[1:], document, deadline)

@@ -19,7 +19,10 @@ from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import cohosted, invitation, participation, planner
-from chalicelib.service.coordination.participation import Alone, CoHosted, Known, Remote, kind, of
+from chalicelib.service.coordination.cohosted_participation import CoHosted
+from chalicelib.service.coordination.participation import kind, of
+from chalicelib.service.coordination.participation_base import Alone, Known
+from chalicelib.service.coordination.remote_participation import Remote
 from chalicelib.service.node import registration
 from chalicelib.service.peers import client
 from chalicelib.service.peers.client import Deadline
