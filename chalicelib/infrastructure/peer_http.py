@@ -1,8 +1,7 @@
 """Asking other nodes, over HTTP. ``network()`` is the one way out; ``use`` puts another in its place.
 
 Every call has an end: however slowly a peer answers, what it was asked comes back in time, as a reply
-or as the trouble there was. Calls made together go out together, so that a sick peer delays nobody
-but who waits for it.
+or as an error. Calls made together go out together, so that a slow peer delays nobody but who waits for it.
 """
 
 import contextlib
@@ -24,8 +23,7 @@ from chalicelib.domain import hosts
 from chalicelib.domain.documents import DEEPEST_REPLY, load_whole
 from chalicelib.domain.errors import Invalid, PeerError, Refused, TimedOut, Unreachable
 from chalicelib.domain.schemas import JSON
-from chalicelib.infrastructure import lines
-from chalicelib.infrastructure.addresses import is_local
+from chalicelib.infrastructure import lines, peer_failures
 from chalicelib.infrastructure.peer_turns import PeerTurns
 from chalicelib.settings import settings
 
@@ -36,17 +34,6 @@ LARGEST_REPLY = 16 * 2**20
 _CHUNK = 65536
 _MOST_POOLS = 200
 """Peers to which connections are kept."""
-DISTRUST = (
-    ". perfSONAR hosts come with certificates that they sign themselves: whoever runs this node can have it"
-    " trust this one or its authority, by a PEM file named in PSCHEDULER_PEER_CA, or check none, by"
-    " PSCHEDULER_VERIFY_TLS=0"
-)
-"""What is said besides where a certificate is not trusted."""
-ITSELF = (
-    ". That is an address of this host: participants have to be on separate systems, or be named with the"
-    " port of another node on this one"
-)
-"""What is said besides where nothing answers on this machine."""
 _KEPT = 64
 """Connections kept to each."""
 _HEADERS = {"Accept": "application/json, text/plain", "User-Agent": "pscheduler"}
@@ -206,9 +193,8 @@ class _Exchange(threading.Thread):
         except urllib3.exceptions.TimeoutError as error:
             raise TimedOut(call.host, f"did not answer within {call.timeout:.3g} seconds") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Unreachable(
-                call.host, f"cannot be reached: {_why(error)}{_advice(error, call.host)}"
-            ) from error
+            why, advice = peer_failures.why(error), peer_failures.advice(error, call.host)
+            raise Unreachable(call.host, f"cannot be reached: {why}{advice}") from error
 
     def _once(self) -> Reply:
         with self._network.turns.turn(self.call.host, self.call.timeout):
@@ -252,26 +238,3 @@ def _text(answer: urllib3.BaseHTTPResponse) -> str:
             answer.close()
             raise ValueError(f"its answer has more than {LARGEST_REPLY} bytes")
     return content.decode(errors="replace").rstrip("\n")
-
-
-def _advice(error: BaseException, participant: str) -> str:
-    """What can be done about an error at a participant; nothing for most."""
-    causes: list[BaseException | None] = [error, getattr(error, "reason", None)]
-    causes += [cause.__cause__ or cause.__context__ for cause in causes if cause]
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return DISTRUST
-    host = hosts.parse(participant)
-    is_itself = host.port is None and (host.name == "localhost" or is_local(host.name))
-    return ITSELF if is_itself else ""
-
-
-def _why(error: BaseException) -> str:
-    """The innermost sentence of an error: the outer ones show objects by their addresses."""
-    while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
-        error = error.reason
-    inner = error.__cause__ or error.__context__
-    if isinstance(inner, OSError) and not isinstance(error, OSError):
-        error = inner
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)
