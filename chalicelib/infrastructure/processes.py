@@ -2,32 +2,24 @@
 
 import contextlib
 import dataclasses
-import functools
 import os
 import selectors
-import shutil
-import signal
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO
 
 from chalicelib.domain.errors import Cancelled, PluginFailed
 from chalicelib.domain.job import Completed
-from chalicelib.infrastructure import guardian
+from chalicelib.infrastructure.child_process import has_ended, running
 
 OUTPUT_LIMIT = 8 * 2**20
 """Bytes a program may print, on both streams together; of one that is followed, bytes of a line."""
 ERRORS_KEPT = 2**16
 """Bytes kept of what a program that is followed last printed as errors."""
-SECONDS_TO_STOP = 0.5
-"""Seconds a program has to end by itself once asked to."""
 LOOK_EVERY = 0.05
 """Seconds between looks at the clock and at whether to stop."""
-
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +51,8 @@ def execute(argv: Sequence[str], timeout: float, more: Given, stop: threading.Ev
     with tempfile.TemporaryDirectory(prefix="pscheduler-") as scratch, tempfile.TemporaryFile() as given:
         given.write(more.stdin.encode())
         given.seek(0)
-        running = _running(argv, given, scratch, scratch, more.env)
-        with _failing_as(argv[0], printed["stderr"]), running as process:
+        program = running(argv, given, scratch, scratch, more.env)
+        with _failing_as(argv[0], printed["stderr"]), program as process:
             try:
                 _collect(process, printed, check, time.monotonic() + timeout, stop)
             except _Unwanted:
@@ -94,7 +86,7 @@ def follow(
 
     with tempfile.TemporaryDirectory(prefix="pscheduler-") as scratch, open(os.devnull, "rb") as nothing:
         work = directory or scratch
-        with _failing_as(argv[0], printed["stderr"]), _running(argv, nothing, scratch, work) as process:
+        with _failing_as(argv[0], printed["stderr"]), running(argv, nothing, scratch, work) as process:
             try:
                 _collect(process, printed, hand_over, time.monotonic() + timeout, stop)
             except _TimeUp:
@@ -138,69 +130,6 @@ def _failing_as(name: str, stderr: bytearray) -> Iterator[None]:
         raise PluginFailed(f"The program {name} {error}", stderr.decode(errors="replace")) from error
 
 
-@contextlib.contextmanager
-def _running(
-    argv: Sequence[str],
-    stdin: IO[bytes],
-    scratch: str,
-    directory: str,
-    env: Mapping[str, str] | None = None,
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """The program, ended with everything it has started however this is left."""
-    mark = guardian.new_mark()
-    given = {**_environment(os.environ, scratch), **(env or {}), guardian.VARIABLE: mark}
-    process = _start(argv, stdin, directory, given)
-    with process:
-        try:
-            yield process
-        finally:
-            _end(process)
-            guardian.end_marked(mark)
-
-
-def _start(
-    argv: Sequence[str], stdin: IO[bytes], directory: str, env: Mapping[str, str]
-) -> "subprocess.Popen[bytes]":
-    try:
-        return subprocess.Popen(  # noqa: S603 - argv is a list, no shell reads it
-            [*_dying_with_us(argv[0], env.get("PATH")), *argv],
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=directory,
-            env=env,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-        raise PluginFailed(f"The program {argv[0]} cannot be started: {error}") from error
-
-
-def _dying_with_us(program: str, path: str | None) -> Sequence[str]:
-    """What to put before a program so that it is asked to end should this process be killed.
-
-    Nobody else would end it, and some never end by themselves. A program that is missing is left to whoever
-    starts it to say so.
-    """
-    prefix = _death_signal()
-    return prefix if prefix and shutil.which(program, path=path) else ()
-
-
-@functools.cache
-def _death_signal() -> Sequence[str]:
-    """util-linux's setpriv, where it is there and new enough."""
-    prefix = ("setpriv", "--pdeathsig", "TERM")
-    try:
-        found = subprocess.run([*prefix, "true"], capture_output=True, timeout=5, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return prefix if found.returncode == 0 else ()
-
-
-def _environment(own: Mapping[str, str], scratch: str) -> dict[str, str]:
-    kept = {name: own[name] for name in _KEPT if name in own}
-    return {**kept, "LC_ALL": "C", "TMPDIR": scratch, "HOME": scratch}
-
-
 def _collect(
     process: "subprocess.Popen[bytes]",
     printed: Mapping[str, bytearray],
@@ -215,7 +144,7 @@ def _collect(
         while True:
             # Asked before reading: what an ended program printed is then all there to read. A child
             # that lives on with the pipes open is not waited for.
-            ended = _has_ended(process)
+            ended = has_ended(process)
             read = _read(selector)
             if ended and not read:
                 return
@@ -240,26 +169,3 @@ def _read(selector: selectors.BaseSelector) -> int:
         key.data.extend(chunk)
         count += len(chunk)
     return count
-
-
-def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    # Left a zombie, so that the number of its group cannot become somebody else's before _end.
-    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    return os.waitid(os.P_PID, process.pid, flags) is not None
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the whole process group: asked first where the program still runs, then killed."""
-    if not _has_ended(process):
-        _signal(process, signal.SIGTERM)
-        last_look = time.monotonic() + SECONDS_TO_STOP
-        while time.monotonic() < last_look and not _has_ended(process):
-            time.sleep(LOOK_EVERY / 10)
-    _signal(process, signal.SIGKILL)
-    process.wait()
-
-
-def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    # Where nothing but the zombie is left, some systems say there is nobody to signal.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)

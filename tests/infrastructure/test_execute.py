@@ -12,7 +12,7 @@ import time
 import pytest
 
 from chalicelib.domain.errors import PluginFailed
-from chalicelib.infrastructure import processes
+from chalicelib.infrastructure import child_process
 from chalicelib.infrastructure.machine import Machine
 from tests.infrastructure.test_follow import has_ended
 
@@ -49,7 +49,7 @@ def test_a_program_that_ends_by_itself_was_not_stopped() -> None:
     assert (done.status, done.stopped) == (3, False)
 
 
-@pytest.mark.skipif(not processes._death_signal(), reason="this system has no setpriv that can do it")
+@pytest.mark.skipif(not child_process._death_signal(), reason="this system has no setpriv that can do it")
 def test_a_program_does_not_outlive_whoever_runs_it(tmp_path: pathlib.Path) -> None:
     noted = tmp_path / "pid"
     script = f"echo $$ > {noted}.new; mv {noted}.new {noted}; exec sleep 60"
