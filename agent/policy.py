@@ -25,11 +25,11 @@ from typing import Any
 from chalicelib.domain.documents import load
 from chalicelib.domain.egress import Network
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.domain.schemas import JSON, Checker, closed, version_of
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Test, version_of
 from plugins.sdk.host_names import names_hosts
+from plugins.sdk.test import Test
 
 if sys.version_info >= (3, 11):
     import tomllib

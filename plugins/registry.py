@@ -15,7 +15,11 @@ from typing import Any, TypeVar
 
 from chalicelib.domain.schemas import Checker
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Context, Maintainer, Plugin, Test, Tool
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.context import Context
+from plugins.sdk.plugin import Maintainer, Plugin
+from plugins.sdk.test import Test
+from plugins.sdk.tool import Tool
 
 LOG = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.infrastructure.machine import Machine
 from plugins import registry
-from plugins.sdk.base import PluginFailed, Tool
+from plugins.sdk.jobs import PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.support import configured
 
 LOG = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from chalicelib.domain.result_size import bounded, shortened
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure.machine import Machine
 from plugins import registry
-from plugins.sdk.base import Job, Tool
+from plugins.sdk.jobs import Job
+from plugins.sdk.tool import Tool
 
 LOG = logging.getLogger(__name__)
 

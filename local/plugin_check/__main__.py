@@ -11,7 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from local.plugin_check import of_all, of_tests, of_tools
 from local.plugin_check.of_all import Check
 from plugins import registry
-from plugins.sdk.base import Archiver, Context, Plugin, Test, Tool
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.context import Context
+from plugins.sdk.plugin import Plugin
+from plugins.sdk.test import Test
+from plugins.sdk.tool import Tool
 
 CHECKS: dict[type[Plugin], Sequence[Check]] = {
     Test: of_tests.CHECKS,

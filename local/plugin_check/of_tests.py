@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.errors import Invalid
+from chalicelib.domain.schemas import version_of
 from local.plugin_check.of_all import Check, sound
-from plugins.sdk.base import Test, version_of
 from plugins.sdk.show import HTML, TEXT, Block, render
+from plugins.sdk.test import Test
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -11,7 +11,9 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import EPOCH, format_timestamp
 from local.plugin_check.of_all import Check
 from plugins import registry
-from plugins.sdk.base import PluginFailed, Test, Tool
+from plugins.sdk.jobs import PluginFailed
+from plugins.sdk.test import Test
+from plugins.sdk.tool import Tool
 
 LONGEST_RUN = dt.timedelta(days=8)
 """More than this for a run of an example is taken for a mistake in units."""

@@ -2,7 +2,8 @@
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome
 
 ARCHIVER = Archiver(
     name="bitbucket",

@@ -3,7 +3,8 @@
 import json
 
 from chalicelib.domain.schemas import closed
-from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import aws_client
 
 LARGEST = 256 * 1024

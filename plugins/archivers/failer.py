@@ -11,7 +11,8 @@ from collections.abc import Callable
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome, Parcel, PluginFailed
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel, PluginFailed
 
 AGAIN = dt.timedelta(seconds=10)
 HALF = 0.5

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel, retry_after
 from plugins.support import urls, web_posts
 
 SHOWN = 1000

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed, integer, pattern
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel, retry_after
 from plugins.support import egress, kafka_wire, sayings
 
 if TYPE_CHECKING:

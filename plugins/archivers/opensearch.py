@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping
 
 from chalicelib.domain.schemas import JSON, closed, pattern
-from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import urls, web_posts
 from plugins.support.web_answers import outcome_of
 

@@ -11,7 +11,8 @@ from chalicelib.domain import metrics
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import EPOCH
-from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import urls, web_posts
 from plugins.support.measurements import Measured, Measurement, measured
 from plugins.support.web_answers import outcome_of

@@ -13,7 +13,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome, Parcel, retry_after
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
 
 TIMEOUT = "PT10S"

@@ -4,7 +4,8 @@ import json
 import re
 
 from chalicelib.domain.schemas import JSON, closed
-from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import aws_client
 
 UNKNOWN = "unknown"

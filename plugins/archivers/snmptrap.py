@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, integer
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome, Parcel, PluginFailed
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel, PluginFailed
 from plugins.support import egress, hosts, snmp_fields
 from plugins.support.secrets import without_secrets
 from plugins.tools.snmp import snmp_names, snmp_session

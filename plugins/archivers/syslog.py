@@ -6,7 +6,8 @@ import socket
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel
 
 SOCKET = pathlib.Path("/dev/log")
 IDENT, FACILITY, PRIORITY = "pScheduler", "user", "info"

@@ -4,7 +4,8 @@ import socket
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import egress, sockets
 
 PAYLOAD = 508

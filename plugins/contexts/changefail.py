@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Context, PluginFailed
+from plugins.sdk.context import Context
+from plugins.sdk.jobs import PluginFailed
 
 
 def enter(data: JSON) -> AbstractContextManager[None]:

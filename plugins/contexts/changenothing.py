@@ -4,7 +4,7 @@ import contextlib
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Context
+from plugins.sdk.context import Context
 
 CONTEXT = Context(
     name="changenothing",

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Context
+from plugins.sdk.context import Context
 from plugins.support import linux
 
 NAMESPACES = pathlib.Path("/run/netns")

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Context
+from plugins.sdk.context import Context
 from plugins.support import device_binding, linux
 
 _LONGEST_NAME = 15

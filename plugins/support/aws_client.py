@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Outcome, Parcel, retry_after
+from plugins.sdk.jobs import Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
 
 TIMEOUT = "PT30S"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import egress
 
 LOOKUP_LIMIT = 2.0

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 NAME = pattern("[^/\0]+", "{value!r} is not a name: it must not be empty, nor hold a slash or a NUL")
 THREAD = "/proc/thread-self"

@@ -12,7 +12,7 @@ from chalicelib.domain import metrics
 from chalicelib.domain.endpoints import endpoints, label_of
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import parse_duration, parse_timestamp
-from plugins.sdk.base import Parcel
+from plugins.sdk.jobs import Parcel
 
 SUCCEEDED = "perfsonar.run.succeeded"
 _RENAMED = {"loss.ratio": "packet.loss.ratio"}

@@ -6,7 +6,8 @@ What the ends found comes from other nodes as well, so nothing about its shape i
 from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Result, Spec
+from plugins.sdk.fields import Spec
+from plugins.sdk.test import Result
 
 MEASURED = ("intervals", "summary", "mss", "mtu", "tcp-window-size", "requested-tcp-window-size")
 RECEIVED = ("receiver-throughput-bits", "lost", "jitter")

@@ -1,6 +1,6 @@
 """Keeping what is private in a spec out of what is told of a run: libraries quote their input."""
 
-from plugins.sdk.base import Spec
+from plugins.sdk.fields import Spec
 
 
 def without_secrets(text: str, spec: Spec) -> str:

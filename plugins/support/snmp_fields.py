@@ -8,7 +8,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from chalicelib.domain.schemas import JSON, MESSAGE
-from plugins.sdk.base import Field, Spec, Table
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Table
 
 COMMUNITY_VERSIONS = ("1", "2c")
 VERSIONS = (*COMMUNITY_VERSIONS, "3")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Outcome, Parcel, retry_after
+from plugins.sdk.jobs import Outcome, Parcel, retry_after
 from plugins.support import egress, sayings
 
 MEMBERS = {

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import UNSPECIFIED, Block, Result, Rows, Spec, Table
+from plugins.sdk.fields import Spec
+from plugins.sdk.show import UNSPECIFIED, Block, Rows, Table
+from plugins.sdk.test import Result
 
 Entry = dict[str, Any]
 """What was measured of a stream, or of all of them, over a time."""

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 
-from plugins.sdk.base import Outcome, Parcel, retry_after
+from plugins.sdk.jobs import Outcome, Parcel, retry_after
 from plugins.support import web_posts
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})

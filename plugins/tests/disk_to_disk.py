@@ -5,7 +5,9 @@ from chalicelib.domain.metrics import BITS_A_SECOND, BYTES, Metric, milliseconds
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -9,7 +9,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 
 WELL_KNOWN = "64:ff9b::/96"
 LENGTHS = (32, 40, 48, 56, 64, 96)

@@ -3,7 +3,9 @@
 from chalicelib.domain.metrics import FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import UNSPECIFIED, Block, Rows
+from plugins.sdk.test import Result, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -4,7 +4,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import COUNT, FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Preformatted, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Preformatted, Rows
+from plugins.sdk.test import Result, Test
 from plugins.support import urls
 
 HEADERS: dict[str, JSON] = {

@@ -2,7 +2,9 @@
 
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 
 HOST_LIST = {"type": "array", "items": TYPES["Host"], "minItems": 1}
 

@@ -2,7 +2,9 @@
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -9,7 +9,9 @@ from chalicelib.domain.histogram import Histogram, from_labels
 from chalicelib.domain.metrics import COUNT, MILLISECONDS, Metric, number, present, share
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows, Table
+from plugins.sdk.test import Result, Test
 
 NOT_REPORTED = "Not Reported"
 BUCKET_WIDTH = 0.001

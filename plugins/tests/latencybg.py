@@ -5,7 +5,8 @@ import re
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import format_duration
-from plugins.sdk.base import Field, Test
+from plugins.sdk.fields import Field
+from plugins.sdk.test import Test
 from plugins.tests import latency
 
 OF_LATENCY_ALONE = ("reverse", "traverse-nat", "protocol")

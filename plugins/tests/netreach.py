@@ -6,7 +6,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import FLAG, Metric, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -4,7 +4,9 @@ import json
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Preformatted, Result, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Preformatted
+from plugins.sdk.test import Result, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

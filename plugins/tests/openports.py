@@ -6,7 +6,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import COUNT, Metric, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Table, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Lines, Rows, Table
+from plugins.sdk.test import Result, Test
 
 NETWORK = {
     "anyOf": [TYPES["IPCIDR"], TYPES["Host"]],

@@ -6,7 +6,9 @@ from chalicelib.domain.metrics import COUNT, RATIO, Metric, milliseconds, number
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import UNSPECIFIED, Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import UNSPECIFIED, Block, Rows, Table
+from plugins.sdk.test import Result, Test
 
 OLD_PROTOCOLS = {"enum": ["icmp", "twamp"]}
 """The protocols there were before schema 4 let any through."""

@@ -8,7 +8,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import SECONDS, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Lines, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Lines, Rows
+from plugins.sdk.test import Result, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

@@ -7,7 +7,9 @@ from chalicelib.domain.documents import load
 from chalicelib.domain.metrics import COUNT, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 from plugins.support import snmp_fields
 
 DEFAULTS: Mapping[str, JSON] = {"polls": 1, "period": 1}

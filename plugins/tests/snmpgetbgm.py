@@ -5,7 +5,9 @@ Its specs are snmpget's. The reference checked nothing of them; what it had mean
 
 from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Result, Rows, Spec, Test
+from plugins.sdk.fields import Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 from plugins.support import snmp_fields
 from plugins.tests import snmpget
 

@@ -10,7 +10,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import COUNT, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows
+from plugins.sdk.test import Result, Test
 from plugins.support import snmp_fields
 
 # Two colons stand between a MIB and a name in it, one between the parts of an argument.

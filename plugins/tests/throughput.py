@@ -6,7 +6,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import BITS_A_SECOND, COUNT, MILLISECONDS, Metric, number, present, share
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Field, Result, Spec, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.test import Result, Test
 from plugins.support.throughput_text import show
 
 OLD_CONGESTION = {"enum": ["reno", "cubic", "bic", "htcp", "vegas", "westwood", "yeah", "bbr"]}

@@ -6,7 +6,9 @@ from chalicelib.domain.metrics import BYTES, COUNT, Metric, milliseconds, number
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Lines, Result, Spec, Table, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Lines, Table
+from plugins.sdk.test import Result, Test
 
 HEADINGS = ("Hop", "Host", "RTT (ms)", "MTU", "AS", "Owner", "Error")
 

@@ -6,7 +6,9 @@ from chalicelib.domain.metrics import COUNT, DECIBELS, Metric, milliseconds, num
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Block, Field, Result, Rows, Spec, Table, Test
+from plugins.sdk.fields import Field, Spec
+from plugins.sdk.show import Block, Rows, Table
+from plugins.sdk.test import Result, Test
 
 
 def participants(spec: Spec) -> list[str | None]:

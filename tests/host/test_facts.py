@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Invalid, TooLarge
 from chalicelib.host import facts
 from chalicelib.host.facts import FactsHost
 from plugins import registry
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tools.throughput import iperf3, nuttcp
 from tests import fake_programs
 

@@ -12,7 +12,8 @@ from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.schemas import JSON
 from chalicelib.host.tool_execution import perform
 from plugins import registry
-from plugins.sdk.base import Context, Job, PluginFailed, wrapped
+from plugins.sdk.context import Context
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from tests.builders import NOON, run, task
 from tests.service.machines import FakeMachine
 

@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 from local.plugin_check.__main__ import find, findings, main
-from plugins import registry
-from plugins.sdk import base
-from plugins.sdk.base import Archiver, Context, Field, Lines, Plugin, Tool
+from plugins import registry, sdk
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.context import Context
+from plugins.sdk.fields import Field
+from plugins.sdk.plugin import Plugin
+from plugins.sdk.show import Lines
+from plugins.sdk.tool import Tool
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label
 
 TEST = TESTS["noop"]
@@ -155,7 +159,7 @@ def test_findings_are_lines_and_the_exit_status_tells(
 
 
 def test_the_same_name_may_be_of_several_kinds() -> None:
-    assert [type(plugin) for plugin in find("http")] == [base.Test, Archiver]
+    assert [type(plugin) for plugin in find("http")] == [sdk.Test, Archiver]
 
 
 def test_one_that_is_not_registered_is_found_by_its_module() -> None:

@@ -10,7 +10,9 @@ import plugins.archivers
 import plugins.contexts
 import plugins.tests
 import plugins.tools
-from plugins.sdk.base import Plugin, Test, Tool
+from plugins.sdk.plugin import Plugin
+from plugins.sdk.test import Test
+from plugins.sdk.tool import Tool
 
 
 def modules(package: ModuleType) -> dict[str, ModuleType]:

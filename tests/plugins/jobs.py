@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Completed, Job, Tool
-from plugins.sdk.jobs import Host
+from plugins.sdk.jobs import Completed, Host, Job
+from plugins.sdk.tool import Tool
 from tests.builders import NOON, at, seconds
 
 

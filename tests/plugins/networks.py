@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 
 FAR, FAR_IPV6 = "203.0.113.2", "2001:db8:3::2"
 ROUTERS, ROUTERS_IPV6 = ("192.0.2.2", "198.51.100.2"), ("2001:db8:1::2", "2001:db8:2::2")

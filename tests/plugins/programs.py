@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 
 def needs(*argv: str) -> pytest.MarkDecorator:

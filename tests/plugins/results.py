@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.domain.metrics import Metric
-from plugins.sdk.base import Parcel
+from plugins.sdk.jobs import Parcel
 
 DOCUMENT: dict[str, Any] = {
     "id": "0b8b2f4e-1c1f-4a52-9d0f-1f1f6d0c2a11",

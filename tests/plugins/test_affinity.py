@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tools.throughput import affinity
 from tests.plugins.two_ends import Programs
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tools.route import as_numbers
 from tests.builders import seconds
 from tests.plugins import test_dnspy

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Cancelled, Completed, PluginFailed
+from plugins.sdk.jobs import Cancelled, Completed, PluginFailed
 from plugins.tests.wifibssid import TEST
 from plugins.tools.link import bssidscanner
 from tests.builders import at, seconds

@@ -9,7 +9,8 @@ from botocore.loaders import JSONFileLoader
 from chalicelib.domain.times import parse_duration
 from local.engine import hook
 from plugins.archivers import eventbridge, s3, sqs
-from plugins.sdk.base import Archiver, Outcome, Parcel
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import aws_client
 from tests.plugins.results import DOCUMENT, parcel
 from tests.plugins.web import Answer, serving

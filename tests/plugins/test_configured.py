@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import configured
 from tests.plugins.everything import TOOLS
 from tests.plugins.jobs import FakeHost, job

@@ -11,7 +11,7 @@ import trustme
 
 from chalicelib.domain import result_size
 from chalicelib.domain.times import parse_duration
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.http import TEST
 from plugins.tools.web import curl
 from plugins.tools.web import fetch as _fetching

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.disk_to_disk import TEST
 from plugins.tools.transfer import curl_d2d, file_copy
 from plugins.tools.web import fetch

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.sdk.base import Cancelled, Completed, PluginFailed
+from plugins.sdk.jobs import Cancelled, Completed, PluginFailed
 from plugins.tests.dhcp import TEST
 from plugins.tools.link import dhclient
 from tests.builders import at, seconds

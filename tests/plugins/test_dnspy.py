@@ -13,7 +13,7 @@ import dns.rrset
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.dns import TEST
 from plugins.tools.web import dnspy
 from tests.builders import seconds

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tools.route import dublin_traceroute
 from plugins.tools.route.dublin_traceroute import TOOL, parse
 from tests.builders import at, seconds

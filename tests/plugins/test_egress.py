@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib.domain.errors import PluginFailed
 from plugins.archivers import http as http_archiver
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import egress, web_posts
 from tests.builders import at
 from tests.plugins.everything import ARCHIVERS, TOOLS

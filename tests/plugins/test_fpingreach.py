@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.netreach import TEST
 from plugins.tools.reach import fpingreach, sweep
 from plugins.tools.reach.fpingreach import TOOL

@@ -20,9 +20,9 @@ import pytest
 
 import plugins.tools
 from chalicelib.domain.errors import Invalid, PSchedulerError
-from plugins.sdk import base
-from plugins.sdk.base import Tool
+from plugins import sdk
 from plugins.sdk.show import HTML, render
+from plugins.sdk.tool import Tool
 from tests.chance import by_chance
 from tests.plugins.everything import TESTS, TOOLS, module_name
 from tests.plugins.garbage import TEXTS, captured, changed, output, text, value
@@ -49,7 +49,7 @@ def _parsers() -> dict[str, Parser]:
 PARSERS = _parsers()
 
 
-def any_spec(chance: Random, test: base.Test) -> Any:
+def any_spec(chance: Random, test: sdk.Test) -> Any:
     """An example of a test with members added, gone, or changed somewhere within; rarely no object."""
     names = [*(field.name for field in test.fields), "schema", "bogus", "#a", "_a", ""]
     spec = dict(chance.choice([{}, *test.examples]))
@@ -82,7 +82,7 @@ def test_any_json_is_a_valid_spec_or_gets_a_sentence(name: str, chance: Random) 
             _says_whether_it_will(tool, test.name, spec)
 
 
-def _is_stable_on_the_command_line(test: base.Test, spec: dict[str, Any]) -> None:
+def _is_stable_on_the_command_line(test: sdk.Test, spec: dict[str, Any]) -> None:
     """A command line makes a spec that makes the same again, once defaults and numbers are written out."""
     arguments = test.arguments(spec)
     if test.open:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.mtu import TEST
 from plugins.tools.route import fwmtu
 from tests.builders import at, seconds

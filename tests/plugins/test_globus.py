@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.disk_to_disk import TEST
 from plugins.tools.transfer import globus
 from tests.builders import at, seconds

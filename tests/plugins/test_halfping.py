@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.latency import TEST
 from plugins.tools.one_way import halfping
 from plugins.tools.one_way.packet_summary import summary

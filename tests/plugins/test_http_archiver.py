@@ -14,7 +14,7 @@ import trustme
 
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import http
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import web_posts
 from tests.plugins.web import serving
 

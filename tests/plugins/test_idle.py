@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk import base
+from plugins import sdk
 from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import idle, idlebgm, idleex, noop
 
@@ -53,7 +53,7 @@ def test_hosts_of_another_version_are_refused(spec: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("test", [idleex.TEST, idlebgm.TEST, noop.TEST], ids=lambda test: test.name)
-def test_the_node_of_a_host_can_be_given_on_the_command_line(test: base.Test) -> None:
+def test_the_node_of_a_host_can_be_given_on_the_command_line(test: sdk.Test) -> None:
     duration = [] if test.name == "noop" else ["--duration", "PT5S"]
 
     spec = test.parse([*duration, "--host", "192.0.2.1", "--host-node", "node:8443"])

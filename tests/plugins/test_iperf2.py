@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.support.hosts import Ends
 from plugins.tests.throughput import TEST
 from plugins.tools.throughput import iperf2, iperf2_output, two_ended

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.support.hosts import Ends
 from plugins.tests.throughput import TEST
 from plugins.tools.throughput import iperf3, iperf3_keys, iperf3_output, two_ended

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import kafka
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from plugins.support import kafka_wire
 from tests.plugins.kafka_broker import METADATA, PRODUCE, Broker, crc32c, serving
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.sdk import base
+from plugins import sdk
 from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import latency, latencybg
 from tests.chance import by_chance
@@ -33,9 +33,7 @@ def shown(result: dict[str, Any], spec: dict[str, Any] | None = None, mime: str 
         (latencybg.TEST, "--protocol owamp", 2),
     ],
 )
-def test_the_schema_is_the_lowest_that_knows_the_options(
-    test: base.Test, arguments: str, schema: int
-) -> None:
+def test_the_schema_is_the_lowest_that_knows_the_options(test: sdk.Test, arguments: str, schema: int) -> None:
     spec = test.parse(["--dest", "192.0.2.1", "--source", "192.0.2.2", *arguments.split()])
 
     assert spec["schema"] == schema
@@ -43,7 +41,7 @@ def test_the_schema_is_the_lowest_that_knows_the_options(
 
 
 @BOTH
-def test_every_option_has_its_short_form(test: base.Test) -> None:
+def test_every_option_has_its_short_form(test: sdk.Test) -> None:
     arguments = "-s a -d b -c 600 -i 0.5 -L 1 -p 10 -C 8861 -P 100-9000 -T 32 --ip-version 4 -b 0.0001 -R -f"
 
     assert test.parse(shlex.split(arguments)) == {
@@ -83,7 +81,7 @@ def test_every_option_has_its_short_form(test: base.Test) -> None:
         ("\N{ARABIC-INDIC DIGIT THREE}-9", False),
     ],
 )
-def test_data_ports_are_a_range_that_rises(test: base.Test, ports: str, taken: bool) -> None:
+def test_data_ports_are_a_range_that_rises(test: sdk.Test, ports: str, taken: bool) -> None:
     if not taken:
         with pytest.raises(Invalid, match="--data-ports"):
             test.parse(["--dest", "a", f"--data-ports={ports}"])
@@ -123,7 +121,7 @@ def test_data_ports_are_a_range_that_rises(test: base.Test, ports: str, taken: b
         ),  # the node is not where to measure
     ],
 )
-def test_a_bad_member_is_named(test: base.Test, members: dict[str, Any], complaint: str) -> None:
+def test_a_bad_member_is_named(test: sdk.Test, members: dict[str, Any], complaint: str) -> None:
     problem = test.problem({"dest": "192.0.2.1", **members})
 
     assert complaint in str(problem)
@@ -170,7 +168,7 @@ def test_a_duration_of_too_many_digits_is_refused() -> None:
         ({"source": "a", "flip": True, "dest-node": "c"}, ["c"]),
     ],
 )
-def test_one_end_measures(test: base.Test, members: dict[str, Any], wanted: list[str | None]) -> None:
+def test_one_end_measures(test: sdk.Test, members: dict[str, Any], wanted: list[str | None]) -> None:
     assert test.participants({"dest": "192.0.2.1", **members}) == wanted
 
 

@@ -15,7 +15,7 @@ import pytest
 from chalicelib.infrastructure.machine import Machine
 from plugins.contexts import linuxnns
 from plugins.contexts.linuxnns import CONTEXT
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import hosts, linux
 from plugins.tools.reach import ping, tcpping
 from tests.plugins.jobs import FakeHost, job
@@ -203,7 +203,7 @@ def test_data_is_a_name(data: dict[str, object], valid: bool) -> None:
 
 
 def test_elsewhere_than_on_linux_no_data_is_valid() -> None:
-    from plugins.sdk.base import Versions
+    from chalicelib.domain.schemas import Versions
 
     problem = Versions({1: linux.settings("namespace", platform="darwin")}).problem({"namespace": "blue"})
 

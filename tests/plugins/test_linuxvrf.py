@@ -14,7 +14,7 @@ import pytest
 from chalicelib.infrastructure.machine import Machine
 from plugins.contexts import linuxvrf
 from plugins.contexts.linuxvrf import CONTEXT
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import device_binding, hosts
 from plugins.tools.reach import ping
 from tests.plugins.jobs import job

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.sdk import base
+from plugins import sdk
 from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import dhcp, disk_to_disk, dot1x, s3throughput, wifibssid
 
@@ -45,7 +45,7 @@ AVERAGES = {"average_put_time": 1, "average_get_time": 2.0, "average_delete_time
         (s3throughput.TEST, {**STORE, "iterations": 0}, "/iterations"),
     ],
 )
-def test_a_bad_member_is_named(test: base.Test, spec: dict[str, Any], complaint: str) -> None:
+def test_a_bad_member_is_named(test: sdk.Test, spec: dict[str, Any], complaint: str) -> None:
     assert complaint in str(test.problem(spec))
 
 
@@ -91,7 +91,7 @@ def test_the_command_line_of_dot1x_has_all_it_was_given() -> None:
 
 @pytest.mark.parametrize("test", [dot1x.TEST, s3throughput.TEST], ids=lambda test: test.name)
 @pytest.mark.parametrize("mime", [TEXT, HTML])
-def test_secrets_are_not_shown(test: base.Test, mime: str) -> None:
+def test_secrets_are_not_shown(test: sdk.Test, mime: str) -> None:
     rendered = render(test.show_spec(test.examples[0]), mime)
 
     assert rendered.count("(hidden)") == 2
@@ -109,7 +109,7 @@ def test_secrets_are_not_shown(test: base.Test, mime: str) -> None:
         (s3throughput.TEST, {"host": "a", "host-node": "b"}, ["b"]),
     ],
 )
-def test_one_host_takes_part(test: base.Test, members: dict[str, str], participants: list[Any]) -> None:
+def test_one_host_takes_part(test: sdk.Test, members: dict[str, str], participants: list[Any]) -> None:
     assert list(test.participants(members)) == participants
     assert test.null_reason == "No host specified"
 

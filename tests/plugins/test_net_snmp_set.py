@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pysnmp.proto import rfc1902, rfc1905
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests import snmpset
 from plugins.tools.snmp import net_snmp_set, snmp_names, snmp_session, snmp_values
 from tests.builders import seconds

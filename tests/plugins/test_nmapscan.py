@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.openports import TEST
 from plugins.tools.reach import nmapscan
 from plugins.tools.reach.nmapscan import TOOL, parse

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Invalid
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.latency import TEST
 from plugins.tools.one_way import packet_summary
 from plugins.tools.one_way.packet_summary import Packet

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from plugins.archivers import opensearch
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.plugins.results import DOCUMENT, parcel
 from tests.plugins.web import serving
 

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import otlp
-from plugins.sdk.base import Outcome
+from plugins.sdk.jobs import Outcome
 from tests.plugins.results import AT, LABELS, parcel
 from tests.plugins.web import Answer, serving
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.latency import TEST
 from plugins.tools.one_way import owamp_output, packet_records
 from plugins.tools.one_way.packet_records import Record, Stamp

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tools.route import paris_traceroute
 from plugins.tools.route.paris_traceroute import TOOL, parse
 from tests.builders import at, seconds

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.rtt import TEST
 from plugins.tools.reach import ping, ping_programs
 from plugins.tools.reach.ping_output import parse

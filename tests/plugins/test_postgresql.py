@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import postgresql
 from plugins.archivers.postgresql import parse_dsn
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 
 RETRY = {"retry-policy": [{"attempts": 1, "wait": "PT1M"}]}
 

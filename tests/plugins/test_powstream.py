@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.errors import Cancelled
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.latencybg import TEST
 from plugins.tools.one_way import powstream
 from tests.builders import at, seconds

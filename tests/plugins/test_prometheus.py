@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.archivers import prometheus
-from plugins.sdk.base import Outcome
+from plugins.sdk.jobs import Outcome
 from plugins.support.remote_write import write_request
 from tests.plugins.results import AT, LABELS, parcel
 from tests.plugins.web import serving

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests import snmpget, snmpgetbgm
 from plugins.tools.snmp import pysnmp, snmp_session
 from tests.builders import at, seconds

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from plugins.archivers import rabbitmq
-from plugins.sdk.base import Parcel
+from plugins.sdk.jobs import Parcel
 from plugins.support import egress
 
 URL = "amqp://guest:secret@127.0.0.1:5672/"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import Completed, PluginFailed, Tool
+from plugins.sdk.jobs import Completed, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.support.hosts import Ends
 from plugins.tools.throughput import ib_write_bw, qperf, rdma, two_ended
 from tests.builders import at, seconds

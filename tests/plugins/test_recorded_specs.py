@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.domain.errors import Invalid
-from plugins.sdk import base
+from plugins import sdk
 from tests.conformance.replay import cases
 from tests.conformance.shapes import differences
 from tests.plugins.everything import TESTS
@@ -27,7 +27,7 @@ def test_the_answer_is_the_recorded_one(name: str, case: dict[str, Any]) -> None
         assert list(differences(case["answer"], answer)) == []
 
 
-def _answer(test: base.Test, question: str, given: Any) -> Any:
+def _answer(test: sdk.Test, question: str, given: Any) -> Any:
     if question == "spec":
         return test.parse([str(argument) for argument in given])
     if question == "spec/is-valid":

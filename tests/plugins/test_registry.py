@@ -15,7 +15,7 @@ import plugins.tools
 from chalicelib.domain.schemas import Checker
 from chalicelib.domain.types import TYPES
 from plugins import registry
-from plugins.sdk.base import PROJECT, Maintainer, Plugin
+from plugins.sdk.plugin import PROJECT, Maintainer, Plugin
 from plugins.shipped import archivers, contexts, tests, tools
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label, module_name, modules
 

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from local.ministack import MiniStack
-from plugins.sdk.base import Cancelled, PluginFailed
+from plugins.sdk.jobs import Cancelled, PluginFailed
 from plugins.tests.s3throughput import TEST
 from plugins.tools.transfer import object_store, s3_benchmark
 from plugins.tools.transfer.s3_benchmark import Loop, Phase

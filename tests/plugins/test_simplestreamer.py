@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Job, PluginFailed
+from plugins.sdk.jobs import Job, PluginFailed
 from plugins.tests.simplestream import TEST
 from plugins.tools.throughput.two_ended import free_port
 from plugins.tools.transfer import simplestreamer

@@ -13,7 +13,7 @@ import trustme
 from chalicelib.domain.errors import Invalid
 from chalicelib.service.archiving import specs
 from plugins.archivers import smtp
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.plugins.mail_server import MailServer, serving
 
 NOTICE = {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.sdk import base
+from plugins import sdk
 from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests import snmpget, snmpgetbgm, snmpset
 
@@ -19,7 +19,7 @@ USER = {"security-name": "u", "security-level": "authPriv", "auth-protocol": "MD
 KEYS = {"_auth-key": "k1", "_priv-key": "k2", "context": "c"}
 
 
-def spec_of(test: base.Test, version: str, **members: Any) -> dict[str, Any]:
+def spec_of(test: sdk.Test, version: str, **members: Any) -> dict[str, Any]:
     """A spec of a test, bare but for what its version needs."""
     what: dict[str, Any] = {"oid": ["1.3"], "polls": 1}
     if test is snmpset.TEST:
@@ -30,26 +30,26 @@ def spec_of(test: base.Test, version: str, **members: Any) -> dict[str, Any]:
 
 @ALL
 @pytest.mark.parametrize("version", ["1", "2c", "3"])
-def test_a_bare_spec_is_valid(test: base.Test, version: str) -> None:
+def test_a_bare_spec_is_valid(test: sdk.Test, version: str) -> None:
     assert test.problem(spec_of(test, version)) is None
 
 
 @ALL
-def test_a_user_goes_with_version_3(test: base.Test) -> None:
+def test_a_user_goes_with_version_3(test: sdk.Test) -> None:
     assert test.problem(spec_of(test, "3", **USER, **KEYS)) is None
 
 
 @ALL
 @pytest.mark.parametrize("version", ["1", "2c"])
 @pytest.mark.parametrize(("name", "value"), [*USER.items(), *KEYS.items()])
-def test_no_user_goes_with_a_community(test: base.Test, version: str, name: str, value: str) -> None:
+def test_no_user_goes_with_a_community(test: sdk.Test, version: str, name: str, value: str) -> None:
     problem = test.problem(spec_of(test, version, **{name: value}))
 
     assert problem == f"/{name}: is only for version 3 of SNMP"
 
 
 @ALL
-def test_no_community_goes_with_version_3(test: base.Test) -> None:
+def test_no_community_goes_with_version_3(test: sdk.Test) -> None:
     problem = test.problem(spec_of(test, "3", _community="guess"))
 
     assert problem == "/_community: is only for versions 1 and 2c of SNMP"
@@ -57,7 +57,7 @@ def test_no_community_goes_with_version_3(test: base.Test) -> None:
 
 @ALL
 @pytest.mark.parametrize("version", ["1", "2c"])
-def test_a_community_is_needed_where_there_are_no_users(test: base.Test, version: str) -> None:
+def test_a_community_is_needed_where_there_are_no_users(test: sdk.Test, version: str) -> None:
     spec = spec_of(test, version)
     del spec["_community"]
 
@@ -79,7 +79,7 @@ def test_a_community_is_needed_where_there_are_no_users(test: base.Test, version
         ({"_auth-key": 5}, "/_auth-key"),
     ],
 )
-def test_a_bad_member_is_named(test: base.Test, members: dict[str, Any], complaint: str) -> None:
+def test_a_bad_member_is_named(test: sdk.Test, members: dict[str, Any], complaint: str) -> None:
     problem = test.problem({**spec_of(test, "3"), **members})
 
     assert complaint in str(problem)
@@ -97,14 +97,14 @@ def test_a_bad_member_is_named(test: base.Test, members: dict[str, Any], complai
         ({"auth-protocol": "sha"}, "/auth-protocol: 'sha' is not one of"),  # upper case, whatever help said
     ],
 )
-def test_snmpget_names_a_bad_member(test: base.Test, members: dict[str, Any], complaint: str) -> None:
+def test_snmpget_names_a_bad_member(test: sdk.Test, members: dict[str, Any], complaint: str) -> None:
     problem = test.problem(spec_of(test, "3", **members))
 
     assert complaint in str(problem)
 
 
 @GETS
-def test_the_command_line_says_how_often_to_poll(test: base.Test) -> None:
+def test_the_command_line_says_how_often_to_poll(test: sdk.Test) -> None:
     assert test.parse(WHERE) == {"schema": 1, "dest": "192.0.2.1", "polls": 1, "period": 1}
 
 
@@ -115,7 +115,7 @@ def test_the_command_line_says_how_often_to_poll(test: base.Test) -> None:
      ([], "context")],
 )  # fmt: skip
 def test_the_command_line_ignores_what_the_version_does_not_know(
-    test: base.Test, version: list[str], kept: str
+    test: sdk.Test, version: list[str], kept: str
 ) -> None:
     spec = test.parse([*version, "--community", "public", "--context", "c"])
 
@@ -123,7 +123,7 @@ def test_the_command_line_ignores_what_the_version_does_not_know(
 
 
 @GETS
-def test_oids_of_every_kind_go_to_the_command_line_and_back(test: base.Test) -> None:
+def test_oids_of_every_kind_go_to_the_command_line_and_back(test: sdk.Test) -> None:
     oids = ["1.3.6", "a::b.0", "{odd", '"odd"', {"type": "ObjectIdentity", "value": "1.3"}]
 
     arguments = test.arguments({"oid": oids})
@@ -133,7 +133,7 @@ def test_oids_of_every_kind_go_to_the_command_line_and_back(test: base.Test) -> 
 
 
 @GETS
-def test_an_oid_that_is_no_json_though_it_looks_so_is_refused(test: base.Test) -> None:
+def test_an_oid_that_is_no_json_though_it_looks_so_is_refused(test: sdk.Test) -> None:
     with pytest.raises(Invalid, match="--oid: not valid JSON"):
         test.parse(["--oid", "{odd"])
 
@@ -209,7 +209,7 @@ def test_snmpset_takes_names_in_lower_case_too(members: dict[str, str]) -> None:
 
 @ALL
 @pytest.mark.parametrize("mime", [TEXT, HTML])
-def test_secrets_are_not_shown(test: base.Test, mime: str) -> None:
+def test_secrets_are_not_shown(test: sdk.Test, mime: str) -> None:
     for spec in test.examples:
         rendered = render(test.show_spec(spec), mime)
 
@@ -222,7 +222,7 @@ def test_secrets_are_not_shown(test: base.Test, mime: str) -> None:
     ("members", "host"),
     [({}, None), ({"host": "a"}, "a"), ({"host": "a", "host-node": "b"}, "b"), ({"host-node": "b"}, "b")],
 )
-def test_the_host_asks(test: base.Test, members: dict[str, str], host: str | None) -> None:
+def test_the_host_asks(test: sdk.Test, members: dict[str, str], host: str | None) -> None:
     assert list(test.participants(spec_of(test, "2c", **members))) == [host]
 
 
@@ -265,5 +265,5 @@ def test_what_was_set_is_shown_and_what_was_not() -> None:
         (snmpset.TEST, {"succeeded": True, "time": "PT1S", "data": []}, False),
     ],
 )
-def test_a_result_has_the_shape_of_its_test(test: base.Test, result: dict[str, Any], valid: bool) -> None:
+def test_a_result_has_the_shape_of_its_test(test: sdk.Test, result: dict[str, Any], valid: bool) -> None:
     assert (test.result_versions.problem(result) is None) is valid

@@ -9,7 +9,7 @@ from pysnmp.proto.api import v2c
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message
 
 from plugins.archivers import snmptrap
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 
 TRAP = {"dest": "127.0.0.1", "trap-oid": "1.3.6.1.4.1.9.9.1"}
 COMMUNITY = {**TRAP, "_community": "hidden"}

@@ -11,7 +11,7 @@ import pytest
 
 from plugins import registry
 from plugins.archivers import syslog, tcp, udp
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 
 RESULT = {"succeeded": True, "text": "café"}
 POLICY = [{"attempts": 2, "wait": "PT1M"}, {"attempts": 1, "wait": "PT1H"}]

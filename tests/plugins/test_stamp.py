@@ -14,7 +14,7 @@ import pytest
 from chalicelib.domain.errors import Cancelled, Invalid
 from chalicelib.infrastructure.machine import Machine
 from local.stamp_reflector import Reflector
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.latency import TEST
 from plugins.tools.one_way import stamp, stamp_packets
 from plugins.tools.one_way.packet_records import elapsed

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.times import parse_duration
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.rtt import TEST
 from plugins.tools.reach import tcpping
 from tests.builders import at, seconds

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.openports import TEST
 from plugins.tools.reach import tcpscan
 from plugins.tools.reach.tcpscan import TOOL

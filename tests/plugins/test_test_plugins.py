@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk import base
-from plugins.sdk.base import version_of
+from chalicelib.domain.schemas import version_of
+from plugins import sdk
 from plugins.sdk.show import HTML, TEXT, render
 from tests.plugins.everything import EXAMPLES, RESULTS, SUCCESSES, TESTS, label
 from tests.rows import each_of
@@ -23,19 +23,19 @@ NO_OBJECTS = [None, True, 1, "text", [], [{}]]
 
 
 @every_test
-def test_the_enumeration_says_how_it_shares_time(test: base.Test) -> None:
+def test_the_enumeration_says_how_it_shares_time(test: sdk.Test) -> None:
     shown = json.loads(json.dumps(test.enumeration()))
 
     assert shown["scheduling-class"] in CLASSES
 
 
 @every_test
-def test_every_field_can_be_labelled_and_every_option_explained(test: base.Test) -> None:
+def test_every_field_can_be_labelled_and_every_option_explained(test: sdk.Test) -> None:
     assert all(field.label and field.help for field in test.fields)
 
 
 @every_test
-def test_there_are_examples_of_every_version(test: base.Test) -> None:
+def test_there_are_examples_of_every_version(test: sdk.Test) -> None:
     specs = {version_of(spec) for spec in test.examples}
     results = {version_of(result) for result in test.result_examples if result.get("succeeded", True)}
 
@@ -44,7 +44,7 @@ def test_there_are_examples_of_every_version(test: base.Test) -> None:
 
 
 @every_test
-def test_there_is_an_example_of_a_failure(test: base.Test) -> None:
+def test_there_is_an_example_of_a_failure(test: sdk.Test) -> None:
     failed = [result for result in test.result_examples if not result.get("succeeded", True)]
 
     assert failed
@@ -52,17 +52,17 @@ def test_there_is_an_example_of_a_failure(test: base.Test) -> None:
 
 
 @every_example
-def test_examples_are_valid(test: base.Test, spec: dict[str, Any]) -> None:
+def test_examples_are_valid(test: sdk.Test, spec: dict[str, Any]) -> None:
     assert test.problem(spec) is None
 
 
 @every_result
-def test_result_examples_are_valid(test: base.Test, result: dict[str, Any]) -> None:
+def test_result_examples_are_valid(test: sdk.Test, result: dict[str, Any]) -> None:
     assert test.result_versions.problem(result) is None
 
 
 @every_example
-def test_arguments_made_of_a_spec_make_the_same_spec(test: base.Test, spec: dict[str, Any]) -> None:
+def test_arguments_made_of_a_spec_make_the_same_spec(test: sdk.Test, spec: dict[str, Any]) -> None:
     arguments = test.arguments(spec)
 
     again = test.parse(arguments)
@@ -74,7 +74,7 @@ def test_arguments_made_of_a_spec_make_the_same_spec(test: base.Test, spec: dict
 
 
 @every_example
-def test_only_the_first_participant_may_be_this_host(test: base.Test, spec: dict[str, Any]) -> None:
+def test_only_the_first_participant_may_be_this_host(test: sdk.Test, spec: dict[str, Any]) -> None:
     participants = list(test.participants(spec))
 
     assert participants
@@ -83,7 +83,7 @@ def test_only_the_first_participant_may_be_this_host(test: base.Test, spec: dict
 
 
 @every_example
-def test_a_member_of_a_later_version_is_refused(test: base.Test, spec: dict[str, Any]) -> None:
+def test_a_member_of_a_later_version_is_refused(test: sdk.Test, spec: dict[str, Any]) -> None:
     given = [field for field in test.fields if field.name in spec]
     needed = max([1, *(field.version_needed(spec[field.name]) for field in given)])
 
@@ -93,12 +93,12 @@ def test_a_member_of_a_later_version_is_refused(test: base.Test, spec: dict[str,
 
 
 @every_example
-def test_an_unknown_member_is_refused(test: base.Test, spec: dict[str, Any]) -> None:
+def test_an_unknown_member_is_refused(test: sdk.Test, spec: dict[str, Any]) -> None:
     assert bool(test.problem({**spec, "bogus": 1})) is not test.open
 
 
 @each_of([(test, version) for test in TESTS.values() for version in VERSIONS])
-def test_a_version_there_is_none_of_is_refused(test: base.Test, version: Any) -> None:
+def test_a_version_there_is_none_of_is_refused(test: sdk.Test, version: Any) -> None:
     problem = test.problem({**test.examples[0], "schema": version})
 
     assert problem is not None
@@ -106,13 +106,13 @@ def test_a_version_there_is_none_of_is_refused(test: base.Test, version: Any) ->
 
 
 @each_of([(test, document) for test in TESTS.values() for document in NO_OBJECTS])
-def test_what_is_no_object_is_refused(test: base.Test, document: Any) -> None:
+def test_what_is_no_object_is_refused(test: sdk.Test, document: Any) -> None:
     assert test.problem(document) == "/: must be an object"
 
 
 @every_example
 @pytest.mark.parametrize("mime", [TEXT, HTML])
-def test_a_spec_can_be_shown(test: base.Test, spec: dict[str, Any], mime: str) -> None:
+def test_a_spec_can_be_shown(test: sdk.Test, spec: dict[str, Any], mime: str) -> None:
     rendered = render(test.show_spec(spec), mime)
 
     shown = [field for field in test.fields if field.exists_in(version_of(spec))]
@@ -121,20 +121,20 @@ def test_a_spec_can_be_shown(test: base.Test, spec: dict[str, Any], mime: str) -
 
 @every_success
 @pytest.mark.parametrize("mime", [TEXT, HTML])
-def test_a_result_can_be_shown_with_any_spec(test: base.Test, result: dict[str, Any], mime: str) -> None:
+def test_a_result_can_be_shown_with_any_spec(test: sdk.Test, result: dict[str, Any], mime: str) -> None:
     for spec in test.examples:
         assert render(test.show(spec, result), mime).strip()
 
 
 @every_example
-def test_nothing_in_a_spec_becomes_markup(test: base.Test, spec: dict[str, Any]) -> None:
+def test_nothing_in_a_spec_becomes_markup(test: sdk.Test, spec: dict[str, Any]) -> None:
     rendered = render(test.show_spec(_made_hostile(spec)), HTML)
 
     assert "<script" not in rendered
 
 
 @every_success
-def test_nothing_in_a_result_becomes_markup(test: base.Test, result: dict[str, Any]) -> None:
+def test_nothing_in_a_result_becomes_markup(test: sdk.Test, result: dict[str, Any]) -> None:
     free_texts = ("data", "record", "headers", "content", "source", "reference", "hostname", "time")
     hostile = _made_hostile(result, only=free_texts)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk.base import Completed, Job, PluginFailed
+from plugins.sdk.jobs import Completed, Job, PluginFailed
 from plugins.support.hosts import Ends
 from plugins.tools.throughput import two_ended
 from tests.builders import at, seconds

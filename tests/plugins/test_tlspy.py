@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from chalicelib.domain.times import UTC, parse_duration
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests.tls import TEST
 from plugins.tools.web import tlspy

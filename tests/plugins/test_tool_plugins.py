@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from plugins.sdk import base
-from plugins.sdk.base import Completed, Tool
+from plugins import sdk
+from plugins.sdk.jobs import Completed
+from plugins.sdk.tool import Tool
 from tests.plugins.everything import TESTS, TOOL_EXAMPLES, TOOLS, label
 from tests.plugins.jobs import FakeHost
 from tests.rows import each_of
@@ -19,7 +20,7 @@ every_example = each_of(TOOL_EXAMPLES, kinds=2)
 LONGEST = dt.timedelta(days=8)
 
 
-def newest(test: base.Test) -> int:
+def newest(test: sdk.Test) -> int:
     return max(test.spec_versions.checkers)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.mtu import TEST
 from plugins.tools.route import tracemtu
 from plugins.tools.route.tracemtu import parse

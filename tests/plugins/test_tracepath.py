@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tools.route import tracepath
 from plugins.tools.route.tracepath import TOOL, parse
 from tests.builders import at, seconds

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tools.route import traceroute
 from plugins.tools.route.traceroute import TOOL, parse
 from tests.builders import at, seconds

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from plugins.sdk.base import Completed, PluginFailed
+from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests import latency, rtt
 from plugins.tools.one_way import twping
 from tests.builders import at, seconds

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tests.dot1x import TEST
 from plugins.tools.link import umichwpa
 from tests.builders import seconds

@@ -4,8 +4,8 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from plugins.sdk.base import PluginFailed, Tool
-from plugins.sdk.jobs import Host
+from plugins.sdk.jobs import Host, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.tests.trace import TEST
 from tests.plugins.jobs import job
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed, Job, PluginFailed, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Completed, Job, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.tests.throughput import TEST
 from tests.builders import seconds
 from tests.plugins.jobs import FakeHost, job

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.infrastructure.machine import Machine
-from plugins.sdk.base import Completed
+from plugins.sdk.jobs import Completed
 
 SERVER = "198.51.100.1"
 

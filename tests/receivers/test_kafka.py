@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from plugins.archivers import kafka
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.receivers.documents import RESULT
 from tests.receivers.processes import folder, lines, needed, running
 

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as serv
 
 from chalicelib.domain.times import parse_duration, parse_timestamp
 from plugins.archivers import otlp
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.plugins.results import LABELS, METRICS
 from tests.plugins.web import serving
 from tests.receivers.documents import RESULT

@@ -17,7 +17,7 @@ import trustme
 from chalicelib.domain.times import parse_duration
 from plugins.archivers import postgresql
 from plugins.archivers.postgresql import parse_dsn
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.acceptance.nodes import free_port
 from tests.receivers.documents import RESULT
 from tests.receivers.processes import folder, needed

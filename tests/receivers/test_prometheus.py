@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.times import parse_duration, parse_timestamp
 from plugins.archivers import prometheus
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.acceptance.nodes import free_port
 from tests.plugins.results import LABELS, METRICS
 from tests.receivers.documents import of_now

@@ -13,7 +13,7 @@ import pytest
 from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from plugins.archivers import rabbitmq
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.acceptance.nodes import free_port
 from tests.receivers.documents import RESULT
 from tests.receivers.processes import folder, listens, needed, running

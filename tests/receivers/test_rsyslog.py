@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from plugins.archivers import syslog, tcp, udp
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.acceptance.nodes import free_port
 from tests.receivers.documents import RESULT
 from tests.receivers.processes import folder, lines, listens, needed, running

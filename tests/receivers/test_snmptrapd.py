@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from plugins.archivers import snmptrap
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.acceptance.nodes import free_port
 from tests.receivers.documents import RESULT
 from tests.receivers.processes import folder, lines, needed, running, until

@@ -13,7 +13,7 @@ from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import runner, waits
-from plugins.sdk.base import Completed
+from plugins.sdk.jobs import Completed
 from plugins.tools.idling import snooze
 
 

@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.api.openapi import plugin_schemas
 from chalicelib.api.openapi.schema_export import portable
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, Versions
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Archiver, Context, Plugin, Test, Versions
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.context import Context
+from plugins.sdk.plugin import Plugin
+from plugins.sdk.test import Test
 
 LABELLED = 7
 """The API level from which on enumerations have labels and schemas."""

@@ -11,7 +11,8 @@ from typing import Any
 from chalicelib.domain import specs
 from chalicelib.domain.schemas import JSON, Versions, closed
 from plugins import registry
-from plugins.sdk.base import Test, Tool
+from plugins.sdk.test import Test
+from plugins.sdk.tool import Tool
 from plugins.support import urls
 from plugins.tests import http
 

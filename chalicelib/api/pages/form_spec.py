@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, Checker
-from plugins.sdk.base import Test
+from plugins.sdk.test import Test
 
 _VERSION = re.compile("[0-9]{1,9}")
 

@@ -17,7 +17,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.service.tasks.create import offers
 from plugins import registry
-from plugins.sdk.base import Test
+from plugins.sdk.test import Test
 
 WITH_VERDICTS = 6
 """The API level from which on each tool comes with its verdict, willing or not."""

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.schemas import JSON
 from plugins import registry
 from plugins.registry import AnyPlugin
-from plugins.sdk.base import Plugin
+from plugins.sdk.plugin import Plugin
 
 
 def list_of(plugin: dict[str, JSON]) -> dict[str, JSON]:

@@ -17,7 +17,7 @@ from chalicelib.domain.times import format_timestamp
 from chalicelib.store import task_table
 from chalicelib.store.task_items import StoredTask
 from plugins import registry
-from plugins.sdk.base import Plugin
+from plugins.sdk.plugin import Plugin
 
 MOST_KEPT = 5000
 """Tasks whose members are kept for the runs to come."""

@@ -27,7 +27,7 @@ from chalicelib.service.series import points
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, run_table, task_table
 from plugins import registry
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 
 LOG = logging.getLogger(__name__)
 

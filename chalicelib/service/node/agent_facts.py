@@ -8,8 +8,9 @@ from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.node import registry
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.store import node_registry, node_table
-from plugins.sdk.base import Spec, Tool
+from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host
+from plugins.sdk.tool import Tool
 
 FRESH = 10.0
 """Seconds for which what was read of an agent's host is good."""

@@ -38,7 +38,8 @@ from chalicelib.service.tasks.idempotency import IdempotencyKey
 from chalicelib.settings import settings
 from chalicelib.store.transactions.booking import New
 from plugins import registry
-from plugins.sdk.base import Test, Tool
+from plugins.sdk.test import Test
+from plugins.sdk.tool import Tool
 
 LOG = logging.getLogger(__name__)
 

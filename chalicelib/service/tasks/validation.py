@@ -17,7 +17,7 @@ from chalicelib.infrastructure.addresses import is_local, is_loopback
 from chalicelib.service.node.registry import hostname_of
 from chalicelib.settings import settings
 from plugins import registry
-from plugins.sdk.base import Test
+from plugins.sdk.test import Test
 
 ANY_ADDRESS = (str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
 SEPARATE = "participants have to be on separate systems"

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from chalicelib.domain.schemas import JSON, Checker
 from chalicelib.domain.times import SECOND, format_duration, parse_duration, parse_timestamp
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool, pick, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool, pick
 from plugins.support import egress, hosts, sayings
 
 TIMEOUT = 5 * SECOND

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 from plugins.support import egress, hosts, sayings
 
 PATH = "/pscheduler/"

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Job, Result, Spec, pick, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import pick
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:

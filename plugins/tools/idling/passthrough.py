@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 
 
 def run(job: Job, chance: Callable[[], float] = random.random) -> JSON:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, format_duration, parse_duration
-from plugins.sdk.base import Job, Result, Spec, Tool, pick, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool, pick
 from plugins.tools.idling import idle
 
 SHORTEST = dt.timedelta(milliseconds=100)

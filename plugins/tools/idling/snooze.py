@@ -3,7 +3,8 @@
 import datetime as dt
 
 from chalicelib.domain.times import parse_duration
-from plugins.sdk.base import Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.tool import Tool
 from plugins.tools.idling import idle
 
 LONGEST_IDLE = dt.timedelta(seconds=60)

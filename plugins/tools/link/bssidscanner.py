@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import parse_si
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Cancelled, Completed, Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Cancelled, Completed, Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.tools.link import interfaces
 
 PROGRAM = "iwlist"

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Cancelled, Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Cancelled, Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.tools.link import interfaces
 
 PROGRAM = "dhclient"

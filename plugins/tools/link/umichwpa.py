@@ -13,7 +13,9 @@ import time
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.support.secrets import without_secrets
 from plugins.tools.link import interfaces
 

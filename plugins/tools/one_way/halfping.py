@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.tools.one_way import packet_summary
 from plugins.tools.reach import ping, ping_output, ping_programs
 

@@ -6,7 +6,7 @@ Each is given the other end as ``[host]:port``, the address in brackets whicheve
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Spec
+from plugins.sdk.fields import Spec
 
 HIGHEST_CODE_POINT = 63
 

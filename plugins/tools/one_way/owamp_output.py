@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tools.one_way.packet_records import Record, Stamp, Trip
 
 _STAMP = r"([0-9]{1,20}) ([01]) ([-+.0-9e]{0,20})"

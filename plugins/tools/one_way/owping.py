@@ -9,7 +9,9 @@ import datetime as dt
 import math
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.tools.one_way import packet_records, packet_summary
 from plugins.tools.one_way.owamp_options import beyond_code_points, directed, options, ports, whole
 from plugins.tools.one_way.owamp_output import parse_one_way as parse

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Spec
+from plugins.sdk.fields import Spec
 from plugins.tools.one_way.packet_summary import BUCKET_WIDTH, Packet, measures_way_back, summary
 
 _UNIX_EPOCH = 2208988800

@@ -8,7 +8,8 @@ from decimal import Decimal
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import LONGEST_DURATION
-from plugins.sdk.base import Result, Spec
+from plugins.sdk.fields import Spec
+from plugins.sdk.test import Result
 from plugins.support import hosts
 
 BUCKET_WIDTH = 0.001

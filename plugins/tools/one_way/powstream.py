@@ -11,7 +11,10 @@ import tempfile
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, parse_duration
-from plugins.sdk.base import Cancelled, Job, PluginFailed, Result, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Cancelled, Job, PluginFailed
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 from plugins.tools.one_way import packet_records, packet_summary
 from plugins.tools.one_way.owamp_options import directed, options, ports, whole
 from plugins.tools.one_way.owamp_output import parse_one_way as parse

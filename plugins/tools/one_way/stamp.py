@@ -22,7 +22,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.support import egress
 from plugins.tools.one_way import packet_records, packet_summary, stamp_packets, stamp_sockets
 from plugins.tools.one_way.packet_records import Record, Stamp, Trip, elapsed, from_unix

@@ -14,7 +14,9 @@ from decimal import Decimal
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.support import hosts
 from plugins.tools.one_way import packet_records, packet_summary
 from plugins.tools.one_way.owamp_options import beyond_code_points, options, ports, whole

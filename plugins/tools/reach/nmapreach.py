@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Job, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job
+from plugins.sdk.tool import Tool
 from plugins.tests.netreach import network
 from plugins.tools.reach import sweep
 

@@ -6,7 +6,9 @@ import re
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.support import egress
 from plugins.support import hosts as _hosts
 from plugins.tools.reach.sweep import address

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, parse_duration
-from plugins.sdk.base import Completed, Job, PluginFailed, Result, Spec, Tool, pick, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Completed, Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool, pick
 from plugins.support import hosts
 from plugins.tools.reach import ping_programs
 from plugins.tools.reach.ping_output import parse

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration, parse_duration
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 Arrival = tuple[int, dict[str, JSON]]
 """A sequence number, and what came back for it."""

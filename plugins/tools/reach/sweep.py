@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, pick, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import pick
 from plugins.support import egress
 from plugins.support import hosts as _hosts
 from plugins.tests.netreach import Network, gateway, hosts, network

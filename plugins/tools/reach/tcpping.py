@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, format_duration
-from plugins.sdk.base import Job, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, wrapped
+from plugins.sdk.tool import Tool
 from plugins.support import egress, hosts
 from plugins.tools.reach.ping import merge as merge_rtt
 

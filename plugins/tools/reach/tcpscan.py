@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.support import egress
 from plugins.tests.openports import port_numbers
 from plugins.tools.reach.nmapscan import Network, given_network, target

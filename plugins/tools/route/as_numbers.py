@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import hosts
 from plugins.tools.web.dnspy import make_resolver, texts
 

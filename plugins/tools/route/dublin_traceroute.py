@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.support import hosts
 from plugins.tools.route import hops as _tracing
 from plugins.tools.route.hops import HOPS

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.support import egress, hosts
 
 PORT = 1060

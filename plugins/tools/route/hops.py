@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from chalicelib.domain.schemas import JSON, Checker
 from chalicelib.domain.times import SECOND, ZERO, parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.base import Completed, Job, PluginFailed, Result, Spec, pick, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Completed, Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import pick
 from plugins.support import hosts
 from plugins.tools.route import as_numbers
 from plugins.tools.route.traceroute_output import Hop

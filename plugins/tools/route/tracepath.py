@@ -7,7 +7,9 @@ from collections.abc import Collection
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Host, Job, PluginFailed, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Host, Job, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.support import hosts
 from plugins.tools.route import hops as _tracing
 from plugins.tools.route.traceroute_output import Hop, answer, path

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 Hop = dict[str, JSON]
 """A hop of a trace's result; without members where nothing answered."""

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 from plugins.support import hosts
 from plugins.tools.snmp import snmp_names, snmp_session, snmp_values
 

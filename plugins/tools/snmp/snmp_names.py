@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 _IF_ENTRY, _IF_X_ENTRY = (1, 3, 6, 1, 2, 1, 2, 2, 1), (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
 _IF_COLUMNS = (  # the order is that of their numbers

@@ -8,7 +8,8 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed, Spec
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import egress, hosts
 from plugins.support.secrets import without_secrets
 

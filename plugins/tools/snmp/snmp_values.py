@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Mapping
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.tools.snmp import snmp_names
 
 MISSING = ("NoSuchObject", "NoSuchInstance", "EndOfMibView")

@@ -6,7 +6,7 @@ import pathlib
 import shutil
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Host, Job, PluginFailed
+from plugins.sdk.jobs import Host, Job, PluginFailed
 from plugins.support import configured
 from plugins.support.hosts import Ends
 

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
-from plugins.sdk.base import Host, Job, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Host, Job
+from plugins.sdk.tool import Tool
 from plugins.support import configured, hosts
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge

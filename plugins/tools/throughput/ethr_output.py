@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 Object = dict[str, JSON]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 Object = dict[str, JSON]
 

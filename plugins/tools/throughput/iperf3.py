@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
-from plugins.sdk.base import Completed, Host, Job, PluginFailed, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Completed, Host, Job, PluginFailed
+from plugins.sdk.tool import Tool
 from plugins.support import configured, hosts
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge_by_sender

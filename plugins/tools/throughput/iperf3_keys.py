@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 KEY_BITS = 2048
 NAME_LENGTH = 20

@@ -6,7 +6,7 @@ import re
 from chalicelib.domain.documents import load
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 Object = dict[str, JSON]
 

@@ -9,7 +9,9 @@ import re
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
-from plugins.sdk.base import Host, Job, Spec, Tool
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Host, Job
+from plugins.sdk.tool import Tool
 from plugins.support import configured
 from plugins.support.hosts import Ends
 from plugins.support.merging import merge

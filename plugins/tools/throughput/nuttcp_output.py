@@ -7,7 +7,7 @@ told apart, so there is one, with the identifier 1.
 import re
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 
 Object = dict[str, JSON]
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pathlib
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import Spec
+from plugins.sdk.fields import Spec
 from plugins.support import configured
 
 DEVICES = pathlib.Path("/sys/class/infiniband")

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
-from plugins.sdk.base import Completed, Job, PluginFailed, Spec
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Completed, Job, PluginFailed
 from plugins.support import egress, hosts
 from plugins.support.hosts import Ends
 

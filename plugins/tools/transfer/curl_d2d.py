@@ -8,7 +8,10 @@ from typing import BinaryIO
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_duration
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 from plugins.tools.transfer import file_copy
 from plugins.tools.web import fetch
 

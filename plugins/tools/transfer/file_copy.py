@@ -21,7 +21,8 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from chalicelib.domain.times import SECOND, parse_duration
-from plugins.sdk.base import PluginFailed, Spec
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import PluginFailed
 from plugins.tools.web import fetch
 
 TIMEOUT = 10 * SECOND

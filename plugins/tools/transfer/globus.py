@@ -9,7 +9,10 @@ import urllib.parse
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import parse_si
 from chalicelib.domain.times import format_duration
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 from plugins.support import egress
 from plugins.tools.transfer import file_copy
 

@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.schemas import JSON
-from plugins.sdk.base import PluginFailed, Spec
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import aws_client, egress, sayings
 from plugins.support.secrets import without_secrets
 from plugins.tools.web import fetch

@@ -16,7 +16,10 @@ from collections.abc import Callable, Sequence
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import format_si
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Result, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 from plugins.support import egress
 from plugins.tools.transfer import object_store
 from plugins.tools.web import fetch

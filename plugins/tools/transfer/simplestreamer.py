@@ -10,9 +10,12 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from chalicelib.domain.schemas import JSON
+from chalicelib.domain.schemas import JSON, version_of
 from chalicelib.domain.times import SECOND, ZERO, format_duration, format_timestamp, parse_duration
-from plugins.sdk.base import Host, Job, PluginFailed, Result, Spec, Tool, version_of, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Host, Job, PluginFailed, wrapped
+from plugins.sdk.test import Result
+from plugins.sdk.tool import Tool
 from plugins.support import egress, hosts
 
 TIMEOUT = 5 * SECOND

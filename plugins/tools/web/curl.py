@@ -10,7 +10,9 @@ import datetime as dt
 from chalicelib.domain import result_size
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.tools.web import fetch, phases
 from plugins.tools.web.fetch import Fetched
 

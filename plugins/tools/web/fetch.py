@@ -20,7 +20,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.redaction import without_credentials
 from chalicelib.domain.schemas import JSON
 from plugins.sdk import host_names
-from plugins.sdk.base import PluginFailed
+from plugins.sdk.jobs import PluginFailed
 from plugins.support import egress, hosts, sayings
 from plugins.tools.web.phases import Stopwatch, timed, tls
 

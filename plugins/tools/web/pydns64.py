@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
-from plugins.sdk.base import Job, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, wrapped
+from plugins.sdk.tool import Tool
 from plugins.tests.dns64 import prefix
 from plugins.tools.web import dnspy
 from plugins.tools.web.dnspy import Answer

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, UTC, format_duration, format_timestamp, parse_duration
-from plugins.sdk.base import Job, PluginFailed, Spec, Tool, wrapped
+from plugins.sdk.fields import Spec
+from plugins.sdk.jobs import Job, PluginFailed, wrapped
+from plugins.sdk.tool import Tool
 from plugins.support import egress, hosts
 from plugins.tools.web import starttls as _starttls
 

@@ -10,7 +10,10 @@ import pytest
 
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins import registry
-from plugins.sdk.base import Archiver, Job, Outcome, Parcel, PluginFailed, Test, Tool, wrapped
+from plugins.sdk.archiver import Archiver
+from plugins.sdk.jobs import Job, Outcome, Parcel, PluginFailed, wrapped
+from plugins.sdk.test import Test
+from plugins.sdk.tool import Tool
 from plugins.tests import idle
 from tests.acceptance.history.world import BEGINNING, SimulatedMachine, World
 

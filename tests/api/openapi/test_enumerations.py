@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.domain.schemas import version_of
-from plugins.sdk.base import Plugin
+from plugins.sdk.plugin import Plugin
 from plugins.tests import rtt
 from tests.plugins.everything import ARCHIVERS, CONTEXTS, TESTS, TOOLS, label
 

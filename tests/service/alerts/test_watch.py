@@ -20,7 +20,7 @@ from chalicelib.service.series import points, rolling
 from chalicelib.store import alert_table, delivery_table, series_table, shards
 from chalicelib.store.models.series import PointItem
 from plugins import registry
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests import requests_sent
 from tests.builders import NODE, NOON, at, run, task
 

@@ -27,7 +27,7 @@ from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.transactions.booking import New
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.acceptance.history.tables import Tables
 from tests.builders import NOON, at, task
 from tests.plugins.everything import ARCHIVERS

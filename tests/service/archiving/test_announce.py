@@ -17,7 +17,7 @@ from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.store import delivery_table, shards
 from chalicelib.store.transactions.booking import New
-from plugins.sdk.base import Outcome
+from plugins.sdk.jobs import Outcome
 from tests.builders import NODE, NOON, at, seconds, task
 from tests.plugins.everything import ARCHIVERS
 

@@ -17,7 +17,7 @@ from chalicelib.service.archiving import attempt
 from chalicelib.settings import forget_settings
 from chalicelib.store import delivery_table, run_items, run_table, task_items
 from plugins import registry
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.builders import NODE, NOON, at, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("empty_aws")

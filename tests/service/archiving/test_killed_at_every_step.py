@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.store import delivery_table, run_table
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.builders import NODE
 from tests.service.archiving.mortal_node import Node, over, record
 

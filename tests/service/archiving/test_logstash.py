@@ -16,7 +16,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import parse_timestamp
 from chalicelib.service.archiving import attempt
 from plugins import registry
-from plugins.sdk.base import Outcome, Parcel
+from plugins.sdk.jobs import Outcome, Parcel
 from tests.builders import NODE, NOON, run, task
 from tests.plugins.everything import ARCHIVERS, RESULTS, TESTS
 from tests.plugins.web import serving

@@ -8,7 +8,7 @@ from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.run import Run
 from chalicelib.store import delivery_table
-from plugins.sdk.base import Outcome
+from plugins.sdk.jobs import Outcome
 from tests.builders import NODE
 from tests.service.archiving.mortal_node import Node, over, record
 

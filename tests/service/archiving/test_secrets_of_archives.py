@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.delivery import Delivery
 from chalicelib.service.archiving import attempt as archiving
-from plugins.sdk.base import Outcome
+from plugins.sdk.jobs import Outcome
 from tests.builders import NODE, NOON
 from tests.plugins.everything import ARCHIVERS
 from tests.plugins.results import DOCUMENT

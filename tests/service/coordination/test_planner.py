@@ -20,7 +20,7 @@ from chalicelib.service.peers import outbox as outbox
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.store import outbox_table, run_items, run_table, shards, task_table, timeline
 from plugins import registry
-from plugins.sdk.base import Tool
+from plugins.sdk.tool import Tool
 from tests import due
 from tests.builders import seconds
 from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down

@@ -18,7 +18,7 @@ from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import invitation
 from chalicelib.store import run_table
 from plugins import registry
-from plugins.sdk.base import wrapped
+from plugins.sdk.jobs import wrapped
 from tests import fake_programs
 from tests.builders import seconds
 from tests.cluster import running_cluster

@@ -11,7 +11,7 @@ from chalicelib.host.facts import FactsHost
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.node import agent_facts, registration
 from chalicelib.store import node_registry, node_table
-from plugins.sdk.base import Tool
+from plugins.sdk.tool import Tool
 from tests.builders import NODE, NOON, seconds
 from tests.requests_sent import counted
 
