@@ -1,7 +1,7 @@
-"""The runs an agent has taken: judged, claimed, started on the second, at most once, and reported.
+"""The runs an agent has taken: claimed, started on the second, at most once, and reported.
 
-offers ──policy──> (stored) ──claims──> taken ──two seconds ahead──> started ──> its result, in the spool
-          │  └────── taken as they were offered ──┘
+offers ─objections─> (stored) ──claims──> taken ──two seconds ahead──> started ──> its result, in the spool
+          │  └──────── taken as they were offered ──┘
           └──> refused, with a reason
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from agent.client import Client
 from agent.clock import Offset
-from agent.policy import PolicyFile, Resolve, Wish, destinations
+from agent.objections import TOOL, Objections
+from agent.policy import PolicyFile
 from agent.spool import Spool
 from agent.state import OFFERED, OVER, REFUSED, STARTED, TAKEN, State
 from agent.state_records import Held, Result
@@ -20,22 +21,19 @@ from agent.work import Announce, Perform, Work
 from chalicelib.domain.assignment import Assignment, LocalResult
 from chalicelib.domain.errors import Invalid, StorageFull
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import SECOND, format_duration, format_timestamp
+from chalicelib.domain.times import SECOND, format_timestamp
 from chalicelib.infrastructure.machine import Machine
 from plugins import registry
 
 LOG = logging.getLogger(__name__)
 AHEAD = 2 * SECOND
 """How long before its start a run is begun, so that its tool may prepare."""
-LATE_FROM = SECOND
-"""How long after its start a run is not started any more, unless it streams."""
 MOST_HELD, MOST_OFFERED = 1000, 50
 MOST_CLAIMED, LONGEST_MESSAGE = 100, 1000
 """Of either kind at a time; characters of a reason."""
 LOOK_EVERY = 0.5
 """Seconds between looks at what is at work, and at a clock that may have been set."""
 SHORTEST = 0.01
-POLICY, CLOCK, TOOL, LATE = "agent-policy", "agent-clock", "agent-tool", "agent-late"
 INTERRUPTED = "The agent stopped while the tool was at work"
 
 
@@ -43,14 +41,13 @@ class Runs:
     """All runs of one agent. Safe for threads."""
 
     def __init__(self, state: State, spool: Spool, client: Client, policy: PolicyFile, offset: Offset):
-        self._state, self._spool, self._client, self._policy = state, spool, client, policy
-        self._offset = offset
+        self._state, self._spool, self._client = state, spool, client
+        self.objections = Objections(policy, offset)
         self._lock = threading.RLock()
         self._works: dict[str, Work] = {}
         self._cancelled: set[str] = set()
         self._changed = threading.Event()
         self._claiming = threading.Lock()
-        self.resolve: Resolve = _addresses
         self.perform: Perform | None = None
         """What lets a tool work, where it is not the host's own."""
         self.wanted: Callable[[], None] = lambda: None
@@ -87,7 +84,8 @@ class Runs:
             self._state.take([assignment.run])
 
     def _consider(self, assignment: Assignment, document: JSON, is_taken: bool) -> None:
-        objection = self._objection(assignment)
+        beside = self._state.beside(assignment.run, assignment.start, assignment.end)
+        objection = self.objections.to_taking(assignment, beside)
         if self._state.count() >= MOST_HELD:
             return  # offered again when there is room
         if objection:
@@ -95,38 +93,6 @@ class Runs:
             self._state.decline(assignment, *objection)
         else:
             self._state.offer(assignment, document, TAKEN if is_taken else OFFERED)
-
-    def _objection(self, assignment: Assignment) -> tuple[str, str] | None:
-        """What keeps a run from being taken: a code and a sentence."""
-        test, tool = registry.tests().get(assignment.test), registry.tools().get(assignment.tool)
-        if test is None or tool is None:
-            what = f"test {assignment.test}" if test is None else f"tool {assignment.tool}"
-            return TOOL, f"This agent does not have the {what}"
-        missing = [
-            each["context"] for each in assignment.contexts if each["context"] not in registry.contexts()
-        ]
-        if missing:
-            return TOOL, f"This agent does not have the context {missing[0]}"
-        reasons = tool.reasons_against(assignment.test, assignment.spec)
-        if reasons:
-            return TOOL, f"The tool {assignment.tool} does not work here: {'; '.join(reasons)}"
-        wish = Wish(
-            assignment.test,
-            assignment.tool,
-            destinations(test, assignment.spec, assignment.participant),
-            assignment.duration,
-            self._state.beside(assignment.run, assignment.start, assignment.end),
-        )
-        refusal = self._policy.policy().refusal(wish, self.resolve)
-        return (POLICY, refusal) if refusal else self._clock_objection()
-
-    def _clock_objection(self) -> tuple[str, str] | None:
-        known, limit = self._offset.now(), self._policy.policy().clock_limit
-        if known is None or abs(known[1]) <= limit.total_seconds():
-            return None
-        off, _ = known
-        said = f"The clock of this host is off by {off:+.1f} s; it may be {format_duration(limit)}"
-        return CLOCK, said
 
     def claim(self, instance: str) -> None:
         """Claim what was offered, and say what is refused. Raises Unanswered, and does the same next time."""
@@ -222,8 +188,7 @@ class Runs:
         if assignment is None:
             self._state.refuse(held.run, TOOL, "The agent cannot read the run any more")
             return
-        # By a clock that is off nobody can say what is too late.
-        objection = self._clock_objection() or _too_late(assignment, now)
+        objection = self.objections.to_starting(assignment, now)
         if objection:
             LOG.warning("Run %s is not started: %s", held.run, objection[1])
             self._state.refuse(held.run, *objection)
@@ -304,28 +269,6 @@ def _since(held: Held, now: dt.datetime) -> dt.datetime:
     return held.came_to or now
 
 
-def _too_late(assignment: Assignment, now: dt.datetime) -> tuple[str, str] | None:
-    # A run that streams for hours is still worth starting late, as it is at a node's own tools.
-    latest = assignment.end if assignment.streams else assignment.start + LATE_FROM
-    if now <= latest:
-        return None
-    return LATE, f"The agent came to it {format_duration(now - assignment.start)} after its start"
-
-
 def _can_be_carried_on(assignment: Assignment, now: dt.datetime) -> bool:
     tool = registry.tools().get(assignment.tool)
     return tool is not None and assignment.streams and tool.resumes and now < assignment.end
-
-
-def _addresses(name: str) -> list[str]:
-    import socket
-
-    from plugins.support import hosts
-
-    try:
-        found = hosts.limited(
-            hosts.LOOKUP_LIMIT, lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-        )
-    except (OSError, UnicodeError, TimeoutError):
-        return []
-    return [str(each[4][0]) for each in found]

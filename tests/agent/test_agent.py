@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agent import client as client_module
-from agent import runs, service
+from agent import objections, service
 from agent.policy import PolicyFile
 from agent.service import Agent
 from agent.state import OFFERED, State
@@ -89,7 +89,7 @@ def host(tmp_path: pathlib.Path, coordinator: Coordinator) -> Host:
 @pytest.fixture(autouse=True)
 def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module.Backoff, "MOST", 1.0)
-    monkeypatch.setattr(runs, "LATE_FROM", 30 * SECOND)  # this machine may be busy
+    monkeypatch.setattr(objections, "LATE_FROM", 30 * SECOND)  # this machine may be busy
 
 
 def test_a_run_is_claimed_started_on_the_second_and_reported(host: Host, coordinator: Coordinator) -> None:

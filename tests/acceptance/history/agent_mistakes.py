@@ -167,8 +167,8 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "a run that was reported is held for ever": Mistake("state.State.sent", _sent_and_its_run_kept),
     "a refusal is forgotten before it is told": Mistake("state.State.refuse", _refused_and_forgotten),
-    "a clock that is off starts runs": Mistake("runs.Runs._clock_objection", _nothing, profiles.CLOCKS),
-    "what is too late is begun": Mistake("runs._too_late", _nothing, profiles.FULL),
+    "a clock that is off starts runs": Mistake("objections.Objections._of_clock", _nothing, profiles.CLOCKS),
+    "what is too late is begun": Mistake("objections._of_lateness", _nothing, profiles.FULL),
     "the owner is not asked": Mistake("policy.Policy.refusal", _nothing),
     "cancelling reaches nothing": Mistake("runs.Runs.cancel", _nothing, profiles.CANCELLED),
     "a tool at work does not hear that its run is cancelled": Mistake(

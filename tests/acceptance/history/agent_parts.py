@@ -136,7 +136,7 @@ class SimulatedRuns(Runs):
         super().__init__(of.host.disk, results, lines, owner, of.host.offset)
         self._of = of
         self.claims = of.claims
-        self.resolve = lambda name: []
+        self.objections.resolve = lambda name: []
         in_place(of.world, self, _lock="lock", _claiming="lock", _changed="event")
 
     def room(self) -> int:
