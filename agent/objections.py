@@ -6,7 +6,8 @@ Judged are the tool and the contexts, what the host's owner allows, how far the 
 import datetime as dt
 
 from agent.clock import Offset
-from agent.policy import PolicyFile, Resolve, Wish, destinations
+from agent.destinations import destinations
+from agent.policy import PolicyFile, Resolve, Wish
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.times import SECOND, format_duration
 from plugins import registry

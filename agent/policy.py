@@ -13,23 +13,20 @@ What is missing allows everything. A run that is not allowed is refused with a s
 import dataclasses
 import datetime as dt
 import fnmatch
-import ipaddress
 import json
 import logging
 import pathlib
 import sys
-import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from agent.destinations import as_network
 from chalicelib.domain.documents import load
 from chalicelib.domain.egress import Network
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.schemas import JSON, Checker, closed, version_of
+from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from chalicelib.domain.types import TYPES
-from plugins.sdk.host_names import names_hosts
-from plugins.sdk.test import Test
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -129,14 +126,6 @@ class Policy:
         )
 
 
-def as_network(text: str) -> Network | None:
-    """An address or a network; None for what is neither."""
-    try:
-        return ipaddress.ip_network(text.partition("%")[0].strip("[]"), strict=False)
-    except ValueError:
-        return None
-
-
 def read(text: str, is_json: bool) -> Policy:
     """A policy as its file has it. Raises Invalid."""
     document = load(text, "the policy") if is_json else _toml(text)
@@ -203,50 +192,3 @@ class PolicyFile:
         self.problem = None
         LOG.info("The policy is that of %s", path)
         return found
-
-
-def destinations(test: Test, spec: Mapping[str, JSON], participant: int) -> list[str]:
-    """The hosts and networks that a run measures to, as its spec names them.
-
-    This host itself is none; nor are the names by which nodes are asked for their part (``dest-node``), which
-    an agent does not ask, and names that are only looked up.
-    """
-    own = {"host", "query", "dest" if participant else "source"}
-    found: list[str] = []
-    for field in test.fields:
-        value = spec.get(field.name)
-        if value is None or field.name.endswith("-node"):
-            continue
-        if not names_hosts(field.schema(version_of(spec))):
-            found += _within(value)
-        elif field.name not in own:
-            found += map(_host, value if isinstance(value, list) else [value])
-    return list(dict.fromkeys(found))
-
-
-def _within(value: JSON) -> Iterator[str]:
-    """The hosts of URLs, the addresses and the networks, anywhere in a member."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _within(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _within(item)
-    elif isinstance(value, str):
-        host = _host_of_url(value) if "://" in value else value if as_network(value) else None
-        if host:
-            yield host
-
-
-def _host_of_url(url: str) -> str | None:
-    try:
-        return urllib.parse.urlsplit(url).hostname
-    except ValueError:
-        return url
-
-
-def _host(value: JSON) -> str:
-    """A host without the port it may have."""
-    text = str(value)
-    name, colon, port = text.rpartition(":")
-    return name.strip("[]") if colon and port.isdigit() and (name.count(":") == 0 or "]" in name) else text
