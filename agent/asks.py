@@ -5,7 +5,8 @@ import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from agent.client import Client, Unanswered
+from agent.client import Client
+from agent.failures import Unanswered
 from chalicelib.domain.errors import Invalid, PSchedulerError
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import parse_timestamp

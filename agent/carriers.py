@@ -7,7 +7,8 @@ import datetime as dt
 import urllib.parse
 from typing import Protocol
 
-from agent.client import Client, Later
+from agent.client import Client
+from agent.failures import Later
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_timestamp

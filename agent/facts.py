@@ -4,7 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from agent.client import Backoff, Client, Unanswered
+from agent.client import Client
+from agent.failures import Backoff, Unanswered
 from chalicelib.domain.host_facts import digest
 from chalicelib.domain.schemas import JSON
 

@@ -14,12 +14,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from agent import commands, egress, logs, status
-from agent.client import Client, coordinator_url
+from agent.client import Client
 from agent.policy import PolicyFile
 from agent.service import Agent, rotated
 from agent.state import State
 from agent.state_file import CannotUse, is_locked, locked
 from agent.state_records import Identity
+from agent.transport import coordinator_url
 from agent.version import VERSION
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.domain.schemas import JSON

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 
 from agent import carriers, spool
 from agent.asks import Asks
-from agent.client import Backoff, Client, Later, TooOld, Unanswered, Unknown
+from agent.client import Client
 from agent.clock import Offset, steady
 from agent.commands import Commands
 from agent.contact import Contacts
 from agent.facts import Facts
+from agent.failures import Backoff, Later, TooOld, Unanswered, Unknown
 from agent.policy import PolicyFile
 from agent.runs import Runs
 from agent.spool import Spool

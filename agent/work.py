@@ -5,7 +5,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from agent.client import Backoff, Client, Unanswered
+from agent.client import Client
+from agent.failures import Backoff, Unanswered
 from agent.spool import Spool
 from agent.state_records import Held, Result
 from chalicelib.domain.assignment import Assignment, LocalResult

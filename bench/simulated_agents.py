@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from agent.client import Backoff
+from agent.failures import Backoff
 from chalicelib.domain.times import UTC, format_timestamp, parse_timestamp
 
 PROTOCOL = "1"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from agent import client as client_module
 from agent import objections, service
+from agent.failures import Backoff
 from agent.policy import PolicyFile
 from agent.service import Agent
 from agent.state import OFFERED, State
@@ -88,7 +88,7 @@ def host(tmp_path: pathlib.Path, coordinator: Coordinator) -> Host:
 
 @pytest.fixture(autouse=True)
 def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module.Backoff, "MOST", 1.0)
+    monkeypatch.setattr(Backoff, "MOST", 1.0)
     monkeypatch.setattr(objections, "LATE_FROM", 30 * SECOND)  # this machine may be busy
 
 

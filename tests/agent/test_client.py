@@ -15,20 +15,11 @@ from typing import Any
 import pytest
 import trustme
 
-from agent import client as client_module
+from agent import transport
 from agent.carriers import Bell, Queue, carrier
-from agent.client import (
-    Backoff,
-    Client,
-    Later,
-    Oversized,
-    Rejected,
-    Suspended,
-    TooOld,
-    Unanswered,
-    Unknown,
-    coordinator_url,
-)
+from agent.client import Client
+from agent.failures import Backoff, Later, Oversized, Rejected, Suspended, TooOld, Unanswered, Unknown
+from agent.transport import coordinator_url
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import SECOND
 from tests.agent.coordinator import SECRET, Coordinator, serving
@@ -112,7 +103,7 @@ def test_large_bodies_are_compressed_and_too_large_ones_not_sent(
     body = {"run": "r", "number": 1, "local": {"result": "x" * 10_000}}
     client.results(body)
     compressed = coordinator.heads[-1]
-    monkeypatch.setattr(client_module, "LARGEST_REQUEST", 5000)
+    monkeypatch.setattr(transport, "LARGEST_REQUEST", 5000)
 
     assert compressed["Content-Encoding"] == "gzip"
     assert int(compressed["Content-Length"]) < 1000
@@ -169,7 +160,7 @@ def test_an_answer_is_bounded_after_it_was_decompressed(
     url, handler = odd
     handler.answer = gzip.compress(json.dumps({"taken": [], "gone": [], "x": "y" * 3_000_000}).encode())
     handler.headers_more = {"Content-Encoding": "gzip"}
-    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 2_000_000)
+    monkeypatch.setattr(transport, "LARGEST_ANSWER", 2_000_000)
 
     with pytest.raises(Later, match="more than"):
         Client(url, SECRET).claims({})

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from agent import carriers
-from agent.client import Client, Later
+from agent.client import Client
+from agent.failures import Later
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import agent_queues

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agent.client import Unanswered
+from agent.failures import Unanswered
 from agent.runs import Runs
 from agent.spool import Spool, deliver
 from agent.state import OFFERED, OVER, STARTED, TAKEN, State

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from agent.client import Later, Oversized, Rejected
+from agent.failures import Later, Oversized, Rejected
 from agent.policy import Policy
 from agent.runs import Runs
 from agent.spool import Spool

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from agent import spool
-from agent.client import Unanswered
 from agent.contact import Contacts
+from agent.failures import Unanswered
 from agent.state import TAKEN
 from chalicelib.domain.errors import PeerError, StorageFull
 from chalicelib.domain.schemas import JSON
