@@ -14,7 +14,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import PluginFailed
 from plugins.support import aws_client, egress, sayings
 from plugins.support.secrets import without_secrets
-from plugins.tools.web import fetch
+from plugins.tools.web import urls
 
 REGION = "us-east-1"
 """What services other than Amazon's take for any region."""
@@ -99,7 +99,7 @@ def opened(spec: Spec, patience: float = PATIENCE) -> Iterator[Store]:
 
     ``patience`` is how many seconds may pass between any two signs of life from it.
     """
-    _check(fetch.whole(spec["url"]))
+    _check(urls.whole(spec["url"]))
     with _told(spec):
         client = _client(spec, min(patience, PATIENCE))
     with contextlib.closing(client):
@@ -120,7 +120,7 @@ def _client(spec: Spec, patience: float) -> JSON:
         "s3",
         patience,
         region_name=REGION,
-        endpoint_url=fetch.whole(spec["url"]),
+        endpoint_url=urls.whole(spec["url"]),
         verify=False,
         aws_access_key_id=spec["_access-key"],
         aws_secret_access_key=spec["_secret-key"],

@@ -22,7 +22,7 @@ from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool
 from plugins.support import egress
 from plugins.tools.transfer import object_store
-from plugins.tools.web import fetch
+from plugins.tools.web import urls
 
 DURATION = 30 * SECOND
 LARGEST = 2**40
@@ -75,7 +75,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    each, strange_url = phase_duration(spec), fetch.form_refusal(spec["url"])
+    each, strange_url = phase_duration(spec), urls.form_refusal(spec["url"])
     rules = (
         (strange_url is not None, str(strange_url)),
         (spec["object-size"] >= LARGEST, f"Objects of {LARGEST} bytes and more are too large"),

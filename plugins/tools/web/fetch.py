@@ -1,6 +1,6 @@
 """Fetching a URL within a time, the way the curl tool needs it (docs/contract/tools.md section 2).
 
-Schemes are http, https and file. Certificates are not checked, because what is measured is time.
+Which URLs are fetched stands in ``urls.py``. Certificates are not checked, because what is measured is time.
 Every name is looked up here and its address dialled, so that the version of IP and the time limit
 hold for that as well.
 """
@@ -8,21 +8,16 @@ hold for that as well.
 import codecs
 import dataclasses
 import datetime as dt
-import os
-import pathlib
-import re
-import stat
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 
-from chalicelib.domain.errors import Invalid
 from chalicelib.domain.redaction import without_credentials
 from chalicelib.domain.schemas import JSON
-from plugins.sdk import host_names
 from plugins.sdk.jobs import PluginFailed
 from plugins.support import egress, hosts, sayings
 from plugins.tools.web.phases import Stopwatch, timed, tls
+from plugins.tools.web.urls import PORTS, file_refusal, is_file, refusal, whole
 
 USER_AGENT = "Mozilla/5.0 (compatible; pScheduler)"
 NO_ANSWER = 400
@@ -30,11 +25,8 @@ MOST_HOPS = 20
 KEPT = 16 * 2**20
 """Bytes of a body that are kept; a longer one is a failure."""
 
-_PORTS = {"http": 80, "https": 443}
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.IGNORECASE)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _CREDENTIALS = ("authorization", "cookie")
-_SECRET_FOLDERS = ("/dev", "/etc", "/media", "/proc", "/run", "/srv", "/sys", "/var")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,77 +59,6 @@ class Fetched:
             return self.body.decode(self.encoding)
         except UnicodeDecodeError:
             return None
-
-
-def is_file(url: str) -> bool:
-    return urllib.parse.urlsplit(url).scheme == "file"
-
-
-def whole(url: str) -> str:
-    """A URL with what people leave out of it: one without a scheme is http's, as in a browser.
-
-    The name of a host beyond ASCII is put in its ASCII form. Raises ValueError for one that has none.
-    """
-    full = url if _SCHEME.match(url) else f"http://{url}"
-    parts = urllib.parse.urlsplit(full)
-    if parts.netloc.isascii():
-        return full
-    credentials, at, place = parts.netloc.rpartition("@")
-    try:
-        host = host_names.in_ascii(place)
-    except Invalid as error:
-        raise ValueError(error.message) from error
-    return urllib.parse.urlunsplit(parts._replace(netloc=credentials + at + host))
-
-
-def refusal(url: str) -> str | None:
-    """Why a URL is not fetched, as far as it can be told without doing so; None when it is."""
-    found = form_refusal(url)
-    if found or not is_file(url):
-        return found
-    return _file_refusal(urllib.parse.urlsplit(url))
-
-
-def form_refusal(url: str) -> str | None:
-    """The same, as far as it can be told of the URL alone, on whichever machine."""
-    try:
-        url = whole(url)
-        parts = urllib.parse.urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return f"{url} is not a URL: {error}"
-    if parts.scheme == "file":
-        return _path_refusal(parts)
-    if parts.scheme not in _PORTS:
-        return f"Does not fetch {parts.scheme}, only http, https and file"
-    return None if parts.hostname and port != 0 else f"{url} names no host to ask"
-
-
-def _path_refusal(parts: urllib.parse.SplitResult) -> str | None:
-    path = pathlib.PurePosixPath(urllib.parse.unquote(parts.path))
-    if parts.netloc not in ("", "localhost"):
-        return "Does not fetch files of other hosts"
-    if not path.is_absolute() or "\0" in str(path):
-        return "Does not fetch files without an absolute path"
-    # A PurePath drops the dots itself, so they are looked for in the text.
-    if {".", ".."} & set(urllib.parse.unquote(parts.path).split("/")):
-        return "Does not fetch files by way of . or .."
-    return None
-
-
-def _file_refusal(parts: urllib.parse.SplitResult) -> str | None:
-    found = _path_refusal(parts)
-    if found:
-        return found
-    path = pathlib.PurePosixPath(urllib.parse.unquote(parts.path))
-    real = os.path.realpath(path)
-    if any(
-        where.startswith(f"{folder}/") for folder in _SECRET_FOLDERS for where in (f"{real}/", f"{path}/")
-    ):
-        return f"Does not fetch files under {', '.join(_SECRET_FOLDERS)}"
-    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
-        return f"{path} is not a plain file"
-    return None
 
 
 Save = Callable[[bytes], object]
@@ -207,7 +128,7 @@ def _follow(url: str, headers: Mapping[str, str], asking: _Asking) -> Fetched:
 
 def _read_file(url: str, asking: _Asking) -> Fetched:
     parts = urllib.parse.urlsplit(url)
-    error = _file_refusal(parts)  # it may have changed since the tool was chosen
+    error = file_refusal(parts)  # it may have changed since the tool was chosen
     if error:
         raise PluginFailed(error)
     try:
@@ -258,7 +179,7 @@ def _ask(pool: JSON, parts: urllib.parse.SplitResult, headers: Mapping[str, str]
 def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
     import urllib3
 
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     with asking.watch.during("dns"):
         address = hosts.resolve(host, asking.version)
     egress.check(address, port)
