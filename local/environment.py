@@ -10,7 +10,7 @@ import secrets
 
 OPERATORS = "psk.operator-token."
 """How an operator's token begins: it is shown as API keys are."""
-REGION = "us-east-1"
+REGION, ACCOUNT = "us-east-1", "000000000000"
 _NO_PROXY = "127.0.0.1,localhost,::1"
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from local.drivers import WORKERS
+from local.poller import WORKERS
 from tests.acceptance.nodes import Node, serving
 
 BATCH, MOST, LATER = 300, 1500, 10

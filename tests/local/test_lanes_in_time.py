@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bench.load import percentile
-from local.drivers import WIDEST, WORKERS
 from local.lanes import Lanes, lane_of
+from local.poller import WIDEST, WORKERS
 
 HANGING, EACH, RESULTS = 10, 1000, 400
 APART, TAKES, HANGS = 0.05, 0.02, 30.0
