@@ -25,6 +25,7 @@ from chalicelib.domain import state_version
 from chalicelib.store import state_record
 from local import package
 from local.deployment import stage as stages
+from local.deployment import stage_template
 from local.deployment.stack import Change, Stack, StackError
 from local.deployment.stage import OWN_NAME, Stage, StageError
 
@@ -95,7 +96,7 @@ def _named(stage: Stage, stack: Stack) -> Stage:
 def _change(stage: Stage, stack: Stack, template: dict[str, object], yes: bool, dry_run: bool) -> bool:
     """Propose, show, ask and execute. False where nothing was done that could have been."""
     name = f"deploy-{int(time.time() * 1000)}"
-    changes = stack.propose(stages.applied(stage, template), stage.parameters, name)
+    changes = stack.propose(stage_template.applied(stage, template), stage.parameters, name)
     if not changes:
         print(f"{stack.name} in {stack.region} is as it should be.")
         return True

@@ -27,7 +27,7 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.queues import QUEUES, Queue
 from local import package as packaging
-from local.deployment import stage as stages
+from local.deployment import stage_template
 from local.deployment.stage import Stage
 from local.ministack import MiniStack
 
@@ -311,7 +311,7 @@ def test_linters_find_nothing_in_the_template(template: dict[str, Any], tmp_path
     for name in functions(made):
         made["Resources"][name]["Properties"]["Runtime"] = "python3.12"  # the first that has snapshots
     for name, stage in STAGES.items():
-        applied = stages.applied(stage, made)
+        applied = stage_template.applied(stage, made)
         file = tmp_path / f"{name}.json"
         file.write_text(json.dumps(applied))
         assert file.stat().st_size < LARGEST_TEMPLATE
