@@ -16,6 +16,7 @@ from bench.capacity import Cost, counted
 from bench.simulated_agents import DONE, FACTS, PROTOCOL
 from chalicelib.domain.times import SECOND, UTC, format_timestamp
 from local import environment, gateway
+from local.routes import STAGE, Routes
 
 AGENTS, HELD, ROUNDS = 5, 45, 30
 """Agents; runs that each of them holds; seconds in each of which one more comes near."""
@@ -35,14 +36,14 @@ class _App:
         from app import app
         from local.http_server import safe_for_threads
 
-        self._ask, self._routes = safe_for_threads(app), gateway.Routes(app.routes)
+        self._ask, self._routes = safe_for_threads(app), Routes(app.routes)
         self.took: dict[str, list[float]] = defaultdict(list)
         self.costs: dict[str, Cost] = {}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         request = gateway.Request(
             method=method,
-            target=f"/{gateway.STAGE}{path}",
+            target=f"/{STAGE}{path}",
             headers={"Host": "127.0.0.1", "Content-Type": "application/json", **headers},
             body=b"" if body is None else json.dumps(body).encode(),
             client="127.0.0.1",

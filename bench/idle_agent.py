@@ -14,6 +14,7 @@ from typing import Any
 from bench.capacity import Cost, counted
 from bench.simulated_agents import FACTS, PROTOCOL
 from local import environment, gateway
+from local.routes import STAGE, Routes
 
 HOUR, MONTH = 3600.0, 30 * 86_400.0
 GATEWAY, FUNCTION, GIGABYTE_SECOND, RECEIVE, READ, WRITE = 3.50, 0.20, 16.6667, 0.40, 0.125, 0.625
@@ -89,7 +90,7 @@ def _ask(what: str, body: Any, secret: str = "") -> Any:
     bearer = {"Authorization": f"Bearer {secret}"} if secret else {}
     request = gateway.Request(
         method="POST",
-        target=f"/{gateway.STAGE}/agent/{what}",
+        target=f"/{STAGE}/agent/{what}",
         headers={
             "Host": "127.0.0.1",
             "Content-Type": "application/json",
@@ -103,7 +104,7 @@ def _ask(what: str, body: Any, secret: str = "") -> Any:
         scheme="https",
         came=time.time(),
     )
-    event = gateway.event(request, gateway.Routes(app.routes))
+    event = gateway.event(request, Routes(app.routes))
     answer = gateway.response(safe_for_threads(app)(event, gateway.Context("api", 29.0)))
     if answer.status != 200 or not isinstance(answer.body, bytes):
         raise SystemExit(f"An agent's {what} is answered {answer.status}")

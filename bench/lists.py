@@ -29,6 +29,7 @@ from chalicelib.domain.times import UTC
 from chalicelib.store.models.base import Table
 from local import environment, gateway
 from local.engine import Engine
+from local.routes import STAGE, Routes
 
 FEW = 100
 GROUPS = 100
@@ -209,7 +210,7 @@ def _ask(path: str) -> tuple[int, int]:
 
     request = gateway.Request(
         method="GET",
-        target=f"/{gateway.STAGE}{path}",
+        target=f"/{STAGE}{path}",
         headers={"Host": "node.example.net", "Accept-Encoding": "gzip"},
         body=b"",
         client="127.0.0.1",
@@ -217,7 +218,7 @@ def _ask(path: str) -> tuple[int, int]:
         port=443,
         scheme="https",
     )
-    event = gateway.event(request, gateway.Routes(app.routes))
+    event = gateway.event(request, Routes(app.routes))
     answer = gateway.response(safe_for_threads(app)(event, gateway.Context("api", 29.0)))
     pieces = (answer.body,) if isinstance(answer.body, bytes) else answer.body
     return answer.status, sum(map(len, pieces))

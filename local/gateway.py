@@ -1,12 +1,11 @@
 """What API Gateway does between a request and the app, without any socket: HTTP to event and back.
 
-The stage is stripped from the path, the path matched to a route, and what the client claims about
-proxies in between is dropped.
+The path is matched to a route (``routes.py``), and what the client claims about proxies in between is
+dropped.
 """
 
 import base64
 import dataclasses
-import re
 import time
 import urllib.parse
 import uuid
@@ -16,10 +15,9 @@ from typing import Any
 from chalicelib.api.http.answer import DIRECT, READS_NOTHING
 from chalicelib.api.http.request import AT_ONCE
 from chalicelib.domain import forwarding
+from local.routes import FROM_MEMORY, FROM_ONE_ITEM, STAGE, Routes, without_stage
 
-STAGE = "pscheduler"
 NO_BODY = (204, 304)
-_SLASHES = re.compile("/{2,}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,49 +74,6 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
-
-
-class Routes:
-    """Finds the route of a path; a fixed segment goes before a parameter."""
-
-    def __init__(self, routes: Iterable[str]):
-        self._by_start: dict[tuple[int, str], list[tuple[str, list[str]]]] = {}
-        for route in sorted(routes):  # "{" sorts behind every letter
-            segments = route.strip("/").split("/")
-            if segments[0].startswith("{"):
-                raise ValueError(f"{route} begins with a parameter: everything would be looked for there")
-            self._by_start.setdefault((len(segments), segments[0]), []).append((route, segments))
-
-    def find(self, path: str) -> tuple[str, dict[str, str]] | None:
-        """The route and its parameters, percent-encoded as they came; None when there is none."""
-        segments = path.removeprefix("/").split("/")
-        for route, wanted in self._by_start.get((len(segments), segments[0]), ()):
-            captured = _captured(wanted, segments)
-            if captured is not None:
-                return route, captured
-        return None
-
-
-def _captured(wanted: list[str], segments: list[str]) -> dict[str, str] | None:
-    captured = {}
-    for want, segment in zip(wanted, segments, strict=True):
-        if want.startswith("{") and segment:
-            captured[want.strip("{}")] = segment
-        elif want != segment:
-            return None
-    return captured
-
-
-def without_stage(path: str) -> str | None:
-    """The path behind the stage, without a trailing slash; None outside the stage.
-
-    Slashes in a row count as one, as they do at the web server of other nodes: a lead asks
-    participants for ``/pscheduler//api`` and ``/pscheduler//tools``.
-    """
-    path = _SLASHES.sub("/", path)
-    if path != f"/{STAGE}" and not path.startswith(f"/{STAGE}/"):
-        return None
-    return path.removeprefix(f"/{STAGE}").removesuffix("/") or "/"
 
 
 def event(request: Request, routes: Routes) -> dict[str, Any] | None:
@@ -233,23 +188,6 @@ def busy() -> Response:
     return dataclasses.replace(
         plain(503, sentence), headers=[("Content-Type", "text/plain"), ("Retry-After", "1")]
     )
-
-
-FROM_MEMORY = ("/", "/api", "/hostname", "/tests", "/tests/{name}")
-"""What is answered without a look at anything stored or anybody else, sooner than a worker would wake."""
-FROM_ONE_ITEM = ("/tasks/{task}", "/tasks/{task}/runtimes")
-"""What is mostly answered from one item that is stored, sooner than a worker would wake, too."""
-LISTS = ("/tasks", "/tasks/{task}/runs", "/schedule", "/monitor", "/openapi.json")
-
-
-def is_list(route: str) -> bool:
-    """Whether much is read, or made, for one answer."""
-    return route in LISTS or route.startswith(("/stat/", "/schedule/"))
-
-
-def is_of_agents(route: str) -> bool:
-    """Whether it is agents that ask for it, as long as they are there."""
-    return route.startswith("/agent/")
 
 
 def plain(status: int, line: str) -> Response:

@@ -23,11 +23,11 @@ from uvicorn.server import ServerState
 
 from chalicelib.domain import forwarding
 from chalicelib.settings import settings
-from local import gateway
 from local.front import asgi
 from local.front.connections import Connections
 from local.front.protocol import Connection, plain
 from local.front.waiting import Waiting
+from local.routes import STAGE
 
 LARGEST_REQUEST = asgi.LARGEST_REQUEST
 MOST_CONNECTIONS = 4096
@@ -141,7 +141,7 @@ class HttpServer:
         while True:
             self._state.default_headers = [
                 (b"date", email.utils.formatdate(usegmt=True).encode()),
-                (b"server", gateway.STAGE.encode()),
+                (b"server", STAGE.encode()),
             ]
             self.connections.sweep()
             await asyncio.sleep(1.0)

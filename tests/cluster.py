@@ -20,6 +20,7 @@ from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.peer_http import Call, Reply
 from local import gateway
 from local.http_server import safe_for_threads
+from local.routes import Routes
 
 LEAD, OTHER, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 """The nodes of most parties."""
@@ -50,7 +51,7 @@ class Cluster:
 
         self.hosts = hosts
         self._app = safe_for_threads(app)
-        self._routes = gateway.Routes(app.routes)
+        self._routes = Routes(app.routes)
         self._acting = [""]
         self.faults: list[Fault] = []
         self.heard: list[Heard] = []

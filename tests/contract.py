@@ -8,7 +8,7 @@ import jsonschema
 import referencing
 import referencing.jsonschema
 
-from local.gateway import Routes
+from local.routes import Routes
 
 ROOT = "urn:openapi"
 

@@ -20,6 +20,7 @@ from local.front.budget import Budget
 from local.front.connections import counted_as
 from local.front.lanes import Busy, Lane
 from local.front.waiting import Waiting
+from local.routes import Routes, is_list, is_of_agents
 
 LARGEST_REQUEST = 10 * 1024 * 1024
 MOST_BODIES = 128 * 1024 * 1024
@@ -63,7 +64,7 @@ class Application:
     ):
         self._app, self._waiting, self._proxies = app, waiting, proxies
         self._reads_at_once = reads_at_once
-        self._routes = gateway.Routes(app.routes)
+        self._routes = Routes(app.routes)
         self.bodies, self._streams = Budget(MOST_BODIES), Budget(MOST_STREAMS)
         self._quick = Lane("quick", 16, 12)
         self._lists = Lane("lists", 4, 3)
@@ -175,11 +176,11 @@ class Application:
             self._streams.give_back(owner, 1)
 
     def _lane(self, event: dict[str, Any]) -> Lane:
-        if gateway.is_of_agents(event["resource"]):
+        if is_of_agents(event["resource"]):
             return self._agents
         if event["httpMethod"] not in ("GET", "HEAD", "OPTIONS"):
             return self._slow
-        return self._lists if gateway.is_list(event["resource"]) else self._quick
+        return self._lists if is_list(event["resource"]) else self._quick
 
     def _call(self, event: dict[str, Any]) -> gateway.Response:
         try:

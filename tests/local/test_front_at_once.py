@@ -12,6 +12,7 @@ from chalicelib.api.http.answer import Sent
 from chalicelib.api.http.request import AT_ONCE
 from local import gateway
 from local.http_server import HttpServer, safe_for_threads
+from local.routes import STAGE, Routes
 
 OWN = "front"
 
@@ -96,7 +97,7 @@ def test_only_free_times_among_others_take_time(test: str, path: str, takes_time
 def asked(app: chalice.Chalice, method: str, path: str, body: bytes = b"") -> gateway.Response:
     request = gateway.Request(
         method=method,
-        target=f"/{gateway.STAGE}{path}",
+        target=f"/{STAGE}{path}",
         headers={"Host": "127.0.0.1:8000", "Content-Type": "application/json"},
         body=body,
         client="127.0.0.1",
@@ -104,7 +105,7 @@ def asked(app: chalice.Chalice, method: str, path: str, body: bytes = b"") -> ga
         port=8000,
         scheme="http",
     )
-    event = gateway.event(request, gateway.Routes(app.routes))
+    event = gateway.event(request, Routes(app.routes))
     assert event is not None
     early = gateway.at_once(event)
     return gateway.response(safe_for_threads(app)(early or event, gateway.Context("api", 29.0)))

@@ -16,6 +16,7 @@ import pytest
 from chalicelib.api.http.answer import DIRECT, Sent
 from local import gateway, tls
 from local.http_server import LARGEST_REQUEST, HttpServer
+from local.routes import Routes
 
 TEXT = {"Content-Type": "text/plain"}
 
@@ -124,7 +125,7 @@ def test_slashes_in_a_row_count_as_one(connection: http.client.HTTPConnection, p
 
 def test_a_route_that_begins_with_a_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match="begins with a parameter"):
-        gateway.Routes(["/tasks", "/{anything}"])
+        Routes(["/tasks", "/{anything}"])
 
 
 @pytest.mark.parametrize("path", ["/", "/tests", "/pschedulerx", "/pscheduler/unknown", "/pscheduler/echo//"])

@@ -147,9 +147,10 @@ def test_a_task_that_is_stored_is_answered_although_the_queues_take_nothing(
 def test_a_slash_at_the_end_makes_another_path(api: Api, path: str, status: int) -> None:
     from app import app
     from local import gateway
+    from local.routes import Routes
 
     asked = gateway.Request("GET", path, {"Host": "node.test"}, b"", "127.0.0.1", "127.0.0.1", 80, "http")
-    event = gateway.event(asked, gateway.Routes(app.routes))
+    event = gateway.event(asked, Routes(app.routes))
 
     assert event is not None
     assert app(event, gateway.Context("api", 5))["statusCode"] == status

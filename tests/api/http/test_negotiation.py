@@ -167,6 +167,7 @@ def test_it_goes_out_as_it_is_to_who_cannot_or_where_it_would_not_pay(
 def test_the_front_passes_a_compressed_answer_on(empty_aws: None) -> None:
     from app import app
     from local import gateway
+    from local.routes import Routes
 
     event: Any = gateway.event(
         gateway.Request(
@@ -179,7 +180,7 @@ def test_the_front_passes_a_compressed_answer_on(empty_aws: None) -> None:
             port=80,
             scheme="http",
         ),
-        gateway.Routes(app.routes),
+        Routes(app.routes),
     )
     response = gateway.response(app(event, gateway.Context("api", 29)))
 

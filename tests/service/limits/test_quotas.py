@@ -41,10 +41,11 @@ def test_of_fifty_posts_at_a_time_a_quota_of_ten_lets_ten_pass(empty_aws: None, 
     from app import app
     from local import gateway
     from local.http_server import safe_for_threads
+    from local.routes import Routes
 
     quota = {"name": "ten", "description": "", "of": "tasks", "most": 10, "window": "P31D"}
     installed(policy(schema=5, quotas=[quota]))
-    threaded, routes = safe_for_threads(app), gateway.Routes(app.routes)
+    threaded, routes = safe_for_threads(app), Routes(app.routes)
     idle = {
         "schema": 1,
         "test": {"type": "idle", "spec": {"duration": "PT2S"}},
