@@ -5,12 +5,8 @@ what is not there yet - holds no worker.
 """
 
 import asyncio
-import contextlib
-import functools
-import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from chalicelib.api.http.answer import READS_NOTHING
@@ -19,6 +15,7 @@ from local import gateway
 from local.front.budget import Budget
 from local.front.connections import counted_as
 from local.front.lanes import Busy, Lane
+from local.front.messages import Receive, Send, length, refuse, request_of, send_response
 from local.front.waiting import Waiting
 from local.routes import Routes, is_list, is_of_agents
 
@@ -27,8 +24,6 @@ MOST_BODIES = 128 * 1024 * 1024
 """Bytes of bodies held at a time, in all, besides what each may have for nothing."""
 FREE = 16 * 1024
 """Bytes of a body that count for nothing: usual tasks are taken though others hold all that there is."""
-LINGER = 3.0
-"""Seconds in which what a client goes on sending is thrown away, so that it reads why it was refused."""
 TIMEOUT = 29.0
 """Seconds the app may take, as it is told."""
 MOST_STREAMS = 200
@@ -39,9 +34,6 @@ BETWEEN_PIECES = 0.2
 """Seconds in which what happens is gathered."""
 
 _LOG = logging.getLogger(__name__)
-
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
 
 
 class _Gone(Exception):
@@ -83,17 +75,17 @@ class Application:
         except _Gone:
             pass
         except _TooLarge:
-            await _refuse(receive, send)
+            await refuse(receive, send)
         except Busy:
-            await _send(scope, send, gateway.busy())
+            await send_response(scope, send, gateway.busy())
 
     async def _serve(self, scope: Any, receive: Receive, send: Send) -> None:
-        if _length(scope) > LARGEST_REQUEST:
+        if length(scope) > LARGEST_REQUEST:
             raise _TooLarge
         body, owner = bytearray(), counted_as(scope["client"][0])
         try:
             await self._read(body, owner, receive)
-            request = _request(scope, bytes(body), self._proxies)
+            request = request_of(scope, bytes(body), self._proxies)
             await self._answer(scope, request, receive, send)
         finally:
             self.bodies.give_back(owner, max(0, len(body) - FREE))
@@ -115,21 +107,21 @@ class Application:
     async def _answer(self, scope: Any, request: gateway.Request, receive: Receive, send: Send) -> None:
         event = gateway.event(request, self._routes)
         if event is None:
-            await _send(scope, send, gateway.plain(404, "Not found."))
+            await send_response(scope, send, gateway.plain(404, "Not found."))
             return
         if event["requestContext"][READS_NOTHING]:
-            await _send(scope, send, self._call(event))
+            await send_response(scope, send, self._call(event))
             return
         early = self._at_once(event)
         if early is not None:
-            await _send(scope, send, early)
+            await send_response(scope, send, early)
             return
         lane, owner = self._lane(event), counted_as(event["requestContext"]["identity"]["sourceIp"])
         response = await self._answered(lane, owner, event, receive)
         if response.follows and scope["method"] == "GET" and scope["http_version"] != "1.0":
             await self._stream(lane, owner, event, response, receive, send)
             return
-        await _send(scope, send, response, lambda pieces: lane.run(owner, lambda: next(pieces, None)))
+        await send_response(scope, send, response, lambda pieces: lane.run(owner, lambda: next(pieces, None)))
 
     def _at_once(self, event: dict[str, Any]) -> gateway.Response | None:
         """What the app answers from one item, without a worker; None where it takes more."""
@@ -190,89 +182,8 @@ class Application:
             return gateway.plain(500, "Internal server error.")
 
 
-def _length(scope: Any) -> int:
-    return next((int(text) for name, text in scope["headers"] if name == b"content-length"), 0)
-
-
-def _request(scope: Any, body: bytes, proxies: tuple[forwarding.Network, ...]) -> gateway.Request:
-    query = scope["query_string"]
-    target = scope["raw_path"] + (b"?" + query if query else b"")
-    headers: dict[str, str] = {}
-    for name, text in scope["headers"]:
-        known, value = name.decode("latin-1").title(), text.decode("latin-1")
-        headers[known] = f"{headers[known]}, {value}" if known in headers else value
-    server, port = _address(scope["server"][0]), int(scope["server"][1])
-    if not headers.get("Host"):  # hrefs need one
-        headers["Host"] = f"[{server}]:{port}" if ":" in server else f"{server}:{port}"
-    return gateway.Request(
-        method=scope["method"],
-        target=target.decode("latin-1"),
-        headers=headers,
-        body=body,
-        client=_address(scope["client"][0]),
-        server=server,
-        port=port,
-        scheme=scope["scheme"],
-        proxies=proxies,
-        came=time.time(),
-    )
-
-
-@functools.lru_cache(maxsize=4096)
-def _address(text: str) -> str:
-    """An address without its scope; IPv4 as such when it came over an IPv6 socket."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    return str(getattr(address, "ipv4_mapped", None) or address)
-
-
 async def _hung_up(receive: Receive) -> None:
     """Until the client hangs up. Raises _Gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
     raise _Gone
-
-
-async def _send(
-    scope: Any,
-    send: Send,
-    response: gateway.Response,
-    pull: Callable[[Iterator[bytes]], Awaitable[bytes | None]] | None = None,
-) -> None:
-    body, has_body = response.body, response.status not in gateway.NO_BODY
-    if not isinstance(body, bytes) and scope["http_version"] == "1.0":
-        body = b"".join([piece async for piece in _pieces(body, pull)])  # it knows no chunks
-    headers = [(name.encode("latin-1"), text.encode("latin-1", "replace")) for name, text in response.headers]
-    if has_body and isinstance(body, bytes):
-        headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if has_body and not isinstance(body, bytes) and scope["method"] != "HEAD":
-        async for piece in _pieces(body, pull):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    last = body if has_body and isinstance(body, bytes) else b""
-    await send({"type": "http.response.body", "body": last})
-
-
-async def _pieces(body: Iterator[bytes], pull: Any) -> Any:
-    while (piece := await pull(body)) is not None:
-        if piece:
-            yield piece
-
-
-async def _refuse(receive: Receive, send: Send) -> None:
-    """Say that a body is too large, and hear the client out for a while."""
-    text = b"A request may hold 10 MB.\n"
-    headers = [
-        (b"content-type", b"text/plain"),
-        (b"content-length", str(len(text)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": text, "more_body": True})
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(_heard_out(receive), LINGER)
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _heard_out(receive: Receive) -> None:
-    while (message := await receive())["type"] != "http.disconnect" and message.get("more_body"):
-        pass
