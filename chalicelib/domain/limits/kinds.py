@@ -1,6 +1,7 @@
 """A kind of identifier or limit: the schema of its data, and what is made of data once it is checked."""
 
 import dataclasses
+import datetime as dt
 import json
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 
 LONGEST_SCRIPT = 65_536
@@ -59,6 +61,7 @@ class Script:
 JQ = TYPES["JQTransformSpecification"]
 _HINT = "def hint($name): $__hints__[$name];"
 EMPTY = closed({})
+NETWORKS = {"type": "array", "items": {"anyOf": [TYPES["IPCIDR"], TYPES["IPAddress"]]}, "maxItems": 10_000}
 
 
 def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") -> Script:
@@ -129,6 +132,14 @@ class Foreseen:
     ) -> list[list[JSON] | ScriptFailed]:
         """As jq does."""
         return self._jq.run_all(scripts, document)
+
+
+def period(text: str, pointer: str) -> dt.timedelta:
+    """A duration. Raises Invalid, naming the member."""
+    try:
+        return parse_duration(text)
+    except Invalid as error:
+        raise error.inside(pointer) from error
 
 
 def canonical(args: Mapping[str, JSON]) -> str:
