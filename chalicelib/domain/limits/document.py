@@ -1,4 +1,4 @@
-"""A policy as a document: its schema, and what is made of it once all of it is known to be right.
+"""A policy as a document, and what is made of it once all of it is known to be right.
 
 Everything that could fail later is looked at here: names that lead nowhere, networks with host bits, jq
 that does not compile. The first mistake is named by its JSON pointer.
@@ -12,72 +12,16 @@ from chalicelib.domain.errors import Invalid, TooLarge
 from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.limits import conditions, identifiers, prioritizer, rewriter
 from chalicelib.domain.limits.applications import Application, Group
-from chalicelib.domain.limits.classifiers import REQUIREMENTS, Classifier
+from chalicelib.domain.limits.classifiers import Classifier
 from chalicelib.domain.limits.conditions import Limit
 from chalicelib.domain.limits.identifiers import Identifier
-from chalicelib.domain.limits.kinds import JQ, Kind, Script, checked
-from chalicelib.domain.limits.quotas import SCHEMA as QUOTA
+from chalicelib.domain.limits.kinds import Kind, Script, checked
+from chalicelib.domain.limits.policy_schema import CHECKERS, HIGHEST
 from chalicelib.domain.limits.quotas import Quota, quotas
-from chalicelib.domain.schemas import JSON, Checker, closed
-from chalicelib.domain.types import TYPES
+from chalicelib.domain.schemas import JSON, Checker
 
 LARGEST_POLICY = 256 * 1024
 """Characters of a policy."""
-MOST_ENTRIES = 1000
-"""Identifiers, classifiers, limits and applications, each."""
-HIGHEST = 5
-"""The schema of this node's additions; pScheduler's own end with 4."""
-
-_NAME, _TEXT, _NAMES = TYPES["String"], TYPES["String"], TYPES["StringList"]
-_REQUIRE = {"enum": list(REQUIREMENTS)}
-
-
-def _array(items: dict[str, JSON]) -> dict[str, JSON]:
-    return {"type": "array", "items": items, "maxItems": MOST_ENTRIES}
-
-
-def _schema(version: int) -> dict[str, JSON]:
-    identifier = closed(
-        {
-            "name": _NAME,
-            "description": _TEXT,
-            "type": _TEXT,
-            "data": {},
-            "invert": TYPES["Boolean"],
-        },
-        ("name", "description", "type", "data"),
-    )
-    require = {"require": _REQUIRE} if version >= 4 else {}
-    classifier = closed(
-        {"name": _NAME, "description": _TEXT, "identifiers": _NAMES, **require},
-        ("name", "description", "identifiers"),
-    )
-    group = closed({"require": _REQUIRE, "limits": _NAMES}, ("require", "limits"))
-    application = closed(
-        {
-            "description": _TEXT,
-            "classifier": _NAME,
-            "apply": _array(group),
-            "stop-on-failure": TYPES["Boolean"],
-            "invert": TYPES["Boolean"],
-        },
-        ("apply",),
-    )
-    since = {"rewrite": (2, JQ), "priority": (3, JQ), "quotas": (5, _array(QUOTA))}
-    return closed(
-        {
-            "schema": {"const": version},
-            "identifiers": _array(identifier),
-            "classifiers": _array(classifier),
-            "limits": _array({"type": "object"}),  # members beyond those known are let through, as ever
-            "applications": _array(application),
-            **{name: schema for name, (first, schema) in since.items() if version >= first},
-        },
-        ("schema", "identifiers", "classifiers", "limits", "applications"),
-    )
-
-
-_CHECKERS = {version: Checker(_schema(version)) for version in range(1, HIGHEST + 1)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,9 +44,9 @@ def parse(document: JSON, jq: Jq) -> Policy:
         raise Invalid("must be an object", "")
     _require_size(document)
     version = document.get("schema")
-    if isinstance(version, bool) or not isinstance(version, int) or version not in _CHECKERS:
+    if isinstance(version, bool) or not isinstance(version, int) or version not in CHECKERS:
         raise Invalid(f"must be a number from 1 to {HIGHEST}", "/schema")
-    checked(_CHECKERS[version], document, "")
+    checked(CHECKERS[version], document, "")
     known = _identifiers(document["identifiers"], jq)
     classifiers = _classifiers(document["classifiers"], {one.name for one in known})
     limits = _limits(document["limits"], jq)
@@ -216,11 +160,11 @@ def _kind(kinds: Mapping[str, Kind], name: str, at: str, removed: Mapping[str, s
     return kinds[name]
 
 
-_DATA_CHECKERS: dict[int, Checker] = {}
+_DATACHECKERS: dict[int, Checker] = {}
 
 
 def _prepared(kind: Kind, data: JSON, pointer: str, jq: Jq) -> object:
-    checker = _DATA_CHECKERS.setdefault(id(kind), Checker(dict(kind.schema)))  # kinds are there for good
+    checker = _DATACHECKERS.setdefault(id(kind), Checker(dict(kind.schema)))  # kinds are there for good
     checked(checker, data, pointer)
     return kind.prepare(data, pointer, jq)
 
