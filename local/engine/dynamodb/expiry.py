@@ -3,7 +3,7 @@
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from local.engine.dynamodb import rows, tables
+from local.engine.dynamodb import item_json, rows, tables
 from local.engine.dynamodb.definitions import Table
 from local.engine.errors import invalid
 
@@ -38,7 +38,7 @@ def _fill(link: sqlite3.Connection, table: Table, ttl: str | None) -> None:
     if ttl is None:
         return
     for number, core, rest in link.execute(f"SELECT id, core, rest FROM t{table.id}").fetchall():
-        when = rows.expiry(ttl, rows.loaded(core, rest))
+        when = rows.expiry(ttl, item_json.loaded(core, rest))
         if when is not None:
             link.execute(f"UPDATE t{table.id} SET x=? WHERE id=?", (when, number))
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from local.engine.dynamodb import (
     capacity,
     conditions,
+    item_json,
     key_conditions,
     keys,
     paths,
     prefilter,
     readings,
-    rows,
     tables,
 )
 from local.engine.dynamodb.capacity import Units
@@ -161,7 +161,7 @@ def _counted_in_part(
 
 def _key_of(link: sqlite3.Connection, reading: Reading, row: int | None) -> Item:
     found = link.execute(f"SELECT core, rest FROM t{reading.table.id} WHERE id=?", (row,)).fetchone()
-    return _key(reading, rows.loaded(*found))
+    return _key(reading, item_json.loaded(*found))
 
 
 def _summed(link: sqlite3.Connection, reading: Reading) -> tuple[int, int] | None:
@@ -254,7 +254,7 @@ def _rows(link: sqlite3.Connection, reading: Reading, only_told: bool = False) -
     for kept, others, size, whole_size, hash_part, number in found:
         if reading.segment and zlib.crc32(hash_part) % reading.segment[1] != reading.segment[0]:
             continue
-        item = None if kept is None else rows.loaded(kept, others)
+        item = None if kept is None else item_json.loaded(kept, others)
         if item is not None and held is not None and not reading.whole:
             item = {name: value for name, value in item.items() if name in held}
         yield _Row(number, item, size, whole_size if is_both else None)

@@ -11,17 +11,15 @@ SQLite keeps an index of each (hN, rN, h, r, zN), partial as DynamoDB's are spar
 has both attributes. So an index is never behind, and counting reads nothing but it.
 """
 
-import base64
 import dataclasses
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from local.engine.dynamodb import keys, values
+from local.engine.dynamodb import item_json, keys, values
 from local.engine.dynamodb.definitions import Index, Table
 from local.engine.dynamodb.keys import Key
-from local.engine.dynamodb.values import Item, Value
+from local.engine.dynamodb.values import Item
 from local.engine.errors import invalid
 
 LARGEST = 400 * 1024
@@ -90,7 +88,7 @@ def get(link: sqlite3.Connection, table: Table, key: Key) -> Stored | None:
 
 
 def _stored(row: tuple[Any, ...]) -> Stored:
-    return Stored(row[0], loaded(row[1], row[2]), row[3], tuple(row[4:]))
+    return Stored(row[0], item_json.loaded(row[1], row[2]), row[3], tuple(row[4:]))
 
 
 def get_all(link: sqlite3.Connection, table: Table, wanted: Sequence[Key]) -> dict[Key, Stored]:
@@ -102,7 +100,7 @@ def get_all(link: sqlite3.Connection, table: Table, wanted: Sequence[Key]) -> di
 def read_all(link: sqlite3.Connection, table: Table, wanted: Sequence[Key]) -> dict[Key, tuple[Item, int]]:
     """Several items and their sizes, of those that are there."""
     found = _found(link, table, wanted, "core, rest, size")
-    return {key: (loaded(row[0], row[1]), row[2]) for key, row in found}
+    return {key: (item_json.loaded(row[0], row[1]), row[2]) for key, row in found}
 
 
 def _found(
@@ -152,7 +150,7 @@ def _made(table: Table) -> _Statements:
 def read(link: sqlite3.Connection, table: Table, key: Key) -> tuple[Item, int] | None:
     """An item and its size."""
     row = link.execute(_statements(table).read, key).fetchone()
-    return None if row is None else (loaded(row[0], row[1]), row[2])
+    return None if row is None else (item_json.loaded(row[0], row[1]), row[2])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,38 +234,7 @@ def delete(link: sqlite3.Connection, table: Table, old: Stored) -> None:
 
 def _dumped(table: Table, item: Item) -> tuple[str, str | None]:
     if table.core is None:
-        return _json(item), None
+        return item_json.dumped(item), None
     rest = {name: value for name, value in item.items() if name not in table.core}
     core = item if not rest else {name: value for name, value in item.items() if name in table.core}
-    return _json(core), _json(rest) if rest else None
-
-
-_ENCODER = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, default=lambda binary: base64.b64encode(binary).decode()
-)
-_json = _ENCODER.encode
-
-
-def loaded(core: str, rest: str | None) -> Item:
-    """An item from its JSON."""
-    text = core if rest is None else f"{core[:-1]},{rest[1:]}"
-    item: Item = json.loads(text)
-    if '{"B":' in text or '{"BS":' in text:
-        for value in item.values():
-            _decode(value)
-    return item
-
-
-def _decode(value: Value) -> None:
-    """Binary is kept as base64, since JSON has nothing for it."""
-    ((kind, content),) = value.items()
-    if kind == "B":
-        value["B"] = base64.b64decode(content)
-    elif kind == "BS":
-        value["BS"] = [base64.b64decode(member) for member in content]
-    elif kind == "L":
-        for member in content:
-            _decode(member)
-    elif kind == "M":
-        for member in content.values():
-            _decode(member)
+    return item_json.dumped(core), item_json.dumped(rest) if rest else None
