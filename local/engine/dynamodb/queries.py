@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.engine.dynamodb import (
     capacity,
+    clauses,
     conditions,
     item_json,
-    key_conditions,
-    keys,
     paths,
-    prefilter,
     readings,
     tables,
 )
 from local.engine.dynamodb.capacity import Units
-from local.engine.dynamodb.prefilter import Prefilter
 from local.engine.dynamodb.readings import Reading
 from local.engine.dynamodb.values import Item
 
@@ -69,68 +66,17 @@ def _read(engine: "Engine", params: dict[str, Any], is_query: bool) -> dict[str,
     return answer
 
 
-def _order(reading: Reading) -> tuple[str, ...]:
-    """The columns that put rows in order, the hash of the stretch first."""
-    index = reading.index
-    if index is None:
-        return ("h", "r")
-    if index.is_global:
-        return (f"h{index.slot}", f"r{index.slot}", "h", "r")
-    return ("h", f"r{index.slot}", "r")
-
-
-def _ordered(reading: Reading) -> str:
-    direction = "" if reading.forward else " DESC"
-    return ", ".join(column + direction for column in _order(reading))
-
-
-def _terms(reading: Reading) -> tuple[str, list[Any]]:
-    """The WHERE clause of a page and what to bind."""
-    columns = _order(reading)
-    terms, bound = key_conditions.where(reading.stretch, columns[0], columns[1])
-    if reading.index is not None:
-        terms.append(f"r{reading.index.slot} IS NOT NULL")
-    if reading.start is not None:
-        behind = columns[1:] if reading.stretch else columns
-        terms.append(
-            f"({', '.join(behind)}) {'>' if reading.forward else '<'} ({', '.join('?' * len(behind))})"
-        )
-        places = _place(reading, reading.start)
-        bound += places[1:] if reading.stretch else places
-    return (f" WHERE {' AND '.join(terms)}" if terms else ""), bound
-
-
-def _place(reading: Reading, key: Item) -> list[bytes]:
-    table, index = reading.table, reading.index
-    own = [keys.encoded(key[name]) for name in table.keys]
-    own += [b""] * (2 - len(own))
-    if index is None:
-        return own
-    range_part = b"" if index.range is None else keys.encoded(key[index.range])
-    if index.is_global:
-        return [keys.encoded(key[index.hash]), range_part, *own]
-    return [own[0], range_part, own[1]]
-
-
-def _told_by_sqlite(reading: Reading) -> Prefilter | None:
-    """What SQLite can tell of the filter there is."""
-    if reading.filter is None:
-        return None
-    held = None if reading.index is None or reading.whole else reading.table.projected(reading.index)
-    return prefilter.of(reading.table, reading.filter, reading.scope, held)
-
-
 def _counted(link: sqlite3.Connection, reading: Reading) -> Page | None:
     """A page of a count, which SQLite makes by itself; None where items have to be looked at."""
     if not reading.counts or reading.limit is not None or reading.segment:
         return None
-    told = _told_by_sqlite(reading)
+    told = clauses.told_by_sqlite(reading)
     if reading.filter is not None and (told is None or not told.is_all):
         return None
-    clause, bound = _terms(reading)
-    size_column = _size_column(reading)
+    clause, bound = clauses.where(reading)
+    size_column = clauses.size_column(reading)
     holds, tested = (told.expression, told.bound) if told else ("1", ())
-    places = f"FROM t{reading.table.id}{clause} ORDER BY {_ordered(reading)}"
+    places = f"FROM t{reading.table.id}{clause} ORDER BY {clauses.ordered(reading)}"
     scanned, size, count = link.execute(
         f"SELECT count(*), coalesce(sum(size), 0), coalesce(sum(holds), 0) FROM"
         f" (SELECT {size_column} AS size, {holds} AS holds {places} LIMIT {_SUMMED})",
@@ -168,17 +114,13 @@ def _summed(link: sqlite3.Connection, reading: Reading) -> tuple[int, int] | Non
     """How many rows there are to look at, and their bytes, where that is all of them and fits one page."""
     if reading.limit is not None or reading.segment or _reads_both(reading):
         return None
-    clause, bound = _terms(reading)
+    clause, bound = clauses.where(reading)
     scanned, size = link.execute(
         "SELECT count(*), coalesce(sum(size), 0) FROM"
-        f" (SELECT {_size_column(reading)} AS size FROM t{reading.table.id}{clause} LIMIT {_SUMMED})",
+        f" (SELECT {clauses.size_column(reading)} AS size FROM t{reading.table.id}{clause} LIMIT {_SUMMED})",
         bound,
     ).fetchone()
     return (scanned, size) if scanned < _SUMMED and size <= PAGE else None
-
-
-def _size_column(reading: Reading) -> str:
-    return "size" if reading.index is None else f"z{reading.index.slot}"
 
 
 def _reads_both(reading: Reading) -> bool:
@@ -187,7 +129,7 @@ def _reads_both(reading: Reading) -> bool:
 
 
 def _page(link: sqlite3.Connection, reading: Reading) -> Page:
-    whole = _summed(link, reading) if _told_by_sqlite(reading) else None
+    whole = _summed(link, reading) if clauses.told_by_sqlite(reading) else None
     if whole is not None:  # one page: where SQLite can tell that the filter does not hold, nothing is read
         with contextlib.closing(_rows(link, reading, only_told=True)) as found:
             page = _filled(link, reading, found)
@@ -234,8 +176,8 @@ def _rows(link: sqlite3.Connection, reading: Reading, only_told: bool = False) -
     table, index = reading.table, reading.index
     held = None if index is None else table.projected(index)
     rest = "rest" if reading.whole or index is None or held is None else "NULL"
-    told = _told_by_sqlite(reading)
-    clause, bound = _terms(reading)
+    told = clauses.told_by_sqlite(reading)
+    clause, bound = clauses.where(reading)
     core = "core"
     if told and only_told:
         clause, bound = (
@@ -246,8 +188,8 @@ def _rows(link: sqlite3.Connection, reading: Reading, only_told: bool = False) -
         core, bound = f"CASE WHEN {told.expression} THEN core END", [*told.bound, *bound]
     limit = "" if reading.limit is None or reading.segment else f" LIMIT {int(reading.limit)}"
     found = link.execute(
-        f"SELECT {core}, {rest}, {_size_column(reading)}, size, h, id FROM t{table.id}{clause}"
-        f" ORDER BY {_ordered(reading)}{limit}",
+        f"SELECT {core}, {rest}, {clauses.size_column(reading)}, size, h, id FROM t{table.id}{clause}"
+        f" ORDER BY {clauses.ordered(reading)}{limit}",
         bound,
     )
     is_both = _reads_both(reading)
