@@ -7,6 +7,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import format_duration
 from plugins.sdk.fields import Field
 from plugins.sdk.test import Test
+from plugins.support import latency_results
 from plugins.tests import latency
 
 OF_LATENCY_ALONE = ("reverse", "traverse-nat", "protocol")
@@ -39,9 +40,9 @@ TEST = Test(
     fields=FIELDS,
     participants=latency.participants,
     check=latency.check,
-    results={1: latency.RESULT},
-    show=latency.show,
-    metrics=latency.metrics,
+    results={1: latency_results.RESULT},
+    show=latency_results.show,
+    metrics=latency_results.metrics,
     examples=(
         {"schema": 1, "dest": "192.0.2.1"},
         {
@@ -65,5 +66,5 @@ TEST = Test(
         },
         {"schema": 2, "dest": "www.example.org", "protocol": "owamp", "duration": "PT10M"},
     ),
-    result_examples=latency.RESULT_EXAMPLES,
+    result_examples=latency_results.RESULT_EXAMPLES,
 )

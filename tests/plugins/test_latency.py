@@ -9,6 +9,7 @@ import pytest
 from chalicelib.domain.errors import Invalid
 from plugins import sdk
 from plugins.sdk.show import HTML, TEXT, render
+from plugins.support import latency_results
 from plugins.tests import latency, latencybg
 from tests.chance import by_chance
 
@@ -18,7 +19,7 @@ BOTH = pytest.mark.parametrize("test", [latency.TEST, latencybg.TEST], ids=lambd
 def shown(result: dict[str, Any], spec: dict[str, Any] | None = None, mime: str = TEXT) -> list[str]:
     whole = {"succeeded": True, **result}
     assert latency.TEST.result_versions.problem(whole) is None
-    return render(latency.show(spec or {}, whole), mime).splitlines()
+    return render(latency_results.show(spec or {}, whole), mime).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -322,7 +323,7 @@ def test_what_is_missing_is_said_to_be() -> None:
 
 
 def test_raw_packets_are_shown_one_a_line_and_as_a_table() -> None:
-    raw = latency.RESULT_EXAMPLES[0]["raw-packets"]
+    raw = latency_results.RESULT_EXAMPLES[0]["raw-packets"]
 
     lines, html = shown({"raw-packets": raw}), "".join(shown({"raw-packets": raw}, mime=HTML))
 
@@ -335,7 +336,7 @@ def test_raw_packets_are_shown_one_a_line_and_as_a_table() -> None:
 
 
 def test_html_has_a_table_a_section() -> None:
-    html = "\n".join(shown(latency.RESULT_EXAMPLES[0], mime=HTML))
+    html = "\n".join(shown(latency_results.RESULT_EXAMPLES[0], mime=HTML))
 
     assert html.count("<table>") == html.count("</table>") == html.count("<caption>") == 7
     assert "<tr><th>Delay (ms)</th><th>Packets</th></tr>" in html
