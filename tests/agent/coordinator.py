@@ -137,12 +137,11 @@ class Coordinator:
             self.contacts.append(body)
             mine = body["instance"]
             held = {each["run"] for each in body["held"]}
-            cancelled = {each["run"] for each in self.cancelled}
+            over = self.refused.keys() | {each["run"] for each in (*self.cancelled, *self.results)}
             offers = [
                 each
                 for run, each in self.runs.items()
-                if (self.holders.get(run) != mine or run not in held)
-                and run not in self.refused.keys() | cancelled
+                if (self.holders.get(run) != mine or run not in held) and run not in over
             ]
             taken = [each["run"] for each in offers[: body["take"]] if self.takes]
             taken = [run for run in taken if self.holders.setdefault(run, mine) == mine]

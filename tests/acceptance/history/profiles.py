@@ -58,7 +58,7 @@ CANCELLED = _profile(dataclasses.replace(STREAMS, cancelled=0.7), tasks=16, kill
 CLOCKS = _profile(kills=0, cuts=0, clocks=6, disks=0)
 OVERRUNS = _profile(dataclasses.replace(SHORT, overruns=0.4), kills=0, clocks=0, disks=0)
 CROWDED = _profile(SHORT, tasks=20)
-RUNG = _profile(SHORT, rung=True)
+RUNG = _profile(SHORT, rung=True, tasks=40)
 
 MEETING = Profile(
     Scale(
