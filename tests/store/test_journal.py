@@ -1,6 +1,7 @@
 """What a process notes of what happened: in order, each node its own, as far back as is kept."""
 
 import datetime as dt
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,14 @@ from chalicelib.store.journal import Journal
 from tests.builders import NODE
 
 OTHER = NodeName("other")
+
+
+@pytest.fixture(autouse=True)
+def _none_kept() -> Iterator[None]:
+    """No journal of the process, as a front leaves one that was here before."""
+    journal.drop()
+    yield
+    journal.drop()
 
 
 def noted(*numbers: int, kept: int = 10, node: NodeName = NODE) -> Journal:
