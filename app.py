@@ -12,7 +12,7 @@ from chalice import Chalice, Rate
 
 from chalicelib.api.http.answer import READS_NOTHING
 from chalicelib.api.http.routing import page
-from chalicelib.api.openapi import document
+from chalicelib.api.openapi import openapi_document
 from chalicelib.api.pages import (
     about_node,
     admin,
@@ -27,7 +27,7 @@ from chalicelib.api.pages import (
     free_time,
     health_pages,
     mass_cancel,
-    nodes,
+    node_pages,
     plugin_checks,
     plugin_pages,
     run_list,
@@ -42,17 +42,17 @@ from chalicelib.api.pages import (
 )
 from chalicelib.domain.telemetry import COLD_STARTS
 from chalicelib.events import clock_handlers, observation, queue_handlers
-from chalicelib.infrastructure import egress, logs, queues, snapshots, telemetry, tls_sockets
+from chalicelib.infrastructure import allowed_egress, logs, process_counters, queues, snapshots, tls_sockets
 from chalicelib.infrastructure.queues import Queue
 from chalicelib.service.node import debug, settings_check
 from chalicelib.store.models import connection
-from plugins.support import egress as guard
+from plugins.support import guarded_connections as guard
 
 ON_AWS = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 if ON_AWS and (wrong := settings_check.problems()):
     sys.exit("\n".join(wrong))  # a line each in the log, and no function that works by halves
 
-guard.configure(egress.rules)  # what the plugins' connections are held against
+guard.configure(allowed_egress.rules)  # what the plugins' connections are held against
 tls_sockets.use()
 
 app = Chalice(app_name="pscheduler")
@@ -82,9 +82,9 @@ page(app, "/status", GET=about_node.status)
 page(app, "/limits", GET=about_node.limits)
 page(app, "/mtu", GET=about_node.mtu_safe)
 page(app, "/mtu-safe", GET=about_node.mtu_safe)
-page(app, "/nodes", GET=nodes.list_nodes)
-page(app, "/nodes/{node}", GET=nodes.get_node, PUT=nodes.put_node, DELETE=nodes.delete_node)
-page(app, "/nodes/{node}/token", POST=nodes.post_token)
+page(app, "/nodes", GET=node_pages.list_nodes)
+page(app, "/nodes/{node}", GET=node_pages.get_node, PUT=node_pages.put_node, DELETE=node_pages.delete_node)
+page(app, "/nodes/{node}/token", POST=node_pages.post_token)
 page(app, "/debug", GET=admin.get_debug, PUT=admin.put_debug)
 page(app, "/exception", GET=admin.exception)
 
@@ -197,7 +197,7 @@ page(app, "/metrics", GET=health_pages.metrics)
 
 page(app, "/ui", GET=ui.index)
 page(app, "/ui/{asset}", GET=ui.asset)
-page(app, "/openapi.json", GET=document.openapi)
+page(app, "/openapi.json", GET=openapi_document.openapi)
 page(app, "/docs", GET=api_docs.docs)
 page(app, "/docs/{asset}", GET=api_docs.asset)
 
@@ -224,7 +224,7 @@ deliver = _on(queues.DELIVERIES)(queue_handlers.deliver)
 
 if ON_AWS:
     logs.structure(logging.getLogger(), app.log)
-    telemetry.count(COLD_STARTS)
+    process_counters.count(COLD_STARTS)
     snapshots.differ_when_restored()
     connection.connect()  # now, while Lambda gives a start all of a processor, not in the first request
 

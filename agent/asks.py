@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from agent.client import Client
+from agent.coordinator_client import Client
 from agent.failures import Unanswered
 from chalicelib.domain.errors import Invalid, PSchedulerError
 from chalicelib.domain.schemas import JSON

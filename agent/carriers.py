@@ -7,7 +7,7 @@ import datetime as dt
 import urllib.parse
 from typing import Protocol
 
-from agent.client import Client
+from agent.coordinator_client import Client
 from agent.failures import Later
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON

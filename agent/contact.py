@@ -3,11 +3,11 @@
 import datetime as dt
 from collections.abc import Callable
 
-from agent.client import Client
-from agent.clock import Offset
-from agent.runs import Runs
+from agent.agent_state import State
+from agent.clock_offset import Offset
+from agent.coordinator_client import Client
 from agent.spool import Spool
-from agent.state import State
+from agent.taken_runs import Runs
 from agent.version import VERSION
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp, parse_timestamp

@@ -13,11 +13,11 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from agent import commands, egress, logs, status
-from agent.client import Client
+from agent import agent_egress, agent_log, commands, status
+from agent.agent_state import State
+from agent.coordinator_client import Client
 from agent.policy import PolicyFile
 from agent.service import Agent, rotated
-from agent.state import State
 from agent.state_file import CannotUse, is_locked, locked
 from agent.state_records import Identity
 from agent.transport import coordinator_url
@@ -36,7 +36,7 @@ SILENT_FROM = dt.timedelta(minutes=5)
 def main(words: Sequence[str] | None = None) -> int:
     """Do what a command line says; the exit status."""
     given = _parser().parse_args(words)
-    logs.set_up(getattr(given, "verbose", False))
+    agent_log.set_up(getattr(given, "verbose", False))
     tls_sockets.use()
     command: Callable[[argparse.Namespace], int] = given.command
     try:
@@ -109,7 +109,7 @@ def run(given: argparse.Namespace) -> int:
         state = State(given.state)
         identity = _joined(state)
         policy = PolicyFile(given.policy or SYSTEM_POLICY, wanted=given.policy is not None)
-        egress.set_up(policy)
+        agent_egress.set_up(policy)
         agent = Agent(given.state, state, identity, policy)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: agent.end())

@@ -5,8 +5,8 @@ Judged are the tool and the contexts, what the host's owner allows, how far the 
 
 import datetime as dt
 
-from agent.clock import Offset
-from agent.destinations import destinations
+from agent.clock_offset import Offset
+from agent.measured_hosts import destinations
 from agent.policy import PolicyFile, Resolve, Wish
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.times import SECOND, format_duration
@@ -78,11 +78,11 @@ def _of_lateness(assignment: Assignment, now: dt.datetime) -> Objection | None:
 def _addresses(name: str) -> list[str]:
     import socket
 
-    from plugins.support import hosts
+    from plugins.support import host_lookup
 
     try:
-        found = hosts.limited(
-            hosts.LOOKUP_LIMIT, lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        found = host_lookup.limited(
+            host_lookup.LOOKUP_LIMIT, lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
         )
     except (OSError, UnicodeError, TimeoutError):
         return []

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from agent.destinations import as_network
+from agent.measured_hosts import as_network
 from chalicelib.domain.documents import load
 from chalicelib.domain.egress import Network
 from chalicelib.domain.errors import Invalid

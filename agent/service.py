@@ -8,19 +8,19 @@ import threading
 from collections.abc import Callable, Mapping
 
 from agent import carriers, spool
+from agent.agent_state import State
 from agent.asks import Asks
-from agent.client import Client
-from agent.clock import Offset, steady
+from agent.clock_offset import Offset, steady
 from agent.commands import Commands
 from agent.contact import Contacts
-from agent.facts import Facts
+from agent.coordinator_client import Client
+from agent.facts_report import Facts
 from agent.failures import Backoff, Later, TooOld, Unanswered, Unknown
 from agent.policy import PolicyFile
-from agent.runs import Runs
 from agent.spool import Spool
-from agent.state import State
 from agent.state_records import Identity
 from agent.status import Status
+from agent.taken_runs import Runs
 from agent.version import VERSION
 from chalicelib.domain.errors import Invalid, StorageFull
 from chalicelib.domain.schemas import JSON

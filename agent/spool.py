@@ -6,9 +6,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from agent.client import Client
+from agent.agent_state import State
+from agent.coordinator_client import Client
 from agent.failures import Backoff, Oversized, Rejected, Unanswered
-from agent.state import State
 from agent.state_records import Result
 from chalicelib.domain.errors import StorageFull
 

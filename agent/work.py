@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from agent.client import Client
+from agent.coordinator_client import Client
 from agent.failures import Backoff, Unanswered
 from agent.spool import Spool
 from agent.state_records import Held, Result

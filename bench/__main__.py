@@ -20,8 +20,8 @@ from tabulate import tabulate
 from bench import (
     agent_requests,
     agents,
-    capacity,
-    engine,
+    capacity_units,
+    engine_speed,
     engines,
     history_size,
     imports,
@@ -33,14 +33,14 @@ from bench import (
     planning,
     scale,
     scale_play,
-    series,
+    series_cost,
     state,
 )
 from bench.archiving import archiving
+from bench.benched_node import post, serving
 from bench.lateness import lateness
-from bench.limits import limits
+from bench.limit_cost import limits
 from bench.load import Call, load, percentile
-from bench.node import post, serving
 from bench.outage import outage
 from bench.together import together
 from bench.unresponsive import unresponsive
@@ -243,7 +243,7 @@ def _outage(_: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _engine(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("The embedded engine ...")
-    rows = engine.engine()
+    rows = engine_speed.engine()
     show("The embedded engine, one process: how often a second, waiting for the disk or not", rows)
     return rows
 
@@ -262,7 +262,7 @@ def _engines(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _series(given: argparse.Namespace) -> list[dict[str, Any]]:
-    costs, read = series.series(given.series, say)
+    costs, read = series_cost.series(given.series, say)
     show("A result's point, and what rules add: DynamoDB's units", costs)
     show(f"Reading a month of {given.series} series, a point a minute each", read)
     return costs + read
@@ -324,10 +324,12 @@ def _costs_of_requests(many: int) -> list[dict[str, Any]]:
             "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive()),
         }
         model = task_table.get(settings().node, path.rsplit("/", 1)[-1])
-        capacity.fill(model, FEW, say)
-        few = capacity.costs(client, calls)
-        capacity.fill(model, many - FEW, say)
-        lots = capacity.costs(client, {**calls, "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive())})
+        capacity_units.fill(model, FEW, say)
+        few = capacity_units.costs(client, calls)
+        capacity_units.fill(model, many - FEW, say)
+        lots = capacity_units.costs(
+            client, {**calls, "POST /tasks (exclusive)": ("POST", "/tasks", _exclusive())}
+        )
     return [
         {
             "request": name,

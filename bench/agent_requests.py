@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench import state
-from bench.capacity import Cost, counted
+from bench.capacity_units import Cost, counted
 from bench.simulated_agents import DONE, FACTS, PROTOCOL
 from chalicelib.domain.times import SECOND, UTC, format_timestamp
 from local import environment, gateway
@@ -160,9 +160,9 @@ def _prepare(agents: list[_Agent]) -> None:
 
 
 def _runs_a_contact() -> int:
-    from chalicelib.service.agents import carriers
+    from chalicelib.service.agents import bell_carriers
 
-    return max(1, carriers.EVERY // APART)
+    return max(1, bell_carriers.EVERY // APART)
 
 
 def _one_more(app: _App, agent: _Agent, round_: int, done: Callable[[str, Callable[[], Any]], Any]) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from bench import idle_agent
+from bench.benched_node import Served, free_port, start
 from bench.load import percentile
-from bench.node import Served, free_port, start
 from bench.simulated_agents import PATIENCE, Agent, Figures, Line
 from chalicelib.domain.times import UTC, format_timestamp
 

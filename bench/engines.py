@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import planning, state
+from bench.benched_node import Served, free_port, start
 from bench.load import Call, load
-from bench.node import Served, free_port, start
 
 ENGINES = ("sqlite", "ministack")
 MOST_TASKS = {"sqlite": 500, "ministack": 30}

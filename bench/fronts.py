@@ -22,7 +22,7 @@ from bench.attack import attackers
 from bench.attack.others import Prober
 from bench.attack.report import CROWD
 from bench.attack.victim import allow_many_descriptors
-from bench.node import HERE, free_port
+from bench.benched_node import HERE, free_port
 
 APPS = pathlib.Path(__file__).with_name("fronts_app.py")
 THREADS = 96

@@ -15,7 +15,7 @@ from unittest import mock
 
 import botocore.client
 
-from local.engine.dynamodb import capacity, transactions
+from local.engine.dynamodb import consumed_capacity, transactions
 
 READS = ("GetItem", "BatchGetItem", "TransactGetItems", "Query")
 _VALUE = re.compile(r"= (:\w+)")
@@ -46,7 +46,7 @@ class HotKeys:
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
         """Count all that this process asks for meanwhile."""
-        written, performed = capacity.written, transactions._performed
+        written, performed = consumed_capacity.written, transactions._performed
         called = botocore.client.BaseClient._make_api_call
         within = threading.local()
 
@@ -76,7 +76,7 @@ class HotKeys:
             return answer
 
         with (
-            mock.patch.object(capacity, "written", counting_written),
+            mock.patch.object(consumed_capacity, "written", counting_written),
             mock.patch.object(transactions, "_performed", counting_performed),
             mock.patch.object(botocore.client.BaseClient, "_make_api_call", counting_called),
         ):

@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import Any
 
-from bench.capacity import Cost, counted
+from bench.capacity_units import Cost, counted
 from bench.simulated_agents import FACTS, PROTOCOL
 from local import environment, gateway
 from local.routes import STAGE, Routes

@@ -11,7 +11,7 @@ import time
 import zipfile
 from typing import Any
 
-from bench.node import HERE
+from bench.benched_node import HERE
 from local import package
 
 BARE = "import chalice, pynamodb.models"

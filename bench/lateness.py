@@ -8,7 +8,7 @@ import time
 import urllib.request
 from typing import Any
 
-from bench.node import post
+from bench.benched_node import post
 from chalicelib.domain.times import UTC, parse_timestamp
 
 APART = 1.0

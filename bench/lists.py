@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.capacity import counted
+from bench.capacity_units import counted
 from bench.storing import storing
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.repeat import Progress, Schedule

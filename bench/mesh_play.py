@@ -172,10 +172,10 @@ _OWN = ("PSCHEDULER_NODE", "PSCHEDULER_HOSTNAME")
 def _in_place(play: Play) -> Iterator[None]:
     """Tables of its own, and the play's queues, tools and patience in the place of the real ones."""
     from chalicelib.domain.task import Task
-    from chalicelib.infrastructure import queues, telemetry
+    from chalicelib.infrastructure import process_counters, queues
     from chalicelib.service.coordination import shard_planner
     from chalicelib.service.execution import overdue, supervisor
-    from chalicelib.service.node import readdressing, registry
+    from chalicelib.service.node import migration, node_directory
     from chalicelib.service.series import rolling
     from chalicelib.settings import forget_settings
     from chalicelib.store import counted_hours, long_runs, point_table, run_items, shards, timeline_memory
@@ -204,16 +204,16 @@ def _in_place(play: Play) -> Iterator[None]:
 
         return concerned_work
 
-    remembering = (readdressing, shards, long_runs, registry, timeline_memory, counted_hours, overdue)
+    remembering = (migration, shards, long_runs, node_directory, timeline_memory, counted_hours, overdue)
     for forget in (forget_settings, *(module.forget for module in remembering)):
         forget()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         clocks_of(play),
         mock.patch.multiple(queues, send=play.send, send_many=play.send_many, send_at=play.send_at),
-        mock.patch.multiple(telemetry, is_on_aws=lambda: True, emit=lambda _: None),
+        mock.patch.multiple(process_counters, is_on_aws=lambda: True, emit=lambda _: None),
         mock.patch.object(queues, "dead_letters", return_value=0),
-        mock.patch.object(readdressing, "advance", return_value=None),  # an hour after it was deployed
+        mock.patch.object(migration, "advance", return_value=None),  # an hour after it was deployed
         mock.patch.object(supervisor, "_ToolAtWork", tool),
         mock.patch.object(point_table, "put", noting),
         mock.patch.object(shard_planner, "plan_task", concerned(plan_task)),

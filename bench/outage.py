@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bench.node import post, restartable
+from bench.benched_node import post, restartable
 from chalicelib.domain.times import parse_timestamp
 
 RATE = 6

@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from bench.benched_node import free_port, start
 from bench.lists import one_task
-from bench.node import free_port, start
 from bench.storing import storing
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run

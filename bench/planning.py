@@ -9,8 +9,8 @@ import time
 import uuid
 from typing import Any
 
-from bench import capacity
-from bench.node import HERE
+from bench import capacity_units
+from bench.benched_node import HERE
 from local import environment
 
 TASKS = 500
@@ -104,7 +104,7 @@ def _store(count: int) -> None:
 
 
 def make_task(test: str, now: dt.datetime, repeat: str = REPEAT, start: str = "PT0S") -> Any:
-    from chalicelib.service.peers.client import Deadline
+    from chalicelib.service.peers.peer_client import Deadline
     from chalicelib.service.tasks import create
     from chalicelib.settings import settings
 
@@ -144,7 +144,7 @@ def _cost(name: str, test: str, repeat: str) -> dict[str, Any]:
     now = dt.datetime.now(dt.timezone.utc)
     task = make_task(test, now, repeat).replanned(now)
     commit(Booking(None, task, ()), now)
-    with capacity.counted() as cost:
+    with capacity_units.counted() as cost:
         shard_planner.plan_task(settings().node, task.uuid, now)
     runs = task_table.get(settings().node, task.uuid).progress.runs
     return {"class": name, "runs": runs, "calls a run": cost.calls / runs, "units a run": cost.units / runs}

@@ -156,7 +156,7 @@ def _in_place(play: Play) -> Iterator[None]:
     """Tables of its own, and the play's queues, tools, clock and patience in the place of the real ones."""
     from chalicelib.infrastructure import queues, shard_work
     from chalicelib.service.execution import supervisor
-    from chalicelib.service.node import readdressing
+    from chalicelib.service.node import migration
     from chalicelib.settings import forget_settings
     from chalicelib.store import run_items
 
@@ -179,7 +179,7 @@ def _in_place(play: Play) -> Iterator[None]:
         mock.patch.object(supervisor, "_ToolAtWork", tool),
         mock.patch.object(run_items, "KEEP_AFTER_LAST_RUN", KEPT),
         mock.patch.object(tasks, "HORIZON", AHEAD),
-        mock.patch.object(readdressing, "advance", return_value=None),  # no earlier version was here
+        mock.patch.object(migration, "advance", return_value=None),  # no earlier version was here
         mock.patch.object(shard_work, "SHARDS_AT_TICK", shard_work.SHARDS_AT_TICK / play.size.times),
         clocks_of(play),
     ):
@@ -195,7 +195,7 @@ RESULT = next(test.result for test in MESH if test.name == "rtt")
 def _register(play: Play) -> list[NodeName]:
     from chalicelib.domain import served_nodes
     from chalicelib.host.facts import gather
-    from chalicelib.service.node import agent_facts, registration, registry
+    from chalicelib.service.node import agent_facts, node_directory, registration
 
     names = [f"n{number}.example.net" for number in range(play.size.played)]
     place = served_nodes.AGENT if play.size.at_agents else served_nodes.HERE
@@ -203,7 +203,7 @@ def _register(play: Play) -> list[NodeName]:
         registration.add(name, place, BEGINNING)
         if play.size.at_agents:
             agent_facts.take(served_nodes.name_of(name), gather())
-    registry.forget()
+    node_directory.forget()
     return [served_nodes.name_of(name) for name in names]
 
 

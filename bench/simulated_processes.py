@@ -19,8 +19,8 @@ REMEMBERED = (
     ("service.node.heartbeats", "_noted"),
     ("service.node.heartbeats", "_beats"),
     ("service.node.debug", "_looked"),
-    ("service.node.registry", "_nodes"),
-    ("service.node.registry", "_unused"),
+    ("service.node.node_directory", "_nodes"),
+    ("service.node.node_directory", "_unused"),
     ("service.alerts.rules", "_seen"),
     ("service.series.points", "_current"),
 )
@@ -85,14 +85,14 @@ def _held(place: tuple[str, str]) -> Any:
 @contextlib.contextmanager
 def clocks_of(clock: Clock) -> Iterator[None]:
     """Have what is remembered for a while grow old in simulated time."""
-    from chalicelib.service.node import debug, registry
+    from chalicelib.service.node import debug, node_directory
 
     beginning = clock.now
     seconds = lambda: (clock.now - beginning).total_seconds() + 1000  # noqa: E731
     with (
         mock.patch.object(debug, "time", SimpleNamespace(monotonic=seconds)),
-        mock.patch.object(registry._nodes, "_clock", seconds),
-        mock.patch.object(registry._unused, "_clock", seconds),
+        mock.patch.object(node_directory._nodes, "_clock", seconds),
+        mock.patch.object(node_directory._unused, "_clock", seconds),
     ):
         yield
 

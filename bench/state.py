@@ -9,7 +9,7 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 
-from bench.node import HERE
+from bench.benched_node import HERE
 from local import engine_sqlite, environment, ministack
 
 _WHERE = "BENCH_STATE"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.store.models.base import Table
-from chalicelib.store.models.tasks import PostingItem
+from chalicelib.store.models.task_models import PostingItem
 from local.engine import Engine
-from local.engine.dynamodb import keys, rows, tables, values
+from local.engine.dynamodb import key_bytes, rows, table_operations, values
 
 TOGETHER = 10_000
 """Items of one transaction of the engine."""
@@ -35,8 +35,8 @@ class Batch:
         """Store what is waiting."""
         with self._engine.database.writing() as link:
             for name, given in self._waiting:
-                table, item = tables.lookup(self._engine, name), values.checked_item(given)
-                key = keys.of_item(table, item)
+                table, item = table_operations.lookup(self._engine, name), values.checked_item(given)
+                key = key_bytes.of_item(table, item)
                 rows.store(link, table, rows.prepared(table, item, key, f"{key} is too large"), None)
         self._waiting.clear()
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from bench.benched_node import post, serving
 from bench.load import percentile
-from bench.node import post, serving
 
 TASK = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT1S"}}, "schedule": {}}
 POSTERS = 16

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
+from bench.benched_node import delete, detail, free_port, peering, post, start
 from bench.load import spread
-from bench.node import delete, detail, free_port, peering, post, start
 
 LEAD, OTHER = "127.0.0.1", "127.0.0.2"
 POSTS = 20

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from bench.benched_node import delete, detail, free_port, peering, post, start
 from bench.load import spread
-from bench.node import delete, detail, free_port, peering, post, start
 
 LEAD, *WELL, SICK = (f"127.0.0.{number}" for number in range(1, 6))
 BEHIND = "127.0.0.15"

@@ -11,7 +11,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from local import node_options, tables
+from local import node_options, node_tables
 from local.start_checks import CannotStart
 
 USUAL_NAME = "agent.localhost"
@@ -42,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     from agent.main import main as agent
 
     if not (kept / "agent.sqlite").exists():
-        with tables.tables_of(given.state):
+        with node_tables.tables_of(given.state):
             token = registered(given)
         authority = ["--ca", str(given.state / "authority.pem")] if given.tls else []
         status = agent(["join", "--state", str(kept), *authority, node_options.base(given), token])
@@ -56,10 +56,10 @@ def registered(given: argparse.Namespace) -> str:
     """A join token for the node of the agent, which is registered if it is not yet."""
     from chalicelib.domain.served_nodes import AGENT, name_of
     from chalicelib.domain.times import UTC
-    from chalicelib.service.node import agent_secrets, registration, registry
+    from chalicelib.service.node import agent_secrets, node_directory, registration
 
     now = dt.datetime.now(UTC)
-    if registry.find(name_of(given.name)) is None:
+    if node_directory.find(name_of(given.name)) is None:
         registration.add(given.name, AGENT, now, base(given))
     return agent_secrets.new_join_token(name_of(given.name), now)
 

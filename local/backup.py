@@ -13,8 +13,8 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from local import engine_sqlite, tables
-from local.engine import EngineError, backup
+from local import engine_sqlite, node_tables
+from local.engine import EngineError, online_copy
 from local.start_checks import CannotStart
 
 
@@ -28,7 +28,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> int:
     given = arguments(words)
     try:
-        state = tables.state_of(given)
+        state = node_tables.state_of(given)
         size = copy(state, given.to)
     except (CannotStart, EngineError) as error:
         print(error, file=sys.stderr)
@@ -52,7 +52,7 @@ def copy(state: pathlib.Path, to: pathlib.Path) -> int:
     except OSError as error:
         raise CannotStart(f"Cannot use the folder {to} ({error.strerror}): choose another") from error
     try:
-        size = backup.copy(state / engine_sqlite.FILE, to / engine_sqlite.FILE)
+        size = online_copy.copy(state / engine_sqlite.FILE, to / engine_sqlite.FILE)
     except EngineError:
         if made:
             to.rmdir()

@@ -15,12 +15,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local import tables
+from local import node_tables
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.control", description="Switches of a node.")
-    tables.add_state(parser)
+    node_tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     pausing = actions.add_parser("pause", help="start no runs")
     pausing.add_argument(
@@ -37,7 +37,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    return tables.report(arguments(words), done)
+    return node_tables.report(arguments(words), done)
 
 
 def done(given: argparse.Namespace) -> str:

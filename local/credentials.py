@@ -15,14 +15,14 @@ import secrets
 import sys
 from collections.abc import Sequence
 
-from local import tables
+from local import node_tables
 
 KEY_BYTES = 32
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.credentials", description="Credentials of trusted proxies.")
-    tables.add_state(parser)
+    node_tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     adding = actions.add_parser("add", help="store a credential, and print its key")
     adding.add_argument("name")
@@ -33,7 +33,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    return tables.report(arguments(words), done)
+    return node_tables.report(arguments(words), done)
 
 
 def done(given: argparse.Namespace) -> str:

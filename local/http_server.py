@@ -25,8 +25,8 @@ from chalicelib.domain import forwarding
 from chalicelib.settings import settings
 from local.front import asgi
 from local.front.connections import Connections
+from local.front.held_requests import Waiting
 from local.front.protocol import Connection, plain
-from local.front.waiting import Waiting
 from local.routes import STAGE
 
 LARGEST_REQUEST = asgi.LARGEST_REQUEST

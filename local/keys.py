@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from local import tables
+from local import node_tables
 
 if TYPE_CHECKING:
     from chalicelib.service.node import api_keys
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.keys", description="API keys of a node.")
-    tables.add_state(parser)
+    node_tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     adding = actions.add_parser("add", help="make a key, and print it")
     adding.add_argument("name", help="lower-case letters, digits and hyphens")
@@ -37,7 +37,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    return tables.report(arguments(words), done)
+    return node_tables.report(arguments(words), done)
 
 
 def done(given: argparse.Namespace) -> str:

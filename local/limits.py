@@ -66,7 +66,7 @@ def _checked(given: argparse.Namespace) -> tuple[bool, str]:
 
 
 def _policy(where: str) -> Any:
-    from chalicelib.domain.limits.document import parse
+    from chalicelib.domain.limits.policy_document import parse
     from chalicelib.service.limits import lookups, policy_source
 
     text = sys.stdin.read() if where == "-" else policy_source.read(where)
@@ -75,7 +75,7 @@ def _policy(where: str) -> Any:
 
 def _explained(given: argparse.Namespace) -> tuple[bool, str]:
     from chalicelib.domain.limits import evaluation
-    from chalicelib.domain.limits.conditions import RUN_SCHEDULE, Proposal
+    from chalicelib.domain.limits.limit_kinds import RUN_SCHEDULE, Proposal
     from chalicelib.service.limits import lookups
 
     policy, task, is_run = _policy(given.file), _task(given.task), given.start is not None

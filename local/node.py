@@ -15,9 +15,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from local import environment, logs, memory, ministack, node_engines, start_checks
+from local import environment, log_files, memory, ministack, node_engines, start_checks
 from local.engine import EngineError
-from local.logs import say
+from local.log_files import say
 from local.node_options import FOLDER, arguments, base
 from local.start_checks import CannotStart
 
@@ -53,13 +53,13 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: thr
     memory.give_back()
     start_checks.check_port(given.address, given.port)
     started.enter_context(start_checks.locked(given.state))
-    logs.set_up(given.state / "node.log")
+    log_files.set_up(given.state / "node.log")
     environment.listens(given.address, given.port)
     environment.keep_token(given.state)
     if given.tls:
-        from local import tls
+        from local import certificates
 
-        tls.authority(AUTHORITY)  # here, as what is trusted has to be there
+        certificates.authority(AUTHORITY)  # here, as what is trusted has to be there
     environment.trust(AUTHORITY / "authority.pem")
     started.enter_context(node_engines.engine(given))
     start_checks.check_settings()
@@ -88,7 +88,7 @@ def load_app() -> Any:
             sys.path.insert(0, str(folder))
     from app import app
 
-    logs.take_over(app.log)
+    log_files.take_over(app.log)
     return app
 
 
@@ -99,9 +99,9 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
     certificate = None
     if given.tls:
         from chalicelib.settings import settings
-        from local import tls
+        from local import certificates
 
-        certificate = tls.certificate(given.state, given.address, AUTHORITY, settings().names)
+        certificate = certificates.certificate(given.state, given.address, AUTHORITY, settings().names)
         say(f"  clients may trust {given.state / 'authority.pem'}")
     server = HttpServer(app, given.address, given.port, certificate, reads_at_once=given.engine == "sqlite")
     try:

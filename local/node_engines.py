@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 
 from local import engine_sqlite, environment, ministack
-from local.logs import say
+from local.log_files import say
 from local.node_options import FOLDER
 from local.start_checks import CannotStart
 

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from local import tables
+from local import node_tables
 
 if TYPE_CHECKING:
     from chalicelib.domain.served_nodes import ServedNode
@@ -31,7 +31,7 @@ _AT_ONCE = 100
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.nodes", description="The nodes a deployment serves.")
-    tables.add_state(parser)
+    node_tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     adding = actions.add_parser("add", help="register a node, and print a token for its agent")
     adding.add_argument("hostname")
@@ -53,7 +53,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    return tables.report(arguments(words), done)
+    return node_tables.report(arguments(words), done)
 
 
 def done(given: argparse.Namespace) -> str:
@@ -61,7 +61,7 @@ def done(given: argparse.Namespace) -> str:
     from chalicelib.domain.served_nodes import name_of
     from chalicelib.domain.times import UTC
     from chalicelib.service.coordination import removal
-    from chalicelib.service.node import agent_secrets, node_status, registration, registry
+    from chalicelib.service.node import agent_secrets, node_directory, node_status, registration
 
     now = dt.datetime.now(UTC)
     if given.action == "list":
@@ -74,7 +74,7 @@ def done(given: argparse.Namespace) -> str:
     name = name_of(given.hostname)
     match given.action:
         case "show":
-            return f"{json.dumps(node_status.whole(registry.served(name)), indent=2)}\n"
+            return f"{json.dumps(node_status.whole(node_directory.served(name)), indent=2)}\n"
         case "token":
             return f"{agent_secrets.new_join_token(name, now, _lifetime(given.expires))}\n"
         case "remove":
@@ -93,10 +93,10 @@ def _lifetime(text: str) -> dt.timedelta:
 
 
 def _every() -> Iterator["ServedNode"]:
-    from chalicelib.service.node import registry
+    from chalicelib.service.node import node_directory
     from chalicelib.store import node_registry
 
-    yield from registry.of_environment()
+    yield from node_directory.of_environment()
     after = None
     while some := node_registry.page(_AT_ONCE, after):
         yield from some

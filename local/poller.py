@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from local.environment import ACCOUNT, REGION
 from local.gateway import Context
 from local.handled import Handled
-from local.lanes import Lanes, Message
+from local.message_lanes import Lanes, Message
 
 _LOG = logging.getLogger(__name__)
 

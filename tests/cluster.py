@@ -43,7 +43,7 @@ class Cluster:
     """Nodes by the hosts they are; the keys of each begin with its host. Calls are made one by one.
 
     Each is a deployment of its own, so which of them a request is for is decided here, in the place of
-    ``registry.addressed_by``.
+    ``node_directory.addressed_by``.
     """
 
     def __init__(self, *hosts: str):

@@ -187,10 +187,10 @@ def forget() -> None:
 def forget_what_was_read() -> None:
     """Drop what the product remembers of its tables."""
     from chalicelib.service.execution import overdue
-    from chalicelib.service.node import agent_facts, heartbeats, registry
+    from chalicelib.service.node import agent_facts, heartbeats, node_directory
     from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
 
-    registry.forget()
+    node_directory.forget()
     overdue.forget()
     agent_facts.forget()
     heartbeats.forget()

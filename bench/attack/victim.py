@@ -13,7 +13,7 @@ import time
 import urllib.parse
 from typing import Any
 
-from bench.node import HERE, PATIENCE, free_port
+from bench.benched_node import HERE, PATIENCE, free_port
 
 
 class Victim:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.soak.contract import contract
-from bench.soak.paging import paging
+from bench.soak.list_paging import paging
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {"contract": contract, "paging": paging}
 

@@ -61,7 +61,7 @@ def contract(cases: int = 5000, seed: int | None = None) -> dict[str, Any]:
 
 def _document(known: list[tuple[str, str]]) -> dict[str, Any]:
     """The node's document, with tasks and runs that are there among the identifiers to try."""
-    from chalicelib.api.openapi.document import document
+    from chalicelib.api.openapi.openapi_document import document
 
     changed = copy.deepcopy(document())
     changed["paths"] = {path: found for path, found in changed["paths"].items() if path not in LEFT_OUT}

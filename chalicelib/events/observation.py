@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.telemetry import REQUESTS
-from chalicelib.infrastructure import logs, telemetry
+from chalicelib.infrastructure import logs, process_counters
 
 
 def observed(event: Any, respond: Callable[[Any], Any]) -> Any:
@@ -16,7 +16,7 @@ def observed(event: Any, respond: Callable[[Any], Any]) -> Any:
         with logs.about(request=_request_id(event)):
             return respond(event)
     finally:
-        telemetry.flush()
+        process_counters.flush()
 
 
 def _request(event: Any, respond: Callable[[Any], Any]) -> Any:
@@ -26,8 +26,8 @@ def _request(event: Any, respond: Callable[[Any], Any]) -> Any:
         response = respond(event)
         status = getattr(response, "status_code", 0)
         logs.request(event.method, event.path, status, time.monotonic() - began)
-    telemetry.count(REQUESTS, status=str(status))
-    telemetry.flush()
+    process_counters.count(REQUESTS, status=str(status))
+    process_counters.flush()
     return response
 
 

@@ -32,7 +32,7 @@ from chalicelib.service.coordination import planner, probe, removal, shard_plann
 from chalicelib.service.execution import reaper, runner, waits
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import rolling
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from chalicelib.domain.errors import PluginFailed
 from chalicelib.infrastructure.addresses import is_local
 from chalicelib.infrastructure.machine import Machine
-from plugins.support.hosts import Address, resolve
+from plugins.support.host_lookup import Address, resolve
 from plugins.tools.route import fwmtu, tracemtu
 
 Verdict = tuple[bool, str]

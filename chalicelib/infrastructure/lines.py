@@ -12,7 +12,7 @@ import urllib3.connection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from chalicelib.domain.egress import Purpose, refusal
-from chalicelib.infrastructure.egress import rules
+from chalicelib.infrastructure.allowed_egress import rules
 
 
 class Line:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import format_timestamp, parse_timestamp
 from chalicelib.store import changes, raw_items
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.nodes import NodeItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.node_models import NodeItem
 from chalicelib.store.node_registry import BELL
 
 

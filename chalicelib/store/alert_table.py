@@ -18,10 +18,10 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.series import KEPT, Series
 from chalicelib.domain.times import format_timestamp, parse_timestamp
 from chalicelib.store import ordering, shards
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.alerts import AlertItem
+from chalicelib.store.models.alert_models import AlertItem
 from chalicelib.store.models.connection import connection
 from chalicelib.store.ordering import Place
+from chalicelib.store.store_errors import on_condition_failed
 from chalicelib.store.transactions.recording import add_deliveries
 
 

@@ -14,7 +14,7 @@ from chalicelib.domain.series import Point, Series
 from chalicelib.domain.task import Task
 from chalicelib.domain.telemetry import LATENESS, RUNS
 from chalicelib.domain.times import UTC
-from chalicelib.infrastructure import logs, telemetry
+from chalicelib.infrastructure import logs, process_counters
 from chalicelib.store import events, journal
 
 Listener = Callable[[str], None]
@@ -53,11 +53,11 @@ def run_written(run: Run) -> None:
 
 
 def _count(run: Run, cause: str) -> None:
-    telemetry.count(RUNS, state=run.state.value, cause=cause)
+    process_counters.count(RUNS, state=run.state.value, cause=cause)
     logs.change("run", run.uuid, run.state.value, task=run.task, node=run.node, cause=cause)
     if run.state is State.RUNNING:
         late = (dt.datetime.now(UTC) - run.start).total_seconds()
-        telemetry.note(LATENESS, max(0.0, late))
+        process_counters.note(LATENESS, max(0.0, late))
 
 
 def task_changed(task: Task, state: str) -> None:

@@ -32,7 +32,7 @@ from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import EPOCH, UTC
 from chalicelib.settings import settings
 from chalicelib.store import node_table
-from chalicelib.store.models.keys import key
+from chalicelib.store.models.item_keys import key
 
 HOUR = dt.timedelta(hours=1)
 SETTLING = dt.timedelta(minutes=5)

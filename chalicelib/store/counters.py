@@ -5,9 +5,9 @@ import datetime as dt
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.names import NodeName
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.nodes import NodeItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.node_models import NodeItem
+from chalicelib.store.store_errors import on_condition_failed
 
 KEPT_AFTER = dt.timedelta(days=1)
 """How long a counter is kept that is of no use any more."""

@@ -17,10 +17,10 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import ordering, shards
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.deliveries import DeliveryItem
-from chalicelib.store.models.keys import bare, key, owner
+from chalicelib.store.models.delivery_models import DeliveryItem
+from chalicelib.store.models.item_keys import bare, key, owner
 from chalicelib.store.ordering import Place
+from chalicelib.store.store_errors import on_condition_failed
 
 ANNOUNCED_ONES = "announced"
 LARGEST_BATCH = 100

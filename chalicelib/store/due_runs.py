@@ -10,10 +10,10 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.store import raw_items, run_table, shards
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import bare, key, owner
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import bare, key, owner
+from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of
+from chalicelib.store.store_errors import on_condition_failed
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.domain.errors import Repeated
 from chalicelib.domain.names import NodeName, TaskId
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.nodes import NodeItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.node_models import NodeItem
 
 KEEP_KEYS = dt.timedelta(hours=24)
 """How long a key is remembered."""

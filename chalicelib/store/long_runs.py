@@ -14,7 +14,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.task import HORIZON
 from chalicelib.settings import settings
 from chalicelib.store import node_table
-from chalicelib.store.models.keys import key
+from chalicelib.store.models.item_keys import key
 
 SHORT = dt.timedelta(minutes=15)
 """Runs up to this long are not noted; it is how far back is looked at least."""

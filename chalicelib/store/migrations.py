@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 
 from chalicelib.domain.names import NodeName
-from chalicelib.store import readdressing
+from chalicelib.store import refiled_items
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Step:
     work: Callable[[str, NodeName, int], int]
 
 
-STEPS: tuple[Step, ...] = (Step(2, "readdressed", readdressing.readdress),)
+STEPS: tuple[Step, ...] = (Step(2, "readdressed", refiled_items.readdress),)
 """In the order they are made. A step is dropped with the next version: nothing older is read then."""
-TICKS = tuple(readdressing.REASONS)
+TICKS = tuple(refiled_items.REASONS)
 """Those that make steps, each for what it looks for."""

@@ -16,9 +16,9 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import Join, ServedNode
 from chalicelib.store import node_table, raw_items
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.nodes import NodeItem, RegisteredNodeItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.node_models import NodeItem, RegisteredNodeItem
+from chalicelib.store.store_errors import on_condition_failed
 
 LISTING, REMOVED = "nodes", "removed"
 USED = key(NodeName(""), "registry")

@@ -10,9 +10,9 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.store import raw_items
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.nodes import NodeItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.node_models import NodeItem
+from chalicelib.store.store_errors import on_condition_failed
 
 
 def read(node: NodeName, name: str) -> JSON:

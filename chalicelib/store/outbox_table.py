@@ -14,9 +14,9 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import shards
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import bare, key, owner
-from chalicelib.store.models.outbox import OutboxItem
+from chalicelib.store.models.item_keys import bare, key, owner
+from chalicelib.store.models.outbox_models import OutboxItem
+from chalicelib.store.store_errors import on_condition_failed
 
 FRESH, TRIED = "fresh", "tried"
 """Where an outbox request waits, by whether it was ever attempted; /stat/http-queue counts them apart."""

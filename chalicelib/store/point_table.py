@@ -18,7 +18,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import HOUR, KEPT, RAW_KEPT, Point
 from chalicelib.domain.times import EPOCH
 from chalicelib.store import raw_items
-from chalicelib.store.models.series import PointItem
+from chalicelib.store.models.series_models import PointItem
 from chalicelib.store.raw_items import Stretch
 
 _MILLISECOND = dt.timedelta(milliseconds=1)

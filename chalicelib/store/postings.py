@@ -22,8 +22,8 @@ from chalicelib.domain.task_terms import Alternatives, Term
 from chalicelib.domain.times import UTC
 from chalicelib.store import raw_items
 from chalicelib.store.models.connection import connection
-from chalicelib.store.models.keys import bare, key
-from chalicelib.store.models.tasks import PostingItem
+from chalicelib.store.models.item_keys import bare, key
+from chalicelib.store.models.task_models import PostingItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch
 

@@ -20,8 +20,8 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.settings import settings
 from chalicelib.store import ordering, raw_items, run_table
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch, written
 from chalicelib.store.run_items import BRIEF_UNTIL, listed

@@ -13,8 +13,8 @@ from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
 from chalicelib.store import counted_hours, shards
-from chalicelib.store.models.keys import bare, key, owner
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import bare, key, owner
+from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.raw_items import RawItem, moment
 
 GRACE = dt.timedelta(seconds=30)

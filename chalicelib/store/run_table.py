@@ -15,12 +15,12 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
 from chalicelib.store import changes, counted_hours, ordering, raw_items
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem
 from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of, to_item, to_run, to_summary
+from chalicelib.store.store_errors import on_condition_failed
 
 EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 

@@ -15,8 +15,8 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.series import HOUR, KEPT, Series, rolled_up_at
 from chalicelib.store import shards
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.series import SeriesItem
+from chalicelib.store.models.series_models import SeriesItem
+from chalicelib.store.store_errors import on_condition_failed
 
 
 @dataclasses.dataclass(frozen=True)

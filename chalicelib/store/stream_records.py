@@ -18,12 +18,12 @@ from chalicelib.store import (
     task_items,
 )
 from chalicelib.store.events import Members
-from chalicelib.store.models.alerts import AlertItem
+from chalicelib.store.models.alert_models import AlertItem
 from chalicelib.store.models.base import Table
-from chalicelib.store.models.keys import owner
-from chalicelib.store.models.runs import RunItem
-from chalicelib.store.models.series import PointItem
-from chalicelib.store.models.tasks import TaskItem
+from chalicelib.store.models.item_keys import owner
+from chalicelib.store.models.run_models import RunItem
+from chalicelib.store.models.series_models import PointItem
+from chalicelib.store.models.task_models import TaskItem
 
 Image = Mapping[str, Any]
 """An item as DynamoDB writes it; empty where there is none."""

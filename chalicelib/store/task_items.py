@@ -14,8 +14,8 @@ from chalicelib.domain.repeat import Progress
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
 from chalicelib.store import shards, task_bodies
-from chalicelib.store.models.keys import bare, key, owner
-from chalicelib.store.models.tasks import TaskItem
+from chalicelib.store.models.item_keys import bare, key, owner
+from chalicelib.store.models.task_models import TaskItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem
 from chalicelib.store.task_bodies import Beside

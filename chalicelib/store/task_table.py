@@ -13,12 +13,12 @@ from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import Task
 from chalicelib.store import changes, ordering, outbox_table, postings, raw_items, shards
-from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models.connection import connection
-from chalicelib.store.models.keys import bare, key, owner
-from chalicelib.store.models.tasks import TaskItem
+from chalicelib.store.models.item_keys import bare, key, owner
+from chalicelib.store.models.task_models import TaskItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch, written
+from chalicelib.store.store_errors import on_condition_failed
 from chalicelib.store.task_items import PURGE, StoredTask, planning_actions
 
 

@@ -25,10 +25,10 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.times import EPOCH, format_duration
 from chalicelib.infrastructure.turns import Turns
 from chalicelib.store import raw_items
-from chalicelib.store.conditions import on_condition_failed
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.timeline import TimelineItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.timeline_models import TimelineItem
 from chalicelib.store.raw_items import RawItem, Stretch
+from chalicelib.store.store_errors import on_condition_failed
 from chalicelib.store.timeline_memory import MEMORY, Counts
 
 BUCKET = dt.timedelta(minutes=15)

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from local.deployment import alarms, dashboards, functions, gateway, parameters, permissions, storage
+from local.deployment import alarms, dashboards, functions, parameters, permissions, rest_api, storage
 
 HERE = Path(__file__).resolve().parent.parent.parent / ".chalice"
 RESOURCES, POLICY = HERE / "resources.json", HERE / "policy.json"
@@ -20,7 +20,7 @@ RESOURCES, POLICY = HERE / "resources.json", HERE / "policy.json"
 def resources() -> dict[str, Any]:
     """The template that is merged into Chalice's own."""
     parts: dict[str, Any] = {}
-    for module in (storage, functions, gateway, alarms, dashboards, permissions):
+    for module in (storage, functions, rest_api, alarms, dashboards, permissions):
         parts.update(module.resources())
     return {
         "Description": "A pScheduler node: API, clocks, queues, tables and what watches them",

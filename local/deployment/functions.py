@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.infrastructure import telemetry
+from chalicelib.infrastructure import process_counters
 from chalicelib.infrastructure.queues import QUEUES
 from local.deployment.naming import CLOCKS, FUNCTIONS, function_of, prefix, queue_id
 
@@ -45,7 +45,7 @@ def _function(name: str) -> dict[str, Any]:
     variables = {
         "PSCHEDULER_BUCKET": {"Ref": "ResultsBucket"},
         "PSCHEDULER_PREFIX": prefix(),
-        telemetry.STACK: _STACK,
+        process_counters.STACK: _STACK,
     }
     properties: dict[str, Any] = {
         "Environment": {"Variables": variables},

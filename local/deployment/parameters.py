@@ -4,8 +4,8 @@ from typing import Any
 
 from local.deployment.alarms import MAILED
 from local.deployment.functions import RESERVE
-from local.deployment.gateway import OWN_GATEWAY_ROLE
 from local.deployment.naming import OWN_TABLES, prefix
+from local.deployment.rest_api import OWN_GATEWAY_ROLE
 
 _RETENTIONS = (
     1,

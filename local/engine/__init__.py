@@ -11,6 +11,6 @@ any credentials, no endpoint and no port. Several processes may use one file at 
 """
 
 from local.engine.engine import Engine
-from local.engine.errors import DamagedFile, EngineError, ForeignFile, NewerFile, ServiceError
+from local.engine.engine_errors import DamagedFile, EngineError, ForeignFile, NewerFile, ServiceError
 
 __all__ = ["DamagedFile", "Engine", "EngineError", "ForeignFile", "NewerFile", "ServiceError"]

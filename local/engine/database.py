@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator
 
 from local.engine import schema
-from local.engine.errors import EngineError, storage_errors
+from local.engine.engine_errors import EngineError, storage_errors
 from local.engine.writer import Writer
 
 BUSY_SECONDS = 30.0

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from local.engine import backup, hook
+from local.engine import hook, online_copy
 from local.engine.database import BUSY_SECONDS, Database
-from local.engine.errors import unknown
-from local.engine.operations import Operation
+from local.engine.engine_errors import unknown
+from local.engine.long_poll import Bell
+from local.engine.service_operation import Operation
 from local.engine.sqs.fairness import Turns
-from local.engine.sqs.queues import Queue
-from local.engine.waiting import Bell
+from local.engine.sqs.queue_operations import Queue
 
 
 class Engine:
@@ -34,13 +34,13 @@ class Engine:
         self.clock = clock
         self.bell = Bell(self.database)
         self.known: dict[str, Any] = {}
-        """The definitions of DynamoDB tables by name, as last read: see dynamodb/tables.py."""
+        """The definitions of DynamoDB tables by name, as last read: see dynamodb/table_operations.py."""
         self.known_queues: dict[str, tuple[Queue, float]] = {}
-        """The same of queues, and until when they are believed: see sqs/queues.py."""
+        """The same of queues, and until when they are believed: see sqs/queue_operations.py."""
         self.turns = Turns()
         self._services = _services()
         self.swept = clock()
-        """When what has had its time was last looked for: see sweep.py."""
+        """When what has had its time was last looked for: see expiry_sweep.py."""
 
     def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """The answer to an operation, in botocore's terms. Raises ServiceError."""
@@ -54,9 +54,9 @@ class Engine:
 
     def sweep(self) -> None:
         """Drop what has had its time, where that was not done just now; for those who have written."""
-        from local.engine import sweep
+        from local.engine import expiry_sweep
 
-        sweep.sweep(self)
+        expiry_sweep.sweep(self)
 
     def install(self) -> "Engine":
         """Answer for all clients made since this package was imported."""
@@ -76,8 +76,8 @@ class Engine:
         self.close()
 
     def copy(self, target: pathlib.Path) -> int:
-        """Make a consistent copy: see backup.py."""
-        return backup.copy(self.database.path, target)
+        """Make a consistent copy: see online_copy.py."""
+        return online_copy.copy(self.database.path, target)
 
     def close(self) -> None:
         """Close the file; it is opened again when used again."""

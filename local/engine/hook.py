@@ -26,7 +26,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ParamValidationError
 from botocore.validate import ParamValidationDecorator, ParamValidator
 
-from local.engine.errors import ServiceError, unknown
+from local.engine.engine_errors import ServiceError, unknown
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine

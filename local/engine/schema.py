@@ -6,7 +6,7 @@ A DynamoDB table has a table of its own besides, made with it: see dynamodb/rows
 import pathlib
 import sqlite3
 
-from local.engine.errors import DamagedFile, ForeignFile, NewerFile
+from local.engine.engine_errors import DamagedFile, ForeignFile, NewerFile
 from local.engine.sqs import fairness
 
 APPLICATION = 0x45_4E_47_31

@@ -12,11 +12,11 @@ from typing import Any
 from chalicelib.api.http.answer import READS_NOTHING
 from chalicelib.domain import forwarding
 from local import gateway
+from local.front.asgi_messages import Receive, Send, length, refuse, request_of, send_response
 from local.front.budget import Budget
 from local.front.connections import counted_as
-from local.front.lanes import Busy, Lane
-from local.front.messages import Receive, Send, length, refuse, request_of, send_response
-from local.front.waiting import Waiting
+from local.front.held_requests import Waiting
+from local.front.request_lanes import Busy, Lane
 from local.routes import Routes, is_list, is_of_agents
 
 LARGEST_REQUEST = 10 * 1024 * 1024

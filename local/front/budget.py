@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from local.front.lanes import Busy
+from local.front.request_lanes import Busy
 
 
 class Budget:

@@ -18,7 +18,7 @@ from chalicelib.domain.schemas import JSON, closed, integer, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.archiver import Archiver
 from plugins.sdk.jobs import Outcome, Parcel, retry_after
-from plugins.support import egress, kafka_wire, sayings
+from plugins.support import guarded_connections, kafka_wire, sayings
 
 if TYPE_CHECKING:
     import ssl
@@ -64,9 +64,9 @@ def deliver(parcel: Parcel) -> Outcome:
         kafka_wire.send(*place(data["server"]), message, access(data))
     except Invalid as error:
         return Outcome(False, error.message)
-    except egress.Refused as error:
+    except guarded_connections.Refused as error:
         return Outcome(False, error.message)
-    except (kafka_wire.Refusal, egress.Unresolvable, OSError, ValueError) as error:
+    except (kafka_wire.Refusal, guarded_connections.Unresolvable, OSError, ValueError) as error:
         again = retry_after(_options(data).get("retry-policy", ()), parcel.attempts)
         return Outcome(False, sayings.said(error), again)
     return Outcome(True)

@@ -15,7 +15,7 @@ from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.archiver import Archiver
 from plugins.sdk.jobs import Outcome, Parcel, retry_after
-from plugins.support import egress, sayings
+from plugins.support import guarded_connections, sayings
 
 if TYPE_CHECKING:
     import socket
@@ -48,9 +48,9 @@ def deliver(parcel: Parcel) -> Outcome:
         return Outcome(False, error.message)
     try:
         _insert(parcel, where)
-    except egress.Refused as error:
+    except guarded_connections.Refused as error:
         return Outcome(False, error.message)
-    except (pg8000.dbapi.Error, egress.Unresolvable, OSError) as error:
+    except (pg8000.dbapi.Error, guarded_connections.Unresolvable, OSError) as error:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
         return Outcome(False, _said(error), again)
     return Outcome(True)
@@ -61,7 +61,7 @@ def _insert(parcel: Parcel, where: dict[str, Any]) -> None:
 
     # Their types let nothing but plain names through; unquoted, as PostgreSQL takes them in any case.
     table, column = parcel.data["table"], parcel.data["column"]
-    with egress.ending(LONGEST_ATTEMPT), _line(where) as end:
+    with guarded_connections.ending(LONGEST_ATTEMPT), _line(where) as end:
         connection = pg8000.dbapi.connect(**where, sock=end)
         try:
             cursor = connection.cursor()
@@ -78,9 +78,11 @@ def _insert(parcel: Parcel, where: dict[str, Any]) -> None:
 def _line(where: dict[str, Any]) -> contextlib.AbstractContextManager["socket.socket | None"]:
     """A connection to the server; none for the socket of a server here, which the library opens itself."""
     if "unix_sock" in where:
-        egress.check("127.0.0.1", None)  # a socket of this machine is this machine
+        guarded_connections.check("127.0.0.1", None)  # a socket of this machine is this machine
         return contextlib.nullcontext()
-    return egress.create_connection(where.get("host") or "localhost", where["port"], where["timeout"])
+    return guarded_connections.create_connection(
+        where.get("host") or "localhost", where["port"], where["timeout"]
+    )
 
 
 def _said(error: Exception) -> str:

@@ -15,7 +15,7 @@ from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.archiver import Archiver
 from plugins.sdk.jobs import Outcome, Parcel, retry_after
-from plugins.support import egress, sayings
+from plugins.support import guarded_connections, sayings
 
 TIMEOUT = "PT10S"
 LONGEST_ATTEMPT = 60.0
@@ -51,9 +51,15 @@ def deliver(parcel: Parcel) -> Outcome:
         _publish(parcel, routing_key(parcel))
     except Invalid as error:
         return Outcome(False, f"routing-key: {error.message}")
-    except egress.Refused as error:
+    except guarded_connections.Refused as error:
         return Outcome(False, error.message)
-    except (AMQPError, AMQPConnectorException, egress.Unresolvable, OSError, ValueError) as error:
+    except (
+        AMQPError,
+        AMQPConnectorException,
+        guarded_connections.Unresolvable,
+        OSError,
+        ValueError,
+    ) as error:
         again = retry_after(parcel.data.get("retry-policy", ()), parcel.attempts)
         return Outcome(False, _said(error), again)
     return Outcome(True)
@@ -76,9 +82,11 @@ def _publish(parcel: Parcel, key: str) -> None:
     import pika
 
     seconds = patience(parcel.data)
-    with egress.ending(seconds):
+    with guarded_connections.ending(seconds):
         connection = pika.BlockingConnection(parameters(parcel.data["_url"], seconds))
-        egress.watch(connection._impl._transport._sock)  # which the library does not show otherwise
+        guarded_connections.watch(
+            connection._impl._transport._sock
+        )  # which the library does not show otherwise
         try:
             channel = connection.channel()
             channel.confirm_delivery()  # with this, publishing waits for the broker and raises what it says
@@ -115,12 +123,12 @@ def patience(data: Mapping[str, JSON]) -> float:
 def parameters(url: str, seconds: float) -> JSON:
     """Where and as whom to connect. The library is handed an address that was checked, not the name.
 
-    Raises egress.Unresolvable and egress.Refused, and ValueError for a URL that cannot be read.
+    Raises guarded_connections.Unresolvable and Refused, and ValueError for a URL that cannot be read.
     """
     import pika
 
     where = pika.URLParameters(url)
-    name, where.host = where.host, egress.address_of(where.host, where.port)
+    name, where.host = where.host, guarded_connections.address_of(where.host, where.port)
     if where.ssl_options is not None:
         where.ssl_options.server_hostname = where.ssl_options.server_hostname or name
     where.socket_timeout = where.stack_timeout = where.blocked_connection_timeout = seconds

@@ -16,7 +16,7 @@ from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.archiver import Archiver
 from plugins.sdk.jobs import Outcome, Parcel, retry_after
-from plugins.support import egress, sayings
+from plugins.support import guarded_connections, sayings
 
 if TYPE_CHECKING:
     import smtplib
@@ -47,9 +47,9 @@ def deliver(parcel: Parcel) -> Outcome:
     data = parcel.data
     again = retry_after(data.get("retry-policy", ()), parcel.attempts)
     try:
-        with egress.ending(SECONDS):
+        with guarded_connections.ending(SECONDS):
             refused = _sent(data, message(parcel))
-    except (egress.Refused, egress.Unresolvable) as error:
+    except (guarded_connections.Refused, guarded_connections.Unresolvable) as error:
         return Outcome(False, error.message)
     except smtplib.SMTPRecipientsRefused as error:
         return _refusal(list(error.recipients.values()), again)
@@ -124,7 +124,7 @@ def _domain(data: Mapping[str, JSON]) -> str:
 
 
 def _connected(data: Mapping[str, JSON]) -> "smtplib.SMTP":
-    """A server that is ready for a message. Raises OSError, SMTPException, egress.Refused, Unresolvable."""
+    """A server that is ready for a message. Raises OSError, SMTPException, Refused, Unresolvable."""
     import smtplib
 
     how = data.get("security", "starttls")
@@ -132,7 +132,7 @@ def _connected(data: Mapping[str, JSON]) -> "smtplib.SMTP":
 
     class Guarded(smtplib.SMTP):
         def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-            end = egress.create_connection(host, port, timeout)
+            end = guarded_connections.create_connection(host, port, timeout)
             return tls.wrap_socket(end, server_hostname=host) if tls and how == "tls" else end
 
     server = Guarded(

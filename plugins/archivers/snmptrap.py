@@ -10,7 +10,7 @@ from chalicelib.domain.schemas import JSON, MESSAGE, closed, integer
 from chalicelib.domain.types import TYPES
 from plugins.sdk.archiver import Archiver
 from plugins.sdk.jobs import Outcome, Parcel, PluginFailed
-from plugins.support import egress, hosts, snmp_fields
+from plugins.support import guarded_connections, host_lookup, snmp_fields
 from plugins.support.secrets import without_secrets
 from plugins.tools.snmp import snmp_names, snmp_session
 
@@ -65,8 +65,10 @@ def deliver(parcel: Parcel, port: int = PORT) -> Outcome:
     if reasons:
         return Outcome(False, "; ".join(reasons))
     try:
-        address = hosts.resolve(spec["dest"])
-        egress.check(address, port)  # the library makes its own sockets, and looks an address up no more
+        address = host_lookup.resolve(spec["dest"])
+        guarded_connections.check(
+            address, port
+        )  # the library makes its own sockets, and looks an address up no more
         _send(spec, variables(spec), address, port)
     except (PluginFailed, PyAsn1Error, OSError, ValueError, OverflowError) as error:
         said = without_secrets(str(error) or type(error).__name__, spec)
@@ -95,7 +97,9 @@ def _value(value: int | str) -> JSON:
     return rfc1902.OctetString(value.encode()) if isinstance(value, str) else rfc1902.Integer32(value)
 
 
-def _send(spec: Mapping[str, JSON], values: Sequence[Variable], address: hosts.Address, port: int) -> None:
+def _send(
+    spec: Mapping[str, JSON], values: Sequence[Variable], address: host_lookup.Address, port: int
+) -> None:
     import asyncio
 
     from pysnmp.hlapi.v3arch import asyncio as snmp

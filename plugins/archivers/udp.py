@@ -6,7 +6,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.archiver import Archiver
 from plugins.sdk.jobs import Outcome, Parcel
-from plugins.support import egress, sockets
+from plugins.support import guarded_connections, sockets
 
 PAYLOAD = 508
 """Bytes that arrive in one piece wherever IPv4 does: 576, less the largest headers."""
@@ -23,7 +23,7 @@ def deliver(parcel: Parcel) -> Outcome:
     """
     try:
         _send(parcel)
-    except (OSError, TooLarge, egress.Unresolvable, egress.Refused) as error:
+    except (OSError, TooLarge, guarded_connections.Unresolvable, guarded_connections.Refused) as error:
         return sockets.failed(parcel, error)
     return Outcome(True)
 

@@ -9,7 +9,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.jobs import Outcome, Parcel, retry_after
-from plugins.support import egress, sayings
+from plugins.support import guarded_connections, sayings
 
 TIMEOUT = "PT30S"
 LONGEST_ATTEMPT = 60.0
@@ -47,11 +47,11 @@ def deliver(parcel: Parcel, service: str, operation: str, arguments: Mapping[str
         passes = code in PASSING or "Throttl" in code
         said = f"{code}: {error.response['Error'].get('Message', '')}"
         return Outcome(False, said, again if passes else None)
-    except egress.Refused as error:
+    except guarded_connections.Refused as error:
         return Outcome(False, error.message)
-    except (BotoCoreError, egress.Unresolvable, OSError, ValueError) as error:
+    except (BotoCoreError, guarded_connections.Unresolvable, OSError, ValueError) as error:
         inner = error.kwargs.get("error") if isinstance(error, BotoCoreError) else None
-        if isinstance(inner, egress.Refused):
+        if isinstance(inner, guarded_connections.Refused):
             return Outcome(False, inner.message)
         return Outcome(False, sayings.said(inner if isinstance(inner, Exception) else error), again)
     failed = [entry for entry in answer.get("Entries", ()) if entry.get("ErrorCode")]
@@ -71,7 +71,7 @@ def _client(service: str, data: Mapping[str, JSON]) -> Iterator[JSON]:
         aws_secret_access_key=data["_secret-key"],
         aws_session_token=data.get("_session-token"),
     )
-    with egress.ending(seconds), contextlib.closing(client):
+    with guarded_connections.ending(seconds), contextlib.closing(client):
         yield client
 
 
@@ -101,7 +101,7 @@ def guarded_client(service: str, seconds: float, **arguments: JSON) -> JSON:
     client = session.create_client(service, config=settings, **arguments)
     # The library has no public way to choose its connections.
     pools = client._endpoint.http_session._manager.pool_classes_by_scheme
-    pools.update({scheme: egress.guarded_pool(pool) for scheme, pool in pools.items()})
+    pools.update({scheme: guarded_connections.guarded_pool(pool) for scheme, pool in pools.items()})
     return client
 
 

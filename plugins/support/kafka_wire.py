@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.schemas import JSON
-from plugins.support import egress
+from plugins.support import guarded_connections
 
 if TYPE_CHECKING:
     import ssl
@@ -101,7 +101,9 @@ class Line:
 @contextlib.contextmanager
 def _line(host: str, port: int, access: Access) -> Iterator[Line]:
     with contextlib.ExitStack() as held:
-        end: socket.socket = held.enter_context(egress.create_connection(host, port, access.seconds))
+        end: socket.socket = held.enter_context(
+            guarded_connections.create_connection(host, port, access.seconds)
+        )
         if access.tls:
             end = held.enter_context(access.tls.wrap_socket(end, server_hostname=host))
         yield Line(end, access.client)
@@ -114,7 +116,7 @@ def send(host: str, port: int, message: Message, access: Access) -> None:
     errors.
     """
     until = time.monotonic() + access.seconds
-    with egress.ending(access.seconds):
+    with guarded_connections.ending(access.seconds):
         for attempt in range(access.retries + 1):
             try:
                 _sent(host, port, message, access)

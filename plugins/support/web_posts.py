@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import parse_duration
-from plugins.support import egress, sayings
+from plugins.support import guarded_connections, sayings
 
 TIMEOUT = "PT30S"
 LONGEST_ATTEMPT = 60.0
@@ -60,12 +60,12 @@ def patience(data: Mapping[str, JSON]) -> float:
 def send(post: Post) -> Reply:
     """Make the request.
 
-    Raises NoAnswer where no answer came, or none in time, and egress.Refused.
+    Raises NoAnswer where no answer came, or none in time, and guarded_connections.Refused.
     """
     import urllib3
 
     try:
-        with egress.ending(post.seconds):
+        with guarded_connections.ending(post.seconds):
             response = _pools(post.verify, post.bind).request(
                 post.method,
                 post.url,
@@ -78,7 +78,7 @@ def send(post: Post) -> Reply:
             )
             body = response.read(LONGEST_BODY)
             response.release_conn() if len(body) < LONGEST_BODY else response.close()
-    except egress.Unresolvable as error:
+    except guarded_connections.Unresolvable as error:
         raise NoAnswer(error.message) from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise NoAnswer(sayings.said(error)) from error
@@ -102,5 +102,5 @@ def _made_pools(verify: bool, bind: str | None) -> JSON:
     manager = urllib3.PoolManager(
         num_pools=20, maxsize=4, cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE", **source
     )
-    manager.pool_classes_by_scheme = egress.pool_classes()
+    manager.pool_classes_by_scheme = guarded_connections.pool_classes()
     return manager

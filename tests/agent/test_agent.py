@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from agent import objections, service
+from agent.agent_state import OFFERED, State
 from agent.failures import Backoff
 from agent.policy import PolicyFile
 from agent.service import Agent
-from agent.state import OFFERED, State
 from agent.state_records import Identity, Result
 from agent.status import read
 from chalicelib.domain.assignment import Assignment, LocalResult

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent import logs, main, status
-from agent.state import State
+from agent import agent_log, main, status
+from agent.agent_state import State
 from agent.state_records import Identity
 from agent.version import VERSION
 from chalicelib.domain.times import SECOND
@@ -50,7 +50,7 @@ def refused(
     folder: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Refused:
     """What a command says that does nothing, in this process, whose log and sockets stay as they are."""
-    monkeypatch.setattr(logs, "set_up", lambda verbose: None)
+    monkeypatch.setattr(agent_log, "set_up", lambda verbose: None)
     monkeypatch.setattr(tls_sockets, "use", lambda: None)
 
     def said_by(word: str, *words: str) -> str:

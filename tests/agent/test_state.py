@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.spool import MOST_IN_MEMORY, Spool
-from agent.state import (
+from agent.agent_state import (
     OFFERED,
     OVER,
     REFUSED,
@@ -18,6 +17,7 @@ from agent.state import (
     TAKEN,
     State,
 )
+from agent.spool import MOST_IN_MEMORY, Spool
 from agent.state_file import CannotUse, is_locked, locked
 from agent.state_records import Identity, Result
 from chalicelib.domain.assignment import Assignment

@@ -68,12 +68,15 @@ def _contract() -> Contract:
 
 @functools.cache
 def _contract_with(tests: tuple[str, ...], tools: tuple[str, ...]) -> Contract:
-    from chalicelib.api.openapi import document, plugin_schemas
+    from chalicelib.api.openapi import openapi_document, plugin_schemas
 
-    for made in (document.document, *vars(plugin_schemas).values()):  # some tests add plugins of their own
+    for made in (
+        openapi_document.document,
+        *vars(plugin_schemas).values(),
+    ):  # some tests add plugins of their own
         if hasattr(made, "cache_clear"):
             made.cache_clear()
-    return Contract(document.document())
+    return Contract(openapi_document.document())
 
 
 def _unpacked(answer: Any) -> bytes:

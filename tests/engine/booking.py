@@ -45,8 +45,8 @@ def leave_out(condition: str) -> None:
     from pynamodb.expressions.condition import Condition
 
     from chalicelib.store import task_table
-    from chalicelib.store.models.tasks import TaskItem
-    from chalicelib.store.models.timeline import TimelineItem
+    from chalicelib.store.models.task_models import TaskItem
+    from chalicelib.store.models.timeline_models import TimelineItem
     from chalicelib.store.transactions import booking
 
     holds: dict[str, Condition] = {

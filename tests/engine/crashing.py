@@ -31,10 +31,10 @@ def write(seed: int) -> None:
     from chalicelib.infrastructure import blobs, queues
     from chalicelib.infrastructure.aws import client
     from chalicelib.store.models.connection import connection
-    from chalicelib.store.models.keys import key
-    from chalicelib.store.models.nodes import NodeItem
-    from chalicelib.store.models.runs import RunItem
-    from chalicelib.store.models.timeline import TimelineItem
+    from chalicelib.store.models.item_keys import key
+    from chalicelib.store.models.node_models import NodeItem
+    from chalicelib.store.models.run_models import RunItem
+    from chalicelib.store.models.timeline_models import TimelineItem
 
     node = NodeName("local")
     chooser = random.Random(seed)

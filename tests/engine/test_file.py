@@ -25,9 +25,9 @@ from local.engine import (
     ForeignFile,
     NewerFile,
     ServiceError,
-    backup,
+    expiry_sweep,
     hook,
-    sweep,
+    online_copy,
 )
 from tests.engine.conftest import client
 
@@ -288,11 +288,11 @@ def test_a_copy_replaces_nothing(filled: pathlib.Path) -> None:
     target.write_text("mine")
 
     with pytest.raises(EngineError, match="there already"):
-        backup.copy(filled, target)
+        online_copy.copy(filled, target)
 
     assert target.read_text() == "mine"
     with pytest.raises(EngineError, match="There is no file"):
-        backup.copy(filled.with_name("nothing"), filled.with_name("another"))
+        online_copy.copy(filled.with_name("nothing"), filled.with_name("another"))
 
 
 def test_the_file_shrinks_by_and_by_once_much_of_it_is_free(path: pathlib.Path) -> None:
@@ -320,7 +320,7 @@ def test_a_write_is_acknowledged_even_if_the_sweep_behind_it_fails(
     def full(_: Engine, now: float) -> None:
         raise ServiceError("StorageFull", "There is no space left", 507)
 
-    monkeypatch.setattr(sweep, "_drop", full)
+    monkeypatch.setattr(expiry_sweep, "_drop", full)
     with Engine(path, synchronous="OFF") as engine:
         client("dynamodb").create_table(**TABLE)
         engine.swept = 0.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.engine.dynamodb import numeric
-from local.engine.errors import ServiceError
+from local.engine.engine_errors import ServiceError
 
 valid = st.builds(
     lambda digits, exponent: f"{digits}E{exponent}",

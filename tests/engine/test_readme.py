@@ -7,7 +7,7 @@ import pytest
 
 from local import engine
 from local.engine import dynamodb, s3, sqs
-from local.engine.operations import Operation
+from local.engine.service_operation import Operation
 
 FOLDER = pathlib.Path(engine.__file__).parent
 TEXT = (FOLDER / "README.md").read_text()
@@ -27,8 +27,8 @@ def test_every_operation_is_named(service: str, operations: dict[str, Operation]
 
 def test_every_module_that_is_named_is_there() -> None:
     table = TEXT[TEXT.index("## Modules") : TEXT.index("## How it is tested")]
-    named = re.findall(r"`([a-z0-9]+(?:\.py|/))`", table)
-    there = {each.name for each in FOLDER.glob("*.py")} - {"__init__.py", "errors.py"}
+    named = re.findall(r"`([a-z0-9_]+(?:\.py|/))`", table)
+    there = {each.name for each in FOLDER.glob("*.py")} - {"__init__.py", "engine_errors.py"}
     folders = {f"{each.parent.name}/" for each in FOLDER.glob("*/__init__.py")}
 
     assert sorted(named) == sorted(there | folders)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.engine import sweep
+from local.engine import expiry_sweep
 from tests.engine.conftest import Clock
 
 
@@ -181,7 +181,7 @@ def test_documents_older_than_the_bucket_keeps_them_go(bucket: Any, clock: Clock
 def test_many_documents_go_a_few_at_a_time(
     bucket: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "AT_ONCE", 2)
+    monkeypatch.setattr(expiry_sweep, "AT_ONCE", 2)
     rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
     bucket.put_bucket_lifecycle_configuration(Bucket="docs", LifecycleConfiguration={"Rules": [rule]})
     for number in range(5):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.engine import Engine, sweep
+from local.engine import Engine, expiry_sweep
 from local.engine.dynamodb import rows
 from tests.engine.conftest import Clock
 
@@ -314,7 +314,7 @@ def test_items_past_their_time_to_live_are_dropped_by_and_by(
 def test_many_items_past_their_time_are_dropped_within_seconds_of_each_other(
     engine: Engine, things: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "AT_ONCE", 2)
+    monkeypatch.setattr(expiry_sweep, "AT_ONCE", 2)
     things.update_time_to_live(
         TableName="things", TimeToLiveSpecification={"AttributeName": "expires", "Enabled": True}
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.state import State
+from agent.agent_state import State
 from chalicelib.domain.times import SECOND, parse_duration
 from tests.fleet import guide
 from tests.fleet.fleet import ASKED, CLIENT, Fleet, by_the_guide

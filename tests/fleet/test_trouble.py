@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.state import State
+from agent.agent_state import State
 from tests.fleet.fleet import ASKED, TRIES, Fleet, NotInTime, fleet
 from tests.fleet.network import DOMAIN
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent import carriers
-from agent.client import Client
+from agent.coordinator_client import Client
 from agent.failures import Later
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC

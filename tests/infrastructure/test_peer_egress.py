@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unreachable
-from chalicelib.infrastructure import egress
+from chalicelib.infrastructure import allowed_egress
 from chalicelib.infrastructure.peer_http import Call, Http, Reply
 from tests.conftest import forget
 from tests.infrastructure.test_peers import serving
@@ -88,10 +88,10 @@ def test_the_nodes_own_api_and_loopback_are_peers_whatever_is_set(
 
 
 def test_the_rules_know_the_addresses_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(egress, "own_addresses", lambda: frozenset({"192.0.2.7"}))
+    monkeypatch.setattr(allowed_egress, "own_addresses", lambda: frozenset({"192.0.2.7"}))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
 
-    rules = egress.rules()
+    rules = allowed_egress.rules()
 
     assert [str(each) for each in rules.own] == ["192.0.2.7"]
     assert {(each.address, each.port) for each in rules.engine} == {(None, 4566)}

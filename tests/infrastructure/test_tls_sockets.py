@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from chalicelib.infrastructure import tls_sockets, web
-from plugins.support import deadline, egress
+from plugins.support import deadline, guarded_connections
 
 RESET = struct.pack("ii", 1, 0)
 
@@ -44,7 +44,7 @@ def sockets() -> set[str]:
 
 
 def by_a_plugin(port: int) -> None:
-    pool = egress.guarded_pool(urllib3.HTTPSConnectionPool)("127.0.0.1", port)
+    pool = guarded_connections.guarded_pool(urllib3.HTTPSConnectionPool)("127.0.0.1", port)
     with contextlib.closing(pool), pytest.raises(urllib3.exceptions.HTTPError):
         pool.urlopen("GET", "/", retries=False)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.times import UTC
 from chalicelib.service.node import debug, pause
-from local import control, tables
+from local import control, node_tables
 from local.start_checks import CannotStart
 from tests.builders import NODE
 
@@ -84,7 +84,7 @@ def test_without_a_state_it_says_so_and_goes_to_no_account(
         (tmp_path / name / "state.sqlite").touch()
 
     with pytest.raises(CannotStart, match=r"Say which node: --state FOLDER .*, or --aws") as refused:
-        tables.state_of(control.arguments(["resume"]), tmp_path)
+        node_tables.state_of(control.arguments(["resume"]), tmp_path)
 
     assert all(name in str(refused.value) for name in there)
 
@@ -96,4 +96,4 @@ def test_the_only_node_there_is_the_one_that_is_meant(
     (tmp_path / "node-8000").mkdir()
     (tmp_path / "node-8000/state.sqlite").touch()
 
-    assert tables.state_of(control.arguments(["resume"]), tmp_path) == tmp_path / "node-8000"
+    assert node_tables.state_of(control.arguments(["resume"]), tmp_path) == tmp_path / "node-8000"

@@ -15,11 +15,11 @@ import pytest
 
 from chalicelib.api.http.answer import DIRECT, Sent
 from chalicelib.store import changes
-from local import tls
+from local import certificates
 from local.front import connections as limits
 from local.front.asgi import FREE
 from local.front.budget import Budget
-from local.front.lanes import Busy, Lane
+from local.front.request_lanes import Busy, Lane
 from local.http_server import HttpServer
 
 TEXT = {"Content-Type": "text/plain"}
@@ -530,7 +530,7 @@ def test_a_client_that_never_agrees_on_tls_is_given_up(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.http_server.HANDSHAKE", 0.3)
-    certificate = tls.certificate(tmp_path, "127.0.0.1")
+    certificate = certificates.certificate(tmp_path, "127.0.0.1")
     secure = App(certificate=certificate)
     try:
         silent = [secure.connect() for _ in range(60)]

@@ -14,7 +14,7 @@ import chalice
 import pytest
 
 from chalicelib.api.http.answer import DIRECT, Sent
-from local import gateway, tls
+from local import certificates, gateway
 from local.http_server import LARGEST_REQUEST, HttpServer
 from local.routes import Routes
 
@@ -257,7 +257,7 @@ def test_requests_in_parallel_keep_apart(port: int) -> None:
 
 
 def test_tls_is_served_with_a_certificate_clients_can_check(tmp_path: Any) -> None:
-    front = HttpServer(make_app(), "127.0.0.1", 0, tls.certificate(tmp_path, "127.0.0.1"))
+    front = HttpServer(make_app(), "127.0.0.1", 0, certificates.certificate(tmp_path, "127.0.0.1"))
     port = front.start()
     try:
         trust = ssl.create_default_context(cafile=tmp_path / "authority.pem")
@@ -272,10 +272,10 @@ def test_tls_is_served_with_a_certificate_clients_can_check(tmp_path: Any) -> No
 
 
 def test_a_certificate_is_kept_until_the_address_changes(tmp_path: Any) -> None:
-    first = tls.certificate(tmp_path, "127.0.0.1").read_bytes()
+    first = certificates.certificate(tmp_path, "127.0.0.1").read_bytes()
 
-    assert tls.certificate(tmp_path, "127.0.0.1").read_bytes() == first
-    assert tls.certificate(tmp_path, "127.0.0.9").read_bytes() != first
+    assert certificates.certificate(tmp_path, "127.0.0.1").read_bytes() == first
+    assert certificates.certificate(tmp_path, "127.0.0.9").read_bytes() != first
 
 
 def test_an_encoded_answer_is_decoded() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.load import percentile
-from local.lanes import Lanes, lane_of
+from local.message_lanes import Lanes, lane_of
 from local.poller import WIDEST, WORKERS
 
 HANGING, EACH, RESULTS = 10, 1000, 400

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
-from chalicelib.service.node import agent_secrets, registry
+from chalicelib.service.node import agent_secrets, node_directory
 from chalicelib.store import node_registry
 from local import nodes
 
@@ -39,7 +39,7 @@ def test_a_node_is_added_and_its_agent_joins_by_the_token(capsys: pytest.Capture
 def test_a_node_that_measures_here_has_no_token(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "add", "bru.example.org:8443", "--at", "here") == ""
 
-    assert registry.served(NodeName("bru.example.org")).hostname == "bru.example.org:8443"
+    assert node_directory.served(NodeName("bru.example.org")).hostname == "bru.example.org:8443"
     assert "no agent" in complained(capsys, "token", "bru.example.org")
 
 
@@ -93,4 +93,4 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert says in complaint
     assert complaint.count("\n") == 1
     if words[1] == "new.example":
-        assert registry.find(NodeName("new.example")) is None
+        assert node_directory.find(NodeName("new.example")) is None

@@ -21,7 +21,7 @@ from chalicelib.infrastructure.queues import QUEUES
 from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce
 from chalicelib.service.execution import reaper
-from chalicelib.service.node import debug, registry
+from chalicelib.service.node import debug, node_directory
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.series import rolling
 from local.deployment.naming import function_of
@@ -57,7 +57,7 @@ def entries() -> Mapping[CodeType, str]:
 @functools.cache
 def shared() -> frozenset[CodeType]:
     """What any function may have to look up, and the first to come does for those after it in its process."""
-    looked_up = (debug.follow, registry.find, registry._is_unused, registry._named)
+    looked_up = (debug.follow, node_directory.find, node_directory._is_unused, node_directory._named)
     return frozenset(each.__code__ for each in looked_up)
 
 

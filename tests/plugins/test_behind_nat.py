@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from plugins.support import hosts
-from plugins.support.hosts import Ends
+from plugins.support import host_lookup
+from plugins.support.host_lookup import Ends
 from plugins.tools.throughput import ethr, iperf3
 
 HERE, NATS = "127.0.0.1", "203.0.113.7"
@@ -13,9 +13,9 @@ HERE, NATS = "127.0.0.1", "203.0.113.7"
 
 @pytest.fixture
 def behind_nat() -> Iterator[None]:
-    hosts.behind_translation()
+    host_lookup.behind_translation()
     yield
-    hosts._translated.clear()
+    host_lookup._translated.clear()
 
 
 @pytest.mark.parametrize(
@@ -23,19 +23,19 @@ def behind_nat() -> Iterator[None]:
 )
 @pytest.mark.usefixtures("behind_nat")
 def test_nothing_is_bound_to_an_address_that_a_nat_has(address: str | None, bound: str | None) -> None:
-    assert hosts.to_bind(address) == bound
+    assert host_lookup.to_bind(address) == bound
 
 
 def test_elsewhere_an_address_that_is_not_here_is_taken_at_its_word() -> None:
-    assert hosts.to_bind(NATS) == NATS
-    assert hosts.ends(NATS, "198.51.100.1").source == NATS
-    assert hosts.source_address(NATS) == NATS
+    assert host_lookup.to_bind(NATS) == NATS
+    assert host_lookup.ends(NATS, "198.51.100.1").source == NATS
+    assert host_lookup.source_address(NATS) == NATS
 
 
 @pytest.mark.usefixtures("behind_nat")
 def test_the_system_chooses_where_to_measure_from() -> None:
-    assert hosts.ends(NATS, "198.51.100.1") == Ends(None, "198.51.100.1", 4)
-    assert hosts.source_address(NATS) is None
+    assert host_lookup.ends(NATS, "198.51.100.1") == Ends(None, "198.51.100.1", 4)
+    assert host_lookup.source_address(NATS) is None
 
 
 @pytest.mark.usefixtures("behind_nat")

@@ -13,7 +13,7 @@ from chalicelib.domain import result_size
 from chalicelib.domain.times import parse_duration
 from plugins.sdk.jobs import PluginFailed
 from plugins.tests.http import TEST
-from plugins.tools.web import curl, urls
+from plugins.tools.web import curl, fetched_urls
 from plugins.tools.web import fetch as _fetching
 from plugins.tools.web import phases as _phases
 from tests.builders import at, seconds
@@ -324,7 +324,7 @@ def test_declines_what_it_does_not_fetch(spec: dict[str, Any]) -> None:
     ],
 )
 def test_a_url_is_taken_as_people_write_it(url: str, whole: str) -> None:
-    assert urls.whole(url) == whole
+    assert fetched_urls.whole(url) == whole
     assert curl.TOOL.reasons_against("http", {"url": url}) == []
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.infrastructure.machine import Machine
 from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.tests.netreach import TEST
-from plugins.tools.reach import fpingreach, sweep
+from plugins.tools.reach import address_sweep, fpingreach
 from plugins.tools.reach.fpingreach import TOOL
 from tests.builders import at, seconds
 from tests.plugins import networks
@@ -35,7 +35,7 @@ def measure(host: Any, /, **spec: Any) -> dict[str, Any]:
 
 def tried(network: str, **spec: Any) -> list[str]:
     """The last numbers of the addresses."""
-    found = itertools.islice(sweep.targets({"network": network, **spec}), 20)
+    found = itertools.islice(address_sweep.targets({"network": network, **spec}), 20)
     return [address.rpartition(".")[2] for address in found]
 
 
@@ -59,7 +59,7 @@ def test_hosts_are_tried_in_order(spec: dict[str, Any], expected: str) -> None:
 def test_an_odd_number_of_hosts_has_its_middle_once() -> None:
     net = TEST.examples[0] | {"network": "192.0.2.0/29", "gateway": 1}
 
-    assert sorted(set(sweep.targets(net))) == sorted(sweep.targets(net))
+    assert sorted(set(address_sweep.targets(net))) == sorted(address_sweep.targets(net))
 
 
 @given(st.integers(24, 30), st.integers(1, 300), st.sampled_from([None, 1, -1]))
@@ -67,22 +67,22 @@ def test_a_random_order_has_every_host_once(prefix: int, limit: int, gateway: in
     spec = {"network": f"192.0.2.0/{prefix}", "scan": "random", "limit": limit}
     spec |= {"gateway": gateway} if gateway else {}
 
-    found = list(sweep.targets(spec))
+    found = list(address_sweep.targets(spec))
 
     assert len(set(found)) == len(found)
-    assert len(found) <= sweep.count(spec)
+    assert len(found) <= address_sweep.count(spec)
 
 
 @pytest.mark.parametrize("scan", ["up", "down", "edges", "random"])
 def test_the_largest_networks_are_only_looked_at_as_far_as_needed(scan: str) -> None:
-    found = list(sweep.targets({"network": "2001:db8::/32", "scan": scan, "limit": 5}))
+    found = list(address_sweep.targets({"network": "2001:db8::/32", "scan": scan, "limit": 5}))
 
     assert len(set(found)) == 5
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (3, [3]), (4, [4]), (9, [4, 4, 1])])
 def test_batches_are_full_but_for_the_last(count: int, sizes: list[int]) -> None:
-    assert [len(batch) for batch in sweep.batches(["a"] * count, 4)] == sizes
+    assert [len(batch) for batch in address_sweep.batches(["a"] * count, 4)] == sizes
 
 
 @pytest.mark.parametrize(

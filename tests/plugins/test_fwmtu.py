@@ -50,7 +50,7 @@ def test_an_address_nothing_can_be_sent_to_is_a_failure(monkeypatch: pytest.Monk
     def unreachable(*given: Any) -> None:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
-    monkeypatch.setattr(fwmtu.egress, "connect", unreachable)
+    monkeypatch.setattr(fwmtu.guarded_connections, "connect", unreachable)
 
     with pytest.raises(PluginFailed, match=r"cannot be sent to"):
         fwmtu.path_mtu(ipaddress.ip_address("192.0.2.1"))

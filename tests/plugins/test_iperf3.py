@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.infrastructure.machine import Machine
 from plugins.sdk.jobs import Completed, PluginFailed
-from plugins.support.hosts import Ends
+from plugins.support.host_lookup import Ends
 from plugins.tests.throughput import TEST
 from plugins.tools.throughput import iperf3, iperf3_keys, iperf3_output, two_ended
 from tests.builders import at, seconds

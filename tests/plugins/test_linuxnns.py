@@ -16,7 +16,7 @@ from chalicelib.infrastructure.machine import Machine
 from plugins.contexts import linuxnns
 from plugins.contexts.linuxnns import CONTEXT
 from plugins.sdk.jobs import PluginFailed
-from plugins.support import hosts, linux
+from plugins.support import host_lookup, linux
 from plugins.tools.reach import ping, tcpping
 from tests.plugins.jobs import FakeHost, job
 
@@ -53,7 +53,7 @@ def test_the_thread_and_what_it_starts_are_inside(namespace: str) -> None:
 
     with CONTEXT.enter({"namespace": namespace}):
         inside = where()
-        its_thread = hosts.limited(5, where)
+        its_thread = host_lookup.limited(5, where)
         its_program = Machine().execute(["readlink", "/proc/self/ns/net"], timeout=5).stdout.strip()
 
     assert inside == its_thread == its_program != outside
@@ -141,7 +141,7 @@ def test_the_files_of_the_namespace_are_seen_inside_only(
             seen.append(Machine().execute(["cat", str(config)], timeout=5).stdout)
         seen.extend((config.read_text(), os.getcwd()))
 
-    hosts.limited(20, look)
+    host_lookup.limited(20, look)
 
     assert seen == [resolvers, resolvers, before, folder]
     assert config.read_text() == before
@@ -161,7 +161,7 @@ def test_threads_that_a_tool_leaves_behind_do_not_keep_it_inside(
         seen.extend((config.read_text(), where()))
 
     try:
-        hosts.limited(20, look)
+        host_lookup.limited(20, look)
     finally:
         left.set()
 

@@ -15,7 +15,7 @@ from chalicelib.infrastructure.machine import Machine
 from plugins.contexts import linuxvrf
 from plugins.contexts.linuxvrf import CONTEXT
 from plugins.sdk.jobs import PluginFailed
-from plugins.support import device_binding, hosts
+from plugins.support import device_binding, host_lookup
 from plugins.tools.reach import ping
 from tests.plugins.jobs import job
 
@@ -70,7 +70,7 @@ def test_sockets_of_the_thread_and_what_it_starts_are_bound_and_no_longer_afterw
 
     with device_binding.bound(socket.if_nametoindex("lo")):
         own = interface_of_a_new_socket()
-        its_thread = hosts.limited(5, interface_of_a_new_socket)
+        its_thread = host_lookup.limited(5, interface_of_a_new_socket)
         its_program = Machine().execute([sys.executable, "-c", PROGRAM], timeout=20).stdout.strip()
 
     assert own == its_thread == its_program == "lo"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from plugins.sdk.jobs import Completed, PluginFailed
-from plugins.support.hosts import Ends
+from plugins.support.host_lookup import Ends
 from plugins.tests.throughput import TEST
 from plugins.tools.throughput import nuttcp, nuttcp_output, two_ended
 from tests.builders import at, seconds

@@ -11,7 +11,7 @@ from chalicelib.domain.times import parse_duration
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from plugins.archivers import rabbitmq
 from plugins.sdk.jobs import Parcel
-from plugins.support import egress
+from plugins.support import guarded_connections
 
 URL = "amqp://guest:secret@127.0.0.1:5672/"
 RETRY = {"retry-policy": [{"attempts": 2, "wait": "PT1M"}]}
@@ -55,7 +55,7 @@ class Broker:
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     one = Broker()
     monkeypatch.setattr(pika, "BlockingConnection", one.connect)
-    monkeypatch.setattr(egress, "address_of", lambda host, port: f"address of {host}")
+    monkeypatch.setattr(guarded_connections, "address_of", lambda host, port: f"address of {host}")
     yield one
     one.let_go()
 

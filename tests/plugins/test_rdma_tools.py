@@ -12,7 +12,7 @@ import pytest
 
 from plugins.sdk.jobs import Completed, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support.hosts import Ends
+from plugins.support.host_lookup import Ends
 from plugins.tools.throughput import ib_write_bw, qperf, rdma, two_ended
 from tests.builders import at, seconds
 from tests.plugins import two_ends

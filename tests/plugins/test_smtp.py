@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.service.archiving import specs
+from chalicelib.service.archiving import archive_specs
 from plugins.archivers import smtp
 from plugins.sdk.jobs import Outcome, Parcel
 from tests.plugins.mail_server import MailServer, serving
@@ -176,5 +176,5 @@ def test_tasks_cannot_have_the_node_write_to_anybody() -> None:
     archive = {"archiver": "smtp", "data": settings(MailServer(25))}
 
     with pytest.raises(Invalid, match="/archives/0/archiver: smtp is for the node's operator"):
-        specs.require_valid([archive])
-    specs.require_valid([archive], "/notify", by_operator=True)
+        archive_specs.require_valid([archive])
+    archive_specs.require_valid([archive], "/notify", by_operator=True)

@@ -59,7 +59,7 @@ def test_a_connection_that_cannot_be_made_is_filtered(monkeypatch: pytest.Monkey
     def unreachable(*ends: Any, **named: Any) -> None:
         raise OSError("No route to host")
 
-    monkeypatch.setattr(tcpscan.egress, "create_connection", unreachable)
+    monkeypatch.setattr(tcpscan.guarded_connections, "create_connection", unreachable)
 
     assert tcpscan.state(("192.0.2.1", 22)) == "filtered"
 

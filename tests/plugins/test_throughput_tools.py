@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from plugins.sdk.jobs import Completed, Job, PluginFailed
-from plugins.support.hosts import Ends
+from plugins.support.host_lookup import Ends
 from plugins.tools.throughput import two_ended
 from tests.builders import at, seconds
 from tests.plugins.jobs import FakeHost

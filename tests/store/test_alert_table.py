@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.series import KEPT, Series
 from chalicelib.store import alert_table, delivery_table, shards
-from chalicelib.store.models.alerts import AlertItem
+from chalicelib.store.models.alert_models import AlertItem
 from tests.builders import NODE, NOON, at
 
 pytestmark = pytest.mark.usefixtures("empty_aws")

@@ -13,7 +13,7 @@ from chalicelib.domain.run import Run, occupation
 from chalicelib.domain.task import Task
 from chalicelib.store import changes, counted_hours, postings, run_table, task_table, timeline
 from chalicelib.store.idempotency_records import KEEP_KEYS, IdempotencyRecord
-from chalicelib.store.models.timeline import TimelineItem
+from chalicelib.store.models.timeline_models import TimelineItem
 from chalicelib.store.timeline import Guards
 from chalicelib.store.transactions import booking as booking_store
 from chalicelib.store.transactions.booking import Booking, New, Time, commit

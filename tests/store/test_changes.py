@@ -12,7 +12,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.series import Point, Series
 from chalicelib.domain.telemetry import LATENESS, RUNS
 from chalicelib.domain.times import UTC
-from chalicelib.infrastructure import logs, telemetry
+from chalicelib.infrastructure import logs, process_counters
 from chalicelib.store import changes, events, journal
 from tests.builders import NODE, NOON, at, run, task
 
@@ -38,11 +38,11 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.fixture(autouse=True)
 def _kept() -> Iterator[None]:
     """A journal of the test's own, and nothing counted yet."""
-    telemetry.forget()
+    process_counters.forget()
     journal.keep()
     yield
     journal.drop()
-    telemetry.forget()
+    process_counters.forget()
 
 
 def in_journal() -> list[tuple[str, Any]]:
@@ -54,7 +54,7 @@ def in_journal() -> list[tuple[str, Any]]:
 def counted() -> dict[Any, Any]:
     return {
         (sample.metric, *sample.labels.values()): sample.value
-        for sample in telemetry.samples()
+        for sample in process_counters.samples()
         if sample.metric in (RUNS, LATENESS)
     }
 

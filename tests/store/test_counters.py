@@ -5,8 +5,8 @@ import pytest
 from chalicelib.domain.names import NodeName
 from chalicelib.store import counters
 from chalicelib.store.counters import KEPT_AFTER
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.nodes import NodeItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.node_models import NodeItem
 from tests.builders import NODE, NOON, at
 
 pytestmark = pytest.mark.usefixtures("empty_aws")

@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import delivery_table, shards
-from chalicelib.store.models.deliveries import DeliveryItem
+from chalicelib.store.models.delivery_models import DeliveryItem
 from tests.builders import NODE, NOON, at, seconds
 
 pytestmark = pytest.mark.usefixtures("empty_aws")

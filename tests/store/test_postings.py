@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.capacity import counted
+from bench.capacity_units import counted
 from chalicelib.domain.conflicts import Range
 from chalicelib.domain.errors import Conflict, Overtaken
 from chalicelib.domain.run import occupation
@@ -15,7 +15,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import TaskFilter
 from chalicelib.domain.task_terms import of_filter
 from chalicelib.store import postings, task_table, timeline
-from chalicelib.store.models.tasks import PostingItem
+from chalicelib.store.models.task_models import PostingItem
 from chalicelib.store.ordering import Place
 from chalicelib.store.transactions import sharing
 from chalicelib.store.transactions.booking import Booking, Time, commit

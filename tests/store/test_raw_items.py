@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.store import raw_items
-from chalicelib.store.models.nodes import NodeItem
-from chalicelib.store.models.tasks import PostingItem, TaskItem
+from chalicelib.store.models.node_models import NodeItem
+from chalicelib.store.models.task_models import PostingItem, TaskItem
 from chalicelib.store.raw_items import RawItem, Stretch
 from tests.builders import NOON, at
 

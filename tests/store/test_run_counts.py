@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from bench.capacity import counted
+from bench.capacity_units import counted
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State

@@ -9,8 +9,8 @@ from chalicelib.domain.run import Documents
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.store import raw_items, run_items
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.raw_items import Stretch
 from tests.builders import NODE, at, run, seconds, task
 

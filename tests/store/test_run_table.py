@@ -16,8 +16,8 @@ from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import blobs
 from chalicelib.store import changes, run_items, run_table
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.run_table import Standing
 from chalicelib.store.transactions.booking import Booking, commit
 from tests import due

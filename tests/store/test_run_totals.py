@@ -12,8 +12,8 @@ from chalicelib.domain.task import KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import INSTANT
 from chalicelib.store import counted_hours, node_table, run_counts, run_table, run_totals
 from chalicelib.store.counted_hours import HOUR, SETTLING, Counted, Known
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.transactions import recording
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, Clock, at, run, task

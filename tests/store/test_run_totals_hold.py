@@ -15,8 +15,8 @@ from chalicelib.domain.run_states import FINAL, LIFE, State
 from chalicelib.domain.times import UTC
 from chalicelib.store import counted_hours, run_items, run_table, run_totals
 from chalicelib.store.counted_hours import HOUR, hour_of
-from chalicelib.store.models.keys import key
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.run_models import RunItem
 from tests.builders import Clock, run, task
 
 pytestmark = pytest.mark.usefixtures("sqlite_engine")

@@ -10,7 +10,7 @@ from chalicelib.domain.rollup import rolled
 from chalicelib.domain.run_states import State
 from chalicelib.domain.series import HOUR, KEPT, RAW_KEPT, Point, Series, rolled_up_at
 from chalicelib.store import point_table, series_table, shards
-from chalicelib.store.models.series import SeriesItem
+from chalicelib.store.models.series_models import SeriesItem
 from tests.builders import NODE, NOON, at, seconds
 
 pytestmark = pytest.mark.usefixtures("empty_aws")

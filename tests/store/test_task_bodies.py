@@ -9,7 +9,7 @@ from chalicelib.domain.documents import sanitized
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.task import Task
 from chalicelib.store import raw_items, task_bodies, task_items, task_table
-from chalicelib.store.models.tasks import TaskItem
+from chalicelib.store.models.task_models import TaskItem
 from tests.builders import NODE, NOON, at, seconds, task
 
 PLAIN = task().document

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.errors import Forbidden, Misdirected
 from chalicelib.infrastructure.addresses import listens_on_loopback
-from chalicelib.service.node import registry
+from chalicelib.service.node import node_directory
 from chalicelib.settings import bare_host, settings
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -46,7 +46,7 @@ def _own_names() -> set[str]:
 
 
 def _is_served(name: str) -> bool:
-    return registry.of_participant(name) is not None
+    return node_directory.of_participant(name) is not None
 
 
 def is_foreign(headers: Mapping[str, str]) -> bool:

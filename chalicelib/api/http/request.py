@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
-from chalicelib.service.node.registry import addressed_by
+from chalicelib.service.node.node_directory import addressed_by
 
 LOOK_EVERY = 0.5
 """Seconds between looks for what is not there yet, where the front cannot wait for it."""

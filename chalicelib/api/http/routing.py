@@ -32,7 +32,7 @@ from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
 from chalicelib.domain.errors import NotFound, PSchedulerError
 from chalicelib.domain.times import UTC
-from chalicelib.store.conditions import STORE_ERRORS, unavailable
+from chalicelib.store.store_errors import STORE_ERRORS, unavailable
 
 LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from chalicelib.domain.times import format_duration, format_timestamp
 from chalicelib.host import path_mtu
 from chalicelib.infrastructure.system_clock import clock_state
 from chalicelib.service.limits import admission, policy_in_force
-from chalicelib.service.node import agent_questions, heartbeats, node_status, registry
+from chalicelib.service.node import agent_questions, heartbeats, node_directory, node_status
 from chalicelib.settings import settings
 
 LONGEST_HOST = 300
@@ -31,7 +31,7 @@ def root(request: Request) -> Answer:
 
     Clients take any string as a sign of life. A browser is sent to the web page.
     """
-    alive = f"This is a pScheduler node on {registry.hostname_of(request.node)}"
+    alive = f"This is a pScheduler node on {node_directory.hostname_of(request.node)}"
     if preferred(request.headers, (JSON_TYPE, HTML_TYPE)) == JSON_TYPE:
         return as_json(request, alive, headers={"Vary": "Accept"})
     page = _PAGE.format(alive=html.escape(alive), base=html.escape(request.base, quote=True))
@@ -63,7 +63,7 @@ def api(request: Request) -> Answer:
 @operation("Node", answer=STRING)
 def hostname(request: Request) -> Answer:
     """Get this node's name among participants."""
-    return as_json(request, registry.hostname_of(request.node))
+    return as_json(request, node_directory.hostname_of(request.node))
 
 
 @operation("Node", answer=DURATION)
@@ -75,7 +75,7 @@ def schedule_horizon(request: Request) -> Answer:
 @operation("Node", answer=CLOCK)
 def clock(request: Request) -> Answer:
     """Get the time where the node measures, and whether its clock is synchronized."""
-    if registry.runs_at_agent(request.node):
+    if node_directory.runs_at_agent(request.node):
         return as_json(request, agent_questions.clock(live.answer(request, "clock")))
     return as_json(request, clock_state(request.now))
 
@@ -88,8 +88,8 @@ def status(request: Request) -> Answer:
         "limits": policy_in_force.describe(request.now),
         **heartbeats.describe(request.node, request.now),
     }
-    if registry.runs_at_agent(request.node):
-        document["agents"] = [node_status.agent_of(registry.served(request.node))]
+    if node_directory.runs_at_agent(request.node):
+        document["agents"] = [node_status.agent_of(node_directory.served(request.node))]
     return as_json(request, document)
 
 
@@ -105,7 +105,7 @@ def mtu_safe(request: Request) -> Answer:
     """
     if "dest" not in request.args:
         raise Invalid("The argument dest is missing")
-    if registry.runs_at_agent(request.node):
+    if node_directory.runs_at_agent(request.node):
         return as_json(request, _safe_at_agent(request))
     limit = [SHORT_OF_GATEWAY] if settings().longest_run else []
     safe, message = path_mtu.verdict(request.args["dest"], *limit)

@@ -1,6 +1,6 @@
 """Pages on which an agent comes to be known, and ceases to be (docs/agent-protocol.md)."""
 
-from chalicelib.api.http import agent
+from chalicelib.api.http import agent_authentication
 from chalicelib.api.http.routing import Answer, Request, as_json
 from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import STRING, shape
@@ -13,7 +13,7 @@ DONE = {204: "Done"}
 
 @operation(
     "Agents",
-    arguments=[agent.PROTOCOL],
+    arguments=[agent_authentication.PROTOCOL],
     body=agent_protocol.JOIN.schema,
     answer=shape({"node": STRING, "hostname": STRING, "url": STRING, "secret": STRING}),
     errors=[401, 403, 409, 426],
@@ -23,7 +23,7 @@ def join(request: Request) -> Answer:
 
     The secret in the answer cannot be retrieved again. A token works once.
     """
-    agent.require_spoken(request)
+    agent_authentication.require_spoken(request)
     said = agent_protocol.require(agent_protocol.JOIN, request.json())
     facts = said.get("facts")
     if facts is not None:
@@ -46,17 +46,24 @@ def _require_valid(facts: dict[str, object]) -> None:
         raise error.inside("/facts") from error
 
 
-@operation("Agents", arguments=[agent.PROTOCOL], answer=shape({"secret": STRING}), errors=agent.ERRORS)
+@operation(
+    "Agents",
+    arguments=[agent_authentication.PROTOCOL],
+    answer=shape({"secret": STRING}),
+    errors=agent_authentication.ERRORS,
+)
 def rotate(request: Request) -> Answer:
     """Get a new secret. Its first use revokes the previous one."""
-    known = agent.node_of(request)
+    known = agent_authentication.node_of(request)
     return as_json(request, {"secret": agent_secrets.rotate(known.node)})
 
 
-@operation("Agents", arguments=[agent.PROTOCOL], answers=DONE, errors=agent.ERRORS)
+@operation(
+    "Agents", arguments=[agent_authentication.PROTOCOL], answers=DONE, errors=agent_authentication.ERRORS
+)
 def leave(request: Request) -> Answer:
     """Stop being the node's agent. Its secrets are revoked."""
-    node = agent.node_of(request, suspended_too=True).node
+    node = agent_authentication.node_of(request, suspended_too=True).node
     agent_secrets.leave(node)
     agent_bell.take_down(node)
     return Answer("", status=204)

@@ -15,7 +15,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import FINAL, State
 from chalicelib.domain.times import EPOCH, SECOND, truncate
 from chalicelib.infrastructure.svg_to_png import png
-from chalicelib.service.node import registry
+from chalicelib.service.node import node_directory
 from chalicelib.store import long_runs, run_counts, run_table, task_table
 from chalicelib.store.run_counts import within
 
@@ -112,7 +112,7 @@ def _overlaps(run: Run, start: dt.datetime | None, end: dt.datetime | None) -> b
 
 def _title(request: Request, count: int) -> str:
     when = request.now.strftime("%Y-%m-%d %H:%M:%S UTC")
-    host = registry.hostname_of(request.node)
+    host = node_directory.hostname_of(request.node)
     return f"Schedule of {host} at {when}: {count} run{'' if count == 1 else 's'}"
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import HORIZON, KEEP_AFTER_LAST_RUN, Task
 from chalicelib.domain.times import format_duration, parse_timestamp
 from chalicelib.service.archiving import attempt
-from chalicelib.service.coordination import participation, updates
+from chalicelib.service.coordination import participation, run_updates
 from chalicelib.service.scheduling.cancellation import delete_run as discard
 from chalicelib.service.tasks import access
 from chalicelib.store import delivery_table, task_table
@@ -178,7 +178,7 @@ def put_run(request: Request, task: str, run: str) -> Answer:
     except NotFound:
         participation.place_once(found, _start_time(body, request.now), request.now, uuid)
         return Answer("OK")
-    updates.update(found, known, body, request.now)
+    run_updates.update(found, known, body, request.now)
     return Answer("OK")
 
 

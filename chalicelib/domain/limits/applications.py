@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from chalicelib.domain.limits.classifiers import is_met
-from chalicelib.domain.limits.conditions import Limit, Proposal, foreseeing
+from chalicelib.domain.limits.limit_kinds import Limit, Proposal, foreseeing
 from chalicelib.domain.limits.surroundings import Surroundings
 
 MOST_REASON = 1000

@@ -8,7 +8,7 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import ServedNode
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service.agents import carriers, claims, looks, offers
+from chalicelib.service.agents import bell_carriers, claims, looks, offers
 from chalicelib.service.node import agent_questions
 from chalicelib.store import agent_bells, agent_records, node_registry, run_table
 from chalicelib.store.agent_bells import Bell
@@ -32,10 +32,12 @@ def contact(known: ServedNode, said: Mapping[str, JSON], now: dt.datetime) -> di
     record = {**_record(said, bell, now), "cancelled": cancelled, "answered": answered}
     node_registry.note_contact(node, {**record, **look.record(runs, now)})
     unsettled = answered != bell.number and not looks.is_settled(bell, now)
-    carrier = carriers.of(node, now)
+    carrier = bell_carriers.of(node, now)
     return {
         "time": format_timestamp(now),
-        "every": AGAIN if unsettled or len(runs) == MOST_OFFERED else carriers.every(carrier, said["held"]),
+        "every": AGAIN
+        if unsettled or len(runs) == MOST_OFFERED
+        else bell_carriers.every(carrier, said["held"]),
         "bell": bell.number,
         "carrier": carrier,
         "facts-wanted": said.get("facts") is None or known_of_it.digest != said["facts"],

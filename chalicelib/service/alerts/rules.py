@@ -15,7 +15,7 @@ from chalicelib.domain.maintenance import MOST_RULES, Window, window_of
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Series
-from chalicelib.service.archiving import specs
+from chalicelib.service.archiving import archive_specs
 from chalicelib.store import alert_table, node_table, series_table
 
 LOG = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def document(node: NodeName, kind: str, name: str) -> JSON:
 def put_rule(node: NodeName, name: str, posted: JSON, now: dt.datetime) -> None:
     """Keep a rule, and have the series it is about looked at. Raises Invalid, Conflict, TooLarge."""
     rule = rule_of(name, posted)
-    specs.require_valid(rule.notify, "/notify", by_operator=True)
+    archive_specs.require_valid(rule.notify, "/notify", by_operator=True)
     _put(node, RULES, name, posted, now)
     _watch(node, rule, now)
 

@@ -25,7 +25,7 @@ from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.alerts import rules
 from chalicelib.service.alerts.rules import Known
 from chalicelib.service.archiving import announce
-from chalicelib.service.node.registry import base_url_of
+from chalicelib.service.node.node_directory import base_url_of
 from chalicelib.service.series import points
 from chalicelib.store import alert_table, changes, point_table, shards
 

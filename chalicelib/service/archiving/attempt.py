@@ -22,7 +22,7 @@ from chalicelib.domain.times import format_duration, format_timestamp, parse_dur
 from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
 from chalicelib.service.archiving import announce
-from chalicelib.service.node.registry import base_url_of
+from chalicelib.service.node.node_directory import base_url_of
 from chalicelib.service.series import points
 from chalicelib.settings import settings
 from chalicelib.store import delivery_table, run_table, task_table

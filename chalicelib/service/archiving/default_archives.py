@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.specs import check_archive
-from chalicelib.service.archiving import specs
+from chalicelib.service.archiving import archive_specs
 from chalicelib.settings import settings
 
 LOG = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ def _archives(paths: Sequence[pathlib.Path]) -> Sequence[JSON]:
             found.append(_archive(path))
         except (Invalid, OSError, ValueError, RecursionError) as error:
             LOG.warning("The default archive %s is left out: %s", path, error)
-    if len(found) > specs.MOST:
-        LOG.warning("Of %d default archives the first %d are used", len(found), specs.MOST)
-    return found[: specs.MOST]
+    if len(found) > archive_specs.MOST:
+        LOG.warning("Of %d default archives the first %d are used", len(found), archive_specs.MOST)
+    return found[: archive_specs.MOST]
 
 
 def _archive(path: pathlib.Path) -> JSON:
@@ -68,5 +68,5 @@ def _archive(path: pathlib.Path) -> JSON:
         raise Invalid(f"has more than {LARGEST} bytes")
     archive = json.loads(path.read_text())
     check_archive(archive)
-    specs.require_deliverable(archive)
+    archive_specs.require_deliverable(archive)
     return archive

@@ -25,7 +25,7 @@ from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.limits import admission
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
-from chalicelib.service.peers.client import RUN, PeerGroup, errors, replies
+from chalicelib.service.peers.peer_client import RUN, PeerGroup, errors, replies
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.service.scheduling.reservation import Placed

@@ -15,8 +15,8 @@ from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.coordination import cohosted
 from chalicelib.service.coordination.participation_base import Known, Participation
 from chalicelib.service.node import cohosting
-from chalicelib.service.node.registry import of_participant
-from chalicelib.service.peers.client import Deadline, Outcome
+from chalicelib.service.node.node_directory import of_participant
+from chalicelib.service.peers.peer_client import Deadline, Outcome
 from chalicelib.service.scheduling.cancellation import RUNS_AT_ONCE
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.store import run_table

@@ -13,8 +13,8 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation
-from chalicelib.service.node import cohosting, registry
-from chalicelib.service.peers.client import Deadline, Outcome
+from chalicelib.service.node import cohosting, node_directory
+from chalicelib.service.peers.peer_client import Deadline, Outcome
 from chalicelib.store.run_items import COLLECTING
 
 RESULTS = 15.0
@@ -101,6 +101,6 @@ def _is_under_way(outcome: Outcome) -> bool:
 
 def latest(task: Task, run: Run, now: dt.datetime) -> dt.datetime | None:
     """When the results of all are merged at the latest, where that is later than usual."""
-    if registry.runs_at_agent(task.node) or participation.of(task).has_patience():
+    if node_directory.runs_at_agent(task.node) or participation.of(task).has_patience():
         return max(run.end + PATIENCE, now) + COLLECTING
     return None

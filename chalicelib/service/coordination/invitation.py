@@ -22,7 +22,7 @@ from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.coordination.planner import on_lease
 from chalicelib.service.peers import outbox
-from chalicelib.service.peers.client import (
+from chalicelib.service.peers.peer_client import (
     QUESTION,
     TASK,
     TOOLS,

@@ -11,7 +11,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.service.peers.client import Deadline, Outcome
+from chalicelib.service.peers.peer_client import Deadline, Outcome
 from chalicelib.service.scheduling import cancellation, placement
 from chalicelib.service.scheduling.cancellation import RUNS_AT_ONCE
 from chalicelib.service.scheduling.reservation import Placed

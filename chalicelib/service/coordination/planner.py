@@ -29,7 +29,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.alerts import watch
 from chalicelib.service.archiving import announce, selection
 from chalicelib.service.coordination.agreement import Agreement, free_of_choice, ping
-from chalicelib.service.peers.client import Deadline, PeerGroup
+from chalicelib.service.peers.peer_client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.service.scheduling.cancellation import cancel_task
 from chalicelib.store import task_table

@@ -15,7 +15,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import planner
 from chalicelib.service.coordination.agreement import ping
-from chalicelib.service.peers.client import Deadline, PeerGroup
+from chalicelib.service.peers.peer_client import Deadline, PeerGroup
 from chalicelib.store import node_table, task_table
 
 LOG = logging.getLogger(__name__)

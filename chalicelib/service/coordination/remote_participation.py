@@ -17,7 +17,7 @@ from chalicelib.service.coordination import invitation, planner
 from chalicelib.service.coordination.agreement import Agreement
 from chalicelib.service.coordination.participation_base import Known, Leave, Participation
 from chalicelib.service.peers import outbox
-from chalicelib.service.peers.client import Deadline, Outcome, PeerGroup
+from chalicelib.service.peers.peer_client import Deadline, Outcome, PeerGroup
 from chalicelib.service.scheduling import cancellation
 from chalicelib.service.scheduling.cancellation import RUNS_AT_ONCE
 from chalicelib.service.scheduling.reservation import Placed

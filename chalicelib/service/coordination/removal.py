@@ -18,12 +18,19 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.alerts import rules
 from chalicelib.service.coordination import participation
-from chalicelib.service.node import agent_bell, api_keys, pause, proxy_credentials, registration, registry
+from chalicelib.service.node import (
+    agent_bell,
+    api_keys,
+    node_directory,
+    pause,
+    proxy_credentials,
+    registration,
+)
 from chalicelib.store import node_registry, node_table, task_table
 
 LOG = logging.getLogger(__name__)
 
-LATER = dt.timedelta(seconds=2 * registry.FRESH + 30)
+LATER = dt.timedelta(seconds=2 * node_directory.FRESH + 30)
 """When nobody takes the node for one that is served any more, and no request is under way."""
 AGAIN = dt.timedelta(minutes=10)
 """When somebody else looks through its tasks, where it is still there."""
@@ -72,7 +79,7 @@ def _cancel(task: Task, now: dt.datetime) -> None:
 
     A lead elsewhere hears of it when it asks for its runs.
     """
-    lead = registry.of_participant(task.participants[0]) if task.participant else None
+    lead = node_directory.of_participant(task.participants[0]) if task.participant else None
     for node in {task.node, lead.node if lead else task.node}:
         try:
             participation.cancel(node, task.uuid, now, at_once=0)

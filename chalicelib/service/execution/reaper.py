@@ -16,8 +16,8 @@ from chalicelib.domain.times import SECOND, parse_timestamp
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
-from chalicelib.service.execution import expiry, overdue, results
-from chalicelib.service.node import heartbeats, indexing, readdressing, registry
+from chalicelib.service.execution import overdue, results, run_expiry
+from chalicelib.service.node import heartbeats, indexing, migration, node_directory
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
@@ -32,7 +32,7 @@ ITEMS_IN_TIME = 2500
 
 def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
-    if readdressing.advance("reap", now):
+    if migration.advance("reap", now):
         overdue.begin_anew()
     most = shard_work.most(ITEMS_PER_SHARD)
     full = [shard for shard in shards.every() if reap(shard, now, most)]
@@ -82,13 +82,13 @@ def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime
     if run.state.is_final or run_items.given_up_at(run) > now:
         return  # the index was behind, or it has begun and is not over
     if run.is_being_agreed_on:
-        expiry.give_up(task, run, now)
+        run_expiry.give_up(task, run, now)
         return
     if run.is_abandoned(now) or (task.is_multi_result and run.state is State.PENDING and now < run.end):
         # Late, or in parts, is better than not at all for a run that goes on for hours.
         dispatch.send_again(run, now)
         return
-    if registry.runs_at_agent(node) or run.holder:
+    if node_directory.runs_at_agent(node) or run.holder:
         _give_up_at_agent(task, run, now)
         return
     state, reason = _END[run.state]

@@ -19,7 +19,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import results, supervisor, waits
-from chalicelib.service.node import pause, registry
+from chalicelib.service.node import node_directory, pause
 from chalicelib.service.scheduling import begun_runs, cancellation, dispatch
 from chalicelib.store import run_table, task_table, timeline
 
@@ -83,7 +83,7 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
     Raises StaleRun when somebody else took it.
     """
     carried_on = run.is_abandoned(now)
-    if registry.runs_at_agent(run.node):
+    if node_directory.runs_at_agent(run.node):
         LOG.info("Run %s is its agent's", run.uuid)  # the node's tools were here when it was sent
         return None
     if run.awaiting or not (run.state is State.PENDING or carried_on):
@@ -116,7 +116,7 @@ def _hindrance(task: Task, run: Run, now: dt.datetime) -> tuple[State, Reason] |
     latest = run.end if task.is_multi_result else run.start + SECOND
     if now >= latest:
         return State.MISSED, Reason("late", "The second in which it was to start had passed")
-    out_of_service = registry.out_of_service(task.node)
+    out_of_service = node_directory.out_of_service(task.node)
     if out_of_service:
         return State.MISSED, Reason("suspended", out_of_service)
     return obstacle(task, run, now)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Forbidden, Unprocessable
 from chalicelib.domain.limits import evaluation
-from chalicelib.domain.limits.conditions import RUN_SCHEDULE, Proposal
-from chalicelib.domain.limits.document import Policy
 from chalicelib.domain.limits.evaluation import Ruling
 from chalicelib.domain.limits.hints import API_KEY, API_SCOPES
+from chalicelib.domain.limits.limit_kinds import RUN_SCHEDULE, Proposal
+from chalicelib.domain.limits.policy_document import Policy
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task

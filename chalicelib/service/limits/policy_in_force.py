@@ -11,14 +11,14 @@ import logging
 import threading
 
 from chalicelib.domain.errors import Invalid, Unavailable
-from chalicelib.domain.limits.document import Policy, parse
+from chalicelib.domain.limits.policy_document import Policy, parse
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp
 from chalicelib.service.limits import lookups, policy_source
 from chalicelib.service.limits.policy_source import CLOSED, OPEN
 from chalicelib.settings import settings
 from chalicelib.store import node_table
-from chalicelib.store.conditions import STORE_ERRORS
+from chalicelib.store.store_errors import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import pathlib
 
 from chalicelib.domain.documents import load
 from chalicelib.domain.errors import Invalid, TooLarge, Unavailable
-from chalicelib.domain.limits.document import LARGEST_POLICY
+from chalicelib.domain.limits.policy_document import LARGEST_POLICY
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure import blobs, web
 from chalicelib.infrastructure.web import Want

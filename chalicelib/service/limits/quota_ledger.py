@@ -12,7 +12,7 @@ from chalicelib.domain.task import Task
 from chalicelib.service.limits import policy_in_force
 from chalicelib.service.limits.admission import classes_of
 from chalicelib.store import counters
-from chalicelib.store.conditions import STORE_ERRORS
+from chalicelib.store.store_errors import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 

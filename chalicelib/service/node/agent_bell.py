@@ -8,7 +8,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.infrastructure import agent_queues
 from chalicelib.settings import settings
 from chalicelib.store import agent_bells
-from chalicelib.store.conditions import STORE_ERRORS
+from chalicelib.store.store_errors import STORE_ERRORS
 
 HTTPS, QUEUE = "https", "queue"
 """The carriers: the agent listens at the coordinator, or reads a queue."""

@@ -5,7 +5,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.host.facts import FactsHost
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.service.node import registry
+from chalicelib.service.node import node_directory
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.store import node_registry, node_table
 from plugins.sdk.fields import Spec
@@ -39,19 +39,21 @@ def of(node: NodeName) -> JSON:
 
 def host(node: NodeName) -> Host:
     """The host a node's tools work on, for what is done before a run."""
-    return FactsHost(of(node) or {}) if registry.runs_at_agent(node) else Machine()
+    return FactsHost(of(node) or {}) if node_directory.runs_at_agent(node) else Machine()
 
 
 def reasons_against(node: NodeName, tool: Tool, test: str, spec: Spec) -> list[str]:
     """Why a tool will not perform a test for a node; an empty list when it will."""
-    if not registry.runs_at_agent(node):
+    if not node_directory.runs_at_agent(node):
         return tool.reasons_against(test, spec)
     facts = of(node)
     if facts is None:
-        return [f"The agent of {registry.hostname_of(node)} has not joined yet: nobody knows what it can do"]
+        return [
+            f"The agent of {node_directory.hostname_of(node)} has not joined yet: nobody knows what it can do"
+        ]
     known = facts["tools"].get(tool.name)
     if known is None:
-        return [f"The agent of {registry.hostname_of(node)} does not have this tool"]
+        return [f"The agent of {node_directory.hostname_of(node)} does not have this tool"]
     if test not in facts.get("tests", {test: ""}):
-        return [f"The agent of {registry.hostname_of(node)} does not have the test {test}"]
+        return [f"The agent of {node_directory.hostname_of(node)} does not have the test {test}"]
     return tool.reasons(test, spec, known["unmet"])

@@ -14,7 +14,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON, Checker
 from chalicelib.domain.times import SECOND, format_timestamp, parse_timestamp
 from chalicelib.domain.types import TYPES
-from chalicelib.service.node import agent_bell, registry
+from chalicelib.service.node import agent_bell, node_directory
 from chalicelib.store import changes, node_registry, node_table
 
 WAIT = 5.0
@@ -85,7 +85,7 @@ def answer_to(node: NodeName, question: str) -> JSON:
 def away(node: NodeName) -> Unavailable:
     """What to say of an agent that does not answer."""
     known = node_registry.contact(node)
-    name = registry.hostname_of(node)
+    name = node_directory.hostname_of(node)
     if not known:
         return Unavailable(f"The agent of {name} has not been heard from yet")
     return Unavailable(f"The agent of {name} is away: it was last heard from at {known['at']}")

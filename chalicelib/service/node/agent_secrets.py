@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Conflict, Forbidden, Invalid, NotFound, Ove
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.served_nodes import JOIN, RANDOM_BYTES, SECRET, Join, ServedNode, digest, is_among
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service.node import registration, registry
+from chalicelib.service.node import node_directory, registration
 from chalicelib.store import node_registry
 
 JOIN_LIFETIME = dt.timedelta(hours=1)
@@ -103,12 +103,12 @@ def authenticate(secret: str, suspended_too: bool = False) -> ServedNode:
         _require_in_service(known)
     if len(known.secrets) > 1 and known.secrets[-1] == presented.sha256:
         return _taken_into_use(known)
-    return registry.remember(known)
+    return node_directory.remember(known)
 
 
 def _taken_into_use(known: ServedNode) -> ServedNode:
     try:
-        return registry.remember(node_registry.change(known.evolve(secrets=known.secrets[-1:])))
+        return node_directory.remember(node_registry.change(known.evolve(secrets=known.secrets[-1:])))
     except Overtaken:  # the next request does it
         return known
 

@@ -7,14 +7,14 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.machine import Machine
-from chalicelib.service.node import agent_questions, registry
+from chalicelib.service.node import agent_questions, node_directory
 
 
 def are_cohosted(lead: NodeName, participants: Sequence[str]) -> bool:
     """Whether all participants are different nodes of this deployment, the first being the lead."""
     known = set()
     for name in participants[1:]:
-        found = registry.of_participant(name)
+        found = node_directory.of_participant(name)
         if found is None:
             return False
         known.add(found.node)
@@ -25,7 +25,7 @@ def node_of(task: Task, number: int) -> NodeName:
     """The node that is a participant of a task of co-hosted nodes. Raises NotFound where there is none."""
     if number == task.participant:
         return task.node
-    found = registry.of_participant(task.participants[number])
+    found = node_directory.of_participant(task.participants[number])
     if found is None:
         raise NotFound(f"{task.participants[number]} is no longer a node of this deployment")
     return found.node
@@ -33,6 +33,6 @@ def node_of(task: Task, number: int) -> NodeName:
 
 def clock_of(node: NodeName, machine: Machine) -> JSON:
     """The clock of the host that a node of this deployment measures at."""
-    if registry.runs_at_agent(node):
+    if node_directory.runs_at_agent(node):
         return agent_questions.last_clock(node, machine.now())
     return machine.clock_state()

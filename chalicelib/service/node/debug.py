@@ -5,7 +5,7 @@ import time
 
 from chalicelib.settings import settings
 from chalicelib.store import node_table
-from chalicelib.store.conditions import STORE_ERRORS
+from chalicelib.store.store_errors import STORE_ERRORS
 
 LOG = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import State
 from chalicelib.domain.telemetry import Sample
 from chalicelib.domain.times import format_duration, round_up
+from chalicelib.infrastructure import process_counters as counted
 from chalicelib.infrastructure import queues
-from chalicelib.infrastructure import telemetry as counted
 from chalicelib.service.node import heartbeats, pause
 from chalicelib.store import (
     delivery_table,

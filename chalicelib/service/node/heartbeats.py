@@ -25,7 +25,7 @@ from chalicelib.domain.times import (
 )
 from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.queues import Load, Queue
-from chalicelib.service.node import registry
+from chalicelib.service.node import node_directory
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.settings import settings
 from chalicelib.store import node_table, run_counts
@@ -85,7 +85,7 @@ def _beat(own: tuple[str, NodeName, str], last: JSON, now: dt.datetime) -> None:
 def _is_told_by_runs(node: NodeName) -> bool:
     """Whether nobody notes when a node last finished a run: of one that is registered, and where functions
     share the work, each of which would look at the note and seldom find that another had just written it."""
-    return shard_work.is_shared() or not registry.is_of_environment(node)
+    return shard_work.is_shared() or not node_directory.is_of_environment(node)
 
 
 def note(node: NodeName, event: str, now: dt.datetime) -> None:
@@ -96,7 +96,7 @@ def note(node: NodeName, event: str, now: dt.datetime) -> None:
     """
     if event == LAST_FINISHED and _is_told_by_runs(node):
         return
-    every = NOTE_EVERY if registry.is_of_environment(node) else NOTE_REGISTERED_EVERY
+    every = NOTE_EVERY if node_directory.is_of_environment(node) else NOTE_REGISTERED_EVERY
     with _noting:
         recent = _noted.get((node, event))
         if recent is not None and now - every < recent <= now:

@@ -7,7 +7,7 @@ from chalicelib.domain import served_nodes
 from chalicelib.domain.errors import Conflict, NotFound, Overtaken
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.served_nodes import ServedNode
-from chalicelib.service.node import registry
+from chalicelib.service.node import node_directory
 from chalicelib.store import node_registry
 
 TRIES = 5
@@ -20,9 +20,9 @@ def add(hostname: str, tools_at: str, now: dt.datetime, url: str = "") -> Served
 
 
 def _add(node: ServedNode) -> ServedNode:
-    if registry.is_named_by_environment(node.node):
+    if node_directory.is_named_by_environment(node.node):
         raise Conflict(f"{node.node} is a node of this deployment's environment")
-    return registry.remember(node_registry.add(node))
+    return node_directory.remember(node_registry.add(node))
 
 
 def change(node: NodeName, how: Callable[[ServedNode], ServedNode]) -> ServedNode:
@@ -34,7 +34,7 @@ def change(node: NodeName, how: Callable[[ServedNode], ServedNode]) -> ServedNod
         try:
             stored = _stored(node)
             changed = how(stored)
-            return registry.remember(stored if changed == stored else node_registry.change(changed))
+            return node_directory.remember(stored if changed == stored else node_registry.change(changed))
         except Overtaken:
             if not left:
                 raise
@@ -76,4 +76,4 @@ def remove(node: NodeName, now: dt.datetime) -> ServedNode:
 def forget_removed(node: NodeName) -> None:
     """Have there been no such node. Raises NotFound."""
     node_registry.forget(node)
-    registry.remember_none(node)
+    node_directory.remember_none(node)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chalicelib.domain import forwarding
 from chalicelib.domain.errors import Invalid
-from chalicelib.infrastructure.egress import rules
+from chalicelib.infrastructure.allowed_egress import rules
 from chalicelib.settings import Settings, SettingsError, settings, variable
 
 _NODE = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -9,7 +9,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure import queues
-from chalicelib.service.node import agent_bell, registry
+from chalicelib.service.node import agent_bell, node_directory
 from chalicelib.settings import settings
 
 AHEAD = dt.timedelta(seconds=120)
@@ -30,7 +30,7 @@ def is_imminent(start: dt.datetime, now: dt.datetime) -> bool:
 
 def is_dispatched(node: NodeName, start: dt.datetime, now: dt.datetime) -> bool:
     """Whether a run placed now is not for the dispatch tick: it starts too soon, or its agent fetches it."""
-    return is_imminent(start, now) or registry.runs_at_agent(node)
+    return is_imminent(start, now) or node_directory.runs_at_agent(node)
 
 
 def message(
@@ -58,7 +58,7 @@ def send(runs: Iterable[Run], now: dt.datetime) -> None:
     missed: it says so.
     """
     marked = [run for run in runs if run.dispatched and run.state is State.PENDING]
-    at_agents = {run.node for run in marked if registry.runs_at_agent(run.node)}
+    at_agents = {run.node for run in marked if node_directory.runs_at_agent(run.node)}
     here = (run for run in marked if run.node not in at_agents)
     outgoing = [message(run.node, run.task, run.uuid, run.start, run.lane) for run in here]
     queues.announce_at(queues.RUNS, outgoing)
@@ -69,7 +69,7 @@ def send(runs: Iterable[Run], now: dt.datetime) -> None:
 
 def send_again(run: Run, now: dt.datetime) -> None:
     """Send a run that streams its results to a runner, or have its agent take it, however late that is."""
-    if registry.runs_at_agent(run.node):
+    if node_directory.runs_at_agent(run.node):
         agent_bell.ring(run.node, now)
         return
     queues.send(queues.RUNS, PerformRun(run.node, run.task, run.uuid, lane=run.lane))

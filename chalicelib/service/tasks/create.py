@@ -23,13 +23,13 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO, format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
-from chalicelib.service.archiving import specs as archive_specs
+from chalicelib.service.archiving import archive_specs
 from chalicelib.service.coordination import invitation, participation
 from chalicelib.service.coordination.participation_base import Known
 from chalicelib.service.limits import admission, quota_ledger
 from chalicelib.service.node import agent_facts
-from chalicelib.service.node.registry import hostname_of, require_in_service, runs_at_agent
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.node.node_directory import hostname_of, require_in_service, runs_at_agent
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.service.scheduling.slots import Proposal, propose
 from chalicelib.service.tasks import idempotency, validation

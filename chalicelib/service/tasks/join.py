@@ -10,10 +10,10 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
-from chalicelib.service.archiving import specs as archive_specs
+from chalicelib.service.archiving import archive_specs
 from chalicelib.service.coordination import invitation
 from chalicelib.service.limits import admission, quota_ledger
-from chalicelib.service.node.registry import require_in_service
+from chalicelib.service.node.node_directory import require_in_service
 from chalicelib.service.tasks import create, validation
 from chalicelib.store import task_table
 from chalicelib.store.transactions import sharing

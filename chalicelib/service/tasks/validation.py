@@ -14,7 +14,7 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
 from chalicelib.infrastructure.addresses import is_local, is_loopback
-from chalicelib.service.node.registry import hostname_of
+from chalicelib.service.node.node_directory import hostname_of
 from chalicelib.settings import settings
 from plugins import registry
 from plugins.sdk.test import Test

@@ -5,16 +5,16 @@ A new one is a module beside this, or a class in one that holds what it is about
 
 from typing import Any
 
-from chalicelib.store.models.alerts import AlertItem
+from chalicelib.store.models.alert_models import AlertItem
 from chalicelib.store.models.base import Table
 from chalicelib.store.models.connection import connection
-from chalicelib.store.models.deliveries import DeliveryItem
-from chalicelib.store.models.nodes import NodeItem, RegisteredNodeItem
-from chalicelib.store.models.outbox import OutboxItem
-from chalicelib.store.models.runs import RunItem
-from chalicelib.store.models.series import PointItem, SeriesItem
-from chalicelib.store.models.tasks import PostingItem, TaskItem
-from chalicelib.store.models.timeline import TimelineItem
+from chalicelib.store.models.delivery_models import DeliveryItem
+from chalicelib.store.models.node_models import NodeItem, RegisteredNodeItem
+from chalicelib.store.models.outbox_models import OutboxItem
+from chalicelib.store.models.run_models import RunItem
+from chalicelib.store.models.series_models import PointItem, SeriesItem
+from chalicelib.store.models.task_models import PostingItem, TaskItem
+from chalicelib.store.models.timeline_models import TimelineItem
 
 TABLES: tuple[type[Table], ...] = (
     TaskItem,

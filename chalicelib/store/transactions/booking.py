@@ -26,12 +26,12 @@ from chalicelib.store import (
 )
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as task_store
-from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.models.connection import connection
-from chalicelib.store.models.runs import RunItem
-from chalicelib.store.models.tasks import PostingItem, TaskItem
-from chalicelib.store.models.timeline import TimelineItem
+from chalicelib.store.models.run_models import RunItem
+from chalicelib.store.models.task_models import PostingItem, TaskItem
+from chalicelib.store.models.timeline_models import TimelineItem
+from chalicelib.store.store_errors import on_condition_failed
 from chalicelib.store.timeline import Guards, entry, guard, reference
 from chalicelib.store.timeline_memory import MEMORY
 from chalicelib.store.transactions.recording import add_deliveries

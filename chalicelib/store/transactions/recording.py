@@ -8,11 +8,11 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.run import Run
 from chalicelib.store import changes, delivery_table, long_runs, run_items, run_table, task_table
-from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.models.connection import connection
-from chalicelib.store.models.deliveries import DeliveryItem
-from chalicelib.store.models.runs import RunItem
-from chalicelib.store.models.tasks import TaskItem
+from chalicelib.store.models.delivery_models import DeliveryItem
+from chalicelib.store.models.run_models import RunItem
+from chalicelib.store.models.task_models import TaskItem
+from chalicelib.store.store_errors import on_condition_failed
 
 
 def finish(run: Run, due: Sequence[Delivery]) -> Run:

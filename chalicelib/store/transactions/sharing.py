@@ -10,10 +10,10 @@ from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import Task
 from chalicelib.store import changes, idempotency_records, postings, task_items, task_table
 from chalicelib.store import outbox_table as outbox_table
-from chalicelib.store.conditions import on_condition_failed
 from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.models.connection import connection
-from chalicelib.store.models.tasks import TaskItem
+from chalicelib.store.models.task_models import TaskItem
+from chalicelib.store.store_errors import on_condition_failed
 
 
 def insert(task: Task, now: dt.datetime, outbox_requests: Sequence[OutboxRequest] = ()) -> None:

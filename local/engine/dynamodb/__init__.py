@@ -4,8 +4,8 @@ What it does not have is refused by name: streams, backups, PartiQL, and the par
 expressions.
 """
 
-from local.engine.dynamodb import batches, expiry, items, queries, tables, transactions
-from local.engine.operations import Operation
+from local.engine.dynamodb import item_batches, items, queries, table_operations, time_to_live, transactions
+from local.engine.service_operation import Operation
 
 _NAMED = "ExpressionAttributeNames ExpressionAttributeValues"
 _UNITS = "ReturnConsumedCapacity"
@@ -20,16 +20,16 @@ _READ = (
 
 OPERATIONS = {
     "CreateTable": Operation.of(
-        tables.create,
+        table_operations.create,
         "TableName AttributeDefinitions KeySchema GlobalSecondaryIndexes LocalSecondaryIndexes"
         " BillingMode ProvisionedThroughput StreamSpecification DeletionProtectionEnabled Tags"
         " SSESpecification TableClass",
     ),
-    "DescribeTable": Operation.of(tables.describe, "TableName"),
-    "DeleteTable": Operation.of(tables.delete, "TableName"),
-    "ListTables": Operation.of(tables.listed, "ExclusiveStartTableName Limit"),
-    "UpdateTimeToLive": Operation.of(expiry.update, "TableName TimeToLiveSpecification"),
-    "DescribeTimeToLive": Operation.of(expiry.describe, "TableName"),
+    "DescribeTable": Operation.of(table_operations.describe, "TableName"),
+    "DeleteTable": Operation.of(table_operations.delete, "TableName"),
+    "ListTables": Operation.of(table_operations.listed, "ExclusiveStartTableName Limit"),
+    "UpdateTimeToLive": Operation.of(time_to_live.update, "TableName TimeToLiveSpecification"),
+    "DescribeTimeToLive": Operation.of(time_to_live.describe, "TableName"),
     "GetItem": Operation.of(
         items.get, f"TableName Key ConsistentRead ProjectionExpression ExpressionAttributeNames {_UNITS}"
     ),
@@ -38,8 +38,8 @@ OPERATIONS = {
     "DeleteItem": Operation.of(items.delete, f"{_WRITE} Key"),
     "Query": Operation.of(queries.query, f"{_READ} KeyConditionExpression ScanIndexForward"),
     "Scan": Operation.of(queries.scan, f"{_READ} Segment TotalSegments"),
-    "BatchGetItem": Operation.of(batches.get, f"RequestItems {_UNITS}"),
-    "BatchWriteItem": Operation.of(batches.write, f"RequestItems {_UNITS} ReturnItemCollectionMetrics"),
+    "BatchGetItem": Operation.of(item_batches.get, f"RequestItems {_UNITS}"),
+    "BatchWriteItem": Operation.of(item_batches.write, f"RequestItems {_UNITS} ReturnItemCollectionMetrics"),
     "TransactWriteItems": Operation.of(
         transactions.write, f"TransactItems ClientRequestToken {_UNITS} ReturnItemCollectionMetrics"
     ),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.engine.dynamodb import key_conditions, keys, prefilter
+from local.engine.dynamodb import key_bytes, key_conditions, prefilter
 from local.engine.dynamodb.prefilter import Prefilter
 from local.engine.dynamodb.readings import Reading
 from local.engine.dynamodb.values import Item
@@ -42,13 +42,13 @@ def where(reading: Reading) -> tuple[str, list[Any]]:
 
 def _place(reading: Reading, key: Item) -> list[bytes]:
     table, index = reading.table, reading.index
-    own = [keys.encoded(key[name]) for name in table.keys]
+    own = [key_bytes.encoded(key[name]) for name in table.keys]
     own += [b""] * (2 - len(own))
     if index is None:
         return own
-    range_part = b"" if index.range is None else keys.encoded(key[index.range])
+    range_part = b"" if index.range is None else key_bytes.encoded(key[index.range])
     if index.is_global:
-        return [keys.encoded(key[index.hash]), range_part, *own]
+        return [key_bytes.encoded(key[index.hash]), range_part, *own]
     return [own[0], range_part, own[1]]
 
 

@@ -7,7 +7,7 @@ from local.engine.dynamodb import paths, values
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Parsed, Tree
 from local.engine.dynamodb.values import Item, Value, kind_of
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 _ORDERED = frozenset({"S", "N", "B"})
 _TEXTUAL = frozenset({"S", "B"})

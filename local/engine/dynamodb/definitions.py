@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}\Z")
 _BAD = "One or more parameter values were invalid: "

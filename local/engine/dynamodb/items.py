@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local.engine.dynamodb import (
-    capacity,
     conditions,
-    keys,
+    consumed_capacity,
+    key_bytes,
     paths,
     rows,
     soundness,
     syntax,
-    tables,
-    updates,
+    table_operations,
+    update_actions,
     values,
 )
-from local.engine.dynamodb.capacity import Units
+from local.engine.dynamodb.consumed_capacity import Units
 from local.engine.dynamodb.definitions import Table
-from local.engine.dynamodb.keys import Key
+from local.engine.dynamodb.key_bytes import Key
 from local.engine.dynamodb.rows import Stored, Written
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Parsed, Path
 from local.engine.dynamodb.values import Item
-from local.engine.errors import ServiceError, invalid
+from local.engine.engine_errors import ServiceError, invalid
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -79,7 +79,7 @@ def prepare(engine: "Engine", what: str, request: Mapping[str, Any], within: boo
 
     Raises ValidationException or ResourceNotFoundException.
     """
-    table = tables.lookup(engine, request["TableName"])
+    table = table_operations.lookup(engine, request["TableName"])
     scope = Scope(request)
     text, update_text = request.get("ConditionExpression"), request.get("UpdateExpression")
     condition = None if text is None else syntax.condition(text)
@@ -97,9 +97,9 @@ def prepare(engine: "Engine", what: str, request: Mapping[str, Any], within: boo
 
 def _item(table: Table, what: str, request: Mapping[str, Any]) -> tuple[Item, Key]:
     if what != "put":
-        return keys.given(table, request["Key"])
+        return key_bytes.given(table, request["Key"])
     item = values.checked_item(request["Item"])
-    return item, keys.of_item(table, item)
+    return item, key_bytes.of_item(table, item)
 
 
 def before(link: sqlite3.Connection, writes: Sequence[Write]) -> dict[tuple[int, Key], Stored]:
@@ -129,8 +129,8 @@ def decided(write: Write, old: Stored | None) -> Done:
 def units(write: Write, done: Done) -> Units:
     """What a write took, which takes a while to tell."""
     if write.what == "check":
-        return Units(capacity.write(done.old.size if done.old else 0))
-    return capacity.written(write.table, done.new, done.old)
+        return Units(consumed_capacity.write(done.old.size if done.old else 0))
+    return consumed_capacity.written(write.table, done.new, done.old)
 
 
 def apply(link: sqlite3.Connection, writes: Sequence[Write], done: Sequence[Done]) -> None:
@@ -160,25 +160,25 @@ def _new(write: Write, old: Stored | None) -> Written:
         return rows.prepared(write.table, write.item, write.key, _TOO_LARGE)
     item = dict(write.item if old is None else old.item)
     if write.update is not None:
-        item = updates.updated(item, write.update, write.scope)
+        item = update_actions.updated(item, write.update, write.scope)
     return rows.prepared(write.table, item, write.key, _GROWN)
 
 
 def get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _get(engine, params))
+    return table_operations.current(engine, lambda: _get(engine, params))
 
 
 def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    table = tables.lookup(engine, params["TableName"])
+    table = table_operations.lookup(engine, params["TableName"])
     wanted = projection(params)
-    _, key = keys.given(table, params["Key"])
+    _, key = key_bytes.given(table, params["Key"])
     with engine.database.reading() as link:
         found = rows.read(link, table, key)
     answer: dict[str, Any] = {}
     if found is not None:
         answer["Item"] = found[0] if wanted is None else paths.project(found[0], wanted)
-    taken = capacity.read(found[1] if found else 0, params.get("ConsistentRead", False))
-    capacity.add_to(answer, params, table, Units(taken))
+    taken = consumed_capacity.read(found[1] if found else 0, params.get("ConsistentRead", False))
+    consumed_capacity.add_to(answer, params, table, Units(taken))
     return answer
 
 
@@ -196,15 +196,15 @@ def projection(params: Mapping[str, Any], *others: Parsed | None) -> list[Path] 
 
 
 def put(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _single(engine, "put", params))
+    return table_operations.current(engine, lambda: _single(engine, "put", params))
 
 
 def update(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _single(engine, "update", params))
+    return table_operations.current(engine, lambda: _single(engine, "update", params))
 
 
 def delete(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _single(engine, "delete", params))
+    return table_operations.current(engine, lambda: _single(engine, "delete", params))
 
 
 def _single(engine: "Engine", what: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -220,8 +220,8 @@ def _single(engine: "Engine", what: str, params: dict[str, Any]) -> dict[str, An
         raise ServiceError("ConditionalCheckFailedException", str(error), **item) from error
     engine.sweep()
     answer = _returned(write, done, wanted)
-    if capacity.is_asked(params):
-        capacity.add_to(answer, params, write.table, units(write, done))
+    if consumed_capacity.is_asked(params):
+        consumed_capacity.add_to(answer, params, write.table, units(write, done))
     return answer
 
 
@@ -234,6 +234,6 @@ def _returned(write: Write, done: Done, wanted: str) -> dict[str, Any]:
     if wanted == "ALL_NEW":
         return {"Attributes": new.item} if new else {}
     item = (old.item if old else {}) if wanted == "UPDATED_OLD" else (new.item if new else {})
-    changed = updates.changed_paths(write.update, write.scope) if write.update else []
+    changed = update_actions.changed_paths(write.update, write.scope) if write.update else []
     found = paths.project(item, changed)
     return {"Attributes": found} if found else {}

@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from local.engine.dynamodb import conditions, keys, syntax
+from local.engine.dynamodb import conditions, key_bytes, syntax
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Tree
 from local.engine.dynamodb.values import Value, kind_of
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _UNSUPPORTED = "Query key condition not supported"
@@ -95,7 +95,7 @@ def _encoded(value: Value, key: tuple[str, str]) -> bytes:
     name, kind = key
     if kind_of(value) != kind:
         raise invalid(_BAD_TYPE)
-    found = keys.encoded(value)
+    found = key_bytes.encoded(value)
     if not found:
         raise invalid(
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot"

@@ -11,7 +11,7 @@ the numbers do:
 import decimal
 import re
 
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 MOST_DIGITS = 38
 _LEAST, _GREATEST = -130, 125

@@ -5,7 +5,7 @@ from typing import Any
 
 from local.engine.dynamodb.syntax import Path
 from local.engine.dynamodb.values import Item, Value
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 
 def find(item: Item, path: Path) -> Value | None:

@@ -8,15 +8,15 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.engine.dynamodb import (
-    capacity,
     clauses,
     conditions,
+    consumed_capacity,
     item_json,
     paths,
     readings,
-    tables,
+    table_operations,
 )
-from local.engine.dynamodb.capacity import Units
+from local.engine.dynamodb.consumed_capacity import Units
 from local.engine.dynamodb.readings import Reading
 from local.engine.dynamodb.values import Item
 
@@ -43,11 +43,11 @@ class Page:
 
 
 def query(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _read(engine, params, is_query=True))
+    return table_operations.current(engine, lambda: _read(engine, params, is_query=True))
 
 
 def scan(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _read(engine, params, is_query=False))
+    return table_operations.current(engine, lambda: _read(engine, params, is_query=False))
 
 
 def _read(engine: "Engine", params: dict[str, Any], is_query: bool) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def _read(engine: "Engine", params: dict[str, Any], is_query: bool) -> dict[str,
         answer["Items"] = page.found
     if page.last is not None:
         answer["LastEvaluatedKey"] = page.last
-    units = capacity.read(page.size, reading.consistent)
+    units = consumed_capacity.read(page.size, reading.consistent)
     taken = Units(page.fetched, {reading.index.name: units}) if reading.index else Units(units)
-    capacity.add_to(answer, params, reading.table, taken)
+    consumed_capacity.add_to(answer, params, reading.table, taken)
     return answer
 
 
@@ -160,7 +160,7 @@ def _filled(link: sqlite3.Connection, reading: Reading, found: Iterator[_Row]) -
         page.size += row.size
         page.scanned += 1
         if row.whole_size is not None:
-            page.fetched += capacity.read(row.whole_size, reading.consistent)
+            page.fetched += consumed_capacity.read(row.whole_size, reading.consistent)
         if item is not None and (tested is None or conditions.holds(tested.tree, item, reading.scope)):
             page.count += 1
             if not reading.counts:

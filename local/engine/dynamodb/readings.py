@@ -4,13 +4,21 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from local.engine.dynamodb import conditions, items, key_conditions, keys, syntax, tables, values
+from local.engine.dynamodb import (
+    conditions,
+    items,
+    key_bytes,
+    key_conditions,
+    syntax,
+    table_operations,
+    values,
+)
 from local.engine.dynamodb.definitions import Index, Table
 from local.engine.dynamodb.key_conditions import Stretch
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Parsed, Path
 from local.engine.dynamodb.values import Item
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -41,7 +49,7 @@ class Reading:
 
 def prepared(engine: "Engine", params: Mapping[str, Any], is_query: bool) -> Reading:
     """A query, or else a scan. Raises ValidationException or ResourceNotFoundException."""
-    table = tables.lookup(engine, params["TableName"])
+    table = table_operations.lookup(engine, params["TableName"])
     index = _index(table, params)
     scope = Scope(params)
     found, key_text = None, params.get("KeyConditionExpression")
@@ -159,6 +167,6 @@ def _start(table: Table, index: Index | None, given: Any, found: Stretch | None)
     if start.keys() != wanted or any(values.kind_of(start[name]) != table.types[name] for name in wanted):
         raise invalid("The provided starting key is invalid")
     hash_name = index.hash if index else table.hash
-    if found is not None and keys.encoded(start[hash_name]) != found.hash:
+    if found is not None and key_bytes.encoded(start[hash_name]) != found.hash:
         raise invalid("The provided starting key is outside query boundaries based on provided conditions")
     return start

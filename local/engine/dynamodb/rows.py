@@ -16,11 +16,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from local.engine.dynamodb import item_json, keys, values
+from local.engine.dynamodb import item_json, key_bytes, values
 from local.engine.dynamodb.definitions import Index, Table
-from local.engine.dynamodb.keys import Key
+from local.engine.dynamodb.key_bytes import Key
 from local.engine.dynamodb.values import Item
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 LARGEST = 400 * 1024
 """Bytes an item may have."""
@@ -172,7 +172,7 @@ def prepared(table: Table, item: Item, key: Key, too_large: str) -> Written:
         raise invalid(too_large)
     places: list[Any] = []
     for index in table.indexes:
-        where = keys.of_index(table, index, item)
+        where = key_bytes.of_index(table, index, item)
         if where[1] is None:
             places += (None, None, None)
             continue

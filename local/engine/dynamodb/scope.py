@@ -6,7 +6,7 @@ from typing import Any
 from local.engine.dynamodb import values
 from local.engine.dynamodb.syntax import Parsed, Path
 from local.engine.dynamodb.values import Value
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 
 class Scope:

@@ -4,12 +4,12 @@ A program writes in a few dozen forms: the same texts, placeholders and types, o
 found sound is so whatever the values, but where an expression compares those with each other.
 """
 
-from local.engine.dynamodb import conditions, updates
+from local.engine.dynamodb import conditions, update_actions
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Parsed
 from local.engine.dynamodb.values import kind_of
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 MOST_KNOWN = 4096
 _COMPARING = frozenset({"between", "attribute_type"})
@@ -42,8 +42,8 @@ def _require(table: Table, condition: Parsed | None, update: Parsed | None, scop
     if condition is not None:
         conditions.require_sense(condition, scope)
     if update is not None:
-        updates.require_sense(update, scope)
-        for path in updates.changed_paths(update, scope):
+        update_actions.require_sense(update, scope)
+        for path in update_actions.changed_paths(update, scope):
             if path[0] in table.keys:
                 raise invalid(
                     f"One or more parameter values were invalid: Cannot update attribute {path[0]}."

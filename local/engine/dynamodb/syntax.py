@@ -19,7 +19,7 @@ from typing import Any
 
 from local.engine.dynamodb.reserved import WORDS
 from local.engine.dynamodb.tokens import INTEGER, NAME, SIGN, VALUE, WORD, Tokens
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 Path = tuple[Any, ...]
 """Names of attributes, placeholders as they stand, and positions in lists."""

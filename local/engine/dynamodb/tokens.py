@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 T = TypeVar("T")
 

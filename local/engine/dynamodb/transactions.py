@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from local.engine.dynamodb import capacity, items, keys, paths, rows, tables
-from local.engine.dynamodb.capacity import Units
+from local.engine.dynamodb import consumed_capacity, items, key_bytes, paths, rows, table_operations
+from local.engine.dynamodb.consumed_capacity import Units
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.items import ConditionFailed, Done, Write
-from local.engine.errors import ServiceError, invalid
+from local.engine.engine_errors import ServiceError, invalid
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -26,7 +26,7 @@ Reason = dict[str, Any]
 
 
 def write(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _write(engine, params))
+    return table_operations.current(engine, lambda: _write(engine, params))
 
 
 def _write(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
@@ -107,12 +107,12 @@ def cancelled(reasons: Sequence[Reason]) -> ServiceError:
 
 def _answer(writes: Sequence[Write], done: Sequence[Done], params: Mapping[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
-    if capacity.is_asked(params):
+    if consumed_capacity.is_asked(params):
         taken: dict[str, tuple[Table, Units]] = {}
         for one, result in zip(writes, done, strict=True):
             units = taken.setdefault(one.table.name, (one.table, Units()))[1]
             units.add(items.units(one, result).times(2))
-        capacity.add_all_to(answer, params, taken, "Write")
+        consumed_capacity.add_all_to(answer, params, taken, "Write")
     return answer
 
 
@@ -144,9 +144,11 @@ def _repeated(writes: Sequence[Write], done: Sequence[Done], params: Mapping[str
     taken: dict[str, tuple[Table, Units]] = {}
     for one, result in zip(writes, done, strict=True):
         size = result.new.size if result.new else result.old.size if result.old else 0
-        taken.setdefault(one.table.name, (one.table, Units()))[1].table += 2 * capacity.read(size, True)
+        taken.setdefault(one.table.name, (one.table, Units()))[1].table += 2 * consumed_capacity.read(
+            size, True
+        )
     again: dict[str, Any] = {}
-    capacity.add_all_to(again, params, taken, "Read")
+    consumed_capacity.add_all_to(again, params, taken, "Read")
     return again
 
 
@@ -159,7 +161,7 @@ def _remember(link: sqlite3.Connection, token: str, digest: str, answer: dict[st
 
 
 def get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    return tables.current(engine, lambda: _get(engine, params))
+    return table_operations.current(engine, lambda: _get(engine, params))
 
 
 def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
@@ -167,8 +169,8 @@ def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     _require_number(asked)
     prepared = []
     for one in asked:
-        table = tables.lookup(engine, one["TableName"])
-        prepared.append((table, keys.given(table, one["Key"])[1], items.projection(one)))
+        table = table_operations.lookup(engine, one["TableName"])
+        prepared.append((table, key_bytes.given(table, one["Key"])[1], items.projection(one)))
     if len({(table.id, key) for table, key, _ in prepared}) < len(prepared):
         raise invalid("Transaction request cannot include multiple operations on one item")
     found: list[dict[str, Any]] = []
@@ -177,10 +179,10 @@ def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
         for table, key, shown in prepared:
             row = rows.read(link, table, key)
             units = taken.setdefault(table.name, (table, Units()))[1]
-            units.table += 2 * capacity.read(row[1] if row else 0, True)
+            units.table += 2 * consumed_capacity.read(row[1] if row else 0, True)
             found.append(
                 {} if row is None else {"Item": row[0] if shown is None else paths.project(row[0], shown)}
             )
     answer: dict[str, Any] = {"Responses": found}
-    capacity.add_all_to(answer, params, taken, "Read")
+    consumed_capacity.add_all_to(answer, params, taken, "Read")
     return answer

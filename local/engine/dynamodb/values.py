@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.engine.dynamodb import numeric
-from local.engine.errors import invalid
+from local.engine.engine_errors import invalid
 
 Value = dict[str, Any]
 Item = dict[str, Value]

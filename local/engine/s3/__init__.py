@@ -1,7 +1,7 @@
 """S3, on SQLite. No versions, no parts, no permissions; and no presigned addresses, for want of a port."""
 
-from local.engine.operations import Operation
 from local.engine.s3 import buckets, listing, objects
+from local.engine.service_operation import Operation
 
 _HEADERS = " ".join(objects.HEADERS)
 _CHECKSUMS = " ".join(

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from local.engine.errors import ServiceError, unknown
+from local.engine.engine_errors import ServiceError, unknown
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine

@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from local.engine.errors import ServiceError
+from local.engine.engine_errors import ServiceError
 from local.engine.s3 import buckets
 
 if TYPE_CHECKING:

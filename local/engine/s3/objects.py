@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.response import StreamingBody
 
-from local.engine.errors import ServiceError
+from local.engine.engine_errors import ServiceError
 from local.engine.s3 import buckets
 
 if TYPE_CHECKING:

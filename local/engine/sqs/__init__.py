@@ -1,16 +1,16 @@
 """SQS, on SQLite: standard queues. FIFO queues, permissions and message moves are refused by name."""
 
-from local.engine.operations import Operation
-from local.engine.sqs import attributes, queues, receipts, receiving, sending
+from local.engine.service_operation import Operation
+from local.engine.sqs import attributes, queue_operations, receipts, receiving, sending
 
 _MESSAGE = "QueueUrl MessageBody DelaySeconds MessageAttributes MessageGroupId"
 
 OPERATIONS = {
-    "CreateQueue": Operation.of(queues.create, "QueueName Attributes tags"),
-    "GetQueueUrl": Operation.of(queues.url, "QueueName QueueOwnerAWSAccountId"),
-    "ListQueues": Operation.of(queues.listed, "QueueNamePrefix NextToken MaxResults"),
-    "DeleteQueue": Operation.of(queues.delete, "QueueUrl"),
-    "PurgeQueue": Operation.of(queues.purge, "QueueUrl"),
+    "CreateQueue": Operation.of(queue_operations.create, "QueueName Attributes tags"),
+    "GetQueueUrl": Operation.of(queue_operations.url, "QueueName QueueOwnerAWSAccountId"),
+    "ListQueues": Operation.of(queue_operations.listed, "QueueNamePrefix NextToken MaxResults"),
+    "DeleteQueue": Operation.of(queue_operations.delete, "QueueUrl"),
+    "PurgeQueue": Operation.of(queue_operations.purge, "QueueUrl"),
     "GetQueueAttributes": Operation.of(attributes.get, "QueueUrl AttributeNames"),
     "SetQueueAttributes": Operation.of(attributes.put, "QueueUrl Attributes"),
     "ListDeadLetterSourceQueues": Operation.of(attributes.sources, "QueueUrl"),

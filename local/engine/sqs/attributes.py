@@ -4,10 +4,10 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from local.engine.errors import ServiceError
-from local.engine.sqs import queues
-from local.engine.sqs.limits import ACCEPTED, RANGES, require_valid
-from local.engine.sqs.queues import Queue
+from local.engine.engine_errors import ServiceError
+from local.engine.sqs import queue_operations
+from local.engine.sqs.attribute_limits import ACCEPTED, RANGES, require_valid
+from local.engine.sqs.queue_operations import Queue
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -22,10 +22,10 @@ _COUNTS = (
 def get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     wanted = set(params.get("AttributeNames") or ())
     with engine.database.snapshot() as link:
-        queue = queues.lookup(link, params)
+        queue = queue_operations.lookup(link, params)
         known = {
             **{name: str(queue.number(name)) for name in RANGES},
-            "QueueArn": queues.ARN + queue.name,
+            "QueueArn": queue_operations.ARN + queue.name,
             "CreatedTimestamp": str(int(queue.created)),
             "LastModifiedTimestamp": str(int(queue.modified)),
             "SqsManagedSseEnabled": "true",
@@ -57,24 +57,24 @@ def put(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     changed = dict(params["Attributes"])
     require_valid(changed)
     with engine.database.writing() as link:
-        queue = queues.lookup(link, params)
+        queue = queue_operations.lookup(link, params)
         link.execute(
             "UPDATE sqs_queues SET attributes=?, modified=? WHERE id=?",
             (json.dumps({**queue.attributes, **changed}), engine.clock(), queue.id),
         )
-    queues.look_again(engine)
+    queue_operations.look_again(engine)
     return {}
 
 
 def sources(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     """The queues whose set-aside messages come here."""
     with engine.database.reading() as link:
-        target = queues.lookup(link, params)
+        target = queue_operations.lookup(link, params)
         names = [name for (name,) in link.execute("SELECT name FROM sqs_queues ORDER BY name")]
-        found = [queue for name in names if (queue := queues.find(link, name)) is not None]
+        found = [queue for name in names if (queue := queue_operations.find(link, name)) is not None]
     return {
         "queueUrls": [
-            queues.ADDRESS + queue.name
+            queue_operations.ADDRESS + queue.name
             for queue in found
             if queue.redrive and queue.redrive[0] == target.name
         ]
@@ -92,7 +92,7 @@ def untag(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 
 def _retag(engine: "Engine", params: dict[str, Any], change: Any) -> dict[str, Any]:
     with engine.database.writing() as link:
-        queue = queues.lookup(link, params)
+        queue = queue_operations.lookup(link, params)
         tags = json.loads(link.execute("SELECT tags FROM sqs_queues WHERE id=?", (queue.id,)).fetchone()[0])
         link.execute("UPDATE sqs_queues SET tags=? WHERE id=?", (json.dumps(change(tags)), queue.id))
     return {}
@@ -100,6 +100,6 @@ def _retag(engine: "Engine", params: dict[str, Any], change: Any) -> dict[str, A
 
 def tags(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     with engine.database.reading() as link:
-        queue = queues.lookup(link, params)
+        queue = queue_operations.lookup(link, params)
         found = json.loads(link.execute("SELECT tags FROM sqs_queues WHERE id=?", (queue.id,)).fetchone()[0])
     return {"Tags": found} if found else {}

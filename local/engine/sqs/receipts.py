@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from local.engine.errors import ServiceError
-from local.engine.sqs import batches, queues, receiving
-from local.engine.sqs.queues import Queue
+from local.engine.engine_errors import ServiceError
+from local.engine.sqs import message_batches, queue_operations, receiving
+from local.engine.sqs.queue_operations import Queue
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -34,17 +34,17 @@ def change_visibility_batch(engine: "Engine", params: dict[str, Any]) -> dict[st
 
 def _one(engine: "Engine", params: dict[str, Any], work: Work, lasting: bool = True) -> dict[str, Any]:
     with engine.database.writing(lasting) as link:
-        queue = queues.known(engine, link, params)
+        queue = queue_operations.known(engine, link, params)
         answer = work(link, queue, params)
     engine.bell.ring(queue.name)
     return answer
 
 
 def _batch(engine: "Engine", params: dict[str, Any], work: Work, lasting: bool = True) -> dict[str, Any]:
-    entries = batches.entries(params)
+    entries = message_batches.entries(params)
     with engine.database.writing(lasting) as link:
-        queue = queues.known(engine, link, params)
-        answer = batches.each(entries, lambda entry: work(link, queue, entry))
+        queue = queue_operations.known(engine, link, params)
+        answer = message_batches.each(entries, lambda entry: work(link, queue, entry))
     engine.bell.ring(queue.name)
     return answer
 

@@ -13,8 +13,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from local.engine.sqs import digests, queues
-from local.engine.sqs.queues import Queue
+from local.engine.sqs import digests, queue_operations
+from local.engine.sqs.queue_operations import Queue
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -26,18 +26,18 @@ _LONGEST_HIDDEN = 43_200
 def receive(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     most = params.get("MaxNumberOfMessages", 1)
     if not 1 <= most <= 10:
-        raise queues.bad_value(
+        raise queue_operations.bad_value(
             f"Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if"
             " provided."
         )
     if "VisibilityTimeout" in params:
         hiding(params["VisibilityTimeout"])
-    name = queues.name_of(params)
+    name = queue_operations.name_of(params)
     until: float | None = None
     while True:
         before = engine.bell.rings(name)
         with engine.database.reading() as link:
-            queue = queues.known(engine, link, params)
+            queue = queue_operations.known(engine, link, params)
             now = engine.clock()
             soonest, oldest = _outlook(link, queue)
         if until is None:
@@ -58,7 +58,7 @@ def _patience(queue: Queue, params: Mapping[str, Any]) -> int:
     if seconds is None:
         return queue.number("ReceiveMessageWaitTimeSeconds")
     if not 0 <= seconds <= 20:
-        raise queues.bad_value(
+        raise queue_operations.bad_value(
             f"Value {seconds} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if"
             " provided."
         )
@@ -102,7 +102,7 @@ def _take(
 def hiding(seconds: int) -> int:
     """A visibility time-out, checked."""
     if not 0 <= seconds <= _LONGEST_HIDDEN:
-        raise queues.bad_value(
+        raise queue_operations.bad_value(
             f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= 43200."
         )
     return seconds
@@ -112,10 +112,10 @@ def _set_aside(link: sqlite3.Connection, queue: Queue, row: tuple[Any, ...], now
     """Move a message that was received too often. False where it was not, or there is nowhere to move it."""
     if queue.redrive is None or row[3] < queue.redrive[1]:
         return False
-    target = queues.find(link, queue.redrive[0])
+    target = queue_operations.find(link, queue.redrive[0])
     if target is None:
         return False
-    extras = {**json.loads(row[5]), "source": queues.ARN + queue.name}
+    extras = {**json.loads(row[5]), "source": queue_operations.ARN + queue.name}
     link.execute(
         "UPDATE sqs_messages SET queue=?, visible=?, received=0, first=NULL, receipt=NULL, extras=?"
         " WHERE id=?",

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from local.engine.errors import ServiceError
-from local.engine.sqs import batches, digests, queues
-from local.engine.sqs.limits import LARGEST, RANGES
-from local.engine.sqs.queues import Queue
+from local.engine.engine_errors import ServiceError
+from local.engine.sqs import digests, message_batches, queue_operations
+from local.engine.sqs.attribute_limits import LARGEST, RANGES
+from local.engine.sqs.queue_operations import Queue
 
 if TYPE_CHECKING:
     from local.engine.engine import Engine
@@ -22,14 +22,14 @@ _GROUP = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}\Z")
 
 def send(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     with engine.database.writing() as link:
-        queue = queues.known(engine, link, params)
+        queue = queue_operations.known(engine, link, params)
         answer = _put(link, queue, params, engine.clock())
     engine.bell.ring(queue.name)
     return answer
 
 
 def send_batch(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
-    batch = batches.entries(params)
+    batch = message_batches.entries(params)
     size = sum(_size(entry) for entry in batch)
     if size > LARGEST:
         raise ServiceError(
@@ -37,8 +37,8 @@ def send_batch(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
             f"Batch requests cannot be longer than {LARGEST} bytes. You have sent {size} bytes.",
         )
     with engine.database.writing() as link:
-        queue = queues.known(engine, link, params)
-        answer = batches.each(batch, lambda entry: _put(link, queue, entry, engine.clock()))
+        queue = queue_operations.known(engine, link, params)
+        answer = message_batches.each(batch, lambda entry: _put(link, queue, entry, engine.clock()))
     engine.bell.ring(queue.name)
     return answer
 
@@ -59,7 +59,7 @@ def _put(link: sqlite3.Connection, queue: Queue, entry: Mapping[str, Any], now: 
         delay = queue.number("DelaySeconds")
     least, greatest, _ = RANGES["DelaySeconds"]
     if not least <= delay <= greatest:
-        raise queues.bad_value(
+        raise queue_operations.bad_value(
             f"Value {delay} for parameter DelaySeconds is invalid. Reason: Must be >= 0 and <= 900."
         )
     extras = {"attributes": attributes, "group": entry.get("MessageGroupId")}
@@ -89,26 +89,28 @@ def _require_valid(queue: Queue, entry: Mapping[str, Any]) -> None:
         )
     most = queue.number("MaximumMessageSize")
     if _size(entry) > most:
-        raise queues.bad_value(
+        raise queue_operations.bad_value(
             f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
         )
     group = entry.get("MessageGroupId")
     if group is not None and not _GROUP.match(group):
-        raise queues.bad_value("MessageGroupId can only include alphanumeric and punctuation characters.")
+        raise queue_operations.bad_value(
+            "MessageGroupId can only include alphanumeric and punctuation characters."
+        )
     _require_attributes(entry.get("MessageAttributes") or {})
 
 
 def _require_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
     if len(attributes) > 10:
-        raise queues.bad_value(
+        raise queue_operations.bad_value(
             "Number of message attributes [more than 10] exceeds the allowed maximum [10]."
         )
     for name, one in attributes.items():
         kind = one["DataType"].partition(".")[0]
         member = {"String": "StringValue", "Number": "StringValue", "Binary": "BinaryValue"}.get(kind)
         if member is None:
-            raise queues.bad_value(f"The type of message (user) attribute '{name}' is invalid.")
+            raise queue_operations.bad_value(f"The type of message (user) attribute '{name}' is invalid.")
         if not one.get(member):
-            raise queues.bad_value(
+            raise queue_operations.bad_value(
                 f"The message (user) attribute '{name}' must contain a non-empty value of type {kind}."
             )

@@ -14,7 +14,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool, pick
-from plugins.support import egress, hosts, sayings
+from plugins.support import guarded_connections, host_lookup, sayings
 
 TIMEOUT = 5 * SECOND
 LONGEST_ANSWER = 65536
@@ -37,7 +37,7 @@ def run(job: Job) -> JSON:
     limit = timeout(job.spec).total_seconds()
     job.wait_for_start()
     try:
-        local, remote = hosts.together(
+        local, remote = host_lookup.together(
             limit,
             [
                 lambda: fetch_clock(source, limit) if source else known(job.host.clock_state()),
@@ -66,10 +66,10 @@ def fetch_clock(host: str, limit: float, verify: bool = False) -> dict[str, JSON
     url = f"https://{host}/pscheduler/clock"
     try:
         with (
-            egress.ending(limit),
+            guarded_connections.ending(limit),
             urllib3.PoolManager(cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE") as pools,
         ):
-            pools.pool_classes_by_scheme = egress.pool_classes(egress.Purpose.NODE)
+            pools.pool_classes_by_scheme = guarded_connections.pool_classes(guarded_connections.Purpose.NODE)
             waits = urllib3.Timeout(total=limit)
             response = pools.request(
                 "GET", url, timeout=waits, retries=False, redirect=False, preload_content=False

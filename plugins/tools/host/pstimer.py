@@ -13,7 +13,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool
-from plugins.support import egress, hosts, sayings
+from plugins.support import guarded_connections, host_lookup, sayings
 
 PATH = "/pscheduler/"
 PORT = 443
@@ -40,7 +40,7 @@ def measure(dest: str, limit: float, source: str | None = None, port: int = PORT
     """``{time}`` of an answer within so many seconds, or ``{time: null, reason}``."""
     begun = time.perf_counter()
     try:
-        hosts.limited(limit, lambda: ask(dest, limit, source, port))
+        host_lookup.limited(limit, lambda: ask(dest, limit, source, port))
     except TimeoutError:
         return {"time": None, "reason": f"No answer in {limit:g} seconds"}
     except PluginFailed as error:
@@ -56,8 +56,8 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
     import urllib3
 
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    ends = hosts.ends(source, dest)
-    pool = egress.pool_classes(egress.Purpose.NODE)["https"](
+    ends = host_lookup.ends(source, dest)
+    pool = guarded_connections.pool_classes(guarded_connections.Purpose.NODE)["https"](
         ends.dest,
         port,
         cert_reqs="CERT_NONE",
@@ -68,7 +68,7 @@ def ask(dest: str, limit: float, source: str | None, port: int) -> None:
     )
     try:
         waits = urllib3.Timeout(total=limit)
-        with egress.ending(limit), pool:
+        with guarded_connections.ending(limit), pool:
             answer = pool.request(
                 "GET", PATH, timeout=waits, retries=False, redirect=False, preload_content=False
             )

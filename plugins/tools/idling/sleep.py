@@ -5,7 +5,7 @@ import datetime as dt
 from chalicelib.domain.times import parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.tool import Tool
-from plugins.tools.idling import idle
+from plugins.tools.idling import idle_tool
 
 SHORTEST = dt.timedelta(seconds=15)
 LONGEST_IDLE = dt.timedelta(hours=1)
@@ -24,8 +24,8 @@ TOOL = Tool(
     tests=("idle", "idleex"),
     max_schema=2,
     declines=declines,
-    duration=idle.duration,
-    run=idle.run,
-    idle=idle.idle,
-    merge=idle.merge,
+    duration=idle_tool.duration,
+    run=idle_tool.run,
+    idle=idle_tool.idle,
+    merge=idle_tool.merge,
 )

@@ -9,7 +9,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool, pick
-from plugins.tools.idling import idle
+from plugins.tools.idling import idle_tool
 
 SHORTEST = dt.timedelta(milliseconds=100)
 """Every interval makes a run that is stored; shorter ones would only fill the store."""
@@ -43,7 +43,7 @@ def run(job: Job) -> JSON:
         slept += step
         job.emit({"succeeded": True, "time-slept": format_duration(step)})
     job.host.sleep_until(job.start + whole)
-    return wrapped({"time-slept": format_duration(slept)}, idle.comments(job.spec), error="")
+    return wrapped({"time-slept": format_duration(slept)}, idle_tool.comments(job.spec), error="")
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:

@@ -10,7 +10,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import LONGEST_DURATION
 from plugins.sdk.fields import Spec
 from plugins.sdk.test import Result
-from plugins.support import hosts
+from plugins.support import host_lookup
 
 BUCKET_WIDTH = 0.001
 """Seconds of a bucket; the keys of the histogram are milliseconds then."""
@@ -85,7 +85,7 @@ def ends(spec: Spec) -> tuple[str | None, str]:
     """
     near, far = (spec["dest"], spec["source"]) if spec.get("flip") else (spec.get("source"), spec["dest"])
     port = int(spec["ctrl-port"]) if "ctrl-port" in spec else None
-    found = hosts.ends(near, far, spec.get("ip-version"), port)
+    found = host_lookup.ends(near, far, spec.get("ip-version"), port)
     return found.source, found.dest
 
 

@@ -25,7 +25,7 @@ from chalicelib.domain.schemas import JSON
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support import egress
+from plugins.support import guarded_connections
 from plugins.tools.one_way import packet_records, packet_summary, stamp_packets, stamp_sockets
 from plugins.tools.one_way.packet_records import Record, Stamp, Trip, elapsed, from_unix
 
@@ -106,7 +106,7 @@ def _connected(spec: Spec, near: str | None, far: str, port: int) -> Iterator[so
     with end:
         try:
             _bind(end, near or "", spec.get("data-ports"))
-            egress.connect(end, (far, port))
+            guarded_connections.connect(end, (far, port))
         except OSError as error:
             raise PluginFailed(f"{far} port {port}: {error.strerror or error}") from error
         yield end

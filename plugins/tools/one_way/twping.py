@@ -17,7 +17,7 @@ from chalicelib.domain.times import format_duration, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.one_way import packet_records, packet_summary
 from plugins.tools.one_way.owamp_options import beyond_code_points, options, ports, whole
 from plugins.tools.one_way.owamp_output import parse_two_way as parse
@@ -110,7 +110,7 @@ def run(job: Job) -> JSON:
     trips = parse(done.stdout)
     result = round_trips(trips, spec, far) if job.test == "rtt" else packet_records.one_way(trips, spec)
     if job.test == "rtt" and spec.get("hostnames", True):
-        hosts.add_names(result["roundtrips"])
+        host_lookup.add_names(result["roundtrips"])
     return {**result, "diags": diags}
 
 
@@ -156,7 +156,7 @@ def _shown(trip: Trip, length: int, far: str) -> dict[str, JSON]:
     time = _time(trip)
     return {
         "seq": there.seq + 1,
-        "ip": hosts.without_scope(far),
+        "ip": host_lookup.without_scope(far),
         "length": length,
         **({"ttl": back.ttl} if back.ttl else {}),
         **({} if time is None else {"rtt": _duration(time)}),

@@ -15,7 +15,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job
 from plugins.sdk.tool import Tool
 from plugins.tests.netreach import network
-from plugins.tools.reach import sweep
+from plugins.tools.reach import address_sweep
 
 UNREACHABLE = 1
 """The program's status where some addresses did not answer; those above mean that it could not try."""
@@ -26,8 +26,8 @@ BYTES = {4: 24, 6: 50}
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:
-    runs = math.ceil(sweep.count(spec) / most(network(spec).version))
-    return runs * (sweep.timeout(spec) + SECOND / 2 + SECOND) + SECOND
+    runs = math.ceil(address_sweep.count(spec) / most(network(spec).version))
+    return runs * (address_sweep.timeout(spec) + SECOND / 2 + SECOND) + SECOND
 
 
 def most(version: int) -> int:
@@ -43,19 +43,19 @@ def argv(addresses: Iterable[str], version: int, source: str | None = None) -> l
 
 def heard(line: str) -> str | None:
     """The address a line of the output says is up."""
-    return sweep.address(line.strip())
+    return address_sweep.address(line.strip())
 
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not try, or not finish in time."""
-    source = sweep.source(job.spec)
-    program = sweep.Program(sweep.timeout(job.spec) + SECOND, heard, highest=UNREACHABLE)
-    return sweep.search(job, _commands(job.spec, source), program)
+    source = address_sweep.source(job.spec)
+    program = address_sweep.Program(address_sweep.timeout(job.spec) + SECOND, heard, highest=UNREACHABLE)
+    return address_sweep.search(job, _commands(job.spec, source), program)
 
 
 def _commands(spec: Spec, source: str | None) -> Iterator[list[str]]:
     version = network(spec).version
-    for batch in sweep.batches(sweep.targets(spec), most(version)):
+    for batch in address_sweep.batches(address_sweep.targets(spec), most(version)):
         yield argv(batch, version, source)
 
 
@@ -68,5 +68,5 @@ TOOL = Tool(
     programs=("fping",),
     duration=duration,
     run=run,
-    merge=sweep.merge,
+    merge=address_sweep.merge,
 )

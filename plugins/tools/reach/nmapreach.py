@@ -11,7 +11,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job
 from plugins.sdk.tool import Tool
 from plugins.tests.netreach import network
-from plugins.tools.reach import sweep
+from plugins.tools.reach import address_sweep
 
 MOST_HOSTS = 64
 """How many hosts are tried where the spec does not say."""
@@ -20,8 +20,8 @@ _MS = dt.timedelta(milliseconds=1)
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:
-    runs = math.ceil(sweep.count(spec, MOST_HOSTS) / parallel(spec))
-    return runs * (sweep.timeout(spec) + SECOND / 2) + SECOND
+    runs = math.ceil(address_sweep.count(spec, MOST_HOSTS) / parallel(spec))
+    return runs * (address_sweep.timeout(spec) + SECOND / 2) + SECOND
 
 
 def parallel(spec: Spec) -> int:
@@ -39,18 +39,18 @@ def argv(addresses: Iterable[str], version: int, timeout: dt.timedelta) -> list[
 def heard(line: str) -> str | None:
     """The address a line of the output says is up."""
     found = _UP.match(line.strip())
-    return sweep.address(found["address"]) if found else None
+    return address_sweep.address(found["address"]) if found else None
 
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not try, or not finish in time."""
-    program = sweep.Program(sweep.timeout(job.spec) * 1.5, heard, highest=0)
-    return sweep.search(job, _commands(job.spec), program)
+    program = address_sweep.Program(address_sweep.timeout(job.spec) * 1.5, heard, highest=0)
+    return address_sweep.search(job, _commands(job.spec), program)
 
 
 def _commands(spec: Spec) -> Iterator[list[str]]:
-    version, timeout = network(spec).version, sweep.timeout(spec)
-    for batch in sweep.batches(sweep.targets(spec, MOST_HOSTS), parallel(spec)):
+    version, timeout = network(spec).version, address_sweep.timeout(spec)
+    for batch in address_sweep.batches(address_sweep.targets(spec, MOST_HOSTS), parallel(spec)):
         yield argv(batch, version, timeout)
 
 
@@ -64,5 +64,5 @@ TOOL = Tool(
     programs=("nmap",),
     duration=duration,
     run=run,
-    merge=sweep.merge,
+    merge=address_sweep.merge,
 )

@@ -9,9 +9,9 @@ from chalicelib.domain.times import SECOND, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import egress
-from plugins.support import hosts as _hosts
-from plugins.tools.reach.sweep import address
+from plugins.support import guarded_connections
+from plugins.support import host_lookup as _hosts
+from plugins.tools.reach.address_sweep import address
 
 MOST_USED = 1000
 """How many ports, the most used ones, are tried where the spec does not say which."""
@@ -82,7 +82,7 @@ def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not look, or was not done in time."""
     net = target(job.spec)
     source = _hosts.source_address(job.spec["source"], net.version) if "source" in job.spec else None
-    egress.check_network(net)
+    guarded_connections.check_network(net)
     command = argv(job.spec, net, source)
     job.wait_for_start()
     limit = duration("openports", job.spec).total_seconds()

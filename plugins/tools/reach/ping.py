@@ -13,7 +13,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Completed, Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool, pick
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.reach import ping_programs
 from plugins.tools.reach.ping_output import parse
 from plugins.tools.reach.ping_programs import Program
@@ -94,7 +94,7 @@ def argv(
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not measure; a host that is silent is a measurement."""
     spec, program = job.spec, ping_programs.installed()
-    ends = hosts.ends(spec.get("source"), spec["dest"], version_for(spec, program))
+    ends = host_lookup.ends(spec.get("source"), spec["dest"], version_for(spec, program))
     command = argv(spec, ends.dest, ends.version, ends.source, program)
     job.wait_for_start()
     done = job.host.execute(command, timeout=longest(spec).total_seconds())
@@ -102,7 +102,7 @@ def run(job: Job) -> JSON:
     complain(done, diags, program)
     result = parse(done.stdout, spec.get("count", COUNT))
     if spec.get("hostnames", True):
-        hosts.add_names(result["roundtrips"])
+        host_lookup.add_names(result["roundtrips"])
     return {"schema": 1, **wrapped({"schema": 1, "succeeded": True, **result}, diags)}
 
 

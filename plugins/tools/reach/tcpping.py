@@ -15,7 +15,7 @@ from chalicelib.domain.times import SECOND, ZERO, format_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import egress, hosts
+from plugins.support import guarded_connections, host_lookup
 from plugins.tools.reach.ping import merge as merge_rtt
 
 COUNT = 5
@@ -43,17 +43,17 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 def run(job: Job) -> JSON:
     """Make a connection a second, from the start on. Raises PluginFailed where a host has no address."""
     spec = job.spec
-    ends = hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"), spec.get("port", PORT))
+    ends = host_lookup.ends(spec.get("source"), spec["dest"], spec.get("ip-version"), spec.get("port", PORT))
     job.wait_for_start()
     begun = job.host.now()
     probes = []
     for number in range(spec.get("count", COUNT)):
         job.host.sleep_until(begun + number * INTERVAL)
         probes.append(probe(ends.dest, spec.get("port", PORT), ends.source))
-    address = hosts.without_scope(ends.dest)
+    address = host_lookup.without_scope(ends.dest)
     trips = [{"seq": seq, "ip": address, **_trip(probed)} for seq, probed in enumerate(probes, start=1)]
     if spec.get("hostnames", True):
-        hosts.add_names(trips)
+        host_lookup.add_names(trips)
     diags = "".join(f"{seq}: {probed}\n" for seq, probed in enumerate(probes, start=1))
     times = [probed for probed in probes if isinstance(probed, dt.timedelta)]
     result = {"schema": 1, "succeeded": True, "roundtrips": trips, **summary(len(trips), times)}
@@ -69,7 +69,7 @@ def probe(dest: str, port: int, source: str | None = None) -> dt.timedelta | OSE
             if source:
                 end.bind((source, 0))
             begun = time.perf_counter()
-            egress.connect(end, (dest, port))
+            guarded_connections.connect(end, (dest, port))
             return dt.timedelta(seconds=time.perf_counter() - begun)
     except OSError as error:
         return error

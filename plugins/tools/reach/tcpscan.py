@@ -15,7 +15,7 @@ from chalicelib.domain.times import SECOND, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import egress
+from plugins.support import guarded_connections
 from plugins.tests.openports import port_numbers
 from plugins.tools.reach.nmapscan import Network, given_network, target
 
@@ -65,7 +65,7 @@ def run(job: Job) -> JSON:
             states.update(zip(batch, pool.map(state, batch), strict=True))
     refused = [ends for ends, found in states.items() if found == REFUSED]
     if refused and len(refused) == len(states):
-        egress.check(*refused[0])  # raises, and says why
+        guarded_connections.check(*refused[0])  # raises, and says why
     states.update(dict.fromkeys(refused, "filtered"))
     diags = f"{len(states) - len(refused)} tried, {len(refused)} left out: tasks may not reach them\n"
     return wrapped({"schema": 1, "succeeded": True, "result": by_host(states)}, diags)
@@ -78,9 +78,9 @@ def _every(net: Network, ports: list[int]) -> Iterator[Ends]:
 def state(ends: Ends) -> str:
     """What a port says to a connection: open, closed or filtered; REFUSED where it must not be tried."""
     try:
-        with egress.create_connection(*ends, timeout=CONNECT_TIMEOUT):
+        with guarded_connections.create_connection(*ends, timeout=CONNECT_TIMEOUT):
             return "open"
-    except egress.Refused:
+    except guarded_connections.Refused:
         return REFUSED
     except ConnectionRefusedError:
         return "closed"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
 from plugins.sdk.jobs import PluginFailed
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.web.dnspy import make_resolver, texts
 
 ZONE = "asn.cymru.com"
@@ -60,7 +60,7 @@ def find(addresses: Iterable[str], ask: Ask) -> dict[str, dict[str, JSON]]:
 
 
 def _answers(questions: Mapping[JSON, Callable[[], list[str]]]) -> dict[JSON, list[str]]:
-    return hosts.found(LOOKUP_TIMEOUT.total_seconds(), questions, nothing=(PluginFailed,))
+    return host_lookup.found(LOOKUP_TIMEOUT.total_seconds(), questions, nothing=(PluginFailed,))
 
 
 def origin_name(address: str) -> str | None:

@@ -14,7 +14,7 @@ from chalicelib.domain.times import SECOND
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.route import hops as _tracing
 from plugins.tools.route.hops import HOPS
 from plugins.tools.route.traceroute_output import ERRORS, Hop, path
@@ -119,7 +119,7 @@ def _unreachable_code(icmp: JSON) -> int | None:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not trace; a path that ends nowhere is a measurement."""
-    dest = hosts.resolve(job.spec["dest"], 4)
+    dest = host_lookup.resolve(job.spec["dest"], 4)
     command = argv(job.spec, str(dest))
     job.wait_for_start()
     done = job.host.execute(command, timeout=longest(job.spec).total_seconds())

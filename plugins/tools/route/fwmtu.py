@@ -16,7 +16,7 @@ from chalicelib.domain.times import SECOND
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import egress, hosts
+from plugins.support import guarded_connections, host_lookup
 
 PORT = 1060
 SEARCH_TIMEOUT = 3.0
@@ -35,7 +35,7 @@ _IPV6 = {"level": socket.IPPROTO_IPV6, "discover": 23, "mtu": 24, "headers": 40 
 _DO_NOT_FRAGMENT = 2  # IP_PMTUDISC_DO
 
 
-def path_mtu(address: hosts.Address, port: int = PORT, limit: float = SEARCH_TIMEOUT) -> int:
+def path_mtu(address: host_lookup.Address, port: int = PORT, limit: float = SEARCH_TIMEOUT) -> int:
     """The size in bytes of the largest packet that reaches an address in one piece, in at most ``limit`` s.
 
     Packets are made smaller as routers ask for it, until one meets no complaint. A router that drops
@@ -46,7 +46,7 @@ def path_mtu(address: hosts.Address, port: int = PORT, limit: float = SEARCH_TIM
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as end:
             end.setsockopt(kind["level"], kind["discover"], _DO_NOT_FRAGMENT)
-            egress.connect(end, (str(address), port), egress.Purpose.PROBE)
+            guarded_connections.connect(end, (str(address), port), guarded_connections.Purpose.PROBE)
             return _narrowed(end, kind, time.monotonic() + limit)
     except OSError as error:
         raise PluginFailed(f"{address} cannot be sent to: {error.strerror or error}") from error
@@ -88,7 +88,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the host has no address, or cannot be sent to."""
-    address = hosts.resolve(job.spec["dest"], job.spec.get("ip-version"))
+    address = host_lookup.resolve(job.spec["dest"], job.spec.get("ip-version"))
     job.wait_for_start()
     port = job.spec.get("port", PORT)
     found = path_mtu(address, port)

@@ -11,7 +11,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Completed, Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import pick
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.route import as_numbers
 from plugins.tools.route.traceroute_output import Hop
 
@@ -84,7 +84,7 @@ def finished(spec: Spec, paths: list[list[Hop]], diags: str) -> JSON:
     """Paths as a local result, with what the spec wants to know of their hops."""
     hops = [hop for path in paths for hop in path]
     if spec.get("hostnames", True):
-        hosts.add_names(hops)
+        host_lookup.add_names(hops)
         _drop_odd_names(hops)
     if spec.get("as", True):
         as_numbers.add_systems(hops)

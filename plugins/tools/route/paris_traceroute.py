@@ -11,7 +11,7 @@ from chalicelib.domain.times import SECOND
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.route import hops
 from plugins.tools.route.hops import HOPS
 from plugins.tools.route.traceroute import parse as parse
@@ -70,7 +70,7 @@ def _sendwait(pause: dt.timedelta) -> str:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not trace; a path that ends nowhere is a measurement."""
-    dest = hosts.resolve(job.spec["dest"], job.spec.get("ip-version"))
+    dest = host_lookup.resolve(job.spec["dest"], job.spec.get("ip-version"))
     command = argv(job.spec, str(dest), dest.version)
     return hops.measure(job, command, _longest(job.spec) + 2 * SECOND, parse)
 

@@ -7,7 +7,7 @@ from chalicelib.domain.times import SECOND
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.route.traceroute_output import read
 
 HOPS = 30
@@ -43,7 +43,7 @@ def parse(output: str) -> list[int]:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not measure, or the host was not reached."""
-    address = hosts.resolve(job.spec["dest"], job.spec.get("ip-version"))
+    address = host_lookup.resolve(job.spec["dest"], job.spec.get("ip-version"))
     command = argv(str(address), address.version)
     job.wait_for_start()
     done = job.host.execute(command, timeout=TRACE_TIMEOUT)

@@ -10,7 +10,7 @@ from chalicelib.domain.times import SECOND
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host, Job, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.route import hops as _tracing
 from plugins.tools.route.traceroute_output import Hop, answer, path
 
@@ -96,7 +96,7 @@ def parse(output: str) -> list[Hop]:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not trace; a path that ends nowhere is a measurement."""
-    dest = hosts.resolve(job.spec["dest"], job.spec.get("ip-version"))
+    dest = host_lookup.resolve(job.spec["dest"], job.spec.get("ip-version"))
     command = argv(job.spec, str(dest), dest.version, known_options(job.spec, job.host))
     return _tracing.measure(job, command, LONGEST_TRACE, parse)
 

@@ -11,7 +11,7 @@ from chalicelib.domain.times import SECOND
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.route import hops
 from plugins.tools.route.hops import HOPS
 from plugins.tools.route.traceroute_output import Hop, path, read
@@ -87,7 +87,7 @@ def parse(output: str) -> list[Hop]:
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the program could not trace; a path that ends nowhere is a measurement."""
     spec = job.spec
-    ends = hosts.ends(spec.get("source"), spec["dest"], spec.get("ip-version"))
+    ends = host_lookup.ends(spec.get("source"), spec["dest"], spec.get("ip-version"))
     command = argv(spec, ends.dest, ends.version, ends.source)
     return hops.measure(job, command, longest(spec), parse)
 

@@ -12,7 +12,7 @@ from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.snmp import snmp_names, snmp_session, snmp_values
 
 TIMEOUT = 2 * SECOND
@@ -38,7 +38,7 @@ def declines(test: str, spec: Spec) -> list[str]:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where the agent would not, or did not answer."""
-    address, oidargs = hosts.resolve(job.spec["dest"]), job.spec["oidargs"]
+    address, oidargs = host_lookup.resolve(job.spec["dest"]), job.spec["oidargs"]
     oids = snmp_names.numbers(one["oid"] for one in oidargs)
     values = [snmp_values.to_set(one["type"], one["value"]) for one in oidargs]
     with snmp_session.session(job.spec, address) as session:

@@ -12,7 +12,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool
-from plugins.support import hosts
+from plugins.support import host_lookup
 from plugins.tools.snmp import snmp_names, snmp_session, snmp_values
 
 MARGIN = 10 * SECOND
@@ -58,7 +58,7 @@ def declines(test: str, spec: Spec) -> list[str]:
 
 def run(job: Job) -> JSON:
     """Raises PluginFailed where a poll failed; in the background, where all did."""
-    address = hosts.resolve(job.spec["dest"])
+    address = host_lookup.resolve(job.spec["dest"])
     oids = snmp_names.numbers(job.spec["oid"])
     with snmp_session.session(job.spec, address) as session:
         job.wait_for_start()

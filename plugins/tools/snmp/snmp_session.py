@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import PluginFailed
-from plugins.support import egress, hosts
+from plugins.support import guarded_connections, host_lookup
 from plugins.support.secrets import without_secrets
 
 PORT = 161
@@ -72,7 +72,7 @@ def unable(spec: Spec) -> list[str]:
 class Session:
     """A conversation under way; see ``session``."""
 
-    def __init__(self, loop: JSON, spec: Spec, address: hosts.Address):
+    def __init__(self, loop: JSON, spec: Spec, address: host_lookup.Address):
         from pysnmp.hlapi.v3arch import asyncio as snmp
 
         self._loop, self._snmp, self._address = loop, snmp, address
@@ -149,11 +149,13 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(spec: Spec, address: hosts.Address) -> Iterator[Session]:
+def session(spec: Spec, address: host_lookup.Address) -> Iterator[Session]:
     """A session with the agent at an address, as whom the spec says. Raises PluginFailed."""
     import asyncio
 
-    egress.check(address, PORT)  # the library makes its own sockets, and looks an address up no more
+    guarded_connections.check(
+        address, PORT
+    )  # the library makes its own sockets, and looks an address up no more
     loop = asyncio.new_event_loop()
     try:
         opened = Session(loop, spec, address)

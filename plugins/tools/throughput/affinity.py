@@ -8,7 +8,7 @@ import shutil
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.jobs import Host, Job, PluginFailed
 from plugins.support import configured
-from plugins.support.hosts import Ends
+from plugins.support.host_lookup import Ends
 
 TIMEOUT = 2.0
 """Seconds for each of the little programs asked here."""

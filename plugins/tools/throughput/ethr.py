@@ -14,8 +14,8 @@ from chalicelib.domain.times import SECOND, ZERO
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host, Job
 from plugins.sdk.tool import Tool
-from plugins.support import configured, hosts
-from plugins.support.hosts import Ends
+from plugins.support import configured, host_lookup
+from plugins.support.host_lookup import Ends
 from plugins.support.merging import merge
 from plugins.tools.throughput import ethr_output, two_ended
 from plugins.tools.throughput.two_ended import Told, Unwanted, length, member, set_up, whole_seconds
@@ -87,7 +87,7 @@ def client_argv(name: str, spec: Spec, ends: Ends, port: int) -> list[str]:
 
 def server_argv(name: str, spec: Spec, ends: Ends, port: int) -> list[str]:
     protocol = "udp" if spec.get("udp") else "tcp"
-    bound = two_ended.options([("-ip", hosts.to_bind(ends.dest))])
+    bound = two_ended.options([("-ip", host_lookup.to_bind(ends.dest))])
     where = {NEW: ["-port", str(port), *bound], OLD: ["-ports", f"{protocol}={port}"]}
     return [name, "-no", f"-{ends.version}", "-s", *where[name]]
 

@@ -13,8 +13,8 @@ from chalicelib.domain.times import SECOND
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host, Job, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support import configured, hosts
-from plugins.support.hosts import Ends
+from plugins.support import configured, host_lookup
+from plugins.support.host_lookup import Ends
 from plugins.support.merging import merge
 from plugins.tools.throughput import affinity, rdma, two_ended
 from plugins.tools.throughput.two_ended import Told, Unwanted, length, whole_seconds
@@ -98,7 +98,7 @@ def run(job: Job) -> JSON:
 
 
 def _ends(spec: Spec) -> Ends:
-    return hosts.ends(spec.get("source"), spec["dest"], 4)
+    return host_lookup.ends(spec.get("source"), spec["dest"], 4)
 
 
 def _client(job: Job, told: Told) -> JSON:

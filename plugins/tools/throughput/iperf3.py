@@ -12,8 +12,8 @@ from chalicelib.domain.times import SECOND, ZERO
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Completed, Host, Job, PluginFailed
 from plugins.sdk.tool import Tool
-from plugins.support import configured, hosts
-from plugins.support.hosts import Ends
+from plugins.support import configured, host_lookup
+from plugins.support.host_lookup import Ends
 from plugins.support.merging import merge_by_sender
 from plugins.tools.throughput import affinity, iperf3_keys, iperf3_output, two_ended
 from plugins.tools.throughput.two_ended import Told, Unwanted, length, member, set_up, whole_seconds
@@ -116,7 +116,7 @@ def server_argv(spec: Spec, ends: Ends, port: int) -> list[str]:
     return [
         *(PROGRAM, "--json", "-p", str(port), f"-{ends.version}"),
         *("-s", "-1", "--idle-timeout", str(patience)),
-        *two_ended.options([("-B", hosts.to_bind(ends.dest))]),
+        *two_ended.options([("-B", host_lookup.to_bind(ends.dest))]),
     ]
 
 

@@ -14,8 +14,8 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Completed, Job, PluginFailed
-from plugins.support import egress, hosts
-from plugins.support.hosts import Ends
+from plugins.support import guarded_connections, host_lookup
+from plugins.support.host_lookup import Ends
 
 LENGTH = 10 * SECOND
 LINK_RTT = SECOND / 5
@@ -33,7 +33,7 @@ Parse = Callable[[str], Mapping[str, JSON]]
 def find_ends(spec: Spec) -> Ends:
     """The addresses, the same at both participants. Raises PluginFailed where there are none."""
     near = spec.get("local-address", spec.get("source"))
-    return hosts.ends(near, spec["dest"], spec.get("ip-version"))
+    return host_lookup.ends(near, spec["dest"], spec.get("ip-version"))
 
 
 def member(spec: Spec, name: str, default: dt.timedelta) -> dt.timedelta:
@@ -97,7 +97,7 @@ def _checked(client: Client, job: Job, told: Told) -> JSON:
     """Be the client of a server whose ports, which the other end chose, tasks may reach. Raises Refused."""
     for name in ("server_port", "data_port_start"):
         if type(told.get(name)) is int:
-            egress.check(find_ends(job.spec).dest, told[name])
+            guarded_connections.check(find_ends(job.spec).dest, told[name])
     return client(job, told)
 
 

@@ -13,7 +13,7 @@ from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool
 from plugins.tools.transfer import file_copy
-from plugins.tools.web import fetch, urls
+from plugins.tools.web import fetch, fetched_urls
 
 LONGEST_ERROR = 1000
 """Characters of a body that are given as the error of a run that failed."""
@@ -23,7 +23,7 @@ def declines(test: str, spec: Spec) -> list[str]:
     source, dest = spec["source"], spec["dest"]
     if file_copy.local_path(dest) is None:
         return [f"Copies to files of this machine only, not to {dest}"]
-    refusal = urls.form_refusal(file_copy.as_url(source))
+    refusal = fetched_urls.form_refusal(file_copy.as_url(source))
     return [refusal] if refusal else []
 
 

@@ -23,7 +23,7 @@ from typing import BinaryIO
 from chalicelib.domain.times import SECOND, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import PluginFailed
-from plugins.tools.web import urls
+from plugins.tools.web import fetched_urls
 
 TIMEOUT = 10 * SECOND
 OWN_FOLDER = "pscheduler-copies"
@@ -89,7 +89,7 @@ def source_refusal(source: str) -> str | None:
     path = local_path(source)
     if path is None:
         return None
-    refusal = urls.refusal(as_url(source))
+    refusal = fetched_urls.refusal(as_url(source))
     if refusal or _within(os.path.realpath(path), source_folders()):
         return refusal
     return f"Does not copy files outside {', '.join(source_folders())}"

@@ -13,7 +13,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool
-from plugins.support import egress
+from plugins.support import guarded_connections
 from plugins.tools.transfer import file_copy
 
 PROGRAM = "globus-url-copy"
@@ -66,8 +66,8 @@ def _check(spec: Spec) -> None:
     for end in ("source", "dest"):
         parts = urllib.parse.urlsplit(file_copy.as_url(spec[end]))
         if parts.hostname and parts.scheme != "file":
-            with contextlib.suppress(egress.Unresolvable):  # which is for the program to say
-                egress.places(parts.hostname, parts.port or _PORTS.get(parts.scheme, 0))
+            with contextlib.suppress(guarded_connections.Unresolvable):  # which is for the program to say
+                guarded_connections.places(parts.hostname, parts.port or _PORTS.get(parts.scheme, 0))
 
 
 def run(job: Job) -> JSON:

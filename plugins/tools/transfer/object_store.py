@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import PluginFailed
-from plugins.support import aws_client, egress, sayings
+from plugins.support import aws_client, guarded_connections, sayings
 from plugins.support.secrets import without_secrets
-from plugins.tools.web import urls
+from plugins.tools.web import fetched_urls
 
 REGION = "us-east-1"
 """What services other than Amazon's take for any region."""
@@ -99,7 +99,7 @@ def opened(spec: Spec, patience: float = PATIENCE) -> Iterator[Store]:
 
     ``patience`` is how many seconds may pass between any two signs of life from it.
     """
-    _check(urls.whole(spec["url"]))
+    _check(fetched_urls.whole(spec["url"]))
     with _told(spec):
         client = _client(spec, min(patience, PATIENCE))
     with contextlib.closing(client):
@@ -120,7 +120,7 @@ def _client(spec: Spec, patience: float) -> JSON:
         "s3",
         patience,
         region_name=REGION,
-        endpoint_url=urls.whole(spec["url"]),
+        endpoint_url=fetched_urls.whole(spec["url"]),
         verify=False,
         aws_access_key_id=spec["_access-key"],
         aws_secret_access_key=spec["_secret-key"],
@@ -130,7 +130,7 @@ def _client(spec: Spec, patience: float) -> JSON:
 def _check(url: str) -> None:
     """Raise where the store must not be reached, before the library says so in many words."""
     parts = urllib.parse.urlsplit(url)
-    egress.places(parts.hostname or "", parts.port or _PORTS[parts.scheme])
+    guarded_connections.places(parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
 @contextlib.contextmanager
@@ -147,7 +147,7 @@ def _told(spec: Spec) -> Iterator[None]:
         raise PluginFailed(without_secrets(told, spec)) from error
     except (BotoCoreError, OSError, ValueError) as error:
         inner = error.kwargs.get("error") if isinstance(error, BotoCoreError) else None
-        if isinstance(inner, egress.Refused):
+        if isinstance(inner, guarded_connections.Refused):
             raise inner from error
         said = sayings.said(inner) if isinstance(inner, Exception) else sayings.said(error)
         raise PluginFailed(without_secrets(f"The store could not be used: {said}", spec)) from error

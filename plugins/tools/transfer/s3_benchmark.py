@@ -20,9 +20,9 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool
-from plugins.support import egress
+from plugins.support import guarded_connections
 from plugins.tools.transfer import object_store
-from plugins.tools.web import urls
+from plugins.tools.web import fetched_urls
 
 DURATION = 30 * SECOND
 LARGEST = 2**40
@@ -75,7 +75,7 @@ def duration(test: str, spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    each, strange_url = phase_duration(spec), urls.form_refusal(spec["url"])
+    each, strange_url = phase_duration(spec), fetched_urls.form_refusal(spec["url"])
     rules = (
         (strange_url is not None, str(strange_url)),
         (spec["object-size"] >= LARGEST, f"Objects of {LARGEST} bytes and more are too large"),
@@ -95,7 +95,7 @@ def run(job: Job) -> JSON:
         job.wait_for_start()
         begun = time.monotonic()
         try:
-            with egress.ending(limit):
+            with guarded_connections.ending(limit):
                 loops = _loops(job, store, begun + limit - MARGIN)
         except TimeoutError as error:
             raise PluginFailed("The store was too slow for the time that was planned") from error

@@ -16,7 +16,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host, Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool
-from plugins.support import egress, hosts
+from plugins.support import guarded_connections, host_lookup
 
 TIMEOUT = 5 * SECOND
 PORTS = range(5890, 5900)
@@ -73,10 +73,10 @@ def run(job: Job) -> JSON:
     return _receive(job, where, deadline)
 
 
-def _find_ends(spec: Spec) -> hosts.Ends:
+def _find_ends(spec: Spec) -> host_lookup.Ends:
     """Where to send from and to, the same at both participants."""
     version = spec.get("ip-version") if version_of(spec) >= KNOWS_IP_VERSION else None
-    return hosts.ends(spec.get("source"), spec["dest"], version)
+    return host_lookup.ends(spec.get("source"), spec["dest"], version)
 
 
 def _told_port(job: Job) -> int:
@@ -116,7 +116,7 @@ def _try(source: str | None, where: Where, material: bytes, left: dt.timedelta) 
             end.settimeout(max(PATIENCE, left / SECOND))
             if source:
                 end.bind((source, 0))
-            egress.connect(end, where)
+            guarded_connections.connect(end, where)
             end.sendall(material)
     except OSError as error:
         return str(error)
@@ -128,7 +128,7 @@ def _receive(job: Job, where: Where, deadline: dt.datetime) -> JSON:
     with _socket(where) as end:
         try:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            end.bind((hosts.to_bind(where[0]) or "", where[1]))
+            end.bind((host_lookup.to_bind(where[0]) or "", where[1]))
             end.listen(1)
         except OSError as error:
             raise PluginFailed(f"Could not listen: {error}", diags) from error

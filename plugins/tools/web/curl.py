@@ -13,7 +13,7 @@ from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.tool import Tool
-from plugins.tools.web import fetch, phases, urls
+from plugins.tools.web import fetch, fetched_urls, phases
 from plugins.tools.web.fetch import Fetched
 
 TIMEOUT = 10 * SECOND
@@ -27,17 +27,17 @@ def timeout(spec: Spec) -> dt.timedelta:
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    error = urls.form_refusal(spec["url"])
+    error = fetched_urls.form_refusal(spec["url"])
     if error:
         return [error]
     about_content = [name for name in ("keep-content", "parse") if name in spec]
-    if about_content and urls.is_file(spec["url"]):
+    if about_content and fetched_urls.is_file(spec["url"]):
         return [f"Does not do {name} with files" for name in about_content]
     return []
 
 
 def here(test: str, spec: Spec) -> list[str]:
-    error = None if declines(test, spec) else urls.refusal(spec["url"])
+    error = None if declines(test, spec) else fetched_urls.refusal(spec["url"])
     return [error] if error else []
 
 

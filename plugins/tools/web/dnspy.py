@@ -11,8 +11,8 @@ from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import egress
-from plugins.support import hosts as _hosts
+from plugins.support import guarded_connections
+from plugins.support import host_lookup as _hosts
 
 PORT = 53
 TIMEOUT = 5 * SECOND
@@ -64,7 +64,7 @@ def resolver_for(spec: Spec, limit: dt.timedelta) -> JSON:
     server = spec.get("nameserver")
     address = str(_hosts.resolve(server)) if server else None
     if address:  # the library makes its own sockets, and looks an address up no more
-        egress.check(address, PORT)
+        guarded_connections.check(address, PORT)
     return make_resolver(limit, address)
 
 

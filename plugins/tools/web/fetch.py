@@ -1,6 +1,6 @@
 """Fetching a URL within a time, the way the curl tool needs it (docs/contract/tools.md section 2).
 
-Which URLs are fetched stands in ``urls.py``. Certificates are not checked, because what is measured is time.
+Which URLs are fetched stands in ``fetched_urls.py``. Certificates are not checked: what is measured is time.
 Every name is looked up here and its address dialled, so that the version of IP and the time limit
 hold for that as well.
 """
@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from chalicelib.domain.redaction import without_credentials
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.jobs import PluginFailed
-from plugins.support import egress, hosts, sayings
+from plugins.support import guarded_connections, host_lookup, sayings
+from plugins.tools.web.fetched_urls import PORTS, file_refusal, is_file, refusal, whole
 from plugins.tools.web.phases import Stopwatch, timed, tls
-from plugins.tools.web.urls import PORTS, file_refusal, is_file, refusal, whole
 
 USER_AGENT = "Mozilla/5.0 (compatible; pScheduler)"
 NO_ANSWER = 400
@@ -74,7 +74,9 @@ def fetch(
     begun, watch = time.monotonic(), Stopwatch()
     asking = _Asking(begun + limit, version, watch, save)
     try:
-        fetched = hosts.limited(limit, lambda: _ended(limit, lambda: _follow(whole(url), headers, asking)))
+        fetched = host_lookup.limited(
+            limit, lambda: _ended(limit, lambda: _follow(whole(url), headers, asking))
+        )
     except TimeoutError:
         fetched = _unanswered(f"No answer in {limit:g} seconds")
     except (OSError, ValueError) as error:
@@ -91,7 +93,7 @@ def _unanswered(why: str) -> Fetched:
 
 def _ended(limit: float, work: Callable[[], Fetched]) -> Fetched:
     # Whoever waits gives up in time; this has the thread that is left behind come to an end as well.
-    with egress.ending(limit):
+    with guarded_connections.ending(limit):
         return work()
 
 
@@ -181,8 +183,8 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
 
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     with asking.watch.during("dns"):
-        address = hosts.resolve(host, asking.version)
-    egress.check(address, port)
+        address = host_lookup.resolve(host, asking.version)
+    guarded_connections.check(address, port)
     if parts.scheme == "http":
         pool: JSON = urllib3.HTTPConnectionPool(str(address), port)
     else:
@@ -191,7 +193,7 @@ def _pool(parts: urllib.parse.SplitResult, asking: _Asking) -> JSON:
             str(address), port, ssl_context=tls(), server_hostname=host, assert_hostname=False
         )
     pool.ConnectionCls = timed(
-        egress.guarded(pool.ConnectionCls), asking.watch, encrypted=parts.scheme == "https"
+        guarded_connections.guarded(pool.ConnectionCls), asking.watch, encrypted=parts.scheme == "https"
     )
     return pool
 

@@ -14,7 +14,7 @@ from chalicelib.domain.times import SECOND, UTC, format_duration, format_timesta
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed, wrapped
 from plugins.sdk.tool import Tool
-from plugins.support import egress, hosts
+from plugins.support import guarded_connections, host_lookup
 from plugins.tools.web import starttls as _starttls
 
 PORT = 443
@@ -55,7 +55,9 @@ def run(job: Job) -> JSON:
     deadline = time.monotonic() + limit
     port = spec.get("port", _starttls.PORTS.get(spec.get("starttls", ""), PORT))
     try:
-        address = hosts.limited(limit, lambda: str(hosts.resolve(spec["dest"], spec.get("ip-version"))))
+        address = host_lookup.limited(
+            limit, lambda: str(host_lookup.resolve(spec["dest"], spec.get("ip-version")))
+        )
         peer = Peer(address, port, spec.get("server-name", spec["dest"]), spec.get("starttls"), deadline)
         found = result(shake(peer), job.host.now())
     except TimeoutError as error:
@@ -104,7 +106,7 @@ def shake(peer: Peer) -> Handshake:
 
 def _shake(context: JSON, peer: Peer) -> Handshake:
     begun = time.perf_counter()
-    with egress.create_connection(peer.address, peer.port, peer.left()) as bare:
+    with guarded_connections.create_connection(peer.address, peer.port, peer.left()) as bare:
         connected = time.perf_counter()
         if peer.starttls:
             _starttls.ask(bare, peer.starttls, peer.left)

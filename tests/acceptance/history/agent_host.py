@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from agent import state_file
-from agent.clock import Offset
-from agent.state import State
+from agent.agent_state import State
+from agent.clock_offset import Offset
 from chalicelib.domain.errors import StorageFull
 from chalicelib.domain.times import format_timestamp
 from tests.acceptance.history.network import Weather

@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from agent.agent_state import OFFERED, OVER, STARTED, TAKEN, State
 from agent.failures import Unanswered
-from agent.runs import Runs
 from agent.spool import Spool, deliver
-from agent.state import OFFERED, OVER, STARTED, TAKEN, State
 from agent.state_records import Held, Result
+from agent.taken_runs import Runs
 from agent.work import Work
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.errors import StorageFull
@@ -131,25 +131,27 @@ def _given(value: object) -> Callable[..., Any]:
 
 
 MISTAKES: dict[str, Mistake] = {
-    "a run is begun that was not claimed": Mistake("state.State.offer", _offered_as_taken),
-    "a run is begun that another instance has": Mistake("runs.Runs._claimed", _all_taken, profiles.RUNG),
+    "a run is begun that was not claimed": Mistake("agent_state.State.offer", _offered_as_taken),
+    "a run is begun that another instance has": Mistake(
+        "taken_runs.Runs._claimed", _all_taken, profiles.RUNG
+    ),
     "that a run is begun is noted in memory alone": Mistake(
-        "state.State.begin", _begun_in_memory, profiles.RESTARTED
+        "agent_state.State.begin", _begun_in_memory, profiles.RESTARTED
     ),
     "a run is begun though there is no room to note it": Mistake(
-        "state.State.begin", _begun_without_room, profiles.FULL
+        "agent_state.State.begin", _begun_without_room, profiles.FULL
     ),
     "what was begun before a restart is not told of": Mistake(
-        "runs.Runs.resume", _nothing, profiles.RESTARTED
+        "taken_runs.Runs.resume", _nothing, profiles.RESTARTED
     ),
     "what was begun before a restart is begun again": Mistake(
-        "runs.Runs.resume", _begun_again, profiles.RESTARTED
+        "taken_runs.Runs.resume", _begun_again, profiles.RESTARTED
     ),
     "what streams is carried on from its start": Mistake(
-        "runs._since", lambda held, now: held.start, profiles.RESTARTED_STREAMS
+        "taken_runs._since", lambda held, now: held.start, profiles.RESTARTED_STREAMS
     ),
     "how many results there were is not noted": Mistake(
-        "state.State.add", _kept_and_not_counted, profiles.RESTARTED_STREAMS
+        "agent_state.State.add", _kept_and_not_counted, profiles.RESTARTED_STREAMS
     ),
     "a result that is not acknowledged is forgotten": Mistake("spool.deliver", _sent_once),
     "results are kept in memory alone": Mistake("spool.Spool._stored", _given(False), profiles.RESTARTED),
@@ -160,17 +162,17 @@ MISTAKES: dict[str, Mistake] = {
         "spool.Spool._note", _not_noted, profiles.FULL_STREAMS
     ),
     "a run is over before its result is kept": Mistake(
-        "state.State.add", _over_before_it_is_kept, profiles.DYING
+        "agent_state.State.add", _over_before_it_is_kept, profiles.DYING
     ),
     "a result is kept before its run is over": Mistake(
-        "state.State.add", _kept_before_it_is_over, profiles.DYING
+        "agent_state.State.add", _kept_before_it_is_over, profiles.DYING
     ),
-    "a run that was reported is held for ever": Mistake("state.State.sent", _sent_and_its_run_kept),
-    "a refusal is forgotten before it is told": Mistake("state.State.refuse", _refused_and_forgotten),
+    "a run that was reported is held for ever": Mistake("agent_state.State.sent", _sent_and_its_run_kept),
+    "a refusal is forgotten before it is told": Mistake("agent_state.State.refuse", _refused_and_forgotten),
     "a clock that is off starts runs": Mistake("objections.Objections._of_clock", _nothing, profiles.CLOCKS),
     "what is too late is begun": Mistake("objections._of_lateness", _nothing, profiles.FULL),
     "the owner is not asked": Mistake("policy.Policy.refusal", _nothing),
-    "cancelling reaches nothing": Mistake("runs.Runs.cancel", _nothing, profiles.CANCELLED),
+    "cancelling reaches nothing": Mistake("taken_runs.Runs.cancel", _nothing, profiles.CANCELLED),
     "a tool at work does not hear that its run is cancelled": Mistake(
         "work.Work.abandon", _abandoned_at_work, profiles.CANCELLED
     ),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.failures import Later, Oversized, Rejected
 from agent.policy import Policy
-from agent.runs import Runs
 from agent.spool import Spool
 from agent.state_records import Held, Result
+from agent.taken_runs import Runs
 from agent.work import Announce, Work
 from chalicelib.domain.assignment import Assignment
 from chalicelib.domain.errors import StorageFull

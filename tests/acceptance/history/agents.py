@@ -1,7 +1,7 @@
 """Agents of nodes in simulated time: what decides is the agent's own code, on a host of this world.
 
-What an agent keeps (``agent.state``), says and heeds (``agent.contact``), takes, starts and refuses
-(``agent.runs``), does (``agent.work``) and hands over (``agent.spool``) is the product's. Here are its
+What an agent keeps (``agent.agent_state``), says and heeds (``agent.contact``), takes, starts and refuses
+(``agent.taken_runs``), does (``agent.work``) and hands over (``agent.spool``) is the product's. Here are its
 threads, which are fibers, its requests, and its death: before and after any write of its disk, each of which
 is whole or not made.
 """
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from agent import spool
+from agent.agent_state import TAKEN
 from agent.contact import Contacts
 from agent.failures import Unanswered
-from agent.state import TAKEN
 from chalicelib.domain.errors import PeerError, StorageFull
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.served_nodes import digest

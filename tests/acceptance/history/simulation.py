@@ -24,7 +24,7 @@ from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import overdue, reaper
-from chalicelib.service.node import agent_facts, debug, heartbeats, indexing, readdressing, registry
+from chalicelib.service.node import agent_facts, debug, heartbeats, indexing, migration, node_directory
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.service.scheduling import dispatch_tick
@@ -339,9 +339,11 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(timeline, "turn", lambda *_: contextlib.nullcontext())  # each is a process of its own
         timeline_memory.forget()
         long_runs.forget()
-        patch.setattr(readdressing, "advance", lambda tick, now: None)  # no earlier version was here
-        patch.setattr(registry, "_unused", Remembered(math.inf, 1))  # asked for once, whatever the time is
-        patch.setattr(registry, "_of_environment", _with_agents(simulation.history.at_agents))
+        patch.setattr(migration, "advance", lambda tick, now: None)  # no earlier version was here
+        patch.setattr(
+            node_directory, "_unused", Remembered(math.inf, 1)
+        )  # asked for once, whatever the time is
+        patch.setattr(node_directory, "_of_environment", _with_agents(simulation.history.at_agents))
         patch.setattr(agent_facts, "_known", Remembered(math.inf, 100))
         patch.setattr(rates, "A_SECOND", math.inf)
         machine = lambda: SimulatedMachine(simulation.world, "")  # noqa: E731
@@ -368,7 +370,7 @@ class _Forgetful(dict[Any, Any]):
 
 def _with_agents(hosts: set[str]) -> Callable[[Settings], dict[NodeName, ServedNode]]:
     """The nodes of the environment, some of them with their tools at agents."""
-    usual = registry._of_environment
+    usual = node_directory._of_environment
 
     def found(known: Settings) -> dict[NodeName, ServedNode]:
         nodes = usual(known)

@@ -29,7 +29,7 @@ _CLOCKS = (
     "chalicelib.api.http.routing",
     "chalicelib.service.limits.lookups",
     "chalicelib.service.node.debug",
-    "chalicelib.service.peers.client",
+    "chalicelib.service.peers.peer_client",
     "chalicelib.service.scheduling.placement",
     "local.gateway",
 )

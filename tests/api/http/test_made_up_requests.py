@@ -35,7 +35,7 @@ def pages() -> list[str]:
 
 def _document() -> dict[str, Any]:
     import app  # noqa: F401 - fills the table of pages
-    from chalicelib.api.openapi.document import document
+    from chalicelib.api.openapi.openapi_document import document
 
     return {**document(), "servers": [{"url": "http://node.test"}]}
 

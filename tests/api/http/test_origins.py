@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.service.node import api_keys, registry
+from chalicelib.service.node import api_keys, node_directory
 from chalicelib.settings import forget_settings
 from local import environment
 from tests.api.conftest import IDLE, Api
@@ -39,7 +39,7 @@ def set_to(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
 
 def _forget() -> None:
     forget_settings()
-    registry.forget()
+    node_directory.forget()
 
 
 @pytest.fixture(autouse=True)

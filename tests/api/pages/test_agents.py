@@ -21,7 +21,7 @@ from chalicelib.infrastructure.aws import client
 from chalicelib.service.agents import contacts, rates
 from chalicelib.service.coordination import collection
 from chalicelib.service.execution import reaper, waits
-from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registration, registry
+from chalicelib.service.node import agent_bell, agent_facts, agent_questions, node_directory, registration
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_registry, run_table
 from tests.agents import Agent, registered
@@ -774,7 +774,7 @@ def told(agent: Agent, now: dt.datetime, *held: Assignment, **changes: Any) -> l
     """The runs an agent is offered in a contact at an instant, holding some."""
     names = [{"task": each.task, "run": each.run, "start": each.start.isoformat()} for each in held]
     said = {"instance": agent.instance, "version": "1", "held": names, **changes}
-    return [each["run"] for each in contacts.contact(registry.served(NodeName(AMS)), said, now)["runs"]]
+    return [each["run"] for each in contacts.contact(node_directory.served(NodeName(AMS)), said, now)["runs"]]
 
 
 def starting_at(api: Api, start: dt.datetime) -> RunId:

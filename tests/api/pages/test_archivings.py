@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.service.archiving import attempt
-from chalicelib.service.archiving.specs import MOST
+from chalicelib.service.archiving.archive_specs import MOST
 from chalicelib.store import delivery_table
 from tests.api.conftest import Api
 from tests.builders import NODE

@@ -12,7 +12,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.events import queue_handlers
 from chalicelib.infrastructure import logs, queues
-from chalicelib.infrastructure import telemetry as counted
+from chalicelib.infrastructure import process_counters as counted
 from chalicelib.infrastructure.aws import client
 from chalicelib.service.node import health, heartbeats
 from chalicelib.service.series import points

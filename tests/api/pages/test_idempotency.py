@@ -111,7 +111,7 @@ def test_a_crash_before_the_write_loses_nothing_and_one_after_it_doubles_nothing
 
 
 def test_the_key_itself_is_not_stored(empty_aws: None) -> None:
-    from chalicelib.store.models.nodes import NodeItem
+    from chalicelib.store.models.node_models import NodeItem
 
     create.create(NODE, LATER, {}, dt.datetime.now(UTC), "a-secret-key")
 

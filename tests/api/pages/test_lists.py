@@ -23,7 +23,7 @@ from chalicelib.service.node import indexing
 from chalicelib.store import postings, run_items, task_items
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as store
-from chalicelib.store.models.tasks import PostingItem, TaskItem
+from chalicelib.store.models.task_models import PostingItem, TaskItem
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.api.conftest import Api, query
 from tests.builders import NODE, NOON, at, run, task

@@ -24,7 +24,7 @@ from chalicelib.service.execution import runner
 from local.plugin_check.__main__ import main as plugin_check
 from plugins import registry
 from plugins.sdk import Job, Parcel
-from plugins.support import hosts
+from plugins.support import host_lookup
 from tests.api.conftest import Api, query
 from tests.builders import NODE
 
@@ -138,7 +138,7 @@ def test_its_result_is_archived_by_it_and_measured_in_its_context(
     )
     run = str(api.get(f"{task}/runs/first")["href"]).rpartition("/")[2]
 
-    hosts.limited(60, lambda: runner.run(NODE, task.rpartition("/")[2], run, Machine()))
+    host_lookup.limited(60, lambda: runner.run(NODE, task.rpartition("/")[2], run, Machine()))
     attempt.deliver(NODE, run, 0, dt.datetime.now(UTC))
 
     (line,) = (tmp_path / "banners.jsonl").read_text().splitlines()

@@ -15,7 +15,7 @@ from chalicelib.api.pages import run_result as results_page
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.service.archiving import attempt
-from chalicelib.service.coordination import participation, updates
+from chalicelib.service.coordination import participation, run_updates
 from chalicelib.service.execution import runner
 from chalicelib.store import run_items, run_table, task_table
 from tests.api.conftest import Api, query
@@ -326,7 +326,7 @@ def test_data_that_is_put_many_times_at_once_is_taken_every_time(api: Api) -> No
     body = {"part-data-full": [{"port": 5000}]}
 
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda _: updates.update(task, run, body, now), range(8)))
+        told = list(pool.map(lambda _: run_updates.update(task, run, body, now), range(8)))
 
     assert {str(each.documents.participant_data_full) for each in told} == {"[{'port': 5000}]"}
 

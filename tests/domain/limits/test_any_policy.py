@@ -8,8 +8,8 @@ from random import Random
 from typing import Any
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.limits import document, evaluation
-from chalicelib.domain.limits.conditions import Proposal
+from chalicelib.domain.limits import evaluation, policy_document
+from chalicelib.domain.limits.limit_kinds import Proposal
 from tests.chance import by_chance
 from tests.domain.limits.test_cases import CASES
 from tests.domain.limits.test_documented_policies import FOLDER, RTT, without_comments
@@ -63,7 +63,7 @@ def judgement(written: Any, task: Any, hints: Any, world: World) -> Any:
     """The ruling, or why the policy is none."""
     around = world.around()
     try:
-        made = document.parse(written, around.jq)
+        made = policy_document.parse(written, around.jq)
     except Invalid as error:
         return error
     return evaluation.judge(made, Proposal(task, hints), around, rewrite=True, prioritize=True)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.limits import document, evaluation
-from chalicelib.domain.limits.conditions import Proposal
+from chalicelib.domain.limits import evaluation, policy_document
 from chalicelib.domain.limits.kinds import _imports_apart
+from chalicelib.domain.limits.limit_kinds import Proposal
 from chalicelib.domain.limits.networks import Networks
 from tests.domain.limits.world import (
     ALWAYS,
@@ -83,7 +83,7 @@ def test_an_identifier_that_breaks_is_told_and_identifies_nobody() -> None:
 
     around = dataclasses.replace(World().around(), interfaces=NoInterfaces())
     written = policy(identifiers=[EVERYBODY, identifier("local-subnet", {}, "broken")])
-    made = document.parse(written, around.jq)
+    made = policy_document.parse(written, around.jq)
 
     ruling = evaluation.judge(made, Proposal(IDLE, {"requester": "192.0.2.1"}), around)
 
@@ -251,7 +251,7 @@ def test_the_scripts_of_a_group_are_asked_at_once() -> None:
         limit("jq", {"script": f'.test.type == "idle" or {number}'}, f"{number}") for number in range(30)
     ]
     around = dataclasses.replace(World().around(), jq=CountedJq())
-    made = document.parse(limiting(*limits, limit("jq", {"script": "error"}, "last")), around.jq)
+    made = policy_document.parse(limiting(*limits, limit("jq", {"script": "error"}, "last")), around.jq)
 
     ruling = evaluation.judge(made, Proposal(IDLE, {"requester": "192.0.2.1"}), around)
 

@@ -10,9 +10,9 @@ import jq as library
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jq_scripts import ScriptFailed
-from chalicelib.domain.limits import document, evaluation
-from chalicelib.domain.limits.conditions import Proposal
+from chalicelib.domain.limits import evaluation, policy_document
 from chalicelib.domain.limits.evaluation import Ruling
+from chalicelib.domain.limits.limit_kinds import Proposal
 from chalicelib.domain.limits.networks import Networks, network
 from chalicelib.domain.limits.surroundings import ListSource, Query, Surroundings
 
@@ -164,5 +164,5 @@ def judged(
     """What a policy says of a task; an underscore in the name of a hint stands for a hyphen."""
     around = (world or World()).around()
     known = {"requester": "198.51.100.7", **{name.replace("_", "-"): one for name, one in hints.items()}}
-    made = document.parse(written, around.jq)
+    made = policy_document.parse(written, around.jq)
     return evaluation.judge(made, Proposal(task, known), around, rewrite, prioritize)

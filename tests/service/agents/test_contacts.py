@@ -10,8 +10,8 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import agent_queues
-from chalicelib.service.agents import carriers, contacts, looks, offers
-from chalicelib.service.node import agent_bell, agent_facts, agent_questions, registration, registry
+from chalicelib.service.agents import bell_carriers, contacts, looks, offers
+from chalicelib.service.node import agent_bell, agent_facts, agent_questions, node_directory, registration
 from chalicelib.store import (
     agent_bells,
     node_registry,
@@ -41,7 +41,7 @@ def stored(start: float, owner: Task = TASK, **changes: Any) -> Run:
 def contact(now: dt.datetime = NOON, *held: Run, **changes: Any) -> dict[str, Any]:
     names = [{"task": each.task, "run": each.run if hasattr(each, "run") else each.uuid} for each in held]
     said = {"instance": "one", "version": "0.3", "held": names, **changes}
-    return contacts.contact(registry.served(AMS), said, now)
+    return contacts.contact(node_directory.served(AMS), said, now)
 
 
 def kept() -> dict[str, Any]:
@@ -261,7 +261,7 @@ def test_an_agent_reads_its_queue_where_there_is_one(
     monkeypatch.setattr(agent_queues, "url_of", lambda node: url if node == AMS else None)
     monkeypatch.setattr(agent_queues, "signed", lambda url, now: (f"{url}?signed", now + seconds(3600)))
 
-    carrier = carriers.of(AMS, NOON)
+    carrier = bell_carriers.of(AMS, NOON)
 
     is_read = by_queue and url
     expires = "2026-11-23T13:00:00+00:00"
@@ -276,4 +276,4 @@ def test_an_agent_reads_its_queue_where_there_is_one(
 def test_an_agent_that_holds_nothing_and_reads_a_queue_comes_rarely(
     kind: str, held: list[Any], seconds_between: int
 ) -> None:
-    assert carriers.every({"kind": kind}, held) == seconds_between
+    assert bell_carriers.every({"kind": kind}, held) == seconds_between

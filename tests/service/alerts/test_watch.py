@@ -18,7 +18,7 @@ from chalicelib.service.alerts.rules import RULES, WINDOWS
 from chalicelib.service.archiving import attempt
 from chalicelib.service.series import points, rolling
 from chalicelib.store import alert_table, delivery_table, series_table, shards
-from chalicelib.store.models.series import PointItem
+from chalicelib.store.models.series_models import PointItem
 from plugins import registry
 from plugins.sdk.jobs import Outcome, Parcel
 from tests import requests_sent

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from chalicelib.service.archiving import default_archives, selection, specs
+from chalicelib.service.archiving import archive_specs, default_archives, selection
 from chalicelib.settings import forget_settings
 from tests.builders import NOON, run, task
 
@@ -76,10 +76,10 @@ def test_what_is_no_archive_is_left_out_and_logged(
 
 
 def test_no_more_are_used_than_a_result_can_have(folder: pathlib.Path) -> None:
-    for number in range(specs.MOST + 5):
+    for number in range(archive_specs.MOST + 5):
         written(folder, f"{number:03}")
 
-    assert len(labels()) == specs.MOST
+    assert len(labels()) == archive_specs.MOST
 
 
 def test_a_folder_that_is_not_there_is_none(
@@ -137,7 +137,7 @@ def test_a_change_of_any_kind_is_seen(folder: pathlib.Path, change: str) -> None
 
 def test_what_is_left_out_is_said_with_why(folder: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "bad").write_text(" " * 100_001)
-    for number in range(specs.MOST + 1):
+    for number in range(archive_specs.MOST + 1):
         written(folder, f"{number:03}")
 
     labels()

@@ -20,8 +20,8 @@ from chalicelib.service.coordination.agreement import Agreement, common_time, fr
 from chalicelib.service.limits import admission
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
-from chalicelib.service.peers import client
-from chalicelib.service.peers.client import Deadline, PeerGroup
+from chalicelib.service.peers import peer_client
+from chalicelib.service.peers.peer_client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation
 from chalicelib.store import node_table, outbox_table, run_table, task_table, timeline
 from chalicelib.store.transactions.booking import Booking, commit
@@ -35,7 +35,7 @@ SPAN = Range(at(0), at(600))
 @pytest.fixture(autouse=True)
 def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Budgets stay as they are, however busy the machine is."""
-    monkeypatch.setattr(client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
+    monkeypatch.setattr(peer_client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
 
 
 class Peers:

@@ -22,7 +22,7 @@ from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import cohosted, shard_planner
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
-from chalicelib.service.node.registry import addressed_by
+from chalicelib.service.node.node_directory import addressed_by
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_table, outbox_table, run_table, task_table, timeline

@@ -24,8 +24,8 @@ from chalicelib.service.coordination.participation import kind, of
 from chalicelib.service.coordination.participation_base import Alone, Known
 from chalicelib.service.coordination.remote_participation import Remote
 from chalicelib.service.node import registration
-from chalicelib.service.peers import client
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.peers import peer_client
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling import placement
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.store import node_registry, outbox_table, run_items, run_table, task_items, task_table
@@ -47,7 +47,7 @@ def _registered(empty_aws: None) -> None:
 @pytest.fixture(autouse=True)
 def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Budgets stay as they are, however busy the machine is."""
-    monkeypatch.setattr(client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
+    monkeypatch.setattr(peer_client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
 
 
 class Peers:

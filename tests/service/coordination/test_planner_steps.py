@@ -25,7 +25,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import planner
 from chalicelib.service.coordination.planner import ASK_AGAIN_AFTER, TASK_LEASE
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling import reservation
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.store import delivery_table, outbox_table, run_table, task_table

@@ -9,7 +9,7 @@ from chalicelib.domain.messages import ProbeParticipants
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import planner, probe
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.store import task_items
 from tests.builders import NODE, NOON, at, task
 

@@ -16,8 +16,8 @@ from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation, removal
 from chalicelib.service.execution import reaper, runner
-from chalicelib.service.node import agent_bell, api_keys, registration, registry
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.node import agent_bell, api_keys, node_directory, registration
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.store import node_registry, node_table, run_table, task_table
 from chalicelib.store.transactions.booking import New
 from tests.builders import NOON, at, seconds, task
@@ -202,7 +202,7 @@ def test_a_node_that_is_served_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> 
         removal.sweep(name, (), NOON)
 
     assert task_table.get(AMS, one.uuid).enabled
-    assert registry.find(AMS) is not None
+    assert node_directory.find(AMS) is not None
 
 
 def test_the_rest_of_many_tasks_is_left_to_a_message_behind_the_last(monkeypatch: pytest.MonkeyPatch) -> None:

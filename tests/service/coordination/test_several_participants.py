@@ -13,7 +13,7 @@ from chalicelib.domain.times import SECOND, UTC
 from chalicelib.infrastructure.peer_http import Call
 from chalicelib.service.coordination import collection
 from chalicelib.service.execution import supervisor
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.store import outbox_table, run_table, task_table
 from tests import due
 from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down, silent
@@ -136,7 +136,7 @@ def test_the_clocks_of_all_are_surveyed_when_a_run_fails(
     (run,) = runs_at(cluster, LEAD, uuid)
     cluster.faults += [down(THIRD), answering(OTHER, "GET", "/runs/", 410)]
     monkeypatch.setattr(collection, "RESULTS", 2.0)
-    monkeypatch.setattr("plugins.tools.idling.idle.comments", lambda spec: 1 / 0)
+    monkeypatch.setattr("plugins.tools.idling.idle_tool.comments", lambda spec: 1 / 0)
 
     ours = perform(cluster, LEAD, uuid, run)
 

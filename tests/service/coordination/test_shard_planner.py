@@ -10,7 +10,7 @@ from chalicelib.domain.task import Task
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import participation, probe, shard_planner
 from chalicelib.service.node import heartbeats
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling import placement
 from chalicelib.store import node_table, run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit

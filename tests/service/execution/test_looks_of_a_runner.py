@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.capacity import counted
+from bench.capacity_units import counted
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run

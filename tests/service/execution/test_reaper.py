@@ -13,8 +13,8 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service.execution import expiry, overdue, reaper
-from chalicelib.service.node import heartbeats, registry
+from chalicelib.service.execution import overdue, reaper, run_expiry
+from chalicelib.service.node import heartbeats, node_directory
 from chalicelib.service.scheduling import dispatch
 from chalicelib.store import delivery_table, node_registry, run_items, run_table, shards, task_table
 from chalicelib.store.transactions.booking import Booking, commit
@@ -78,7 +78,7 @@ def test_a_run_that_waited_too_long_ends_with_a_reason(
 def test_an_agent_is_waited_for_that_has_taken_a_run(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], now: float, ended: Any, code: str | None
 ) -> None:
-    monkeypatch.setattr(registry, "runs_at_agent", lambda node: node == NODE)
+    monkeypatch.setattr(node_directory, "runs_at_agent", lambda node: node == NODE)
     one = stored(dispatched=True, **changes)
 
     found = given_up(one, at(now))
@@ -138,7 +138,7 @@ def test_a_run_that_streams_is_sent_again_while_there_is_something_to_measure(
 
 def test_a_run_on_which_nobody_agreed_is_seen_to_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     expired: list[Any] = []
-    monkeypatch.setattr(expiry, "give_up", lambda *what: expired.append(what))
+    monkeypatch.setattr(run_expiry, "give_up", lambda *what: expired.append(what))
     one = stored(state=State.SCHEDULING)
 
     reaper.give_up(NODE, one.task, one.uuid, NOON)

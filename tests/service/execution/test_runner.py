@@ -82,7 +82,7 @@ def test_a_run_whose_tools_are_at_an_agent_by_now_is_not_begun_here(
 ) -> None:
     owner, run = placed(task())
     caplog.set_level(logging.INFO, runner.LOG.name)
-    monkeypatch.setattr(runner.registry, "runs_at_agent", lambda node: node == NODE)
+    monkeypatch.setattr(runner.node_directory, "runs_at_agent", lambda node: node == NODE)
 
     assert runner.begin(owner, run, NOON) is None
 

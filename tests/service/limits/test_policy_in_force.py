@@ -14,7 +14,7 @@ from chalicelib.infrastructure.aws import client
 from chalicelib.service.limits import policy_in_force, policy_source
 from chalicelib.settings import settings
 from chalicelib.store import node_table
-from chalicelib.store.conditions import STORE_ERRORS
+from chalicelib.store.store_errors import STORE_ERRORS
 from tests.builders import NOON, seconds
 from tests.domain.limits.world import NEVER, limiting, policy
 from tests.policies import Install, use

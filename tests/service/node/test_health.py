@@ -11,8 +11,8 @@ from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.telemetry import Sample
+from chalicelib.infrastructure import process_counters as counted
 from chalicelib.infrastructure import queues
-from chalicelib.infrastructure import telemetry as counted
 from chalicelib.service.node import health, heartbeats, pause
 from chalicelib.store import delivery_table, outbox_table, run_items
 from chalicelib.store.transactions.booking import Booking, commit

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.domain.names import NodeName
-from chalicelib.service.node.registry import addressed_by, base_url_of, hostname_of
+from chalicelib.service.node.node_directory import addressed_by, base_url_of, hostname_of
 from chalicelib.settings import Identity, forget_settings, settings
 from chalicelib.store import node_table
-from chalicelib.store.models.keys import bare, key, owner
+from chalicelib.store.models.item_keys import bare, key, owner
 
 FIRST, SECOND, THIRD = map(NodeName, ("first", "second", "third"))
 

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench.capacity import Cost, counted
+from bench.capacity_units import Cost, counted
 from chalicelib.domain import served_nodes
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.events import clock_handlers
-from chalicelib.service.node import readdressing, registry
-from chalicelib.service.node.readdressing import LONG_ENOUGH
+from chalicelib.service.node import migration, node_directory
+from chalicelib.service.node.migration import LONG_ENOUGH
 from chalicelib.store import node_registry, node_table, run_items, task_items
-from chalicelib.store.models.nodes import RegisteredNodeItem
-from chalicelib.store.models.runs import RunItem
-from chalicelib.store.models.tasks import TaskItem
-from chalicelib.store.readdressing import REASONS
+from chalicelib.store.models.node_models import RegisteredNodeItem
+from chalicelib.store.models.run_models import RunItem
+from chalicelib.store.models.task_models import TaskItem
+from chalicelib.store.refiled_items import REASONS
 from tests.builders import NODE, run, task
 
 TICKS: tuple[Callable[[object], None], ...] = (
@@ -35,11 +35,11 @@ def _long_in_use(sqlite_engine: None) -> Iterator[None]:
     before = format_timestamp(dt.datetime.now(UTC) - 2 * LONG_ENOUGH)
     for tick in REASONS:
         node_table.write(NODE, f"readdressed-{tick}", before)
-    readdressing.forget()
+    migration.forget()
     for tick_ in TICKS:
         tick_(None)
     yield
-    readdressing.forget()
+    migration.forget()
 
 
 def register(numbers: range) -> None:
@@ -56,7 +56,7 @@ def register(numbers: range) -> None:
     with RunItem.batch_write() as batch:
         for one in tasks:
             batch.save(run_items.to_item(run(one).evolve(start=FAR, end=FAR)))
-    registry.forget()
+    node_directory.forget()
 
 
 def costs() -> list[Cost]:
@@ -66,9 +66,9 @@ def costs() -> list[Cost]:
         with counted() as cost:
             tick(None)
         found.append(cost)
-    registry.forget()
+    node_directory.forget()
     with counted() as cost:
-        assert registry.addressed_by("n7.example.org") == "n7.example.org"
+        assert node_directory.addressed_by("n7.example.org") == "n7.example.org"
         assert len(node_registry.page(5)) == 5
     return [*found, cost]
 

@@ -9,7 +9,7 @@ from chalicelib.domain.messages import PerformRun
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run_states import State
 from chalicelib.infrastructure import queues
-from chalicelib.service.node import agent_bell, registry
+from chalicelib.service.node import agent_bell, node_directory
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
 from tests.builders import NODE, at, run, seconds, task
@@ -62,7 +62,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(queues, "send", lambda queue, message: made.append((queue, message)))
     monkeypatch.setattr(queues, "announce_at", lambda queue, some: made.extend((queue, *one) for one in some))
     monkeypatch.setattr(agent_bell, "ring", lambda node, now: made.append((node, now)))
-    monkeypatch.setattr(registry, "runs_at_agent", lambda node: node == AMS)
+    monkeypatch.setattr(node_directory, "runs_at_agent", lambda node: node == AMS)
     return made
 
 

@@ -15,7 +15,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import INSTANT
 from chalicelib.service.series import points, reading, rolling
 from chalicelib.store import changes, point_table, series_table, shards
-from chalicelib.store.models.series import PointItem
+from chalicelib.store.models.series_models import PointItem
 from tests.builders import NODE, NOON, at, run, task
 from tests.requests_sent import counted
 

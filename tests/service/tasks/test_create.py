@@ -12,8 +12,8 @@ from chalicelib.domain.tool_choice import Offer
 from chalicelib.infrastructure import queues
 from chalicelib.service.limits.admission import NO_LIMITS
 from chalicelib.service.node import agent_facts
-from chalicelib.service.node.registry import hostname_of
-from chalicelib.service.peers.client import Deadline
+from chalicelib.service.node.node_directory import hostname_of
+from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling.reservation import Placed
 from chalicelib.service.tasks import create
 from chalicelib.settings import forget_settings

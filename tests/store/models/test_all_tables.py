@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.store.models.all_tables import outdated
 from chalicelib.store.models.connection import connection
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.run_models import RunItem
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
 

@@ -10,7 +10,7 @@ import pytest
 from pynamodb.connection import Connection
 
 from chalicelib.store.models import base
-from chalicelib.store.models.runs import RunItem
+from chalicelib.store.models.run_models import RunItem
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
 

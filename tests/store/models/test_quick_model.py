@@ -8,10 +8,10 @@ from pynamodb.exceptions import AttributeNullError, PutError, UpdateError
 from pynamodb.models import Model
 
 from chalicelib.store.models.base import Table
-from chalicelib.store.models.deliveries import DeliveryItem
-from chalicelib.store.models.nodes import NodeItem
-from chalicelib.store.models.runs import RunItem
-from chalicelib.store.models.tasks import PostingItem
+from chalicelib.store.models.delivery_models import DeliveryItem
+from chalicelib.store.models.node_models import NodeItem
+from chalicelib.store.models.run_models import RunItem
+from chalicelib.store.models.task_models import PostingItem
 from tests.builders import NOON
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
