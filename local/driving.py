@@ -2,7 +2,8 @@
 
 Python computes in one thread of a process at a time. With a process for each, placing, performing and
 archiving runs takes no turns from those who ask, and has a core of its own. The two share the node's file and
-nothing else, but for word of what the second changed: requests that wait for it are answered at once.
+nothing else, but for word of what the second changed, so that requests that wait for it are answered at once,
+and of what it counted, which is shown with the first's.
 
 The second process ends with the first. Should it end by itself, its work goes on in the first.
 """
@@ -15,11 +16,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.domain.names import NodeName
+from chalicelib.domain.telemetry import Sample
+from chalicelib.infrastructure import process_counters
 from chalicelib.store import changes, journal
 from chalicelib.store.events import Members
 from local.drivers import Drivers
@@ -35,6 +38,18 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _GO = "go"
 
 
+class Event(NamedTuple):
+    """What the second process notes in the journal."""
+
+    node: NodeName
+    kind: str
+    members: Members
+
+
+Word = str | Event | list[Sample]
+"""What the second process says: a task that something happened to, an event, or all it has counted so far."""
+
+
 @contextlib.contextmanager
 def in_this_process(app: Any, period: float) -> Iterator[None]:
     """The clocks tick and the queues are worked on, beside whatever else this process does."""
@@ -48,7 +63,7 @@ def in_this_process(app: Any, period: float) -> Iterator[None]:
 class SecondProcess:
     """The first process's hold of the second, which waits to be told to begin."""
 
-    def __init__(self, app: Any, period: float, pid: int, words: "Connection[str, Any]"):
+    def __init__(self, app: Any, period: float, pid: int, words: "Connection[str, Word]"):
         self._app, self._period = app, period
         self._pid = pid
         self._words = words
@@ -88,13 +103,14 @@ class SecondProcess:
             _stop(self._drivers)
 
 
-def _pass_on(word: tuple[str, NodeName, str, Members] | str) -> None:
-    """What the second process wrote becomes known here, as if it was written here."""
+def _pass_on(word: Word) -> None:
+    """What the second process wrote and counted becomes known here, as if that was done here."""
     if isinstance(word, str):
         changes.announce(word)
+    elif isinstance(word, Event):
+        journal.note(*word)
     else:
-        _, node, kind, members = word
-        journal.note(node, kind, members)
+        process_counters.include(word)
 
 
 def begin(app: Any, period: float) -> SecondProcess:
@@ -118,7 +134,7 @@ def begin(app: Any, period: float) -> SecondProcess:
     return SecondProcess(app, period, pid, ours)
 
 
-def work(app: Any, period: float, words: "Connection[Any, str]", first: int) -> int:
+def work(app: Any, period: float, words: "Connection[Word, str]", first: int) -> int:
     """What the second process does: wait for its beginning, then drive until it is told to stop."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
@@ -128,10 +144,15 @@ def work(app: Any, period: float, words: "Connection[Any, str]", first: int) -> 
         words.recv()
     except EOFError:
         return 0  # it never came to serve
-    _tell(words)
+    process_counters.forget()  # those of the first, which has them itself
+    say = _teller(words)
     drivers = drive(app, period)
+    told: list[Sample] = []
     while not stopping.wait(1.0) and os.getppid() == first:
-        pass
+        counted = process_counters.samples()
+        if counted != told:
+            say(counted)
+            told = counted
     _stop(drivers)
     return 0
 
@@ -145,16 +166,17 @@ def _end_with(first: int) -> None:
         os._exit(1)
 
 
-def _tell(words: "Connection[Any, str]") -> None:
-    """Say what this process writes from now on."""
+def _teller(words: "Connection[Word, Any]") -> Callable[[Word], None]:
+    """How this process says something; it says by itself what it writes from now on."""
     turn = threading.Lock()
 
-    def say(word: Any) -> None:
+    def say(word: Word) -> None:
         with turn, contextlib.suppress(OSError):  # the first has ended, and this one is ended with it
             words.send(word)
 
     changes.listen(lambda task: None if task == changes.ANYTHING else say(task))
-    journal.pass_on(lambda node, kind, members: say(("event", node, kind, members)))
+    journal.pass_on(lambda node, kind, members: say(Event(node, kind, members)))
+    return say
 
 
 def _stop(drivers: Drivers) -> None:

@@ -5,10 +5,10 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import telemetry
-from chalicelib.domain.telemetry import Metric, Sample
+from chalicelib.domain.telemetry import COUNTER, Metric, Sample
 from chalicelib.domain.times import UTC
 
 STACK = "PSCHEDULER_STACK"
@@ -17,7 +17,10 @@ _MOST = 1000
 """Different labels that are kept apart; what is more is counted with others of its metric."""
 
 _lock = threading.Lock()
-_values: dict[tuple[Metric, tuple[tuple[str, str], ...]], float] = {}
+_Key = tuple[Metric, tuple[tuple[str, str], ...]]
+_values: dict[_Key, float] = {}
+_elsewhere: dict[_Key, float] = {}
+"""What the node's other process had counted and noted when it last said."""
 
 
 def is_on_aws() -> bool:
@@ -37,7 +40,7 @@ def note(metric: Metric, value: float, **labels: str) -> None:
         _values[_key(metric, labels)] = value
 
 
-def _key(metric: Metric, labels: dict[str, str]) -> tuple[Metric, tuple[tuple[str, str], ...]]:
+def _key(metric: Metric, labels: Mapping[str, str]) -> _Key:
     key = (metric, tuple((name, labels[name]) for name in metric.labels))
     return (
         key
@@ -47,14 +50,26 @@ def _key(metric: Metric, labels: dict[str, str]) -> tuple[Metric, tuple[tuple[st
 
 
 def samples() -> list[Sample]:
-    """What was counted and noted so far."""
+    """What was counted and noted so far, also by the node's other process: of what both noted, this one's."""
     with _lock:
-        return [Sample(metric, value, dict(labels)) for (metric, labels), value in _values.items()]
+        found = {**_elsewhere, **_values}
+        for key in _elsewhere.keys() & _values.keys():
+            if key[0].kind == COUNTER:
+                found[key] += _elsewhere[key]
+    return [Sample(metric, value, dict(labels)) for (metric, labels), value in found.items()]
+
+
+def include(found: Sequence[Sample]) -> None:
+    """Have samples of the node's other process among this one's, in place of those it gave before."""
+    with _lock:
+        _elsewhere.clear()
+        _elsewhere.update({_key(each.metric, each.labels): each.value for each in found})
 
 
 def forget() -> None:
     with _lock:
         _values.clear()
+        _elsewhere.clear()
 
 
 def flush() -> None:

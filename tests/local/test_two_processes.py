@@ -88,6 +88,27 @@ def test_events_tell_of_what_the_second_did(served: Node) -> None:
     assert {"running", "finished"} <= {each["state"] for each in told}
 
 
+def test_metrics_count_what_the_second_did(served: Node) -> None:
+    has_performed(served)
+
+    until(lambda: counted(served, 'pscheduler_run_changes_total{state="finished",cause=""}'))
+    pending = counted(served, 'pscheduler_run_changes_total{state="pending",cause=""}')
+    assert 1 <= pending <= 5  # one for each run that was posted, and not one for each process
+    assert counted(served, 'pscheduler_run_changes_total{state="running",cause=""}') >= 1
+    assert counted(served, "pscheduler_run_lateness_seconds") >= 0
+    assert counted(served, 'pscheduler_requests_total{status="200"}') >= 1
+
+
+def counted(served: Node, metric: str) -> float:
+    """What /metrics says of a metric with its labels; 0 where it says nothing."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/pscheduler/metrics")
+        text = connection.getresponse().read().decode()
+    found = [line for line in text.splitlines() if line.startswith(f"{metric} ")]
+    return float(found[0].rpartition(" ")[2]) if found else 0.0
+
+
 def lines(served: Node, path: str) -> tuple[int, list[Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
     with contextlib.closing(connection):

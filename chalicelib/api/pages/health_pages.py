@@ -42,7 +42,8 @@ def metrics(request: Request) -> Answer:
     """Get the node's metrics, as OpenMetrics for clients that accept it and in Prometheus's older format
     otherwise.
 
-    Counters are those of the process that answers: on AWS, where there are many, CloudWatch has the totals.
+    Counters are those of a node on one machine since it started; on AWS, where there are many processes,
+    those of the process that answers, and CloudWatch has the totals.
     The last value of each series has the time at which it was measured.
     """
     samples = [*health.samples(request.node, request.now), *_series(request.node)]
