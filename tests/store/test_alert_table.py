@@ -12,6 +12,7 @@ from chalicelib.domain.series import KEPT, Series
 from chalicelib.store import alert_table, delivery_table, shards
 from chalicelib.store.models.alert_models import AlertItem
 from tests.builders import NODE, NOON, at
+from tests.requests_sent import looked_at
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
 A, B = (Series("rtt", "ping", "here", f"{name}.example.org", "0123", "label") for name in "ab")
@@ -113,6 +114,16 @@ def test_alerts_are_listed_behind_one_that_need_not_be_there() -> None:
     assert [each.id for each in alert_table.every(NODE, "loss", page_size=1)] == [WHOLE.id, OTHER.id]
     assert [each.id for each in alert_table.active(NODE, (at(2), WHOLE.id), page_size=1)] == [OTHER.id]
     assert list(alert_table.active(NODE, (at(3), ""))) == []
+
+
+def test_those_before_a_place_are_not_looked_at() -> None:
+    for second, alert in enumerate((WHOLE, OTHER)):
+        alert_table.put(alert.evolve(since=at(second)), at(60), [])
+
+    with looked_at() as numbers:
+        assert [each.id for each in alert_table.active(NODE, (at(1), ""))] == [OTHER.id]
+
+    assert numbers == [1]
 
 
 def test_an_alert_that_nobody_looks_at_any_more_expires() -> None:

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
 from chalicelib.store import journal
-from chalicelib.store.events import Forgotten
+from chalicelib.store.events import Forgotten, Members
 from chalicelib.store.journal import Journal
 from tests.builders import NODE
 
@@ -116,4 +116,17 @@ def test_a_process_keeps_one_journal_while_it_is_told_to() -> None:
     assert journal.kept() is known
     assert numbers(known, f"{known.name}-0") == [1]
     journal.drop()
+    assert journal.kept() is None
+
+
+def test_a_process_without_a_journal_passes_on_what_it_would_have_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[NodeName, str, Members]] = []
+    monkeypatch.setattr(journal, "_listeners", [])
+    journal.pass_on(lambda *event: told.append(event))
+
+    journal.note(NODE, "run", {"number": 1})
+
+    assert told == [(NODE, "run", {"number": 1})]
     assert journal.kept() is None

@@ -10,6 +10,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.series import HOUR, Point
 from chalicelib.store import point_table
 from tests.builders import NODE, NOON, at
+from tests.requests_sent import looked_at
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
 
@@ -53,6 +54,16 @@ def test_the_hours_of_a_series_are_none_of_its_points() -> None:
 
     assert point_table.newest(NODE, ID) is None
     assert list(point_table.between(NODE, ID, NOON, NOON + HOUR)) == []
+
+
+def test_for_the_newest_point_one_is_looked_at() -> None:
+    for second in (5, 7, 6):
+        point_table.put(NODE, ID, point(second))
+
+    with looked_at() as numbers:
+        assert point_table.newest(NODE, ID) == point(7)
+
+    assert numbers == [1]
 
 
 def test_behind_the_points_by_themselves_come_those_of_hours_that_are_older() -> None:

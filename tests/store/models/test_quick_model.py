@@ -46,6 +46,15 @@ def test_an_item_is_written_as_pynamodb_writes_it(item: Table, condition: Any) -
     )
 
 
+def test_what_a_condition_met_is_asked_for_as_pynamodb_asks_for_it() -> None:
+    item, condition = RunItem("node#task", "run", **RUN), RunItem.run.does_not_exist()
+
+    asked = item.get_save_kwargs_from_instance(condition, "ALL_OLD")
+
+    assert asked == Model.get_save_kwargs_from_instance(item, condition, "ALL_OLD")
+    assert "ALL_OLD" in asked.values()
+
+
 def test_defaults_are_written() -> None:
     assert DeliveryItem("run", 1).silent == 0
 
