@@ -87,6 +87,18 @@ def test_results_come_back_as_they_were(local: LocalResult) -> None:
     assert LocalResult.from_json(local.to_json()) == local
 
 
+def test_in_the_full_result_stands_what_was_measured_or_why_nothing_was() -> None:
+    assert LocalResult({"succeeded": False, "error": "No route"}).entry() == {
+        "succeeded": False,
+        "error": "No route",
+    }
+    assert LocalResult({"time": 1}, "It broke", "so").entry() == {
+        "succeeded": False,
+        "error": "It broke",
+        "diags": "so",
+    }
+
+
 @pytest.mark.parametrize(
     ("document", "pointer"),
     [({}, ""), ({"result": 1, "errors": 5}, "/errors"), ({"result": 1, "more": 1}, ""), (None, "")],

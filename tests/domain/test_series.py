@@ -39,6 +39,12 @@ def test_a_series_goes_by_what_is_measured_between_whom_and_how() -> None:
     assert found.describe()["id"] == found.uuid
 
 
+def test_a_series_is_called_as_every_version_called_it() -> None:
+    found = series({**SPEC, "label": "caf\u00e9"}, reference={"label": "Z\u00fcrich"})
+
+    assert (found.checksum, found.uuid) == ("3c724008f3f8", "611f0f705f7fda197fb9")
+
+
 @pytest.mark.parametrize(
     ("other", "same"),
     [

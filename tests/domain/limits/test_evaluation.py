@@ -150,6 +150,7 @@ def test_a_rewriter_is_not_asked_where_nothing_is_new() -> None:
         ('if classifiers == ["c-any"] then . else reject("which?") end', True),
         ('if classifiers_has("any") then . else reject("a part is enough") end', True),
         ('if classifiers_has("many") then reject("no") else . end', True),
+        ("if .__REWRITER_PRIVATE__.changed == false then . else reject(0) end", True),
         ('reject("no")', False),
         ("empty", False),
         ("7", False),
