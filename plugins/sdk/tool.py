@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import shutil
 from collections.abc import Callable, Sequence
 
 from chalicelib.domain.errors import Invalid
@@ -11,6 +10,7 @@ from chalicelib.domain.times import LONGEST_DURATION, ZERO
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host, Job
 from plugins.sdk.plugin import Plugin
+from plugins.sdk.programs import is_installed
 from plugins.sdk.test import Result
 
 _TOO_LONG = "Would take longer than a century"
@@ -67,7 +67,7 @@ class Tool(Plugin):
 
     def unmet(self) -> list[str]:
         """What this host lacks for the tool, whatever the spec; an empty list when it has all."""
-        missing = (f"The program {name} is missing" for name in self.programs if not shutil.which(name))
+        missing = (f"The program {name} is missing" for name in self.programs if not is_installed(name))
         return [*missing, *self.needs()]
 
     def reasons_against(self, test: str, spec: Spec) -> list[str]:

@@ -8,11 +8,11 @@ folder of such files.
 import configparser
 import os
 import pathlib
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from plugins.sdk.jobs import Host
+from plugins.sdk.programs import is_installed
 
 FOLDER = "/etc/pscheduler/tool"
 
@@ -54,7 +54,7 @@ def command(tool: str, argv: Sequence[str], host: Host | None = None) -> list[st
 def missing(tool: str, program: str, host: Host | None = None) -> list[str]:
     """The reason to decline where the tool's program is not there."""
     (found,) = command(tool, [program], host)
-    there = host.has_program(found) if isinstance(host, Elsewhere) else shutil.which(found)
+    there = host.has_program(found) if isinstance(host, Elsewhere) else is_installed(found)
     return [] if there else [f"The program {found} is missing"]
 
 

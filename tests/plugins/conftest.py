@@ -5,6 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from plugins.sdk import programs
+
+
+@pytest.fixture(autouse=True)
+def _programs_are_looked_for() -> None:
+    """Each test has programs of its own."""
+    programs.forget()
+
 
 @pytest.fixture
 def receiver() -> Iterator[socket.socket]:
