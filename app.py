@@ -11,7 +11,7 @@ gc.disable()  # nothing that is imported is ever garbage, and looking takes a qu
 from chalice import Chalice, Rate
 
 from chalicelib.api.http.answer import READS_NOTHING
-from chalicelib.api.http.routing import page
+from chalicelib.api.http.router import page
 from chalicelib.api.openapi import openapi_document
 from chalicelib.api.pages import (
     about_node,

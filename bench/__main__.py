@@ -30,13 +30,13 @@ from bench import (
     mesh_cost,
     mesh_growth,
     page,
-    planning,
+    planner_speed,
     scale,
     scale_play,
     series_cost,
     state,
 )
-from bench.archiving import archiving
+from bench.archiver_speed import archiving
 from bench.benched_node import post, serving
 from bench.lateness import lateness
 from bench.limit_cost import limits
@@ -62,7 +62,7 @@ def main() -> int:
     parser.add_argument("figures", nargs="*", help=f"which ones, if not all: {', '.join(FIGURES)}")
     parser.add_argument("--many", type=int, default=MANY, help="tasks and runs stored for the second costs")
     parser.add_argument("--runs", type=int, default=200, help="runs whose lateness is measured")
-    parser.add_argument("--tasks", type=int, default=planning.TASKS, help="repeating tasks to plan")
+    parser.add_argument("--tasks", type=int, default=planner_speed.TASKS, help="repeating tasks to plan")
     parser.add_argument("--hosts", type=int, default=20, help="hosts of the mesh whose cost is counted")
     parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of it")
     parser.add_argument(
@@ -201,7 +201,7 @@ def _sick(_: argparse.Namespace) -> list[dict[str, Any]]:
 def _run_costs(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Placing the runs of a day ...")
     with state.fresh("sqlite"):
-        rows = planning.run_costs()
+        rows = planner_speed.run_costs()
     show("DynamoDB calls and capacity units a placed run, by class", rows)
     return rows
 
@@ -209,7 +209,7 @@ def _run_costs(_: argparse.Namespace) -> list[dict[str, Any]]:
 def _planning(given: argparse.Namespace) -> list[dict[str, Any]]:
     say(f"Planning {given.tasks} repeating tasks ...")
     with state.fresh("sqlite"):
-        rows = planning.planning(given.tasks)
+        rows = planner_speed.planning(given.tasks)
     show("Runs placed a second, exclusive ones of repeating tasks", rows)
     return rows
 

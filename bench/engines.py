@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench import planning, state
+from bench import planner_speed, state
 from bench.benched_node import Served, free_port, start
 from bench.load import Call, load
 
@@ -29,7 +29,7 @@ def engines(tasks: int, call: Call, say: Callable[[str], None]) -> list[dict[str
         with state.fresh(engine):
             found = {
                 f"exclusive runs placed/s, {row['planners']} planners": row["runs/s"]
-                for row in planning.planning(some)
+                for row in planner_speed.planning(some)
             }
         say(f"A node on {engine} ...")
         found |= _served(engine, call)

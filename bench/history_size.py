@@ -9,7 +9,7 @@ import pathlib
 import time
 from typing import Any
 
-from bench.planning import make_task
+from bench.planner_speed import make_task
 from local import engine_sqlite, environment
 from local.engine import Engine
 

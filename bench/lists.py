@@ -18,8 +18,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.bulk_store import storing
 from bench.capacity_units import counted
-from bench.storing import storing
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.repeat import Progress, Schedule
 from chalicelib.domain.run import Run
@@ -59,7 +59,7 @@ def lists(sizes: Sequence[int], say: Callable[[str], None]) -> list[dict[str, An
     processor, which is what to go by on a busy machine) and the units."""
     environment.set_environment()
     os.environ["PSCHEDULER_LIMITS"] = "open"
-    from chalicelib.service.node import indexing
+    from chalicelib.service.node import posting_backfill
 
     rows: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -67,8 +67,10 @@ def lists(sizes: Sequence[int], say: Callable[[str], None]) -> list[dict[str, An
             now = dt.datetime.now(UTC).replace(microsecond=0)
             with Engine(pathlib.Path(folder) / f"{size}.sqlite", synchronous="OFF") as engine:
                 environment.create_everything()
-                indexing.forget()
-                while not indexing.is_complete(NODE):  # of no tasks yet: all that come have their postings
+                posting_backfill.forget()
+                while not posting_backfill.is_complete(
+                    NODE
+                ):  # of no tasks yet: all that come have their postings
                     pass
                 some = fill(engine, size, now, say)
                 for asked in _pages(some, now, size):

@@ -176,7 +176,7 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.service.coordination import shard_planner
     from chalicelib.service.execution import overdue, supervisor
     from chalicelib.service.node import migration, node_directory
-    from chalicelib.service.series import rolling
+    from chalicelib.service.series import hourly_rollups
     from chalicelib.settings import forget_settings
     from chalicelib.store import counted_hours, long_runs, point_table, run_items, shards, timeline_memory
 
@@ -187,7 +187,7 @@ def _in_place(play: Play) -> Iterator[None]:
 
     usual = vars(Task)["horizon"].fget
     horizon = property(lambda task: usual(task) if task.is_anytime else min(AHEAD, usual(task)))
-    put, plan_task, roll_up = point_table.put, shard_planner.plan_task, rolling.roll_up
+    put, plan_task, roll_up = point_table.put, shard_planner.plan_task, hourly_rollups.roll_up
 
     def noting(node: Any, series: str, point: Any) -> None:
         play.tests[series] = play.tests[point.task]
@@ -217,7 +217,7 @@ def _in_place(play: Play) -> Iterator[None]:
         mock.patch.object(supervisor, "_ToolAtWork", tool),
         mock.patch.object(point_table, "put", noting),
         mock.patch.object(shard_planner, "plan_task", concerned(plan_task)),
-        mock.patch.object(rolling, "roll_up", concerned(roll_up)),
+        mock.patch.object(hourly_rollups, "roll_up", concerned(roll_up)),
         mock.patch.object(run_items, "KEEP_AFTER_LAST_RUN", PURGED_AFTER),
         mock.patch.object(Task, "horizon", horizon),
     ):
@@ -237,10 +237,10 @@ def _clocks(play: Play) -> None:
     from chalicelib.service.execution import reaper
     from chalicelib.service.node import health
     from chalicelib.service.scheduling import dispatch_tick
-    from chalicelib.service.series import rolling
+    from chalicelib.service.series import hourly_rollups
 
     def reap(now: dt.datetime) -> None:
-        for tick in (reaper.tick, rolling.tick, watch.tick, health.tick):
+        for tick in (reaper.tick, hourly_rollups.tick, watch.tick, health.tick):
             tick(now)
 
     play.every_minute("clock plan", shard_planner.tick)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.benched_node import free_port, start
+from bench.bulk_store import storing
 from bench.lists import one_task
-from bench.storing import storing
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State

@@ -229,10 +229,10 @@ def _clocks(play: Play) -> None:
     from chalicelib.service.coordination import shard_planner
     from chalicelib.service.execution import reaper
     from chalicelib.service.scheduling import dispatch_tick
-    from chalicelib.service.series import rolling
+    from chalicelib.service.series import hourly_rollups
 
     def reap(now: dt.datetime) -> None:
-        for tick in (reaper.tick, rolling.tick, watch.tick):
+        for tick in (reaper.tick, hourly_rollups.tick, watch.tick):
             tick(now)
 
     play.every_minute("plan tick", shard_planner.tick)

@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from bench.bulk_store import storing
 from bench.capacity_units import Cost, counted
 from bench.lists import NODE, measured
 from bench.mesh_cost import PER_READ, PER_WRITE
-from bench.storing import storing
 from chalicelib.domain.names import RunId, TaskId
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
@@ -66,7 +66,7 @@ CASES: dict[str, dict[str, Any]] = {
 def _a_result(now: dt.datetime, name: str, posted: dict[str, Any]) -> dict[str, Any]:
     """What a result costs after its run is stored, the clock's share included, over some hours of minutes."""
     from chalicelib.service.alerts import rules, watch
-    from chalicelib.service.series import rolling
+    from chalicelib.service.series import hourly_rollups
 
     for rule, document in posted.items():
         rules.put_rule(NODE, rule, document, now)
@@ -76,11 +76,11 @@ def _a_result(now: dt.datetime, name: str, posted: dict[str, Any]) -> dict[str, 
         while at < now + COUNTED:
             at += MINUTE
             _leave(owner, at)
-            rolling.tick(at)
+            hourly_rollups.tick(at)
             watch.tick(at)
     with counted() as ticks:
         for _ in range(COUNTED // MINUTE):
-            rolling.tick(at)
+            hourly_rollups.tick(at)
             watch.tick(at)
     for rule in posted:
         rules.remove(NODE, rules.RULES, rule, at)

@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.api.http.answer import DIRECT, READS_NOTHING
 from chalicelib.api.http.request import AT_ONCE
-from chalicelib.domain import forwarding
+from chalicelib.domain import proxy_headers
 from local.routes import FROM_MEMORY, FROM_ONE_ITEM, STAGE, Routes, without_stage
 
 NO_BODY = (204, 304)
@@ -32,7 +32,7 @@ class Request:
     server: str
     port: int
     scheme: str
-    proxies: Sequence[forwarding.Network] = ()
+    proxies: Sequence[proxy_headers.Network] = ()
     """Whose word on the client counts."""
     came: float | None = None
     """When it came in, as a Unix time."""
@@ -84,7 +84,7 @@ def event(request: Request, routes: Routes) -> dict[str, Any] | None:
     if path is None or found is None:
         return None
     route, captured = found
-    asking = forwarding.client(request.client, list(request.headers.items()), request.proxies)
+    asking = proxy_headers.client(request.client, list(request.headers.items()), request.proxies)
     headers = _headers(request, asking)
     arguments = urllib.parse.parse_qs(query, keep_blank_values=True)
     body, encoded = _body(request.body)
@@ -118,8 +118,8 @@ def event(request: Request, routes: Routes) -> dict[str, Any] | None:
     }
 
 
-def _headers(request: Request, asking: forwarding.Client) -> dict[str, str]:
-    return forwarding.rewritten(request.headers, asking) | {
+def _headers(request: Request, asking: proxy_headers.Client) -> dict[str, str]:
+    return proxy_headers.rewritten(request.headers, asking) | {
         "X-Forwarded-For": asking.address,
         "X-Forwarded-Port": str(request.port),
         "X-Forwarded-Proto": asking.scheme or request.scheme,

@@ -21,7 +21,7 @@ import chalice.local
 import uvicorn
 from uvicorn.server import ServerState
 
-from chalicelib.domain import forwarding
+from chalicelib.domain import proxy_headers
 from chalicelib.settings import settings
 from local.front import asgi
 from local.front.connections import Connections
@@ -105,7 +105,7 @@ class HttpServer:
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         waiting = Waiting(self._loop)
-        proxies = forwarding.proxies(settings().trusted_proxies)
+        proxies = proxy_headers.proxies(settings().trusted_proxies)
         self.application = application = asgi.Application(self._app, waiting, proxies, self._reads_at_once)
         self._config = uvicorn.Config(
             application,

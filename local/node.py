@@ -116,11 +116,11 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
 
 def clocks_and_queues(given: argparse.Namespace, app: Any) -> contextlib.AbstractContextManager[None]:
     """What works them from when it is entered. A second process is made now, while this has one thread."""
-    from local import driving
+    from local import second_process
 
     if given.processes == 1:
-        return driving.in_this_process(app, given.period)
-    return driving.begin(app, given.period).driving()
+        return second_process.in_this_process(app, given.period)
+    return second_process.begin(app, given.period).driving()
 
 
 def first_measurement(given: argparse.Namespace, stopping: threading.Event) -> None:

@@ -10,7 +10,7 @@ from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper
 from chalicelib.service.node import health
 from chalicelib.service.scheduling import dispatch_tick as dispatch
-from chalicelib.service.series import rolling
+from chalicelib.service.series import hourly_rollups
 
 TIMEOUTS = {"plan": 300, "dispatch": 60, "reap": 300, "archive": 60}
 """The most seconds each may take; ``.chalice/config.json`` gives them so many."""
@@ -29,7 +29,7 @@ def dispatch_tick(event: Any) -> None:
 def reap_tick(event: Any) -> None:
     """Give up what is over its time, forget what is old, roll up series, and notice what is silent."""
     reaper.tick(_now())
-    rolling.tick(_now())
+    hourly_rollups.tick(_now())
     watch.tick(_now())
     health.tick(_now())
 

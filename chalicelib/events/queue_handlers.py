@@ -34,7 +34,7 @@ from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
 from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling import dispatch_tick
-from chalicelib.service.series import rolling
+from chalicelib.service.series import hourly_rollups
 
 LOG = logging.getLogger(__name__)
 
@@ -130,8 +130,8 @@ def _work_off(what: str, shard: int, now: dt.datetime) -> None:
             announce.announce(shard, now, has_time=has_time)
         case reaper.WHAT:
             reaper.reap(shard, now, has_time=has_time)
-        case rolling.WHAT:
-            rolling.roll(shard, now, has_time)
+        case hourly_rollups.WHAT:
+            hourly_rollups.roll(shard, now, has_time)
         case watch.WHAT:
             watch.look(shard, now, has_time)
         case _:

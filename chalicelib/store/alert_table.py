@@ -17,10 +17,10 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.series import KEPT, Series
 from chalicelib.domain.times import format_timestamp, parse_timestamp
-from chalicelib.store import ordering, shards
+from chalicelib.store import list_order, shards
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.alert_models import AlertItem
 from chalicelib.store.models.connection import connection
-from chalicelib.store.ordering import Place
 from chalicelib.store.store_errors import on_condition_failed
 from chalicelib.store.transactions.recording import add_deliveries
 
@@ -51,7 +51,7 @@ def active(node: NodeName, after: Place | None, page_size: int | None = None) ->
     """The alerts that are not ok, in the order they came to be so, those behind a place."""
     later = None if after is None else AlertItem.since >= after[0]
     found = AlertItem.active_index.query(node, later, page_size=page_size)
-    return ordering.behind(map(to_alert, found), lambda alert: (alert.since, alert.id), after)
+    return list_order.behind(map(to_alert, found), lambda alert: (alert.since, alert.id), after)
 
 
 def of_rule(node: NodeName, rule: str, limit: int | None = None) -> list[str]:

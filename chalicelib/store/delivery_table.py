@@ -16,10 +16,10 @@ from chalicelib.domain.delivery_states import DeliveryState
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
-from chalicelib.store import ordering, shards
+from chalicelib.store import list_order, shards
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.delivery_models import DeliveryItem
 from chalicelib.store.models.item_keys import bare, key, owner
-from chalicelib.store.ordering import Place
 from chalicelib.store.store_errors import on_condition_failed
 
 ANNOUNCED_ONES = "announced"
@@ -84,7 +84,9 @@ def in_state(
     index = DeliveryItem.states_index
     later = None if after is None else DeliveryItem.added >= after[0]
     found = index.query(key(node, state.value), later, page_size=page_size)
-    placed = ordering.behind(found, lambda item: (item.added, place_name(bare(item.run), item.number)), after)
+    placed = list_order.behind(
+        found, lambda item: (item.added, place_name(bare(item.run), item.number)), after
+    )
     while some := list(itertools.islice(placed, page_size or LARGEST_BATCH)):
         yield from _whole(some)
 

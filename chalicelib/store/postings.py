@@ -2,7 +2,7 @@
 
 A task's postings are written in the transaction that stores it, or before that where they do not fit, and
 deleted with it. So a task that is there has all of them, while a posting may lead to a task that is not.
-Tasks stored before there were postings get theirs by ``service/node/indexing.py``.
+Tasks stored before there were postings get theirs by ``service/node/posting_backfill.py``.
 
 To search is to read the shortest list of postings of those that are asked for. Which one that is, nobody
 counts: all are read side by side, a little of each and then more, until one comes to its end.
@@ -21,10 +21,10 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.task_terms import Alternatives, Term
 from chalicelib.domain.times import UTC
 from chalicelib.store import raw_items
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.connection import connection
 from chalicelib.store.models.item_keys import bare, key
 from chalicelib.store.models.task_models import PostingItem
-from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch
 
 MOST_ITEMS = 100

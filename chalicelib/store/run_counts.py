@@ -19,10 +19,10 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.settings import settings
-from chalicelib.store import ordering, raw_items, run_table
+from chalicelib.store import list_order, raw_items, run_table
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.item_keys import key
 from chalicelib.store.models.run_models import RunItem
-from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch, written
 from chalicelib.store.run_items import BRIEF_UNTIL, listed
 from chalicelib.store.run_table import EARLIEST_START, LATEST_START, starting
@@ -106,7 +106,7 @@ def behind(
     later = [(state, max(start or lowest, lowest), end) for state, start, end in bounds]
     found = [_filed(node, part, now, False, page_size) for part in _parts(later, now)]
     merged = heapq.merge(*found, key=lambda run: run.start)
-    return ordering.behind(merged, lambda run: (run.start, run.uuid), after)
+    return list_order.behind(merged, lambda run: (run.start, run.uuid), after)
 
 
 @dataclasses.dataclass(frozen=True)

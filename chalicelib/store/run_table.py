@@ -14,10 +14,10 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
-from chalicelib.store import changes, counted_hours, ordering, raw_items
+from chalicelib.store import changes, counted_hours, list_order, raw_items
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.item_keys import key
 from chalicelib.store.models.run_models import RunItem
-from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem
 from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of, to_item, to_run, to_summary
 from chalicelib.store.store_errors import on_condition_failed
@@ -111,7 +111,7 @@ def behind(
         page_size=page_size,
         attributes_to_get=_PLACE,
     )
-    return ordering.behind(_summarized(node, task, found), lambda run: (run.start, run.uuid), after)
+    return list_order.behind(_summarized(node, task, found), lambda run: (run.start, run.uuid), after)
 
 
 _PLACE = ["task", "run", "start"]

@@ -14,9 +14,9 @@ from chalicelib.domain.repeat import Progress
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task, purge_at
 from chalicelib.store import shards, task_bodies
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.item_keys import bare, key, owner
 from chalicelib.store.models.task_models import TaskItem
-from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import RawItem
 from chalicelib.store.task_bodies import Beside
 

@@ -12,11 +12,11 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.outbox_request import OutboxRequest
 from chalicelib.domain.task import Task
-from chalicelib.store import changes, ordering, outbox_table, postings, raw_items, shards
+from chalicelib.store import changes, list_order, outbox_table, postings, raw_items, shards
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.connection import connection
 from chalicelib.store.models.item_keys import bare, key, owner
 from chalicelib.store.models.task_models import TaskItem
-from chalicelib.store.ordering import Place
 from chalicelib.store.raw_items import Stretch, written
 from chalicelib.store.store_errors import on_condition_failed
 from chalicelib.store.task_items import PURGE, StoredTask, planning_actions
@@ -54,7 +54,7 @@ def listing(node: NodeName, after: Place | None = None, page_size: int | None = 
     where = None if after is None else (written(after[0]), after[1])
     stretch = Stretch(("node_key", key(node)), "added", lower=where and where[0], index="added")
     found = map(StoredTask, raw_items.query(TaskItem, stretch, page_size))
-    return ordering.behind(found, lambda stored: (stored.added_text, stored.uuid), where)
+    return list_order.behind(found, lambda stored: (stored.added_text, stored.uuid), where)
 
 
 def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:

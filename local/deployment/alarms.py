@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.infrastructure.queues import QUEUES
-from local.deployment.naming import CLOCKS, FUNCTIONS, queue_id
+from local.deployment.resource_names import CLOCKS, FUNCTIONS, queue_id
 
 MAILED = "Mailed"
 _MINUTE = 60

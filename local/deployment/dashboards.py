@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.domain import telemetry
 from chalicelib.domain.telemetry import COUNTER, Metric
 from chalicelib.infrastructure.queues import QUEUES
-from local.deployment.naming import CLOCKS, FUNCTIONS, queue_id
+from local.deployment.resource_names import CLOCKS, FUNCTIONS, queue_id
 
 GRAFANA = pathlib.Path(__file__).resolve().parent.parent.parent / "docs/dashboards/grafana.json"
 _WIDE, _HIGH = 12, 7

@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.infrastructure import process_counters
 from chalicelib.infrastructure.queues import QUEUES
-from local.deployment.naming import CLOCKS, FUNCTIONS, function_of, prefix, queue_id
+from local.deployment.resource_names import CLOCKS, FUNCTIONS, function_of, prefix, queue_id
 
 RESERVE = "Reserve"
 """The condition that functions have their part of the account's concurrency to themselves."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from local.deployment.alarms import MAILED
 from local.deployment.functions import RESERVE
-from local.deployment.naming import OWN_TABLES, prefix
+from local.deployment.resource_names import OWN_TABLES, prefix
 from local.deployment.rest_api import OWN_GATEWAY_ROLE
 
 _RETENTIONS = (

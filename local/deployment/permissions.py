@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.infrastructure.agent_queues import NAMED
 from chalicelib.infrastructure.queues import DEAD_LETTERS, QUEUES
-from local.deployment.naming import API, FUNCTIONS, arn, function_of, queue_id, queues_arn, table_arn
+from local.deployment.resource_names import API, FUNCTIONS, arn, function_of, queue_id, queues_arn, table_arn
 
 FILE = pathlib.Path(__file__).resolve().parent / "grants.json"
 EVERY = "every function"

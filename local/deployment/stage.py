@@ -25,8 +25,8 @@ from collections.abc import Mapping
 
 from chalicelib.domain.schemas import JSON, Checker
 from local.deployment.functions import AT_A_TIME
-from local.deployment.naming import FUNCTIONS
 from local.deployment.parameters import parameters
+from local.deployment.resource_names import FUNCTIONS
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent.parent / ".chalice/stages"
 ACCESS = ("node", "keys", "iam")

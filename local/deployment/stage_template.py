@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.schemas import JSON
-from local.deployment.naming import API, FUNCTIONS
+from local.deployment.resource_names import API, FUNCTIONS
 from local.deployment.stage import Stage, StageError
 
 _ALIAS = "live"

@@ -6,7 +6,7 @@ from chalicelib.infrastructure.blobs import KEPT_DAYS
 from chalicelib.infrastructure.queues import ATTEMPTS, DEAD_LETTERS, QUEUES, Queue
 from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.models.base import STREAM_VIEW, TIME_TO_LIVE, Table
-from local.deployment.naming import OWN_TABLES, arn, own_prefix, prefixed, queue_id, table_id
+from local.deployment.resource_names import OWN_TABLES, arn, own_prefix, prefixed, queue_id, table_id
 
 _KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 _NOTHING_PUBLIC = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")

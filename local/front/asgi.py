@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from chalicelib.api.http.answer import READS_NOTHING
-from chalicelib.domain import forwarding
+from chalicelib.domain import proxy_headers
 from local import gateway
 from local.front.asgi_messages import Receive, Send, length, refuse, request_of, send_response
 from local.front.budget import Budget
@@ -51,7 +51,7 @@ class Application:
         self,
         app: Any,
         waiting: Waiting,
-        proxies: tuple[forwarding.Network, ...],
+        proxies: tuple[proxy_headers.Network, ...],
         reads_at_once: bool = False,
     ):
         self._app, self._waiting, self._proxies = app, waiting, proxies

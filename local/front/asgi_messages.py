@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from chalicelib.domain import forwarding
+from chalicelib.domain import proxy_headers
 from local import gateway
 
 LINGER = 3.0
@@ -23,7 +23,7 @@ def length(scope: Any) -> int:
     return next((int(text) for name, text in scope["headers"] if name == b"content-length"), 0)
 
 
-def request_of(scope: Any, body: bytes, proxies: tuple[forwarding.Network, ...]) -> gateway.Request:
+def request_of(scope: Any, body: bytes, proxies: tuple[proxy_headers.Network, ...]) -> gateway.Request:
     """A request whose head is a scope's."""
     query = scope["query_string"]
     target = scope["raw_path"] + (b"?" + query if query else b"")

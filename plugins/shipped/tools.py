@@ -1,7 +1,7 @@
 """The tools that ship with the node."""
 
 from plugins.tools.host import psclock, pstimer
-from plugins.tools.idling import passthrough, sleep, sleepbgm, snooze
+from plugins.tools.idle import passthrough, sleep, sleepbgm, snooze
 from plugins.tools.link import bssidscanner, dhclient, umichwpa
 from plugins.tools.one_way import halfping, owping, powstream, stamp, twping
 from plugins.tools.reach import fpingreach, nmapreach, nmapscan, ping, tcpping, tcpscan

@@ -27,7 +27,7 @@ from chalicelib.settings import forget_settings
 from chalicelib.store import run_items, run_table, shards
 from chalicelib.store.models.all_tables import TABLES
 from local.deployment import permissions
-from local.deployment.naming import FUNCTIONS, function_of
+from local.deployment.resource_names import FUNCTIONS, function_of
 from tests import builders
 from tests.agents import Agent
 from tests.builders import NODE

@@ -9,7 +9,7 @@ from chalicelib.infrastructure.queues import ATTEMPTS, QUEUES
 from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.models.base import TIME_TO_LIVE
 from local import deployment
-from local.deployment.naming import CLOCKS, FUNCTIONS, function_of, queue_id, table_id
+from local.deployment.resource_names import CLOCKS, FUNCTIONS, function_of, queue_id, table_id
 
 RESOURCES: dict[str, Any] = deployment.resources()["Resources"]
 

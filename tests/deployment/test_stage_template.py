@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local import deployment
-from local.deployment.naming import FUNCTIONS
+from local.deployment.resource_names import FUNCTIONS
 from local.deployment.stage import Stage, StageError
 from local.deployment.stage_template import applied
 

@@ -3,6 +3,7 @@
 import pathlib
 import re
 import urllib.parse
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,9 @@ _CONTRACT = re.compile(
 _HEADING = re.compile(r"^#+ (?:(\d+)\. )?(.+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
 _OUTSIDE = re.compile(r"\.\./(?:\.\./)*shared\b|(?<![\w.-])/work/|\b(?:HERE|ROOT)\.parent\b")
+_MODULE = re.compile(r"`((?:\w+/)*\w+\.py)(?:::\w+)?`")
+_OF_EXAMPLES = "pscheduler_banner/"
+"""What docs/plugins.md has its reader write."""
 _UPWARDS = re.compile(
     r"__file__\)(?:\.resolve\(\))?(?:(?P<chain>(?:\.parent\b)+)|\.parents\[(?P<index>\d+)\])"
 )
@@ -117,6 +121,32 @@ def _has_anchor(path: pathlib.Path, anchor: str) -> bool:
         return True
     names = [name for _, name in re.findall(r"^(#+) (.+)$", path.read_text(), re.MULTILINE)]
     return anchor in {re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-") for name in names}
+
+
+def test_every_module_that_is_named_is_there() -> None:
+    there = [f"/{path.relative_to(ROOT)}" for path in _files(".py")]
+    wrong = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in _files(".md", ".py", ".toml")
+        if path.name != "CHANGELOG.md"  # which tells what modules were once called
+        for module in _MODULE.findall(path.read_text())
+        if not module.startswith(_OF_EXAMPLES) and not any(one.endswith(f"/{module}") for one in there)
+    ]
+
+    assert wrong == []
+
+
+def test_no_two_modules_have_one_name() -> None:
+    modules = [
+        path
+        for folder in ("chalicelib", "plugins", "agent", "local", "bench")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.stem not in ("__init__", "__main__") and "__pycache__" not in path.parts
+    ]
+    names = Counter(path.stem for path in modules)
+
+    assert len(modules) > 600
+    assert [name for name, count in names.items() if count > 1] == ["http"]  # a test, and an archiver
 
 
 def test_nothing_names_a_folder_outside_the_repository() -> None:

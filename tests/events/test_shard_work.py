@@ -20,7 +20,7 @@ from chalicelib.service.archiving import announce
 from chalicelib.service.execution import reaper, results
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.placement import place_next
-from chalicelib.service.series import rolling
+from chalicelib.service.series import hourly_rollups
 from chalicelib.settings import forget_settings
 from chalicelib.store import alert_table, delivery_table, due_runs, run_items, run_table, series_table, shards
 from chalicelib.store.transactions.booking import New
@@ -160,7 +160,7 @@ def test_series_are_rolled_up_and_alerts_looked_at_by_functions_of_their_shard(s
         alert_table.put(Alert(NODE, "loss", series, NOON, NOON), NOON, [])
     later = NOON + 6 * HOUR + GRACE
 
-    assert (rolling.tick(later), watch.tick(later)) == (0, 0)
+    assert (hourly_rollups.tick(later), watch.tick(later)) == (0, 0)
     assert sent == [*left("roll-up"), *left("look")]
     for message in tuple(sent):
         handle(message, later)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
 from typing import Any
 
-from chalicelib.api.http import routing
+from chalicelib.api.http import router
 from chalicelib.domain import messages
 from chalicelib.events import clock_handlers, queue_handlers
 from chalicelib.infrastructure.queues import QUEUES
@@ -23,16 +23,16 @@ from chalicelib.service.archiving import announce
 from chalicelib.service.execution import reaper
 from chalicelib.service.node import debug, node_directory
 from chalicelib.service.scheduling import dispatch_tick
-from chalicelib.service.series import rolling
-from local.deployment.naming import function_of
+from chalicelib.service.series import hourly_rollups
 from local.deployment.permissions import EVERY
+from local.deployment.resource_names import function_of
 
 API = "APIHandler"
 
 
 @functools.cache
 def _page() -> CodeType:
-    return routing._answer.__code__
+    return router._answer.__code__
 
 
 @functools.cache
@@ -96,7 +96,13 @@ def _handler_of(kind: str) -> str:
 @functools.cache
 def _worked_off() -> frozenset[CodeType]:
     """What ticks do of a shard, and leave to another function where there is much of it."""
-    services = (dispatch_tick._Sending.send, announce.announce, reaper.reap, rolling._roll, watch._look)
+    services = (
+        dispatch_tick._Sending.send,
+        announce.announce,
+        reaper.reap,
+        hourly_rollups._roll,
+        watch._look,
+    )
     return frozenset(each.__code__ for each in services)
 
 

@@ -14,7 +14,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import runner, waits
 from plugins.sdk.jobs import Completed
-from plugins.tools.idling import snooze
+from plugins.tools.idle import snooze
 
 
 class FakeMachine(Machine):

@@ -15,8 +15,8 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import TaskFilter
 from chalicelib.domain.task_terms import of_filter
 from chalicelib.store import postings, task_table, timeline
+from chalicelib.store.list_order import Place
 from chalicelib.store.models.task_models import PostingItem
-from chalicelib.store.ordering import Place
 from chalicelib.store.transactions import sharing
 from chalicelib.store.transactions.booking import Booking, Time, commit
 from local import environment

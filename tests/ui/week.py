@@ -92,7 +92,7 @@ def main() -> None:
 def fill(now: dt.datetime) -> None:
     """Store the week before ``now``."""
     from chalicelib.service.alerts import rules, watch
-    from chalicelib.service.series import points, rolling
+    from chalicelib.service.series import hourly_rollups, points
 
     kinds = [_kind(test, path, now) for path in itertools.permutations(HOSTS, 2) for test in TOOLS]
     for at in _hours(now):
@@ -104,8 +104,8 @@ def fill(now: dt.datetime) -> None:
                 run = _run(kind, at + number * APART, now)
                 (watch if is_watched else points).leave(kind.task, run, run.end)
         if at.hour == 0:
-            _roll(rolling, at)
-    _roll(rolling, now)
+            _roll(hourly_rollups, at)
+    _roll(hourly_rollups, now)
     _store_tasks(kinds, now)
 
 

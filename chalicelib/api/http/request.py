@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api.http import origins
-from chalicelib.domain import forwarding
+from chalicelib.domain import proxy_headers
 from chalicelib.domain.documents import DEEPEST, load
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
 from chalicelib.domain.names import NodeName, RunId, TaskId
@@ -180,7 +180,7 @@ def read(raw: Any) -> Request:
 def _is_forwarded(raw: Any) -> bool:
     """Whether a proxy is in front. Our own front says so, having taken their headers away."""
     told: bool | None = raw.context.get("isForwarded")
-    return any(map(forwarding.is_header, raw.headers)) if told is None else told
+    return any(map(proxy_headers.is_header, raw.headers)) if told is None else told
 
 
 def _is_deployed(raw: Any) -> bool:

@@ -3,7 +3,7 @@
 
 import ipaddress
 
-from chalicelib.api.http.routing import Request
+from chalicelib.api.http.router import Request
 from chalicelib.api.openapi.operations import header
 from chalicelib.domain.errors import Forbidden, Invalid
 from chalicelib.domain.schemas import JSON

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator, Mapping
 
 from chalicelib.api.http import principal
-from chalicelib.api.http.routing import API_LEVEL, Answer, Request, as_json
+from chalicelib.api.http.router import API_LEVEL, Answer, Request, as_json
 from chalicelib.api.openapi import operations, path_items, schema_export
 from chalicelib.api.openapi.operations import operation
 from chalicelib.domain.schemas import JSON

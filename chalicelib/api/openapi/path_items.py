@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.api.http.origins import READING
 from chalicelib.api.http.problems import PROBLEM_TYPE
-from chalicelib.api.http.routing import API_LEVEL, JSON_TYPE, TEXT_TYPE
+from chalicelib.api.http.router import API_LEVEL, JSON_TYPE, TEXT_TYPE
 from chalicelib.api.openapi import operations, schema_export
 from chalicelib.api.openapi.operations import Argument, Operation, Page, Schema, flag
 from chalicelib.domain.schemas import JSON

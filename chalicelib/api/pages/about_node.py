@@ -4,7 +4,7 @@ import html
 
 from chalicelib.api.http import live, principal
 from chalicelib.api.http.negotiation import preferred
-from chalicelib.api.http.routing import API_LEVEL, HTML_TYPE, JSON_TYPE, Answer, Request, as_json
+from chalicelib.api.http.router import API_LEVEL, HTML_TYPE, JSON_TYPE, Answer, Request, as_json
 from chalicelib.api.openapi.operations import Argument, document, operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, CLOCK, DURATION, STATUS, STRING, shape
 from chalicelib.domain.errors import Invalid, Unavailable

@@ -3,7 +3,7 @@
 import logging
 
 from chalicelib.api.http import principal, problems
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi.operations import flag, operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN
 from chalicelib.infrastructure.addresses import is_loopback

@@ -1,7 +1,7 @@
 """Pages on which an agent says how it is, and hears what it is to do (docs/agent-protocol.md)."""
 
 from chalicelib.api.http import agent_authentication
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi.operations import integer, operation
 from chalicelib.api.openapi.response_schemas import ANY, BOOLEAN, OBJECT, STRING, array, shape
 from chalicelib.api.pages.agent_joining import DONE

@@ -1,7 +1,7 @@
 """Pages on which an agent comes to be known, and ceases to be (docs/agent-protocol.md)."""
 
 from chalicelib.api.http import agent_authentication
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import STRING, shape
 from chalicelib.domain import agent_protocol, host_facts

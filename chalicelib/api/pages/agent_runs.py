@@ -3,7 +3,7 @@
 
 from chalicelib.api.http import agent_authentication
 from chalicelib.api.http.request import LARGEST_BODY
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, OBJECT, STRING, array, shape
 from chalicelib.domain import agent_protocol

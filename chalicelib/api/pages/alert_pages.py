@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from chalicelib.api.http import paging
-from chalicelib.api.http.routing import TEXT_TYPE, Answer, Request, as_json
+from chalicelib.api.http import pagination
+from chalicelib.api.http.router import TEXT_TYPE, Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import flag, operation, word
 from chalicelib.domain import badge
@@ -16,7 +16,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import format_timestamp
 from chalicelib.service.alerts import rules
 from chalicelib.store import alert_table
-from chalicelib.store.ordering import Place
+from chalicelib.store.list_order import Place
 
 NAME, ACTIVE = "alerts", "active alerts"
 SVG_TYPE = "image/svg+xml"
@@ -53,7 +53,7 @@ PATH = {"alert": {"type": "string", "examples": ["loss.0123456789abcdef0123"]}}
         word("state", "Only those in this state", *STATES),
         word("rule", "Only those under this rule"),
         *(word(name, f"Only those of series of this {name}") for name in FILTERS),
-        *paging.ARGUMENTS,
+        *pagination.ARGUMENTS,
     ],
     answer=response_schemas.array(ALERT),
     paged=True,
@@ -69,18 +69,18 @@ def list_alerts(request: Request) -> Answer:
         raise Invalid(f"state: must be one of {', '.join(STATES)}")
     is_active = request.flag("active")
     name = ACTIVE if is_active else NAME
-    cut = paging.cut(request, name)
+    cut = pagination.cut(request, name)
     if is_active:
         found = alert_table.active(request.node, cut.after, cut.first_read)
     else:
         found = alert_table.every(request.node, cut.after and cut.after[1], cut.first_read)
-    part = paging.page(
+    part = pagination.page(
         found,
         lambda chunk: [each for each in chunk if _is_wanted(request, each)],
         _place,
-        cut.limit or paging.PAGE,
+        cut.limit or pagination.PAGE,
     )
-    link = paging.link(request, "/alerts", name, part.next)
+    link = pagination.link(request, "/alerts", name, part.next)
     return as_json(request, [_described(request, each) for each in part.items], headers=link)
 
 

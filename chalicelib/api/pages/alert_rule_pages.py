@@ -1,7 +1,7 @@
 """The rules behind the alerts, and the times at which they are quiet: for whoever operates the node."""
 
 from chalicelib.api.http import principal
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import operation
 from chalicelib.domain.alert_rules import RULE

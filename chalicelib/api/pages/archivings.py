@@ -2,8 +2,8 @@
 
 import functools
 
-from chalicelib.api.http import paging, principal
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http import pagination, principal
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import flag, operation, word
 from chalicelib.api.pages.single_run import href
@@ -15,7 +15,7 @@ from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.service.archiving import attempt, replay
 from chalicelib.service.archiving.replay import DeliveryFilter
 from chalicelib.store import delivery_table
-from chalicelib.store.ordering import Place
+from chalicelib.store.list_order import Place
 
 NAME, TO_RETRY = "archivings", "archivings to retry"
 STATES = tuple(state.value for state in DeliveryState)
@@ -41,7 +41,7 @@ RETRIED = response_schemas.shape(
         word("archiver", "Only those to this archiver"),
         word("task", "Only those of this task"),
         word("label", "Only those to archives with this label"),
-        *paging.ARGUMENTS,
+        *pagination.ARGUMENTS,
     ],
     answer=response_schemas.array(LISTED),
     paged=True,
@@ -57,13 +57,13 @@ def list_archivings(request: Request) -> Answer:
         raise Invalid(f"state: must be one of {', '.join(STATES)}")
     asked = {name: request.args.get(name) for name in ("archiver", "task", "label")}
     part = _part(request, DeliveryState(state), DeliveryFilter(**asked), NAME)
-    link = paging.link(request, "/archivings", NAME, part.next)
+    link = pagination.link(request, "/archivings", NAME, part.next)
     return as_json(request, [_describe(request, each) for each in part.items], headers=link)
 
 
 @operation(
     "Archivings",
-    arguments=[flag("dry-run", "Report which ones it would be, and retry none"), *paging.ARGUMENTS],
+    arguments=[flag("dry-run", "Report which ones it would be, and retry none"), *pagination.ARGUMENTS],
     body=BODY,
     answer=RETRIED,
     errors=[403],
@@ -78,7 +78,7 @@ def retry_archivings(request: Request) -> Answer:
     """
     principal.require_upkeep(request)
     part = _part(request, DeliveryState.FAILED, _filter(request.json()), TO_RETRY)
-    link = paging.link(request, "/archivings/retry", TO_RETRY, part.next)
+    link = pagination.link(request, "/archivings/retry", TO_RETRY, part.next)
     dry = request.flag("dry-run")
     retried = part.items if dry else replay.retry(part.items, request.now)
     document = {
@@ -89,11 +89,13 @@ def retry_archivings(request: Request) -> Answer:
     return as_json(request, document, headers=link)
 
 
-def _part(request: Request, state: DeliveryState, wanted: DeliveryFilter, name: str) -> paging.Page[Delivery]:
-    cut = paging.cut(request, name)
+def _part(
+    request: Request, state: DeliveryState, wanted: DeliveryFilter, name: str
+) -> pagination.Page[Delivery]:
+    cut = pagination.cut(request, name)
     found = delivery_table.in_state(request.node, state, cut.after, cut.first_read)
     chosen = functools.partial(replay.chosen, wanted)
-    return paging.page(found, chosen, _place_of, cut.limit or paging.PAGE)
+    return pagination.page(found, chosen, _place_of, cut.limit or pagination.PAGE)
 
 
 def _place_of(delivery: Delivery) -> Place:

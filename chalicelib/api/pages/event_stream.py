@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from chalicelib.api.http.negotiation import preferred
-from chalicelib.api.http.routing import Answer, Request, as_text
+from chalicelib.api.http.router import Answer, Request, as_text
 from chalicelib.api.openapi.operations import header, integer, operation, word
 from chalicelib.api.pages.single_run import LONGEST_WAIT
 from chalicelib.domain.errors import Invalid

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import Argument, moment, operation
 from chalicelib.domain.availability import Free, fraction_free, free_by_class

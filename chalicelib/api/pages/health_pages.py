@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from chalicelib.api.http.routing import Answer, Request
+from chalicelib.api.http.router import Answer, Request
 from chalicelib.api.openapi.operations import operation
 from chalicelib.domain import telemetry
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.telemetry import Sample
 from chalicelib.service.node import health
-from chalicelib.service.series import reading
+from chalicelib.service.series import series_reader
 
 MOST_SERIES = 500
 """Series whose last values are shown."""
@@ -53,7 +53,7 @@ def metrics(request: Request) -> Answer:
 
 
 def _series(node: NodeName) -> Iterator[Sample]:
-    for series, point in reading.last_points(node, MOST_SERIES):
+    for series, point in series_reader.last_points(node, MOST_SERIES):
         told = {
             "series": series.uuid,
             "test": series.test,

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from chalicelib.api.http import paging, principal
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http import pagination, principal
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, operation
 from chalicelib.api.pages.single_task import href
@@ -39,7 +39,11 @@ ANSWER = response_schemas.shape(
 
 @operation(
     "Tasks",
-    arguments=[KEY, flag("dry-run", "Report which tasks it would be, and cancel none"), *paging.ARGUMENTS],
+    arguments=[
+        KEY,
+        flag("dry-run", "Report which tasks it would be, and cancel none"),
+        *pagination.ARGUMENTS,
+    ],
     body=BODY,
     answer=ANSWER,
     paged=True,
@@ -53,10 +57,10 @@ def cancel_tasks(request: Request) -> Answer:
     administer it. `complete` is false if there may be more: post again to the Link.
     """
     may_all = principal.administers(request)
-    wanted, cut = _filter(request.json()), paging.cut(request, CURSORS)
+    wanted, cut = _filter(request.json()), pagination.cut(request, CURSORS)
     search = Search(request.node, wanted, cut.after, cut.first_read)
-    part = paging.page(search.tasks, search.chosen, place_of, cut.limit or paging.PAGE)
-    link = paging.link(request, "/tasks/cancel", CURSORS, part.next)
+    part = pagination.page(search.tasks, search.chosen, place_of, cut.limit or pagination.PAGE)
+    link = pagination.link(request, "/tasks/cancel", CURSORS, part.next)
     listed = [stored.read() for stored in part.items]
     allowed = [task for task in listed if may_all or _may_cancel(task, request)]
     if not request.flag("dry-run"):

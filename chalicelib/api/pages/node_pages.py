@@ -4,8 +4,8 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator
 
-from chalicelib.api.http import paging, principal
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http import pagination, principal
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, DURATION, SERVED_NODE, STRING, TIME, shape
@@ -18,7 +18,7 @@ from chalicelib.domain.times import UTC, format_timestamp, parse_duration
 from chalicelib.service.coordination import removal
 from chalicelib.service.node import agent_secrets, node_directory, node_status, registration
 from chalicelib.store import node_registry
-from chalicelib.store.ordering import Place
+from chalicelib.store.list_order import Place
 
 NAME = "nodes"
 AT_ONCE = 100
@@ -46,7 +46,7 @@ _BUILT_IN, _REGISTERED = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (2000,
 
 @operation(
     "Nodes",
-    arguments=[*paging.ARGUMENTS, *principal.ARGUMENTS],
+    arguments=[*pagination.ARGUMENTS, *principal.ARGUMENTS],
     answer=response_schemas.array(SERVED_NODE),
     errors=[403],
     paged=True,
@@ -58,9 +58,9 @@ def list_nodes(request: Request) -> Answer:
     or `limit`, and a Link to the next part.
     """
     principal.require_operator(request)
-    cut = paging.cut(request, NAME)
-    part = paging.page(_every(cut.after), lambda found: found, _place_of, cut.limit or paging.PAGE)
-    link = paging.link(request, "/nodes", NAME, part.next)
+    cut = pagination.cut(request, NAME)
+    part = pagination.page(_every(cut.after), lambda found: found, _place_of, cut.limit or pagination.PAGE)
+    link = pagination.link(request, "/nodes", NAME, part.next)
     return as_json(request, node_status.describe(part.items), headers=link)
 
 

@@ -5,7 +5,7 @@ What is asked about stands in an argument, or, for what is too large for a URL, 
 
 from collections.abc import Callable, Mapping, Sequence
 
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.openapi.operations import EXPANDED, document, operation

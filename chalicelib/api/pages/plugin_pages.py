@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.openapi.operations import EXPANDED, operation

@@ -3,8 +3,8 @@
 
 from collections.abc import Callable, Sequence
 
-from chalicelib.api.http import paging
-from chalicelib.api.http.routing import Answer, Request, as_json, task_id
+from chalicelib.api.http import pagination
+from chalicelib.api.http.router import Answer, Request, as_json, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import EXPANDED, KEY, flag, moment, operation, word
 from chalicelib.api.pages.single_run import describe, href
@@ -16,7 +16,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.service.tasks import access
 from chalicelib.store import run_table as store
 from chalicelib.store import task_table
-from chalicelib.store.ordering import Place
+from chalicelib.store.list_order import Place
 
 WITHOUT_STRANGERS = 7
 """The API level from which on a task that does not exist is a 404; until then it has no runs."""
@@ -32,7 +32,7 @@ UPCOMING = (State.PENDING, State.ON_DECK, State.RUNNING, State.NONSTART)
         moment("end", "Only runs that end by then"),
         flag("upcoming", "Only runs that are not over yet"),
         word("state", "Only runs in this state", *(state.value for state in State)),
-        *paging.ARGUMENTS,
+        *pagination.ARGUMENTS,
     ],
     answer=response_schemas.array({"anyOf": [response_schemas.HREF, response_schemas.RUN]}),
     errors=[403],
@@ -48,11 +48,11 @@ def list_runs(request: Request, task: str) -> Answer:
     if request.api_level >= WITHOUT_STRANGERS:
         task_table.get(request.node, uuid)
     name = f"runs of {uuid}"
-    cut = paging.cut(request, name)
+    cut = pagination.cut(request, name)
     start, end = request.moment("start"), request.moment("end")
     found = store.behind(request.node, uuid, start, end, cut.after, cut.first_read if cut.limit else None)
-    part = paging.page(found, _filter(request), _place, cut.limit)
-    link = paging.link(request, f"/tasks/{uuid}/runs", name, part.next)
+    part = pagination.page(found, _filter(request), _place, cut.limit)
+    link = pagination.link(request, f"/tasks/{uuid}/runs", name, part.next)
     if not request.flag("expanded"):
         return as_json(request, [href(request, uuid, run.uuid) for run in part.items], headers=link)
     return as_json(request, _expanded(request, uuid, part.items), headers=link)

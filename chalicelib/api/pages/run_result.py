@@ -4,7 +4,7 @@ import dataclasses
 import html
 
 from chalicelib.api.http.negotiation import preferred
-from chalicelib.api.http.routing import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json, task_id
+from chalicelib.api.http.router import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Answer, Request, as_json, task_id
 from chalicelib.api.openapi import plugin_schemas
 from chalicelib.api.openapi.operations import KEY, Argument, operation, word
 from chalicelib.api.pages.single_run import LONGEST_WAIT, RUN_NAME, named, visible

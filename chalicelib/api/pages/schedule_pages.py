@@ -3,8 +3,8 @@
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
-from chalicelib.api.http import paging
-from chalicelib.api.http.routing import TEXT_TYPE, Answer, Request, as_json_array, task_id
+from chalicelib.api.http import pagination
+from chalicelib.api.http.router import TEXT_TYPE, Answer, Request, as_json_array, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import Argument, integer, moment, operation, word
 from chalicelib.api.pages.scheduled_runs import Lines
@@ -41,7 +41,7 @@ AT_LEAST = 100
         moment("end", "Only runs that start earlier"),
         Argument("task", "Only runs of this task", {"type": "string", "format": "uuid"}),
         word("format", "How to show it", *FORMATS),
-        *paging.ARGUMENTS,
+        *pagination.ARGUMENTS,
     ],
     answer=response_schemas.array(response_schemas.SCHEDULED),
     kinds=["image/png", "image/svg+xml", "text/plain"],
@@ -60,7 +60,7 @@ def schedule(request: Request) -> Answer:
     form = request.args.get("format", "json")
     if form not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")
-    cut = paging.cut(request, CURSORS) if form == "json" else paging.Cut(None, None)
+    cut = pagination.cut(request, CURSORS) if form == "json" else pagination.Cut(None, None)
     found = _listed(request, start, end, cut)
 
     def chosen(runs: Sequence[Run]) -> Sequence[Run]:
@@ -70,9 +70,9 @@ def schedule(request: Request) -> Answer:
         return _picture(request, chosen(list(found)), form)
     lines = Lines(request, with_plugins=True)
     if cut.limit is None:
-        return as_json_array(request, map(lines.of, paging.pieces(found, chosen)))
-    part = paging.page(found, chosen, lambda run: (run.start, run.uuid), cut.limit)
-    link = paging.link(request, "/schedule", CURSORS, part.next)
+        return as_json_array(request, map(lines.of, pagination.pieces(found, chosen)))
+    part = pagination.page(found, chosen, lambda run: (run.start, run.uuid), cut.limit)
+    link = pagination.link(request, "/schedule", CURSORS, part.next)
     return as_json_array(request, iter([lines.of(part.items)]), headers=link)
 
 
@@ -88,7 +88,7 @@ def _picture(request: Request, runs: Sequence[Run], form: str) -> Answer:
 
 
 def _listed(
-    request: Request, start: dt.datetime | None, end: dt.datetime | None, cut: paging.Cut
+    request: Request, start: dt.datetime | None, end: dt.datetime | None, cut: pagination.Cut
 ) -> Iterator[Run]:
     size = cut.first_read if cut.limit else None
     if "task" in request.args:

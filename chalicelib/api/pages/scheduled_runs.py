@@ -7,7 +7,7 @@ may see of the task is copied as it is stored.
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
-from chalicelib.api.http.routing import Request, as_text
+from chalicelib.api.http.router import Request, as_text
 from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain.names import NO_TASK, TaskId

@@ -6,8 +6,8 @@ import io
 import itertools
 from collections.abc import Iterable, Iterator
 
-from chalicelib.api.http import paging
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http import pagination
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import flag, moment, operation, word
 from chalicelib.domain.errors import Invalid
@@ -15,7 +15,7 @@ from chalicelib.domain.rollup import Rollup, shown
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Point
 from chalicelib.domain.times import format_timestamp, parse_duration
-from chalicelib.service.series import reading
+from chalicelib.service.series import series_reader
 from chalicelib.store import point_table, series_table
 from chalicelib.store.series_table import Stored
 
@@ -68,7 +68,7 @@ FILTERS = ("test", "tool", "source", "destination", "label")
     arguments=[
         *(word(name, f"Only series of this {name}") for name in FILTERS),
         flag("last", "Include the latest result of each"),
-        *paging.ARGUMENTS,
+        *pagination.ARGUMENTS,
     ],
     answer=response_schemas.array(SERIES),
     paged=True,
@@ -79,12 +79,12 @@ def list_series(request: Request) -> Answer:
     A series has the results of all tasks that measure the same thing. With `limit`, part of them, and a Link
     to the next part.
     """
-    cut = paging.cut(request, NAME)
+    cut = pagination.cut(request, NAME)
     found = series_table.every(request.node, cut.after and cut.after[1])
-    part = paging.page(
+    part = pagination.page(
         found, lambda chunk: [each for each in chunk if _wanted(request, each)], _place, cut.limit
     )
-    link = paging.link(request, "/series", NAME, part.next)
+    link = pagination.link(request, "/series", NAME, part.next)
     return as_json(request, [_described(request, each) for each in part.items], headers=link)
 
 
@@ -134,7 +134,7 @@ def get_series(request: Request, series: str) -> Answer:
     step = _step(request)
     if step is None:
         return _points(request, stored, start, end, names)
-    found = reading.steps(request.node, series, start, end, step, names)
+    found = series_reader.steps(request.node, series, start, end, step, names)
     if _wants_csv(request):
         return _csv(_step_rows(found, names))
     steps = [{"time": format_timestamp(at), **rollup.describe(names)} for at, rollup in found]
@@ -178,7 +178,7 @@ def _points(
     request: Request, stored: Stored, start: dt.datetime, end: dt.datetime, names: list[str] | None
 ) -> Answer:
     found = list(
-        itertools.islice(reading.points(request.node, stored.series.uuid, start, end), MOST_POINTS + 1)
+        itertools.islice(series_reader.points(request.node, stored.series.uuid, start, end), MOST_POINTS + 1)
     )
     if len(found) > MOST_POINTS:
         raise Invalid(f"step: is needed for more than {MOST_POINTS} points, such as PT1H")

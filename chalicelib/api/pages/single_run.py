@@ -4,7 +4,7 @@ import datetime as dt
 
 from chalicelib.api.http import principal
 from chalicelib.api.http.request import LARGEST_BODY, LARGEST_DOCUMENT
-from chalicelib.api.http.routing import Answer, Request, as_json, run_id, task_id
+from chalicelib.api.http.router import Answer, Request, as_json, run_id, task_id
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, integer, operation
 from chalicelib.api.pages.single_task import href as task_href

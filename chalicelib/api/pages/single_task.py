@@ -3,7 +3,7 @@
 import datetime as dt
 
 from chalicelib.api.http import principal
-from chalicelib.api.http.routing import JSON_TYPE, Answer, Request, as_json, as_text, task_id
+from chalicelib.api.http.router import JSON_TYPE, Answer, Request, as_json, as_text, task_id
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, header, integer, moment, operation
 from chalicelib.domain.documents import sanitized

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from chalicelib.api.http.routing import Answer, Request, as_json
+from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import operation, word
 from chalicelib.domain.errors import Invalid, NotFound

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Sequence
 
-from chalicelib.api.http import paging
-from chalicelib.api.http.routing import Answer, Request, as_json_array, as_text
+from chalicelib.api.http import pagination
+from chalicelib.api.http.router import Answer, Request, as_json_array, as_text
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import EXPANDED, document, flag, operation, word
 from chalicelib.api.pages.single_task import DETAIL, describe, href
@@ -13,7 +13,7 @@ from chalicelib.domain.names import NO_TASK
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task_filter import ANY, TaskFilter
 from chalicelib.service.tasks.search import Search
-from chalicelib.store.ordering import Place
+from chalicelib.store.list_order import Place
 from chalicelib.store.task_items import StoredTask
 
 CURSORS = "tasks"
@@ -29,7 +29,7 @@ FILTERS = (
 
 @operation(
     "Tasks",
-    arguments=[EXPANDED, DETAIL, *FILTERS, *paging.ARGUMENTS],
+    arguments=[EXPANDED, DETAIL, *FILTERS, *pagination.ARGUMENTS],
     answer=response_schemas.array({"anyOf": [response_schemas.HREF, response_schemas.TASK]}),
     paged=True,
 )
@@ -39,13 +39,13 @@ def list_tasks(request: Request) -> Answer:
     With `limit`, part of them, and a Link to the next part. With a filter that matches few, a part may be
     shorter than its limit, or empty: the list ends where there is no Link.
     """
-    cut = paging.cut(request, CURSORS)
+    cut = pagination.cut(request, CURSORS)
     search = Search(request.node, _filter(request), cut.after, cut.first_read if cut.limit else None)
     lines = _lines(request, search)
     if cut.limit is None:
-        return as_json_array(request, map(lines, paging.pieces(search.tasks, search.chosen)))
-    part = paging.page(search.tasks, search.chosen, place_of, cut.limit)
-    link = paging.link(request, "/tasks", CURSORS, part.next)
+        return as_json_array(request, map(lines, pagination.pieces(search.tasks, search.chosen)))
+    part = pagination.page(search.tasks, search.chosen, place_of, cut.limit)
+    link = pagination.link(request, "/tasks", CURSORS, part.next)
     return as_json_array(request, iter([lines(part.items)]), headers=link)
 
 

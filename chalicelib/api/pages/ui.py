@@ -3,7 +3,7 @@
 import functools
 import pathlib
 
-from chalicelib.api.http.routing import HTML_TYPE, Answer, Request
+from chalicelib.api.http.router import HTML_TYPE, Answer, Request
 from chalicelib.api.openapi.operations import operation
 from chalicelib.domain.errors import NotFound
 

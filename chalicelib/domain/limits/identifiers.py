@@ -26,8 +26,8 @@ from chalicelib.domain.limits.kinds import (
     period,
     script,
 )
-from chalicelib.domain.limits.matching import Matcher, matcher
 from chalicelib.domain.limits.networks import Networks, listed
+from chalicelib.domain.limits.string_match import Matcher, matcher
 from chalicelib.domain.limits.surroundings import ListSource, Surroundings
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES

@@ -18,7 +18,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import format_duration
 from chalicelib.service.node import heartbeats
-from chalicelib.service.node.cohosting import node_of
+from chalicelib.service.node.cohosted_nodes import node_of
 from chalicelib.service.node.node_directory import require_in_service
 from chalicelib.service.scheduling import cancellation, reservation, slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send

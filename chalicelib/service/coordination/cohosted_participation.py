@@ -14,7 +14,7 @@ from chalicelib.infrastructure.machine import Machine
 from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.coordination import cohosted
 from chalicelib.service.coordination.participation_base import Known, Participation
-from chalicelib.service.node import cohosting
+from chalicelib.service.node import cohosted_nodes
 from chalicelib.service.node.node_directory import of_participant
 from chalicelib.service.peers.peer_client import Deadline, Outcome
 from chalicelib.service.scheduling.cancellation import RUNS_AT_ONCE
@@ -57,15 +57,15 @@ class CoHosted(Participation):
         """The run of another participant, as it would have answered."""
         host = self.task.participants[number]
         try:
-            theirs = run_table.get(cohosting.node_of(self.task, number), self.task.uuid, run.uuid)
+            theirs = run_table.get(cohosted_nodes.node_of(self.task, number), self.task.uuid, run.uuid)
         except NotFound as error:
             return PeerForgot(host, error.message, 404)
         shown = {"state": theirs.state.value, "result": theirs.documents.result}
         return Reply(host, 200, json.dumps(shown))
 
     def clocks(self, own: JSON, machine: Machine) -> dict[int, JSON]:
-        nodes = {number: cohosting.node_of(self.task, number) for number in self.task.others}
-        return {number: cohosting.clock_of(node, machine) for number, node in nodes.items()}
+        nodes = {number: cohosted_nodes.node_of(self.task, number) for number in self.task.others}
+        return {number: cohosted_nodes.clock_of(node, machine) for number, node in nodes.items()}
 
     def has_patience(self) -> bool:
         found = map(of_participant, self.task.others.values())

@@ -13,7 +13,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation
-from chalicelib.service.node import cohosting, node_directory
+from chalicelib.service.node import cohosted_nodes, node_directory
 from chalicelib.service.peers.peer_client import Deadline, Outcome
 from chalicelib.store.run_items import COLLECTING
 
@@ -79,7 +79,7 @@ def _document(outcome: Outcome) -> dict[str, JSON] | PeerError:
 
 def clocks(task: Task, machine: Machine) -> list[JSON]:
     """The clocks of all participants in their order; ``{"error": ...}`` of one that does not say."""
-    own = cohosting.clock_of(task.node, machine)
+    own = cohosted_nodes.clock_of(task.node, machine)
     survey: dict[int, JSON] = {task.participant: own, **participation.of(task).clocks(own, machine)}
     return [survey[number] for number in sorted(survey)]
 

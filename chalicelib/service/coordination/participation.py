@@ -18,7 +18,7 @@ from chalicelib.domain.times import truncate
 from chalicelib.service.coordination.cohosted_participation import CoHosted
 from chalicelib.service.coordination.participation_base import Alone, Participation
 from chalicelib.service.coordination.remote_participation import Remote
-from chalicelib.service.node import cohosting
+from chalicelib.service.node import cohosted_nodes
 from chalicelib.service.scheduling.cancellation import RUNS_AT_ONCE
 from chalicelib.store import run_table, task_table
 
@@ -32,7 +32,7 @@ def kind(node: NodeName, participants: Sequence[str], number: int = 0) -> type[P
     """How a node takes part, as the participant of a number, in a task that has these."""
     if len(participants) == 1 or number != 0:
         return Alone
-    return CoHosted if cohosting.are_cohosted(node, participants) else Remote
+    return CoHosted if cohosted_nodes.are_cohosted(node, participants) else Remote
 
 
 def cancel(node: NodeName, uuid: TaskId, now: dt.datetime, at_once: int = RUNS_AT_ONCE) -> None:

@@ -17,7 +17,7 @@ from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
 from chalicelib.service.execution import overdue, results, run_expiry
-from chalicelib.service.node import heartbeats, indexing, migration, node_directory
+from chalicelib.service.node import heartbeats, migration, node_directory, posting_backfill
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
@@ -40,7 +40,7 @@ def tick(now: dt.datetime) -> None:
     outbox.tick(now)
     removal.tick(now)
     for served in settings().identities:
-        indexing.is_complete(served.node)
+        posting_backfill.is_complete(served.node)
     heartbeats.beat("ticker", now)
 
 

@@ -5,7 +5,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from chalicelib.domain import forwarding
+from chalicelib.domain import proxy_headers
 from chalicelib.domain.errors import Invalid
 from chalicelib.infrastructure.allowed_egress import rules
 from chalicelib.settings import Settings, SettingsError, settings, variable
@@ -62,7 +62,7 @@ def _of_files(known: Settings) -> Iterator[str]:
 def _of_networks(known: Settings) -> Iterator[str]:
     try:
         rules()
-        forwarding.proxies(known.trusted_proxies)
+        proxy_headers.proxies(known.trusted_proxies)
     except Invalid as error:
         yield error.message
 

@@ -7,9 +7,9 @@ from chalicelib.domain import task_terms
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import TaskFilter
-from chalicelib.service.node import indexing
+from chalicelib.service.node import posting_backfill
 from chalicelib.store import postings, task_table
-from chalicelib.store.ordering import Place
+from chalicelib.store.list_order import Place
 from chalicelib.store.task_items import StoredTask
 
 TOGETHER = 100
@@ -28,7 +28,7 @@ class Search:
         self._wanted = wanted
         self._wants_all = wanted == TaskFilter()
         terms = task_terms.of_filter(wanted)
-        self._are_current = bool(terms) and indexing.is_complete(node)
+        self._are_current = bool(terms) and posting_backfill.is_complete(node)
         """Whether they are read as they are now; the listing does not know what has changed."""
         if self._are_current:
             uuids = postings.found(node, terms, after, _ALL if page_size is None else page_size * 4)

@@ -1,6 +1,6 @@
 """S3, on SQLite. No versions, no parts, no permissions; and no presigned addresses, for want of a port."""
 
-from local.engine.s3 import buckets, listing, objects
+from local.engine.s3 import buckets, object_lists, objects
 from local.engine.service_operation import Operation
 
 _HEADERS = " ".join(objects.HEADERS)
@@ -28,7 +28,7 @@ OPERATIONS = {
     "DeleteObject": Operation.of(objects.delete, "Bucket Key"),
     "DeleteObjects": Operation.of(objects.delete_many, f"Bucket Delete {_CHECKSUMS}"),
     "ListObjectsV2": Operation.of(
-        listing.listed,
+        object_lists.listed,
         "Bucket Prefix Delimiter MaxKeys StartAfter ContinuationToken EncodingType FetchOwner",
     ),
 }

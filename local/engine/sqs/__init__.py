@@ -1,7 +1,7 @@
 """SQS, on SQLite: standard queues. FIFO queues, permissions and message moves are refused by name."""
 
 from local.engine.service_operation import Operation
-from local.engine.sqs import attributes, queue_operations, receipts, receiving, sending
+from local.engine.sqs import attributes, queue_operations, receipts, received_messages, sent_messages
 
 _MESSAGE = "QueueUrl MessageBody DelaySeconds MessageAttributes MessageGroupId"
 
@@ -17,10 +17,10 @@ OPERATIONS = {
     "TagQueue": Operation.of(attributes.tag, "QueueUrl Tags"),
     "UntagQueue": Operation.of(attributes.untag, "QueueUrl TagKeys"),
     "ListQueueTags": Operation.of(attributes.tags, "QueueUrl"),
-    "SendMessage": Operation.of(sending.send, _MESSAGE),
-    "SendMessageBatch": Operation.of(sending.send_batch, "QueueUrl Entries"),
+    "SendMessage": Operation.of(sent_messages.send, _MESSAGE),
+    "SendMessageBatch": Operation.of(sent_messages.send_batch, "QueueUrl Entries"),
     "ReceiveMessage": Operation.of(
-        receiving.receive,
+        received_messages.receive,
         "QueueUrl AttributeNames MessageSystemAttributeNames MessageAttributeNames MaxNumberOfMessages"
         " VisibilityTimeout WaitTimeSeconds ReceiveRequestAttemptId",
     ),

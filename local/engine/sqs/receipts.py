@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from local.engine.engine_errors import ServiceError
-from local.engine.sqs import message_batches, queue_operations, receiving
+from local.engine.sqs import message_batches, queue_operations, received_messages
 from local.engine.sqs.queue_operations import Queue
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _delete(link: sqlite3.Connection, queue: Queue, request: Mapping[str, Any]) 
 def _changing(engine: "Engine") -> Work:
     def change(link: sqlite3.Connection, queue: Queue, request: Mapping[str, Any]) -> dict[str, Any]:
         number, receipt = _parts(request)
-        hidden = receiving.hiding(request["VisibilityTimeout"])
+        hidden = received_messages.hiding(request["VisibilityTimeout"])
         now = engine.clock()
         found = link.execute(
             "UPDATE sqs_messages SET visible=? WHERE id=? AND receipt=? AND queue=? AND visible>?",

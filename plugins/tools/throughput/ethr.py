@@ -16,7 +16,7 @@ from plugins.sdk.jobs import Host, Job
 from plugins.sdk.tool import Tool
 from plugins.support import configured, host_lookup
 from plugins.support.host_lookup import Ends
-from plugins.support.merging import merge
+from plugins.support.result_merge import merge
 from plugins.tools.throughput import ethr_output, two_ended
 from plugins.tools.throughput.two_ended import Told, Unwanted, length, member, set_up, whole_seconds
 

@@ -12,7 +12,7 @@ from plugins.sdk.jobs import Host, Job, PluginFailed
 from plugins.sdk.tool import Tool
 from plugins.support import configured
 from plugins.support.host_lookup import Ends
-from plugins.support.merging import merge
+from plugins.support.result_merge import merge
 from plugins.tools.throughput import iperf2_output, two_ended
 from plugins.tools.throughput.two_ended import Told, Unwanted, length, set_up, whole_seconds
 

@@ -14,7 +14,7 @@ from plugins.sdk.jobs import Completed, Host, Job, PluginFailed
 from plugins.sdk.tool import Tool
 from plugins.support import configured, host_lookup
 from plugins.support.host_lookup import Ends
-from plugins.support.merging import merge_by_sender
+from plugins.support.result_merge import merge_by_sender
 from plugins.tools.throughput import affinity, iperf3_keys, iperf3_output, two_ended
 from plugins.tools.throughput.two_ended import Told, Unwanted, length, member, set_up, whole_seconds
 

@@ -13,7 +13,7 @@ from plugins.sdk.jobs import Host, Job, PluginFailed
 from plugins.sdk.tool import Tool
 from plugins.support import configured
 from plugins.support.host_lookup import Ends
-from plugins.support.merging import merge
+from plugins.support.result_merge import merge
 from plugins.tools.throughput import affinity, rdma, two_ended
 from plugins.tools.throughput.two_ended import Told, Unwanted, length, whole_seconds
 

@@ -24,7 +24,14 @@ from chalicelib.service.alerts import rules
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import overdue, reaper
-from chalicelib.service.node import agent_facts, debug, heartbeats, indexing, migration, node_directory
+from chalicelib.service.node import (
+    agent_facts,
+    debug,
+    heartbeats,
+    migration,
+    node_directory,
+    posting_backfill,
+)
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.service.scheduling import dispatch_tick
@@ -333,7 +340,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(heartbeats, "_beats", {})
         patch.setattr(debug, "_looked", [])
-        patch.setattr(indexing, "_complete", set())
+        patch.setattr(posting_backfill, "_complete", set())
         patch.setattr(shards, "_most_ever", lambda prefix, now: now)  # asked for once a process
         patch.setattr(shard_work, "AT_TICK", 2)  # more than that of a shard is left to others
         patch.setattr(timeline, "turn", lambda *_: contextlib.nullcontext())  # each is a process of its own

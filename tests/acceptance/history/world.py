@@ -26,7 +26,7 @@ from chalicelib.infrastructure.machine import Machine
 
 BEGINNING = dt.datetime(2030, 1, 7, 12, 0, tzinfo=dt.timezone.utc)
 _CLOCKS = (
-    "chalicelib.api.http.routing",
+    "chalicelib.api.http.router",
     "chalicelib.service.limits.lookups",
     "chalicelib.service.node.debug",
     "chalicelib.service.peers.peer_client",
@@ -251,7 +251,7 @@ def standing_in(world: World) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in _CLOCKS:
             patch.setattr(f"{module}.time", clock)
-        for module in ("request", "routing"):
+        for module in ("request", "router"):
             calendar = types.SimpleNamespace(datetime=now, timedelta=dt.timedelta)
             patch.setattr(f"chalicelib.api.http.{module}.dt", calendar)
         patch.setattr(

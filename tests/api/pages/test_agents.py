@@ -597,7 +597,7 @@ def test_the_clock_is_asked_of_the_host(api: Api, agent: Agent, monkeypatch: pyt
         assert (ask["what"], ask["argument"]) == ("clock", None)
         agent.tell("POST", "answers", {"ask": ask["id"], "answer": {**state, "more": 1}})
 
-    monkeypatch.setattr("chalicelib.api.http.routing.time.sleep", answer)
+    monkeypatch.setattr("chalicelib.api.http.router.time.sleep", answer)
 
     assert api.ask("GET", "/clock", Host=AMS) == (200, state)
     assert agent.contact()["bell"] == 1
@@ -625,7 +625,7 @@ def test_an_answer_that_is_none_is_not_told(
         for ask in agent.contact()["asks"]:
             agent.say("POST", "answers", {"ask": ask["id"], "answer": answer})
 
-    monkeypatch.setattr("chalicelib.api.http.routing.time.sleep", reply)
+    monkeypatch.setattr("chalicelib.api.http.router.time.sleep", reply)
 
     assert api.ask("GET", "/clock", Host=AMS)[0] == 503
     assert api.ask("GET", "/mtu-safe?dest=a", Host=AMS)[1]["safe"] is False

@@ -19,7 +19,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import TaskFilter
 from chalicelib.domain.task_terms import of_filter
-from chalicelib.service.node import indexing
+from chalicelib.service.node import posting_backfill
 from chalicelib.store import postings, run_items, task_items
 from chalicelib.store import run_table as run_store
 from chalicelib.store import task_table as store
@@ -217,10 +217,10 @@ def test_what_is_wanted_of_tasks_can_be_said_singly(api: Api) -> None:
 def test_where_few_are_wanted_a_page_stops_looking_and_the_next_goes_on(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from chalicelib.api.http import paging
+    from chalicelib.api.http import pagination
 
-    monkeypatch.setattr(paging, "LOOKED_AT", 10)
-    monkeypatch.setattr(paging, "_CHUNK", 5)
+    monkeypatch.setattr(pagination, "LOOKED_AT", 10)
+    monkeypatch.setattr(pagination, "_CHUNK", 5)
     made = stored(25)
     wanted = task(added=at(100), document={**task().document, "priority": 5})  # which no term is made of
     commit(Booking(None, wanted, ()), NOON)
@@ -256,16 +256,16 @@ def test_a_search_by_what_has_changed_finds_tasks_as_they_are(api: Api) -> None:
 def test_tasks_from_before_there_were_postings_are_found_while_and_after_they_get_theirs(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "AT_ONCE", 4)
+    monkeypatch.setattr(posting_backfill, "AT_ONCE", 4)
     made = [task(added=at(number), document={**task().document, "reference": "old"}) for number in range(10)]
     for one in made:
         task_items.to_item(one, NOON).save()
-    indexing.forget()
+    posting_backfill.forget()
 
     found = [uuids(api.get(query("/tasks", json='{"reference":"old"}'))) for _ in range(5)]
 
     assert found == [[one.uuid for one in made]] * 5
-    assert indexing.is_complete(NODE)
+    assert posting_backfill.is_complete(NODE)
     assert len(list(postings.found(NODE, of_filter(TaskFilter(reference="old")), None, 100))) == 10
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.api.http import request as asked
-from chalicelib.api.http import routing
+from chalicelib.api.http import router
 from chalicelib.api.http.request import Request
 from chalicelib.api.pages import run_result as results_page
 from chalicelib.domain.run_states import State
@@ -188,7 +188,7 @@ def test_a_wait_that_ends_without_a_result_answers_the_run_as_it_is(api: Api, wa
 
 def test_a_wait_ends_when_the_result_is_there(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     task = api.post_task()
-    monkeypatch.setattr(routing.time, "sleep", lambda seconds: api.run(task))
+    monkeypatch.setattr(router.time, "sleep", lambda seconds: api.run(task))
 
     assert api.get(f"{task}/runs/first?wait-merged&wait=5")["state"] == "finished"
 
@@ -527,7 +527,7 @@ def test_a_browser_gets_a_page_in_which_nothing_runs(api: Api) -> None:
 def test_a_wait_for_a_result_waits_for_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     task = api.post_task()
     uuid = run_table.first(NODE, task.rsplit("/", 1)[-1])
-    monkeypatch.setattr(routing.time, "sleep", lambda seconds: api.run(task))
+    monkeypatch.setattr(router.time, "sleep", lambda seconds: api.run(task))
 
     assert api.get(f"{task}/runs/{uuid}/result?wait")["succeeded"] is True
 

@@ -16,7 +16,7 @@ from chalicelib.domain.times import format_timestamp
 from chalicelib.service.alerts import rules, watch
 from chalicelib.service.alerts.rules import RULES, WINDOWS
 from chalicelib.service.archiving import attempt
-from chalicelib.service.series import points, rolling
+from chalicelib.service.series import hourly_rollups, points
 from chalicelib.store import alert_table, delivery_table, series_table, shards
 from chalicelib.store.models.series_models import PointItem
 from plugins import registry
@@ -350,7 +350,7 @@ def test_results_of_days_ago_are_among_the_last_where_few_come() -> None:
     rule(results={"of": 3, "at-least": 3})
     for day in range(3):
         leave(day * 24 * HOUR, 1.0)
-        while rolling.tick(at(day * 24 * HOUR + 8 * HOUR)):
+        while hourly_rollups.tick(at(day * 24 * HOUR + 8 * HOUR)):
             pass
         for item in PointItem.query(f"{NODE}#{SERIES.uuid}"):
             item.delete()  # as its time to live does

@@ -136,7 +136,7 @@ def test_the_clocks_of_all_are_surveyed_when_a_run_fails(
     (run,) = runs_at(cluster, LEAD, uuid)
     cluster.faults += [down(THIRD), answering(OTHER, "GET", "/runs/", 410)]
     monkeypatch.setattr(collection, "RESULTS", 2.0)
-    monkeypatch.setattr("plugins.tools.idling.idle_tool.comments", lambda spec: 1 / 0)
+    monkeypatch.setattr("plugins.tools.idle.idle_tool.comments", lambda spec: 1 / 0)
 
     ours = perform(cluster, LEAD, uuid, run)
 

@@ -13,7 +13,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.series import GRACE, HOUR, rolled_up_at, series_of
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import INSTANT
-from chalicelib.service.series import points, reading, rolling
+from chalicelib.service.series import hourly_rollups, points, series_reader
 from chalicelib.store import changes, point_table, series_table, shards
 from chalicelib.store.models.series_models import PointItem
 from tests.builders import NODE, NOON, at, run, task
@@ -52,14 +52,14 @@ def leave(seconds: float, mean: float | None = 1.0, now: float | None = None, **
 
 
 def means(start: float = 0, end: float = 86400) -> list[float | str | None]:
-    found = reading.points(NODE, SERIES, at(start), at(end))
+    found = series_reader.points(NODE, SERIES, at(start), at(end))
     return [point.values.get("rtt.mean") for point in found]
 
 
 def test_a_run_that_is_over_leaves_its_numbers() -> None:
     leave(5, 1.5)
 
-    (point,) = reading.points(NODE, SERIES, NOON, at(60))
+    (point,) = series_reader.points(NODE, SERIES, NOON, at(60))
     assert (point.at, point.state) == (at(5), State.FINISHED)
     assert point.values == {"rtt.mean": 1.5, "loss.ratio": 0.0}
 
@@ -67,7 +67,7 @@ def test_a_run_that_is_over_leaves_its_numbers() -> None:
 def test_a_failed_run_leaves_a_point_without_numbers() -> None:
     leave(5, None)
 
-    (point,) = reading.points(NODE, SERIES, NOON, at(60))
+    (point,) = series_reader.points(NODE, SERIES, NOON, at(60))
     assert (point.state, point.values) == (State.FAILED, {})
 
 
@@ -104,9 +104,9 @@ def test_an_hour_is_rolled_up_once_it_is_over_and_reads_as_before() -> None:
         leave(60 * minute, float(minute))
     before = means()
 
-    assert rolling.tick(NOON + HOUR + GRACE - dt.timedelta(seconds=1)) == 0
-    assert rolling.tick(NOON + HOUR + GRACE) == 1
-    assert rolling.tick(NOON + HOUR + GRACE) == 0
+    assert hourly_rollups.tick(NOON + HOUR + GRACE - dt.timedelta(seconds=1)) == 0
+    assert hourly_rollups.tick(NOON + HOUR + GRACE) == 1
+    assert hourly_rollups.tick(NOON + HOUR + GRACE) == 0
 
     assert [hour.start for hour in point_table.hours(NODE, SERIES, NOON, at(86400))] == [NOON]
     assert means() == before == [float(minute) for minute in range(90)]
@@ -119,9 +119,9 @@ def test_six_hours_are_rolled_up_together_and_their_series_is_written_once() -> 
     before, at_once = means(), rolled_up_at(SERIES, NOON)
     hours = (at_once - GRACE - NOON) // HOUR
 
-    assert rolling.tick(at_once - dt.timedelta(seconds=1)) == 0
+    assert hourly_rollups.tick(at_once - dt.timedelta(seconds=1)) == 0
     with counted() as sent:
-        assert rolling.tick(at_once) == hours
+        assert hourly_rollups.tick(at_once) == hours
 
     assert sent.count("PutItem") == hours + 1
     assert series_table.get(NODE, SERIES).roll_at == at_once + 6 * HOUR
@@ -141,9 +141,9 @@ def test_a_function_of_its_own_rolls_up_a_shard_in_the_time_it_has() -> None:
     leave(0)
     later, shard = NOON + 30 * HOUR, shards.of(SERIES)
 
-    assert rolling.roll(shard, later, lambda: False) == 0
-    assert rolling.roll(shard + 1, later, lambda: True) == 0
-    assert rolling.roll(shard, later, lambda: True) == 1
+    assert hourly_rollups.roll(shard, later, lambda: False) == 0
+    assert hourly_rollups.roll(shard + 1, later, lambda: True) == 0
+    assert hourly_rollups.roll(shard, later, lambda: True) == 1
     assert series_table.get(NODE, SERIES).roll_from is None
 
 
@@ -159,10 +159,10 @@ def test_a_series_that_cannot_be_rolled_up_holds_up_no_other(
             raise errors[what[1]]
         return 2
 
-    monkeypatch.setattr(rolling, "roll_up", roll_up)
+    monkeypatch.setattr(hourly_rollups, "roll_up", roll_up)
     names = ("one", "bad", "lost", "two")
     with caplog.at_level(logging.INFO):
-        assert rolling._roll([(NODE, name) for name in names], NOON) == 4
+        assert hourly_rollups._roll([(NODE, name) for name in names], NOON) == 4
 
     assert rolled == [(NODE, name, NOON) for name in names]
     assert [record.message for record in caplog.records] == [
@@ -174,14 +174,14 @@ def test_a_series_that_cannot_be_rolled_up_holds_up_no_other(
 def test_a_series_left_alone_for_long_is_rolled_up_by_so_many_hours_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rolling, "HOURS_AT_ONCE", 2)
+    monkeypatch.setattr(hourly_rollups, "HOURS_AT_ONCE", 2)
     for hour in range(5):
         leave(3600 * hour, float(hour))
     later = NOON + 30 * HOUR
 
-    assert [rolling.roll_up(NODE, SERIES, later) for _ in range(4)] == [2, 2, 1, 0]
+    assert [hourly_rollups.roll_up(NODE, SERIES, later) for _ in range(4)] == [2, 2, 1, 0]
     assert means() == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert rolling.roll_up(NODE, "gone", later) == 0
+    assert hourly_rollups.roll_up(NODE, "gone", later) == 0
 
 
 def test_a_series_that_others_keep_changing_leaves_a_point_at_last_or_none(
@@ -238,7 +238,7 @@ def test_whoever_waits_hears_of_a_point(monkeypatch: pytest.MonkeyPatch) -> None
 
     leave(5, 1.5)
 
-    (point,) = reading.points(NODE, SERIES, NOON, at(60))
+    (point,) = series_reader.points(NODE, SERIES, NOON, at(60))
     assert heard == [(NODE, series_table.get(NODE, SERIES).series, point)]
 
 
@@ -251,7 +251,7 @@ def test_steps_are_a_second_or_more_and_so_many(step: float, days: float, least:
 
     def read() -> list[Any]:
         start = NOON - dt.timedelta(days=days)
-        return list(reading.steps(NODE, SERIES, start, NOON, dt.timedelta(seconds=step)))
+        return list(series_reader.steps(NODE, SERIES, start, NOON, dt.timedelta(seconds=step)))
 
     if least is None:
         assert read() == []
@@ -264,19 +264,19 @@ def test_a_series_that_goes_silent_has_its_last_hour_rolled_up() -> None:
     leave(0)
     later = NOON + 30 * HOUR
 
-    assert rolling.tick(later) == 1
+    assert hourly_rollups.tick(later) == 1
 
     assert series_table.get(NODE, SERIES).roll_from is None
-    assert rolling.tick(later + HOUR) == 0
+    assert hourly_rollups.tick(later + HOUR) == 0
     assert means() == [1.0]
-    assert [begins for begins, _ in reading.steps(NODE, SERIES, NOON, later, HOUR)] == [NOON]
+    assert [begins for begins, _ in series_reader.steps(NODE, SERIES, NOON, later, HOUR)] == [NOON]
 
 
 def test_hours_without_points_are_skipped() -> None:
     leave(0, 1.0)
     leave(3600 * 50, 2.0)
 
-    assert rolling.tick(NOON + 60 * HOUR) == 2
+    assert hourly_rollups.tick(NOON + 60 * HOUR) == 2
     assert means(0, 3600 * 60) == [1.0, 2.0]
 
 
@@ -284,11 +284,11 @@ def test_hours_without_points_are_skipped() -> None:
 def test_a_point_that_comes_late_has_its_hour_rolled_up_anew() -> None:
     leave(0, 1.0)
     leave(7200, 3.0)
-    rolling.tick(NOON + 4 * HOUR)
+    hourly_rollups.tick(NOON + 4 * HOUR)
     leave(1800, 2.0, now=4 * 3600)
 
     assert means() == [1.0, 2.0, 3.0], "it is seen before that"
-    assert rolling.tick(NOON + 5 * HOUR) == 2, "and no point of the hours after it is lost"
+    assert hourly_rollups.tick(NOON + 5 * HOUR) == 2, "and no point of the hours after it is lost"
     assert means() == [1.0, 2.0, 3.0]
     (first, _) = point_table.hours(NODE, SERIES, NOON, at(86400))
     assert first.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
@@ -312,8 +312,8 @@ def test_a_point_that_comes_while_its_hour_is_rolled_up_is_not_forgotten(
 ) -> None:
     leave(0, 1.0)
     once_an_hour_is_kept(monkeypatch, lambda: leave(1, 2.0, now=4 * 3600))
-    rolling.tick(NOON + 4 * HOUR)
-    rolling.tick(NOON + 6 * HOUR)
+    hourly_rollups.tick(NOON + 4 * HOUR)
+    hourly_rollups.tick(NOON + 6 * HOUR)
 
     (hour,) = point_table.hours(NODE, SERIES, NOON, at(86400))
     assert hour.rollup().describe()["metrics"]["rtt.mean"]["count"] == 2
@@ -325,8 +325,8 @@ def test_a_point_of_the_next_hour_that_comes_while_one_is_rolled_up_is_not_forgo
 ) -> None:
     leave(0, 1.0)
     once_an_hour_is_kept(monkeypatch, lambda: leave(3600 + 700, 2.0))
-    rolling.tick(NOON + HOUR + GRACE)
-    rolling.tick(NOON + 3 * HOUR)
+    hourly_rollups.tick(NOON + HOUR + GRACE)
+    hourly_rollups.tick(NOON + 3 * HOUR)
 
     assert [hour.start for hour in point_table.hours(NODE, SERIES, NOON, at(86400))] == [NOON, NOON + HOUR]
 
@@ -389,17 +389,17 @@ def test_an_hour_is_rolled_up_by_one_look_at_its_points_and_what_follows() -> No
         leave(60 * minute, float(minute))
 
     with counted() as sent:
-        rolling.roll_up(NODE, SERIES, NOON + HOUR + GRACE)
+        hourly_rollups.roll_up(NODE, SERIES, NOON + HOUR + GRACE)
 
     assert sent == ["GetItem", "Query", "Query", "PutItem", "PutItem"]
 
 
 def test_an_hour_of_more_points_than_are_read_together_is_rolled_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rolling, "POINTS_AT_ONCE", 4)
+    monkeypatch.setattr(hourly_rollups, "POINTS_AT_ONCE", 4)
     for minute in range(90):
         leave(60 * minute, float(minute))
 
-    assert rolling.roll_up(NODE, SERIES, NOON + HOUR + GRACE) == 1
+    assert hourly_rollups.roll_up(NODE, SERIES, NOON + HOUR + GRACE) == 1
 
     (hour,) = point_table.hours(NODE, SERIES, NOON, at(86400))
     assert hour.rollup().describe()["metrics"]["rtt.mean"]["count"] == 60
@@ -410,10 +410,10 @@ def test_an_hour_of_more_points_than_are_read_together_is_rolled_up(monkeypatch:
 def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
     leave(0, 1.0)
     leave(3600, 2.0)
-    rolling.tick(NOON + HOUR + GRACE)
+    hourly_rollups.tick(NOON + HOUR + GRACE)
 
-    found = list(reading.steps(NODE, SERIES, NOON, at(7200), HOUR))
-    none = list(reading.points(NODE, SERIES, at(3600), at(3600)))
+    found = list(series_reader.steps(NODE, SERIES, NOON, at(7200), HOUR))
+    none = list(series_reader.points(NODE, SERIES, at(3600), at(3600)))
 
     assert [(at_, rollup.summaries["rtt.mean"].total) for at_, rollup in found] == [
         (NOON, 1.0),
@@ -426,11 +426,11 @@ def test_hours_that_end_where_what_is_not_rolled_up_begins_are_read() -> None:
 def test_steps_of_hours_are_read_as_rolled_up_and_smaller_ones_from_points() -> None:
     for minute in range(0, 180, 10):
         leave(60 * minute, float(minute))
-    rolling.tick(NOON + 2 * HOUR + GRACE)
+    hourly_rollups.tick(NOON + 2 * HOUR + GRACE)
 
-    by_hour = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR))
-    by_half = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR / 2))
-    by_three = list(reading.steps(NODE, SERIES, NOON, at(3 * 3600), 3 * HOUR))
+    by_hour = list(series_reader.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR))
+    by_half = list(series_reader.steps(NODE, SERIES, NOON, at(3 * 3600), HOUR / 2))
+    by_three = list(series_reader.steps(NODE, SERIES, NOON, at(3 * 3600), 3 * HOUR))
 
     counts = [rollup.describe()["metrics"]["rtt.mean"]["count"] for _, rollup in by_hour]
     assert [start for start, _ in by_hour] == [NOON, NOON + HOUR, NOON + 2 * HOUR]
@@ -444,12 +444,14 @@ def test_too_many_steps_are_refused_with_what_would_do() -> None:
     leave(0)
 
     with pytest.raises(Invalid, match="step: must be PT8M38S or more"):
-        list(reading.steps(NODE, SERIES, NOON - 60 * dt.timedelta(days=1), NOON, dt.timedelta(seconds=1)))
+        list(
+            series_reader.steps(NODE, SERIES, NOON - 60 * dt.timedelta(days=1), NOON, dt.timedelta(seconds=1))
+        )
 
 
 def test_a_series_that_is_not_there_is_said_so() -> None:
     with pytest.raises(NotFound):
-        list(reading.points(NODE, "0" * 20, NOON, at(60)))
+        list(series_reader.points(NODE, "0" * 20, NOON, at(60)))
 
 
 def test_a_result_that_its_test_cannot_read_leaves_a_point_without_numbers(
@@ -461,7 +463,7 @@ def test_a_result_that_its_test_cannot_read_leaves_a_point_without_numbers(
 
     points.leave(owner, over, NOON)
 
-    (point,) = reading.points(NODE, series, NOON, at(60))
+    (point,) = series_reader.points(NODE, series, NOON, at(60))
     assert point.values == {}
     line = f"The test trace broke on the numbers of a result of task {owner.uuid}"
     assert [record.message for record in caplog.records] == [line]
@@ -473,24 +475,24 @@ def test_the_last_point_of_each_series_is_known() -> None:
         leave(number, 1.0, owner=owner)
         leave(number + 60, 2.0, owner=owner)
 
-    found = {series.destination: point for series, point in reading.last_points(NODE)}
+    found = {series.destination: point for series, point in series_reader.last_points(NODE)}
 
     assert {dest: (point.at, point.values["rtt.mean"]) for dest, point in found.items()} == {
         "b.example.org": (at(60), 2.0),
         "c.example.org": (at(61), 2.0),
     }
-    assert len(list(reading.last_points(NODE, most=1))) == 1
+    assert len(list(series_reader.last_points(NODE, most=1))) == 1
 
 
 def test_a_late_point_joins_those_that_only_its_hour_still_has() -> None:
     leave(5, 1.0)
     leave(65, 2.0)
-    rolling.tick(NOON + 12 * HOUR)
+    hourly_rollups.tick(NOON + 12 * HOUR)
     for item in PointItem.query(point_table._of_points(NODE, SERIES)):
         item.delete()  # as once they have been there by themselves for long enough
 
     leave(125, 3.0, now=24 * 3600)
-    rolling.tick(NOON + 48 * HOUR)
+    hourly_rollups.tick(NOON + 48 * HOUR)
 
     (hour,) = point_table.hours(NODE, SERIES, NOON, NOON + HOUR, with_points=True)
     assert [point.values["rtt.mean"] for point in hour.points()] == [1.0, 2.0, 3.0]

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.names import NodeName
-from chalicelib.service.node import cohosting
+from chalicelib.service.node import cohosted_nodes
 from chalicelib.settings import forget_settings
 from tests.builders import NODE, task
 
@@ -41,15 +41,15 @@ def _three(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_co_hosted_are_different_nodes_of_this_deployment(
     participants: tuple[str, ...], are_cohosted: bool
 ) -> None:
-    assert cohosting.are_cohosted(NODE, participants) is are_cohosted
+    assert cohosted_nodes.are_cohosted(NODE, participants) is are_cohosted
 
 
 def test_a_participant_is_the_node_of_its_name() -> None:
     one = task(node=SECOND, participant=1, participants=("a.example", "b.example", "c.example", "d.example"))
 
-    assert [cohosting.node_of(one, number) for number in range(3)] == [NODE, SECOND, THIRD]
+    assert [cohosted_nodes.node_of(one, number) for number in range(3)] == [NODE, SECOND, THIRD]
     with pytest.raises(NotFound) as failed:
-        cohosting.node_of(one, 3)
+        cohosted_nodes.node_of(one, 3)
     assert failed.value.message == "d.example is no longer a node of this deployment"
     renamed = one.evolve(participants=("a.example", "old.example", "c.example", "d.example"))
-    assert cohosting.node_of(renamed, 1) == SECOND
+    assert cohosted_nodes.node_of(renamed, 1) == SECOND

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.store import ordering
+from chalicelib.store import list_order
 
 LISTED = [("1", "b"), ("1", "a"), ("2", "c"), ("2", "a"), ("3", "a")]
 """As an index gives them: by instant, and in no order within one."""
@@ -21,6 +21,6 @@ LISTED = [("1", "b"), ("1", "a"), ("2", "c"), ("2", "a"), ("3", "a")]
 def test_what_is_behind_a_place_is_told_apart_by_identifier(
     after: tuple[str, str] | None, behind: list[tuple[str, str]]
 ) -> None:
-    found = ordering.behind(({"place": each} for each in LISTED), lambda item: item["place"], after)
+    found = list_order.behind(({"place": each} for each in LISTED), lambda item: item["place"], after)
 
     assert [item["place"] for item in found] == behind

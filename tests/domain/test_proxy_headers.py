@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.forwarding import Client, client, is_header, proxies, rewritten
+from chalicelib.domain.proxy_headers import Client, client, is_header, proxies, rewritten
 
 TRUSTED = proxies(["127.0.0.1", "10.0.0.0/8", "::1"])
 

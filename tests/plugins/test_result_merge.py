@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plugins.support import merging
+from plugins.support import result_merge
 from tests.chance import by_chance
 from tests.plugins.garbage import changed, value
 
@@ -17,7 +17,7 @@ BROKEN = {"succeeded": False, "result": None, "error": "Address already in use",
 
 
 def test_the_clients_measurement_is_the_result() -> None:
-    merged = merging.merge({}, [{**GOOD, "mss": 1448, "strange": 1}, SERVED])
+    merged = result_merge.merge({}, [{**GOOD, "mss": 1448, "strange": 1}, SERVED])
 
     assert merged == {
         **GOOD,
@@ -39,7 +39,7 @@ def test_the_clients_measurement_is_the_result() -> None:
         ([{"succeeded": False, "error": 5, "diags": 5}], "Participant 0: failed without saying why"),
     ],
 )
-@pytest.mark.parametrize("merge", [merging.merge, merging.merge_by_sender])
+@pytest.mark.parametrize("merge", [result_merge.merge, result_merge.merge_by_sender])
 def test_a_failure_of_either_end_is_one_of_the_test(merge: Any, results: list[Any], error: str) -> None:
     merged = merge({}, results)
 
@@ -48,7 +48,7 @@ def test_a_failure_of_either_end_is_one_of_the_test(merge: Any, results: list[An
 
 
 def test_a_server_nobody_could_ask_does_no_harm_to_what_the_client_measured() -> None:
-    merged = merging.merge({}, [GOOD, None])
+    merged = result_merge.merge({}, [GOOD, None])
 
     assert merged["succeeded"]
     assert merged["diags"].endswith("Participant 1:\n")
@@ -62,7 +62,7 @@ def test_in_reverse_the_result_is_the_senders_with_what_arrived() -> None:
         "summary": {"streams": [{"stream-id": 5}], "summary": {"throughput-bits": 5, "lost": 0}},
     }
 
-    merged = merging.merge_by_sender({"reverse": True}, [client, server])
+    merged = result_merge.merge_by_sender({"reverse": True}, [client, server])
 
     assert merged["summary"] == {
         "streams": [{"stream-id": 5}],
@@ -73,14 +73,14 @@ def test_in_reverse_the_result_is_the_senders_with_what_arrived() -> None:
 
 @pytest.mark.parametrize("server", [None, SERVED, BROKEN])
 def test_in_reverse_a_sender_without_a_measurement_is_a_failure(server: Any) -> None:
-    merged = merging.merge_by_sender({"reverse": True}, [GOOD, server])
+    merged = result_merge.merge_by_sender({"reverse": True}, [GOOD, server])
 
     assert not merged["succeeded"]
     assert merged["error"].startswith("Participant 1: ")
 
 
 def test_in_reverse_one_end_alone_has_the_whole_result() -> None:
-    assert merging.merge_by_sender({"reverse": True}, [GOOD])["summary"] == MEASURED["summary"]
+    assert result_merge.merge_by_sender({"reverse": True}, [GOOD])["summary"] == MEASURED["summary"]
 
 
 @by_chance
@@ -89,7 +89,7 @@ def test_whatever_other_nodes_say_there_is_a_result(chance: Random) -> None:
         changed(chance, chance.choice([GOOD, SERVED, BROKEN])) if chance.randrange(3) else value(chance)
         for _ in range(chance.randint(1, 3))
     ]
-    for merge in (merging.merge, merging.merge_by_sender):
+    for merge in (result_merge.merge, result_merge.merge_by_sender):
         merged = merge({"reverse": bool(chance.randrange(2))}, copy.deepcopy(results))
 
         assert isinstance(merged["diags"], str)

@@ -15,11 +15,11 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
-from chalicelib.api.http.routing import Request
+from chalicelib.api.http.router import Request
 from chalicelib.api.openapi.operations import Argument, integer, word
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
-from chalicelib.store.ordering import Place
+from chalicelib.store.list_order import Place
 
 PAGE = 100
 """Things on a page whose size the client leaves to us."""

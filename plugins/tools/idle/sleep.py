@@ -5,7 +5,7 @@ import datetime as dt
 from chalicelib.domain.times import parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.tool import Tool
-from plugins.tools.idling import idle_tool
+from plugins.tools.idle import idle_tool
 
 SHORTEST = dt.timedelta(seconds=15)
 LONGEST_IDLE = dt.timedelta(hours=1)

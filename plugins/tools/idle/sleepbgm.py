@@ -9,7 +9,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import Tool, pick
-from plugins.tools.idling import idle_tool
+from plugins.tools.idle import idle_tool
 
 SHORTEST = dt.timedelta(milliseconds=100)
 """Every interval makes a run that is stored; shorter ones would only fill the store."""

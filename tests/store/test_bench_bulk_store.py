@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench import lists, storing
+from bench import bulk_store, lists
 from chalicelib.domain.times import UTC
 from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.transactions.booking import Booking, New, commit
@@ -30,7 +30,7 @@ def test_batches_leave_what_transactions_leave(tmp_path: Any) -> None:
 
     with engine_sqlite.opened(tmp_path / "other", synchronous="OFF") as engine:
         environment.create_everything()
-        with storing.storing(engine) as batch:
+        with bulk_store.storing(engine) as batch:
             for task, run in some:
                 for item in lists.items_of(task, run, now):
                     batch.put(item)
