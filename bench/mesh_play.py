@@ -175,7 +175,7 @@ def _in_place(play: Play) -> Iterator[None]:
     from chalicelib.infrastructure import process_counters, queues
     from chalicelib.service.coordination import shard_planner
     from chalicelib.service.execution import overdue, supervisor
-    from chalicelib.service.node import migration, node_directory
+    from chalicelib.service.node import node_directory, state_upgrade
     from chalicelib.service.series import hourly_rollups
     from chalicelib.settings import forget_settings
     from chalicelib.store import counted_hours, long_runs, point_table, run_items, shards, timeline_memory
@@ -204,7 +204,7 @@ def _in_place(play: Play) -> Iterator[None]:
 
         return concerned_work
 
-    remembering = (migration, shards, long_runs, node_directory, timeline_memory, counted_hours, overdue)
+    remembering = (state_upgrade, shards, long_runs, node_directory, timeline_memory, counted_hours, overdue)
     for forget in (forget_settings, *(module.forget for module in remembering)):
         forget()
     with (
@@ -213,7 +213,7 @@ def _in_place(play: Play) -> Iterator[None]:
         mock.patch.multiple(queues, send=play.send, send_many=play.send_many, send_at=play.send_at),
         mock.patch.multiple(process_counters, is_on_aws=lambda: True, emit=lambda _: None),
         mock.patch.object(queues, "dead_letters", return_value=0),
-        mock.patch.object(migration, "advance", return_value=None),  # an hour after it was deployed
+        mock.patch.object(state_upgrade, "advance", return_value=None),  # an hour after it was deployed
         mock.patch.object(supervisor, "_ToolAtWork", tool),
         mock.patch.object(point_table, "put", noting),
         mock.patch.object(shard_planner, "plan_task", concerned(plan_task)),

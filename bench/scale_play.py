@@ -156,7 +156,7 @@ def _in_place(play: Play) -> Iterator[None]:
     """Tables of its own, and the play's queues, tools, clock and patience in the place of the real ones."""
     from chalicelib.infrastructure import queues, shard_work
     from chalicelib.service.execution import supervisor
-    from chalicelib.service.node import migration
+    from chalicelib.service.node import state_upgrade
     from chalicelib.settings import forget_settings
     from chalicelib.store import run_items
 
@@ -179,7 +179,7 @@ def _in_place(play: Play) -> Iterator[None]:
         mock.patch.object(supervisor, "_ToolAtWork", tool),
         mock.patch.object(run_items, "KEEP_AFTER_LAST_RUN", KEPT),
         mock.patch.object(tasks, "HORIZON", AHEAD),
-        mock.patch.object(migration, "advance", return_value=None),  # no earlier version was here
+        mock.patch.object(state_upgrade, "advance", return_value=None),  # no earlier version was here
         mock.patch.object(shard_work, "SHARDS_AT_TICK", shard_work.SHARDS_AT_TICK / play.size.times),
         clocks_of(play),
     ):

@@ -52,10 +52,10 @@ def check_version(state: pathlib.Path) -> None:
     """Raise CannotStart where what is stored is of a version that this release cannot go on with; else note
     that it writes its own from now on."""
     from chalicelib.domain.errors import WrongVersion
-    from chalicelib.service.node import migration
+    from chalicelib.service.node import state_upgrade
 
     try:
-        migration.require()
+        state_upgrade.require()
     except WrongVersion as error:
         raise CannotStart(f"{state}: {error.message}, or choose another folder with STATE=") from error
 

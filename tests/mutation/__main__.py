@@ -43,7 +43,7 @@ NEAREST = {
     "chalicelib/store": (
         "tests/store",
         "tests/service/scheduling",
-        "tests/service/node/test_migration.py",
+        "tests/service/node/test_state_upgrade.py",
         "tests/service/node/test_state_version.py",
         "tests/api/pages/test_events.py",
     ),

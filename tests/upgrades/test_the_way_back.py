@@ -16,7 +16,7 @@ import pytest
 from chalicelib.domain.names import RunId, TaskId
 from chalicelib.domain.run_states import State
 from chalicelib.service.coordination import shard_planner
-from chalicelib.service.node import migration
+from chalicelib.service.node import state_upgrade
 from chalicelib.store import delivery_table, run_table, task_table
 from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.models.connection import connection
@@ -92,7 +92,7 @@ def test_this_one_goes_on_with_what_it_left_there(written: pathlib.Path) -> None
     run = RunId(run_table.first(NODE, planned) or "none")
     _put(state["tables"])
 
-    migration.forget()
+    state_upgrade.forget()
     now = dt.datetime.now(dt.timezone.utc)
     assert not task_table.get(NODE, planned).enabled  # it was cancelled there, and filed as there
     shard_planner.tick(now)

@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.messages import AttemptDelivery
 from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
-from chalicelib.service.node import heartbeats, migration
+from chalicelib.service.node import heartbeats, state_upgrade
 from chalicelib.store import delivery_table, shards
 from chalicelib.store.delivery_table import Due
 
@@ -24,7 +24,7 @@ def tick(now: dt.datetime) -> int:
 
     Shards with many are left to functions of their own.
     """
-    migration.advance("archive", now)
+    state_upgrade.advance("archive", now)
     most = shard_work.most(DELIVERIES_PER_SHARD)
     counts = {shard: announce(shard, now, most) for shard in shards.every()}
     shard_work.leave(WHAT, [shard for shard, count in counts.items() if count == most])

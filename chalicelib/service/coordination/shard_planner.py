@@ -16,7 +16,7 @@ from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO
 from chalicelib.infrastructure import queues
 from chalicelib.service.coordination import participation, probe
-from chalicelib.service.node import heartbeats, migration
+from chalicelib.service.node import heartbeats, state_upgrade
 from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling import cancellation
 from chalicelib.settings import settings
@@ -36,7 +36,7 @@ BACK_OFF = dt.timedelta(minutes=1)
 
 def tick(now: dt.datetime) -> int:
     """Have every shard planned that has tasks due, and tell how many those are."""
-    migration.advance("plan", now)
+    state_upgrade.advance("plan", now)
     due = [shard for shard in shards.every() if task_table.due(shard, now, 1)]
     queues.send_many(queues.PLAN, [(PlanShard(settings().node, shard), ZERO) for shard in due])
     heartbeats.beat("scheduler", now)

@@ -17,7 +17,7 @@ from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
 from chalicelib.service.execution import overdue, results, run_expiry
-from chalicelib.service.node import heartbeats, migration, node_directory, posting_backfill
+from chalicelib.service.node import heartbeats, node_directory, posting_backfill, state_upgrade
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
@@ -32,7 +32,7 @@ ITEMS_IN_TIME = 2500
 
 def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
-    if migration.advance("reap", now):
+    if state_upgrade.advance("reap", now):
         overdue.begin_anew()
     most = shard_work.most(ITEMS_PER_SHARD)
     full = [shard for shard in shards.every() if reap(shard, now, most)]

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
-from chalicelib.service.node import heartbeats, migration
+from chalicelib.service.node import heartbeats, state_upgrade
 from chalicelib.service.scheduling.dispatch import AHEAD, message
 from chalicelib.store import dispatch_marks, due_runs, run_items, shards
 from chalicelib.store.due_runs import Due
@@ -30,7 +30,7 @@ Marks = dict[int, dt.datetime]
 
 def tick(now: dt.datetime) -> int:
     """Send what starts soon, or leave it to functions of their own; how many runs were sent here."""
-    migration.advance("dispatch", now)
+    state_upgrade.advance("dispatch", now)
     some = shards.every()
     marks = dispatch_marks.read(some)
     if shard_work.is_shared():

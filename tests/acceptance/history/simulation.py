@@ -28,9 +28,9 @@ from chalicelib.service.node import (
     agent_facts,
     debug,
     heartbeats,
-    migration,
     node_directory,
     posting_backfill,
+    state_upgrade,
 )
 from chalicelib.service.node import pause as pausing
 from chalicelib.service.node.remembered import Remembered
@@ -346,7 +346,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         patch.setattr(timeline, "turn", lambda *_: contextlib.nullcontext())  # each is a process of its own
         timeline_memory.forget()
         long_runs.forget()
-        patch.setattr(migration, "advance", lambda tick, now: None)  # no earlier version was here
+        patch.setattr(state_upgrade, "advance", lambda tick, now: None)  # no earlier version was here
         patch.setattr(
             node_directory, "_unused", Remembered(math.inf, 1)
         )  # asked for once, whatever the time is

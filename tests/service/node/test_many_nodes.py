@@ -9,8 +9,8 @@ from bench.capacity_units import Cost, counted
 from chalicelib.domain import served_nodes
 from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.events import clock_handlers
-from chalicelib.service.node import migration, node_directory
-from chalicelib.service.node.migration import LONG_ENOUGH
+from chalicelib.service.node import node_directory, state_upgrade
+from chalicelib.service.node.state_upgrade import LONG_ENOUGH
 from chalicelib.store import node_registry, node_table, run_items, task_items
 from chalicelib.store.models.node_models import RegisteredNodeItem
 from chalicelib.store.models.run_models import RunItem
@@ -35,11 +35,11 @@ def _long_in_use(sqlite_engine: None) -> Iterator[None]:
     before = format_timestamp(dt.datetime.now(UTC) - 2 * LONG_ENOUGH)
     for tick in REASONS:
         node_table.write(NODE, f"readdressed-{tick}", before)
-    migration.forget()
+    state_upgrade.forget()
     for tick_ in TICKS:
         tick_(None)
     yield
-    migration.forget()
+    state_upgrade.forget()
 
 
 def register(numbers: range) -> None:

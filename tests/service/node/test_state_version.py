@@ -9,7 +9,7 @@ from chalicelib.domain import state_version
 from chalicelib.domain.errors import WrongVersion
 from chalicelib.domain.state_version import NOTHING_NOTED, READABLE_BY, VERSION, StateVersion
 from chalicelib.events import clock_handlers
-from chalicelib.service.node import health, migration
+from chalicelib.service.node import health, state_upgrade
 from chalicelib.store import migrations, state_record
 from tests.builders import NODE, NOON, at
 from tests.requests_sent import counted
@@ -20,27 +20,27 @@ NEWER = StateVersion(VERSION + 1, VERSION + 1, VERSION)
 
 @pytest.fixture(autouse=True)
 def _anew() -> Iterator[None]:
-    migration.forget()
+    state_upgrade.forget()
     yield
-    migration.forget()
+    state_upgrade.forget()
 
 
 def tick(now: dt.datetime) -> None:
     for name in migrations.TICKS:
-        migration.advance(name, now)
+        state_upgrade.advance(name, now)
 
 
 def test_the_version_is_noted_before_anything_is_written() -> None:
     assert state_record.read() == NOTHING_NOTED
 
-    migration.require()
+    state_upgrade.require()
 
     assert state_record.read() == StateVersion(VERSION, READABLE_BY, NOTHING_NOTED.oldest)
 
 
 def test_once_all_ticks_found_nothing_for_an_hour_no_item_is_older() -> None:
     for name in migrations.TICKS[1:]:
-        migration.advance(name, NOON)  # one does not tick
+        state_upgrade.advance(name, NOON)  # one does not tick
     for seconds in (3600, 7199):
         tick(at(seconds))
         assert state_record.read().oldest < VERSION
@@ -53,7 +53,7 @@ def test_once_all_ticks_found_nothing_for_an_hour_no_item_is_older() -> None:
 def test_a_new_process_looks_once_as_the_release_before_may_have_been_at_work() -> None:
     for seconds in (0, 3600):
         tick(at(seconds))
-    migration.forget()
+    state_upgrade.forget()
 
     def asked() -> int:
         with counted() as sent:
@@ -77,7 +77,7 @@ def test_a_note_is_never_lowered() -> None:
 def test_a_newer_release_that_says_so_may_be_gone_back_from() -> None:
     state_record.raise_to(StateVersion(VERSION + 1, VERSION, VERSION))
 
-    migration.require()
+    state_upgrade.require()
 
     assert state_record.read().newest == VERSION + 1
     assert health.troubles(NODE, NOON) == []
@@ -97,9 +97,9 @@ def test_no_tick_touches_what_it_could_not_read(name: str) -> None:
 def test_a_release_two_versions_on_is_refused_until_all_is_filed_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    migration.require()  # this release, which is stopped before it was at work for long
-    migration.forget()
+    state_upgrade.require()  # this release, which is stopped before it was at work for long
+    state_upgrade.forget()
     monkeypatch.setattr(state_version.objection, "__defaults__", (VERSION + 1,))
 
     with pytest.raises(WrongVersion, match=f"items of version {VERSION - 1}"):
-        migration.require()
+        state_upgrade.require()

@@ -20,7 +20,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import announce
 from chalicelib.service.coordination import shard_planner
 from chalicelib.service.execution import reaper, results
-from chalicelib.service.node import migration
+from chalicelib.service.node import state_upgrade
 from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.service.scheduling.placement import place_next
 from chalicelib.settings import forget_settings
@@ -52,11 +52,11 @@ SECOND_NODE = NodeName("second")
 def _two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PSCHEDULER_NODES", "second=second.example")
     forget_settings()
-    migration.forget()
+    state_upgrade.forget()
     yield
     monkeypatch.undo()
     forget_settings()
-    migration.forget()
+    state_upgrade.forget()
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_what_is_changed_while_it_is_filed_anew_keeps_its_place() -> None:
 def test_many_are_filed_in_turn_those_first_that_are_due_first(
     sent: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migration, "AT_ONCE", 1)
+    monkeypatch.setattr(state_upgrade, "AT_ONCE", 1)
     uuids = [f"0000000{n}-0000-4000-8000-000000000000" for n in (0, 4, 8)]  # of one shard
     for uuid, when in zip(uuids, (30, 0, 60), strict=True):
         commit(Booking(None, task(uuid=uuid, plan_at=at(when)), ()), NOON)
