@@ -12,7 +12,6 @@ import os
 import pathlib
 import platform
 import re
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
@@ -27,6 +26,7 @@ from chalicelib.domain.times import UTC, format_timestamp
 from chalicelib.infrastructure.machine import Machine
 from plugins import registry
 from plugins.sdk.jobs import PluginFailed
+from plugins.sdk.programs import is_installed
 from plugins.sdk.tool import Tool
 from plugins.support import configured
 
@@ -129,7 +129,7 @@ class _Recorder(Machine):
         return found
 
     def has_program(self, name: str) -> bool:
-        there = shutil.which(name) is not None
+        there = is_installed(name)
         if there:
             self.programs.setdefault(name[:256], "")
         return there
@@ -157,7 +157,7 @@ def _bounded(done: Completed) -> dict[str, JSON]:
 def _programs() -> dict[str, str]:
     """The programs that are here, each with the first line of what it says of its version, or nothing."""
     wanted = {*_VERSIONS, *_FURTHER, *(name for tool in registry.tools().values() for name in tool.programs)}
-    here = sorted(name for name in wanted if shutil.which(name))
+    here = sorted(name for name in wanted if is_installed(name))
     with ThreadPoolExecutor(4) as side_by_side:
         return dict(zip(here, side_by_side.map(_version, here), strict=True))
 

@@ -3,10 +3,10 @@
 
 import json
 import pathlib
-import shutil
 
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.jobs import Host, Job, PluginFailed
+from plugins.sdk.programs import is_installed
 from plugins.support import configured
 from plugins.support.host_lookup import Ends
 
@@ -71,7 +71,7 @@ def _node(interface: str) -> int | None:
 
 
 def _works(host: Host, command: list[str]) -> bool:
-    if not shutil.which(command[0]):
+    if not is_installed(command[0]):
         return False
     try:
         return host.execute(command, TIMEOUT).status == 0

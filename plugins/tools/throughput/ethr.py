@@ -6,13 +6,13 @@ one of them has nothing newer. The output, read in ``ethr_output.py``, is alike.
 
 import datetime as dt
 import functools
-import shutil
 from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host, Job
+from plugins.sdk.programs import is_installed
 from plugins.sdk.tool import Tool
 from plugins.support import configured, host_lookup
 from plugins.support.host_lookup import Ends
@@ -37,7 +37,7 @@ KEYS = frozenset(
 
 def needs() -> list[str]:
     missing = configured.missing(NEW, NEW)
-    return [] if shutil.which(OLD) else missing
+    return [] if is_installed(OLD) else missing
 
 
 def _omit(spec: Spec) -> int:
