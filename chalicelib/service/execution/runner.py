@@ -95,7 +95,7 @@ def begin(task: Task, run: Run, now: dt.datetime) -> Run | None:
     if hindrance is not None:
         results.give_up(task, run, *hindrance, now)
         return None
-    lease = supervisor.lease(task, now)
+    lease = supervisor.lease(task, run, now)
     abandoned = 0 if lease is None else run.abandoned + 1  # until it is handed over, or over
     begun = run_table.change(run.evolve(state=State.RUNNING, leased_until=lease, abandoned=abandoned))
     if not carried_on:

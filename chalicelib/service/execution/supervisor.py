@@ -15,13 +15,14 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
-from chalicelib.domain.times import SECOND
+from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.host.tool_execution import perform
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.execution import results
 from chalicelib.service.scheduling import dispatch
 from chalicelib.settings import settings
 from chalicelib.store import run_table
+from chalicelib.store.run_items import GRACE
 
 LOG = logging.getLogger(__name__)
 WATCH_EVERY = 5.0
@@ -32,9 +33,15 @@ RUN_LEASE = 90 * SECOND
 """How long a run that streams is left to a runner that does not say it is still at work."""
 
 
-def lease(task: Task, now: dt.datetime) -> dt.datetime | None:
-    """Until when a run that begins, or goes on, is its runner's; None for one that nobody else carries on."""
-    return now + RUN_LEASE if task.is_multi_result else None
+def lease(task: Task, run: Run, now: dt.datetime) -> dt.datetime | None:
+    """Until when a run that begins, or goes on, is its runner's; None for one that nobody else carries on.
+
+    Never the instant at which any such run is looked at: that is stored as no lease at all.
+    """
+    if not task.is_multi_result:
+        return None
+    until = now + RUN_LEASE
+    return until if until != run.end + GRACE else until + INSTANT
 
 
 def perform_watched(task: Task, run: Run, machine: Machine, since: dt.datetime | None = None) -> None:
@@ -109,7 +116,7 @@ def _held(task: Task, run: Run, now: dt.datetime) -> Run | None:
         if stored.leased_until is None or stored.leased_until != run.leased_until:
             return None
         soon = stored.leased_until - now < RUN_LEASE / 2
-        return run_table.change(stored.evolve(leased_until=lease(task, now))) if soon else stored
+        return run_table.change(stored.evolve(leased_until=lease(task, run, now))) if soon else stored
     except (NotFound, StaleRun):
         return None
 

@@ -10,6 +10,7 @@ from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import MOST_ABANDONED, Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
+from chalicelib.domain.times import INSTANT
 from chalicelib.infrastructure import queues
 from chalicelib.service.execution import reaper, runner, supervisor
 from chalicelib.service.execution.supervisor import RUN_LEASE
@@ -18,6 +19,7 @@ from chalicelib.service.scheduling.placement import place_next
 from chalicelib.service.tasks import create
 from chalicelib.settings import forget_settings
 from chalicelib.store import run_table, task_table
+from chalicelib.store.run_items import GRACE
 from chalicelib.store.transactions.booking import New
 from plugins import registry
 from tests.builders import NODE, NOON, at, seconds, task
@@ -110,6 +112,19 @@ def test_every_result_is_a_run_and_the_run_itself_ends_without_one() -> None:
     ended = run_table.get(NODE, owner.uuid, run.uuid)
     assert (ended.state, ended.documents.result_merged) == (State.FINISHED, None)
     assert task_table.get(NODE, owner.uuid).progress.runs == 11
+
+
+@pytest.mark.parametrize("early", [seconds(0), INSTANT, -INSTANT])
+def test_a_lease_is_one_whenever_it_ends(early: dt.timedelta) -> None:
+    owner, run = streaming()
+    now = run.end + GRACE - RUN_LEASE - early
+
+    begun = runner.begin(owner, run, now)
+
+    assert begun is not None
+    assert begun.leased_until is not None
+    assert seconds(0) <= begun.leased_until - (now + RUN_LEASE) <= INSTANT
+    assert run_table.get(NODE, owner.uuid, run.uuid) == begun
 
 
 def test_a_run_whose_runner_died_is_carried_on_where_it_was(sent: list[PerformRun]) -> None:

@@ -45,8 +45,8 @@ def lifetime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_a_run_that_streams_is_on_lease_and_others_are_not() -> None:
-    assert supervisor.lease(task(**STREAMS), NOON) == NOON + RUN_LEASE
-    assert supervisor.lease(task(), NOON) is None
+    assert supervisor.lease(task(**STREAMS), run(task()), NOON) == NOON + RUN_LEASE
+    assert supervisor.lease(task(), run(task()), NOON) is None
 
 
 @pytest.mark.parametrize(
