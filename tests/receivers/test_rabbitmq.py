@@ -79,7 +79,9 @@ def broker() -> Iterator[Broker]:
             running(registry, where, lambda: listens(names)),
             running([program], where, lambda: listens(port), more),
         ):
-            connection = pika.BlockingConnection(pika.URLParameters(f"amqp://guest:guest@127.0.0.1:{port}/"))
+            # Without heartbeats, which nobody answers while tests of other things run.
+            address = f"amqp://guest:guest@127.0.0.1:{port}/?heartbeat=0"
+            connection = pika.BlockingConnection(pika.URLParameters(address))
             channel = connection.channel()
             yield Broker(port, channel)
             connection.close()
