@@ -25,8 +25,8 @@ TAGS = {
     "Nodes": "The nodes that this deployment serves, for its operator",
     "Agents": "What the agents of this deployment's nodes send to it (docs/agent-protocol.md)",
     "Monitoring": "Health and metrics, for programs",
-    "Statistics": "How many there are of what",
-    "Administration": "Reserved for this host itself",
+    "Statistics": "Counts of runs, deliveries and requests to other nodes",
+    "Administration": "Reserved for this host itself, or the node's operator",
     "Page": "What this node measures, for people",
     "Documentation": "This API, described",
 }

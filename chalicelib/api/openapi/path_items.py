@@ -33,7 +33,7 @@ _MEANINGS = {
     424: "Another participant did not do its part; the sentence names it",
     501: "An API level above this node's",
     503: "Something the node needs did not answer; try again",
-    507: "There is no room left to store anything; nothing was stored",
+    507: "The disk is full; nothing was stored",
     500: "Internal error",
 }
 _EVERYWHERE = (400, 413, 421, 501, 503, 507)

@@ -126,7 +126,7 @@ def _safe_at_agent(request: Request) -> JSON:
     errors=[403, 422],
 )
 def limits(request: Request) -> Answer:
-    """Check whether this node's limits would let a task pass, and why.
+    """Check whether this node's limits would let a task pass, and say why.
 
     Without a policy, requests from the node's own machine pass, and those with an API key.
     """

@@ -23,7 +23,8 @@ def get_debug(request: Request) -> Answer:
 def put_debug(request: Request) -> Answer:
     """Turn debug logging on or off.
 
-    Only from the node's own machine. Its other processes follow within 15 seconds.
+    Reserved for the machine itself, or the node's operator. The node's other processes follow within 90
+    seconds.
     """
     principal.require_upkeep(request)
     debug.switch(request.flag("state"))

@@ -32,7 +32,7 @@ _PATIENCE = 15.0
         header(RESUMED, "The same as `since`, as browsers send it when they reconnect"),
     ],
     kinds=[LINES_TYPE, STREAM_TYPE],
-    headers={CURSOR: "Where to go on: the `since` of the next request"},
+    headers={CURSOR: "Where to continue: the `since` of the next request"},
     errors=[501],
 )
 def events(request: Request) -> Answer:

@@ -53,8 +53,8 @@ def cancel_tasks(request: Request) -> Answer:
     """Cancel all enabled tasks that match a filter.
 
     Tasks that the caller may not cancel are left alone and listed. An empty filter matches every task. On a
-    node that is reachable beyond loopback, cancelling others' tasks takes its operator's token or a key to
-    administer it. `complete` is false if there may be more: post again to the Link.
+    node that is reachable beyond loopback, cancelling others' tasks requires its operator's token or an API
+    key with the scope administer. `complete` is false if there may be more: post again to the Link.
     """
     may_all = principal.administers(request)
     wanted, cut = _filter(request.json()), pagination.cut(request, CURSORS)
