@@ -62,17 +62,19 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name == "join":
             made.add_argument("coordinator", help="such as https://coordinator.example.org/pscheduler")
-            made.add_argument("token", help="what the coordinator printed; it works once")
+            made.add_argument("token", help="the join token that the coordinator printed; it works once")
             made.add_argument(
-                "--ca", metavar="FILE", help="PEM file with authorities to trust besides the system's"
+                "--ca", metavar="FILE", help="PEM file with CAs to trust in addition to the system's"
             )
         if name == "run":
             made.add_argument(
-                "--policy", type=pathlib.Path, help=f"the owner's policy ({SYSTEM_POLICY}, if there)"
+                "--policy",
+                type=pathlib.Path,
+                help=f"file with the owner's policy ({SYSTEM_POLICY}, if it exists)",
             )
-            made.add_argument("--verbose", action="store_true", help="say more in the log")
+            made.add_argument("--verbose", action="store_true", help="log more")
         if name == "status":
-            made.add_argument("--json", action="store_true", help="as JSON")
+            made.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -86,7 +88,7 @@ def default_state() -> pathlib.Path:
 
 
 def join(given: argparse.Namespace) -> int:
-    """Become the agent of a node, by a token from its coordinator."""
+    """Become the agent of a node, with a token from its coordinator."""
     url = coordinator_url(given.coordinator)
     authority = str(pathlib.Path(given.ca).absolute()) if given.ca else ""
     with locked(given.state):
@@ -94,7 +96,8 @@ def join(given: argparse.Namespace) -> int:
         known = state.identity()
         if known is not None:
             raise CannotUse(
-                f"This is the agent of {known.hostname} already: leave first, or name another --state"
+                f"This is already the agent of {known.hostname}: run pscheduler-agent leave first, or choose"
+                " another folder with --state"
             )
         joined = Client(url, None, authority or None).join(given.token, state.instance, facts.gather())
         state.enroll(Identity(url, joined["node"], joined["hostname"], joined["secret"], authority))
@@ -121,7 +124,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def show_status(given: argparse.Namespace) -> int:
-    """Say how the agent is."""
+    """Show the agent's condition."""
     identity = _joined(_opened(given.state))
     said = dict(status.read(given.state))
     running = is_locked(given.state)
@@ -140,7 +143,7 @@ def sentences(identity: Identity, running: bool, said: Mapping[str, JSON], now: 
     """The status in words."""
     found = [f"The agent of {identity.hostname}, at {identity.url}"]
     if not running:
-        found.append("It is not running: pscheduler-agent run")
+        found.append("It is not running: start it with pscheduler-agent run")
     contact = said.get("contact")
     ago = f"{(now - parse_timestamp(contact)).total_seconds():.0f} s ago" if contact else "never"
     found.append(f"Last contact: {ago}")
@@ -148,12 +151,12 @@ def sentences(identity: Identity, running: bool, said: Mapping[str, JSON], now: 
         found.append(f"Since then: {said['trouble']}")
     if said.get("offset") is not None:
         found.append(f"Clock: {said['offset']:+.3f} s from the coordinator's")
-    found.append(f"Runs: {said.get('held', 0)} held, {said.get('at-work', 0)} at work")
+    found.append(f"Runs: {said.get('held', 0)} held, {said.get('at-work', 0)} in progress")
     found.append(f"Results: {said.get('waiting', 0)} waiting")
     if said.get("in-memory"):
-        found.append(f"The disk is full: {said['in-memory']} results are in memory alone")
+        found.append(f"The disk is full: {said['in-memory']} results are kept in memory only")
     if said.get("lost"):
-        found.append(f"Lost for want of room: {said['lost']} results")
+        found.append(f"Lost for lack of space: {said['lost']} results")
     if said.get("policy"):
         found.append(str(said["policy"]))
     return found
@@ -166,7 +169,7 @@ def _is_well(said: Mapping[str, JSON], now: dt.datetime) -> bool:
 
 
 def leave(given: argparse.Namespace) -> int:
-    """Be no node's agent any more, and forget everything."""
+    """Stop being the node's agent, and delete everything stored here."""
     return _at_work_or_here(given, "leave", _leave)
 
 
@@ -178,7 +181,7 @@ def _leave(state: State) -> str:
 
 
 def rotate(given: argparse.Namespace) -> int:
-    """Change the secret by which the coordinator knows the agent."""
+    """Change the secret that identifies the agent to its coordinator."""
     return _at_work_or_here(given, "rotate", _rotate)
 
 
@@ -204,14 +207,16 @@ def _client(identity: Identity) -> Client:
 
 def _opened(folder: pathlib.Path) -> State:
     if not folder.is_dir():
-        raise CannotUse(f"There is no agent in {folder}: pscheduler-agent join, or --state")
+        raise CannotUse(
+            f"There is no agent in {folder}: run pscheduler-agent join, or name its folder with --state"
+        )
     return State(folder)
 
 
 def _joined(state: State) -> Identity:
     identity = state.identity()
     if identity is None:
-        raise CannotUse("This agent has not joined: pscheduler-agent join COORDINATOR TOKEN")
+        raise CannotUse("This agent has not joined: run pscheduler-agent join COORDINATOR TOKEN")
     return identity
 
 

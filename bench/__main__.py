@@ -58,32 +58,48 @@ FEW, MANY = 100, 10_000
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench", description="Figures of a node.")
-    parser.add_argument("figures", nargs="*", help=f"which ones, if not all: {', '.join(FIGURES)}")
-    parser.add_argument("--many", type=int, default=MANY, help="tasks and runs stored for the second costs")
-    parser.add_argument("--runs", type=int, default=200, help="runs whose lateness is measured")
-    parser.add_argument("--tasks", type=int, default=planner_speed.TASKS, help="repeating tasks to plan")
-    parser.add_argument("--hosts", type=int, default=20, help="hosts of the mesh whose cost is counted")
-    parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of it")
+    parser = argparse.ArgumentParser(prog="bench", description="Benchmarks of a node.")
+    parser.add_argument(
+        "figures", nargs="*", help=f"which benchmarks to run; all if absent: {', '.join(FIGURES)}"
+    )
+    parser.add_argument(
+        "--many", type=int, default=MANY, help="costs, lists, page: how many tasks are stored"
+    )
+    parser.add_argument("--runs", type=int, default=200, help="lateness: how many runs are measured")
+    parser.add_argument(
+        "--tasks",
+        type=int,
+        default=planning.TASKS,
+        help="planning, engines: how many repeating tasks are planned",
+    )
+    parser.add_argument("--hosts", type=int, default=20, help="mesh-cost: hosts of the mesh")
+    parser.add_argument("--hours", type=float, default=1.0, help="mesh-cost: hours simulated")
     parser.add_argument(
         "--tests",
         choices=mesh.CHOICES,
         default="both",
-        help="which tests the hosts make: those one host makes alone, then all; or a kind by itself",
+        help="mesh-cost: tests that the hosts perform: alone, those that involve one host; both, those and"
+        " then all; or one test",
     )
     parser.add_argument(
-        "--stored", default="100,1000,10000", help="tasks stored, of which a hundred are played"
+        "--stored",
+        default="100,1000,10000",
+        help="mesh-growth: how many tasks are stored, of which a hundred are simulated",
     )
-    parser.add_argument("--all-played", action="store_true", help="all of them are played")
-    parser.add_argument("--series", type=int, default=200, help="series of which a month is read")
-    parser.add_argument("--agents", type=int, default=1000, help="agents of one coordinator")
-    parser.add_argument("--runs-a-second", type=float, default=50, help="runs of all of them")
-    parser.add_argument("--nodes", type=int, default=10_000, help="nodes of one deployment")
-    parser.add_argument("--runs-an-hour", type=int, default=1000, help="runs of each of them")
-    parser.add_argument("--shards", type=int, default=256, help="shards of that deployment")
-    parser.add_argument("--at-agents", action="store_true", help="they have their tools at agents")
-    parser.add_argument("--one-of", type=int, default=128, help="of so many nodes one is played")
-    parser.add_argument("--seconds", type=float, default=600, help="how long they have those")
+    parser.add_argument("--all-played", action="store_true", help="mesh-growth: simulate all of them")
+    parser.add_argument("--series", type=int, default=200, help="series: how many series have a month read")
+    parser.add_argument(
+        "--agents", type=int, default=1000, help="agents: how many agents the coordinator has"
+    )
+    parser.add_argument(
+        "--runs-a-second", type=float, default=50, help="agents: runs a second, of all agents together"
+    )
+    parser.add_argument("--nodes", type=int, default=10_000, help="scale: nodes of the deployment")
+    parser.add_argument("--runs-an-hour", type=int, default=1000, help="scale: runs an hour of each node")
+    parser.add_argument("--shards", type=int, default=256, help="scale: shards of the deployment")
+    parser.add_argument("--at-agents", action="store_true", help="scale: all nodes measure at agents")
+    parser.add_argument("--one-of", type=int, default=128, help="scale: one node in this many is simulated")
+    parser.add_argument("--seconds", type=float, default=600, help="agents: how many seconds that lasts")
     given = parser.parse_args()
     os.environ["PSCHEDULER_LIMITS"] = "open"  # the limits are not what is measured
     wanted = given.figures or list(FIGURES)
@@ -191,7 +207,7 @@ def _together(_: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def _sick(_: argparse.Namespace) -> list[dict[str, Any]]:
+def _unresponsive(_: argparse.Namespace) -> list[dict[str, Any]]:
     say("Five nodes, one of them sick now and then ...")
     rows = unresponsive()
     show("Beside a participant that accepts connections and never answers", rows)
@@ -375,7 +391,7 @@ FIGURES = {
     "run-costs": _run_costs,
     "planning": _planning,
     "together": _together,
-    "sick": _sick,
+    "unresponsive": _unresponsive,
     "engine": _engine,
     "engines": _engines,
     "history-size": _history_size,

@@ -20,8 +20,13 @@ from local.start_checks import CannotStart
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.backup", description="Copy a node's state while it runs.")
-    parser.add_argument("--state", type=pathlib.Path, help="folder of the node, as for local.credentials")
-    parser.add_argument("to", type=pathlib.Path, help="the folder to make, with the copy in it")
+    parser.add_argument(
+        "--state",
+        type=pathlib.Path,
+        help="the node's state folder, whether or not it is running; if absent, the environment variable"
+        " STATE, or the only node in .local/",
+    )
+    parser.add_argument("to", type=pathlib.Path, help="folder for the copy; created if it does not exist")
     return parser.parse_args(words)
 
 
@@ -48,7 +53,7 @@ def copy(state: pathlib.Path, to: pathlib.Path) -> int:
     try:
         to.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(to.iterdir()):
-            raise CannotStart(f"{to} is not empty: choose a folder that is, or is not there yet")
+            raise CannotStart(f"{to} is not empty: choose an empty folder, or one that does not exist yet")
     except OSError as error:
         raise CannotStart(f"Cannot use the folder {to} ({error.strerror}): choose another") from error
     try:

@@ -19,18 +19,18 @@ from local import node_tables
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="local.control", description="Switches of a node.")
+    parser = argparse.ArgumentParser(
+        prog="local.control", description="Pause a node, and turn its debug logging on or off."
+    )
     node_tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
     pausing = actions.add_parser("pause", help="start no runs")
+    pausing.add_argument("duration", nargs="?", help="how long, in ISO 8601 (PT30M); until resumed if absent")
     pausing.add_argument(
-        "duration", nargs="?", help="for so long, as ISO 8601 (PT30M); until resumed if absent"
-    )
-    pausing.add_argument(
-        "--query", "-q", action="store_true", help="change nothing: exit with 0 if paused, 1 if not"
+        "--query", "-q", action="store_true", help="change nothing; exit with status 0 if paused, 1 if not"
     )
     actions.add_parser("resume", help="start runs again")
-    actions.add_parser("debug", help="log all there is, or no more").add_argument(
+    actions.add_parser("debug", help="turn debug logging on or off").add_argument(
         "switch", choices=("on", "off")
     )
     return parser.parse_args(words)
@@ -68,7 +68,7 @@ def _described(duration: str | None, state: Mapping[str, Any]) -> str:
     if duration is not None:
         raise Invalid("pause --query changes nothing and takes no duration")
     if not state["is_paused"]:
-        raise NotFound("There is no pause: runs are started")
+        raise NotFound("The node is not paused")
     left = "until resumed" if state["infinite"] else f"for another {state['remaining']}"
     return f"No runs are started {left}\n"
 

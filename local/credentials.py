@@ -26,9 +26,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     actions = parser.add_subparsers(dest="action", required=True)
     adding = actions.add_parser("add", help="store a credential, and print its key")
     adding.add_argument("name")
-    adding.add_argument("--key-from-stdin", action="store_true", help="take this key instead of a new one")
-    actions.add_parser("list", help="print the names that have one")
-    actions.add_parser("remove", help="forget a credential").add_argument("name")
+    adding.add_argument(
+        "--key-from-stdin",
+        action="store_true",
+        help="read the key from standard input instead of generating one",
+    )
+    actions.add_parser("list", help="print the names of all credentials")
+    actions.add_parser("remove", help="delete a credential").add_argument("name")
     return parser.parse_args(words)
 
 

@@ -35,8 +35,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("stage")
     doing = parser.add_mutually_exclusive_group()
     doing.add_argument("--remove", action="store_true", help="remove the stack; tables and bucket stay")
-    doing.add_argument("--dry-run", action="store_true", help="print what would change, and leave it at that")
-    parser.add_argument("--yes", action="store_true", help="do it without asking")
+    doing.add_argument("--dry-run", action="store_true", help="print what would change, and change nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     return parser.parse_args(words)
 
 

@@ -27,12 +27,12 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.keys", description="API keys of a node.")
     node_tables.add_state(parser)
     actions = parser.add_subparsers(dest="action", required=True)
-    adding = actions.add_parser("add", help="make a key, and print it")
+    adding = actions.add_parser("add", help="create a key, and print it")
     adding.add_argument("name", help="lower-case letters, digits and hyphens")
     adding.add_argument("--scope", default="measure", help="read, measure (the default) or administer")
-    adding.add_argument("--expires", help="when it ends: a timestamp, or a duration from now such as P90D")
-    actions.add_parser("list", help="print the names, scopes and ends of all keys")
-    actions.add_parser("revoke", help="have a key open nothing any more").add_argument("name")
+    adding.add_argument("--expires", help="when it expires: a timestamp, or a duration from now such as P90D")
+    actions.add_parser("list", help="print the names, scopes and expiry times of all keys")
+    actions.add_parser("revoke", help="revoke a key").add_argument("name")
     return parser.parse_args(words)
 
 

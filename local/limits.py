@@ -23,16 +23,20 @@ IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT2S"}}, "sc
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.limits", description="Check and explain policies.")
     actions = parser.add_subparsers(dest="action", required=True)
-    checking = actions.add_parser("check", help="say whether a policy is right, or what is wrong with it")
+    checking = actions.add_parser(
+        "check", help="validate a policy and summarize it, or say what is wrong with it"
+    )
     checking.add_argument("file")
-    checking.add_argument("--quiet", action="store_true", help="say nothing of one that is right")
-    explaining = actions.add_parser("explain", help="show how a proposal is judged")
+    checking.add_argument("--quiet", action="store_true", help="print nothing if the policy is valid")
+    explaining = actions.add_parser("explain", help="show how a policy decides about a task, and why")
     explaining.add_argument("file")
     explaining.add_argument("--task", help="file with the task; - for standard input")
-    explaining.add_argument("--requester", default="127.0.0.1", help="address of who asks (127.0.0.1)")
-    explaining.add_argument("--hint", action="append", default=[], metavar="NAME=TEXT", help="a further hint")
-    explaining.add_argument("--start", help="judge a run at this time")
-    explaining.add_argument("--duration", default="PT10S", help="how long that run is (PT10S)")
+    explaining.add_argument("--requester", default="127.0.0.1", help="address of the requester (127.0.0.1)")
+    explaining.add_argument(
+        "--hint", action="append", default=[], metavar="NAME=TEXT", help="an additional hint"
+    )
+    explaining.add_argument("--start", help="decide about a run that starts at this time")
+    explaining.add_argument("--duration", default="PT10S", help="how long that run takes (PT10S)")
     return parser.parse_args(words)
 
 

@@ -19,16 +19,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--state",
         type=pathlib.Path,
-        help="folder to keep everything in (.local/node-PORT)",
+        help="folder that holds the node's state (.local/node-PORT)",
     )
-    parser.add_argument("--engine", default="sqlite", help=f"{', '.join(ENGINES)} (sqlite)")
-    parser.add_argument("--tls", action="store_true", help="serve HTTPS, with a certificate made on the spot")
-    parser.add_argument("--no-first", action="store_true", help="post no first measurement")
+    parser.add_argument(
+        "--engine", default="sqlite", help=f"what keeps the state: {', '.join(ENGINES)} (sqlite)"
+    )
+    parser.add_argument(
+        "--tls", action="store_true", help="serve HTTPS with a certificate generated at startup"
+    )
+    parser.add_argument("--no-first", action="store_true", help="skip the first measurement")
     parser.add_argument(
         "--processes",
         type=int,
         choices=(1, 2),
-        help="2: clocks and queues have one of their own (as many as there are cores)",
+        help="2: clocks and queues have a process of their own (2 if there is a second core, else 1)",
     )
     parser.add_argument("--period", type=float, default=15.0, help="seconds between ticks (15)")
     given = parser.parse_args()

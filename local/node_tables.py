@@ -20,11 +20,13 @@ def add_state(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--state",
         type=pathlib.Path,
-        help="folder of a node on this machine, running or not; if absent, STATE of the environment, or the"
-        " only one in .local/",
+        help="the node's state folder, whether or not it is running; if absent, the environment variable"
+        " STATE, or the only node in .local/",
     )
-    which.add_argument("--aws", action="store_true", help="the tables of the AWS account of the environment")
-    which.add_argument("--stage", help="the tables of a stage that was deployed there")
+    which.add_argument(
+        "--aws", action="store_true", help="a node on AWS, in the account of the environment's credentials"
+    )
+    which.add_argument("--stage", help="a node on AWS, by the name of its stage")
 
 
 def state_of(given: argparse.Namespace, kept_in: pathlib.Path = FOLDER / ".local") -> pathlib.Path:

@@ -37,18 +37,18 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     adding.add_argument("hostname")
     adding.add_argument("--at", choices=("agent", "here"), default="agent", help="where it measures")
     adding.add_argument("--url", default="", help="its API's root; https://HOSTNAME/pscheduler if absent")
-    actions.add_parser("list", help="print all nodes, a line each")
+    actions.add_parser("list", help="print one line for each node")
     named = {
-        "show": "print all that is known of a node, as JSON",
-        "suspend": "have a node take nothing on",
-        "resume": "have it take tasks and runs again",
-        "remove": "serve a node no more, and cancel its tasks",
-        "token": "print a token for its agent, in place of one not used",
+        "show": "print everything known about a node, as JSON",
+        "suspend": "stop a node from accepting tasks and taking runs",
+        "resume": "let it accept tasks and take runs again",
+        "remove": "stop serving a node, and cancel its tasks",
+        "token": "print a new token for its agent; an unused one becomes invalid",
     }
     for name, text in named.items():
         actions.add_parser(name, help=text).add_argument("hostname")
     for one in (adding, actions.choices["token"]):
-        one.add_argument("--expires", default="1h", help="how long the token works: 30m, 1h, 2d, or PT1H")
+        one.add_argument("--expires", default="1h", help="how long the token is valid: 30m, 2d, or PT1H (1h)")
     return parser.parse_args(words)
 
 

@@ -95,7 +95,7 @@ def test_joining_by_a_token_that_works_once(folder: pathlib.Path, coordinator: C
         "Joined: this host measures for ams.example.org. Start it with: pscheduler-agent run",
     )
     assert again[0] == other[0] == 1
-    assert "already: leave first" in again[1]
+    assert "run pscheduler-agent leave first" in again[1]
     assert "Traceback" not in again[1] + other[1]
     assert other[1] == "This join token was used."
     assert identity == Identity(coordinator.url, "ams", "ams.example.org", SECRET)  # as joined() has it
@@ -105,7 +105,7 @@ def test_joining_by_a_token_that_works_once(folder: pathlib.Path, coordinator: C
     ("url", "sentence"),
     [
         ("http://c.example.org/pscheduler", "is not https"),
-        ("nonsense", "is no URL"),
+        ("nonsense", "is not a URL"),
         ("https://127.0.0.1:1/pscheduler", "does not answer"),
     ],
 )
@@ -144,7 +144,7 @@ def test_the_status_of_one_that_runs_and_of_one_that_does_not(
     assert before[0] == 1
     assert "It is not running" in before[1]
     assert now[0] == 0, now[1]
-    assert "Runs: 1 held, 0 at work" in now[1]
+    assert "Runs: 1 held, 0 in progress" in now[1]
     assert "Clock: " in now[1]
     assert (known["running"], known["hostname"], known["version"]) == (True, "ams.example.org", VERSION)
     assert run in coordinator.holders

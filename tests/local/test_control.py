@@ -40,7 +40,7 @@ def test_a_pause_without_an_end_has_none() -> None:
 
 def test_a_query_says_whether_there_is_a_pause_and_makes_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert control.main(["--aws", "pause", "--query"]) == 1
-    assert "no pause" in capsys.readouterr().err
+    assert "not paused" in capsys.readouterr().err
 
     control.main(["--aws", "pause"])
     assert control.main(["--aws", "pause", "--query"]) == 0
