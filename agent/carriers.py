@@ -48,10 +48,10 @@ class Queue:
 
     def rings(self, now: dt.datetime) -> bool:
         if now >= self._expires - RENEWED_BEFORE:
-            raise Later("The URL of the queue is over: a contact brings another")
+            raise Later("The URL of the queue has expired: the next contact brings another")
         status, body = self._client.outside(self._url, QUEUE_WAIT)
         if status in (400, 403):
-            raise Later("The queue does not take the URL any more")
+            raise Later("The queue no longer accepts its URL")
         if status != 200:
             raise Later(f"The queue answered {status}")
         return b"<Message>" in body or b'"MessageId"' in body
@@ -64,6 +64,8 @@ def carrier(told: JSON, client: Client, heard: int) -> Carrier:
         return Bell(client, heard)
     if kind == "queue" and isinstance(told.get("url"), str):
         if urllib.parse.urlsplit(told["url"]).scheme not in ("https", "http"):
-            raise Invalid("is no URL of a queue", "/carrier/url")
+            raise Invalid("must be the URL of a queue", "/carrier/url")
         return Queue(client, told["url"], parse_timestamp(told.get("expires", "")))
-    raise Invalid(f"{kind!r} is no carrier that this agent knows: https, queue", "/carrier/kind")
+    raise Invalid(
+        f"must be https or queue, the carriers that this agent knows, not {kind!r}", "/carrier/kind"
+    )

@@ -42,13 +42,13 @@ def locked(folder: pathlib.Path) -> Iterator[IO[str]]:
         lock = (folder / "lock").open("a")
     except OSError as error:
         raise CannotUse(
-            f"The folder {folder} cannot be used ({error.strerror}): name another by --state"
+            f"The folder {folder} cannot be used ({error.strerror}): choose another with --state"
         ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise CannotUse(f"Another agent is using {folder}: name another folder by --state") from error
+            raise CannotUse(f"Another agent is using {folder}: choose another folder with --state") from error
         yield lock
 
 

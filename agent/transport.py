@@ -39,7 +39,7 @@ def coordinator_url(text: str) -> str:
         parts = urllib.parse.urlsplit(text)
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
-        raise Invalid(f"{text!r} is no URL: {error}") from error
+        raise Invalid(f"{text!r} is not a URL: {error}") from error
     if (
         parts.scheme not in ("https", "http")
         or not host
@@ -47,7 +47,7 @@ def coordinator_url(text: str) -> str:
         or parts.fragment
         or "@" in parts.netloc
     ):
-        raise Invalid(f"{text!r} is no URL such as https://coordinator.example.org/pscheduler")
+        raise Invalid(f"{text!r} is not a URL such as https://coordinator.example.org/pscheduler")
     if parts.scheme == "http" and not _is_loopback(host):
         raise Invalid(f"{text!r} is not https: agents speak plain HTTP with loopback only")
     return text.rstrip("/")
@@ -122,7 +122,7 @@ def _content(body: JSON) -> tuple[bytes | None, dict[str, str]]:
         return None, {}
     content = json.dumps(body, separators=(",", ":")).encode()
     if len(content) > LARGEST_REQUEST:
-        raise Oversized(f"It has {len(content)} bytes; an agent sends {LARGEST_REQUEST}")
+        raise Oversized(f"It has {len(content)} bytes; an agent sends at most {LARGEST_REQUEST}")
     headers = {"Content-Type": "application/json"}
     if len(content) < COMPRESSED_FROM:
         return content, headers
@@ -136,7 +136,7 @@ def _read(answer: urllib3.BaseHTTPResponse, until: float) -> bytes:
         if len(content) > LARGEST_ANSWER:
             raise Later(f"The coordinator's answer has more than {LARGEST_ANSWER} bytes")
         if time.monotonic() > until:
-            raise Later("The coordinator's answer does not come to an end")
+            raise Later("The coordinator's answer does not end")
     return bytes(content)
 
 

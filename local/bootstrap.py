@@ -226,7 +226,7 @@ class _Maker(threading.Thread):
 
             reason = setup_failures.reason(self._log.read_text(errors="replace"))
             raise SetupError(
-                f"The environment {self._kind} cannot be made: {reason} (pip's words: {self._log})"
+                f"The environment {self._kind} cannot be created: {reason} (pip's output: {self._log})"
             )
 
     def _follow(self, lines: IO[str], log: IO[str]) -> None:

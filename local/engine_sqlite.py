@@ -37,7 +37,7 @@ def _make_private(file: pathlib.Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
         except OSError as error:
-            raise EngineError(f"{file} cannot be made ({error.strerror})") from error
+            raise EngineError(f"{file} cannot be created ({error.strerror})") from error
 
 
 def is_kept_in(state: pathlib.Path) -> bool:

@@ -140,7 +140,7 @@ def _wait(ministack: MiniStack, folder: pathlib.Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not ministack.answers():
         if _gone(ministack.pid, 0.05):
-            raise MiniStackTrouble(f"MiniStack ended as it started: see {folder / 'ministack.log'}")
+            raise MiniStackTrouble(f"MiniStack exited at startup: see {folder / 'ministack.log'}")
         if time.monotonic() > deadline:
             ministack.stop()
             raise MiniStackTrouble(f"MiniStack does not answer: see {folder / 'ministack.log'}")

@@ -64,7 +64,7 @@ def create_everything(given: argparse.Namespace) -> None:
         if given.engine == "sqlite":
             engine_sqlite.tidy()
     except (ClientError, PynamoDBException) as error:
-        raise CannotStart(f"The tables and queues in {given.state} cannot be made: {error}") from error
+        raise CannotStart(f"The tables and queues in {given.state} cannot be created: {error}") from error
 
 
 def ministack_python() -> str:

@@ -193,7 +193,7 @@ def _condition(document: Mapping[str, JSON], where: str) -> Condition:
     if found.clear is not None and found.is_met(found.clear, None):
         raise Invalid("must be on the good side of the threshold", f"{where}/clear")
     if found.clear is not None and found.changed:
-        raise Invalid("must only come with above or below", f"{where}/clear")
+        raise Invalid("can only be combined with above or below", f"{where}/clear")
     return found
 
 

@@ -71,7 +71,7 @@ def _finite(text: str) -> float:
 
 def _whole(text: str) -> int:
     if len(text) > MOST_DIGITS:
-        raise ValueError(f"{text[:20]}... has {len(text)} digits, and a number may have {MOST_DIGITS}")
+        raise ValueError(f"{text[:20]}... has {len(text)} digits; a number can have at most {MOST_DIGITS}")
     return int(text)
 
 

@@ -94,7 +94,7 @@ def require_valid(facts: JSON) -> dict[str, JSON]:
         raise found
     size = len(_canonical(facts))
     if size > LARGEST:
-        raise TooLarge(f"has {size} bytes; facts may have {LARGEST}", "")
+        raise TooLarge(f"has {size} bytes; facts can have at most {LARGEST}", "")
     known: dict[str, JSON] = facts
     return known
 

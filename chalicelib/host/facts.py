@@ -227,7 +227,7 @@ class FactsHost:
         return dt.datetime.now(UTC)
 
     def sleep_until(self, moment: dt.datetime) -> NoReturn:
-        raise PluginFailed("Nothing waits before its run has begun")
+        raise PluginFailed("A plugin can only wait once its run has begun")
 
     def execute(
         self,
@@ -241,7 +241,7 @@ class FactsHost:
         for answer in self._facts.get("answers", ()):
             if answer["argv"] == list(argv):
                 return Completed(answer["status"], answer["stdout"], answer["stderr"])
-        raise PluginFailed(f"Nobody knows what {argv[0]} answers at this host")
+        raise PluginFailed(f"It is not known what {argv[0]} prints on this host")
 
     def follow(
         self,
@@ -250,7 +250,7 @@ class FactsHost:
         on_line: Callable[[str], None],
         directory: str | None = None,
     ) -> NoReturn:
-        raise PluginFailed(f"{argv[0]} is not here to be followed")
+        raise PluginFailed(f"{argv[0]} runs on another host, and cannot be followed from here")
 
     def clock_state(self) -> dict[str, JSON]:
         known = self._facts.get("clock", {"synchronized": False, "source": "unknown"})

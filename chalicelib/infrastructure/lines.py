@@ -94,7 +94,7 @@ def _connected(connection: Any) -> socket.socket:
 def _connected_to(connection: Any, kind: tuple[int, int, int], address: Any) -> socket.socket:
     reason = refusal(rules(), ipaddress.ip_address(address[0]), address[1], Purpose.PEER)
     if reason:
-        raise Refused(f"{address[0]} port {address[1]} may not be a peer's: {reason}")
+        raise Refused(f"A peer cannot be at {address[0]} port {address[1]}: {reason}")
     end = socket.socket(*kind)
     try:
         for option in connection.socket_options or ():

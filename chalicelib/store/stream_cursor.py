@@ -47,7 +47,7 @@ class Cursor:
         """The text. Raises Unsupported where there are more shards than it can name."""
         if len(self.places) > MOST_SHARDS:
             raise Unsupported(
-                f"The tables have more than {MOST_SHARDS} shards, and events can be read from no more"
+                f"The tables have more than {MOST_SHARDS} shards; events can be read from at most that many"
             )
         head = _HEAD.pack(_VERSION, *((moment - EPOCH) // _MICROSECOND for moment in (self.since, self.at)))
         places = b"".join(name + _packed(place) for name, place in sorted(self.places.items()))

@@ -71,8 +71,8 @@ def require_bookable(duration: dt.timedelta) -> None:
     """Raise Invalid for a run too long to be booked."""
     if duration > LONGEST_RUN:
         raise Invalid(
-            f"The run would take {format_duration(duration)}; tests that need time for themselves"
-            f" can have {format_duration(LONGEST_RUN)} at most"
+            f"The run would take {format_duration(duration)}; runs of the classes normal and exclusive"
+            f" can last {format_duration(LONGEST_RUN)} at most"
         )
 
 

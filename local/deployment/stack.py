@@ -144,7 +144,7 @@ class Stack:
         self.withdraw(name)
         if any(words in reason for words in _UNCHANGED):
             return []
-        raise StackError(f"The stack cannot be changed so: {reason}") from error
+        raise StackError(f"The stack cannot be changed in this way: {reason}") from error
 
     def _changes(self, name: str) -> list[Change]:
         pages = self._cloudformation.get_paginator("describe_change_set")

@@ -61,8 +61,8 @@ def _have_alias(name: str, resources: dict[str, Any], **more: JSON) -> None:
 def _require_snapshots(runtime: str) -> None:
     if runtime in _WITHOUT_SNAPSHOTS:
         raise StageError(
-            f"/snap-start: must be of a package for Python 3.12 or later, not {runtime}: deploy with"
-            " make PYTHON=python3.12"
+            f"/snap-start: requires a package for Python 3.12 or later, not {runtime}: deploy with"
+            " make deploy PYTHON=python3.12"
         )
 
 

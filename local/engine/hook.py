@@ -118,7 +118,7 @@ def _remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None
     if not _installed or _is_outside(context.get("client_config")):
         return
     if context.get("is_presign_request"):
-        raise unknown("S3", "presigned addresses: it serves no port that they could lead to")
+        raise unknown("S3", "presigned URLs: it listens on no port that they could refer to")
     context[_ASKED] = dict(params)  # a copy: botocore adds to it, a token of its own for one
 
 
@@ -161,7 +161,7 @@ def _called(engine: "Engine", service: str, model: Any, asked: dict[str, Any]) -
     try:
         return engine.call(service, model.name, asked)
     except UnicodeError as error:
-        raise ServiceError("SerializationException", f"A string is no Unicode text: {error}") from error
+        raise ServiceError("SerializationException", f"A string is not valid Unicode: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # PynamoDB's clients send unchecked what they are given.
         report = ParamValidator().validate(asked, model.input_shape)

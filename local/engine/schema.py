@@ -72,7 +72,7 @@ def _is_new(link: sqlite3.Connection, path: pathlib.Path) -> bool:
     if application == 0 and not link.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return True
     if application != APPLICATION:
-        raise ForeignFile(f"{path} is a database of something else: choose another file")
+        raise ForeignFile(f"{path} is the database of another program: choose another file")
     if version > VERSION:
         raise NewerFile(
             f"{path} was made by a later version (its schema is {version}, this one knows {VERSION}):"

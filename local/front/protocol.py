@@ -30,7 +30,7 @@ MOST_AHEAD = 16
 """Requests that a client may send at once, without waiting for an answer."""
 AROUND_A_BYTE = 8
 """Bytes around each byte of a body that comes in chunks: the least a chunk has is five."""
-TOO_LONG = "The headers of a request may have 64 KB."
+TOO_LONG = "The headers of a request can have at most 64 KB."
 HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~-]*)(?::\d{0,5})?", re.ASCII)
 """What may stand in a Host header: it ends up in the hrefs of answers."""
 
@@ -179,23 +179,23 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > LARGEST_HEAD:
-            raise _Refused(414, "A path and its query may have 64 KB.")
+            raise _Refused(414, "A path and its query can have at most 64 KB.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         if len(self.headers) > MOST_HEADERS:
-            raise _Refused(431, f"A request may have {MOST_HEADERS} headers.")
+            raise _Refused(431, f"A request can have at most {MOST_HEADERS} headers.")
 
     def on_headers_complete(self) -> None:
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
-            raise _Refused(400, "A request has one Host header.")
+            raise _Refused(400, "A request must have exactly one Host header.")
         if hosts and not HOST.fullmatch(hosts[0].strip()):
-            raise _Refused(400, "The Host header names no host.")
+            raise _Refused(400, "The Host header must name a host.")
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > LARGEST_HEAD:
             raise _Refused(431, TOO_LONG)
         if len(self.pipeline) >= MOST_AHEAD:
-            raise _Refused(429, f"{MOST_AHEAD} requests may be sent at once.")
+            raise _Refused(429, f"At most {MOST_AHEAD} requests can be pipelined.")
         self._is_new = False
         self._enter(BODY)
         super().on_headers_complete()

@@ -26,7 +26,9 @@ CHECKS: dict[type[Plugin], Sequence[Check]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="plugin-check", description="Look plugins over.")
+    parser = argparse.ArgumentParser(
+        prog="plugin-check", description="Check plugins, and print a line for each problem."
+    )
     parser.add_argument("names", nargs="+", metavar="NAME", help="name, or package.module:CONSTANT")
     try:
         plugins = [plugin for name in parser.parse_args(arguments).names for plugin in find(name)]
@@ -46,7 +48,7 @@ def find(name: str) -> list[Plugin]:
         except (AttributeError, ImportError, ValueError) as error:
             raise LookupError(f"{name} cannot be imported: {error}") from error
         if not isinstance(found, Plugin):
-            raise LookupError(f"{name} is no plugin but a {type(found).__name__}")
+            raise LookupError(f"{name} is a {type(found).__name__}, not a plugin")
         return [found]
     kinds: Sequence[Mapping[str, Plugin]] = (
         registry.tests(),

@@ -118,7 +118,7 @@ def _identify(context: "ssl.SSLContext", options: Mapping[str, JSON]) -> None:
             context.load_cert_chain(cert, key, password=lambda: str(options.get("_ssl-password", "")))
         except (OSError, ValueError, TypeError) as error:  # ssl.SSLError is the first
             raise Invalid(
-                f"must be a certificate that _ssl-key and _ssl-password go with, {_AS_TEXT}", "/_ssl-cert"
+                f"must be a certificate that matches _ssl-key and _ssl-password, {_AS_TEXT}", "/_ssl-cert"
             ) from error
 
 

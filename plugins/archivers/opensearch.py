@@ -51,7 +51,7 @@ def _refusal(reply: web_posts.Reply) -> str | None:
         done = json.loads(reply.body)["items"][0]["create"]
         status, error = int(done["status"]), done.get("error") or {}
     except (ValueError, LookupError, TypeError, AttributeError):
-        return "The server answered with something that is no answer of the bulk API"
+        return "The server's response is not one of the bulk API"
     if status == THERE_ALREADY or 200 <= status < 300:
         return None
     return f"The document was refused with status {status}: {_told(error)}"

@@ -100,7 +100,7 @@ def parse_dsn(text: str) -> dict[str, Any]:
     """
     given = _from_uri(text) if re.match(r"postgres(ql)?://", text) else _from_settings(text)
     if not set(given) <= {*_NAMES, *_ALSO}:
-        raise Invalid(f"_dsn: must have no settings but {', '.join(sorted({*_NAMES, *_ALSO}))}")
+        raise Invalid(f"_dsn: can only have the settings {', '.join(sorted({*_NAMES, *_ALSO}))}")
     found: dict[str, Any] = {_NAMES[name]: value for name, value in given.items() if name in _NAMES}
     found["user"] = found.get("user") or "postgres"
     found["port"] = _number("port", given.get("port") or "5432")

@@ -71,7 +71,7 @@ def routing_key(parcel: Parcel) -> str:
     if isinstance(key, str):
         return key
     if parcel.jq is None:
-        raise Invalid("The routing key cannot be made: this node has no jq")
+        raise Invalid("The routing key cannot be computed: this node has no jq")
     made = transforms.apply(key, parcel.result, parcel.jq)
     if not isinstance(made, str):
         raise Invalid(f"The routing key must be a string, not {json.dumps(made)[:100]}")

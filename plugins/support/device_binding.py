@@ -47,7 +47,7 @@ def _own_group() -> pathlib.Path:
     groups = pathlib.Path(f"{linux.THREAD}/cgroup").read_text().splitlines()
     own = [line.removeprefix("0::") for line in groups if line.startswith("0::")]
     if not roots or not own:
-        raise OSError("this system has no control groups of version 2")
+        raise OSError("this system has no control groups version 2 (cgroup2)")
     return pathlib.Path(roots[0] + own[0].rstrip("/"))
 
 
@@ -86,5 +86,5 @@ def _bpf(command: int, attributes: bytes) -> int:
 
     number = _SYSTEM_CALL.get(os.uname().machine)
     if number is None:
-        raise OSError(f"this does not know how to call bpf on {os.uname().machine}")
+        raise OSError(f"calling bpf is not supported on {os.uname().machine}")
     return linux.call("syscall", number, command, ctypes.create_string_buffer(attributes), len(attributes))

@@ -85,7 +85,7 @@ class Line:
             try:
                 answers = self._protocol.receive_bytes(heard)
             except KafkaError as error:
-                raise ValueError("the broker answered with something that is no answer of Kafka's") from error
+                raise ValueError("the broker's response is not one of Kafka's") from error
             if answers:
                 return answers[0][1]
 
@@ -148,7 +148,7 @@ def _place(line: Line, message: Message) -> tuple[int, tuple[str, int]]:
     brokers = {each[0]: (each[1], each[2]) for each in found.brokers}
     topics = [each for each in found.topics if each[1] == message.topic]
     if len(topics) != 1:
-        raise ValueError("the broker says nothing of the topic")
+        raise ValueError("the broker's response does not mention the topic")
     _require(topics[0][0])
     partitions = sorted(topics[0][-1], key=lambda each: each[1])
     if not partitions:

@@ -21,7 +21,7 @@ def participants(spec: Spec) -> list[str | None]:
 
 def check(spec: Spec) -> None:
     if spec.get("flip") and "source" not in spec:
-        raise Invalid("must be left out, or false, without a source to measure from", "/flip")
+        raise Invalid("must be absent or false if there is no source to measure from", "/flip")
 
 
 def read_ports(text: str) -> dict[str, int]:

@@ -150,6 +150,6 @@ TEST = Test(
     result_examples=(
         {"schema": 1, "succeeded": True, "network-up": True, "gateway-up": False},
         {"succeeded": True, "network-up": False},
-        {"succeeded": False, "network-up": False, "error": "fping had not ended in time"},
+        {"succeeded": False, "network-up": False, "error": "fping did not finish in time"},
     ),
 )

@@ -94,7 +94,11 @@ def test_the_worst_level_comes_first() -> None:
             "/warning/clear",
             "must be on the good side of the threshold",
         ),
-        ({"warning": {"changed": True, "clear": 0}}, "/warning/clear", "must only come with above or below"),
+        (
+            {"warning": {"changed": True, "clear": 0}},
+            "/warning/clear",
+            "can only be combined with above or below",
+        ),
         ({"results": {"at-least": 4, "of": 3}}, "/results/at-least", "must be no more than /results/of"),
         ({"no-data": "PT1M59S"}, "/no-data", "must be from PT2M to P90D"),
         ({"no-data": "P90DT1S"}, "/no-data", "must be from PT2M to P90D"),

@@ -117,7 +117,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(path: pathlib.Pa
     link.close()
     before = path.read_bytes()
 
-    with pytest.raises(ForeignFile, match="something else"):
+    with pytest.raises(ForeignFile, match="another program"):
         Engine(path)
 
     assert path.read_bytes() == before

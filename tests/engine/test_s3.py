@@ -197,7 +197,7 @@ def test_many_documents_go_a_few_at_a_time(
 
 
 def test_what_needs_a_port_or_is_not_known_fails_by_name(bucket: Any) -> None:
-    with pytest.raises(Exception, match="does not know S3 presigned addresses"):
+    with pytest.raises(Exception, match="does not know S3 presigned URLs"):
         bucket.generate_presigned_url("get_object", Params={"Bucket": "docs", "Key": "k"})
     with pytest.raises(ClientError, match="does not know s3 CreateMultipartUpload"):
         bucket.create_multipart_upload(Bucket="docs", Key="k")

@@ -56,7 +56,7 @@ def test_participants_are_told_what_is_set_at_the_host_and_not_here() -> None:
 
 
 def test_what_was_never_asked_nobody_knows() -> None:
-    with pytest.raises(PluginFailed, match="Nobody knows"):
+    with pytest.raises(PluginFailed, match="It is not known"):
         FactsHost(FACTS).execute(["nuttcp", "-V"], 5)
 
 

@@ -56,7 +56,7 @@ def test_metadata_and_link_local_addresses_are_no_peers(plain: Http, host: str) 
     answer = ask(plain, host)
 
     assert isinstance(answer, Unreachable)
-    assert "may not be a peer's" in answer.message
+    assert "A peer cannot be at" in answer.message
 
 
 def test_a_name_that_leads_elsewhere_later_is_looked_up_once(

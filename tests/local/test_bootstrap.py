@@ -177,7 +177,7 @@ def test_what_pip_cannot_install_is_one_clear_line(
     assert bootstrap.main(["ministack"]) == 1
 
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("The environment ministack cannot be made: ")
+    assert last.startswith("The environment ministack cannot be created: ")
     assert "no-such-package" in last
     assert not list(tmp_path.glob(".local/environments/*/complete"))
 

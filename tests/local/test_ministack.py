@@ -83,7 +83,7 @@ def test_a_record_of_somebody_elses_server_is_not_believed(tmp_path: pathlib.Pat
 
 
 def test_an_interpreter_without_it_is_one_clear_line(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ministack.MiniStackTrouble, match=r"ended as it started: see .*ministack\.log"):
+    with pytest.raises(ministack.MiniStackTrouble, match=r"exited at startup: see .*ministack\.log"):
         ministack.start("/bin/false", tmp_path)
     with pytest.raises(ministack.MiniStackTrouble, match="cannot be run with /no/such/python"):
         ministack.start("/no/such/python", tmp_path)

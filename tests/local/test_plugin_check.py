@@ -172,7 +172,7 @@ def test_one_that_is_not_registered_is_found_by_its_module() -> None:
         ("bogus", "There is no plugin bogus"),
         ("no.such.module:TEST", "cannot be imported"),
         ("plugins.tests.rtt:NO", "cannot be imported"),
-        ("plugins.tests.rtt:FIELDS", "is no plugin but a tuple"),
+        ("plugins.tests.rtt:FIELDS", "is a tuple, not a plugin"),
     ],
 )
 def test_what_is_not_there_is_said(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

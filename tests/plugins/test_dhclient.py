@@ -45,7 +45,7 @@ def test_reads_the_address(name: str) -> None:
             CAPTURED.joinpath("no_interface.out").read_text(),
             "^Failed to get interface index: No such device$",
         ),
-        ("", "There was no lease"),
+        ("", "No lease was obtained"),
     ],
 )
 def test_says_why_there_is_no_lease(output: str, said: str) -> None:

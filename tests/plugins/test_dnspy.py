@@ -144,7 +144,7 @@ def test_the_code_of_an_answer_with_a_record_is_told_where_it_is_asked_for(resol
 
 
 def test_a_question_that_cannot_be_asked_is_a_failure(resolver: Any) -> None:
-    with pytest.raises(PluginFailed, match="could not be asked"):
+    with pytest.raises(PluginFailed, match="could not be sent"):
         dnspy.ask(resolver, "a..b", "a")
 
 

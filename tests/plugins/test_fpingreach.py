@@ -147,7 +147,7 @@ def test_stops_at_the_first_batch_with_somebody_up(monkeypatch: pytest.MonkeyPat
     [
         (Completed(4, "", "fping: cannot bind source address\n"), "cannot bind source address"),
         (Completed(3, "", ""), "ended with status 3"),
-        (Completed(-15, "", ""), "not ended in time"),
+        (Completed(-15, "", ""), "did not finish in time"),
     ],
 )
 def test_a_program_that_could_not_try_is_a_failure(completed: Completed, complaint: str) -> None:
@@ -169,7 +169,12 @@ def test_any_line_is_an_address_or_nothing(line: str) -> None:
 
 
 def test_merges_a_failure_to_a_failure() -> None:
-    failed = {"succeeded": False, "result": None, "error": "fping had not ended in time", "diags": "fping -q"}
+    failed = {
+        "succeeded": False,
+        "result": None,
+        "error": "fping did not finish in time",
+        "diags": "fping -q",
+    }
 
     assert TOOL.merge({}, [None]) == {"succeeded": False}
     assert TOOL.merge({}, [failed]) == {name: failed[name] for name in ("succeeded", "error", "diags")}

@@ -283,7 +283,7 @@ def test_keys_are_in_files_of_their_own_while_they_are_needed() -> None:
 
 @pytest.mark.parametrize("auth", [{}, [], {**AUTH, "public": 5}, "keys"])
 def test_keys_that_are_none_are_a_failure(auth: Any) -> None:
-    with pytest.raises(PluginFailed, match="told too little"):
+    with pytest.raises(PluginFailed, match="did not report what clients need"):
         two_ends.end(iperf3.TOOL, {"dest": "127.0.0.1"}, Programs(iperf3=Completed(0, TCP, "")), _auth=auth)
 
 

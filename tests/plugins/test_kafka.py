@@ -76,7 +76,7 @@ def deliver(broker: Broker, data: dict[str, Any] | None = None, **more: Any) -> 
         ),
         (
             {**V2, "server": "k", "security-protocol": "SSL", "_ssl-cert": CERT, "_ssl-key": "/etc/key"},
-            "/_ssl-cert: must be a certificate that _ssl-key",
+            "/_ssl-cert: must be a certificate that matches _ssl-key",
         ),
         ({"schema": 3, "topic": "a", "server": "k"}, "version 3 is not supported"),
     ],

@@ -115,10 +115,10 @@ def test_data_ports_are_a_range_that_rises(test: sdk.Test, ports: str, taken: bo
         ({"protocol": "owamp"}, "'protocol' was unexpected"),
         ({"reverse": True}, "'reverse' was unexpected"),
         ({"traverse-nat": True}, "'traverse-nat' was unexpected"),
-        ({"flip": True}, "/flip: must be left out, or false, without a source"),
+        ({"flip": True}, "/flip: must be absent or false if there is no source"),
         (
             {"flip": True, "source-node": "node"},
-            "/flip: must be left out, or false, without a source",
+            "/flip: must be absent or false if there is no source",
         ),  # the node is not where to measure
     ],
 )

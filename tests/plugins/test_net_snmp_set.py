@@ -77,7 +77,7 @@ def test_a_user_sets_as_well() -> None:
     ("value", "complaint"),
     [
         ((DESCRIPTION, "s", "x"), rf"notWritable to {DESCRIPTION}"),
-        ((TRAPS, "s", "x"), r"could not be asked"),  # the library knows this one's type itself
+        ((TRAPS, "s", "x"), r"could not be queried"),  # the library knows this one's type itself
         ((TRAPS, "i", "77"), rf"wrongValue to {TRAPS}"),
         (("1.3.6.1.4.1.1.1", "n", ""), "to 1.3.6.1.4.1.1.1"),
     ],

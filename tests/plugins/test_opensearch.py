@@ -35,10 +35,10 @@ def test_a_document_is_created_under_the_run_with_a_timestamp() -> None:
             b'{"items": [{"create": {"status": 400, "error": {"reason": "no such field"}}}]}',
             Outcome(False, "The document was refused with status 400: no such field"),
         ),
-        (b"<html>", Outcome(False, "The server answered with something that is no answer of the bulk API")),
+        (b"<html>", Outcome(False, "The server's response is not one of the bulk API")),
         (
             b'{"items": []}',
-            Outcome(False, "The server answered with something that is no answer of the bulk API"),
+            Outcome(False, "The server's response is not one of the bulk API"),
         ),
     ],
 )

@@ -270,8 +270,8 @@ def test_a_user_who_may_not_ask_is_a_failure(user: dict[str, Any], monkeypatch: 
         ("../../plugins/registry::name.0", "is not an OID"),
         ("SNMPv2-TC::DisplayString.0", "has no object"),
         ('ifDescr."eth0"', "is not an OID"),
-        ("5.9999999999999", "could not be asked"),
-        ("1", "could not be asked"),
+        ("5.9999999999999", "could not be queried"),
+        ("1", "could not be queried"),
     ],
 )
 def test_an_oid_that_cannot_be_asked_for_is_a_failure(oid: str, complaint: str) -> None:

@@ -173,7 +173,7 @@ def test_objects_that_are_not_what_was_put_are_a_failure() -> None:
     with (
         serving(answers) as server,
         object_store.opened({**SPEC, "url": server.url, "bucket": "bucket"}) as store,
-        pytest.raises(PluginFailed, match="gave 5 bytes of an object of 6"),
+        pytest.raises(PluginFailed, match="returned 5 bytes of an object of 6"),
     ):
         store.get("key", 6)
 

@@ -108,7 +108,7 @@ def test_the_sender_tries_until_somebody_listens() -> None:
 
 
 def test_a_receiver_nobody_connects_to_is_a_failure() -> None:
-    with pytest.raises(PluginFailed, match="nothing came in time"):
+    with pytest.raises(PluginFailed, match="nothing arrived in time"):
         TOOL.run(end({"dest": "127.0.0.1", "timeout": "PT0.5S"}, 1, free_port()))
 
 
@@ -124,7 +124,7 @@ def test_a_sender_that_never_ends_is_a_failure() -> None:
     spec = {"dest": "127.0.0.1", "timeout": "PT1S"}
     with concurrent.futures.ThreadPoolExecutor(1) as aside:
         receiving = aside.submit(TOOL.run, end(spec, 1, port))
-        with connected(port), pytest.raises(PluginFailed, match="nothing came in time"):
+        with connected(port), pytest.raises(PluginFailed, match="nothing arrived in time"):
             receiving.result()
 
 
@@ -171,7 +171,7 @@ def test_a_run_that_is_cancelled_ends_soon(participant: int) -> None:
 
 @pytest.mark.parametrize("port", [None, "5890", 0, 70000, True])
 def test_a_receiver_that_told_no_port_is_a_failure(port: Any) -> None:
-    with pytest.raises(PluginFailed, match="did not tell the port"):
+    with pytest.raises(PluginFailed, match="did not report the port"):
         TOOL.run(end({"dest": "127.0.0.1"}, 0, port))
 
 
@@ -258,5 +258,5 @@ def test_waits_no_longer_than_was_planned() -> None:
         [{}, {"listen-port": free_port()}],
     )
 
-    with pytest.raises(PluginFailed, match="nothing came in time"):
+    with pytest.raises(PluginFailed, match="nothing arrived in time"):
         TOOL.run(short)

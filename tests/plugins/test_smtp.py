@@ -175,6 +175,6 @@ def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], pointer:
 def test_tasks_cannot_have_the_node_write_to_anybody() -> None:
     archive = {"archiver": "smtp", "data": settings(MailServer(25))}
 
-    with pytest.raises(Invalid, match="/archives/0/archiver: smtp is for the node's operator"):
+    with pytest.raises(Invalid, match="/archives/0/archiver: smtp is reserved for the node's operator"):
         archive_specs.require_valid([archive])
     archive_specs.require_valid([archive], "/notify", by_operator=True)

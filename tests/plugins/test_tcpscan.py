@@ -65,7 +65,7 @@ def test_a_connection_that_cannot_be_made_is_filtered(monkeypatch: pytest.Monkey
 
 
 def test_what_is_not_done_in_time_is_a_failure() -> None:
-    with pytest.raises(PluginFailed, match="Not done in time, with 0"):
+    with pytest.raises(PluginFailed, match="Not finished in time: 0"):
         measure(FakeHost(), network="127.0.0.1", ports="1-100", timeout="PT0S")
 
 

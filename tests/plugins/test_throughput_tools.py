@@ -90,9 +90,9 @@ def test_a_single_ended_test_has_its_server_elsewhere(spec: dict[str, Any], port
         ((), "two participants, not 0"),
         (({},), "two participants, not 1"),
         (({}, {}, {}), "two participants, not 3"),
-        (({}, None), "did not tell the port"),
-        (({}, {"server_port": "5201"}), "did not tell the port"),
-        (({}, {"server_port": True}), "did not tell the port"),
+        (({}, None), "did not report the port"),
+        (({}, {"server_port": "5201"}), "did not report the port"),
+        (({}, {"server_port": True}), "did not report the port"),
     ],
 )
 def test_a_test_without_its_two_participants_is_a_failure(data: Any, error: str) -> None:

@@ -26,7 +26,7 @@ def require_own_name(headers: Mapping[str, str]) -> None:
     if host and listens_on_loopback() and not _is_own_name(bare_host(host)):
         raise Misdirected(
             f"This node listens on loopback and is not called {bare_host(host)[:80]!r}: use its address,"
-            " localhost or its own name, or name it in PSCHEDULER_NAMES"
+            " localhost or its own name, or add the name to PSCHEDULER_NAMES"
         )
 
 
@@ -65,8 +65,8 @@ def require_own_origin(method: str, headers: Mapping[str, str]) -> None:
     if origin is not None and ({origin, "*"} & set(allowed)):
         return
     raise Forbidden(
-        f"Pages of other origins may change nothing here ({(origin or 'no Origin is given')[:80]}):"
-        " PSCHEDULER_ORIGINS lists those that may"
+        f"Pages of other origins cannot change anything here ({(origin or 'no Origin is given')[:80]}):"
+        " PSCHEDULER_ORIGINS lists those that can"
     )
 
 

@@ -81,7 +81,7 @@ def require_upkeep(request: Request) -> None:
         raise Forbidden("Only this machine itself may do this, over its loopback address")
     if may_be_reached_by_others():
         raise Forbidden(
-            "This node can be reached from elsewhere, so this takes its operator's token: Authorization:"
+            "This node can be reached from elsewhere, so this requires the operator's token: Authorization:"
             " Bearer with the contents of operator-token in its state folder"
         )
 

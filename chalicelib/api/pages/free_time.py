@@ -50,9 +50,9 @@ ANSWER = response_schemas.shape(
 def availability(request: Request) -> Answer:
     """Get how much of a period is free.
 
-    `availability` is the fraction of it without an exclusive run; `free` is what runs of each class could
-    still have, in total and in one piece, whatever their priority. Runs are deleted two days after their end:
-    earlier time counts as free.
+    `availability` is the fraction of it without an exclusive run; `free` is the time that runs of each
+    class could still get, in total and in one piece, whatever their priority. Runs are deleted two days after
+    their end: earlier time counts as free.
     """
     span = _span(request)
     entries = timeline.read_entries(request.node, span.lower, span.upper)
@@ -82,7 +82,7 @@ def _span(request: Request) -> Range:
 
 def _next(request: Request) -> Range:
     if {"start", "end"} & set(request.args):
-        raise Invalid("next: must not come with start or end")
+        raise Invalid("next: cannot be combined with start or end")
     text = request.args["next"]
     is_past = text.startswith("-")
     try:

@@ -169,5 +169,5 @@ def _name(node: str) -> NodeName:
 def _registered_name(node: str) -> NodeName:
     name = _name(node)
     if node_directory.is_of_environment(name):
-        raise Conflict(f"{name} is a node of the deployment's environment, which its registry cannot change")
+        raise Conflict(f"{name} is named by the deployment's environment, and can only be changed there")
     return name

@@ -56,7 +56,7 @@ def schedule(request: Request) -> Answer:
     """
     start, end = request.moment("start"), request.moment("end")
     if start and end and start > end:
-        raise Invalid("end: is before start")
+        raise Invalid("end: must not be before start")
     form = request.args.get("format", "json")
     if form not in FORMATS:
         raise Invalid(f"format: must be one of {', '.join(FORMATS)}")

@@ -88,7 +88,7 @@ def _object(request: Request, largest: int = LARGEST_DOCUMENT) -> dict[str, JSON
         raise Invalid("must be an object", "")
     schema = body.get("schema", 1)
     if isinstance(schema, bool) or schema != 1:
-        raise Invalid(f"{schema!r} is not supported", "/schema")
+        raise Invalid(f"must be 1, not {schema!r}", "/schema")
     return body
 
 
@@ -113,7 +113,7 @@ def _start_time(body: dict[str, JSON], now: dt.datetime) -> dt.datetime:
     "Runs",
     arguments=[
         flag("wait-local", "Wait for this participant's result"),
-        flag("wait-merged", "Wait for the whole result"),
+        flag("wait-merged", "Wait for the merged result"),
         integer("wait", f"Seconds to wait, {USUAL_WAIT} if absent, {LONGEST_WAIT} at most", least=0),
         KEY,
     ],

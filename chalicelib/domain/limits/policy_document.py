@@ -69,7 +69,7 @@ def _require_size(document: JSON) -> None:
     try:
         size = len(json.dumps(document))
     except RecursionError as error:
-        raise Invalid("must not be nested so deeply", "") from error
+        raise Invalid("is nested too deeply", "") from error
     if size > LARGEST_POLICY:
         raise TooLarge(f"A policy must have at most {LARGEST_POLICY} characters; this one has {size}")
 

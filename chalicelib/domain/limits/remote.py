@@ -72,7 +72,7 @@ class Judge:
             found = made.get(name, {}) if isinstance(made, dict) else None
             if not isinstance(found, dict):
                 raise Invalid(
-                    f"The transform of {name} must make an object with a member {name} that is an object"
+                    f"The transform of {name} must produce an object with a member {name} that is an object"
                 )
             sent[name] = {str(key): _text(value) for key, value in found.items()}
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):

@@ -131,14 +131,14 @@ def _series(node: NodeName, rule: Rule) -> Iterator[Series]:
 
 def _put(node: NodeName, kind: str, name: str, posted: JSON, now: dt.datetime) -> None:
     if len(json.dumps(posted)) > LARGEST:
-        raise TooLarge(f"must have {LARGEST} characters or less", "")
+        raise TooLarge(f"must have at most {LARGEST} characters", "")
     with _changing(node, now) as kept:
         kept[kind][name] = posted
         if len(kept[kind]) > MOST_RULES:
             raise Conflict(f"There are {MOST_RULES} {kind}: delete some first")
         if len(json.dumps(kept)) > LARGEST_IN_ALL:
             raise TooLarge(
-                f"all rules and windows together must have {LARGEST_IN_ALL} characters or less", ""
+                f"all rules and windows together must have at most {LARGEST_IN_ALL} characters", ""
             )
 
 

@@ -19,13 +19,13 @@ def require_valid(
     """Raise Invalid for more archives than a result can have, one that cannot be delivered to, or one that is
     for whoever operates the node where anybody posted it."""
     if len(archives) > MOST:
-        raise Invalid(f"has {len(archives)} archives; a task may have {MOST}", where)
+        raise Invalid(f"has {len(archives)} archives; a task can have at most {MOST}", where)
     for number, archive in enumerate(archives):
         require_deliverable(archive, f"{where}/{number}")
         if registry.archivers()[archive["archiver"]].for_operators and not by_operator:
             raise Invalid(
-                f"{archive['archiver']} is for the node's operator: it may not be used in tasks, only in"
-                " default archives and alert rules",
+                f"{archive['archiver']} is reserved for the node's operator: it can be used in default"
+                " archives and alert rules, but not in tasks",
                 f"{where}/{number}/archiver",
             )
 

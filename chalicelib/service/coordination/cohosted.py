@@ -40,8 +40,8 @@ def require_bookable(duration: dt.timedelta, participants: int) -> None:
     longest = timeline.BUCKET * ((MOST_ITEMS - 3 * participants) // participants - 1)
     if duration > longest:
         raise Invalid(
-            f"The run would take {format_duration(duration)}; tests that need the time of"
-            f" {participants} nodes here can have {format_duration(longest)} at most"
+            f"The run would take {format_duration(duration)}; runs that take up the time of"
+            f" {participants} nodes here can last {format_duration(longest)} at most"
         )
 
 

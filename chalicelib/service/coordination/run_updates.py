@@ -43,7 +43,7 @@ def _updated(task: Task, run: Run, body: Mapping[str, JSON], now: dt.datetime) -
         return _results(task, run, body)
     if "start-time" in body and parse_timestamp(str(body["start-time"])) == run.start:
         return run  # its lead did not hear our first answer
-    raise Invalid("a run that exists takes part-data-full, or result-full with succeeded", "")
+    raise Invalid("must have part-data-full, or result-full with succeeded: the run exists already", "")
 
 
 def _agreed(run: Run, now: dt.datetime) -> Run:
@@ -83,6 +83,6 @@ def _require_no_contradiction(run: Run, succeeded: bool, full: JSON) -> None:
     """Raise Conflict where a run that is over has results that say something else: they stay."""
     merged = run.documents.result_merged
     if isinstance(merged, dict) and bool(merged.get("succeeded")) is not succeeded:
-        raise Conflict("/succeeded: the merged result of the run says otherwise")
+        raise Conflict("/succeeded: contradicts the merged result of the run")
     if run.state.is_final and run.documents.result_full not in (None, full):
         raise Conflict("/result-full: the run is over, and has other results")

@@ -53,7 +53,7 @@ def ask(node: NodeName, what: str, argument: JSON, asked: dt.datetime, now: dt.d
         if any(each["id"] == question for each in open_ones):
             return question
         if len(open_ones) >= MOST:
-            raise TooMany(f"{MOST} questions to this node's agent are open already")
+            raise TooMany(f"{MOST} questions to this node's agent are still open: try again")
         try:
             node_registry.write_questions(node, [*open_ones, whole], revision)
             break

@@ -21,7 +21,7 @@ LONGEST_JOIN_LIFETIME = dt.timedelta(days=30)
 def require_lifetime(lifetime: dt.timedelta) -> None:
     """Raise Invalid for one that no join token can have."""
     if not dt.timedelta(0) < lifetime <= LONGEST_JOIN_LIFETIME:
-        raise Invalid("A join token must be valid for some time, and for 30 days at most")
+        raise Invalid("A join token must be valid for longer than zero, and for 30 days at most")
 
 
 def new_join_token(node: NodeName, now: dt.datetime, lifetime: dt.timedelta = JOIN_LIFETIME) -> str:

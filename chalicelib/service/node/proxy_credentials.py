@@ -40,7 +40,7 @@ def known(node: NodeName) -> list[str]:
 def add(node: NodeName, name: str, key: str) -> None:
     """Store a credential, in place of the one of that name. Raises Invalid."""
     if not name or not name.isprintable() or ";" in name:
-        raise Invalid("A name must have printable characters and no semicolon")
+        raise Invalid("A name must consist of printable characters other than semicolons")
     if len(key) < SHORTEST_KEY:
         raise Invalid(f"A key must have at least {SHORTEST_KEY} characters")
     salt = secrets.token_bytes(_SALT_BYTES)

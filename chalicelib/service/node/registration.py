@@ -21,7 +21,7 @@ def add(hostname: str, tools_at: str, now: dt.datetime, url: str = "") -> Served
 
 def _add(node: ServedNode) -> ServedNode:
     if node_directory.is_named_by_environment(node.node):
-        raise Conflict(f"{node.node} is a node of this deployment's environment")
+        raise Conflict(f"{node.node} is already named by this deployment's environment")
     return node_directory.remember(node_registry.add(node))
 
 

@@ -58,7 +58,7 @@ def steps(
     """
     if step < SECOND or (end - start) / step > MOST_STEPS:
         least = format_duration(max(SECOND, dt.timedelta(seconds=round((end - start) / MOST_STEPS / SECOND))))
-        raise Invalid(f"step: must be {least} or more for that much time")
+        raise Invalid(f"step: must be {least} or more for a period of this length")
     found: tuple[dt.datetime, Rollup] | None = None
     is_whole = step % HOUR == dt.timedelta(0)
     by_time = _by_hours(node, series, start, end, names) if is_whole else _by_points(node, series, start, end)

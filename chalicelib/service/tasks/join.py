@@ -67,7 +67,10 @@ def _prepare(
     admitted = admission.admit(posted, hints, now, rewrite=False)
     participants = _participants(document.get("participants"))
     if not 0 < number < len(participants):
-        raise Invalid(f"participant: must be 1 to {len(participants) - 1}; there are {len(participants)}")
+        raise Invalid(
+            f"participant: must be from 1 to {len(participants) - 1};"
+            f" there are {len(participants)} participants"
+        )
     if test.scheduling_class == MULTI_RESULT:  # of all others, the lead alone archives
         archive_specs.require_valid(posted.get("archives", []))
     validation.contexts(_own_contexts(posted.get("contexts"), number), len(participants))
@@ -111,7 +114,9 @@ def _check_tool(node: NodeName, document: Mapping[str, JSON], test: str) -> None
     name = document.get("tool")
     tool = registry.tools().get(name) if isinstance(name, str) else None
     if tool is None:
-        raise Invalid(f"there is no tool {name}" if name else "the lead has to choose it", "/tool")
+        raise Invalid(
+            f"there is no tool {name}" if name else "must name the tool that the lead has chosen", "/tool"
+        )
     reasons = create.reasons_against(node, tool, test, document["test"]["spec"])
     if reasons:
         raise Invalid(f"{tool.name} declines here: {'; '.join(reasons)}", "/tool")

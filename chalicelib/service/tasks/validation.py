@@ -68,7 +68,10 @@ def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:
         return
     lists = section["contexts"]
     if len(lists) != participants:
-        raise Invalid(f"has {len(lists)} lists for {participants} participants", "/contexts/contexts")
+        raise Invalid(
+            f"must have as many lists as the task has participants: {participants}, not {len(lists)}",
+            "/contexts/contexts",
+        )
     for number, contexts in enumerate(lists):
         for place, context in enumerate(contexts):
             _check_context(context, f"/contexts/contexts/{number}/{place}")

@@ -50,7 +50,7 @@ def parse(output: str) -> str:
     if bound:
         return str(bound[-1])
     error = _TROUBLE.search(output)
-    raise PluginFailed(error[0] if error else "There was no lease", output)
+    raise PluginFailed(error[0] if error else "No lease was obtained", output)
 
 
 def run(job: Job) -> JSON:

@@ -104,7 +104,7 @@ def parse(output: str, count: int) -> list[packet_summary.Packet]:
     """The packets that came back, in their order, then those that did not. Raises PluginFailed."""
     found = ping_output.parse(output, count)
     if any("length" in trip and "rtt" not in trip for trip in found["roundtrips"]):
-        raise PluginFailed("Replies were cut short: they have no times", output)
+        raise PluginFailed("Replies were truncated, and so have no times", output)
     back = [_packet(trip) for trip in found["roundtrips"] if "rtt" in trip]
     silent = found["sent"] - len({packet.seq for packet in back})
     return [*back, *(packet_summary.Packet(0, None) for _ in range(silent))]

@@ -160,7 +160,7 @@ def _try(job: Job, command: Sequence[str], program: Program, found: _Search) -> 
     except _Enough:
         return
     if done.status < 0 and not found.up:
-        raise PluginFailed(f"{command[0]} had not ended in time, without an answer so far", found.diags)
+        raise PluginFailed(f"{command[0]} did not finish in time, and nothing had answered yet", found.diags)
     if done.status > program.highest:
         error = done.stderr.strip() or f"{command[0]} ended with status {done.status}"
         raise PluginFailed(error, found.diags)

@@ -62,7 +62,7 @@ def parse(output: str) -> dict[str, dict[str, str]]:
     Raises PluginFailed where the program did not come to its end.
     """
     if "\n# Nmap done at " not in output:
-        raise PluginFailed("nmap did not come to its end", output)
+        raise PluginFailed("nmap did not finish", output)
     hosts: dict[str, dict[str, str]] = {}
     for line in output.splitlines():
         host = _HOST.match(line)

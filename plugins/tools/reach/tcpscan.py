@@ -61,7 +61,7 @@ def run(job: Job) -> JSON:
         while batch := list(itertools.islice(left, PARALLEL)):
             job.host.sleep_until(job.host.now())  # where a run that was cancelled ends
             if job.host.now() >= deadline:
-                raise PluginFailed(f"Not done in time, with {len(states)} connections tried")
+                raise PluginFailed(f"Not finished in time: {len(states)} connections were tried")
             states.update(zip(batch, pool.map(state, batch), strict=True))
     refused = [ends for ends, found in states.items() if found == REFUSED]
     if refused and len(refused) == len(states):

@@ -121,7 +121,7 @@ class Session:
         except (asyncio.TimeoutError, TimeoutError) as error:
             raise PluginFailed(f"No answer in {patience:g} seconds") from error
         except (PyAsn1Error, OSError, ValueError, OverflowError) as error:  # the library's are the first
-            raise PluginFailed(f"The agent could not be asked: {self._told(error)}") from error
+            raise PluginFailed(f"The agent could not be queried: {self._told(error)}") from error
         return self._values(answer, objects)
 
     async def _exchange(self, command: JSON, objects: Sequence[tuple[JSON, ...]]) -> tuple[JSON, ...]:

@@ -52,7 +52,7 @@ class _Line:
 def parse(output: str) -> Object:
     """The intervals, the summary, and the sizes. Raises PluginFailed where there are no figures."""
     if _NO_NUMBER.search(output):
-        raise PluginFailed("iperf measured something that is not a number", output)
+        raise PluginFailed("iperf reported something that is not a number", output)
     lines = list(_lines(output))
     sent = [line for line in lines if not line.is_report]
     finals = {line.stream: position for position, line in enumerate(sent) if line.begins == 0}

@@ -81,7 +81,7 @@ def _texts(auth: JSON, *names: str) -> list[str]:
     found = [auth.get(name) for name in names] if isinstance(auth, Mapping) else []
     texts = [text for text in found if isinstance(text, str)]
     if len(texts) != len(names):
-        raise PluginFailed("Participant 1 told too little for its server to let anybody in")
+        raise PluginFailed("Participant 1 did not report what clients need to be admitted by its server")
     return texts
 
 

@@ -89,7 +89,7 @@ def perform(job: Job, port: int, client: Client, server: Server) -> JSON:
         raise PluginFailed(f"There must be two participants, not {len(job.participant_data)}")
     told = job.participant_data[1]
     if not isinstance(told, dict) or type(told.get("server_port")) is not int:  # True is an int as well
-        raise PluginFailed("Participant 1 did not tell the port of its server")
+        raise PluginFailed("Participant 1 did not report the port of its server")
     return _checked(client, job, told) if job.participant == 0 else server(job, told, lambda: False)
 
 

@@ -57,7 +57,7 @@ class Store:
         with _told(self._spec), contextlib.closing(body):
             read = sum(len(chunk) for chunk in body.iter_chunks(2**20))
         if read != size:
-            raise PluginFailed(f"The store gave {read} bytes of an object of {size}")
+            raise PluginFailed(f"The store returned {read} bytes of an object of {size}")
 
     def delete(self, key: str) -> None:
         self._do("delete_object", Key=key)

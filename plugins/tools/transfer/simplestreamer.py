@@ -83,7 +83,7 @@ def _told_port(job: Job) -> int:
     told = job.participant_data[1] if len(job.participant_data) == 2 else None
     port = told.get("listen-port") if isinstance(told, dict) else None
     if type(port) is not int or not 0 < port < 65536:  # True is an int as well
-        raise PluginFailed("Participant 1 did not tell the port it listens on")
+        raise PluginFailed("Participant 1 did not report the port it listens on")
     return port
 
 
@@ -150,7 +150,7 @@ def _take(job: Job, listener: socket.socket, deadline: dt.datetime) -> bytes:
         while chunk := _patiently(job, connection, deadline, lambda: connection.recv(65536)):
             received += chunk
             if len(received) > MOST_RECEIVED:
-                raise PluginFailed(f"More than {MOST_RECEIVED} bytes came")
+                raise PluginFailed(f"More than {MOST_RECEIVED} bytes were received")
     return bytes(received)
 
 
@@ -161,7 +161,7 @@ def _patiently(job: Job, end: socket.socket, deadline: dt.datetime, work: Callab
         job.sleep(ZERO)
         with contextlib.suppress(TimeoutError):
             return work()
-    raise TimeoutError("nothing came in time")
+    raise TimeoutError("nothing arrived in time")
 
 
 def merge(spec: Spec, results: Sequence[JSON]) -> Result:

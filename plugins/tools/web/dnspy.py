@@ -106,10 +106,10 @@ def ask(resolver: JSON, query: str, record: str) -> Answer:
     except dns.resolver.NoNameservers as error:
         rcode = _last_rcode(error)
         if rcode is None:
-            raise PluginFailed("No name server could be asked", str(error)) from error
+            raise PluginFailed("No name server could be queried", str(error)) from error
         return answered(rcode, error=f"{rcode}: no name server had an answer")
     except (dns.exception.DNSException, OSError, ValueError) as error:
-        raise PluginFailed(f"The question could not be asked: {error}") from error
+        raise PluginFailed(f"The query could not be sent: {error}") from error
     found = answered(dns.rcode.to_text(answer.response.rcode()))
     return dataclasses.replace(found, record=RECORDS[record](list(answer)))
 
@@ -121,7 +121,7 @@ def texts(resolver: JSON, name: str) -> list[str]:
     try:
         answer = resolver.resolve(name, "txt", search=False)
     except (dns.exception.DNSException, OSError, ValueError) as error:
-        raise PluginFailed(f"{name} has no text: {error}") from error
+        raise PluginFailed(f"{name} has no TXT record: {error}") from error
     return [b"".join(each.strings).decode(errors="replace") for each in answer]
 
 

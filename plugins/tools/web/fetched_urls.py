@@ -58,7 +58,7 @@ def form_refusal(url: str) -> str | None:
         return _path_refusal(parts)
     if parts.scheme not in PORTS:
         return f"Does not fetch {parts.scheme}, only http, https and file"
-    return None if parts.hostname and port != 0 else f"{url} names no host to ask"
+    return None if parts.hostname and port != 0 else f"{url} names no host to contact"
 
 
 def _path_refusal(parts: urllib.parse.SplitResult) -> str | None:

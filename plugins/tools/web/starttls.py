@@ -46,5 +46,7 @@ def _line(end: socket.socket, left: Callable[[], float]) -> str:
         byte = end.recv(1)
         line += byte
         if not byte or len(line) > LONGEST_LINE:
-            raise OSError("the server broke off" if not byte else "the server's answer does not end")
+            raise OSError(
+                "the server closed the connection" if not byte else "the server's answer does not end"
+            )
     return line.decode(errors="replace").rstrip()

@@ -61,9 +61,9 @@ def run(job: Job) -> JSON:
         peer = Peer(address, port, spec.get("server-name", spec["dest"]), spec.get("starttls"), deadline)
         found = result(shake(peer), job.host.now())
     except TimeoutError as error:
-        raise PluginFailed(f"No handshake in {limit:g} seconds") from error
+        raise PluginFailed(f"No TLS handshake within {limit:g} seconds") from error
     except (OSError, ValueError) as error:  # ValueError: no such name, no such date
-        raise PluginFailed(f"No handshake with {spec['dest']} port {port}: {said(error)}") from error
+        raise PluginFailed(f"No TLS handshake with {spec['dest']} port {port}: {said(error)}") from error
     return wrapped(found, f"{address} port {port}\n")
 
 

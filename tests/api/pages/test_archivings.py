@@ -116,7 +116,10 @@ def test_only_who_operates_the_node_may_try_again(api: Api) -> None:
 
 def test_a_task_has_no_more_archives_than_one_transaction_writes(api: Api) -> None:
     status, complaint = api.ask("POST", "/tasks", {**IDLE, "archives": [BIN] * (MOST + 1)})
-    assert (status, complaint) == (400, f"/archives: has {MOST + 1} archives; a task may have {MOST}\n")
+    assert (status, complaint) == (
+        400,
+        f"/archives: has {MOST + 1} archives; a task can have at most {MOST}\n",
+    )
 
     task, _ = ended(api, *[BIN] * MOST)
 

@@ -145,7 +145,7 @@ def test_runs_of_a_task_say_why_they_did_not_start(api: Api) -> None:
     [
         ({"start": "x"}, "start:"),
         ({"end": "x"}, "end:"),
-        ({"start": "2026-11-24T01:00:00Z", "end": "2026-11-24T00:00:00Z"}, "end: is before start"),
+        ({"start": "2026-11-24T01:00:00Z", "end": "2026-11-24T00:00:00Z"}, "end: must not be before start"),
         ({"task": "zz"}, "task:"),
         ({"format": "gif"}, "format: must be one of"),
     ],

@@ -57,7 +57,7 @@ def test_detail_says_how_far_it_has_come(api: Api) -> None:
             {"archives": [{"archiver": "bitbucket", "data": {}, "transform": {"script": "}{"}}]},
             "/archives/0/transform/script: must be a jq script that compiles",
         ),
-        ({"schema": 2, "contexts": {"contexts": []}}, "0 lists for 1 participants"),
+        ({"schema": 2, "contexts": {"contexts": []}}, "as many lists as the task has participants: 1, not 0"),
         (
             {"schema": 2, "contexts": {"contexts": [[{"context": "no-such", "data": {}}]]}},
             "no context no-such",

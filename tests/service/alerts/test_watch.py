@@ -474,7 +474,7 @@ def test_rules_have_no_room_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
             description="x" * 300,
             notify=[{"archiver": "bitbucket", "data": {}, "schema": 3, "label": "y" * 900}],
         )
-    with pytest.raises(TooLarge, match=r"^/: must have 20000 characters or less$"):
+    with pytest.raises(TooLarge, match=r"^/: must have at most 20000 characters$"):
         rule(notify=[{"archiver": "bitbucket", "data": {}, "schema": 3, "label": "y" * 20_000}])
     assert rules.document(NODE, RULES, "loss") == LOSS
 

@@ -51,7 +51,7 @@ def test_a_fault_is_pointed_at_from_where_the_archives_are() -> None:
 
 def test_a_task_has_no_more_archives_than_a_transaction_writes() -> None:
     assert fault(*[BIN] * 40) is None
-    assert fault(*[BIN] * 41) == "/archives: has 41 archives; a task may have 40"
+    assert fault(*[BIN] * 41) == "/archives: has 41 archives; a task can have at most 40"
 
 
 def test_what_is_for_the_operator_nobody_else_posts() -> None:
@@ -62,6 +62,6 @@ def test_what_is_for_the_operator_nobody_else_posts() -> None:
 
         assert fault(BIN, wanted, by_operator=True) is None
         assert fault(BIN, wanted) == (
-            f"/archives/1/archiver: {name} is for the node's operator: it may not be used in tasks, only in"
-            " default archives and alert rules"
+            f"/archives/1/archiver: {name} is reserved for the node's operator: it can be used in default"
+            " archives and alert rules, but not in tasks"
         )

@@ -194,7 +194,7 @@ def test_a_run_too_long_for_one_transaction_is_refused(cluster: Cluster) -> None
     status, said = cluster.api(LEAD, "POST", "/tasks", stream(LEAD, OTHER))
 
     assert status == 400
-    assert "2 nodes here can have PT11H30M at most" in said
+    assert "2 nodes here can last PT11H30M at most" in said
 
 
 # --- step by step --------------------------------------------------------------------------------
@@ -401,6 +401,6 @@ def test_how_long_a_run_of_several_can_be_is_said(participants: int, longest: st
         cohosted.require_bookable(seconds(13 * 3600), participants)
 
     assert failed.value.message == (
-        f"The run would take PT13H; tests that need the time of {participants} nodes here can have"
+        f"The run would take PT13H; runs that take up the time of {participants} nodes here can last"
         f" {longest} at most"
     )

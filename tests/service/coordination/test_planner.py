@@ -446,7 +446,7 @@ def test_a_lead_may_say_things_twice(cluster: Cluster) -> None:
     [
         ({}, "", "participant is missing"),
         ({}, "participant=0", "must be 1 or more"),
-        ({}, "participant=2", "must be 1 to 1"),
+        ({}, "participant=2", "must be from 1 to 1"),
         ({"participants": None}, "participant=1", "/participants"),
         ({"participants": ["a"]}, "participant=1", "/participants"),
         ({"participants": ["a", 5]}, "participant=1", "/participants/1"),

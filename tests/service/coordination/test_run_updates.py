@@ -120,7 +120,7 @@ def test_a_run_that_exists_takes_data_or_results(body: dict[str, Any], is_known:
     with pytest.raises(Invalid) as failed:
         update(TASK, one, body, NOON)
     assert failed.value.message == (
-        "/: a run that exists takes part-data-full, or result-full with succeeded"
+        "/: must have part-data-full, or result-full with succeeded: the run exists already"
     )
 
 
@@ -188,12 +188,12 @@ def test_a_run_that_is_not_under_way_takes_no_results(state: State) -> None:
         (
             {"result_merged": {"succeeded": True}},
             {"result-full": FULL, "succeeded": False},
-            "/succeeded: the merged result of the run says otherwise",
+            "/succeeded: contradicts the merged result of the run",
         ),
         (
             {"result_merged": {}},
             {"result-full": FULL, "succeeded": True},
-            "/succeeded: the merged result of the run says otherwise",
+            "/succeeded: contradicts the merged result of the run",
         ),
         ({"result_merged": {"succeeded": True}}, {"result-full": FULL, "succeeded": True}, None),
         ({}, {"result-full": FULL, "succeeded": True}, None),

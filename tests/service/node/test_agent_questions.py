@@ -60,7 +60,7 @@ def test_so_many_may_be_open_at_a_time() -> None:
 
     with pytest.raises(TooMany) as failed:
         ask(AMS, "clock", 20, NOON, at(4))
-    assert failed.value.message == "20 questions to this node's agent are open already"
+    assert failed.value.message == "20 questions to this node's agent are still open: try again"
     ask(AMS, "clock", 20, at(5), at(5))
 
     assert [each["argument"] for each in known()] == [20]  # those that nobody listens for are let go

@@ -345,7 +345,7 @@ def test_a_join_token_is_valid_for_30_days_at_most(lifetime: float, is_one: bool
         return
     with pytest.raises(Invalid) as failed:
         agent_secrets.require_lifetime(seconds(lifetime))
-    assert failed.value.message == "A join token must be valid for some time, and for 30 days at most"
+    assert failed.value.message == "A join token must be valid for longer than zero, and for 30 days at most"
 
 
 def test_a_join_token_is_good_for_an_hour_if_nothing_else_is_said(ams: NodeName) -> None:

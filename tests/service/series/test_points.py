@@ -256,7 +256,7 @@ def test_steps_are_a_second_or_more_and_so_many(step: float, days: float, least:
     if least is None:
         assert read() == []
         return
-    with pytest.raises(Invalid, match=f"^step: must be {least} or more for that much time$"):
+    with pytest.raises(Invalid, match=f"^step: must be {least} or more for a period of this length$"):
         read()
 
 

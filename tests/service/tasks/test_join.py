@@ -68,10 +68,10 @@ def test_a_key_is_the_leads_own_where_it_says_so_or_looks_like_it(
         (told(participants=BOTH[:1]), 1, "/participants: must be an array of all participants, two or more"),
         (told(participants="both"), 1, "/participants: must be an array of all participants, two or more"),
         (told(participants=[*BOTH, 3]), 1, "/participants/2: must be the name of a host"),
-        (told(), 0, "participant: must be 1 to 1; there are 2"),
-        (told(), 2, "participant: must be 1 to 1; there are 2"),
+        (told(), 0, "participant: must be from 1 to 1; there are 2 participants"),
+        (told(), 2, "participant: must be from 1 to 1; there are 2 participants"),
         (told(tool="nosuch"), 1, "/tool: there is no tool nosuch"),
-        (told(tool=None), 1, "/tool: the lead has to choose it"),
+        (told(tool=None), 1, "/tool: must name the tool that the lead has chosen"),
         (
             told(test={"type": "idle", "spec": {"duration": "PT1H"}}),
             1,

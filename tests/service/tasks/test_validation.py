@@ -93,8 +93,12 @@ def test_each_participant_has_its_contexts() -> None:
 @pytest.mark.parametrize(
     ("lists", "pointer", "sentence"),
     [
-        ([[]], "/contexts/contexts", "has 1 lists for 2 participants"),
-        ([[], [], []], "/contexts/contexts", "has 3 lists for 2 participants"),
+        ([[]], "/contexts/contexts", "must have as many lists as the task has participants: 2, not 1"),
+        (
+            [[], [], []],
+            "/contexts/contexts",
+            "must have as many lists as the task has participants: 2, not 3",
+        ),
         (
             [[], [{"context": "changenothing", "data": {}}, {"context": "nosuch", "data": {}}]],
             "/contexts/contexts/1/1/context",
