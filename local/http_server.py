@@ -1,7 +1,7 @@
 """The HTTP front: a listening socket, an event loop in a thread of its own, and the app behind it.
 
 uvicorn reads and writes HTTP (``front.protocol``); which connections there may be, and how long each may
-take, is for ``front.connections`` to say, and who calls the app for ``front.lanes``.
+take, is for ``front.connections`` to say, and who calls the app for ``front.request_lanes``.
 """
 
 import asyncio

@@ -69,7 +69,7 @@ def _operation(
 
 
 def operation_id(path: str, page: Page) -> str:
-    """How links name a page: ``tasks.get_task``; at a second path that has the same page, with the path."""
+    """How links name a page: ``single_task.get_task``; at a second path of the same page, with the path."""
     name = f"{page.__module__.rpartition('.')[2]}.{page.__name__}"
     first = next(where for where, methods in operations.PAGES.items() if page in methods.values())
     return name if path == first else f"{name}:{path}"

@@ -3,6 +3,6 @@
 
     hints --> identifiers --> classifiers --> rewrite --> applications of limits --> priority
 
-``document.parse`` checks a policy, ``evaluation.judge`` applies it. All that is not a rule - name servers,
-other people's lists, jq, the interfaces of this machine - comes in by way of ``surroundings``.
+``policy_document.parse`` checks a policy, ``evaluation.judge`` applies it. All that is not a rule - name
+servers, other people's lists, jq, the interfaces of this machine - comes in by way of ``surroundings``.
 """
