@@ -51,7 +51,7 @@ class Objections:
         if known is None or abs(known[1]) <= limit.total_seconds():
             return None
         off, _ = known
-        said = f"The clock of this host is off by {off:+.1f} s; it may be {format_duration(limit)}"
+        said = f"The clock of this host is off by {off:+.1f} s; at most {format_duration(limit)} is allowed"
         return CLOCK, said
 
 
@@ -72,7 +72,7 @@ def _of_lateness(assignment: Assignment, now: dt.datetime) -> Objection | None:
     latest = assignment.end if assignment.streams else assignment.start + LATE_FROM
     if now <= latest:
         return None
-    return LATE, f"The agent came to it {format_duration(now - assignment.start)} after its start"
+    return LATE, f"The agent reached it {format_duration(now - assignment.start)} after its start"
 
 
 def _addresses(name: str) -> list[str]:

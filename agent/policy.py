@@ -82,7 +82,7 @@ class Policy:
     def refusal(self, wish: Wish, resolve: Resolve) -> str | None:
         """Why a run is not done here, as a sentence; None where it is."""
         if self.tests is not None and wish.test not in self.tests:
-            return f"The owner of this host allows no test {wish.test}"
+            return f"The owner of this host does not allow the test {wish.test}"
         if self.tools is not None and wish.tool not in self.tools:
             return f"The owner of this host does not allow the tool {wish.tool}"
         if self.longest is not None and wish.duration > self.longest:

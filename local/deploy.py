@@ -49,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except (StageError, StackError, package.PackagingError) as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS cannot be asked: {error}", file=sys.stderr)
+        print(f"A request to AWS failed: {error}", file=sys.stderr)
     return 1
 
 
@@ -69,7 +69,7 @@ def deploy(stage: Stage, stack: Stack, yes: bool = False, dry_run: bool = False)
     if not _change(_named(stage, stack), stack, template, yes, dry_run):
         return 0 if dry_run else 1
     if is_new and OWN_NAME not in stage.environment:
-        print(f"Telling it its name, {stack.hostname()} ...", flush=True)
+        print(f"Configuring its name, {stack.hostname()} ...", flush=True)
         _change(_named(stage, stack), stack, template, yes=True, dry_run=False)
     for name, value in sorted(stack.outputs().items()):
         print(f"{name:16} {value}")
@@ -98,9 +98,9 @@ def _change(stage: Stage, stack: Stack, template: dict[str, object], yes: bool, 
     name = f"deploy-{int(time.time() * 1000)}"
     changes = stack.propose(stage_template.applied(stage, template), stage.parameters, name)
     if not changes:
-        print(f"{stack.name} in {stack.region} is as it should be.")
+        print(f"{stack.name} in {stack.region} is up to date.")
         return True
-    print(f"{'Change' if stack.exists() else 'Make'} the stack {stack.name} in {stack.region}:")
+    print(f"{'Change' if stack.exists() else 'Create'} the stack {stack.name} in {stack.region}:")
     print("\n".join(_shown(changes)), flush=True)
     if dry_run or not (yes or _agreed()):
         stack.withdraw(name)
@@ -125,18 +125,18 @@ def remove(stack: Stack, yes: bool = False) -> int:
     found = stack.resources()
     kept = [f"  {kind:36} {name}" for kind, name, stays in found if stays]
     print(f"Remove the stack {stack.name} in {stack.region}: {len(found) - len(kept)} resources.")
-    print("\n".join(["These stay, with what is in them:", *kept]), flush=True)
+    print("\n".join(["These remain, with their contents:", *kept]), flush=True)
     if not (yes or _agreed()):
         print("Nothing was changed.")
         return 1
     stack.delete()
-    print(f'Gone. To take the tables over, deploy again with "parameters": {{"Tables": "{prefix}"}}.')
+    print(f'Removed. To use the tables again, deploy with "parameters": {{"Tables": "{prefix}"}}.')
     return 0
 
 
 def _agreed() -> bool:
     try:
-        return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+        return input("Continue? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

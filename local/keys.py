@@ -60,7 +60,7 @@ def _line(key: "api_keys.ApiKey", now: dt.datetime) -> str:
     end = (
         ""
         if key.expires is None
-        else f", {'ended' if key.is_over(now) else 'until'} {key.expires.isoformat()}"
+        else f", {'expired' if key.is_over(now) else 'until'} {key.expires.isoformat()}"
     )
     return f"{key.name}: {key.scopes[-1]}{end}"
 

@@ -66,7 +66,7 @@ def _checked(given: argparse.Namespace) -> tuple[bool, str]:
             ("applications", policy.applications),
         )
     )
-    return True, f"{given.file}: right (schema {policy.schema}: {counts})\n"
+    return True, f"{given.file}: valid (schema {policy.schema}: {counts})\n"
 
 
 def _policy(where: str) -> Any:

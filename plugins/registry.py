@@ -78,7 +78,7 @@ def _loaded(entry: Any, kind: str) -> Added:
     except Exception as error:  # it is somebody else's module
         return Added(entry.name, None, f"{entry.value} cannot be loaded, and is left out: {error!r}")
     if not isinstance(plugin, KINDS[kind]):
-        return Added(entry.name, None, f"{entry.value} is no {KINDS[kind].__name__}, and is left out")
+        return Added(entry.name, None, f"{entry.value} is not a {KINDS[kind].__name__}, and is left out")
     objection = _objection(plugin.maintainer)
     return Added(plugin.name, plugin, objection and f"{entry.value} {objection}, and is left out")
 
@@ -88,9 +88,9 @@ def _objection(maintainer: Any) -> str | None:
     if not maintainer:
         return "names no maintainer"
     if not isinstance(maintainer, Maintainer):
-        return "names its maintainer by something else than a Maintainer"
+        return "has a maintainer that is not a Maintainer"
     problem = _MAINTAINER.problem(maintainer.describe())
-    return f"names a maintainer that is none: {problem}" if problem else None
+    return f"has an invalid maintainer: {problem}" if problem else None
 
 
 def left_out(name: str) -> list[str]:

@@ -58,7 +58,7 @@ class Alert:
     added: dt.datetime
     since: dt.datetime
     state: AlertState = AlertState.OK
-    why: str = "No result was looked at yet"
+    why: str = "No result has been evaluated yet"
     value: float | str | None = None
     at: dt.datetime | None = None
     notified: AlertState = AlertState.OK

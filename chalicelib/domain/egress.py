@@ -67,13 +67,13 @@ _PRIVATE = _networks(
 )
 
 _ALWAYS = (
-    (_METADATA, "it is where a cloud tells its machines their credentials"),
-    (_UNSPECIFIED, "it is no address of a host"),
+    (_METADATA, "it is a cloud's metadata service"),
+    (_UNSPECIFIED, "it is not the address of a host"),
     (_MULTICAST, "it is a multicast address"),
     (_RESERVED, "it is a broadcast or reserved address"),
 )
 _LINK = "it is a link-local address"
-_NOT_OWNERS = "the owner of this machine does not have it among the destinations"
+_NOT_OWNERS = "it is not among the destinations that the owner of this machine allows"
 
 
 def forms(address: Address) -> list[Address]:

@@ -38,7 +38,7 @@ def bounded(result: Value) -> JSON:
     if size <= LARGEST_RESULT:
         return kept
     diags = kept.get("diags", "") if isinstance(kept, dict) else ""
-    error = f"The result takes up {size} characters; a run can have {LARGEST_RESULT}"
+    error = f"The result takes up {size} characters; a run can have at most {LARGEST_RESULT}"
     return {"succeeded": False, "result": None, "error": error, "diags": diags}
 
 

@@ -114,12 +114,12 @@ def _sentence(error: JSON) -> str:
 _UNSHOWN = {
     "type": "{0} must be of type {1}",
     "enum": "{0} is not one of {1}",
-    "pattern": "{0} has not the form it must have",
+    "pattern": "{0} does not have the required form",
     "minimum": "{0} is less than {1}",
     "maximum": "{0} is more than {1}",
     "minLength": "{0} is too short",
     "maxLength": "{0} is too long",
-    "additionalProperties": "has members that it cannot have",
+    "additionalProperties": "has members that are not allowed",
     "required": "lacks one of {1}",
     "propertyNames": "has a member whose name is not valid",
 }

@@ -163,7 +163,7 @@ class Connection(HttpToolsProtocol):
             if self.state == HEAD and self._head_bytes > LARGEST_HEAD:
                 self.refuse(431, TOO_LONG)
             if self.state == BODY and self._raw_bytes > LARGEST_HEAD + AROUND_A_BYTE * self._body_bytes:
-                self.refuse(431, "There is too much around the body.")
+                self.refuse(431, "The chunk framing or the trailers of the body are too large.")
         except httptools.HttpParserCallbackError as error:
             reason = error.__context__ if isinstance(error.__context__, _Refused) else None
             self.refuse(*(reason.args if reason else (400, "The request cannot be read.")))

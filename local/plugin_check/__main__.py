@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error.args[0])
         return 2
     lines = [line for plugin in plugins for line in findings(plugin)]
-    print("\n".join(lines or [f"{len(plugins)} plugins, nothing to complain of"]))
+    print("\n".join(lines or [f"{len(plugins)} plugins, no problems found"]))
     return 1 if lines else 0
 
 

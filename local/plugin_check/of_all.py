@@ -58,7 +58,7 @@ def sound(what: str, schemas: Mapping[int, dict[str, Any]]) -> Iterator[str]:
         try:
             jsonschema.Draft7Validator.check_schema(schema)
         except jsonschema.SchemaError as error:
-            yield f"the schema of its {what}, version {version}, is none: {error.message}"
+            yield f"the schema of its {what}, version {version}, is not a schema: {error.message}"
 
 
 def its_data_schemas(plugin: Any) -> Iterator[str]:
@@ -67,7 +67,7 @@ def its_data_schemas(plugin: Any) -> Iterator[str]:
 
 def its_data_is_what_it_knows(plugin: Any) -> Iterator[str]:
     if plugin.data_versions.problem({"no-such-member": 1}) is None:
-        yield "it takes any member in its data"
+        yield "it accepts any member in its data"
 
 
 CHECKS: Sequence[Check] = (its_name, its_enumeration)

@@ -102,7 +102,7 @@ def what_it_shows(test: Test) -> Iterator[str]:
 def _shown(what: str, blocks: Sequence[Block]) -> Iterator[str]:
     wrong = [block for block in blocks if not isinstance(block, Block)]
     if wrong:
-        yield f"it shows {what} with {wrong[0]!r}, which is no block"
+        yield f"it shows {what} with {wrong[0]!r}, which is not a block"
         return
     if not render(blocks, TEXT).strip():
         yield f"it shows nothing of {what}"

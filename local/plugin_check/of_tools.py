@@ -87,7 +87,7 @@ def its_participant_data(tool: Tool) -> Iterator[str]:
             with contextlib.suppress(PluginFailed):  # it may well need a program that is not here
                 data = tool.participant_data(number, spec, _BareHost())
                 if not isinstance(json.loads(json.dumps(data)), dict):
-                    yield f"what it tells the other participants of {where} is no object"
+                    yield f"what it tells the other participants of {where} is not an object"
 
 
 class _BareHost:

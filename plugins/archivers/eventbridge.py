@@ -23,7 +23,7 @@ def deliver(parcel: Parcel) -> Outcome:
         "Resources": [parcel.delivery],
     }
     if sum(len(str(value).encode()) for value in entry.values()) > LARGEST:
-        return Outcome(False, f"The result has more than the {LARGEST} bytes that an event may have")
+        return Outcome(False, f"The result is larger than the {LARGEST} bytes that an event can have")
     return aws_client.deliver(parcel, "events", "put_events", {"Entries": [entry]})
 
 

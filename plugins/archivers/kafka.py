@@ -29,7 +29,8 @@ SECONDS = 30.0
 CLIENT, RETRIES, MOST_RETRIES = "pscheduler", 3, 10
 
 _TOPIC = pattern(
-    r"(?!\.{1,2}\Z)[A-Za-z0-9._\-]{1,249}", "{value!r} is no topic: up to 249 letters, digits, . _ and -"
+    r"(?!\.{1,2}\Z)[A-Za-z0-9._\-]{1,249}",
+    "{value!r} is not a topic: must be 1 to 249 letters, digits, . _ and -",
 )
 _SERVER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 _AS_TEXT = "as PEM text; files of this node are not read"

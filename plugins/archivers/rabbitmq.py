@@ -138,7 +138,7 @@ def parameters(url: str, seconds: float) -> JSON:
 
 _SAID = {
     "UnroutableError": "the broker has no queue for it",
-    "NackError": "the broker did not take it",
+    "NackError": "the broker did not accept it",
     "ProbableAuthenticationError": "the broker refused the user and the password",
     "ProbableAccessDeniedError": "the broker refused the virtual host",
 }

@@ -59,7 +59,7 @@ def deliver(parcel: Parcel) -> Outcome:
         return Outcome(False, str(error))
     except (OSError, smtplib.SMTPException) as error:
         return Outcome(False, sayings.said(error), again)
-    return Outcome(True, f"Not taken for {refused} of {len(data['_to'])}" if refused else None)
+    return Outcome(True, f"Refused for {refused} of {len(data['_to'])}" if refused else None)
 
 
 def _sent(data: Mapping[str, JSON], made: "EmailMessage") -> int:
@@ -172,7 +172,7 @@ def check(data: Mapping[str, JSON]) -> None:
 ARCHIVER = Archiver(
     name="smtp",
     label="E-mail",
-    description="Send what happened by e-mail",
+    description="Send alerts and results by e-mail",
     data={
         1: closed(
             {

@@ -47,7 +47,7 @@ _ONE_OR_THE_OTHER = {
     "anyOf": [{"required": ["_community"]}, {"required": ["security-name"]}],
     MESSAGE: "needs _community, for version 2c of SNMP, or security-name, for version 3",
 }
-_ALONE: dict[str, JSON] = {"not": {}, MESSAGE: "does not go with _community"}
+_ALONE: dict[str, JSON] = {"not": {}, MESSAGE: "cannot be combined with _community"}
 _NOT_BOTH = {
     "if": {"required": ["_community"]},
     "then": {"properties": dict.fromkeys(_USER, _ALONE)},
@@ -146,7 +146,7 @@ async def _opened(transport: JSON) -> None:
 ARCHIVER = Archiver(
     name="snmptrap",
     label="SNMP Trap",
-    description="Tell of results by SNMP traps",
+    description="Send results as SNMP traps",
     version="1.0.0.3",
     data={1: {**closed(MEMBERS, ("dest", "trap-oid")), "allOf": [_ONE_OR_THE_OTHER, _NOT_BOTH]}},
     deliver=deliver,

@@ -20,7 +20,7 @@ def deliver(parcel: Parcel) -> Outcome:
     """Send the result as JSON. A FIFO queue drops one that is sent twice within five minutes."""
     body = json.dumps(parcel.result)
     if len(body.encode()) > LARGEST:
-        return Outcome(False, f"The result has more than the {LARGEST} bytes that a message may have")
+        return Outcome(False, f"The result is larger than the {LARGEST} bytes that a message can have")
     url = parcel.data["queue-url"]
     arguments = {"QueueUrl": url, "MessageBody": body}
     if url.endswith(FIFO):

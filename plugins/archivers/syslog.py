@@ -36,7 +36,7 @@ def deliver(parcel: Parcel, path: pathlib.Path = SOCKET) -> Outcome:
             end.connect(str(path))
             end.send(line(dict(parcel.data), parcel.result))
     except OSError as error:
-        return Outcome(False, f"{path} does not take it: {error.strerror or error}")
+        return Outcome(False, f"{path} does not accept it: {error.strerror or error}")
     return Outcome(True)
 
 

@@ -13,7 +13,7 @@ from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.jobs import PluginFailed
 
-NAME = pattern("[^/\0]+", "{value!r} is not a name: it must not be empty, nor hold a slash or a NUL")
+NAME = pattern("[^/\0]+", "{value!r} is not a name: it must not be empty, nor contain a slash or a NUL")
 THREAD = "/proc/thread-self"
 
 _NEEDS_LINUX = {"not": {}, MESSAGE: "This context needs Linux, which this node does not run on"}

@@ -133,7 +133,7 @@ def test_a_run_that_its_owner_does_not_allow_is_refused(host: Host, coordinator:
     refused = coordinator.refused[run]
     assert (refused["code"], refused["message"]) == (
         "agent-policy",
-        "The owner of this host allows no test idle",
+        "The owner of this host does not allow the test idle",
     )
     assert run not in coordinator.holders
 

@@ -30,8 +30,8 @@ def wish(**changed: Any) -> Wish:
     [
         ({}, {}, None),
         ({"tests": ["rtt"]}, {}, None),
-        ({"tests": ["trace"]}, {}, "The owner of this host allows no test rtt"),
-        ({"tests": []}, {}, "The owner of this host allows no test rtt"),
+        ({"tests": ["trace"]}, {}, "The owner of this host does not allow the test rtt"),
+        ({"tests": []}, {}, "The owner of this host does not allow the test rtt"),
         ({"tools": ["tcpping"]}, {}, "The owner of this host does not allow the tool ping"),
         ({"longest": "PT10S"}, {}, None),
         ({"longest": "PT9S"}, {}, "The owner of this host allows runs of PT9S at most"),

@@ -168,7 +168,7 @@ def test_nothing_changes_where_nothing_was_changed(
 ) -> None:
     assert deploy.main([STAGE, "--dry-run"]) == 0
 
-    assert "is as it should be" in capsys.readouterr().out
+    assert "is up to date" in capsys.readouterr().out
     assert ask(f"{api}/hostname")[0] == 200
 
 

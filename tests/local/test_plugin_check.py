@@ -50,9 +50,9 @@ def fields(**changes: Any) -> dict[str, Any]:
         (fields(flags="--data --fail"), "breaks with OptionConflictError"),
         (fields(help=""), "the member data has no label or no help"),
         (fields(flags="-d"), "the member data has no long option"),
-        (fields(type={"type": "anything"}), "the schema of its spec, version 1, is none"),
+        (fields(type={"type": "anything"}), "the schema of its spec, version 1, is not a schema"),
         ({"results": {2: TEST.results[1]}}, "the versions of its result are [2]"),
-        ({"results": {1: {"required": "succeeded"}}}, "the schema of its result, version 1, is none"),
+        ({"results": {1: {"required": "succeeded"}}}, "the schema of its result, version 1, is not a schema"),
         ({"examples": ({"schema": 1, "bogus": 1},)}, "spec example 0 is not valid: /: "),
         ({"result_examples": ({"succeeded": 1},)}, "result example 0 is not valid: "),
         (fields(since=2), "there is no example of a spec of schema 2"),
@@ -65,7 +65,7 @@ def fields(**changes: Any) -> dict[str, Any]:
         (fields(write=lambda value: ["--data", "{"]), "arguments made of spec example 1 are refused: "),
         (fields(level=lambda value: 5), "the arguments of spec example 1 make one of schema 5"),
         (fields(level=lambda value: 2), "has members of schema 2, and is valid as 1"),
-        ({"show": lambda spec, result: ["<b>Fine</b>"]}, "with '<b>Fine</b>', which is no block"),
+        ({"show": lambda spec, result: ["<b>Fine</b>"]}, "with '<b>Fine</b>', which is not a block"),
         ({"show": lambda spec, result: [Lines([])]}, "it shows nothing of successful result example 0"),
         ({"show": broken}, "what it shows: it breaks with ZeroDivisionError('oh')"),
     ],
@@ -102,7 +102,7 @@ def test_markup_that_gets_through_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         ({"duration": lambda test, spec: 5}, "its duration for idle example 0 is not a timedelta: 5"),
         ({"duration": lambda test, spec: dt.timedelta(0)}, "its duration for idle example 0 is 0:00:00"),
         ({"duration": lambda test, spec: dt.timedelta(days=99)}, "is 99 days"),
-        ({"participant_data": lambda number, spec, host: []}, "idle example 0 is no object"),
+        ({"participant_data": lambda number, spec, host: []}, "idle example 0 is not an object"),
         ({"participant_data": lambda number, spec, host: {"at": host.now()}}, "breaks with TypeError"),
         ({"merge": lambda spec, results: {"succeeded": True}}, "it makes a success of failures of idle"),
     ],
@@ -132,10 +132,10 @@ def test_a_tool_that_takes_every_test_is_found() -> None:
 @pytest.mark.parametrize(
     ("plugin", "said"),
     [
-        (Context(name="a", description="A", data={1: {}}, enter=broken), "it takes any member in its data"),
+        (Context(name="a", description="A", data={1: {}}, enter=broken), "it accepts any member in its data"),
         (
             Archiver(name="a", description="A", data={1: {"type": "any"}}, deliver=broken),
-            "the schema of its data, version 1, is none",
+            "the schema of its data, version 1, is not a schema",
         ),
         (Archiver(name="a", description="A", data={}, deliver=broken), "the versions of its data are []"),
     ],
@@ -189,7 +189,7 @@ def test_it_runs_as_a_program() -> None:
         check=False,
     )
 
-    assert (done.returncode, done.stdout) == (0, "2 plugins, nothing to complain of\n")
+    assert (done.returncode, done.stdout) == (0, "2 plugins, no problems found\n")
 
 
 def test_a_field_is_complained_of_once() -> None:

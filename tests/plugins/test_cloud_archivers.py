@@ -93,7 +93,7 @@ def test_a_result_that_is_too_large_is_said_so_and_not_sent(archiver: Any, servi
         outcome: Outcome = archiver.deliver(parcel(data, result="x" * archiver.LARGEST))
 
     assert not outcome.succeeded
-    assert f"bytes that {service} may have" in (outcome.error or "")
+    assert f"bytes that {service} can have" in (outcome.error or "")
     assert server.asked == []
 
 

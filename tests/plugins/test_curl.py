@@ -144,7 +144,7 @@ def test_content_that_is_no_text_has_a_status_of_its_own(web: WebServer) -> None
     result = fetch(f"{web.url}/binary", **{"keep-content": 0, "always-succeed": True})
 
     assert result["status"] == 415
-    with pytest.raises(PluginFailed, match="no text"):
+    with pytest.raises(PluginFailed, match="not text"):
         fetch(f"{web.url}/binary", **{"keep-content": 0})
 
 

@@ -77,12 +77,12 @@ def test_what_is_there_is_neither_overwritten_nor_removed(
     dest.write_text("mine")
     spec = {"source": web.url + path, "dest": str(dest), "cleanup": cleanup}
 
-    with pytest.raises(PluginFailed, match="there already"):
+    with pytest.raises(PluginFailed, match="exists already"):
         curl_d2d.run(job(curl_d2d.TOOL, spec))
 
     assert dest.read_text() == "mine"
     assert curl_d2d.TOOL.reasons_against("disk-to-disk", spec) == [
-        f"{dest} is there already: nothing is overwritten"
+        f"{dest} exists already: nothing is overwritten"
     ]
 
 
@@ -179,7 +179,7 @@ def test_a_destination_that_became_a_link_is_not_followed(web: WebServer, dest: 
     treasure.write_text("mine")
     dest.symlink_to(treasure)
 
-    with pytest.raises(PluginFailed, match="there already"):
+    with pytest.raises(PluginFailed, match="exists already"):
         curl_d2d.run(job(curl_d2d.TOOL, {"source": f"{web.url}/large", "dest": str(dest)}))
 
     assert treasure.read_text() == "mine"
@@ -209,9 +209,9 @@ def test_a_full_or_missing_disk_is_a_failure(
         ("file:x", "Does not write to files without a plain absolute path"),
         ("{}/out/passwd", "Does not write to files outside"),
         ("{}/nowhere/x", "Does not write to files outside"),
-        ("{}/folder", "is there already"),
-        ("{}/link", "is there already"),
-        ("{}/folder/", "is there already"),
+        ("{}/folder", "exists already"),
+        ("{}/link", "exists already"),
+        ("{}/folder/", "exists already"),
         ("/tmp/copy", "Does not write to files outside"),
     ],
 )

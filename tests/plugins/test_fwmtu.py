@@ -19,7 +19,7 @@ from tests.plugins.jobs import FakeHost, job
 from tests.plugins.networks import narrow_network as narrow_network
 from tests.plugins.programs import LOOPBACKS
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what it knows of paths")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports what it knows about paths")
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_what_is_there_is_neither_overwritten_nor_removed(tmp_path: pathlib.Path
     machine = Machine()
     tmp_path.joinpath("copy").write_text("mine")
 
-    with pytest.raises(PluginFailed, match="there already"):
+    with pytest.raises(PluginFailed, match="exists already"):
         globus.run(job(globus.TOOL, spec, machine, start=machine.now()))
 
     assert tmp_path.joinpath("copy").read_text() == "mine"

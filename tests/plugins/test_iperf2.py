@@ -129,7 +129,7 @@ def test_arguments_of_ipv6() -> None:
 
 @pytest.mark.parametrize("udp", [{}, {"udp": False}])
 def test_declines_a_bandwidth_without_udp(udp: dict[str, Any]) -> None:
-    assert iperf2.declines("throughput", {"bandwidth": 1, **udp}) == ["Keeps to a bandwidth with UDP only"]
+    assert iperf2.declines("throughput", {"bandwidth": 1, **udp}) == ["Limits bandwidth with UDP only"]
     assert iperf2.declines("throughput", {"bandwidth": 1, "udp": True}) == []
 
 

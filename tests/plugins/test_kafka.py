@@ -63,8 +63,8 @@ def deliver(broker: Broker, data: dict[str, Any] | None = None, **more: Any) -> 
         ({}, "'topic' is a required property"),
         ({"topic": "results"}, "'server' is a required property"),
         ({"schema": 2, "topic": "results", "server": "k"}, "'security-protocol' is a required property"),
-        ({"topic": "a b", "server": "k"}, "is no topic"),
-        ({"topic": "..", "server": "k"}, "is no topic"),
+        ({"topic": "a b", "server": "k"}, "is not a topic"),
+        ({"topic": "..", "server": "k"}, "is not a topic"),
         ({"topic": "a", "server": "http://k:9092"}, "/server: must be a broker such as"),
         ({"topic": "a", "server": "k:0"}, "/server: must be a broker such as"),
         ({"topic": "a", "server": "a,b"}, None),  # a host of that name may be

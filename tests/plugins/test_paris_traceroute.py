@@ -68,7 +68,7 @@ def test_plans_for_three_silent_hops(spec: dict[str, Any], planned: float) -> No
         ({"fragment": True}, "fragmented"),
         ({"first-ttl": 31}, "hop 30"),
         ({"hops": 256}, "hop 255"),
-        ({"queries": 2}, "once"),
+        ({"queries": 2}, "one query to each hop"),
         ({"probe-type": "icmp"}, "icmp"),
     ],
 )

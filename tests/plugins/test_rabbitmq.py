@@ -139,7 +139,7 @@ def test_a_routing_key_that_cannot_be_made_fails_for_good(broker: Broker, script
     ("refusal", "said"),
     [
         (pika.exceptions.UnroutableError([]), "the broker has no queue for it"),
-        (pika.exceptions.NackError([]), "the broker did not take it"),
+        (pika.exceptions.NackError([]), "the broker did not accept it"),
         (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
     ],
 )

@@ -64,14 +64,14 @@ def test_declines_without_the_program(tool: Tool, monkeypatch: pytest.MonkeyPatc
     [
         (qperf.TOOL, {}, []),
         (qperf.TOOL, {"ip-version": 6, "reverse": True, "buffer-length": 4096, "udp": False}, []),
-        (qperf.TOOL, {"udp": True}, ["Measures reliable connections alone, not udp"]),
+        (qperf.TOOL, {"udp": True}, ["Measures reliable connections only, not udp"]),
         (
             qperf.TOOL,
             {"parallel": 2, "bandwidth": 1},
             ["Does not support bandwidth", "Does not support parallel"],
         ),
         (ib_write_bw.TOOL, {"parallel": 4, "ip-tos": 32, "reverse": True}, []),
-        (ib_write_bw.TOOL, {"ip-version": 6}, ["Measures over IPv4 alone"]),
+        (ib_write_bw.TOOL, {"ip-version": 6}, ["Measures over IPv4 only"]),
         (ib_write_bw.TOOL, {"single-ended": True}, ["Does not support single-ended"]),
     ],
 )

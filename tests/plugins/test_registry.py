@@ -203,15 +203,15 @@ def _named(maintainer: Any) -> Plugin:
 @pytest.mark.parametrize(
     ("plugin", "why"),
     [
-        (_named("A. Body"), "by something else than a Maintainer"),
-        (_named({"name": "A. Body"}), "by something else than a Maintainer"),
-        (_named(Maintainer("")), "a maintainer that is none: /name"),
-        (_named(Maintainer(" ")), "a maintainer that is none: /name"),
-        (_named(Maintainer(None)), "a maintainer that is none: /name"),  # type: ignore[arg-type]
-        (_named(Maintainer("A. Body", "nowhere")), "a maintainer that is none: /email"),
-        (_named(Maintainer("A. Body", "a@example.org", 5)), "a maintainer that is none: /href"),  # type: ignore[arg-type]
-        (TOOLS["ping"], "is no Test"),
-        (None, "is no Test"),
+        (_named("A. Body"), "a maintainer that is not a Maintainer"),
+        (_named({"name": "A. Body"}), "a maintainer that is not a Maintainer"),
+        (_named(Maintainer("")), "an invalid maintainer: /name"),
+        (_named(Maintainer(" ")), "an invalid maintainer: /name"),
+        (_named(Maintainer(None)), "an invalid maintainer: /name"),  # type: ignore[arg-type]
+        (_named(Maintainer("A. Body", "nowhere")), "an invalid maintainer: /email"),
+        (_named(Maintainer("A. Body", "a@example.org", 5)), "an invalid maintainer: /href"),  # type: ignore[arg-type]
+        (TOOLS["ping"], "is not a Test"),
+        (None, "is not a Test"),
         (ImportError("No module named 'elsewhere'"), "cannot be loaded"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_message_that_one_of_two_gets_is_sent() -> None:
     with serving(answers={"RCPT TO:<one@example.net>": "550 nobody here"}) as server:
         outcome = deliver(server)
 
-    assert outcome == Outcome(True, "Not taken for 1 of 2")
+    assert outcome == Outcome(True, "Refused for 1 of 2")
     assert server.recipients == ["two@example.net"]
 
 

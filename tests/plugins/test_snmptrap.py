@@ -51,7 +51,7 @@ def read(datagram: bytes) -> tuple[str, dict[str, Any]]:
         ({**ENCRYPTED, "auth-protocol": "sha", "priv-protocol": "aes256"}, None),
         ({}, "is a required property"),
         (TRAP, "needs _community, for version 2c of SNMP, or security-name, for version 3"),
-        ({**USER, "_community": "x"}, "does not go with _community"),
+        ({**USER, "_community": "x"}, "cannot be combined with _community"),
         ({"dest": "127.0.0.1", "_community": "x"}, "'trap-oid' is a required property"),
         ({**COMMUNITY, "trap-varbinds": [{"oid": "1.2"}]}, "'value' is a required property"),
         ({**COMMUNITY, "instance-index": "one"}, "instance-index"),

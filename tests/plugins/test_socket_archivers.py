@@ -127,7 +127,7 @@ def test_without_a_log_that_is_final(tmp_path: pathlib.Path) -> None:
     outcome = syslog.deliver(Parcel({}, RESULT), tmp_path / "log")
 
     assert (outcome.succeeded, outcome.retry) == (False, None)
-    assert "does not take it" in (outcome.error or "")
+    assert "does not accept it" in (outcome.error or "")
 
 
 # --- settings ---------------------------------------------------------------------------------------

@@ -297,7 +297,7 @@ def test_refuses_to_plan_for_ever() -> None:
         ({"packet-padding": 3}, "at least 4 bytes"),
         ({"packet-padding": 65464}, "65463 bytes"),
         ({"packet-interval": 0.0009}, "0.001"),
-        ({"packet-count": 2**32}, "32 bits"),
+        ({"packet-count": 2**32}, "more than 4294967295 packets"),
         ({"schema": 5}, "newer"),
     ],
 )

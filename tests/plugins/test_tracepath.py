@@ -113,7 +113,7 @@ def test_plans_for_thirty_silent_hops(spec: dict[str, Any], planned: float) -> N
         ({"fragment": True}, "fragmented"),
         ({"first-ttl": 1}, "first hop"),
         ({"hops": 256}, "255"),
-        ({"queries": 2}, "once"),
+        ({"queries": 2}, "one query to each hop"),
         ({"ip-tos": 1}, "ip-tos"),
         ({"wait": "PT1S"}, "wait"),
         ({"sendwait": "PT1S"}, "sendwait"),

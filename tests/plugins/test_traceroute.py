@@ -144,7 +144,7 @@ def test_the_program_may_wait_five_seconds_for_an_answer() -> None:
         ({"algorithm": "traceroute"}, "algorithms"),
         ({"first-ttl": 31}, "hop 30"),
         ({"hops": 256}, "hop 255"),
-        ({"queries": 3}, "once"),
+        ({"queries": 3}, "one query to each hop"),
     ],
 )
 def test_declines_what_it_cannot_do(spec: dict[str, Any], reason: str) -> None:

@@ -84,7 +84,7 @@ def test_refuses_to_plan_for_ever() -> None:
         ("latency", {"schema": 4, "protocol": "owamp"}, "owamp"),
         ("latency", {"ip-tos": 255}, "ip-tos"),
         ("rtt", {"schema": 2, "protocol": "icmp"}, "icmp"),
-        ("rtt", {"schema": 4, "port": 80}, "ports"),
+        ("rtt", {"schema": 4, "port": 80}, "Does not support port"),
         ("rtt", {"schema": 3, "fragment": True}, "fragmentation"),
         ("trace", {}, "Does not perform trace"),
     ],

@@ -98,8 +98,11 @@ def test_nothing_in_a_spec_becomes_a_setting() -> None:
         ({"driver": "wired -c x"}, "'wired -c x' is not a driver"),
         ({"bssid": "00:00"}, "'00:00' is not a bssid"),
         ({"key-management": "NONE\nx=y"}, "is not a key-management"),
-        ({"interface": "a", "_username": None, "_password": "short"}, "one of 8 to 63 characters"),
-        ({"interface": "a", "_username": None, "_password": 'longer"\n}'}, "one of 8 to 63 characters"),
+        ({"interface": "a", "_username": None, "_password": "short"}, "must have 8 to 63 ASCII characters"),
+        (
+            {"interface": "a", "_username": None, "_password": 'longer"\n}'},
+            "must have 8 to 63 ASCII characters",
+        ),
     ],
 )
 def test_declines_what_it_cannot_tell_the_program(members: dict[str, Any], reason: str) -> None:

@@ -80,11 +80,11 @@ class _Case:
     def ruling(self, rewrite: bool, prioritize: bool) -> Ruling:
         identified = self._identified()
         if not identified:
-            return self._refused("No identifier is about this requester")
+            return self._refused("No identifier matches this requester")
         self._classified = [one.name for one in self._policy.classifiers if one.classifies(identified)]
         self._lines.append(f"Classified as: {', '.join(self._classified) or 'nothing'}")
         if not self._classified:
-            return self._refused("No classifier has this requester")
+            return self._refused("No classifier includes this requester")
         try:
             return self._applied(rewrite, prioritize)
         except Forbidden as error:
@@ -130,8 +130,8 @@ class _Case:
         refusals: list[str] = []
         wanted = [one for one in self._policy.applications if one.is_for(self._classified)]
         if not wanted:
-            self._lines.append("No application is for this requester")
-            refusals.append("no application is for this requester")
+            self._lines.append("No application applies to this requester")
+            refusals.append("no application applies to this requester")
         for one in wanted:
             trial = one.try_on(self._policy.limits, proposal, self._around)
             self._lines += trial.lines

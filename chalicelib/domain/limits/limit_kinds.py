@@ -86,7 +86,9 @@ def _jq(data: Script, proposal: Proposal, around: Surroundings) -> Verdict:
     if isinstance(found, str):
         return Verdict(False, (found,))
     why = (
-        "Its script said no, without a reason" if found is False else "Its script gave neither true nor false"
+        "Its script refused, without a reason"
+        if found is False
+        else "Its script returned neither true nor false"
     )
     return Verdict(False, (why,))
 
@@ -111,5 +113,5 @@ KINDS: dict[str, Kind] = {
     "url-fetch": Kind(remote.SCHEMA, remote.judge, _url_fetch),
 }
 
-REMOVED = {"test": "limits of type test are no more: say the same with one of type jq, on .test.spec"}
+REMOVED = {"test": "limits of type test are no longer supported: use one of type jq, on .test.spec"}
 """Types that once were, and what to do instead."""

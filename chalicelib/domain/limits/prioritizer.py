@@ -57,7 +57,7 @@ def prioritize(made: Script, task: Mapping[str, JSON], classified: Sequence[str]
     return Ranked(
         priority,
         [
-            f"Priority: {'none' if asked is None else asked} was asked for, {priority} is given",
+            f"Priority: {'none' if asked is None else asked} was requested, {priority} is given",
             *(f"  {str(note)[:1000]}" for note in notes[:100]),
         ],
     )

@@ -100,9 +100,9 @@ class Judge:
         try:
             answer = load_whole(text, "Its answer")
         except Invalid:
-            return self._without_verdict("The server's answer is no JSON")
+            return self._without_verdict("The server's answer is not JSON")
         if not isinstance(answer, dict):
-            return Verdict(False, ("The server's answer is no object",))
+            return Verdict(False, ("The server's answer is not an object",))
         passed, message = answer.get("passed"), answer.get("message")
         if not isinstance(passed, bool):
             return self._without_verdict("The server's answer has no boolean passed")

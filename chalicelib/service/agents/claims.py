@@ -76,7 +76,7 @@ def _take(task: Task | None, run: Run | None, instance: str, now: dt.datetime) -
 
 def _refuse(node: NodeName, instance: str, said: Mapping[str, JSON], now: dt.datetime) -> None:
     """End a run that the agent will not have; one that is nobody's, or its own, and not over."""
-    reason = Reason(said["code"], said.get("message") or "Its agent says no more than that")
+    reason = Reason(said["code"], said.get("message") or "Its agent gave no details")
     for _ in range(TRIES):
         try:
             task, run = _found(node, said)

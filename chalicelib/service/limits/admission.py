@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 NO_LIMITS = "No limits were applied"
 ITS_OWN = "There is no policy: requests from this machine, or with a key, pass"
-ALL_CLOSED = "This node is closed: it takes tasks from nobody (PSCHEDULER_LIMITS=closed)"
+ALL_CLOSED = "This node is closed: it accepts tasks from nobody (PSCHEDULER_LIMITS=closed)"
 MOST_OF_A_RUN = 4_000
 """Characters of a trace that are stored with a run."""
 
@@ -91,7 +91,7 @@ def _judged(policy: Policy, proposal: Proposal, rewrite: bool, prioritize: bool)
         return evaluation.judge(policy, proposal, lookups.surroundings(), rewrite, prioritize)
     except Exception:  # nobody is let in because judging broke
         LOG.exception("Judging a proposal broke")
-        return _plain(False, "The proposal could not be judged; the node's log says why")
+        return _plain(False, "The policy could not be evaluated; the node's log says why")
 
 
 def classes_of(policy: Policy, hints: Mapping[str, JSON]) -> Sequence[str]:
@@ -115,7 +115,7 @@ def judge_run(task: Task, start: dt.datetime, now: dt.datetime) -> RunRuling:
     hints = _still(task.node, task.hints, now)
     if not policy_in_force.is_configured():
         if settings().limits == "" and API_KEY in task.hints and API_KEY not in hints:
-            why = f"The API key {task.hints[API_KEY]} that the task came with is not good any more"
+            why = f"The API key {task.hints[API_KEY]} that the task was posted with is no longer valid"
             return RunRuling(False, why, task.priority, why)
         return RunRuling(True, task.limit_diags, task.priority)
     when = {"start": format_timestamp(start), "duration": format_duration(task.duration)}

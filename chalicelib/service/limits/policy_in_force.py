@@ -81,10 +81,10 @@ class _Watch:
         self._seen = ""
         kept = self._now if self._now.policy is not None else _remembered()
         if kept.policy is None:
-            error = f"{why}. There is no policy to go by: nothing is let in"
+            error = f"{why}. There is no valid policy: everything is refused"
         else:
             since = f" of {format_timestamp(kept.since)}" if kept.since else ""
-            error = f"{why}. The last good policy{since} stays in force"
+            error = f"{why}. The last valid policy{since} stays in force"
         if error != self._now.error:
             LOG.warning("%s: %s", self._where, error)
         self._now = dataclasses.replace(kept, error=error)

@@ -11,11 +11,11 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure.addresses import listens_on_loopback
 
 HOW = (
-    "Its operator can say who may: PSCHEDULER_LIMITS is the policy's file, s3:// object or https:// URL"
-    " (docs/policies has some to begin with), or open, for everybody."
-    " python -m local.keys add makes a key that is let in without a policy."
+    "Its operator decides who may: PSCHEDULER_LIMITS is a policy's file, s3:// object or https:// URL"
+    " (docs/policies has some to start from), or open, for everybody."
+    " python -m local.keys add creates a key that is admitted without a policy."
 )
-_OWN = "This node has no policy, and so it takes tasks from its own machine alone."
+_OWN = "This node has no policy, and so it accepts tasks from its own machine only."
 
 
 def complaint(hints: Mapping[str, JSON]) -> str | None:
@@ -24,12 +24,12 @@ def complaint(hints: Mapping[str, JSON]) -> str | None:
         scopes = hints.get(known.API_SCOPES)
         if isinstance(scopes, list | tuple) and "measure" in scopes:
             return None
-        return "The API key is not for measuring."
+        return "The API key lacks the scope measure."
     asking = known.requester(hints)
     if not listens_on_loopback():
-        return f"This node has no policy, and so it takes tasks from nobody. {HOW}"
+        return f"This node has no policy, and so it accepts tasks from nobody. {HOW}"
     if known.is_unknown(hints):
-        return f"{_OWN} What comes through a proxy is not from there. {HOW}"
+        return f"{_OWN} A request through a proxy is not from there. {HOW}"
     if asking is None or not asking.is_loopback:
         return f"{_OWN} {HOW}"
     return None

@@ -49,7 +49,7 @@ def reasons_against(node: NodeName, tool: Tool, test: str, spec: Spec) -> list[s
     facts = of(node)
     if facts is None:
         return [
-            f"The agent of {node_directory.hostname_of(node)} has not joined yet: nobody knows what it can do"
+            f"The agent of {node_directory.hostname_of(node)} has not joined yet: what it can do is not known"
         ]
     known = facts["tools"].get(tool.name)
     if known is None:

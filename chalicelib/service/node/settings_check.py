@@ -52,9 +52,9 @@ def _of_peers(known: Settings) -> Iterator[str]:
 
 def _of_files(known: Settings) -> Iterator[str]:
     if known.peer_ca and not pathlib.Path(known.peer_ca).is_file():
-        yield _must("peer_ca", "be a file that is there", known.peer_ca)
+        yield _must("peer_ca", "be an existing file", known.peer_ca)
     if known.default_archives and not pathlib.Path(known.default_archives).is_dir():
-        yield _must("default_archives", "be a folder that is there", known.default_archives)
+        yield _must("default_archives", "be an existing folder", known.default_archives)
     if os.environ.get("PSCHEDULER_LOG", "text") not in ("text", "json"):
         yield _must("log", "be text or json", os.environ["PSCHEDULER_LOG"])
 

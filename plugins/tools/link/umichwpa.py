@@ -50,7 +50,7 @@ def declines(test: str, spec: Spec) -> list[str]:
         *interfaces.refusal(spec["interface"]),
         *(f"{spec[name][:40]!r} is not a {name}" for name in strange),
         *(
-            ["A password without a user name is one of 8 to 63 characters of ASCII"]
+            ["A password without a user name must have 8 to 63 ASCII characters"]
             if shared and not _PASSPHRASE.fullmatch(spec["_password"])
             else []
         ),

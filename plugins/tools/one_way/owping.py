@@ -26,9 +26,9 @@ def declines(test: str, spec: Spec) -> list[str]:
     protocol = spec.get("protocol", "owamp")
     rules = (
         (protocol != "owamp", f"Does not speak {protocol}, only owamp"),
-        (spec.get("reverse"), "Measures one way, and can tell nothing of the reverse"),
+        (spec.get("reverse"), "Measures one way only, not the reverse"),
         (spec.get("traverse-nat"), "Sessions name their addresses, which NAT changes"),
-        (beyond_code_points(spec), "Takes no ip-tos beyond 63"),
+        (beyond_code_points(spec), "Does not support ip-tos above 63"),
     )
     return [reason for broken, reason in rules if broken]
 

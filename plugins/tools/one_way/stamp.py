@@ -51,8 +51,11 @@ def declines(test: str, spec: Spec) -> list[str]:
         (protocol != "stamp", f"Does not speak {protocol}, only stamp"),
         (0 < padding < 4, "Padding takes at least 4 bytes (RFC 8972)"),
         (padding > LARGEST_PADDING, f"No packet has room for more than {LARGEST_PADDING} bytes of padding"),
-        (_interval(spec) < SHORTEST_INTERVAL, "Sends a packet every 0.001 seconds at most"),
-        (spec.get("packet-count", 0) > stamp_packets.HIGHEST_NUMBER, "Packets are numbered by 32 bits"),
+        (_interval(spec) < SHORTEST_INTERVAL, "Does not support packet intervals below 0.001 seconds"),
+        (
+            spec.get("packet-count", 0) > stamp_packets.HIGHEST_NUMBER,
+            f"Does not send more than {stamp_packets.HIGHEST_NUMBER} packets",
+        ),
     )
     return [reason for broken, reason in rules if broken]
 

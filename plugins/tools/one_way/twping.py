@@ -36,10 +36,10 @@ SHORTEST = 41
 def declines(test: str, spec: Spec) -> list[str]:
     protocol = spec.get("protocol", "twamp")
     rules = (
-        ("port" in spec, "Does not measure to ports"),
+        ("port" in spec, "Does not support port"),
         (protocol != "twamp", f"Does not speak {protocol}, only twamp"),
         (test == "rtt" and spec.get("fragment"), "Does not control fragmentation"),
-        (beyond_code_points(spec), "Takes no ip-tos beyond 63"),
+        (beyond_code_points(spec), "Does not support ip-tos above 63"),
     )
     return [reason for broken, reason in rules if broken]
 

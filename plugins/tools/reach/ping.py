@@ -37,7 +37,7 @@ def declines(test: str, spec: Spec) -> list[str]:
     rules = (
         ("flow-label" in spec and version != 6, "Needs ip-version 6 for a flow-label"),
         (protocol != "icmp", f"Does not speak {protocol}, only icmp"),
-        ("port" in spec, "There are no ports in icmp"),
+        ("port" in spec, "ICMP has no ports"),
     )
     return [reason for broken, reason in rules if broken]
 

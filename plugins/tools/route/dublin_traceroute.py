@@ -34,7 +34,7 @@ def declines(test: str, spec: Spec) -> list[str]:
     algorithm, probe = spec.get("algorithm", "dublin-traceroute"), spec.get("probe-type", "udp")
     hops, first = spec.get("hops", HOPS), spec.get("first-ttl", 1)
     rules = (
-        (algorithm != "dublin-traceroute", f"Has the algorithm dublin-traceroute, not {algorithm}"),
+        (algorithm != "dublin-traceroute", f"Supports the algorithm dublin-traceroute, not {algorithm}"),
         (spec.get("ip-version") == 6 or ":" in spec["dest"], "Does not speak IPv6"),
         (first > MOST_HOPS, f"Cannot begin beyond hop {MOST_HOPS}"),
         (hops > MOST_HOPS, f"Cannot go beyond hop {MOST_HOPS}"),

@@ -79,7 +79,7 @@ def _arrives(end: socket.socket, size: int, deadline: float) -> bool:
 
 
 def needs() -> list[str]:
-    return [] if sys.platform == "linux" else ["Only the kernel of Linux says what it knows of paths"]
+    return [] if sys.platform == "linux" else ["Needs Linux, whose kernel reports what it knows about paths"]
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:

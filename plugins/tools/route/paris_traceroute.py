@@ -26,11 +26,11 @@ _MS = dt.timedelta(milliseconds=1)
 def declines(test: str, spec: Spec) -> list[str]:
     algorithm, probe = spec.get("algorithm", "paris-traceroute"), spec.get("probe-type", "udp")
     rules = (
-        (algorithm != "paris-traceroute", f"Has the algorithm paris-traceroute, not {algorithm}"),
+        (algorithm != "paris-traceroute", f"Supports the algorithm paris-traceroute, not {algorithm}"),
         (spec.get("fragment", False), "Never lets packets be fragmented"),
         (spec.get("first-ttl", 1) > HOPS, f"Cannot begin beyond hop {HOPS}"),
         (spec.get("hops", HOPS) > MOST_HOPS, f"Cannot go beyond hop {MOST_HOPS}"),
-        (spec.get("queries", 1) != 1, "Asks each hop once"),
+        (spec.get("queries", 1) != 1, "Sends one query to each hop"),
         (probe not in ("udp", "tcp"), f"Does not send {probe}, only udp and tcp"),
         *((name in spec, f"Does not support {name}") for name in ("length", "ip-tos")),
     )

@@ -34,7 +34,7 @@ def declines(test: str, spec: Spec) -> list[str]:
         (spec.get("fragment", False), "Never lets packets be fragmented"),
         ("first-ttl" in spec, "Always begins with the first hop"),
         (spec.get("hops", 1) > MOST_HOPS, f"Cannot go beyond hop {MOST_HOPS}"),
-        (spec.get("queries", 1) != 1, "Asks each hop once"),
+        (spec.get("queries", 1) != 1, "Sends one query to each hop"),
         *((name in spec, f"Does not support {name}") for name in ("ip-tos", "wait", "sendwait")),
     )
     return [reason for broken, reason in rules if broken]

@@ -28,7 +28,7 @@ def declines(test: str, spec: Spec) -> list[str]:
         ("algorithm" in spec, "Has no algorithms to choose from"),
         (spec.get("first-ttl", 1) > HOPS, f"Cannot begin beyond hop {HOPS}"),
         (spec.get("hops", HOPS) > MOST_HOPS, f"Cannot go beyond hop {MOST_HOPS}"),
-        (spec.get("queries", 1) != 1, "Asks each hop once"),
+        (spec.get("queries", 1) != 1, "Sends one query to each hop"),
     )
     return [reason for broken, reason in rules if broken]
 

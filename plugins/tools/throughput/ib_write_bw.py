@@ -46,7 +46,7 @@ _BITS = {"Gb/sec": 10**9, "MB/sec": 8 * 2**20, "MiB/sec": 8 * 2**20}
 
 
 def declines(test: str, spec: Spec) -> list[str]:
-    old = ["Measures over IPv4 alone"] if spec.get("ip-version") == 6 else []
+    old = ["Measures over IPv4 only"] if spec.get("ip-version") == 6 else []
     return [*rdma.refusals(spec), *old]
 
 

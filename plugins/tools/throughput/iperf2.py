@@ -36,7 +36,7 @@ def needs() -> list[str]:
 
 def declines(test: str, spec: Spec) -> list[str]:
     unlimited = "bandwidth" in spec and not spec.get("udp")
-    return ["Keeps to a bandwidth with UDP only"] if unlimited else []
+    return ["Limits bandwidth with UDP only"] if unlimited else []
 
 
 def duration(test: str, spec: Spec) -> dt.timedelta:

@@ -45,7 +45,7 @@ def needs() -> list[str]:
 
 def declines(test: str, spec: Spec) -> list[str]:
     both = "bandwidth" in spec and "fq-rate" in spec
-    return ["Cannot keep to a bandwidth and an fq-rate at the same time"] if both else []
+    return ["Cannot limit bandwidth and fq-rate at the same time"] if both else []
 
 
 def _sending(spec: Spec) -> dt.timedelta:

@@ -22,7 +22,7 @@ def needs(tool: str, program: str) -> list[str]:
 
 def refusals(spec: Spec) -> list[str]:
     """Why this is not measured with RDMA; an empty list when it is."""
-    return ["Measures reliable connections alone, not udp"] if spec.get("udp") else []
+    return ["Measures reliable connections only, not udp"] if spec.get("udp") else []
 
 
 def has_device() -> bool:

@@ -108,7 +108,7 @@ def dest_refusal(dest: str) -> str | None:
         return f"Does not write to files outside {', '.join(folders)}"
     if not os.environ.get("PSCHEDULER_COPY_TO") and not _is_mine(folders[0]):
         return f"{folders[0]} belongs to somebody else"
-    return f"{path} is there already: nothing is overwritten" if os.path.lexists(path) else None
+    return f"{path} exists already: nothing is overwritten" if os.path.lexists(path) else None
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ def run(job: Job) -> JSON:
         spec["url"], spec.get("headers", {}), timeout(spec).total_seconds(), spec.get("ip-version")
     )
     if "keep-content" in spec and fetched.text is None:
-        error = f"The content is no text in {fetched.encoding}"
+        error = f"The content is not text in {fetched.encoding}"
         fetched = dataclasses.replace(fetched, status=NOT_TEXT, body=error.encode(), encoding="utf-8")
     if not fetched.succeeded and not spec.get("always-succeed"):
         body = fetched.body.decode(errors="replace")[:LONGEST_ERROR]

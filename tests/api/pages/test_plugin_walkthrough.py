@@ -100,7 +100,7 @@ def test_the_registry_sees_what_is_installed() -> None:
 def test_nothing_is_wrong_with_it(capsys: pytest.CaptureFixture[str]) -> None:
     status = plugin_check(["banner", "tcpbanner", "linefile", "nice"])
 
-    assert (status, capsys.readouterr().out) == (0, "4 plugins, nothing to complain of\n")
+    assert (status, capsys.readouterr().out) == (0, "4 plugins, no problems found\n")
 
 
 @pytest.mark.usefixtures("_found")

@@ -67,7 +67,7 @@ def test_a_trace_tells_the_whole_story() -> None:
         "  Application PASSES",
         "It passes: no further application is tried",
         "The proposal meets the limits",
-        "Priority: none was asked for, 2 is given",
+        "Priority: none was requested, 2 is given",
         "  because (set to 3)",
         "  less (-1)",
         "  done",
@@ -95,7 +95,7 @@ def test_what_refused_is_named() -> None:
     written = limiting(LONG, NEVER, applications=[apply("long", "never"), apply("never", require="any")])
 
     assert judged(written).why == (
-        'limit "long" failed: Its script said no, without a reason; limit "never" failed: It always fails; '
+        'limit "long" failed: Its script refused, without a reason; limit "never" failed: It always fails; '
         'limit "never" failed: It always fails'
     )
 
@@ -105,9 +105,9 @@ def test_whoever_is_not_known_is_refused_at_once() -> None:
 
     ruling = judged(nobody)
 
-    assert (ruling.passed, ruling.why) == (False, "No identifier is about this requester")
+    assert (ruling.passed, ruling.why) == (False, "No identifier matches this requester")
     assert ruling.diags.splitlines()[-2:] == [
-        "No identifier is about this requester",
+        "No identifier matches this requester",
         "The proposal does not meet the limits",
     ]
 
@@ -267,4 +267,4 @@ def test_who_is_in_no_class_is_told_so() -> None:
     ruling = judged(policy(identifiers=[EVERYBODY, lab], classifiers=[classifier("friends", "lab")]))
 
     assert not ruling.passed
-    assert ruling.why == "No classifier has this requester"
+    assert ruling.why == "No classifier includes this requester"

@@ -36,10 +36,10 @@ def test_a_type_of_test_is_listed_or_not(task: Any, verdict: Verdict) -> None:
     ("script", "verdict"),
     [
         ("true", Verdict(True)),
-        ("false", Verdict(False, ("Its script said no, without a reason",))),
+        ("false", Verdict(False, ("Its script refused, without a reason",))),
         ('"because"', Verdict(False, ("because",))),
-        ("1", Verdict(False, ("Its script gave neither true nor false",))),
-        ("null", Verdict(False, ("Its script gave neither true nor false",))),
+        ("1", Verdict(False, ("Its script returned neither true nor false",))),
+        ("null", Verdict(False, ("Its script returned neither true nor false",))),
         ("empty", Verdict(False, ("The script failed: The script has no output",))),
     ],
 )

@@ -91,7 +91,10 @@ WRONG: list[tuple[Any, str]] = [
     (policy(limits=["a"]), "/limits/0: "),
     (policy(limits=[ALWAYS, ALWAYS]), "/limits/1/name: "),
     (policy(limits=[{**ALWAYS, "invert": "yes"}]), "/limits/0/invert: must be true or false"),
-    (_limit("test", {"test": "rtt"}), "/limits/1/type: limits of type test are no more"),
+    (
+        _limit("test", {"test": "rtt"}),
+        "/limits/1/type: limits of type test are no longer supported: use one of type jq",
+    ),
     (_limit("nothing", {}), "/limits/1/type: must be one of "),
     (_limit("pass-fail", {"pass": 1}), "/limits/1/data/pass: "),
     (_limit("jq", BAD_JQ), "/limits/1/data/script: must be a jq script that compiles"),

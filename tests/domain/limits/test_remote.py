@@ -17,13 +17,19 @@ DATA = {"url": "https://judge.example/"}
         ({}, 200, '{"passed": true, "message": "welcome"}', True, ("welcome",)),
         ({}, 200, '{"passed": false, "message": 5}', False, ("5",)),
         ({}, 200, '{"passed": false}', False, ()),
-        ({}, 200, "[]", False, ("The server's answer is no object",)),
-        ({}, 200, "{", False, ("The server's answer is no JSON",)),
+        ({}, 200, "[]", False, ("The server's answer is not an object",)),
+        ({}, 200, "{", False, ("The server's answer is not JSON",)),
         ({}, 200, '{"passed": 1}', False, ("The server's answer has no boolean passed",)),
         ({}, 404, "", False, ("The server answered with status 404",)),
         ({"fail-result": True}, 500, "", True, ("The server answered with status 500",)),
-        ({"fail-result": True}, 200, "{", True, ("The server's answer is no JSON",)),
-        ({"fail-result": True}, 200, "[]", False, ("The server's answer is no object",)),  # it is an answer
+        ({"fail-result": True}, 200, "{", True, ("The server's answer is not JSON",)),
+        (
+            {"fail-result": True},
+            200,
+            "[]",
+            False,
+            ("The server's answer is not an object",),
+        ),  # it is an answer
         ({"success-only": True}, 200, "anything", True, ()),
         ({"success-only": True}, 404, "", False, ("The server does not have it",)),
         ({"success-only": True}, 500, "", False, ("The server answered with status 500",)),

@@ -166,7 +166,7 @@ def test_a_refusal_need_not_say_why(message: dict[str, str]) -> None:
 
     claim(NODE, asked(refuse=[named(one, code="agent-policy", **message)]), NOON)
 
-    assert now_of(one).documents.reason["message"] == "Its agent says no more than that"
+    assert now_of(one).documents.reason["message"] == "Its agent gave no details"
 
 
 def test_the_time_of_a_refused_run_is_free_for_others() -> None:

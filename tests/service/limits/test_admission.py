@@ -82,7 +82,10 @@ def test_nobody_is_let_in_because_judging_broke(
 
     ruling = admission.judge(IDLE, HINTS, NOON)
 
-    assert (ruling.passed, ruling.why) == (False, "The proposal could not be judged; the node's log says why")
+    assert (ruling.passed, ruling.why) == (
+        False,
+        "The policy could not be evaluated; the node's log says why",
+    )
     assert ruling.diags == ruling.why
     assert "ZeroDivisionError" in caplog.text
     assert "Judging a proposal broke" in caplog.messages
@@ -132,7 +135,7 @@ def test_without_a_policy_a_run_needs_the_key_that_its_task_came_with(
     if added:
         api_keys.add(NODE, "probe", "measure", NOON)
     one = asking(7, hints={**HINTS, "api-key": "probe", "api-key-scopes": ["read", "measure"]})
-    why = "The API key probe that the task came with is not good any more"
+    why = "The API key probe that the task was posted with is no longer valid"
 
     ruling = admission.judge_run(one, NOON, NOON)
 

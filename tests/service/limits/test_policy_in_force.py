@@ -206,7 +206,7 @@ def test_what_is_wrong_is_said_once_with_what_holds_instead(
     errors = [policy_in_force.in_force(NOON + seconds(later)).error for later in (20, 40)]
 
     why = f"{path} cannot be read: No such file or directory"
-    assert errors == [f"{why}. The last good policy of 2026-11-23T12:00:00+00:00 stays in force"] * 2
+    assert errors == [f"{why}. The last valid policy of 2026-11-23T12:00:00+00:00 stays in force"] * 2
     assert caplog.text.count(f"{path}: {why}") == 1
     assert policy_in_force.describe(NOON + seconds(40)) == {"ok": False, "error": errors[0]}
     path.write_text(json.dumps(policy()))  # the same as before: it is read anew all the same
@@ -220,7 +220,7 @@ def test_without_any_that_was_good_nothing_is_let_in(installed: Install) -> None
 
     assert (found.policy, found.since) == (None, None)
     assert (found.error or "").startswith("The policy: not valid JSON")
-    assert (found.error or "").endswith(". There is no policy to go by: nothing is let in")
+    assert (found.error or "").endswith(". There is no valid policy: everything is refused")
     assert path.exists()
 
 
@@ -250,7 +250,9 @@ def test_a_policy_that_breaks_the_reading_of_it_changes_nothing(
     found = policy_in_force.in_force(LATER)
 
     assert found.policy is before.policy
-    assert (found.error or "").startswith("The policy cannot be read: the log says why. The last good policy")
+    assert (found.error or "").startswith(
+        "The policy cannot be read: the log says why. The last valid policy"
+    )
     assert "A policy broke the reading of it" in caplog.messages
 
 

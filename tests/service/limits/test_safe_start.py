@@ -7,9 +7,9 @@ import pytest
 from chalicelib.service.limits.safe_start import HOW, complaint
 from tests.policies import Install, use
 
-OWN = "This node has no policy, and so it takes tasks from its own machine alone."
-NOBODY = f"This node has no policy, and so it takes tasks from nobody. {HOW}"
-KEY = "The API key is not for measuring."
+OWN = "This node has no policy, and so it accepts tasks from its own machine only."
+NOBODY = f"This node has no policy, and so it accepts tasks from nobody. {HOW}"
+KEY = "The API key lacks the scope measure."
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ KEY = "The API key is not for measuring."
         (
             "127.0.0.1",
             {"requester": "127.0.0.1", "requester-proxied-by": "127.0.0.1"},
-            f"{OWN} What comes through a proxy is not from there. {HOW}",
+            f"{OWN} A request through a proxy is not from there. {HOW}",
         ),
         ("192.0.2.1", {"requester": "127.0.0.1"}, NOBODY),
         ("", {"requester": "127.0.0.1"}, NOBODY),

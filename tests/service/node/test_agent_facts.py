@@ -90,7 +90,7 @@ def tool(name: str, **changes: Any) -> Tool:
             None,
             "snooze",
             "idle",
-            ["The agent of ams.example has not joined yet: nobody knows what it can do"],
+            ["The agent of ams.example has not joined yet: what it can do is not known"],
         ),
         (FACTS, "snooze", "idle", []),
         (FACTS, "sleep", "idle", ["There is no bed"]),
