@@ -69,7 +69,7 @@ def main() -> int:
     parser.add_argument(
         "--tasks",
         type=int,
-        default=planning.TASKS,
+        default=planner_speed.TASKS,
         help="planning, engines: how many repeating tasks are planned",
     )
     parser.add_argument("--hosts", type=int, default=20, help="mesh-cost: hosts of the mesh")
