@@ -116,7 +116,7 @@ def test_a_python_without_snapshots_is_refused_in_a_line(runtime: str) -> None:
     made = template()
     made["Resources"]["Run"]["Properties"]["Runtime"] = runtime
 
-    with pytest.raises(StageError, match=r"make PYTHON=python3\.12") as error:
+    with pytest.raises(StageError, match=r"make deploy PYTHON=python3\.12") as error:
         applied(Stage("lab", "lab", snap_start=("Run",)), made)
 
     assert "\n" not in str(error.value)

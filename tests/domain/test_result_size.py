@@ -71,7 +71,7 @@ def test_one_that_is_too_large_is_a_failure_that_says_so(result: Any) -> None:
     assert kept["succeeded"] is False
     assert kept["result"] is None
     assert kept["diags"] == ""
-    assert f"a run can have {LARGEST_RESULT}" in kept["error"]
+    assert f"a run can have at most {LARGEST_RESULT}" in kept["error"]
 
 
 def test_a_run_of_two_participants_with_the_largest_results_can_be_answered() -> None:
