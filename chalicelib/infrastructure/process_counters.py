@@ -41,12 +41,16 @@ def note(metric: Metric, value: float, **labels: str) -> None:
 
 
 def _key(metric: Metric, labels: Mapping[str, str]) -> _Key:
-    key = (metric, tuple((name, labels[name]) for name in metric.labels))
+    key = _labelled(metric, labels)
     return (
         key
         if key in _values or len(_values) < _MOST
         else (metric, tuple((name, "other") for name in metric.labels))
     )
+
+
+def _labelled(metric: Metric, labels: Mapping[str, str]) -> _Key:
+    return metric, tuple((name, labels[name]) for name in metric.labels)
 
 
 def samples() -> list[Sample]:
@@ -63,7 +67,7 @@ def include(found: Sequence[Sample]) -> None:
     """Have samples of the node's other process among this one's, in place of those it gave before."""
     with _lock:
         _elsewhere.clear()
-        _elsewhere.update({_key(each.metric, each.labels): each.value for each in found})
+        _elsewhere.update({_labelled(each.metric, each.labels): each.value for each in found})
 
 
 def forget() -> None:

@@ -48,6 +48,23 @@ def test_what_another_noted_is_shown_until_this_process_notes_it() -> None:
     assert shown() == {"pscheduler_run_lateness_seconds": 0.5}
 
 
+def test_labels_of_another_are_kept_apart_however_many_this_process_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process_counters, "_MOST", 1)
+    for status in ("200", "404", "405"):
+        process_counters.count(REQUESTS, status=status)
+
+    process_counters.include([Sample(REQUESTS, 2, {"status": "404"}), Sample(REQUESTS, 3, {"status": "500"})])
+
+    assert shown() == {
+        "pscheduler_requests 200": 1,
+        "pscheduler_requests other": 2,
+        "pscheduler_requests 404": 2,
+        "pscheduler_requests 500": 3,
+    }
+
+
 def test_samples_pass_from_process_to_process_as_they_are() -> None:
     process_counters.count(REQUESTS, status="200")
     found = process_counters.samples()
