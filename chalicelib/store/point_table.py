@@ -58,6 +58,7 @@ def between(
     node: NodeName, series: str, start: dt.datetime, end: dt.datetime, page_size: int | None = None
 ) -> Iterator[Point]:
     """The points by themselves from ``start`` until before ``end``, in order; read so many at a time."""
+    start = max(start, EPOCH)
     if start >= end:  # DynamoDB calls bounds the wrong way round a mistake
         return iter(())
     span = PointItem.at.between(_instant(start), _last_before(end))
@@ -110,6 +111,7 @@ def hours(
     node: NodeName, series: str, start: dt.datetime, end: dt.datetime, with_points: bool = False
 ) -> Iterator[Hour]:
     """The hours that begin from ``start`` until before ``end``, in order."""
+    start = max(start, EPOCH)
     if start >= end:
         return
     part = Stretch(("series", of_hours(node, series)), "at", _instant(start), _last_before(end))
@@ -126,7 +128,7 @@ def of_hours(node: NodeName, series: str) -> str:
 
 
 def _instant(moment: dt.datetime) -> str:
-    """Milliseconds since 1970 in digits that sort."""
+    """Milliseconds since 1970 in digits that sort; those of a time before it would not."""
     return f"{(moment - EPOCH) // _MILLISECOND:014}"
 
 

@@ -8,6 +8,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import rolled
 from chalicelib.domain.run_states import State
 from chalicelib.domain.series import HOUR, Point
+from chalicelib.domain.times import EPOCH
 from chalicelib.store import point_table
 from tests.builders import NODE, NOON, at
 from tests.requests_sent import looked_at
@@ -47,6 +48,18 @@ def test_points_are_read_to_the_millisecond() -> None:
     assert list(point_table.between(NODE, ID, at(5), at(5) + MILLISECOND)) == [one]
     assert list(point_table.between(NODE, ID, at(5) + MILLISECOND, at(9))) == []
     assert list(point_table.between(NODE, ID, at(5), at(5))) == []
+
+
+def test_before_1970_there_is_nothing() -> None:
+    rolled_up(NOON, point(5))
+    point_table.put(NODE, ID, point(3605))
+    first = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
+
+    for end in (first, first + HOUR, EPOCH - HOUR, EPOCH):
+        assert list(point_table.hours(NODE, ID, first, end)) == []
+        assert list(point_table.between(NODE, ID, first, end)) == []
+    assert [hour.start for hour in point_table.hours(NODE, ID, first, NOON + HOUR)] == [NOON]
+    assert list(point_table.between(NODE, ID, first, NOON + 2 * HOUR)) == [point(3605)]
 
 
 def test_the_hours_of_a_series_are_none_of_its_points() -> None:

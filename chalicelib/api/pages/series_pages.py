@@ -14,13 +14,14 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.rollup import Rollup, shown
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Point
-from chalicelib.domain.times import format_timestamp, parse_duration
+from chalicelib.domain.times import UTC, format_timestamp, parse_duration
 from chalicelib.service.series import series_reader
 from chalicelib.store import point_table, series_table
 from chalicelib.store.series_table import Stored
 
 NAME = "series"
 DAY = dt.timedelta(days=1)
+_FIRST = dt.datetime.min.replace(tzinfo=UTC)
 MOST_POINTS = 100_000
 """Points in one answer; more come by steps, or in shorter times."""
 CSV_TYPE = "text/csv"
@@ -144,7 +145,7 @@ def get_series(request: Request, series: str) -> Answer:
 
 def _bounds(request: Request) -> tuple[dt.datetime, dt.datetime]:
     end = request.moment("end") or request.now
-    start = request.moment("start") or end - DAY
+    start = request.moment("start") or end - min(DAY, end - _FIRST)
     if start >= end:
         raise Invalid("start: must be before the end")
     return start, end

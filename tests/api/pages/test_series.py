@@ -121,6 +121,32 @@ def test_a_time_and_a_metric_can_be_chosen(api: Api) -> None:
     assert "loss.ratio" not in found
 
 
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"end": "1970-01-01T00:00:00Z"},
+        {"end": "1969-12-31T23:59:59Z"},
+        {"end": "0001-01-01T00:00:01Z"},  # a day before it is no date
+        {"start": "0001-01-01T00:00:00Z", "end": "1111-01-01"},
+    ],
+)
+@pytest.mark.parametrize("step", [{}, {"step": "P36500D"}])
+def test_there_was_nothing_before_1970(api: Api, bounds: dict[str, str], step: dict[str, str]) -> None:
+    leave(0, 1.5)
+
+    found = api.get(query(series(api), **bounds, **step))
+
+    assert found.get("steps", found.get("points", {}).get("time")) == []
+
+
+def test_from_the_first_of_all_times_on_everything_is_there(api: Api) -> None:
+    leave(0, 1.5)
+
+    found = api.get(query(series(api), start="0001-01-01T00:00:00Z"))["points"]
+
+    assert found["rtt.mean"] == [1.5]
+
+
 def test_steps_sum_up(api: Api) -> None:
     for minute in range(10):
         leave(minute, float(minute + 1))
@@ -162,7 +188,8 @@ def test_a_cell_is_no_formula(api: Api) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"start": "soon"}, {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}, {"step": "often"},
-     {"step": "PT1S", "start": "2026-01-01T00:00:00Z"}, {"step": "PT0S"}, {"format": "xml"}],
+     {"step": "PT1S", "start": "2026-01-01T00:00:00Z"}, {"step": "PT0S"}, {"format": "xml"},
+     {"end": "0001-01-01"}],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(api: Api, wrong: dict[str, str]) -> None:
     leave(0, 1.5)
