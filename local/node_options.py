@@ -1,6 +1,7 @@
 """What a node is started with: the options of ``local.node``, and what they come to."""
 
 import argparse
+import contextlib
 import os
 import pathlib
 
@@ -10,6 +11,8 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent
 ENGINES = ("sqlite", "moto", "ministack")
 """What may answer for AWS: the embedded engine, which keeps its state; moto, which forgets it; MiniStack, the
 cloud stand-in of the tests."""
+SHORTEST_PERIOD, LONGEST_PERIOD = 0.1, 3600
+"""Seconds between ticks: with less the clocks do nothing else, with more runs would begin hours late."""
 
 
 def arguments() -> argparse.Namespace:
@@ -34,9 +37,11 @@ def arguments() -> argparse.Namespace:
         choices=(1, 2),
         help="2: clocks and queues have a process of their own (2 if there is a second core, else 1)",
     )
-    parser.add_argument("--period", type=float, default=15.0, help="seconds between ticks (15)")
+    parser.add_argument(
+        "--period", default="15", help=f"seconds between ticks, {SHORTEST_PERIOD} to {LONGEST_PERIOD} (15)"
+    )
     given = parser.parse_args()
-    given.port = port(given.port)
+    given.port, given.period = port(given.port), period(given.period)
     if given.engine not in ENGINES:
         raise CannotStart(
             f"There is no engine {given.engine!r}: choose one of {', '.join(ENGINES)} with ENGINE="
@@ -53,6 +58,16 @@ def port(text: str) -> int:
     if text.isascii() and text.isdecimal() and 0 < int(text) < 65536:
         return int(text)
     raise CannotStart(f"There is no port {text!r}: choose one from 1 to 65535 with PORT=")
+
+
+def period(text: str) -> float:
+    """Seconds between ticks, as they are written. Raises CannotStart."""
+    with contextlib.suppress(ValueError):
+        if SHORTEST_PERIOD <= (seconds := float(text)) <= LONGEST_PERIOD:  # which NaN is not
+            return seconds
+    raise CannotStart(
+        f"There is no period {text!r}: choose --period from {SHORTEST_PERIOD} to {LONGEST_PERIOD} seconds"
+    )
 
 
 def default_state(address: str, port: int) -> pathlib.Path:

@@ -189,6 +189,8 @@ def test_a_state_that_ministack_kept_is_refused_in_one_clear_line(
             "--engine=dynamo",
             "There is no engine 'dynamo': choose one of sqlite, moto, ministack with ENGINE=",
         ),
+        ("--period=0", "There is no period '0': choose --period from 0.1 to 3600 seconds"),
+        ("--period=soon", "There is no period 'soon': choose --period from 0.1 to 3600 seconds"),
     ],
 )
 def test_a_setting_that_is_none_is_one_clear_line(
