@@ -35,7 +35,8 @@ class Contract:
         route, where = found[0], f"{method} {path} -> {status}"
         operation = self._document["paths"][route].get("get" if method == "HEAD" else method.lower())
         if operation is None:
-            self._require(status == 405, f"{where}: the document has no such method")
+            statuses = (404, 405) if "{" in route else (405,)
+            self._require(status in statuses, f"{where}: the document has no such method")
             return
         answer = operation["responses"].get(str(status))
         self._require(answer is not None, f"{where}: the document has no such status: {body[:300]!r}")

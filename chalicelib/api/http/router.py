@@ -8,13 +8,12 @@ import dataclasses
 import datetime as dt
 import logging
 import time
-import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chalice import Chalice
 
-from chalicelib.api.http import negotiation, origins, problems, request
+from chalicelib.api.http import negotiation, origins, path_names, problems, request
 from chalicelib.api.http.answer import DIRECT, Sent
 from chalicelib.api.http.answer import HTML_TYPE as HTML_TYPE
 from chalicelib.api.http.answer import JSON_TYPE as JSON_TYPE
@@ -36,8 +35,6 @@ from chalicelib.store.store_errors import STORE_ERRORS, unavailable
 
 LOG = logging.getLogger(__name__)
 
-LONGEST_NAME = 255
-"""Characters of a name in a path: those of a host have 253 at most."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -52,7 +49,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
         if raw.method == "OPTIONS":
             answer = negotiation.preflight(allowed, raw.headers)
         elif called is None:
-            answer = _refusal(raw, allowed)
+            answer = _refusal(raw, allowed, methods.values(), names)
         else:
             try:
                 answer = _answer(called, raw, names)
@@ -70,7 +67,11 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
     app.route(path, methods=list(_METHODS), content_types=["*/*"], name=path)(view)
 
 
-def _refusal(raw: Any, allowed: list[str]) -> Answer:
+def _refusal(raw: Any, allowed: list[str], pages: Collection[Page], names: Mapping[str, str]) -> Answer:
+    try:
+        path_names.read(names, pages)
+    except NotFound as error:
+        return problems.of_error(error, raw.headers)
     sentence = f"{raw.method} is not allowed here; allowed are {', '.join(allowed)}"
     return problems.problem(problems.METHOD, 405, sentence, raw.headers).with_headers(
         Allow=", ".join(allowed)
@@ -112,21 +113,13 @@ def _waited(called: Page, asked: Request, names: Mapping[str, str], front_waits:
             asked = dataclasses.replace(asked, now=dt.datetime.now(UTC), args={**asked.args, **wait.moved})
 
 
-def _in_path(text: str) -> str:
-    """A name in a path. Raises NotFound for one longer than any there is: no table could be asked for it."""
-    unquoted = urllib.parse.unquote(text)
-    if len(unquoted) > LONGEST_NAME:
-        raise NotFound(f"There is nothing at this path: {unquoted[:40]}... is not a name")
-    return unquoted
-
-
 def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
     try:
+        unquoted = path_names.read(names, [called])
         origins.require_own_name(raw.headers)
         origins.require_own_origin(raw.method, raw.headers)
         asked = request.read(raw)
         asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
-        unquoted = {name: _in_path(text) for name, text in names.items()}
         answer = _waited(called, asked, unquoted, raw.context.get(DIRECT, False)).begun()
     except (request.NotYet, request.TakesTime):
         raise
