@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from chalicelib.api.http.answer import DIRECT, READS_NOTHING
-from chalicelib.api.http.request import AT_ONCE
+from chalicelib.api.http.request import ASKED_BY, AT_ONCE, METHODS, REFUSED
 from chalicelib.domain import proxy_headers
 from local.routes import FROM_MEMORY, FROM_ONE_ITEM, STAGE, Routes, without_stage
 
@@ -100,7 +100,8 @@ def event(request: Request, routes: Routes) -> dict[str, Any] | None:
         "stageVariables": None,
         "requestContext": {
             "resourcePath": route,
-            "httpMethod": request.method,
+            "httpMethod": request.method if request.method in METHODS else REFUSED,
+            ASKED_BY: request.method,
             "path": full_path,
             "stage": STAGE,
             "protocol": "HTTP/1.1",

@@ -21,6 +21,13 @@ LOOK_EVERY = 0.5
 """Seconds between looks for what is not there yet, where the front cannot wait for it."""
 _AS_CAME: Mapping[str, str] = types.MappingProxyType({})
 API_LEVEL = 7
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""What Chalice hands to every path, which refuses those that it has no page for."""
+REFUSED = "PATCH"
+"""The one of them that no path has a page for: our own front hands over any further method as this one."""
+ASKED_BY = "methodAsked"
+"""A member of an event's requestContext: the method that the request came with, whatever it is handed over
+as."""
 GZIP = 16 + zlib.MAX_WBITS
 AT_ONCE = "answersAtOnce"
 """A member of an event's requestContext: the page is asked in the front's own thread, which is quicker than

@@ -35,8 +35,6 @@ from chalicelib.store.store_errors import STORE_ERRORS, unavailable
 
 LOG = logging.getLogger(__name__)
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
 
 def page(app: Chalice, path: str, **methods: Page) -> None:
     """Serve a path: ``GET=function`` and so on. HEAD, OPTIONS and wrong methods are seen to here."""
@@ -45,6 +43,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
 
     def view(**names: str) -> Sent:
         raw: Any = app.current_request
+        raw.method = raw.context.get(request.ASKED_BY, raw.method)  # in the log, too
         called = methods.get("GET" if raw.method == "HEAD" else raw.method)
         if raw.method == "OPTIONS":
             answer = negotiation.preflight(allowed, raw.headers)
@@ -64,7 +63,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
             return response
         return negotiation.joined(response) or _too_large(called, raw)
 
-    app.route(path, methods=list(_METHODS), content_types=["*/*"], name=path)(view)
+    app.route(path, methods=list(request.METHODS), content_types=["*/*"], name=path)(view)
 
 
 def _refusal(raw: Any, allowed: list[str], pages: Collection[Page], names: Mapping[str, str]) -> Answer:
