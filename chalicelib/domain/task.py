@@ -99,8 +99,8 @@ class Task:
 
     @property
     def key(self) -> str | None:
-        """The task's secret, which guards what is private in it."""
-        return self.document.get("_key")
+        """The task's secret, which guards what is private in it; an empty one is none."""
+        return self.document.get("_key") or None
 
     @property
     def lead_bind(self) -> str | None:

@@ -121,6 +121,22 @@ def test_private_members_are_null_without_the_key_and_whole_with_it(api: Api) ->
     assert api.get("/tasks?expanded")[0]["reference"] == {"_secret": None, "open": 2}
 
 
+def test_an_empty_key_is_none_and_opens_nothing(api: Api) -> None:
+    api.call_from("192.0.2.1")
+    test = {"type": "noop", "spec": {"data": {"_password": "hush"}}}
+    path = api.post_task(_key="", reference={"_secret": 1}, test=test, schedule=LATER)
+    run = api.get(f"{path}/runs/first")["href"].removeprefix("http://node.test")
+
+    api.call_from("192.0.2.9")
+
+    assert api.get(f"{path}?key=")["reference"] == {"_secret": None}
+    assert "hush" not in str([api.get(f"{where}?key=") for where in (path, f"{path}/cli", run)])
+    for method, where in (("DELETE", path), ("DELETE", run), ("PUT", run), ("POST", f"{path}/runs")):
+        assert api.ask(method, f"{where}?key=", {})[0] == 403
+    api.call_from("192.0.2.1")
+    assert api.ask("DELETE", f"{path}?key=")[0] == 200
+
+
 def test_the_command_line_shows_no_secrets_without_the_key(api: Api) -> None:
     spec = {"data": {"_password": "hush", "open": 1}}
     path = api.post_task(_key="sesame", test={"type": "noop", "spec": spec}, schedule=LATER)

@@ -12,6 +12,7 @@ POSTER, STRANGER, SELF = "192.0.2.1", "192.0.2.9", "127.0.0.1"
 """Of these the builders' task was posted by the first."""
 OPEN = task()
 KEYED = task(document={**OPEN.document, "_key": "k"})
+EMPTY = task(document={**OPEN.document, "_key": ""})
 SHARED = task(participants=("here", "there"), participant_key="shared")
 
 
@@ -34,7 +35,7 @@ def test_a_wrong_key_is_refused_rather_than_shown_less(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("owner", "key"),
-    [(OPEN, None), (KEYED, "k"), (SHARED, "shared"), (KEYED.evolve(participant_key="p"), "k")],
+    [(OPEN, None), (EMPTY, None), (KEYED, "k"), (SHARED, "shared"), (KEYED.evolve(participant_key="p"), "k")],
 )
 def test_results_open_with_the_tasks_key_or_with_that_of_its_participants(
     owner: Task, key: str | None
@@ -52,6 +53,8 @@ def test_results_open_with_the_tasks_key_or_with_that_of_its_participants(
         (OPEN, Caller(POSTER, is_known=False), None, False),  # a proxy that nobody has named
         (OPEN, Caller(STRANGER), None, False),
         (OPEN, Caller(STRANGER), "any", False),
+        (EMPTY, Caller(STRANGER), "", False),
+        (EMPTY, Caller(POSTER), "", True),
         (KEYED, Caller(POSTER), None, True),
         (KEYED, Caller(STRANGER), "k", True),
         (SHARED, Caller(POSTER), None, False),  # several take part: the key alone counts
