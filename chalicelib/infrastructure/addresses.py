@@ -1,5 +1,6 @@
 """The addresses of this machine."""
 
+import contextlib
 import functools
 import ipaddress
 import time
@@ -15,6 +16,8 @@ KEPT_FOR = 60
 
 LOOPBACK = ("127.0.0.1", "::1")
 """The others of 127.0.0.0/8 are not this machine's in pScheduler's eyes: no interface has them."""
+ANY_ADDRESS = (str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
+"""Where to listen on all of them."""
 
 
 def is_local(address: str) -> bool:
@@ -40,6 +43,25 @@ def _are_loopback(listens: str) -> bool:
         return all(ipaddress.ip_address(name).is_loopback for name in named)
     except (Invalid, ValueError):
         return False
+
+
+def leads_here(host: str) -> bool:
+    """Whether a host, without a port, is where this node listens, by what needs no name server: its own
+    loopback, wherever it listens, and the addresses and names that it was told to listen on."""
+    listening, plain = _listening(settings().listens), _plain(host) or host
+    if plain in ("localhost", *LOOPBACK, *ANY_ADDRESS, *listening):
+        return True
+    return is_local(host) and not listening.isdisjoint(ANY_ADDRESS)
+
+
+@functools.lru_cache(maxsize=4)
+def _listening(listens: str) -> frozenset[str]:
+    found = set()
+    for place in listens.split(","):
+        with contextlib.suppress(Invalid):
+            name = hosts.parse(place.strip()).name
+            found.add(_plain(name) or name)
+    return frozenset(found)
 
 
 def _plain(address: str) -> str | None:

@@ -43,6 +43,10 @@ def test_a_node_that_measures_here_has_no_token(capsys: pytest.CaptureFixture[st
     assert "no agent" in complained(capsys, "token", "bru.example.org")
 
 
+def test_the_nodes_own_address_is_no_other_node(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "127.0.0.1 is where this node itself is asked" in complained(capsys, "add", "127.0.0.1")
+
+
 def test_nodes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "add", "ams.example.org")
     node_registry.note_contact(AMS, {"at": "2026-11-26T12:00:00+00:00", "version": "0.3"})

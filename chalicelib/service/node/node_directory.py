@@ -6,11 +6,13 @@ something is read anew each time.
 """
 
 import functools
+import urllib.parse
 
 from chalicelib.domain import hosts, served_nodes
 from chalicelib.domain.errors import Forbidden, Invalid, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.served_nodes import ServedNode
+from chalicelib.infrastructure.addresses import leads_here
 from chalicelib.service.node.remembered import Remembered
 from chalicelib.settings import Settings, bare_host, settings
 from chalicelib.store import node_registry
@@ -161,6 +163,17 @@ def base_url_of(node: NodeName) -> str:
 
 def _is_unused() -> bool:
     return _unused.get(settings().prefix, node_registry.is_unused)
+
+
+def is_own_place(node: NodeName) -> bool:
+    """Whether a node of this name would be asked where the deployment's own node is: at its loopback, where
+    it listens, or by its URL. Its further names are no matter: they may be of those that it serves."""
+    if leads_here(node):
+        return True
+    try:
+        return node == served_nodes.name_of(urllib.parse.urlsplit(settings().url).netloc)
+    except Invalid:
+        return False
 
 
 def is_named_by_environment(node: NodeName) -> bool:

@@ -22,6 +22,8 @@ def add(hostname: str, tools_at: str, now: dt.datetime, url: str = "") -> Served
 def _add(node: ServedNode) -> ServedNode:
     if node_directory.is_named_by_environment(node.node):
         raise Conflict(f"{node.node} is already named by this deployment's environment")
+    if node_directory.is_own_place(node.node):
+        raise Conflict(f"{node.node} is where this node itself is asked: another needs a name of its own")
     return node_directory.remember(node_registry.add(node))
 
 

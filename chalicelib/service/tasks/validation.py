@@ -4,7 +4,6 @@ They raise Invalid. What a task looks like is checked before, in ``domain/specs.
 """
 
 import datetime as dt
-import ipaddress
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import hosts, repeat
@@ -13,13 +12,12 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import ZERO, parse_absolute_or_relative, parse_duration
-from chalicelib.infrastructure.addresses import is_local, is_loopback
+from chalicelib.infrastructure.addresses import ANY_ADDRESS, is_local, is_loopback
 from chalicelib.service.node.node_directory import hostname_of
 from chalicelib.settings import settings
 from plugins import registry
 from plugins.sdk.test import Test
 
-ANY_ADDRESS = (str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
 SEPARATE = "participants have to be on separate systems"
 
 

@@ -1,7 +1,7 @@
 """The nodes of a deployment: looking them up, and what their agents are known by."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,6 +15,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.names import NodeName
+from chalicelib.infrastructure import addresses
 from chalicelib.service.node import agent_secrets, node_directory, registration
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_registry
@@ -45,6 +46,89 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def joined(node: NodeName) -> str:
     return agent_secrets.join(agent_secrets.new_join_token(node, NOON), "i", "0.2", NOON)[1]
+
+
+# --- registering ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Have the node listen at a place, and clients reach it by a URL."""
+
+    def serve(listens: str, url: str) -> None:
+        monkeypatch.setenv("PSCHEDULER_LISTENS", listens)
+        monkeypatch.setenv("PSCHEDULER_URL", url)
+        monkeypatch.setenv("PSCHEDULER_NAMES", "ams.example.org,*.example.org")
+        monkeypatch.setattr(addresses, "own_addresses", lambda: frozenset({"192.0.2.1", "2001:db8::1"}))
+        forget_settings()
+
+    yield serve
+    monkeypatch.undo()
+    forget_settings()
+
+
+LOOPBACK = [
+    "127.0.0.1",
+    "localhost",
+    "LOCALHOST.",
+    "::1",
+    "[::1]",
+    "[::1]:8000",
+    "127.0.0.1:9000",
+    "0.0.0.0",
+    "::",
+]
+LOOPBACK += ["0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "localhost:8000"]
+ON_LOOPBACK, ON_ONE, ON_ALL = "127.0.0.1:8000", "192.0.2.1:443,coordinator.example:443", "0.0.0.0:8000"
+WWW, V6 = "https://www.example.org:8443/pscheduler", "https://[2001:DB8:0::7]/pscheduler"
+
+
+@pytest.mark.parametrize(
+    ("listens", "url", "names"),
+    [
+        ("", "", LOOPBACK),
+        (ON_LOOPBACK, "", LOOPBACK),
+        (ON_ONE, "", [*LOOPBACK, "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1:9", "Coordinator.example"]),
+        (ON_ALL, "", [*LOOPBACK, "192.0.2.1", "2001:db8::1", "2001:DB8:0::1"]),
+        ("[::]:8000", "", [*LOOPBACK, "192.0.2.1", "2001:db8::1"]),
+        ("127.0.0.2:8000", "", [*LOOPBACK, "127.0.0.2"]),
+        ("", WWW, ["www.example.org", "WWW.example.org.", "www.example.org:8443", "www.example.org:443"]),
+        ("", V6, ["2001:db8::7", "[2001:db8::7]:443"]),
+    ],
+)
+def test_where_a_node_is_asked_itself_is_no_other_node(
+    served: Callable[[str, str], None], listens: str, url: str, names: list[str]
+) -> None:
+    served(listens, url)
+
+    for name in names:
+        with pytest.raises(Conflict, match="is where this node itself is asked: another needs a name of its"):
+            registration.add(name, "agent", NOON)
+        with pytest.raises(Conflict, match="is where this node itself is asked"):
+            registration.put(name, "here", "https://other.example", False, NOON)
+    assert node_registry.is_unused()
+
+
+@pytest.mark.parametrize(
+    ("listens", "url", "names"),
+    [
+        # What a certificate is made for are names of nodes that are served here, too.
+        (
+            ON_LOOPBACK,
+            "",
+            ["ams.example.org", "agent.localhost", "127.0.0.2", "192.0.2.1", "localhost.example"],
+        ),
+        (ON_ONE, "", ["192.0.2.2", "2001:db8::1", "www.coordinator.example"]),
+        (ON_ALL, WWW, ["192.0.2.2", "example.org", "a.www.example.org"]),
+        ("", "", ["192.0.2.1", "127.1"]),
+    ],
+)
+def test_any_other_place_may_be_another_nodes(
+    served: Callable[[str, str], None], listens: str, url: str, names: list[str]
+) -> None:
+    served(listens, url)
+
+    assert [registration.add(name, "agent", NOON).node for name in names] == names
 
 
 # --- looking up ----------------------------------------------------------------------------------
