@@ -188,7 +188,7 @@ def forget_what_was_read() -> None:
     """Drop what the product remembers of its tables."""
     from chalicelib.service.execution import overdue
     from chalicelib.service.node import agent_facts, heartbeats, node_directory
-    from chalicelib.store import counted_hours, long_runs, shards, timeline_memory
+    from chalicelib.store import counted_hours, disk_space, long_runs, shards, timeline_memory
 
     node_directory.forget()
     overdue.forget()
@@ -198,6 +198,7 @@ def forget_what_was_read() -> None:
     long_runs.forget()
     timeline_memory.forget()
     counted_hours.forget()
+    disk_space.forget()
 
 
 def ministack_python() -> str:

@@ -58,6 +58,7 @@ def test_a_node_on_a_full_disk_refuses_serves_what_it_has_and_recovers(disk: pat
         taken, refusal = fill(node)
         statuses = {node.ask("GET", href)[0] for href in taken}
         still_there = listed(node)
+        full = node.ask("GET", "/readyz")
         (disk / "ballast").unlink()
         until = time.monotonic() + 60
         status, last = post(node)
@@ -65,12 +66,18 @@ def test_a_node_on_a_full_disk_refuses_serves_what_it_has_and_recovers(disk: pat
             time.sleep(0.5)
             status, last = post(node)
         after = listed(node)
+        ready = node.ask("GET", "/readyz")
+        while ready[0] != 200 and time.monotonic() < until:
+            time.sleep(0.5)
+            ready = node.ask("GET", "/readyz")
     finally:
         node.stop()
 
     assert len(taken) > 10
     assert refusal == (507, "The node has no room left to store anything; nothing was stored\n")
     assert statuses == {200}
+    assert full == (503, "The disk is full: tasks and results are refused\n")
+    assert ready == (200, "OK\n")
     assert still_there == set(taken)
     assert status == 200
     assert after == {*taken, last}

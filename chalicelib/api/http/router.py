@@ -29,8 +29,9 @@ from chalicelib.api.http.request import run_id as run_id
 from chalicelib.api.http.request import task_id as task_id
 from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
-from chalicelib.domain.errors import NotFound, PSchedulerError
+from chalicelib.domain.errors import NotFound, PSchedulerError, StorageFull
 from chalicelib.domain.times import UTC
+from chalicelib.store import disk_space
 from chalicelib.store.store_errors import STORE_ERRORS, unavailable
 
 LOG = logging.getLogger(__name__)
@@ -126,7 +127,10 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
         return problems.of_error(error, raw.headers)
     except STORE_ERRORS as error:
         LOG.exception("The store did not answer")
-        return problems.of_error(unavailable(error), raw.headers)
+        told = unavailable(error)
+        if isinstance(told, StorageFull):
+            disk_space.note_refused()
+        return problems.of_error(told, raw.headers)
     except Exception:
         LOG.exception("A page broke")
         sentence = "Internal error; see the node's log"

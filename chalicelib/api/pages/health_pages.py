@@ -25,12 +25,16 @@ def healthz(request: Request) -> Answer:
 
 
 @operation(
-    "Monitoring", answers={503: "Runs are due or messages wait, and nothing moves; each line gives a reason"}
+    "Monitoring",
+    answers={
+        503: "Runs are due or messages wait, and nothing moves, or the disk is full; each line gives a reason"
+    },
 )
 def readyz(request: Request) -> Answer:
     """Check that the node works: its store answers, its clocks tick, and what is due gets done.
 
-    If runs are due and nothing moves, it says so within two minutes.
+    If runs are due and nothing moves, it says so within two minutes. Once a request was refused because the
+    disk is full, it says so until there is room again.
     """
     troubles = health.troubles(request.node, request.now)
     status = 503 if troubles else 200

@@ -17,6 +17,7 @@ from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats, pause
 from chalicelib.store import (
     delivery_table,
+    disk_space,
     dispatch_marks,
     outbox_table,
     run_totals,
@@ -39,6 +40,8 @@ STATES = (
 def troubles(node: NodeName, now: dt.datetime) -> list[str]:
     """Why the node is not ready, a sentence each; none where it is."""
     found = [] if pause.is_paused(node, now) else _undispatched(now)
+    if not disk_space.is_left(node):
+        found.append("The disk is full: tasks and results are refused")
     if objection := state_version.objection(state_record.read()):
         found.append(objection)
     for service, told in heartbeats.describe(node, now)["services"].items():

@@ -3,7 +3,9 @@
 import datetime as dt
 
 import pytest
+from botocore.exceptions import ClientError
 from chalice.app import SQSEvent
+from pynamodb.exceptions import PutError
 
 from chalicelib.domain import telemetry
 from chalicelib.domain.messages import PlanTask
@@ -16,8 +18,9 @@ from chalicelib.infrastructure import process_counters as counted
 from chalicelib.infrastructure.aws import client
 from chalicelib.service.node import health, heartbeats
 from chalicelib.service.series import points
-from chalicelib.store import run_table
-from tests.api.conftest import Api
+from chalicelib.service.tasks import create
+from chalicelib.store import disk_space, node_table, run_table
+from tests.api.conftest import IDLE, Api
 from tests.builders import NODE, NOON, run, task
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -47,6 +50,26 @@ def test_a_node_is_not_ready_while_a_clock_stands_still(api: Api) -> None:
     said = api.get("/readyz", 503)
 
     assert said.startswith("The scheduler is overdue by PT")
+
+
+def test_a_node_is_not_ready_from_a_refusal_for_want_of_room_until_there_is_some(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = ClientError({"Error": {"Code": "StorageFull", "Message": "no space"}}, "PutItem")
+
+    def refused(*_: object) -> None:
+        raise PutError("", full)
+
+    monkeypatch.setattr(disk_space, "TRY_EVERY", 0.0)
+    with monkeypatch.context() as filled:
+        filled.setattr(create, "_store", refused)
+        filled.setattr(node_table, "write", refused)
+        assert api.get("/readyz") == "OK\n"  # nobody has noticed anything
+        assert api.ask("POST", "/tasks", IDLE)[0] == 507
+        assert api.get("/readyz", 503) == "The disk is full: tasks and results are refused\n"
+        assert api.get("/healthz") == "OK\n"
+
+    assert api.get("/readyz") == "OK\n"
 
 
 def test_who_accepts_open_metrics_gets_them(api: Api) -> None:
