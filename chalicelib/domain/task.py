@@ -188,6 +188,20 @@ class Task:
             return self.evolve(plan_at=None, plan_reason=None)
         return self.evolve(plan_at=max(now, slot - self._planned_ahead), plan_reason=None)
 
+    def is_ahead(self, now: dt.datetime) -> bool:
+        """Whether it has runs, or had, that start later than any is placed by now: its next would come after
+        them, as long as that takes. They were placed by a clock that was ahead."""
+        latest, length = self.progress.latest, max(self.duration, SECOND)
+        return self.schedule.repeats and latest is not None and latest > now + self.horizon + length + _MINUTE
+
+    def resumed(self, latest: dt.datetime, dropped: int, now: dt.datetime) -> "Task":
+        """The task as it goes on, its last run over by an instant, so many of its runs dropped."""
+        left = max(1, self.progress.runs - dropped)  # one that has had none would begin off its slots
+        going_on = self.evolve(progress=Progress(left, self.progress.first_start, latest))
+        if self.started_until is not None and self.started_until > now:
+            going_on = going_on.evolve(started_until=None)
+        return going_on.replanned(now)
+
     @property
     def _planned_ahead(self) -> dt.timedelta:
         """How long before the first run that is not placed yet the planner looks.

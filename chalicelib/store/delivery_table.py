@@ -54,7 +54,15 @@ class Due:
 def due(shard: int, now: dt.datetime, limit: int) -> list[Due]:
     """The deliveries of a shard, of all nodes, to be announced by now, the longest waiting first: those to be
     attempted that were not announced, then those that were and were not heard of since."""
-    when = DeliveryItem.look_at <= now
+    return _looked_at(shard, DeliveryItem.look_at <= now, limit)[:limit]
+
+
+def filed_later(shard: int, after: dt.datetime) -> list[Due]:
+    """The deliveries of a shard that somebody looks at later than an instant."""
+    return _looked_at(shard, DeliveryItem.look_at > after)
+
+
+def _looked_at(shard: int, when: Condition, limit: int | None = None) -> list[Due]:
     found = [
         DeliveryItem.archiving_index.query(_waiting(shard, announced), when, limit=limit)
         for announced in (False, True)
@@ -62,7 +70,7 @@ def due(shard: int, now: dt.datetime, limit: int) -> list[Due]:
     return [
         Due(owner(item.run), RunId(bare(item.run)), int(item.number), item.lane, int(item.revision))
         for item in itertools.chain.from_iterable(found)
-    ][:limit]
+    ]
 
 
 def announce(due: Due, now: dt.datetime) -> None:

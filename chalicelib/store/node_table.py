@@ -14,6 +14,9 @@ from chalicelib.store.models.item_keys import key
 from chalicelib.store.models.node_models import NodeItem
 from chalicelib.store.store_errors import on_condition_failed
 
+LONGEST_LEASE = dt.timedelta(hours=1)
+"""Longer than anybody takes a name for."""
+
 
 def read(node: NodeName, name: str) -> JSON:
     """A named value; None when there is none."""
@@ -71,10 +74,14 @@ def raise_to(node: NodeName, name: str, count: int) -> int:
 
 
 def acquire(node: NodeName, name: str, now: dt.datetime, until: dt.datetime) -> bool:
-    """Take a name for oneself until an instant; False where somebody else has it."""
+    """Take a name for oneself until an instant; False where somebody else has it.
+
+    One that is taken for longer than anybody takes one was taken by a clock that was ahead, and is free.
+    """
     taken = Conflict(f"{name} is taken")
-    end = int(until.timestamp())
-    free = NodeItem.name.does_not_exist() | (NodeItem.expires <= int(now.timestamp()))
+    end, latest = int(until.timestamp()), int((now + LONGEST_LEASE).timestamp())
+    over = (NodeItem.expires <= int(now.timestamp())) | (NodeItem.expires > latest)
+    free = NodeItem.name.does_not_exist() | over
     try:
         with on_condition_failed(taken):
             NodeItem(key(node, name), value={"until": end}, expires=end).save(condition=free)

@@ -1,6 +1,7 @@
 """Outbox requests in the store: requests to other nodes that outlive whoever first made them."""
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -40,6 +41,16 @@ def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, str]]:
         here = [(owner(item.outbox_request), bare(item.outbox_request)) for item in index]
         found += here if len(found) < limit else []
     return found
+
+
+def filed_later(shard: int, after: dt.datetime) -> list[tuple[NodeName, str]]:
+    """The outbox requests of a shard that are attempted later than an instant."""
+    found = [
+        OutboxItem.due_index.query(shards.place(shard, why), OutboxItem.due_at > after)
+        for why in (FRESH, TRIED)
+    ]
+    items = itertools.chain.from_iterable(found)
+    return [(owner(item.outbox_request), bare(item.outbox_request)) for item in items]
 
 
 def backlog(node: NodeName) -> int:
@@ -92,6 +103,15 @@ def claim(outbox_request: OutboxRequest, now: dt.datetime) -> OutboxRequest:
             actions, condition=OutboxItem.attempts == outbox_request.attempts
         )
     return begun
+
+
+def hasten(outbox_request: OutboxRequest, now: dt.datetime) -> None:
+    """Have an outbox request be attempted by now, unless somebody did meanwhile: then it raises Conflict."""
+    changed = Conflict(f"Outbox request {outbox_request.uuid} was taken by somebody else")
+    with on_condition_failed(changed):
+        OutboxItem(key(outbox_request.node, outbox_request.uuid)).update(
+            [OutboxItem.due_at.set(now)], condition=OutboxItem.attempts == outbox_request.attempts
+        )
 
 
 def explain(outbox_request: OutboxRequest, error: str) -> None:

@@ -1,6 +1,7 @@
 """Tasks in the store: read, listed, and changed."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import Attribute
@@ -70,6 +71,15 @@ def expired(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, Ta
 def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:
     found = TaskItem.plan_index.query(where, TaskItem.plan_at <= now, limit=limit)
     return [(owner(item.task), TaskId(bare(item.task))) for item in found]
+
+
+def filed_later(shard: int, after: dt.datetime) -> list[tuple[NodeName, TaskId]]:
+    """The tasks in a shard that somebody looks at later than an instant, to plan or to forget them."""
+    found = [
+        TaskItem.plan_index.query(where, TaskItem.plan_at > after)
+        for where in (shards.place(shard), shards.place(shard, PURGE))
+    ]
+    return [(owner(item.task), TaskId(bare(item.task))) for item in itertools.chain.from_iterable(found)]
 
 
 def reference_to(node: NodeName, uuid: TaskId) -> TaskItem:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from local.engine import hook, online_copy
+from local.engine import expiry_sweep, hook, online_copy
 from local.engine.database import BUSY_SECONDS, Database
 from local.engine.engine_errors import unknown
+from local.engine.expiry_sweep import SETTLING
 from local.engine.long_poll import Bell
 from local.engine.service_operation import Operation
 from local.engine.sqs.fairness import Turns
@@ -20,7 +21,8 @@ class Engine:
     """Answers what botocore's clients ask, from one SQLite file.
 
     ``synchronous`` is SQLite's: with FULL an answer is given once it would survive a power cut, with NORMAL
-    once it would survive the end of the process. Raises EngineError when the file cannot be used.
+    once it would survive the end of the process. What has had its time is dropped once the clock has gone on
+    as evenly as the ``steady`` one for ``settling`` seconds. Raises EngineError when the file cannot be used.
     """
 
     def __init__(
@@ -29,6 +31,8 @@ class Engine:
         synchronous: str = "FULL",
         busy_seconds: float = BUSY_SECONDS,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        settling: float = SETTLING,
     ):
         self.database = Database(pathlib.Path(path).absolute(), synchronous, busy_seconds)
         self.clock = clock
@@ -41,6 +45,9 @@ class Engine:
         self._services = _services()
         self.swept = clock()
         """When what has had its time was last looked for: see expiry_sweep.py."""
+        self.steady, self.settling = steady, settling
+        self.settling_since = clock(), steady()
+        """Since when, by either, the clock has gone on evenly."""
 
     def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """The answer to an operation, in botocore's terms. Raises ServiceError."""
@@ -54,8 +61,6 @@ class Engine:
 
     def sweep(self) -> None:
         """Drop what has had its time, where that was not done just now; for those who have written."""
-        from local.engine import expiry_sweep
-
         expiry_sweep.sweep(self)
 
     def install(self) -> "Engine":

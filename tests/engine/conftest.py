@@ -32,7 +32,7 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 
 @pytest.fixture
 def engine(path: pathlib.Path, clock: Clock) -> Iterator[Engine]:
-    with Engine(path, synchronous="OFF", clock=clock) as made:
+    with Engine(path, synchronous="OFF", clock=clock, settling=0) as made:
         yield made
 
 

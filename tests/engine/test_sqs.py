@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.engine import Engine
+from local.engine import Engine, expiry_sweep
 from local.engine.sqs.fairness import LOOKED_AT
 from tests.engine.conftest import Clock, client
 
@@ -49,6 +49,21 @@ def counts(url: str) -> tuple[int, int, int]:
     ]
     found = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return tuple(int(found[name]) for name in names)  # type: ignore[return-value]
+
+
+def test_a_message_hidden_by_a_clock_that_was_ahead_is_shown_again(
+    url: str, clock: Clock, engine: Engine
+) -> None:
+    send(url)
+    clock.now += 43_200
+    receive(url, VisibilityTimeout=120)
+    clock.now -= 43_200 - expiry_sweep.EVERY + 1
+    assert bodies(url) == []
+
+    clock.now += 1
+    engine.sweep()
+
+    assert bodies(url) == ["hello"]
 
 
 def test_a_message_is_taken_hidden_and_removed(url: str, clock: Clock) -> None:

@@ -1,5 +1,6 @@
 """Transactions and batches: all or nothing, reasons in order, once per token; tables, and time to live."""
 
+import pathlib
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from local.engine import Engine, expiry_sweep
 from local.engine.dynamodb import rows
-from tests.engine.conftest import Clock
+from tests.engine.conftest import Clock, client
 
 TABLE: dict[str, Any] = {
     "TableName": "things",
@@ -309,6 +310,26 @@ def test_items_past_their_time_to_live_are_dropped_by_and_by(
         "TimeToLiveStatus": "ENABLED",
         "AttributeName": "expires",
     }
+
+
+def test_nothing_is_dropped_before_the_clock_has_gone_on_evenly_for_a_while(path: pathlib.Path) -> None:
+    clock, steady = Clock(), Clock()
+    with Engine(path, synchronous="OFF", clock=clock, steady=steady, settling=600) as engine:
+        things = client("dynamodb")
+        things.create_table(**TABLE)
+        things.update_time_to_live(
+            TableName="things", TimeToLiveSpecification={"AttributeName": "expires", "Enabled": True}
+        )
+        left = []
+        for ahead, seconds in ((0, 590), (0, 70), (86400, 300), (-86400, 590), (0, 590), (30, 70)):
+            expires = {"N": str(int(clock.now) + 5)}
+            things.put_item(TableName="things", Item={"k": {"S": "one"}, "expires": expires})
+            clock.now += ahead + seconds
+            steady.now += seconds
+            engine.sweep()
+            left.append(names(things))
+
+    assert left == [["one"], [], ["one"], ["one"], ["one"], []]
 
 
 def test_many_items_past_their_time_are_dropped_within_seconds_of_each_other(

@@ -49,6 +49,13 @@ def test_a_name_is_had_by_one_until_its_end() -> None:
     assert node_table.read(NODE, "work") == {"until": int(at(90).timestamp())}
 
 
+def test_a_name_that_a_clock_took_that_was_ahead_is_free() -> None:
+    assert node_table.acquire(NODE, "work", at(9000), at(9060))
+
+    assert not node_table.acquire(NODE, "work", at(9060) - node_table.LONGEST_LEASE, at(9000))
+    assert node_table.acquire(NODE, "work", at(9059) - node_table.LONGEST_LEASE, at(9000))
+
+
 def test_a_name_is_given_back_when_the_work_is_done() -> None:
     with node_table.lease(NODE, "work", NOON, at(60)) as mine:
         assert mine

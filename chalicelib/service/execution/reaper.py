@@ -1,6 +1,7 @@
 """The reap tick: no state waits for ever. What is over its time is given up, what is old is forgotten."""
 
 import datetime as dt
+import itertools
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +17,7 @@ from chalicelib.domain.times import SECOND, parse_timestamp
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
-from chalicelib.service.execution import overdue, results, run_expiry
+from chalicelib.service.execution import clock_set_back, overdue, results, run_expiry
 from chalicelib.service.node import heartbeats, node_directory, posting_backfill, state_upgrade
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
@@ -25,6 +26,7 @@ from chalicelib.store import delivery_table, due_runs, node_registry, run_items,
 
 LOG = logging.getLogger(__name__)
 WHAT = "reap"
+SERVICE = "ticker"
 ITEMS_PER_SHARD = 500
 ITEMS_IN_TIME = 2500
 """Of a shard and a reason, what a function of its own looks up."""
@@ -34,20 +36,30 @@ def tick(now: dt.datetime) -> None:
     """Give up and forget what is due; each by itself, so that none holds up another."""
     if state_upgrade.advance("reap", now):
         overdue.begin_anew()
-    most = shard_work.most(ITEMS_PER_SHARD)
-    full = [shard for shard in shards.every() if reap(shard, now, most)]
+    clock_set_back.tick(SERVICE, now)
+    most, forgets = shard_work.most(ITEMS_PER_SHARD), heartbeats.has_settled(SERVICE, now)
+    full = [shard for shard in shards.every() if reap(shard, now, most, forgets=forgets)]
     shard_work.leave(WHAT, full)
     outbox.tick(now)
     removal.tick(now)
     for served in settings().identities:
         posting_backfill.is_complete(served.node)
-    heartbeats.beat("ticker", now)
+    heartbeats.beat(SERVICE, now)
 
 
-def reap(shard: int, now: dt.datetime, most: int = ITEMS_IN_TIME, has_time: HasTime = always) -> bool:
-    """The same for what is due in a shard, so much for each reason at most; whether there may be more."""
+def reap(
+    shard: int,
+    now: dt.datetime,
+    most: int = ITEMS_IN_TIME,
+    has_time: HasTime = always,
+    forgets: bool = True,
+) -> bool:
+    """The same for what is due in a shard, so much for each reason at most; whether there may be more.
+
+    What is forgotten does not come back: whoever does not trust the clock yet leaves it, without ``forgets``.
+    """
     is_full = overdue.look(shard, now, most, partial(_alone, give_up), has_time)
-    for work, due in _duties(shard, now, most):
+    for work, due in itertools.chain(_over(shard, now, most), _old(shard, now, most) if forgets else ()):
         is_full = is_full or len(due) == most
         for what in due:
             if not has_time():
@@ -56,15 +68,22 @@ def reap(shard: int, now: dt.datetime, most: int = ITEMS_IN_TIME, has_time: HasT
     return is_full
 
 
-def _duties(shard: int, now: dt.datetime, most: int) -> Iterator[tuple[Callable[..., None], list[Any]]]:
-    """What there is to do in a shard, read when it is its turn."""
-    for why, until, work in (
-        (run_items.AGREE, now, give_up),
-        (run_items.GIVE_UP, now, give_up),
-        (run_items.PURGE, now, forget_run),
-    ):
-        yield work, [(due.node, due.task, due.run) for due in due_runs.due(why, shard, until, most)]
+_Duties = Iterator[tuple[Callable[..., None], list[Any]]]
+"""What there is to do in a shard, read when it is its turn."""
+
+
+def _over(shard: int, now: dt.datetime, most: int) -> _Duties:
+    for why in (run_items.AGREE, run_items.GIVE_UP):
+        yield give_up, _due(why, shard, now, most)
+
+
+def _old(shard: int, now: dt.datetime, most: int) -> _Duties:
+    yield forget_run, _due(run_items.PURGE, shard, now, most)
     yield forget_task, list(task_table.expired(shard, now, most))
+
+
+def _due(why: str, shard: int, now: dt.datetime, most: int) -> list[Any]:
+    return [(due.node, due.task, due.run) for due in due_runs.due(why, shard, now, most)]
 
 
 def _alone(work: Callable[..., None], *what: object) -> None:

@@ -17,6 +17,7 @@ from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import (
     UTC,
+    ZERO,
     format_duration,
     format_timestamp,
     parse_timestamp,
@@ -35,6 +36,11 @@ LOG = logging.getLogger(__name__)
 INTERVAL = dt.timedelta(minutes=1)
 TOLERANCE = dt.timedelta(seconds=30)
 """How late a sign of life may be before its service counts as overdue."""
+SILENT = 5 * INTERVAL
+"""How far apart two signs of life are of a service that was silent for long, or whose clock was set."""
+SETTLING = dt.timedelta(minutes=10)
+CLOCKS_DIFFER = dt.timedelta(hours=1)
+"""By how much less the clocks of those who share the state are apart."""
 SERVICES = ("ticker", "scheduler", "runner", "archiver")
 QUEUES = {"scheduler": queues.PLAN, "runner": queues.RUNS, "archiver": queues.DELIVERIES}
 """Services that work off a queue besides their tick."""
@@ -58,8 +64,8 @@ _beats: dict[tuple[str, NodeName, str], JSON] = {}
 def beat(service: str, now: dt.datetime) -> None:
     """Record that a service has worked, for all nodes of the deployment: whoever works for one, does for all.
 
-    One that was silent for long counts as started anew. The last sign of life is not read where this process
-    left it: it is the condition of the write.
+    One that was silent for long, or spoke at a time to come, counts as started anew. The last sign of life is
+    not read where this process left it: it is the condition of the write.
     """
     own = settings().prefix, settings().node, service
     with contextlib.suppress(Conflict):
@@ -75,11 +81,31 @@ def beat(service: str, now: dt.datetime) -> None:
 def _beat(own: tuple[str, NodeName, str], last: JSON, now: dt.datetime) -> None:
     """Leave a sign of life in place of the last. Raises Conflict where that is another."""
     known = last
-    if known is None or parse_timestamp(known["last"]) < now - 5 * INTERVAL:
+    if known is None or abs(now - parse_timestamp(known["last"])) > SILENT:
         known = {"started": format_timestamp(now), "updates": 0}
     sign = {**known, "updates": known["updates"] + 1, "last": format_timestamp(now)}
     node_table.move(own[1], own[2], last, sign)
     _beats[own] = sign
+
+
+def _last(service: str) -> JSON:
+    own = settings().prefix, settings().node, service
+    return _beats.get(own) or node_table.read(settings().node, service)
+
+
+def is_ahead(service: str, now: dt.datetime) -> bool:
+    """Whether the last sign of life of a service is of a clock that was far ahead of this one."""
+    known = _last(service)
+    return known is not None and parse_timestamp(known["last"]) > now + CLOCKS_DIFFER
+
+
+def has_settled(service: str, now: dt.datetime) -> bool:
+    """Whether a service has shown signs of life for a while, with none missing, up to now. So its clock was
+    not set meanwhile, which may be wrong where a host has just been started."""
+    known = _last(service)
+    if known is None or abs(now - parse_timestamp(known["last"])) > SILENT:
+        return False
+    return parse_timestamp(known["started"]) <= now - SETTLING
 
 
 def _is_told_by_runs(node: NodeName) -> bool:
@@ -167,9 +193,10 @@ def _service(
         # Its tick comes, but does anybody take what is in its queue?
         handled = notes.get(_handled(queue))
         expected = min(expected, (parse_timestamp(handled) if handled else started) + INTERVAL)
-    late = round_up(now - expected)
+    # A sign of life of another time, as of a clock that was ahead, is none of this.
+    late = round_up(max(now - expected, last - now - INTERVAL))
     return {
-        "uptime": format_duration(truncate(now) - truncate(started)),
+        "uptime": format_duration(max(ZERO, truncate(now) - truncate(started))),
         "updates": known["updates"],
         "last": format_timestamp(last),
         "next_time": format_duration(INTERVAL),

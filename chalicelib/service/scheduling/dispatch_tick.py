@@ -5,6 +5,7 @@ between that and the next two minutes, the next first, ten at a time. What shoul
 reaper's. A shard with many is left to a function of its own.
 """
 
+import contextlib
 import datetime as dt
 import heapq
 import itertools
@@ -16,7 +17,7 @@ from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.infrastructure import queues, shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.node import heartbeats, state_upgrade
-from chalicelib.service.scheduling.dispatch import AHEAD, message
+from chalicelib.service.scheduling.dispatch import AHEAD, WRITING, message
 from chalicelib.store import dispatch_marks, due_runs, run_items, shards
 from chalicelib.store.due_runs import Due
 
@@ -32,7 +33,7 @@ def tick(now: dt.datetime) -> int:
     """Send what starts soon, or leave it to functions of their own; how many runs were sent here."""
     state_upgrade.advance("dispatch", now)
     some = shards.every()
-    marks = dispatch_marks.read(some)
+    marks = _marks(some, now)
     if shard_work.is_shared():
         most = max(shard_work.AT_TICK, shard_work.most(shard_work.AT_TICK))  # to send one costs a tenth
         found = {shard: list(_ahead(shard, marks, now, most)) for shard in some}
@@ -47,8 +48,23 @@ def tick(now: dt.datetime) -> int:
 
 def dispatch(some: Sequence[int], now: dt.datetime, has_time: HasTime = always) -> int:
     """Send what starts soon in some shards, in the time there is; how many runs that were."""
-    marks = dispatch_marks.read(some)
+    marks = _marks(some, now)
     return _Sending(marks, now, has_time).send([_ahead(shard, marks, now) for shard in some])
+
+
+def _marks(some: Iterable[int], now: dt.datetime) -> Marks:
+    return {shard: _believed(shard, mark, now) for shard, mark in dispatch_marks.read(some).items()}
+
+
+def _believed(shard: int, mark: dt.datetime, now: dt.datetime) -> dt.datetime:
+    """A mark, or one in its place: of what starts later than any tick looks, nothing was sent. Such a mark is
+    of a clock that was ahead."""
+    if mark <= now + AHEAD + WRITING:
+        return mark
+    since = now - SECOND
+    with contextlib.suppress(Conflict):
+        dispatch_marks.move(shard, mark, since)
+    return since
 
 
 def _ahead(shard: int, marks: Marks, now: dt.datetime, most: int | None = None) -> Iterator[Due]:

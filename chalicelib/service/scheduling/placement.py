@@ -82,7 +82,7 @@ def _goes_singly(task: Task) -> bool:
 
 def _place_singly(task: Task, now: dt.datetime) -> Placed:
     """Place all runs inside the horizon; first count those that somebody placed and did not come to count."""
-    left = _uncounted(task)
+    left = _uncounted(task, now)
     if left and not task.enabled:
         _remove(left)  # it was cancelled while they were placed
         return Placed(task)
@@ -92,8 +92,11 @@ def _place_singly(task: Task, now: dt.datetime) -> Placed:
     return write_singly(task, now, [new_run(task, start, now, id_at(task, start)) for start in starts])
 
 
-def _uncounted(task: Task) -> list[Run]:
-    found = run_table.in_order(task.node, task.uuid, start=task.progress.latest or task.added)
+def _uncounted(task: Task, now: dt.datetime) -> list[Run]:
+    """Those that are there already of the runs that come next. Beyond those lies what a clock placed that was
+    ahead."""
+    since = task.progress.latest or task.added
+    found = run_table.in_order(task.node, task.uuid, since, max(since, now + task.horizon + task.duration))
     return [run for run in found if run.uuid == id_at(task, run.start)]
 
 

@@ -135,6 +135,14 @@ def _hide(link: sqlite3.Connection, numbers: Sequence[int], now: float, hidden: 
     return receipt
 
 
+def show_again(link: sqlite3.Connection, now: float) -> None:
+    """Have those messages be taken that are hidden for longer than any can be, by a clock that was ahead."""
+    link.execute(
+        "UPDATE sqs_messages SET visible=?1 WHERE queue IN (SELECT id FROM sqs_queues) AND visible>?2",
+        (now, now + _LONGEST_HIDDEN),
+    )
+
+
 def _told(row: tuple[Any, ...], now: float, receipt: str) -> dict[str, Any]:
     """All there is to say of a message that was taken."""
     number, name, sent, received, first, extras, body = row

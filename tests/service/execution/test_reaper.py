@@ -18,6 +18,7 @@ from chalicelib.service.node import heartbeats, node_directory
 from chalicelib.service.scheduling import dispatch
 from chalicelib.store import delivery_table, node_registry, run_items, run_table, shards, task_table
 from chalicelib.store.transactions.booking import Booking, commit
+from tests import signs_of_life
 from tests.builders import NODE, NOON, at, run, seconds, task
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
@@ -242,13 +243,28 @@ def test_a_tick_says_that_it_was_there_and_leaves_full_shards_to_others(
     monkeypatch.setattr(reaper.shard_work, "most", lambda most: most + 1)
     monkeypatch.setattr(reaper.shard_work, "leave", lambda *what: left.append(what))
     asked: list[Any] = []
-    monkeypatch.setattr(reaper, "reap", lambda *what: asked.append(what) or what[0] == 2)
+    monkeypatch.setattr(reaper, "reap", lambda *what, **how: asked.append((*what, how)) or what[0] == 2)
+    signs_of_life.leave("ticker", NOON)
 
     beats: list[Any] = []
     monkeypatch.setattr(heartbeats, "beat", lambda *what: beats.append(what))
 
     reaper.tick(NOON)
 
-    assert asked == [(shard, NOON, reaper.ITEMS_PER_SHARD + 1) for shard in shards.every()]
+    assert asked == [(shard, NOON, reaper.ITEMS_PER_SHARD + 1, {"forgets": True}) for shard in shards.every()]
     assert left == [("reap", [2])]
     assert beats == [("ticker", NOON)]
+
+
+def test_nothing_is_forgotten_while_the_clock_may_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "_beats", {})
+    one = stored(state=State.FINISHED, owner={"plan_at": None})
+    late = one.end + 2 * KEEP_AFTER_LAST_RUN
+
+    reaper.tick(late)
+    assert task_table.get(NODE, one.task)
+    signs_of_life.leave("ticker", late + seconds(60))
+    reaper.tick(late + seconds(60))
+
+    with pytest.raises(NotFound):
+        task_table.get(NODE, one.task)

@@ -35,6 +35,30 @@ def test_a_service_works_for_all_nodes_of_the_deployment() -> None:
         assert heartbeats.describe(node, at(1))["services"]["ticker"]["last"] == format_timestamp(NOON)
 
 
+def test_a_sign_of_life_of_another_time_is_none_of_this() -> None:
+    heartbeats.beat("ticker", at(600))
+
+    told = heartbeats.describe(NODE, at(500))["services"]["ticker"]
+    assert (told["uptime"], told["overdue"]) == ("P0D", "PT40S")
+    assert heartbeats.describe(NODE, at(520))["services"]["ticker"]["overdue"] is None
+
+    heartbeats.beat("ticker", at(200))
+    told = heartbeats.describe(NODE, at(201))["services"]["ticker"]
+    assert (told["uptime"], told["updates"], told["overdue"]) == ("PT1S", 1, None)
+
+
+def test_a_clock_is_trusted_once_it_has_gone_on_evenly_for_a_while() -> None:
+    found = []
+    for minute in (0, 4, 8, 10, 12, 30, 34, 38, 40):
+        heartbeats.beat("ticker", at(60 * minute))
+        found.append(heartbeats.has_settled("ticker", at(60 * minute)))
+
+    assert found == [False, False, False, True, True, False, False, False, True]
+    assert heartbeats.has_settled("ticker", at(60 * 45))
+    assert not heartbeats.has_settled("ticker", at(60 * 45 + 1))
+    assert not heartbeats.has_settled("runner", NOON)
+
+
 def test_who_left_the_last_sign_of_life_does_not_read_it() -> None:
     heartbeats.beat("ticker", NOON)
 

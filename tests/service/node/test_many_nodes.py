@@ -16,6 +16,7 @@ from chalicelib.store.models.node_models import RegisteredNodeItem
 from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.models.task_models import TaskItem
 from chalicelib.store.refiled_items import REASONS
+from tests import signs_of_life
 from tests.builders import NODE, run, task
 
 TICKS: tuple[Callable[[object], None], ...] = (
@@ -36,6 +37,7 @@ def _long_in_use(sqlite_engine: None) -> Iterator[None]:
     for tick in REASONS:
         node_table.write(NODE, f"readdressed-{tick}", before)
     state_upgrade.forget()
+    signs_of_life.leave("ticker", dt.datetime.now(UTC))
     for tick_ in TICKS:
         tick_(None)
     yield

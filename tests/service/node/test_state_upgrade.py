@@ -40,6 +40,7 @@ from chalicelib.store.models.base import Table
 from chalicelib.store.models.item_keys import owner
 from chalicelib.store.refiled_items import ARCHIVING, DUE, LOOK, OUTBOX, PLAN, ROLLING, Index
 from chalicelib.store.transactions.booking import Booking, New, commit
+from tests import signs_of_life
 from tests.builders import NODE, NOON, at, seconds, task
 from tests.requests_sent import counted
 
@@ -119,6 +120,7 @@ def test_runs_to_be_given_up_and_forgotten() -> None:
     missed = run_table.get(NODE, run.task, run.uuid)
     assert missed.state is State.MISSED
     as_it_was(DUE)
+    signs_of_life.leave("ticker", run.end + KEEP_AFTER_LAST_RUN + seconds(60))
     reaper.tick(run.end + KEEP_AFTER_LAST_RUN + seconds(60))
     assert list(run_table.in_order(NODE, run.task)) == []
 
@@ -135,6 +137,7 @@ def test_tasks_to_be_planned_and_forgotten(sent: list[Any]) -> None:
     (message,) = sent
     assert isinstance(message, PlanShard)
     assert task_table.due(message.shard, NOON, 9) == [(NODE, wanting.uuid)]
+    signs_of_life.leave("ticker", NOON + KEEP_AFTER_LAST_RUN)
     reaper.tick(NOON + KEEP_AFTER_LAST_RUN)
     assert task_table.get_many(NODE, [wanting.uuid, over.uuid]).keys() == {wanting.uuid}
 

@@ -74,6 +74,20 @@ def test_a_runner_is_told_whose_run_it_is(monkeypatch: pytest.MonkeyPatch) -> No
     assert found == [queues.RUNS, (message, at(28))]
 
 
+@pytest.mark.parametrize(("mark", "sent_again"), [(180, False), (180.001, True), (400 * 86400, True)])
+def test_a_mark_of_a_clock_that_was_ahead_holds_nothing_up(mark: float, sent_again: bool, sent: Sent) -> None:
+    one = placed(90)
+    for shard in shards.every():
+        dispatch_marks.move(shard, None, at(mark))
+    sent.clear()
+
+    dispatch_tick.tick(NOON)
+
+    assert all_of(sent) == ([one] if sent_again else [])
+    marks = set(dispatch_marks.read(shards.every()).values())
+    assert marks == ({at(-1), at(120)} if sent_again else {at(mark)})
+
+
 def test_what_was_sent_is_not_sent_again(sent: Sent) -> None:
     first, second = placed(10), placed(150)
     sent.clear()
