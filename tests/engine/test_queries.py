@@ -265,11 +265,11 @@ def test_the_pages_of_a_count_are_those_of_its_items(
     assert sum(seen) == 12
 
 
-ODD = ("a", "A", "", "a b", "ä", '"', "\\", "a\x00", "\U0001f600", "7")
-"""Names that are plain text, and such as their JSON does not spell as they are."""
+ODD = ("a", "A", "", "a b", "ä", '"', "\\", "a\x00", "\U0001f600", "7", "*", "?", "[a]", "x" * 1100)
+"""Plain names, such as their JSON or a pattern does not spell as they are, and a long one."""
 
 
-@pytest.mark.parametrize("wanted", ODD)
+@pytest.mark.parametrize("wanted", ODD, ids=lambda name: ascii(name[:5]))
 @pytest.mark.parametrize(
     ("text", "more"),
     [

@@ -15,9 +15,11 @@ from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Parsed, Tree
 
-_TERM = "CASE WHEN instr(core, ?) THEN coalesce(json_extract(core, ?)=?, 0) ELSE 0 END"
-_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
-_TEXT = re.compile(r"[ -~]*\Z")
+_TERM = "CASE WHEN core GLOB ? THEN coalesce(json_extract(core, ?)=?, 0) ELSE 0 END"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
+_TEXT = re.compile(r"[ -~]{0,1000}\Z")
+"""Not too long for a pattern of SQLite's."""
+_SPECIAL = re.compile(r"([*?[])")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,13 +36,19 @@ def of(table: Table, parsed: Parsed, scope: Scope, held: frozenset[str] | None) 
     trees = list(_conjunction(parsed.tree))
     found = [_text_of(table, tree, scope, held) for tree in trees]
     told = [one for one in found if one is not None]
-    bound = tuple(part for name, text in told for part in (_stored(name, text), f'$."{name}".S', text))
+    bound = tuple(part for name, text in told for part in (_pattern(name, text), f'$."{name}".S', text))
     return Prefilter(" AND ".join([_TERM] * len(told)), bound, len(told) == len(trees)) if told else None
 
 
-def _stored(name: str, text: str) -> str:
-    """An attribute as it stands in the JSON of an item: there, or within another attribute."""
-    return json.dumps({name: {"S": text}}, separators=(",", ":"))[1:-1]
+def _pattern(name: str, text: str) -> str:
+    """For an attribute as it stands in the JSON of an item: there, or within another attribute.
+
+    It begins behind the quotation mark of the name: SQLite jumps to where a pattern's first character is,
+    and hardly anything is in JSON as often as a quotation mark.
+    """
+    stored = json.dumps({name: {"S": text}}, separators=(",", ":"))[2:-1]
+    literal = _SPECIAL.sub(r"[\1]", stored)
+    return f"*{literal}*"
 
 
 def _conjunction(tree: Tree) -> Iterator[Tree]:
