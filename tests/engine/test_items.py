@@ -1,9 +1,13 @@
 """Items of DynamoDB: what is stored, what is refused and in which words, and what it costs."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from local.engine import Engine
 
 PAIR: dict[str, Any] = {
     "TableName": "pairs",
@@ -68,6 +72,27 @@ def test_every_type_comes_back_as_it_was(table: Any) -> None:
     put(table, **EVERYTHING)
 
     assert get(table) == {**KEY, **EVERYTHING}
+
+
+def test_an_item_is_read_as_earlier_versions_wrote_it(engine: Engine, table: Any) -> None:
+    put(table, **EVERYTHING)
+    before = json.JSONEncoder(separators=(",", ":"), default=lambda binary: base64.b64encode(binary).decode())
+    with engine.database.writing() as link:
+        (made,) = link.execute("SELECT id FROM dynamodb_tables WHERE name='pairs'").fetchone()
+        rest = before.encode(EVERYTHING)
+        link.execute(f"UPDATE t{made} SET rest=?", (rest,))
+
+    assert "\\u00e9" in rest
+    assert get(table) == {**KEY, **EVERYTHING}
+
+
+def test_a_name_may_be_a_text_of_its_own_class(table: Any) -> None:
+    class Name(str):
+        __slots__ = ()
+
+    put(table, **{Name("text"): {"S": Name("a")}, "map": {"M": {Name("b"): {"B": b"b"}}}})
+
+    assert get(table) == {**KEY, "text": {"S": "a"}, "map": {"M": {"b": {"B": b"b"}}}}
 
 
 def test_a_number_that_is_spelled_otherwise_is_the_same_key(table: Any) -> None:

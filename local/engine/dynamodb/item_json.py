@@ -1,24 +1,37 @@
-"""Items as the JSON that rows keep: as DynamoDB writes them, binary as base64."""
+"""Items as the JSON that rows keep: as DynamoDB writes them, binary as base64.
+
+Half of what a long list takes is this, so it is orjson that writes and reads it. Rows that json wrote, in
+ASCII alone, are read as well. No text in an item is one that UTF-8 cannot say: whatever is stored was
+measured before, in bytes.
+"""
 
 import base64
-import json
+
+import orjson
 
 from local.engine.dynamodb.values import Item, Value
 
-_ENCODER = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, default=lambda binary: base64.b64encode(binary).decode()
-)
-dumped = _ENCODER.encode
-"""An item, or some of its attributes, as JSON."""
+
+def dumped(item: Item) -> str:
+    """An item, or some of its attributes, as JSON."""
+    try:
+        return orjson.dumps(item, _spelled).decode()
+    except TypeError:  # a name that is a text of the caller's own class, which takes twice as long
+        return orjson.dumps(item, _spelled, orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _spelled(binary: bytes) -> str:
+    return base64.b64encode(binary).decode()
 
 
 def loaded(core: str, rest: str | None) -> Item:
     """An item from the JSON of its attributes, which may be in two parts."""
     text = core if rest is None else f"{core[:-1]},{rest[1:]}"
-    item: Item = json.loads(text)
-    if '{"B":' in text or '{"BS":' in text:
+    item: Item = orjson.loads(text)
+    if '{"B' in text:
         for value in item.values():
-            _decode(value)
+            if "S" not in value:
+                _decode(value)
     return item
 
 
