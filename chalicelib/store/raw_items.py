@@ -30,7 +30,7 @@ AT_ONCE = 100
 
 def moment(text: str) -> dt.datetime:
     """An instant as PynamoDB writes it, ``2026-11-23T12:00:00.000000+0000``."""
-    return dt.datetime.fromisoformat(text[:26]).replace(tzinfo=UTC)
+    return dt.datetime.fromisoformat(f"{text[:26]}+00:00")
 
 
 def written(instant: dt.datetime) -> str:
