@@ -135,10 +135,14 @@ class _Part:
 
     @property
     def only_entries_that_say(self) -> tuple[str, str] | None:
-        """What entries have to say that are of use, where most do not: hardly any brief run is not over."""
+        """What entries have to say that are of use, where brief runs are filed that are over and such that
+        are not: hardly any is not, but the latest are."""
+        if self.filed is not State.FINISHED:
+            return None
+        if self.is_of_those_over:
+            return "state", State.FINISHED.value
         is_of_those_not_over = all(state in MAY_HAVE_BEGUN for state, _, _ in self.bounds)
-        is_for_few = self.filed is State.FINISHED and is_of_those_not_over
-        return ("state", State.PENDING.value) if is_for_few else None
+        return ("state", State.PENDING.value) if is_of_those_not_over else None
 
     def has(self, run: Run) -> bool:
         return any(state is run.state and start <= run.start <= end for state, start, end in self.bounds)

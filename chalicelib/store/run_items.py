@@ -37,9 +37,9 @@ COLLECTING = dt.timedelta(seconds=60)
 
 BRIEF = dt.timedelta(minutes=5)
 """How long a run takes at most that is filed under how it will end, most likely, from the beginning."""
-BRIEF_UNTIL = dt.timedelta(minutes=10)
+BRIEF_UNTIL = BRIEF + GRACE + dt.timedelta(minutes=2)
 """How long after its start such a run is looked for among those not over. It was given up before that: half a
-minute after its end at the latest, by a tick that comes every minute."""
+minute after its end at the latest, by a tick that comes every minute, should one have failed."""
 
 
 def _shown(state: State) -> State:
