@@ -35,7 +35,8 @@ def moment(text: str) -> dt.datetime:
 
 def written(instant: dt.datetime) -> str:
     """The same the other way round."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{utc.isoformat(timespec='microseconds')[:26]}+0000"
 
 
 def _number(text: str) -> float:

@@ -14,16 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.domain.names import NodeName
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.settings import settings
 from chalicelib.store import list_order, raw_items, run_table
 from chalicelib.store.list_order import Place
-from chalicelib.store.models.item_keys import key
+from chalicelib.store.models.item_keys import bare, key
 from chalicelib.store.models.run_models import RunItem
-from chalicelib.store.raw_items import Stretch, written
+from chalicelib.store.raw_items import RawItem, Stretch, written
 from chalicelib.store.run_items import BRIEF_UNTIL, listed
 from chalicelib.store.run_table import EARLIEST_START, LATEST_START, starting
 
@@ -182,11 +182,8 @@ def _filed(
         "states",
         backwards=backwards,
     )
-    found = map(
-        listed,
-        raw_items.query(RunItem, stretch, page_size, growing=2, having=part.only_entries_that_say),
-    )
-    return _told_apart(node, found, part, now) if part.is_mixed else found
+    found = raw_items.query(RunItem, stretch, page_size, growing=2, having=part.only_entries_that_say)
+    return _told_apart(node, found, part, now) if part.is_mixed else map(listed, found)
 
 
 def _latest_begun(now: dt.datetime) -> dt.datetime:
@@ -194,21 +191,24 @@ def _latest_begun(now: dt.datetime) -> dt.datetime:
     return now + settings().head_start * SECOND + SPARE
 
 
-def _told_apart(node: NodeName, found: Iterator[Run], part: _Part, now: dt.datetime) -> Iterator[Run]:
+def _told_apart(node: NodeName, found: Iterator[RawItem], part: _Part, now: dt.datetime) -> Iterator[Run]:
     """Those of the runs filed in one place that are in one of the states."""
-    latest = _latest_begun(now)
+    latest = written(_latest_begun(now))
 
-    def is_doubtful(run: Run) -> bool:
-        return run.state is State.PENDING and run.start <= latest
+    def is_doubtful(entry: RawItem) -> bool:
+        return entry.text("state") == State.PENDING and entry.text("start") <= latest
 
     for may_have_begun, some in itertools.groupby(found, is_doubtful):
         if not may_have_begun:
-            yield from filter(part.has, some)
+            yield from filter(part.has, map(listed, some))
         elif not part.is_of_those_over:
             yield from filter(part.has, _as_they_are(node, some))
 
 
-def _as_they_are(node: NodeName, some: Iterator[Run]) -> Iterator[Run]:
-    while together := list(itertools.islice(some, READ_TOGETHER)):
-        known = run_table.summaries(node, [(run.task, run.uuid) for run in together])
-        yield from (known[run.uuid] for run in together if run.uuid in known)
+def _as_they_are(node: NodeName, some: Iterator[RawItem]) -> Iterator[Run]:
+    while together := [
+        (TaskId(bare(entry.text("task"))), RunId(entry.text("run")))
+        for entry in itertools.islice(some, READ_TOGETHER)
+    ]:
+        known = run_table.summaries(node, together)
+        yield from (known[uuid] for _, uuid in together if uuid in known)

@@ -169,21 +169,23 @@ def to_summary(item: Any) -> Run:
 
 
 def listed(found: RawItem) -> Run:
-    """The same of an item of the index of states, of which thousands are read at a time."""
+    """The same of an item as it comes, of which thousands are read at a time."""
     item = found.members
     node, _, task = item["task"]["S"].rpartition("#")
-    start = moment(item["start"]["S"])
+    start, began = moment(item["start"]["S"]), "begun" in item
+    state = State(item["state"]["S"])
     return Run(
         node=NodeName(node),
         task=TaskId(task),
         uuid=RunId(item["run"]["S"]),
         start=start,
         end=moment(item["end"]["S"]),
-        state=State(item["state"]["S"]),
-        added=start,
+        state=State.RUNNING if began and state is State.PENDING else state,
+        added=moment(item["added"]["S"]) if "added" in item else start,
         priority=int(item["priority"]["N"]) if "priority" in item else None,
         errors=item["errors"]["S"] if "errors" in item else None,
         documents=Documents(reason=json.loads(item["reason"]["S"])) if "reason" in item else NO_DOCUMENTS,
+        began=began,
     )
 
 

@@ -19,7 +19,7 @@ from chalicelib.store.list_order import Place
 from chalicelib.store.models.item_keys import key
 from chalicelib.store.models.run_models import RunItem
 from chalicelib.store.raw_items import RawItem
-from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, state_of, to_item, to_run, to_summary
+from chalicelib.store.run_items import GIVE_UP, due_key, given_up_at, listed, state_of, to_item, to_run
 from chalicelib.store.store_errors import on_condition_failed
 
 EARLIEST_START, LATEST_START = (dt.datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
@@ -161,7 +161,7 @@ def summaries(
 ) -> dict[RunId, Run]:
     """Runs of any tasks of a node without their documents, as they are, or were a moment ago."""
     found = raw_items.batch_get(RunItem, _keys(node, pairs), consistent, _SUMMARY)
-    return {run.uuid: run for run in map(to_summary, found)}
+    return {run.uuid: run for run in map(listed, found)}
 
 
 class Standing(NamedTuple):
