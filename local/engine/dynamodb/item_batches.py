@@ -8,6 +8,7 @@ from local.engine.dynamodb.consumed_capacity import Units
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.items import Write
 from local.engine.dynamodb.key_bytes import Key
+from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.values import Item
 from local.engine.engine_errors import invalid
 
@@ -68,7 +69,7 @@ def _require_number(number: int, most: int, what: str) -> None:
 
 def _prepared(engine: "Engine", name: str, one: Mapping[str, Any]) -> tuple[str, Table, Any, list[Any]]:
     table = table_operations.lookup(engine, name)
-    shown = items.projection(one)
+    shown = items.projection(one, Scope(one))
     asked = [(given, key_bytes.given(table, given)[1]) for given in one["Keys"]]
     if len({key for _, key in asked}) < len(asked):
         raise invalid(_DUPLICATES)

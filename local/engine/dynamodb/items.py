@@ -170,7 +170,7 @@ def get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 
 def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     table = table_operations.lookup(engine, params["TableName"])
-    wanted = projection(params)
+    wanted = projection(params, Scope(params))
     _, key = key_bytes.given(table, params["Key"])
     with engine.database.reading() as link:
         found = rows.read(link, table, key)
@@ -182,11 +182,10 @@ def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def projection(params: Mapping[str, Any], *others: Parsed | None) -> list[Path] | None:
+def projection(params: Mapping[str, Any], scope: Scope, *others: Parsed | None) -> list[Path] | None:
     """The paths a read asks for, None for all; checks the placeholders of all its expressions."""
     text = params.get("ProjectionExpression")
     parsed = None if text is None else syntax.projection(text)
-    scope = Scope(params)
     scope.require_matching((parsed, *others))
     if parsed is None:
         return None

@@ -1,12 +1,13 @@
 """Key conditions: a hash and at most one stretch of ranges, as SQL over bytes that sort as the keys do."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from local.engine.dynamodb import conditions, key_bytes, syntax
 from local.engine.dynamodb.scope import Scope
-from local.engine.dynamodb.syntax import Tree
+from local.engine.dynamodb.syntax import Parsed, Path, Tree
 from local.engine.dynamodb.values import Value, kind_of
 from local.engine.engine_errors import invalid
 
@@ -25,16 +26,17 @@ class Stretch:
 
 def stretch(
     text: str, scope: Scope, hash_key: tuple[str, str], range_key: tuple[str, str] | None
-) -> tuple[Stretch, syntax.Parsed]:
+) -> tuple[Stretch, Parsed]:
     """What a key condition selects of keys given by name and type. Raises ValidationException."""
     parsed = syntax.condition(text, "KeyConditionExpression")
     scope.require_defined(parsed)
     conditions.require_sense(parsed, scope)
     found: dict[str, tuple[str, list[Value]]] = {}
-    for name, sign, operands in _comparisons(parsed.tree, scope):
+    for path, sign, others in _comparisons(parsed):
+        name = scope.path(path)[0]
         if name in found:
             raise invalid("KeyConditionExpressions must only contain one condition per key")
-        found[name] = (sign, operands)
+        found[name] = (sign, [scope.values[other] for other in others])
     sign, operands = found.pop(hash_key[0], ("", []))
     if not operands:
         raise invalid(f"Query condition missed key schema element: {hash_key[0]}")
@@ -50,11 +52,17 @@ def stretch(
     return Stretch(hash_part, bounds), parsed
 
 
-def _comparisons(tree: Tree, scope: Scope) -> Iterator[tuple[str, str, list[Value]]]:
+@functools.lru_cache(maxsize=1024)
+def _comparisons(parsed: Parsed) -> tuple[tuple[Path, str, tuple[str, ...]], ...]:
+    """Of each comparison the path, the sign and the placeholders of what is compared with."""
+    return tuple(_compared(parsed.tree))
+
+
+def _compared(tree: Tree) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
     what = tree[0]
     if what == "and":
-        yield from _comparisons(tree[1], scope)
-        yield from _comparisons(tree[2], scope)
+        yield from _compared(tree[1])
+        yield from _compared(tree[2])
         return
     if what not in {*_FLIPPED, "between", "begins_with"}:
         raise invalid(f"Invalid operator used in KeyConditionExpression: {what}")
@@ -63,10 +71,10 @@ def _comparisons(tree: Tree, scope: Scope) -> Iterator[tuple[str, str, list[Valu
         what, operands = _FLIPPED[what], (operands[1], operands[0])
     if operands[0][0] != "path" or any(operand[0] != "value" for operand in operands[1:]):
         raise invalid("Invalid condition in KeyConditionExpression: a key is compared with values")
-    path = scope.path(operands[0][1])
+    path: Path = operands[0][1]
     if len(path) > 1:
         raise invalid("Invalid KeyConditionExpression: Nested attributes are no keys")
-    yield path[0], what, [scope.values[operand[1]] for operand in operands[1:]]
+    yield path, what, tuple(operand[1] for operand in operands[1:])
 
 
 def _bounds(sign: str, operands: list[Value], key: tuple[str, str]) -> Iterator[tuple[str, bytes]]:

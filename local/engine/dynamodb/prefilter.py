@@ -6,11 +6,11 @@ filter says is looked at for each item that is left.
 """
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from local.engine.dynamodb import item_json
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.scope import Scope
 from local.engine.dynamodb.syntax import Parsed, Tree
@@ -46,7 +46,7 @@ def _pattern(name: str, text: str) -> str:
     It begins behind the quotation mark of the name: SQLite jumps to where a pattern's first character is,
     and hardly anything is in JSON as often as a quotation mark.
     """
-    stored = json.dumps({name: {"S": text}}, separators=(",", ":"))[2:-1]
+    stored = item_json.dumped({name: {"S": text}})[2:-1]
     literal = _SPECIAL.sub(r"[\1]", stored)
     return f"*{literal}*"
 

@@ -17,6 +17,7 @@ from local.engine.dynamodb import (
     table_operations,
 )
 from local.engine.dynamodb.consumed_capacity import Units
+from local.engine.dynamodb.prefilter import Prefilter
 from local.engine.dynamodb.readings import Reading
 from local.engine.dynamodb.values import Item
 
@@ -53,8 +54,9 @@ def scan(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
 def _read(engine: "Engine", params: dict[str, Any], is_query: bool) -> dict[str, Any]:
     reading = readings.prepared(engine, params, is_query)
     at_once = engine.database.snapshot if reading.filter is not None else engine.database.reading
+    told = clauses.told_by_sqlite(reading)
     with at_once() as link:
-        page = _counted(link, reading) or _page(link, reading)
+        page = _counted(link, reading, told) or _page(link, reading, told)
     answer: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}
     if not reading.counts:
         answer["Items"] = page.found
@@ -66,11 +68,10 @@ def _read(engine: "Engine", params: dict[str, Any], is_query: bool) -> dict[str,
     return answer
 
 
-def _counted(link: sqlite3.Connection, reading: Reading) -> Page | None:
+def _counted(link: sqlite3.Connection, reading: Reading, told: Prefilter | None) -> Page | None:
     """A page of a count, which SQLite makes by itself; None where items have to be looked at."""
     if not reading.counts or reading.limit is not None or reading.segment:
         return None
-    told = clauses.told_by_sqlite(reading)
     if reading.filter is not None and (told is None or not told.is_all):
         return None
     clause, bound = clauses.where(reading)
@@ -128,14 +129,14 @@ def _reads_both(reading: Reading) -> bool:
     return reading.index is not None and reading.whole and reading.table.projected(reading.index) is not None
 
 
-def _page(link: sqlite3.Connection, reading: Reading) -> Page:
-    whole = _summed(link, reading) if clauses.told_by_sqlite(reading) else None
+def _page(link: sqlite3.Connection, reading: Reading, told: Prefilter | None) -> Page:
+    whole = _summed(link, reading) if told else None
     if whole is not None:  # one page: where SQLite can tell that the filter does not hold, nothing is read
-        with contextlib.closing(_rows(link, reading, only_told=True)) as found:
+        with contextlib.closing(_rows(link, reading, told, only_told=True)) as found:
             page = _filled(link, reading, found)
         page.scanned, page.size = whole
         return page
-    with contextlib.closing(_rows(link, reading)) as found:  # an open cursor would hold its snapshot
+    with contextlib.closing(_rows(link, reading, told)) as found:  # an open cursor would hold its snapshot
         return _filled(link, reading, found)
 
 
@@ -171,12 +172,13 @@ def _filled(link: sqlite3.Connection, reading: Reading, found: Iterator[_Row]) -
     return page
 
 
-def _rows(link: sqlite3.Connection, reading: Reading, only_told: bool = False) -> Generator[_Row, None, None]:
+def _rows(
+    link: sqlite3.Connection, reading: Reading, told: Prefilter | None, only_told: bool = False
+) -> Generator[_Row, None, None]:
     """Rows in order; with ``only_told`` those alone of which SQLite can tell that the filter may hold."""
     table, index = reading.table, reading.index
     held = None if index is None else table.projected(index)
     rest = "rest" if reading.whole or index is None or held is None else "NULL"
-    told = clauses.told_by_sqlite(reading)
     clause, bound = clauses.where(reading)
     core = "core"
     if told and only_told:

@@ -64,7 +64,7 @@ def prepared(engine: "Engine", params: Mapping[str, Any], is_query: bool) -> Rea
         found, parsed_key = key_conditions.stretch(key_text, scope, hash_key, range_key)
     filter_text = params.get("FilterExpression")
     parsed = None if filter_text is None else syntax.condition(filter_text, "FilterExpression")
-    wanted = items.projection(params, parsed_key, parsed)
+    wanted = items.projection(params, scope, parsed_key, parsed)
     if parsed is not None:
         conditions.require_sense(parsed, scope)
         if is_query:

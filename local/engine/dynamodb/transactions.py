@@ -11,6 +11,7 @@ from local.engine.dynamodb import consumed_capacity, items, key_bytes, paths, ro
 from local.engine.dynamodb.consumed_capacity import Units
 from local.engine.dynamodb.definitions import Table
 from local.engine.dynamodb.items import ConditionFailed, Done, Write
+from local.engine.dynamodb.scope import Scope
 from local.engine.engine_errors import ServiceError, invalid
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _get(engine: "Engine", params: dict[str, Any]) -> dict[str, Any]:
     prepared = []
     for one in asked:
         table = table_operations.lookup(engine, one["TableName"])
-        prepared.append((table, key_bytes.given(table, one["Key"])[1], items.projection(one)))
+        prepared.append((table, key_bytes.given(table, one["Key"])[1], items.projection(one, Scope(one))))
     if len({(table.id, key) for table, key, _ in prepared}) < len(prepared):
         raise invalid("Transaction request cannot include multiple operations on one item")
     found: list[dict[str, Any]] = []
