@@ -89,7 +89,8 @@ def _from_isoformat(text: str) -> dt.datetime:
 
 def format_timestamp(moment: dt.datetime) -> str:
     """Aware datetime -> ISO 8601 text in UTC, as clients see it."""
-    return moment.astimezone(UTC).isoformat()
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat()
 
 
 def truncate(moment: dt.datetime) -> dt.datetime:

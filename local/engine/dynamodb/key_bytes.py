@@ -40,9 +40,10 @@ def of_item(table: Table, item: Item) -> Key:
 def given(table: Table, key: Mapping[str, Any]) -> tuple[Item, Key]:
     """A key as it was asked for, checked and as bytes. Raises ValidationException."""
     checked = values.checked_item(key)
-    if checked.keys() != set(table.keys) or any(
-        kind_of(checked[name]) != table.types[name] for name in table.keys
-    ):
+    is_key = len(checked) == len(table.keys)
+    for name in table.keys:
+        is_key = is_key and name in checked and kind_of(checked[name]) == table.types[name]
+    if not is_key:
         raise invalid("The provided key element does not match the schema")
     return checked, _encoded(table, checked)
 
