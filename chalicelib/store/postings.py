@@ -19,10 +19,10 @@ from chalicelib.domain import task_terms
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_terms import Alternatives, Term
-from chalicelib.domain.times import UTC
 from chalicelib.store import raw_items
 from chalicelib.store.list_order import Place
 from chalicelib.store.models.connection import connection
+from chalicelib.store.models.instants import written
 from chalicelib.store.models.item_keys import bare, key
 from chalicelib.store.models.task_models import PostingItem
 from chalicelib.store.raw_items import Stretch
@@ -69,7 +69,7 @@ def _item(task: Task, term: Term) -> PostingItem:
 
 
 def _written(place: Place) -> str:
-    return f"{place[0].astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%f')}#{place[1]}"
+    return f"{written(place[0])[:26]}#{place[1]}"
 
 
 def found(node: NodeName, asked: Sequence[Alternatives], after: Place | None, most: int) -> Iterator[TaskId]:

@@ -5,7 +5,6 @@ find them; a list reads thousands and asks for a few. What is written goes throu
 """
 
 import dataclasses
-import datetime as dt
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,23 +19,12 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 
-from chalicelib.domain.times import UTC
 from chalicelib.store.models.base import Table
 from chalicelib.store.models.connection import connection
+from chalicelib.store.models.instants import moment
 
 AT_ONCE = 100
 """Keys of one BatchGetItem."""
-
-
-def moment(text: str) -> dt.datetime:
-    """An instant as PynamoDB writes it, ``2026-11-23T12:00:00.000000+0000``."""
-    return dt.datetime.fromisoformat(f"{text[:26]}+00:00")
-
-
-def written(instant: dt.datetime) -> str:
-    """The same the other way round."""
-    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
-    return f"{utc.isoformat(timespec='microseconds')[:26]}+0000"
 
 
 def _number(text: str) -> float:

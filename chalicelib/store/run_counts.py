@@ -21,9 +21,10 @@ from chalicelib.domain.times import INSTANT, SECOND
 from chalicelib.settings import settings
 from chalicelib.store import list_order, raw_items, run_table
 from chalicelib.store.list_order import Place
+from chalicelib.store.models.instants import written
 from chalicelib.store.models.item_keys import bare, key
 from chalicelib.store.models.run_models import RunItem
-from chalicelib.store.raw_items import RawItem, Stretch, written
+from chalicelib.store.raw_items import RawItem, Stretch
 from chalicelib.store.run_items import BRIEF_UNTIL, listed
 from chalicelib.store.run_table import EARLIEST_START, LATEST_START, starting
 

@@ -13,9 +13,10 @@ from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import UTC
 from chalicelib.infrastructure import blobs
 from chalicelib.store import counted_hours, shards
+from chalicelib.store.models.instants import moment
 from chalicelib.store.models.item_keys import bare, key, owner
 from chalicelib.store.models.run_models import RunItem
-from chalicelib.store.raw_items import RawItem, moment
+from chalicelib.store.raw_items import RawItem
 
 GRACE = dt.timedelta(seconds=30)
 """How late a run may be before it is given up: missed, or overdue."""

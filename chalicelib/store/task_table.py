@@ -16,9 +16,10 @@ from chalicelib.domain.task import Task
 from chalicelib.store import changes, list_order, outbox_table, postings, raw_items, shards
 from chalicelib.store.list_order import Place
 from chalicelib.store.models.connection import connection
+from chalicelib.store.models.instants import written
 from chalicelib.store.models.item_keys import bare, key, owner
 from chalicelib.store.models.task_models import TaskItem
-from chalicelib.store.raw_items import Stretch, written
+from chalicelib.store.raw_items import Stretch
 from chalicelib.store.store_errors import on_condition_failed
 from chalicelib.store.task_items import PURGE, StoredTask, planning_actions
 

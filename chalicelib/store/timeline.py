@@ -25,6 +25,7 @@ from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.times import EPOCH, format_duration
 from chalicelib.infrastructure.turns import Turns
 from chalicelib.store import raw_items
+from chalicelib.store.models.instants import written
 from chalicelib.store.models.item_keys import key
 from chalicelib.store.models.timeline_models import TimelineItem
 from chalicelib.store.raw_items import RawItem, Stretch
@@ -159,7 +160,7 @@ def read_entries(node: NodeName, start: dt.datetime, end: dt.datetime) -> list[O
     """The occupations that overlap a stretch of time, strongly consistent."""
     filed = _filed_by_day(node, start, end)
     filed.append(Stretch(("bucket", key(node, "long")), "entry", _stamp(start - LONGEST_RUN), _stamp(end)))
-    begun_by, over_by = raw_items.written(end), raw_items.written(start)
+    begun_by, over_by = written(end), written(start)
     return [
         _occupation(item)
         for stretch in filed

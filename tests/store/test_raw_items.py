@@ -4,8 +4,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from pynamodb.attributes import UTCDateTimeAttribute
 
 from chalicelib.store import raw_items
+from chalicelib.store.models import instants
 from chalicelib.store.models.node_models import NodeItem
 from chalicelib.store.models.task_models import PostingItem, TaskItem
 from chalicelib.store.raw_items import RawItem, Stretch
@@ -39,8 +41,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> list[Any]:
 def test_an_instant_is_read_as_it_is_written(instant: dt.datetime) -> None:
     abroad = instant.astimezone(dt.timezone(dt.timedelta(hours=2)))
 
-    assert raw_items.moment(raw_items.written(abroad)) == instant
-    assert raw_items.written(NOON) == "2026-11-23T12:00:00.000000+0000"
+    assert instants.written(abroad) == UTCDateTimeAttribute().serialize(abroad)
+    assert instants.moment(instants.written(abroad)) == instant
+    assert instants.written(NOON) == "2026-11-23T12:00:00.000000+0000"
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pynamodb.attributes import Attribute, UTCDateTimeAttribute
 from pynamodb.connection.base import BOTOCORE_EXCEPTIONS
 from pynamodb.exceptions import PutError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
+
+from chalicelib.store.models.instants import written
 
 
 class _Layout(NamedTuple):
@@ -28,10 +31,14 @@ class _Layout(NamedTuple):
 def _layout(table: type[Model]) -> _Layout:
     attributes = table.get_attributes()
     return _Layout(
-        {name: (each.attr_name, each.attr_type, each.serialize) for name, each in attributes.items()},
+        {name: (each.attr_name, each.attr_type, _writer(each)) for name, each in attributes.items()},
         frozenset(name for name, each in attributes.items() if not each.null),
         {name: each.default for name, each in attributes.items() if each.default is not None},
     )
+
+
+def _writer(attribute: Attribute[Any]) -> Callable[[Any], Any]:
+    return written if type(attribute) is UTCDateTimeAttribute else attribute.serialize
 
 
 class QuickModel(Model):
