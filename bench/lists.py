@@ -6,6 +6,7 @@ asked through the app with API Gateway's events, without a socket.
 
 import dataclasses
 import datetime as dt
+import functools
 import gc
 import json
 import os
@@ -205,6 +206,14 @@ def measured(path: str) -> dict[str, float]:
     return {**both, "units": cost.units, "KB": size / 1024}
 
 
+@functools.cache
+def _routes() -> Routes:
+    """Made once, as a front does."""
+    from app import app
+
+    return Routes(app.routes)
+
+
 def _ask(path: str) -> tuple[int, int]:
     """The status of an answer, and its bytes as they would leave."""
     from app import app
@@ -220,7 +229,7 @@ def _ask(path: str) -> tuple[int, int]:
         port=443,
         scheme="https",
     )
-    event = gateway.event(request, Routes(app.routes))
+    event = gateway.event(request, _routes())
     answer = gateway.response(safe_for_threads(app)(event, gateway.Context("api", 29.0)))
     pieces = (answer.body,) if isinstance(answer.body, bytes) else answer.body
     return answer.status, sum(map(len, pieces))
