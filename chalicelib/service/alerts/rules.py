@@ -16,10 +16,11 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.series import Series
 from chalicelib.service.archiving import archive_specs
+from chalicelib.service.node import turns_to_change
 from chalicelib.store import alert_table, node_table, series_table
 
 LOG = logging.getLogger(__name__)
-KEPT, CHANGING = "alert-rules", "alert-rules-changing"
+KEPT = "alert-rules"
 RULES, WINDOWS = "rules", "windows"
 LARGEST, LARGEST_IN_ALL = 20_000, 300_000
 """Characters of a document, and of all: they are kept in one item."""
@@ -30,7 +31,6 @@ MOST_LOOKED_AT = 20_000
 FULL_FOR = dt.timedelta(minutes=5)
 SEEN_FOR = dt.timedelta(seconds=5)
 """How long what was read is good for: after so long a change holds in every process."""
-_PATIENCE = dt.timedelta(seconds=10)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,13 +145,10 @@ def _put(node: NodeName, kind: str, name: str, posted: JSON, now: dt.datetime) -
 @contextlib.contextmanager
 def _changing(node: NodeName, now: dt.datetime) -> Iterator[dict[str, dict[str, JSON]]]:
     """The documents, to be changed by nobody else meanwhile, and stored when that is done."""
-    with node_table.lease(node, CHANGING, now, now + _PATIENCE) as mine:
-        if not mine:
-            raise Conflict("Somebody else is changing the rules: try again")
-        kept = _read(node)
+    with turns_to_change.changing(node, KEPT, "the alert rules and maintenance windows", now) as kept:
+        kept.update(_documents(kept))
         yield kept
-        node_table.write(node, KEPT, kept)
-        _seen.pop(node, None)
+    _seen.pop(node, None)
 
 
 def _read(node: NodeName) -> dict[str, dict[str, JSON]]:

@@ -14,16 +14,16 @@ import hmac
 import pathlib
 import re
 import secrets
-from collections.abc import Iterator
 
 from chalicelib.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, format_timestamp, parse_timestamp
+from chalicelib.service.node import turns_to_change
 from chalicelib.settings import settings
 from chalicelib.store import node_table
 
-KEYS, CHANGING_KEYS = "api-keys", "api-keys-changing"
+KEYS = "api-keys"
 PREFIX = "psk."
 SCOPES = ("read", "measure", "administer")
 """What keys are for, each including those before it: looking, posting tasks, changing everybody's."""
@@ -31,7 +31,6 @@ MOST_KEYS = 500
 OPERATOR = "operator-token"
 """What the key is called that is no key given out, but the operator's token."""
 _SECRET_BYTES = 32
-_PATIENCE = dt.timedelta(seconds=10)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -56,7 +55,7 @@ def known(node: NodeName) -> list[ApiKey]:
 def add(node: NodeName, name: str, scope: str, now: dt.datetime, expires: dt.datetime | None = None) -> str:
     """Make a key for a scope and those it includes. It is returned, and never again to be had.
 
-    Raises Invalid, and Conflict for a name that has one, or while somebody else changes the keys.
+    Raises Invalid, and Conflict for a name that has one, or where others change the keys for seconds.
     """
     if not _NAME.fullmatch(name):
         raise Invalid("A name must have 1 to 40 lower-case letters, digits and hyphens")
@@ -119,15 +118,9 @@ def named(node: NodeName, name: str, now: dt.datetime) -> ApiKey | None:
     return None if found is None or found.is_over(now) else found
 
 
-@contextlib.contextmanager
-def _changing(node: NodeName, now: dt.datetime) -> Iterator[dict[str, JSON]]:
+def _changing(node: NodeName, now: dt.datetime) -> contextlib.AbstractContextManager[dict[str, JSON]]:
     """The keys, to be changed by nobody else meanwhile, and stored when that is done."""
-    with node_table.lease(node, CHANGING_KEYS, now, now + _PATIENCE) as mine:
-        if not mine:
-            raise Conflict("Somebody else is changing the keys: try again")
-        keys = _all(node)
-        yield keys
-        node_table.write(node, KEYS, keys)
+    return turns_to_change.changing(node, KEYS, "the keys", now)
 
 
 def _all(node: NodeName) -> dict[str, JSON]:

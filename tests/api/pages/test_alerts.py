@@ -1,5 +1,6 @@
 """The pages of alerts: rules kept by the operator, states for everybody, checks for programs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_rule_is_kept_shown_without_secrets_listed_and_forgotten(api: Api) -> 
     assert "token" not in str(shown)
     assert listed == {"loss": shown}
     assert (deleted, gone) == (200, 404)
+
+
+def test_windows_that_are_put_at_once_are_all_kept(api: Api) -> None:
+    window = {"start": "2026-11-24T02:00:00Z", "duration": "PT1H"}
+
+    with ThreadPoolExecutor(16) as pool:
+        paths = [f"/maintenance-windows/night-{number:02}" for number in range(16)]
+        answers = list(pool.map(lambda path: api.ask("PUT", path, window)[0], paths))
+
+    assert answers == [200] * 16
+    assert len(api.get("/maintenance-windows")) == 16
 
 
 def test_a_maintenance_window_is_kept_listed_and_forgotten(api: Api) -> None:

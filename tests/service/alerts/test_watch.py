@@ -2,7 +2,9 @@
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from chalicelib.domain.times import format_timestamp
 from chalicelib.service.alerts import rules, watch
 from chalicelib.service.alerts.rules import RULES, WINDOWS
 from chalicelib.service.archiving import attempt
+from chalicelib.service.node import turns_to_change
 from chalicelib.service.series import hourly_rollups, points
 from chalicelib.store import alert_table, delivery_table, series_table, shards
 from chalicelib.store.models.series_models import PointItem
@@ -34,6 +37,7 @@ RTT: dict[str, Any] = {
 }
 SERIES = series_of(RTT, "ping", ["here"])
 ALERT = f"loss.{SERIES.uuid}"
+NIGHT = {"start": "2026-11-24T02:00:00Z", "duration": "PT1H", "repeat": "P1D"}
 LOSS: dict[str, Any] = {
     "series": {"test": "rtt"},
     "metric": "loss.ratio",
@@ -408,11 +412,31 @@ def test_there_are_so_many_rules_and_no_more(monkeypatch: pytest.MonkeyPatch) ->
         rules.document(NODE, RULES, "other")
 
 
-def test_one_changes_the_rules_at_a_time() -> None:
-    with rules._changing(NODE, NOON), pytest.raises(Conflict, match="Somebody else is changing the rules"):
+def test_one_changes_the_rules_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_to_change, "PATIENCE", 0.05)
+    busy = "^Somebody else is changing the alert rules and maintenance windows: try again$"
+
+    with rules._changing(NODE, NOON), pytest.raises(Conflict, match=busy):
         rule()
 
     assert rules.documents(NODE, RULES) == {}
+
+
+def test_rules_and_windows_that_are_put_and_removed_at_once_are_all_changed() -> None:
+    names = [f"night-{number}" for number in range(8)]
+    for name in names:
+        rules.put_window(NODE, f"old-{name}", NIGHT, NOON)
+    changes = [
+        *(functools.partial(rules.put_window, NODE, name, NIGHT, NOON) for name in names),
+        *(functools.partial(rules.put_rule, NODE, name, LOSS, NOON) for name in names),
+        *(functools.partial(rules.remove, NODE, WINDOWS, f"old-{name}", NOON) for name in names),
+    ]
+
+    with ThreadPoolExecutor(len(changes)) as pool:
+        done = [pool.submit(change) for change in changes]
+
+    assert [each.exception() for each in done] == [None] * len(changes)
+    assert sorted(rules.documents(NODE, WINDOWS)) == sorted(rules.documents(NODE, RULES)) == names
 
 
 @pytest.mark.parametrize(("passed", "is_seen"), [(0, False), (4.999, False), (5, True), (-0.001, True)])

@@ -1,11 +1,12 @@
 """API keys: what they are, for how long they are good, and that nobody else's change is lost."""
 
 import pathlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from chalicelib.domain.errors import Conflict, Forbidden, Invalid, NotFound
-from chalicelib.service.node import api_keys
+from chalicelib.service.node import api_keys, turns_to_change
 from chalicelib.service.node.api_keys import ApiKey
 from chalicelib.settings import forget_settings
 from chalicelib.store import node_table
@@ -120,8 +121,14 @@ def test_a_key_that_is_revoked_opens_nothing() -> None:
     assert failed.value.message == "There is no key a"
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_to_change, "PATIENCE", 0.02)
+
+
+@pytest.mark.usefixtures("_impatient")
 def test_while_somebody_changes_the_keys_nobody_else_does() -> None:
-    node_table.acquire(NODE, api_keys.CHANGING_KEYS, NOON, NOON + seconds(10))
+    node_table.acquire(NODE, "api-keys-changing", NOON, NOON + seconds(10))
 
     with pytest.raises(Conflict) as failed:
         api_keys.add(NODE, "a", "read", at(9))
@@ -132,6 +139,27 @@ def test_while_somebody_changes_the_keys_nobody_else_does() -> None:
     assert [key.name for key in api_keys.known(NODE)] == ["a", "b"]
 
 
+def test_keys_that_are_made_and_revoked_at_once_are_all_changed() -> None:
+    for number in range(4):
+        api_keys.add(NODE, f"old-{number}", "read", NOON)
+
+    with ThreadPoolExecutor(12) as pool:
+        made = [pool.submit(api_keys.add, NODE, f"new-{number}", "read", NOON) for number in range(8)]
+        gone = [pool.submit(api_keys.revoke, NODE, f"old-{number}", NOON) for number in range(4)]
+
+    assert [each.exception() for each in gone] == [None] * 4
+    keys = [api_keys.presented(NODE, each.result(), NOON).name for each in made]
+    assert keys == [key.name for key in api_keys.known(NODE)] == [f"new-{number}" for number in range(8)]
+
+
+def test_the_one_who_waits_has_its_turn_when_the_one_before_is_gone() -> None:
+    """The clock goes on while it waits: whoever died long enough ago is not waited for in vain."""
+    node_table.acquire(NODE, "api-keys-changing", at(0), at(10))
+
+    assert api_keys.add(NODE, "a", "read", at(9.9))
+
+
+@pytest.mark.usefixtures("_impatient")
 def test_whoever_dies_while_changing_the_keys_is_in_the_way_for_ten_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
