@@ -1,7 +1,7 @@
 """What the environment decides: names, limits, and who this node is. Read once, imported by all.
 
-Of the product it imports the name a node has, and nothing else. The variables are set in
-``.chalice/config.json`` and by ``local/``; docs/deploy.md lists them.
+Of the product it imports the name a node has and how a number is read, and nothing else. The variables are
+set in ``.chalice/config.json`` and by ``local/``; docs/deploy.md lists them.
 
 A deployment serves one node or several. Which of them something is done for is never kept here: a request
 says it (its Host), so does a message, and what is stored has it as its ``node``.
@@ -12,6 +12,7 @@ import functools
 import os
 import socket
 
+from chalicelib.domain import numerals
 from chalicelib.domain.names import NodeName
 
 _LOCAL = NodeName("local")
@@ -107,9 +108,10 @@ def _read_flag(name: str, text: str) -> bool:
 
 
 def _read_number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
+    number = numerals.whole(text)
+    if number is None:
         raise SettingsError(f"{variable(name)}: must be a whole number, not {text!r}")
-    return int(text)
+    return number
 
 
 def variable(name: str) -> str:

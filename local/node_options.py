@@ -1,10 +1,10 @@
 """What a node is started with: the options of ``local.node``, and what they come to."""
 
 import argparse
-import contextlib
 import os
 import pathlib
 
+from chalicelib.domain import numerals
 from local.start_checks import CannotStart
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-first", action="store_true", help="skip the first measurement")
     parser.add_argument(
         "--processes",
-        type=int,
+        type=integer,
         choices=(1, 2),
         help="2: clocks and queues have a process of their own (2 if there is a second core, else 1)",
     )
@@ -55,19 +55,28 @@ def arguments() -> argparse.Namespace:
 
 def port(text: str) -> int:
     """A TCP port, as it is written. Raises CannotStart."""
-    if text.isascii() and text.isdecimal() and 0 < int(text) < 65536:
-        return int(text)
+    number = numerals.whole(text, 5)
+    if number and number < 65536:
+        return number
     raise CannotStart(f"There is no port {text!r}: choose one from 1 to 65535 with PORT=")
 
 
 def period(text: str) -> float:
     """Seconds between ticks, as they are written. Raises CannotStart."""
-    with contextlib.suppress(ValueError):
-        if SHORTEST_PERIOD <= (seconds := float(text)) <= LONGEST_PERIOD:  # which NaN is not
-            return seconds
+    seconds = numerals.decimal(text)
+    if seconds is not None and SHORTEST_PERIOD <= seconds <= LONGEST_PERIOD:
+        return seconds
     raise CannotStart(
         f"There is no period {text!r}: choose --period from {SHORTEST_PERIOD} to {LONGEST_PERIOD} seconds"
     )
+
+
+def integer(text: str) -> int:
+    """An option that is an integer. Raises ArgumentTypeError."""
+    number = numerals.integer(text)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer")
+    return number
 
 
 def default_state(address: str, port: int) -> pathlib.Path:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from chalicelib.infrastructure.machine import Machine
+from local import node_options
 from plugins.tools.one_way import stamp_packets, stamp_sockets
 from plugins.tools.one_way.packet_records import from_unix
 from plugins.tools.one_way.stamp import estimate_of
@@ -79,7 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="stamp_reflector", description="Reflect STAMP packets (RFC 8762)")
     parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=stamp_packets.PORT, help="UDP port (default: %(default)s)"
+        "--port",
+        type=node_options.integer,
+        default=stamp_packets.PORT,
+        help="UDP port (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     try:

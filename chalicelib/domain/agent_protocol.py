@@ -5,6 +5,7 @@ import datetime as dt
 import re
 import uuid
 
+from chalicelib.domain import numerals
 from chalicelib.domain.errors import Invalid, TooOld
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run_states import State
@@ -161,17 +162,19 @@ def _is_plainly_right(held: JSON) -> bool:
     )
 
 
-def require_spoken(text: str) -> None:
-    """Raise TooOld unless a protocol number, as a header has it, is one that is spoken here."""
+def require_spoken(text: str) -> int:
+    """A protocol number, as a header has it. Raises TooOld unless it is spoken here, Invalid for none."""
     spoken = " and ".join(map(str, SPOKEN))
     if not text:
         raise TooOld(
             f"X-Agent-Protocol: must be the agent's protocol version; this coordinator speaks {spoken}"
         )
-    if not (text.isascii() and text.isdecimal() and len(text) < 6):
+    number = numerals.whole(text, 5)
+    if number is None:
         raise Invalid(f"X-Agent-Protocol: {text[:20]!r} is not a version of the protocol")
-    if int(text) not in SPOKEN:
+    if number not in SPOKEN:
         raise TooOld(f"The agent speaks protocol {text}, this coordinator {spoken}: they do not match")
+    return number
 
 
 def streamed(run: RunId, number: int) -> RunId:

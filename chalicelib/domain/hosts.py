@@ -4,14 +4,13 @@ import dataclasses
 import ipaddress
 import re
 
+from chalicelib.domain import numerals
 from chalicelib.domain.errors import Invalid
 
 PORTS = {"http": 80, "https": 443}
 """Where a participant is asked that is named without a port, by how nodes speak to each other."""
 
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+\Z")
-
-_PORT = re.compile("[0-9]{1,5}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +59,7 @@ def _name(text: str, participant: str) -> str:
 
 
 def _port(text: str, participant: str) -> int:
-    if not (_PORT.fullmatch(text) and 0 < int(text) < 65536):
+    port = numerals.whole(text, 5)
+    if not port or port > 65535:
         raise Invalid(f"{participant!r} must end in a port from 1 to 65535")
-    return int(text)
+    return port

@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable
 
+from chalicelib.domain import numerals
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.times import UTC
@@ -76,11 +77,12 @@ class Journal:
 
     def _numbered(self, cursor: str) -> int:
         name, _, number = cursor.partition("-")
-        if not number.isascii() or not number.isdigit() or len(number) > 15:
+        position = numerals.whole(number, 15)
+        if position is None:
             raise Invalid("since: must be the cursor of an earlier answer")
         if name != self.name:
             raise Forgotten
-        return int(number)
+        return position
 
 
 Listener = Callable[[NodeName, str, Members], None]

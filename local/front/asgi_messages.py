@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from chalicelib.domain import proxy_headers
+from chalicelib.domain import numerals, proxy_headers
 from local import gateway
 
 LINGER = 3.0
@@ -20,7 +20,8 @@ Send = Callable[[Any], Awaitable[None]]
 
 def length(scope: Any) -> int:
     """Bytes that a body is said to have."""
-    return next((int(text) for name, text in scope["headers"] if name == b"content-length"), 0)
+    said = next((text for name, text in scope["headers"] if name == b"content-length"), b"")
+    return numerals.whole(said.decode("latin-1")) or 0
 
 
 def request_of(scope: Any, body: bytes, proxies: tuple[proxy_headers.Network, ...]) -> gateway.Request:

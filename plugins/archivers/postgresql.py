@@ -10,6 +10,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain import numerals
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
@@ -142,9 +143,10 @@ def _from_uri(text: str) -> dict[str, str]:
 
 
 def _number(name: str, text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text):
+    number = numerals.whole(text, 5)
+    if number is None:
         raise Invalid(f"_dsn: {name} must be a number of at most five digits")
-    return int(text)
+    return number
 
 
 def _tls(mode: str) -> "ssl.SSLContext | bool | None":

@@ -7,7 +7,6 @@ section 0.
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.documents import load
@@ -99,8 +98,6 @@ def _read(field: Field, value: JSON) -> JSON:
         value = value.lower()
     elif field.kind == "si":
         value = _read_si(field, value)
-    elif field.kind == "float" and not math.isfinite(value):
-        raise Invalid(f"{field.option}: {value} is not a number JSON can hold")
     elif field.kind == "json":
         value = load(value, field.option)
     return field.read(value) if field.read else value

@@ -1,11 +1,34 @@
 """The command line that fields make: optparse's, as existing clients expect of it."""
 
 import optparse
+import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
+from chalicelib.domain import numerals
 from chalicelib.domain.errors import Invalid
 from plugins.sdk.fields import Field
+
+_AS_IN_C = re.compile("-?(?:0[xX][0-9a-fA-F]{1,16}|0[bB][01]{1,64}|[0-9]{1,20})")
+
+
+def _integer(option: optparse.Option, flag: str, text: str) -> int:
+    """An integer as in C (docs/contract/tests.md section 1). optparse takes underscores and blanks, too."""
+    if not _AS_IN_C.fullmatch(text):
+        raise optparse.OptionValueError(f"option {flag}: invalid integer value: {text!r}")
+    value = optparse.Option.TYPE_CHECKER["int"](option, flag, text)
+    return cast("int", value)
+
+
+def _decimal(option: optparse.Option, flag: str, text: str) -> float:
+    value = numerals.decimal(text)
+    if value is None:
+        raise optparse.OptionValueError(f"option {flag}: invalid floating-point value: {text!r}")
+    return value
+
+
+class _Option(optparse.Option):
+    TYPE_CHECKER = {**optparse.Option.TYPE_CHECKER, "int": _integer, "float": _decimal}  # noqa: RUF012
 
 
 class Parser(optparse.OptionParser):
@@ -21,7 +44,8 @@ class Parser(optparse.OptionParser):
 
 def parser(name: str, fields: Iterable[Field]) -> Parser:
     """The parser of a test's arguments; each goes by the name of its field, None where not given."""
-    made = Parser(prog="task", usage=f"Usage: task [task-options] {name} [test-options]")
+    usage = f"Usage: task [task-options] {name} [test-options]"
+    made = Parser(prog="task", usage=usage, option_class=_Option)
     for field in fields:
         flags = field.flags.split()
         # Only a switch is turned off with a flag; --no-delay is a flag like any other.

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from chalicelib.domain import numerals
 from plugins.sdk.jobs import Host
 from plugins.sdk.programs import is_installed
 
@@ -61,5 +62,5 @@ def missing(tool: str, program: str, host: Host | None = None) -> list[str]:
 def port(host: Host, tool: str, name: str, default: int) -> int:
     """A port that is set at a host, unless it is none."""
     text = _setting(host, tool, name)
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    number = numerals.whole(text, 5) or 0
     return number if 0 < number < 65536 else default

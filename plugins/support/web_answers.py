@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 
+from chalicelib.domain import numerals
 from plugins.sdk.jobs import Outcome, Parcel, retry_after
 from plugins.support import web_posts
 
@@ -34,7 +35,7 @@ def outcome_of(
 
 
 def _wait(reply: web_posts.Reply, again: dt.timedelta | None) -> dt.timedelta | None:
-    asked = reply.headers.get("retry-after", "")
-    if again is None or not asked.isdigit() or len(asked) > 6:
+    asked = numerals.whole(reply.headers.get("retry-after", ""), 6)
+    if again is None or asked is None:
         return again
-    return max(again, dt.timedelta(seconds=min(int(asked), LONGEST_WAIT)))
+    return max(again, dt.timedelta(seconds=min(asked, LONGEST_WAIT)))

@@ -2,6 +2,7 @@
 
 import ipaddress
 
+from chalicelib.domain import numerals
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import FLAG, Metric, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
@@ -25,10 +26,8 @@ def participants(spec: Spec) -> list[str | None]:
 
 def read_gateway(text: str) -> JSON:
     """A number where it is one, an address otherwise."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
+    number = numerals.integer(text)
+    return text if number is None else number
 
 
 def check(spec: Spec) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from chalicelib.domain import numerals
 from chalicelib.domain.documents import load
 from chalicelib.domain.metrics import COUNT, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed
@@ -55,10 +56,9 @@ def _last(polls: JSON) -> JSON:
 def _numeric(answer: JSON) -> float | None:
     """The number that was got; counters come as text where they are longer than a JSON reader can hold."""
     value = answer.get("value") if isinstance(answer, dict) else None
-    try:
-        return float(value) if isinstance(value, int | float | str) else None
-    except (ValueError, OverflowError):
-        return None
+    if isinstance(value, str):
+        return numerals.decimal(value)
+    return value if isinstance(value, int | float) else None
 
 
 # fmt: off

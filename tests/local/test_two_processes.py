@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from local import node_options
+from local.start_checks import CannotStart
 from tests.local.test_node import Node, nodes, post_idle
 
 pytestmark = [pytest.mark.slow(20), pytest.mark.usefixtures("nodes")]
@@ -142,6 +143,26 @@ def test_moto_has_no_second_process(nodes: list[Node], tmp_path: pathlib.Path) -
 
     assert node.end() == 1
     assert node.said == "A node on moto is one process: leave PROCESSES= out\n"
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--processes=٢", "--processes= 2", "--period=nan", "--period=1_0", "--period=0", "--period=-1"],
+)
+def test_an_option_that_is_no_number_is_refused(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["node", option])
+
+    with pytest.raises(SystemExit):
+        node_options.arguments()
+    assert option.partition("=")[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["٨٠", "8_0", " 80", "+80", "9" * 5000, "0", "65536"])
+def test_a_port_is_ascii_digits(port: str) -> None:
+    with pytest.raises(CannotStart, match="There is no port"):
+        node_options.port(port)
 
 
 @pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (64, 2)])

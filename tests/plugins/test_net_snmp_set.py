@@ -151,7 +151,8 @@ def test_a_letter_and_a_text_make_a_value(letter: str, text: str, kind: str, con
 @pytest.mark.parametrize(
     ("letter", "text"),
     [("i", "x"), ("i", "2147483648"), ("u", "-1"), ("a", "192.0.2"), ("x", "0xg"), ("d", "256"), ("b", "-1"),
-     ("b", "99999999"), ("F", "x"), ("U", "-1"), ("I", str(2**63)), ("o", "no such")],
+     ("b", "99999999"), ("F", "x"), ("U", "-1"), ("I", str(2**63)), ("o", "no such"),
+     ("i", "1_0"), ("C", " 5"), ("t", "٣"), ("b", "1_0"), ("d", "1_0"), ("F", "nan"), ("D", "1_0")],
 )  # fmt: skip
 def test_a_text_that_is_no_such_value_is_a_failure(letter: str, text: str) -> None:
     with pytest.raises(PluginFailed):

@@ -18,6 +18,8 @@ from plugins.tests.netreach import TEST
         ("-1", -1),
         ("::1", "::1"),
         ("router", "router"),
+        ("1_0", "1_0"),
+        ("٣", "٣"),
         ("9" * 5000, "9" * 5000),
     ],
 )

@@ -70,6 +70,7 @@ def test_a_failed_run_leaves_that_it_failed() -> None:
         ((400, {}, b"bad"), "POST failed with status 400: bad", None),
         ((503, {}, b""), "POST failed with status 503: ", "PT1M"),
         ((429, {"Retry-After": "300"}, b""), "POST failed with status 429: ", "PT5M"),
+        ((429, {"Retry-After": "²"}, b""), "POST failed with status 429: ", "PT1M"),
         (
             (429, {"Retry-After": "5"}, b""),
             "POST failed with status 429: ",

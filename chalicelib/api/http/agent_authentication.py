@@ -33,6 +33,6 @@ def node_of(request: Request, suspended_too: bool = False) -> ServedNode:
     return known
 
 
-def require_spoken(request: Request) -> None:
-    """Raise TooOld unless the agent speaks a protocol that is spoken here."""
-    agent_protocol.require_spoken(request.headers.get("x-agent-protocol", "").strip())
+def require_spoken(request: Request) -> int:
+    """The protocol that the agent speaks. Raises TooOld unless it is spoken here."""
+    return agent_protocol.require_spoken(request.headers.get("x-agent-protocol", "").strip())

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.api.http.answer import Answer, Sent
+from chalicelib.domain import numerals
 from chalicelib.settings import settings
 
 LARGEST_ANSWER = 6 * 1024 * 1024 - 64 * 1024
@@ -111,10 +112,7 @@ def _weighted(accept: str) -> Iterator[tuple[str, float]]:
     for one in accept.lower().split(","):
         kind, *parameters = (part.strip() for part in one.split(";"))
         given = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
-        try:
-            yield kind, float(given[0]) if given else 1.0
-        except ValueError:
-            yield kind, 0.0
+        yield kind, (numerals.decimal(given[0]) or 0.0) if given else 1.0
 
 
 def _takes_gzip(headers: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api.http import origins
-from chalicelib.domain import proxy_headers
+from chalicelib.domain import numerals, proxy_headers
 from chalicelib.domain.documents import DEEPEST, load
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
 from chalicelib.domain.names import NodeName, RunId, TaskId
@@ -95,10 +95,9 @@ class Request:
         text = self.args.get(name)
         if text is None:
             return None
-        try:
-            value = int(text)
-        except ValueError as error:
-            raise Invalid(f"{name}: {text[:40]!r} is not an integer") from error
+        value = numerals.integer(text)
+        if value is None:
+            raise Invalid(f"{name}: {text[:40]!r} is not an integer of at most {numerals.MOST_DIGITS} digits")
         if least is not None and value < least:
             raise Invalid(f"{name}: must be {least} or more")
         return value

@@ -23,12 +23,11 @@ def join(request: Request) -> Answer:
 
     The secret in the answer cannot be retrieved again. A token works once.
     """
-    agent_authentication.require_spoken(request)
+    protocol = agent_authentication.require_spoken(request)
     said = agent_protocol.require(agent_protocol.JOIN, request.json())
     facts = said.get("facts")
     if facts is not None:
         _require_valid(facts)
-    protocol = int(request.headers["x-agent-protocol"])
     joined, secret = agent_secrets.join(
         said["token"], said["instance"], said["version"], request.now, protocol
     )

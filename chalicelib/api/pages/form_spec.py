@@ -5,14 +5,12 @@ its template. The members arrive as arguments of their own, the first behind ``s
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from chalicelib.domain import numerals
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, Checker
 from plugins.sdk.test import Test
-
-_VERSION = re.compile("[0-9]{1,9}")
 
 
 def is_form(text: str) -> bool:
@@ -37,9 +35,10 @@ def read(plugin: Test, arguments: Mapping[str, str]) -> dict[str, JSON]:
 
 
 def _version(text: str) -> int:
-    if not _VERSION.fullmatch(text):
+    version = numerals.whole(text, 9)
+    if version is None:
         raise Invalid(f"spec/schema: {text[:40]!r} is not a version number")
-    return int(text)
+    return version
 
 
 def _value(checker: Checker, text: str) -> Sequence[JSON]:

@@ -8,6 +8,7 @@ from chalicelib.api.http.router import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Answer, 
 from chalicelib.api.openapi import plugin_schemas
 from chalicelib.api.openapi.operations import KEY, Argument, operation, word
 from chalicelib.api.pages.single_run import LONGEST_WAIT, RUN_NAME, named, visible
+from chalicelib.domain import numerals
 from chalicelib.domain.documents import sanitized
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run import Run
@@ -109,6 +110,7 @@ def _has_failed(run: Run) -> bool:
 def _seconds(request: Request) -> float:
     """How long to wait: as a flag has it, or as many seconds as the argument says."""
     text = request.args.get("wait", "0")
-    if text.isdecimal() and text.isascii():
-        return SECONDS_FOR_RESULT if text == "1" else min(int(text[:6]), LONGEST_WAIT)
+    seconds = None if text == "1" else numerals.whole(text)
+    if seconds is not None:
+        return min(seconds, LONGEST_WAIT)
     return SECONDS_FOR_RESULT if request.flag("wait") else 0.0

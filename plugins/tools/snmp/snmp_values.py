@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Mapping
 
+from chalicelib.domain import numerals
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.jobs import PluginFailed
 from plugins.tools.snmp import snmp_names
@@ -74,6 +75,20 @@ def is_settable(letter: str) -> bool:
     return letter in _KINDS
 
 
+def _integer(text: str) -> int:
+    number = numerals.integer(text, most_digits=20)  # as Counter64 has them
+    if number is None:
+        raise ValueError(text)
+    return number
+
+
+def _real(text: str) -> float:
+    number = numerals.decimal(text)
+    if number is None:
+        raise ValueError(text)
+    return number
+
+
 def _library(name: str, read: Callable[[str], JSON]) -> Callable[[str], JSON]:
     def make(text: str) -> JSON:
         from pysnmp.proto import rfc1902
@@ -94,12 +109,12 @@ def _hex(text: str) -> bytes:
 
 
 def _decimal(text: str) -> bytes:
-    return bytes(int(byte) for byte in text.replace(".", " ").split())
+    return bytes(_integer(byte) for byte in text.replace(".", " ").split())
 
 
 def _bits(text: str) -> bytes:
     """Numbers of bits, 0 being the highest of the first byte (RFC 2578 section 7.1.4)."""
-    numbers = {int(number) for number in text.replace(",", " ").split()}
+    numbers = {_integer(number) for number in text.replace(",", " ").split()}
     if numbers and not 0 <= min(numbers) <= max(numbers) < 8 * 2**13:
         raise ValueError(text)
     size = max(numbers, default=-1) // 8 + 1
@@ -117,11 +132,11 @@ def _shortest(number: int, signed: bool) -> bytes:
 
 
 _KINDS: Mapping[str, Callable[[str], JSON]] = {
-    "i": _library("Integer32", int),
-    "u": _library("Unsigned32", int),
-    "c": _library("Counter32", int),
-    "C": _library("Counter64", int),
-    "t": _library("TimeTicks", int),
+    "i": _library("Integer32", _integer),
+    "u": _library("Unsigned32", _integer),
+    "c": _library("Counter32", _integer),
+    "C": _library("Counter64", _integer),
+    "t": _library("TimeTicks", _integer),
     "a": _library("IpAddress", str),
     "o": _library("ObjectIdentifier", snmp_names.number),
     "s": _library("OctetString", str.encode),
@@ -129,9 +144,9 @@ _KINDS: Mapping[str, Callable[[str], JSON]] = {
     "d": _library("OctetString", _decimal),
     "b": _library("OctetString", _bits),
     "n": _null,
-    "F": _library("Opaque", lambda text: _opaque(0x78, struct.pack(">f", float(text)))),
-    "D": _library("Opaque", lambda text: _opaque(0x79, struct.pack(">d", float(text)))),
-    "I": _library("Opaque", lambda text: _opaque(0x7A, _shortest(int(text), signed=True))),
-    "U": _library("Opaque", lambda text: _opaque(0x7B, _shortest(int(text), signed=False))),
+    "F": _library("Opaque", lambda text: _opaque(0x78, struct.pack(">f", _real(text)))),
+    "D": _library("Opaque", lambda text: _opaque(0x79, struct.pack(">d", _real(text)))),
+    "I": _library("Opaque", lambda text: _opaque(0x7A, _shortest(_integer(text), signed=True))),
+    "U": _library("Opaque", lambda text: _opaque(0x7B, _shortest(_integer(text), signed=False))),
 }
 """The letters of snmpset that need no MIB; ``=``, a MIB's own type, is not among them."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.api.conftest import IDLE, Api
+from chalicelib.api.openapi import openapi_document
+from tests.api.conftest import IDLE, Api, query
 
 UNKNOWN = "/tasks/00000000-0000-4000-8000-000000000000"
 
@@ -17,10 +18,42 @@ def test_compact_or_pretty_json_ends_in_a_newline(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "status"), [("7", 200), ("6", 200), ("1", 200), ("8", 501), ("x", 400), ("", 400)]
+    ("level", "status"),
+    [("7", 200), ("6", 200), ("1", 200), ("8", 501), ("x", 400), ("", 400), ("0_6", 400), ("-6", 200)],
 )
 def test_a_level_above_this_nodes_is_not_spoken(api: Api, level: str, status: int) -> None:
     assert api.ask("GET", f"/tests?api={level}")[0] == status
+
+
+IN_NO_NUMBER = ("1_0", " 1", "1 ", "+1", "٣", "1.0", "1e1", "0x1", "9" * 39)
+
+
+def refused(name: str, text: str) -> tuple[int, str]:
+    return 400, f"{name}: {text!r} is not an integer of at most 38 digits\n"
+
+
+def test_an_integer_is_ascii_digits_in_all_arguments_that_are_one(api: Api) -> None:
+    """Whichever the operations declare, so that a new one is held to it as well."""
+    task = api.post_task().rsplit("/", 1)[-1]
+    asked = [
+        (method, path.replace("{task}", task).replace("{run}", "first"), each["name"])
+        for path, item in openapi_document.document()["paths"].items()
+        for method, told in item.items()
+        for each in told["parameters"]
+        if each["in"] == "query" and each.get("schema", {}).get("type") == "integer"
+        if each["name"] == "api" or (method == "get" and path not in ("/agent/bell", "/events"))
+    ]
+
+    wrong = {
+        (method, path, name, text): answer
+        for method, path, name in asked
+        for text in (IN_NO_NUMBER if name != "api" else IN_NO_NUMBER[:1])
+        if (answer := api.ask(method.upper(), query(path, **{name: text}))) != refused(name, text)
+    }
+
+    assert len(asked) > 100
+    assert {name for *_, name in asked} == {"api", "limit", "priority", "wait", "window"}
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("path", ["/", "/tests", "/tasks", UNKNOWN])

@@ -52,6 +52,15 @@ def test_only_who_asks_for_problem_documents_gets_them(api: Api, accept: str, ki
     assert api.headers["Content-Type"] == kind
 
 
+@pytest.mark.parametrize("weight", ["nan", "inf", "1_0", "٣", "+1", "-1", "x", ""])
+def test_a_kind_whose_weight_is_no_number_is_not_preferred(weight: str) -> None:
+    kinds = ("application/json", "text/plain")
+
+    assert negotiation.preferred({"accept": f"text/plain;q={weight}"}, kinds) == "application/json"
+    also = f"application/json;q={weight}, text/plain;q=0.001"
+    assert negotiation.preferred({"accept": also}, kinds) == "text/plain"
+
+
 def test_a_problem_points_at_the_member_at_fault(api: Api) -> None:
     status, problem = api.ask("POST", "/tasks", {**IDLE, "test": {"type": "no-such", "spec": {}}}, **PROBLEM)
 

@@ -33,6 +33,9 @@ NAMES = "letters, digits, dots, hyphens and underscores"
     [
         ("SHARDS", "many", "be a whole number, not 'many'"),
         ("SHARDS", "-1", "be a whole number, not '-1'"),
+        ("SHARDS", "1_0", "be a whole number, not '1_0'"),
+        ("SHARDS", "٣", "be a whole number, not '٣'"),
+        ("SHARDS", "9" * 5000, "be a whole number, not '999"),
         ("SHARDS", "0", "be from 1 to 1000, not 0"),
         ("LONGEST_RUN", "840 s", "be a whole number, not '840 s'"),
         ("VERIFY_TLS", "maybe", "be 1 or 0, not 'maybe'"),
