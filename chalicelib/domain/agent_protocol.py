@@ -6,6 +6,7 @@ import re
 import uuid
 
 from chalicelib.domain import numerals
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid, TooOld
 from chalicelib.domain.names import RunId
 from chalicelib.domain.run_states import State
@@ -171,7 +172,7 @@ def require_spoken(text: str) -> int:
         )
     number = numerals.whole(text, 5)
     if number is None:
-        raise Invalid(f"X-Agent-Protocol: {text[:20]!r} is not a version of the protocol")
+        raise Invalid(f"X-Agent-Protocol: {shown(text)} is not a version of the protocol")
     if number not in SPOKEN:
         raise TooOld(f"The agent speaks protocol {text}, this coordinator {spoken}: they do not match")
     return number

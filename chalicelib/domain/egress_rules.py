@@ -15,6 +15,7 @@ import ipaddress
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.egress import Address, Endpoint, Network, Rules
 from chalicelib.domain.errors import Invalid
 
@@ -61,7 +62,8 @@ def _network(entry: str) -> Network:
         return ipaddress.ip_network(entry)
     except ValueError as error:
         raise Invalid(
-            f"PSCHEDULER_EGRESS: {entry!r} is not loopback, private, none or a network such as 10.1.0.0/16"
+            f"PSCHEDULER_EGRESS: {shown(entry)} is not loopback, private, none or a network such as"
+            " 10.1.0.0/16"
         ) from error
 
 

@@ -33,7 +33,11 @@ Only ``api/http/problems.py`` knows their HTTP numbers. No client is answered wi
 a failed measurement is a result.
 """
 
+from chalicelib.domain import echoes
 from chalicelib.domain.names import RunId, TaskId
+
+LONGEST_POINTER = 400
+"""Characters of a pointer that a message shows: members are called whatever a client calls them."""
 
 
 class PSchedulerError(Exception):
@@ -56,7 +60,8 @@ class Invalid(PSchedulerError):
     """
 
     def __init__(self, sentence: str, pointer: str | None = None):
-        super().__init__(sentence if pointer is None else f"{pointer or '/'}: {sentence}")
+        where = None if pointer is None else echoes.name(pointer, LONGEST_POINTER) or "/"
+        super().__init__(sentence if where is None else f"{where}: {sentence}")
         self.sentence, self.pointer = sentence, pointer
 
     def inside(self, pointer: str) -> "Invalid":

@@ -5,6 +5,7 @@ import ipaddress
 import re
 
 from chalicelib.domain import numerals
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 
 PORTS = {"http": 80, "https": 443}
@@ -52,14 +53,14 @@ def _name(text: str, participant: str) -> str:
     try:
         name = text.encode("idna").decode().lower()
     except UnicodeError as error:
-        raise Invalid(f"{participant!r} is not a host name or an IP address") from error
+        raise Invalid(f"{shown(participant)} is not a host name or an IP address") from error
     if not _NAME.match(name):
-        raise Invalid(f"{participant!r} is not a host name or an IP address")
+        raise Invalid(f"{shown(participant)} is not a host name or an IP address")
     return name
 
 
 def _port(text: str, participant: str) -> int:
     port = numerals.whole(text, 5)
     if not port or port > 65535:
-        raise Invalid(f"{participant!r} must end in a port from 1 to 65535")
+        raise Invalid(f"{shown(participant)} must end in a port from 1 to 65535")
     return port

@@ -8,6 +8,7 @@ import dataclasses
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -53,7 +54,8 @@ def _network(entry: str) -> Network:
         return ipaddress.ip_network(entry)
     except ValueError as error:
         raise Invalid(
-            f"PSCHEDULER_TRUSTED_PROXIES: {entry!r} is neither an address nor a network such as 10.1.0.0/16"
+            f"PSCHEDULER_TRUSTED_PROXIES: {shown(entry)} is neither an address nor a network such as"
+            " 10.1.0.0/16"
         ) from error
 
 

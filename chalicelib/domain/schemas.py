@@ -4,7 +4,8 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from chalicelib.domain import quick_checks
+from chalicelib.domain import quick_checks, schema_sentences
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 
 JSON = Any
@@ -12,8 +13,6 @@ JSON = Any
 Value: TypeAlias = "bool | int | float | str | Sequence[Value] | Mapping[str, Value] | None"
 """The same where it is read by hand: what it is has to be asked before anything is taken from it."""
 
-LONGEST_SENTENCE = 2000
-"""Characters of what is said of a value, which it may quote."""
 MESSAGE = "x-message"
 """The keyword under which a type carries its own complaint; ``{value}`` stands for the bad value."""
 
@@ -71,16 +70,8 @@ class Checker:
         error = jsonschema.exceptions.best_match(self._validator.iter_errors(instance))
         if error is None:
             return None
-        return Invalid(
-            _bounded(_sentence(error)), "".join(f"/{escaped(str(step))}" for step in error.absolute_path)
-        )
-
-
-def _bounded(sentence: str) -> str:
-    """A sentence that quotes a value, which may be as large as a request, with its middle left out."""
-    if len(sentence) <= LONGEST_SENTENCE:
-        return sentence
-    return f"{sentence[: LONGEST_SENTENCE // 2]} ... {sentence[-LONGEST_SENTENCE // 4 :]}"
+        pointer = "".join(f"/{escaped(str(step))}" for step in error.absolute_path)
+        return Invalid(schema_sentences.sentence(error, MESSAGE), pointer)
 
 
 def escaped(step: str) -> str:
@@ -88,63 +79,11 @@ def escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
 
-class _Hidden:
-    """Stands where a private value would be shown."""
-
-    def __repr__(self) -> str:
-        return "the value"
-
-    __str__ = __repr__
-
-
-def _sentence(error: JSON) -> str:
-    # The best match may be one alternative of a type: the type's own complaint, further out, says more.
-    own, step = None, error
-    while step is not None:
-        if isinstance(step.schema, dict) and step.absolute_path == error.absolute_path:
-            own = step.schema.get(MESSAGE, own)
-        step = step.parent
-    if not _shows_private(error):
-        return own.format(value=error.instance) if own else str(error.message)
-    if own:
-        return str(own.format(value=_Hidden()))
-    return _UNSHOWN.get(error.validator, "{0} is not valid").format("the value", error.validator_value)
-
-
-_UNSHOWN = {
-    "type": "{0} must be of type {1}",
-    "enum": "{0} is not one of {1}",
-    "pattern": "{0} does not have the required form",
-    "minimum": "{0} is less than {1}",
-    "maximum": "{0} is more than {1}",
-    "minLength": "{0} is too short",
-    "maxLength": "{0} is too long",
-    "additionalProperties": "has members that are not allowed",
-    "required": "lacks one of {1}",
-    "propertyNames": "has a member whose name is not valid",
-}
-"""What is said in place of the library's sentences, which show the value, by keyword."""
-
-
-def _shows_private(error: JSON) -> bool:
-    """Whether what is wrong is a private member, in one, or an object shown with one in it."""
-    if any(isinstance(step, str) and step[:1] == "_" for step in error.absolute_path):
-        return error.validator != "pattern" or "propertyNames" not in error.absolute_schema_path
-    shown = error.validator not in ("required", "additionalProperties")
-    return shown and _has_private(error.instance)
-
-
-def _has_private(value: JSON) -> bool:
-    if isinstance(value, Mapping):
-        return any(name[:1] == "_" or _has_private(item) for name, item in value.items())
-    return isinstance(value, list) and any(map(_has_private, value))
-
-
 def version_of(document: Mapping[str, JSON]) -> int:
     """The document's ``schema``, 1 when absent. Raises Invalid unless it is a whole number."""
     version = document.get("schema", 1)
     if isinstance(version, bool) or not isinstance(version, int):
-        raise Invalid(f"{version!r} is not an integer", "/schema")
+        raise Invalid(f"{shown(version)} is not an integer", "/schema")
     return version
 
 
@@ -169,7 +108,7 @@ class Versions:
             return error
         if version not in self.checkers:
             highest = max(self.checkers)
-            return Invalid(f"version {version} is not supported (highest is {highest})", "/schema")
+            return Invalid(f"version {shown(version)} is not supported (highest is {highest})", "/schema")
         found = self.checkers[version].fault(document)
         return found and Invalid(found.sentence + self._later(document, version), found.pointer)
 

@@ -3,6 +3,7 @@
 import fractions
 import re
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 
 _PARTS = re.compile(r"(-?[0-9]{1,300}(?:\.[0-9]{1,300})?)\s*(?:([kmgtpezy])(i?))?", re.IGNORECASE | re.ASCII)
@@ -18,7 +19,7 @@ def parse_si(text: str | int) -> int | float:
         return text
     found = _PARTS.fullmatch(text.strip())
     if not found:
-        raise Invalid(f"{text!r} is not a number with an optional SI suffix")
+        raise Invalid(f"{shown(text)} is not a number with an optional SI suffix")
     digits, letter, binary = found.groups()
     base = 1024 if binary else 1000
     scale = base ** (_POWERS.index(letter.lower()) + 1) if letter else 1

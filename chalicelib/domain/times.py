@@ -13,6 +13,7 @@ import re
 
 import isodate
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 
 UTC = dt.timezone.utc
@@ -36,7 +37,7 @@ def parse_duration(text: str) -> dt.timedelta:
     if text == "PT":
         return ZERO  # passes the type and reads as nothing (docs/contract/types.md section 2)
     if not isinstance(text, str):
-        raise Invalid(f"{text!r} is not an ISO 8601 duration")
+        raise Invalid(f"{shown(text)} is not an ISO 8601 duration")
     return _parsed_duration(text)
 
 
@@ -46,11 +47,11 @@ def _parsed_duration(text: str) -> dt.timedelta:
     try:
         value = isodate.parse_duration(text)
     except (isodate.ISO8601Error, TypeError, ValueError, OverflowError) as error:
-        raise Invalid(f"{text!r} is not an ISO 8601 duration") from error
+        raise Invalid(f"{shown(text)} is not an ISO 8601 duration") from error
     if not isinstance(value, dt.timedelta):
-        raise Invalid(f"{text!r} has years or months, which have no fixed length")
+        raise Invalid(f"{shown(text)} has years or months, which have no fixed length")
     if abs(value) > LONGEST_DURATION:
-        raise Invalid(f"{text!r} is longer than a century")
+        raise Invalid(f"{shown(text)} is longer than a century")
     return value
 
 
@@ -76,7 +77,7 @@ def parse_timestamp(text: str) -> dt.datetime:
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return zoned.astimezone(UTC)
     except (OverflowError, ValueError) as error:
-        raise Invalid(f"{text!r} is outside the calendar") from error
+        raise Invalid(f"{shown(text)} is outside the calendar") from error
 
 
 def _from_isoformat(text: str) -> dt.datetime:
@@ -84,7 +85,7 @@ def _from_isoformat(text: str) -> dt.datetime:
     try:
         return dt.datetime.fromisoformat(text.strip())
     except (ValueError, AttributeError) as error:
-        raise Invalid(f"{text!r} is not an ISO 8601 timestamp") from error
+        raise Invalid(f"{shown(text)} is not an ISO 8601 timestamp") from error
 
 
 def format_timestamp(moment: dt.datetime) -> str:
@@ -120,7 +121,7 @@ def parse_absolute_or_relative(text: str, now: dt.datetime) -> dt.datetime:
 
 def _next_multiple(step: dt.timedelta, text: str, now: dt.datetime) -> dt.datetime:
     if step < SECOND or step % SECOND:
-        raise Invalid(f"{text!r} must align to one or more whole seconds")
+        raise Invalid(f"{shown(text)} must align to one or more whole seconds")
     return _shift(EPOCH, step * ((now - EPOCH) // step + 1), text)
 
 
@@ -128,4 +129,4 @@ def _shift(moment: dt.datetime, by: dt.timedelta, text: str) -> dt.datetime:
     try:
         return moment + by
     except OverflowError as error:
-        raise Invalid(f"{text!r} is outside the calendar") from error
+        raise Invalid(f"{shown(text)} is outside the calendar") from error

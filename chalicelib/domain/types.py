@@ -86,7 +86,7 @@ _TIMES: dict[str, dict[str, JSON]] = {
         "or an interval to align with such as @PT1H",
     ),
     "POSIXCronSpecification": pattern(
-        _CRON, "{value!r} is not five cron fields such as '0,30 8-17 * * 1-5', without steps or names"
+        _CRON, '{value!r} is not five cron fields such as "0,30 8-17 * * 1-5", without steps or names'
     ),
 }
 

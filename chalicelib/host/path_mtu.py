@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import PluginFailed
 from chalicelib.infrastructure.addresses import is_local
 from chalicelib.infrastructure.machine import Machine
@@ -24,7 +25,7 @@ def verdict(dest: str, limit: float = tracemtu.TRACE_TIMEOUT) -> Verdict:
             return True, f"{dest} is this host"
         return _traced(address, limit) if shutil.which("traceroute") else _guessed(address)
     except PluginFailed as error:
-        return False, f"The MTU to {dest!r} cannot be measured: {error.message}"
+        return False, f"The MTU to {shown(dest)} cannot be measured: {error.message}"
 
 
 def _traced(address: Address, limit: float) -> Verdict:

@@ -5,6 +5,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Unavailable
 
 
@@ -63,4 +64,4 @@ def _understood(name: Any) -> Iterator[None]:
     try:
         yield
     except (UnicodeError, ValueError) as error:
-        raise Unavailable(f"{str(name)[:100]!r} is not a name") from error
+        raise Unavailable(f"{shown(str(name))} is not a name") from error

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.documents import load
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.si import parse_si
@@ -107,7 +108,7 @@ def _read_si(field: Field, text: str) -> int | float:
     try:
         return parse_si(text)
     except (Invalid, OverflowError, ValueError) as error:  # the latter two: too long to convert
-        raise Invalid(f"{field.option}: {text[:40]!r} is not a number with an optional SI suffix") from error
+        raise Invalid(f"{field.option}: {shown(text)} is not a number with an optional SI suffix") from error
 
 
 def format_arguments(fields: Sequence[Field], spec: Spec) -> list[str]:

@@ -6,6 +6,7 @@ servers nor other nodes know any other.
 
 from collections.abc import Mapping
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.types import TYPES
@@ -28,8 +29,8 @@ def in_ascii(value: JSON) -> JSON:
 
     name, colon, port = value.rpartition(":") if value.count(":") == 1 else (value, "", "")
     if not port.isascii():
-        raise Invalid(f"{value!r} is not a host name with a port")
+        raise Invalid(f"{shown(value)} is not a host name with a port")
     try:
         return idna.encode(name, uts46=True).decode() + colon + port
     except idna.IDNAError as error:
-        raise Invalid(f"{value!r} is not a host name: {error}") from error
+        raise Invalid(f"{shown(value)} is not a host name: {error}") from error

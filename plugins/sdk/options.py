@@ -13,7 +13,7 @@ _AS_IN_C = re.compile("-?(?:0[xX][0-9a-fA-F]{1,16}|0[bB][01]{1,64}|[0-9]{1,20})"
 
 
 def _integer(option: optparse.Option, flag: str, text: str) -> int:
-    """An integer as in C (docs/contract/tests.md section 1). optparse takes underscores and blanks, too."""
+    """An integer as in C (docs/contract/tests.md section 0). optparse takes underscores and blanks, too."""
     if not _AS_IN_C.fullmatch(text):
         raise optparse.OptionValueError(f"option {flag}: invalid integer value: {text!r}")
     value = optparse.Option.TYPE_CHECKER["int"](option, flag, text)

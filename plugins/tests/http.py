@@ -1,5 +1,6 @@
 """http: how long it takes to fetch a URL (docs/contract/tests.md, http)."""
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import COUNT, FLAG, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed
@@ -30,7 +31,9 @@ def read_headers(arguments: list[str]) -> dict[str, str]:
     for argument in arguments:
         name, colon, value = argument.partition(":")
         if not colon:
-            raise Invalid(f"--header: must have a colon between name and value, as {argument!r} does not")
+            raise Invalid(
+                f"--header: must have a colon between name and value, as {shown(argument)} does not"
+            )
         headers[name.strip()] = value.strip()
     return headers
 

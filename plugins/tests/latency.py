@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.fields import Field, Spec
@@ -28,7 +29,7 @@ def read_ports(text: str) -> dict[str, int]:
     """``LOW-HIGH`` -> range of ports. Raises Invalid unless it is one that rises."""
     found = _PORTS.fullmatch(text)
     if not found or int(found[1]) >= int(found[2]):
-        raise Invalid(f"--data-ports: must be a range of ports such as 8760-8770, not {text[:40]!r}")
+        raise Invalid(f"--data-ports: must be a range of ports such as 8760-8770, not {shown(text)}")
     return {"lower": int(found[1]), "upper": int(found[2])}
 
 

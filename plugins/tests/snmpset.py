@@ -6,6 +6,7 @@ what its command line made and its tool used, keys under the names that keep the
 
 import re
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import COUNT, Metric, milliseconds, number, present
 from chalicelib.domain.schemas import JSON, closed, pattern
@@ -42,7 +43,7 @@ def read_oidargs(arguments: list[str]) -> list[dict[str, str]]:
 def _read_oidarg(argument: str) -> dict[str, str]:
     parts = _PARTS.fullmatch(argument)
     if not parts:
-        raise Invalid(f"--oidargs: must have the form OID:TYPE:VALUE, not {argument!r}")
+        raise Invalid(f"--oidargs: must have the form OID:TYPE:VALUE, not {shown(argument)}")
     return dict(zip(("oid", "type", "value"), parts.groups(), strict=True))
 
 

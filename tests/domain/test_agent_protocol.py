@@ -46,7 +46,7 @@ def test_the_current_number_and_the_one_before_are_spoken(
     [
         ("", "X-Agent-Protocol: must be the agent's protocol version; this coordinator speaks 1 and 2"),
         ("3", "The agent speaks protocol 3, this coordinator 1 and 2: they do not match"),
-        ("x" * 30, f"X-Agent-Protocol: '{'x' * 20}' is not a version of the protocol"),
+        ("x" * 300, f'X-Agent-Protocol: "{"x" * 200}"... is not a version of the protocol'),
     ],
 )
 def test_what_is_not_spoken_is_told_what_is(

@@ -102,7 +102,7 @@ def test_the_worst_level_comes_first() -> None:
         ({"results": {"at-least": 4, "of": 3}}, "/results/at-least", "must be no more than /results/of"),
         ({"no-data": "PT1M59S"}, "/no-data", "must be from PT2M to P90D"),
         ({"no-data": "P90DT1S"}, "/no-data", "must be from PT2M to P90D"),
-        ({"no-data": "P40000D"}, "/no-data", "'P40000D' is longer than a century"),
+        ({"no-data": "P40000D"}, "/no-data", '"P40000D" is longer than a century'),
     ],
 )
 def test_a_mistake_is_named_with_what_is_right(changes: dict[str, Any], pointer: str, sentence: str) -> None:

@@ -61,15 +61,15 @@ def test_of_several_the_last_to_close_counts() -> None:
 @pytest.mark.parametrize(
     ("document", "where", "sentence"),
     [
-        ({"start": ONCE["start"]}, "", "'duration' is a required property"),
+        ({"start": ONCE["start"]}, "", '"duration" is a required property'),
         ({**ONCE, "duration": "P0D"}, "/duration", "must be longer than zero"),
         ({**ONCE, "duration": "P1Y"}, "/duration", "years or months"),
         ({**ONCE, "repeat": "PT30M"}, "/repeat", "must be no shorter than the duration"),
-        ({**ONCE, "start": "soon"}, "/start", "'soon'"),
-        ({**ONCE, "start": "2026-02-30T00:00:00Z"}, "/start", "'2026-02-30T00:00:00Z'"),
+        ({**ONCE, "start": "soon"}, "/start", '"soon"'),
+        ({**ONCE, "start": "2026-02-30T00:00:00Z"}, "/start", '"2026-02-30T00:00:00Z"'),
         ({**ONCE, "start": "1969-12-31T00:00:00Z"}, "/start", "must be between the years 1970 and 9000"),
         ({**ONCE, "until": "9001-01-01T00:00:00Z"}, "/until", ": must be between the years 1970 and 9000"),
-        ({**ONCE, "rules": ["A"]}, "/rules/0", "'A'"),
+        ({**ONCE, "rules": ["A"]}, "/rules/0", '"A"'),
     ],
 )
 def test_a_document_that_is_no_window_is_refused_where_it_is_wrong(

@@ -45,7 +45,7 @@ def test_who_asks(peer: str, headers: dict[str, str], found: Client) -> None:
 
 
 def test_a_setting_that_names_no_network_is_refused() -> None:
-    with pytest.raises(Invalid, match="PSCHEDULER_TRUSTED_PROXIES: 'gateway'"):
+    with pytest.raises(Invalid, match='PSCHEDULER_TRUSTED_PROXIES: "gateway"'):
         proxies(["10.0.0.1", "gateway"])
 
 

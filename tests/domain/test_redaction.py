@@ -113,18 +113,18 @@ PRIVATE = closed(
         ({"_url": "canary"}, "/_url: the value is not a URL of amqp"),
         ({"_url": {"canary": 1}}, "/_url: the value"),
         ({"_number": "canary"}, "/_number: the value must be of type integer"),
-        ({"_word": "canary"}, "/_word: the value is not one of ['a', 'b']"),
+        ({"_word": "canary"}, '/_word: the value is not one of ["a", "b"]'),
         ({"_object": {"x": ["canary"]}}, "/_object/x: the value must be of type string"),
         ({"_object": {"canary": "canary"}}, "/_object: "),
         ({"open": {"_x": "canary"}}, "/open: "),
-        ({"open": 7}, "/open: 7 is not of type 'string'"),
+        ({"open": 7}, '/open: 7 is not of type "string"'),
     ],
 )
 def test_a_complaint_about_a_private_member_does_not_show_it(data: dict[str, object], problem: str) -> None:
     found = Checker(PRIVATE).problem(data) or ""
 
     assert found.startswith(problem), found
-    assert "canary" not in found.replace("'canary' was unexpected", "")
+    assert "canary" not in found.replace('"canary" was unexpected', "")
 
 
 def test_neither_does_one_about_what_it_is_in() -> None:

@@ -31,9 +31,9 @@ def test_a_node_is_called_as_its_host_is(hostname: str, node: str, kept: str, ur
 @pytest.mark.parametrize(
     ("hostname", "tools_at", "url", "pointer", "sentence"),
     [
-        ("a b", "here", "", "/hostname", "'a b'"),
-        ("", "here", "", "/hostname", "''"),
-        ("a#b", "here", "", "/hostname", "'a#b'"),
+        ("a b", "here", "", "/hostname", '"a b"'),
+        ("", "here", "", "/hostname", '""'),
+        ("a#b", "here", "", "/hostname", '"a#b"'),
         ("a.example", "there", "", "/tools-at", "must be here or agent"),
         ("a.example", "here", "ftp://a.example", "/url", "must be an http or https URL"),
         ("a.example", "here", "https://a.example/" + "x" * 500, "/url", "of at most 500 characters"),

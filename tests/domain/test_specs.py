@@ -55,40 +55,40 @@ def test_a_member_is_taken_from_the_version_on_that_brought_it(since: int) -> No
     [
         ({"schema": 0}, "/schema: version 0 is not supported (highest is 5)"),
         ({"schema": 6}, "/schema: version 6 is not supported (highest is 5)"),
-        ({"schema": "1"}, "/schema: '1' is not an integer"),
-        ({"schema": True}, "/schema: True is not an integer"),
-        ({"wibble": 1}, "/: Additional properties are not allowed ('wibble' was unexpected)"),
+        ({"schema": "1"}, '/schema: "1" is not an integer'),
+        ({"schema": True}, "/schema: true is not an integer"),
+        ({"wibble": 1}, '/: Additional properties are not allowed ("wibble" was unexpected)'),
         ({"participants": ["a"]}, "/: Additional properties are not allowed"),
         ({"test": None}, "/test: "),
-        ({"test": {"type": "idle"}}, "/test: 'spec' is a required property"),
+        ({"test": {"type": "idle"}}, '/test: "spec" is a required property'),
         ({"test": {"type": 1, "spec": {}}}, "/test/type: "),
-        ({"lead-bind": "a b"}, "/lead-bind: 'a b' is not a host name or an IP address"),
+        ({"lead-bind": "a b"}, '/lead-bind: "a b" is not a host name or an IP address'),
         ({"tools": "sleep"}, "/tools: "),
         ({"_key": 5}, "/_key: "),
-        ({"schema": 3, "priority": 1.5}, "/priority: 1.5 is not of type 'integer'"),
+        ({"schema": 3, "priority": 1.5}, '/priority: 1.5 is not of type "integer"'),
         # The path goes on into what has a version of its own.
         ({"schedule": None}, "/schedule: must be an object"),
         ({"schedule": {"schema": 3}}, "/schedule/schema: version 3 is not supported (highest is 2)"),
         ({"schedule": {"wibble": 1}}, "/schedule: Additional properties"),
-        ({"schedule": {"until": "forever"}}, "/schedule/until: 'forever' is not an ISO 8601"),
+        ({"schedule": {"until": "forever"}}, '/schedule/until: "forever" is not an ISO 8601'),
         ({"schedule": {"repeat-cron": "* * * * *"}}, "/schedule: Additional properties"),
         (
             {"schedule": {"schema": 2, "repeat-cron": "@daily"}},
-            "/schedule/repeat-cron: '@daily' is not five cron",
+            '/schedule/repeat-cron: "@daily" is not five cron',
         ),
         ({"schedule": {"max-runs": 0}}, "/schedule/max-runs: 0 is less than the minimum of 1"),
         ({"archives": {}}, "/archives: "),
         ({"archives": ["a"]}, "/archives/0: must be an object"),
-        ({"archives": [ARCHIVE, {"archiver": "a"}]}, "/archives/1: 'data' is a required property"),
+        ({"archives": [ARCHIVE, {"archiver": "a"}]}, '/archives/1: "data" is a required property'),
         ({"archives": [{**ARCHIVE, "runs": "all"}]}, "/archives/0: Additional properties"),
-        ({"archives": [{**ARCHIVE, "schema": 2, "runs": "none"}]}, "/archives/0/runs: 'none' is not one of"),
+        ({"archives": [{**ARCHIVE, "schema": 2, "runs": "none"}]}, '/archives/0/runs: "none" is not one of'),
         ({"archives": [{**ARCHIVE, "schema": 2, "label": "a"}]}, "/archives/0: Additional properties"),
         (
             {"archives": [{**ARCHIVE, "transform": {}}]},
-            "/archives/0/transform: 'script' is a required property",
+            '/archives/0/transform: "script" is a required property',
         ),
         ({"schema": 2, "contexts": [[]]}, "/contexts: "),
-        ({"schema": 2, "contexts": {"contexts": [[{"context": "a"}]]}}, "/contexts/contexts/0/0: 'data' is"),
+        ({"schema": 2, "contexts": {"contexts": [[{"context": "a"}]]}}, '/contexts/contexts/0/0: "data" is'),
     ],
 )
 def test_what_is_wrong_with_a_task_is_named(members: dict[str, Any], complaint: str) -> None:
@@ -105,7 +105,7 @@ def test_a_task_is_an_object(document: Any) -> None:
 
 
 def test_a_task_has_a_test() -> None:
-    with pytest.raises(Invalid, match=r"^/: 'test' is a required property$"):
+    with pytest.raises(Invalid, match=r'^/: "test" is a required property$'):
         check_task({})
 
 

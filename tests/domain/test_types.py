@@ -202,17 +202,17 @@ def test_every_ipv6_address_in_brackets_is_a_host_with_a_port(address: Any) -> N
     ("schema", "value", "problem"),
     [
         # A type's own complaint, also where one of its alternatives has another.
-        (TYPES["Host"], "a b", "/: 'a b' is not a host name or an IP address"),
+        (TYPES["Host"], "a b", '/: "a b" is not a host name or an IP address'),
         (TYPES["Host"], 1, "/: 1 is not a host name or an IP address"),
         (
             closed({"a": {"type": "array", "items": TYPES["Host"]}}),
             {"a": ["b", "-"]},
-            "/a/1: '-' is not a host",
+            '/a/1: "-" is not a host',
         ),
         # But not the complaint of a type around it, which is about another value.
         ({**closed({"a": TYPES["Cardinal"]}), MESSAGE: "all wrong"}, {"a": 0}, "/a: 0 is less than"),
-        (closed({}, ("a",)), {}, "/: 'a' is a required property"),
-        (TYPES["Duration"], "{0.x}", "/: '{0.x}' is not an ISO 8601 duration"),
+        (closed({}, ("a",)), {}, '/: "a" is a required property'),
+        (TYPES["Duration"], "{0.x}", '/: "{0.x}" is not an ISO 8601 duration'),
     ],
 )
 def test_a_problem_has_the_path_and_a_sentence(schema: Any, value: Any, problem: str) -> None:
@@ -231,14 +231,14 @@ VERSIONS = Versions({1: closed({"schema": {}}), 2: closed({"schema": {}, "a": {}
         # It says what would do where something does.
         (
             {"a": 1},
-            "/: Additional properties are not allowed ('a' was unexpected); as it is, it needs \"schema\": 2",
+            '/: Additional properties are not allowed ("a" was unexpected); as it is, it needs "schema": 2',
         ),
-        ({"b": 1}, "/: Additional properties are not allowed ('b' was unexpected)"),
+        ({"b": 1}, '/: Additional properties are not allowed ("b" was unexpected)'),
         ({"schema": 3}, "/schema: version 3 is not supported (highest is 2)"),
         ({"schema": 0}, "/schema: version 0 is not supported (highest is 2)"),
-        ({"schema": "2"}, "/schema: '2' is not an integer"),
+        ({"schema": "2"}, '/schema: "2" is not an integer'),
         ({"schema": 1.0}, "/schema: 1.0 is not an integer"),
-        ({"schema": True}, "/schema: True is not an integer"),
+        ({"schema": True}, "/schema: true is not an integer"),
         ([], "/: must be an object"),
         (None, "/: must be an object"),
     ],

@@ -1,6 +1,7 @@
 """The command that switches the pause and the debugging."""
 
 import datetime as dt
+import json
 import pathlib
 from collections.abc import Iterator
 
@@ -63,7 +64,7 @@ def test_a_duration_that_is_none_pauses_nothing(duration: str, capsys: pytest.Ca
     assert control.main(["--aws", "pause", duration]) == 1
 
     assert not pause.is_paused(NODE, dt.datetime.now(UTC))
-    assert repr(duration) in capsys.readouterr().err
+    assert json.dumps(duration) in capsys.readouterr().err
 
 
 def test_debugging_is_switched() -> None:

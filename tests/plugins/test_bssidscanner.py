@@ -136,7 +136,7 @@ def test_a_program_of_its_name_is_run(tmp_path: pathlib.Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        ({"interface": "--version"}, "'--version' is not the name of an interface"),
+        ({"interface": "--version"}, '"--version" is not the name of an interface'),
         ({"duration": "PT11S"}, "Cannot listen for longer than the timeout"),
         ({"duration": "PT3S", "timeout": "PT2S"}, "Cannot listen for longer than the timeout"),
     ],

@@ -25,10 +25,10 @@ def test_the_type_of_record_is_taken_in_either_case() -> None:
 @pytest.mark.parametrize(
     ("members", "complaint"),
     [
-        ({"record": "A"}, "/record: 'A' is not one of"),  # in a spec, lower case only
+        ({"record": "A"}, '/record: "A" is not one of'),  # in a spec, lower case only
         ({"record": "any"}, "/record"),
         ({"record": None}, "/record"),
-        ({"query": ""}, "/query: '' is not a host name or an IP address"),
+        ({"query": ""}, '/query: "" is not a host name or an IP address'),
         ({"host-node": "a:b"}, "/host-node"),
         ({"nameserver": "192.0.2.1:53"}, "/nameserver"),
     ],

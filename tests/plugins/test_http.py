@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from plugins.sdk.show import HTML, TEXT, render
 from plugins.tests.http import TEST
@@ -31,7 +32,7 @@ def test_headers_are_split_at_their_first_colon(texts: list[str], headers: dict[
 
 def test_a_header_without_a_colon_is_refused() -> None:
     with pytest.raises(
-        Invalid, match="--header: must have a colon between name and value, as 'Name value' does not"
+        Invalid, match='--header: must have a colon between name and value, as "Name value" does not'
     ):
         TEST.parse(["--url", URL, "--header", "Name value"])
 
@@ -40,7 +41,7 @@ def test_a_header_without_a_colon_is_refused() -> None:
 def test_what_is_no_token_is_no_name_of_a_header(name: str) -> None:
     problem = TEST.problem({"schema": 4, "url": URL, "headers": {name: "x"}})
 
-    assert problem == f"/headers: {name!r} is not the name of a header"
+    assert problem == f"/headers: {shown(name)} is not the name of a header"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_content_to_keep_is_counted_in_bytes(text: str, count: int) -> None:
 
 
 def test_content_to_keep_must_be_a_number() -> None:
-    with pytest.raises(Invalid, match="--keep-content: 'lots'"):
+    with pytest.raises(Invalid, match='--keep-content: "lots"'):
         TEST.parse(["--url", URL, "--keep-content", "lots"])
 
 

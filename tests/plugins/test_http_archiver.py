@@ -138,9 +138,9 @@ def test_a_time_out_has_a_longest(given: str | None, seconds: float) -> None:
         ({"x-site": "Zürich € West"}, "/_headers/x-site: must be text of ISO 8859-1"),
         ({"x-site": "a\r\nX-Other: b"}, "/_headers/x-site: must be text of ISO 8859-1"),
         ({"x-site": "a\0"}, "/_headers/x-site: must be text"),
-        ({"a b": "c"}, "/_headers: 'a b' is not the name of a header"),
+        ({"a b": "c"}, '/_headers: "a b" is not the name of a header'),
         ({"a\r\nb": "c"}, "/_headers: "),
-        ({"": "c"}, "/_headers: '' is not the name of a header"),
+        ({"": "c"}, '/_headers: "" is not the name of a header'),
     ],
 )
 def test_headers_are_checked_when_posted(headers: dict[str, str], problem: str | None) -> None:

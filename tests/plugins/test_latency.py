@@ -106,15 +106,15 @@ def test_data_ports_are_a_range_that_rises(test: sdk.Test, ports: str, taken: bo
         ({"packet-padding": -1}, "/packet-padding"),
         ({"ctrl-port": 65536}, "/ctrl-port"),
         ({"data-ports": {"lower": 1, "upper": 99999}}, "/data-ports/upper"),
-        ({"data-ports": {"lower": 1}}, "'upper' is a required"),
+        ({"data-ports": {"lower": 1}}, '"upper" is a required'),
         ({"ip-tos": 256}, "/ip-tos"),
         ({"ip-version": 5}, "/ip-version"),
         ({"bucket-width": 0}, "/bucket-width"),
         ({"bucket-width": 1}, "/bucket-width"),
         ({"output-raw": "yes"}, "/output-raw"),
-        ({"protocol": "owamp"}, "'protocol' was unexpected"),
-        ({"reverse": True}, "'reverse' was unexpected"),
-        ({"traverse-nat": True}, "'traverse-nat' was unexpected"),
+        ({"protocol": "owamp"}, '"protocol" was unexpected'),
+        ({"reverse": True}, '"reverse" was unexpected'),
+        ({"traverse-nat": True}, '"traverse-nat" was unexpected'),
         ({"flip": True}, "/flip: must be absent or false if there is no source"),
         (
             {"flip": True, "source-node": "node"},
@@ -132,7 +132,7 @@ def test_a_bad_member_is_named(test: sdk.Test, members: dict[str, Any], complain
 def test_in_the_background_there_is_no_way_back(member: str) -> None:
     problem = latencybg.TEST.problem({"schema": 2, "dest": "a", member: True})
 
-    assert f"'{member}' was unexpected" in str(problem)
+    assert f'"{member}" was unexpected' in str(problem)
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,13 @@ AVERAGES = {"average_put_time": 1, "average_get_time": 2.0, "average_delete_time
 @pytest.mark.parametrize(
     ("test", "spec", "complaint"),
     [
-        (dhcp.TEST, {"host": "a:b"}, "/host: 'a:b' is not a host name"),
+        (dhcp.TEST, {"host": "a:b"}, '/host: "a:b" is not a host name'),
         (dhcp.TEST, {"timeout": 5}, "/timeout"),
-        (dot1x.TEST, {}, "'interface' is a required property"),
+        (dot1x.TEST, {}, '"interface" is a required property'),
         (dot1x.TEST, {"interface": "a", "_password": 5}, "/_password"),
-        (wifibssid.TEST, {"interface": "a"}, "'ssid' is a required property"),
-        (wifibssid.TEST, {"interface": "a", "ssid": "b", "duration": "P"}, "/duration: 'P' is not"),
-        (disk_to_disk.TEST, {"source": "a"}, "'dest' is a required property"),
+        (wifibssid.TEST, {"interface": "a"}, '"ssid" is a required property'),
+        (wifibssid.TEST, {"interface": "a", "ssid": "b", "duration": "P"}, '/duration: "P" is not'),
+        (disk_to_disk.TEST, {"source": "a"}, '"dest" is a required property'),
         (disk_to_disk.TEST, {**COPY, "parallel": 0}, "/parallel"),
         (disk_to_disk.TEST, {**COPY, "cleanup": "False"}, "/cleanup"),
         (disk_to_disk.TEST, {**COPY, "host-node": "a"}, "host-node"),  # the one test without
@@ -79,7 +79,7 @@ def test_no_less_than_one_transfer_is_made() -> None:
 
 def test_object_sizes_have_suffixes() -> None:
     assert s3throughput.TEST.parse(["--object-size", "1.5k"])["object-size"] == 1500
-    with pytest.raises(Invalid, match="--object-size: '1x' is not a number"):
+    with pytest.raises(Invalid, match='--object-size: "1x" is not a number'):
         s3throughput.TEST.parse(["--object-size", "1x"])
 
 
@@ -139,7 +139,7 @@ def test_an_access_point_has_all_of_its_members(name: str) -> None:
         {"succeeded": True, "time": "PT3S", "ssid_list": [heard]}
     )
 
-    assert f"'{name}' is a required property" in str(problem)
+    assert f'"{name}" is a required property' in str(problem)
 
 
 @pytest.mark.parametrize("loops", ["", "no JSON", "[]", '{"1": 5}', "[" * 100_000])

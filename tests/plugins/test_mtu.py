@@ -24,10 +24,10 @@ def test_the_schema_is_the_lowest_that_knows_the_options(arguments: list[str], s
 @pytest.mark.parametrize(
     ("members", "complaint"),
     [
-        ({"ip-version": 4}, "'ip-version' was unexpected"),
+        ({"ip-version": 4}, '"ip-version" was unexpected'),
         ({"schema": 2, "ip-version": 5}, "/ip-version"),
         ({"port": 65536}, "/port"),
-        ({"dest": "not a host!"}, "/dest: 'not a host!' is not a host name or an IP address"),
+        ({"dest": "not a host!"}, '/dest: "not a host!" is not a host name or an IP address'),
         ({"source-node": "node:8443"}, "/source-node"),  # hosts have no ports here
     ],
 )
@@ -36,7 +36,7 @@ def test_a_bad_member_is_named(members: dict[str, Any], complaint: str) -> None:
 
 
 def test_a_destination_is_required() -> None:
-    assert "'dest' is a required property" in str(TEST.problem({"port": 1}))
+    assert '"dest" is a required property' in str(TEST.problem({"port": 1}))
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_gateway_is_a_number_where_it_is_one(argument: str, gateway: Any) -> N
         ({"gateway": "192.0.2.0"}, "/gateway: must be a host's; 192.0.2.0 is the first or last"),
         ({"gateway": "192.0.2.255"}, "/gateway: must be a host's; 192.0.2.255 is the first or last"),
         ({"gateway": 1, "scan": "sideways"}, "/scan"),  # the schema first, gateway or not
-        ({"gateway": 1, "colour": "red"}, "'colour' was unexpected"),
+        ({"gateway": 1, "colour": "red"}, '"colour" was unexpected'),
         ({"schema": 2}, "/schema"),
     ],
 )
@@ -66,7 +66,7 @@ def test_a_bad_member_is_named(members: dict[str, Any], complaint: str) -> None:
 
 
 def test_a_network_is_required_with_a_gateway_too() -> None:
-    assert "'network' is a required property" in str(TEST.problem({"gateway": 1}))
+    assert '"network" is a required property' in str(TEST.problem({"gateway": 1}))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from plugins.tests.psresponse import TEST
     [
         ({"dest": "node:443"}, "/dest"),  # hosts have no ports here
         ({"source-node": "[::1]"}, "/source-node"),
-        ({"timeout": "10"}, "/timeout: '10' is not an ISO 8601 duration"),
+        ({"timeout": "10"}, '/timeout: "10" is not an ISO 8601 duration'),
         ({"schema": 2}, "/schema"),
     ],
 )

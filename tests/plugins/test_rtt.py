@@ -31,15 +31,15 @@ def test_the_schema_is_the_lowest_that_knows_the_options(arguments: list[str], s
     [
         ({"schema": 2, "protocol": "tcp"}, "/protocol"),
         ({"schema": 3, "protocol": "tcp"}, "/protocol"),
-        ({"schema": 1, "protocol": "icmp"}, "'protocol' was unexpected"),
-        ({"schema": 3, "port": 443}, "'port' was unexpected"),
+        ({"schema": 1, "protocol": "icmp"}, '"protocol" was unexpected'),
+        ({"schema": 3, "port": 443}, '"port" was unexpected'),
         ({"schema": 4, "port": 65536}, "/port"),
-        ({"dest": "not a host!"}, "/dest: 'not a host!' is not a host name or an IP address"),
+        ({"dest": "not a host!"}, '/dest: "not a host!" is not a host name or an IP address'),
         ({"dest": "[::1]"}, "/dest"),  # brackets are for URLs
         ({"source-node": "::1"}, "/source-node"),  # which is what a node is named in
         ({"count": 0}, "/count: 0 is less than the minimum of 1"),
         ({"ip-version": 5}, "/ip-version: 5 is not one of [4, 6]"),
-        ({"interval": "1"}, "/interval: '1' is not an ISO 8601 duration"),
+        ({"interval": "1"}, '/interval: "1" is not an ISO 8601 duration'),
         ({"ip-tos": 256}, "/ip-tos"),
     ],
 )

@@ -27,7 +27,7 @@ def test_arguments_become_a_spec(arguments: list[str], spec: dict[str, Any]) -> 
     ("members", "complaint"),
     [
         ({"fail": 1.1}, "/fail"),
-        ({"dawdle": "2"}, "/dawdle: '2' is not an ISO 8601 duration"),
+        ({"dawdle": "2"}, '/dawdle: "2" is not an ISO 8601 duration'),
         ({"schema": 2, "ip-version": 5}, "/ip-version: 5 is not one of [4, 6]"),
         ({"schema": 3, "port": 65536}, "/port"),
         ({"dest-node": "::1"}, "/dest-node"),

@@ -61,19 +61,19 @@ def test_a_community_is_needed_where_there_are_no_users(test: sdk.Test, version:
     spec = spec_of(test, version)
     del spec["_community"]
 
-    assert "'_community' is a required property" in str(test.problem(spec))
+    assert '"_community" is a required property' in str(test.problem(spec))
 
 
 @ALL
 @pytest.mark.parametrize(
     ("members", "complaint"),
     [
-        ({"version": "2"}, "/version: '2' is not one of"),
+        ({"version": "2"}, '/version: "2" is not one of'),
         ({"version": 3}, "/version: 3 is not one of"),
-        ({"dest": "192.0.2.1:161"}, "/dest: '192.0.2.1:161' is not a host name"),
+        ({"dest": "192.0.2.1:161"}, '/dest: "192.0.2.1:161" is not a host name'),
         ({"host-node": "node.example.org:8443"}, "/host-node"),
-        ({"protocol": "sctp"}, "/protocol: 'sctp' is not one of"),
-        ({"timeout": "5"}, "/timeout: '5' is not an ISO 8601 duration"),
+        ({"protocol": "sctp"}, '/protocol: "sctp" is not one of'),
+        ({"timeout": "5"}, '/timeout: "5" is not an ISO 8601 duration'),
         ({"security-level": "AUTHPRIV"}, "/security-level"),
         ({"priv-protocol": "AES512"}, "/priv-protocol"),
         ({"_auth-key": 5}, "/_auth-key"),
@@ -90,11 +90,11 @@ def test_a_bad_member_is_named(test: sdk.Test, members: dict[str, Any], complain
     ("members", "complaint"),
     [
         ({"oid": []}, "/oid: [] "),
-        ({"oid": "1.3"}, "/oid: '1.3' is not of type 'array'"),
-        ({"oid": ["1..3"]}, "/oid/0: '1..3' is not an OID"),
-        ({"polls": "2"}, "/polls: '2' is not of type 'integer'"),
+        ({"oid": "1.3"}, '/oid: "1.3" is not of type "array"'),
+        ({"oid": ["1..3"]}, '/oid/0: "1..3" is not an OID'),
+        ({"polls": "2"}, '/polls: "2" is not of type "integer"'),
         ({"period": 0.5}, "/period"),
-        ({"auth-protocol": "sha"}, "/auth-protocol: 'sha' is not one of"),  # upper case, whatever help said
+        ({"auth-protocol": "sha"}, '/auth-protocol: "sha" is not one of'),  # upper case, whatever help said
     ],
 )
 def test_snmpget_names_a_bad_member(test: sdk.Test, members: dict[str, Any], complaint: str) -> None:
@@ -186,9 +186,9 @@ def test_snmpset_says_what_does_not_fit(arguments: list[str], complaint: str) ->
 @pytest.mark.parametrize(
     ("oidarg", "complaint"),
     [
-        ({"oid": "1.3", "type": "i"}, "'value' is a required property"),
-        ({"oid": "1.3", "type": "i", "value": 5}, "/oidargs/0/value: 5 is not of type 'string'"),
-        ({"oid": "1..3", "type": "i", "value": "5"}, "/oidargs/0/oid: '1..3' is not an OID"),
+        ({"oid": "1.3", "type": "i"}, '"value" is a required property'),
+        ({"oid": "1.3", "type": "i", "value": 5}, '/oidargs/0/value: 5 is not of type "string"'),
+        ({"oid": "1..3", "type": "i", "value": "5"}, '/oidargs/0/oid: "1..3" is not an OID'),
         ({"oid": "a:b", "type": "i", "value": "5"}, "/oidargs/0/oid"),  # would not be the same again
         ({"oid": "1.3", "type": "a:b", "value": "5"}, "/oidargs/0/type"),
         ({"oid": "1.3", "type": "i", "value": "5", "more": 1}, "/oidargs/0"),

@@ -77,10 +77,10 @@ def test_times_that_are_none_are_left_to_the_schema(arguments: list[str]) -> Non
 @pytest.mark.parametrize(
     ("members", "complaint"),
     [
-        ({"schema": 1, "link-rtt": "PT0.05S"}, "'link-rtt' was unexpected"),
-        ({"schema": 3, "congestion": "dctcp"}, "/congestion: 'dctcp' is not one of"),
+        ({"schema": 1, "link-rtt": "PT0.05S"}, '"link-rtt" was unexpected'),
+        ({"schema": 3, "congestion": "dctcp"}, '/congestion: "dctcp" is not one of'),
         ({"schema": 4, "congestion": ""}, "/congestion"),
-        ({"schema": 6, "fq-rate": 1}, "'fq-rate' was unexpected"),
+        ({"schema": 6, "fq-rate": 1}, '"fq-rate" was unexpected'),
         ({"bandwidth": "10M"}, "/bandwidth"),  # a suffix is for the command line
         ({"flow-label": 0}, "/flow-label: 0 is less than the minimum of 1"),
         ({"ip-tos": 256}, "/ip-tos"),

@@ -313,6 +313,6 @@ def test_a_result_as_a_person_reads_it() -> None:
 
 def test_a_success_has_its_figures() -> None:
     assert TEST.result_versions.problem({"schema": 1, "succeeded": False}) is None
-    assert "'time' is a required property" in str(
+    assert '"time" is a required property' in str(
         TEST.result_versions.problem({"schema": 1, "succeeded": True})
     )

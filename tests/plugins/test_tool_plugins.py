@@ -71,7 +71,7 @@ def test_a_tool_whose_program_is_missing_says_so(tool: Tool, monkeypatch: pytest
         ({"count": 10**30}, "Would take longer than a century"),
         ({"count": 10**15}, "Would take longer than a century"),
         ({"deadline": "P4000W"}, None),
-        ({"interval": "P9999999W"}, "'P9999999W' is longer than a century"),
+        ({"interval": "P9999999W"}, '"P9999999W" is longer than a century'),
         ({"timeout": "P" + "9" * 400 + "W"}, "is not an ISO 8601 duration"),
     ],
 )

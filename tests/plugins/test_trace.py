@@ -42,12 +42,12 @@ def test_arguments_are_ones_the_command_line_knows(spec: dict[str, Any], written
 @pytest.mark.parametrize(
     ("members", "complaint"),
     [
-        ({"dest": "not a host!"}, "/dest: 'not a host!' is not a host name or an IP address"),
+        ({"dest": "not a host!"}, '/dest: "not a host!" is not a host name or an IP address'),
         ({"hops": 0}, "/hops"),
         ({"ip-tos": 0}, "/ip-tos"),
         ({"dest-port": 65536}, "/dest-port"),
-        ({"probe-type": "sctp"}, "/probe-type: 'sctp' is not one of"),
-        ({"wait": "5"}, "/wait: '5' is not an ISO 8601 duration"),
+        ({"probe-type": "sctp"}, '/probe-type: "sctp" is not one of'),
+        ({"wait": "5"}, '/wait: "5" is not an ISO 8601 duration'),
         ({"source-node": "::1"}, "/source-node"),
         ({"schema": 2, "flow-label": 0}, "/flow-label"),
         ({"schema": 3}, "/schema"),

@@ -95,8 +95,8 @@ def test_nothing_in_a_spec_becomes_a_setting() -> None:
     ("members", "reason"),
     [
         ({"interface": "-c/etc/x"}, "is not the name of an interface"),
-        ({"driver": "wired -c x"}, "'wired -c x' is not a driver"),
-        ({"bssid": "00:00"}, "'00:00' is not a bssid"),
+        ({"driver": "wired -c x"}, '"wired -c x" is not a driver'),
+        ({"bssid": "00:00"}, '"00:00" is not a bssid'),
         ({"key-management": "NONE\nx=y"}, "is not a key-management"),
         ({"interface": "a", "_username": None, "_password": "short"}, "must have 8 to 63 ASCII characters"),
         (

@@ -10,6 +10,7 @@ import socket
 import urllib.parse
 from collections.abc import Mapping
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Forbidden, Misdirected
 from chalicelib.infrastructure.addresses import listens_on_loopback
 from chalicelib.service.node import node_directory
@@ -25,7 +26,7 @@ def require_own_name(headers: Mapping[str, str]) -> None:
     host = headers.get("host")
     if host and listens_on_loopback() and not _is_own_name(bare_host(host)):
         raise Misdirected(
-            f"This node listens on loopback and is not called {bare_host(host)[:80]!r}: use its address,"
+            f"This node listens on loopback and is not called {shown(bare_host(host))}: use its address,"
             " localhost or its own name, or add the name to PSCHEDULER_NAMES"
         )
 

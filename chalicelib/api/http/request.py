@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.api.http import origins
 from chalicelib.domain import numerals, proxy_headers
 from chalicelib.domain.documents import DEEPEST, load
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.schemas import JSON
@@ -97,7 +98,7 @@ class Request:
             return None
         value = numerals.integer(text)
         if value is None:
-            raise Invalid(f"{name}: {text[:40]!r} is not an integer of at most {numerals.MOST_DIGITS} digits")
+            raise Invalid(f"{name}: {shown(text)} is not an integer of at most {numerals.MOST_DIGITS} digits")
         if least is not None and value < least:
             raise Invalid(f"{name}: must be {least} or more")
         return value

@@ -5,6 +5,7 @@ import ipaddress
 
 from chalicelib.api.http.router import Request
 from chalicelib.api.openapi.operations import header
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Forbidden, Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.service.node import proxy_credentials
@@ -41,4 +42,4 @@ def _parts(text: str) -> tuple[str, str, str]:
     try:
         return str(ipaddress.ip_address(parts[0].partition("%")[0])), parts[1], parts[2]
     except ValueError as error:
-        raise Invalid(f"{HEADER}: {parts[0]!r} is not an IP address") from error
+        raise Invalid(f"{HEADER}: {shown(parts[0])} is not an IP address") from error

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.domain import numerals
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON, Checker
 from plugins.sdk.test import Test
@@ -37,7 +38,7 @@ def read(plugin: Test, arguments: Mapping[str, str]) -> dict[str, JSON]:
 def _version(text: str) -> int:
     version = numerals.whole(text, 9)
     if version is None:
-        raise Invalid(f"spec/schema: {text[:40]!r} is not a version number")
+        raise Invalid(f"spec/schema: {shown(text)} is not a version number")
     return version
 
 

@@ -10,6 +10,7 @@ from chalicelib.api.openapi.operations import KEY, flag, integer, operation
 from chalicelib.api.pages.single_task import href as task_href
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.documents import DEEPEST_REPLY
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.names import RunId, TaskId
 from chalicelib.domain.run import Run
@@ -88,7 +89,7 @@ def _object(request: Request, largest: int = LARGEST_DOCUMENT) -> dict[str, JSON
         raise Invalid("must be an object", "")
     schema = body.get("schema", 1)
     if isinstance(schema, bool) or schema != 1:
-        raise Invalid(f"must be 1, not {schema!r}", "/schema")
+        raise Invalid(f"must be 1, not {shown(schema)}", "/schema")
     return body
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.limits.classifiers import is_met
 from chalicelib.domain.limits.limit_kinds import Limit, Proposal, foreseeing
 from chalicelib.domain.limits.surroundings import Surroundings
@@ -46,7 +47,7 @@ class Application:
             f"  Application {'PASSES' if outcome else 'FAILS'}{' (inverted)' if self.inverted else ''}"
         )
         if not outcome and not refusals:
-            refusals = [f"application {self.description!r} is inverted, and its limits are met"]
+            refusals = [f"application {shown(self.description)} is inverted, and its limits are met"]
         return Trial(outcome, lines, refusals)
 
 

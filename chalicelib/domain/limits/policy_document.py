@@ -8,6 +8,8 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
+from chalicelib.domain import echoes
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid, TooLarge
 from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.limits import identifiers, limit_kinds, prioritizer, rewriter
@@ -106,7 +108,7 @@ def _limits(found: Sequence[JSON], jq: Jq) -> dict[str, Limit]:
             _cloned(one, sources, at) if "clone" in one else (_member(one, "type", at), one.get("data"))
         )
         if "data" not in one:
-            raise Invalid("'data' is a required property", at)
+            raise Invalid('"data" is a required property', at)
         kind = _kind(limit_kinds.KINDS, kind_name, at, limit_kinds.REMOVED)
         sources[name] = (kind_name, data)
         made[name] = Limit(name, kind_name, _prepared(kind, data, f"{at}/data", jq), _inverted(one, at))
@@ -127,7 +129,7 @@ def _cloned(limit: Mapping[str, JSON], sources: Mapping[str, tuple[str, JSON]], 
     source = _member(limit, "clone", at)
     if source not in sources:
         raise Invalid(
-            f"must be defined before this limit; there is no limit {source!r} before it", f"{at}/clone"
+            f"must be defined before this limit; there is no limit {shown(source)} before it", f"{at}/clone"
         )
     kind, data = sources[source]
     return kind, _merged(data, limit.get("data"))
@@ -145,7 +147,7 @@ def _merged(one: JSON, other: JSON) -> JSON:
 
 def _member(limit: Mapping[str, JSON], name: str, at: str) -> str:
     if name not in limit:
-        raise Invalid(f"{name!r} is a required property", at)
+        raise Invalid(f"{shown(name)} is a required property", at)
     value = limit[name]
     if not isinstance(value, str):
         raise Invalid("must be a string", f"{at}/{name}")
@@ -156,7 +158,7 @@ def _kind(kinds: Mapping[str, Kind], name: str, at: str, removed: Mapping[str, s
     if name in removed:
         raise Invalid(removed[name], f"{at}/type")
     if name not in kinds:
-        raise Invalid(f"must be one of {', '.join(sorted(kinds))}, not {name!r}", f"{at}/type")
+        raise Invalid(f"must be one of {', '.join(sorted(kinds))}, not {shown(name)}", f"{at}/type")
     return kinds[name]
 
 
@@ -194,13 +196,13 @@ def _applications(
 
 def _require_new(name: str, known: Mapping[str, object], at: str) -> None:
     if name in known:
-        raise Invalid(f"must be unique; another one before it is called {name!r}", f"{at}/name")
+        raise Invalid(f"must be unique; another one before it is called {shown(name)}", f"{at}/name")
 
 
 def _require_known(names: Sequence[str], known: set[str], at: str, what: str) -> None:
     missing = [name for name in names if name not in known]
     if missing:
         raise Invalid(
-            f"must be defined in this policy; there is no {what} {', '.join(repr(name) for name in missing)}",
+            f"must be defined in this policy; there is no {what} {echoes.names(missing)}",
             at,
         )

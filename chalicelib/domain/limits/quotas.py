@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.limits import hints as known
 from chalicelib.domain.schemas import JSON, closed, integer
@@ -89,7 +90,7 @@ def quotas(found: Sequence[JSON], classifiers: Collection[str]) -> list[Quota]:
             raise Invalid("must be unique, have 1 to 100 characters, and no #", f"{at}/name")
         if one.get("classifier") is not None and one["classifier"] not in classifiers:
             raise Invalid(
-                f"must be defined in this policy; there is no classifier {one['classifier']!r}",
+                f"must be defined in this policy; there is no classifier {shown(one['classifier'])}",
                 f"{at}/classifier",
             )
         try:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import isodate
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.schemas import JSON, closed, integer
@@ -89,12 +90,12 @@ _DATE_ONLY = re.compile(r"[^T]*\Z")
 def _moment(text: str) -> dt.datetime:
     """A timestamp with its own zone, or without any. Raises Invalid; it needs a time of day."""
     if len(text) > 100 or _DATE_ONLY.match(text):
-        raise Invalid(f"{text[:100]!r} is not a date and time such as 2026-11-23T12:00:00Z")
+        raise Invalid(f"{shown(text)} is not a date and time such as 2026-11-23T12:00:00Z")
     try:
         moment: dt.datetime = isodate.parse_datetime(text)
         moment.utcoffset()
     except (isodate.ISO8601Error, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise Invalid(f"{text!r} is not a date and time such as 2026-11-23T12:00:00Z") from error
+        raise Invalid(f"{shown(text)} is not a date and time such as 2026-11-23T12:00:00Z") from error
     return moment
 
 

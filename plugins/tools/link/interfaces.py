@@ -3,6 +3,7 @@
 import os
 import re
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.schemas import JSON
 
 # As Linux has them, and nothing that a program could take for an option.
@@ -12,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}", re.ASCII)
 def refusal(interface: JSON) -> list[str]:
     """Why this cannot be the name of an interface; an empty list when it can."""
     named = isinstance(interface, str) and _NAME.fullmatch(interface)
-    return [] if named else [f"{str(interface)[:40]!r} is not the name of an interface"]
+    return [] if named else [f"{shown(str(interface))} is not the name of an interface"]
 
 
 def root_refusal() -> list[str]:

@@ -11,6 +11,7 @@ import re
 import tempfile
 import time
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, format_duration, parse_duration
 from plugins.sdk.fields import Spec
@@ -48,7 +49,7 @@ def declines(test: str, spec: Spec) -> list[str]:
     shared = "_password" in spec and "_username" not in spec
     return [
         *interfaces.refusal(spec["interface"]),
-        *(f"{spec[name][:40]!r} is not a {name}" for name in strange),
+        *(f"{shown(spec[name])} is not a {name}" for name in strange),
         *(
             ["A password without a user name must have 8 to 63 ASCII characters"]
             if shared and not _PASSPHRASE.fullmatch(spec["_password"])

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Mapping
 
 from chalicelib.domain import numerals
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.jobs import PluginFailed
 from plugins.tools.snmp import snmp_names
@@ -68,7 +69,7 @@ def to_set(letter: str, text: str) -> JSON:
     try:
         return _KINDS[letter](text)
     except (PyAsn1Error, ValueError, OverflowError, struct.error) as error:
-        raise PluginFailed(f"{text!r} is not a value of type {letter}") from error
+        raise PluginFailed(f"{shown(text)} is not a value of type {letter}") from error
 
 
 def is_settable(letter: str) -> bool:

@@ -1,5 +1,7 @@
 """What holds for every page (docs/contract/api.md, Global rules)."""
 
+import json
+
 import pytest
 
 from chalicelib.api.openapi import openapi_document
@@ -29,7 +31,7 @@ IN_NO_NUMBER = ("1_0", " 1", "1 ", "+1", "٣", "1.0", "1e1", "0x1", "9" * 39)
 
 
 def refused(name: str, text: str) -> tuple[int, str]:
-    return 400, f"{name}: {text!r} is not an integer of at most 38 digits\n"
+    return 400, f"{name}: {json.dumps(text, ensure_ascii=False)} is not an integer of at most 38 digits\n"
 
 
 def test_an_integer_is_ascii_digits_in_all_arguments_that_are_one(api: Api) -> None:

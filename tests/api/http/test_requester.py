@@ -47,7 +47,7 @@ def test_a_trusted_proxy_names_the_requester(trusted: Api) -> None:
     [
         ("192.0.2.7", 400, "semicolons"),
         ("192.0.2.7;gateway", 400, "semicolons"),
-        ("somebody;gateway;key", 400, "'somebody' is not an IP address"),
+        ("somebody;gateway;key", 400, '"somebody" is not an IP address'),
         ("", 400, "semicolons"),
         ("192.0.2.7;gateway;wrong", 403, "unknown"),
         (f"192.0.2.7;nobody;{KEY}", 403, "unknown"),

@@ -148,7 +148,7 @@ def test_what_cannot_be_found_is_not_safe_and_the_reason_is_told(api: Api, dest:
     answer = api.get(query("/mtu-safe", dest=dest))
 
     assert answer["safe"] is False
-    assert repr(dest) in answer["message"]
+    assert json.dumps(dest)[:100] in answer["message"]
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,10 @@ def test_a_quota_is_for_each_requester_of_any_class_unless_it_says_otherwise() -
         ({"name": ""}, "name", "must be unique, have 1 to 100 characters, and no #"),
         ({"name": "a#b"}, "name", "must be unique, have 1 to 100 characters, and no #"),
         ({"name": "a" * 101}, "name", "must be unique, have 1 to 100 characters, and no #"),
-        ({"classifier": "x"}, "classifier", "must be defined in this policy; there is no classifier 'x'"),
+        ({"classifier": "x"}, "classifier", 'must be defined in this policy; there is no classifier "x"'),
         ({"window": "PT0S"}, "window", "must be from a second to 31 days"),
         ({"window": "P31DT1S"}, "window", "must be from a second to 31 days"),
-        ({"window": "soon"}, "window", "'soon' is not an ISO 8601 duration"),
+        ({"window": "soon"}, "window", '"soon" is not an ISO 8601 duration'),
     ],
 )
 def test_a_mistake_in_a_quota_is_named(second: dict[str, Any], pointer: str, sentence: str) -> None:

@@ -29,17 +29,17 @@ def test_a_run_is_from_its_start_for_its_duration() -> None:
         ({"start": 5, "duration": "PT1M"}, "run_schedule must have a start and a duration"),
         (
             {"start": "2026-11-23", "duration": "PT1M"},
-            "'2026-11-23' is not a date and time such as 2026-11-23T12:00:00Z",
+            '"2026-11-23" is not a date and time such as 2026-11-23T12:00:00Z',
         ),
         (
             {"start": "2026-11-23T99:00:00Z", "duration": "PT1M"},
-            "'2026-11-23T99:00:00Z' is not a date and time such as 2026-11-23T12:00:00Z",
+            '"2026-11-23T99:00:00Z" is not a date and time such as 2026-11-23T12:00:00Z',
         ),
         (
-            {"start": "x" * 101, "duration": "PT1M"},
-            f"'{'x' * 100}' is not a date and time such as 2026-11-23T12:00:00Z",
+            {"start": "x" * 201, "duration": "PT1M"},
+            f'"{"x" * 200}"... is not a date and time such as 2026-11-23T12:00:00Z',
         ),
-        ({"start": "2026-11-23T12:00:00Z", "duration": "soon"}, "'soon' is not an ISO 8601 duration"),
+        ({"start": "2026-11-23T12:00:00Z", "duration": "soon"}, '"soon" is not an ISO 8601 duration'),
         ({"start": "9999-12-31T23:59:59Z", "duration": "PT1H"}, "run_schedule is outside the calendar"),
     ],
 )
@@ -79,8 +79,8 @@ def test_a_run_is_in_a_range_or_with_overlap_touches_its_ends(
 @pytest.mark.parametrize(
     ("start", "end", "pointer", "sentence"),
     [
-        ("soon", ONE, "start", "'soon' is not a date and time such as 2026-11-23T12:00:00Z"),
-        (NOON, "soon", "end", "'soon' is not a date and time such as 2026-11-23T12:00:00Z"),
+        ("soon", ONE, "start", '"soon" is not a date and time such as 2026-11-23T12:00:00Z'),
+        (NOON, "soon", "end", '"soon" is not a date and time such as 2026-11-23T12:00:00Z'),
         (NOON, "2026-11-23T13:00:00", "end", "must have a time zone if start has one, and none if not"),
         (ONE, NOON, "end", "must not be before start"),
     ],

@@ -108,7 +108,7 @@ def test_a_broken_change_leaves_the_last_good_policy_in_force(installed: Install
     shown = policy_in_force.describe(LATER)
     assert shown["ok"] is False
     assert (
-        "/applications/0/apply/0/limits: must be defined in this policy; there is no limit 'nope'"
+        '/applications/0/apply/0/limits: must be defined in this policy; there is no limit "nope"'
         in shown["error"]
     )
     assert "stays in force" in shown["error"]
