@@ -31,6 +31,11 @@ def name(text: str, most: int = LONGEST_NAME) -> str:
     return _visible(text[:most]) + (CUT if len(text) > most else "")
 
 
+def said(error: Exception) -> str:
+    """What an error of a library says, which may quote what it was given."""
+    return name(str(error), LONGEST)
+
+
 def names(found: Iterable[str]) -> str:
     """Names as JSON, separated by commas; of many the first in their order."""
     ordered = sorted(found)

@@ -6,6 +6,7 @@ A schedule's slots hang on an anchor, never on the previous run, so slip does no
 import dataclasses
 import datetime as dt
 
+from chalicelib.domain import echoes
 from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import INSTANT, SECOND, UTC, ZERO, truncate
@@ -107,7 +108,8 @@ def next_cron(expression: str, after: dt.datetime) -> dt.datetime:
         found = croniter.croniter(expression, after, max_years_between_matches=8).get_next(dt.datetime)
     except (croniter.CroniterError, ValueError, KeyError) as error:
         raise Invalid(
-            f"{shown(expression)} is not a five-field cron expression with a time to come: {error}"
+            f"{shown(expression)} is not a five-field cron expression with a time to come:"
+            f" {echoes.said(error)}"
         ) from error
     moment: dt.datetime = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return moment

@@ -6,6 +6,7 @@ The rules are those of docs/contract/scheduler.md section 13.
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.schemas import JSON
 
@@ -55,7 +56,7 @@ def _report(
 ) -> str:
     lines = ["No tool in common among the participants can perform this test."]
     if wanted is not None:
-        lines.append(f"Tools asked for: {', '.join(wanted) or 'none'}")
+        lines.append(f"Tools asked for: {echoes.name(', '.join(wanted), echoes.LONGEST) or 'none'}")
     for name, mine in zip(participants, offers, strict=True):
         willing = ", ".join(offer.tool for offer in mine if offer.willing)
         lines.append(f"{name} offers {willing or 'nothing'}")

@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.domain import echoes
 from chalicelib.domain.alerts import Alert, AlertState
 from chalicelib.domain.delivery import Delivery
 from chalicelib.domain.errors import Conflict, NotFound
@@ -37,7 +38,7 @@ def get(node: NodeName, alert: str) -> Alert:
     """An alert. Raises NotFound."""
     found = find(node, alert)
     if found is None:
-        raise NotFound(f"There is no alert {alert}")
+        raise NotFound(f"There is no alert {echoes.name(alert)}")
     return found
 
 

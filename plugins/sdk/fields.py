@@ -9,6 +9,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 
+from chalicelib.domain import echoes
 from chalicelib.domain.documents import load
 from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
@@ -87,7 +88,7 @@ def parse_arguments(
     by_name = {field.name: field for field in fields if field.flags}
     given, stray = parser(name, by_name.values()).parse_args(list(arguments))
     if stray:
-        raise Invalid(f"Unexpected argument: {' '.join(stray)}")
+        raise Invalid(f"Unexpected argument: {echoes.name(' '.join(stray))}")
     values = {key: value for key, value in vars(given).items() if value is not None}
     spec = amend({key: _read(by_name[key], value) for key, value in values.items()})
     version = max([1, *(by_name[key].version_needed(value) for key, value in spec.items())])

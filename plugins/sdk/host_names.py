@@ -6,6 +6,7 @@ servers nor other nodes know any other.
 
 from collections.abc import Mapping
 
+from chalicelib.domain import echoes
 from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
@@ -33,4 +34,4 @@ def in_ascii(value: JSON) -> JSON:
     try:
         return idna.encode(name, uts46=True).decode() + colon + port
     except idna.IDNAError as error:
-        raise Invalid(f"{shown(value)} is not a host name: {error}") from error
+        raise Invalid(f"{shown(value)} is not a host name: {echoes.said(error)}") from error

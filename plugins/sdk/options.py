@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn, cast
 
-from chalicelib.domain import numerals
+from chalicelib.domain import echoes, numerals
 from chalicelib.domain.errors import Invalid
 from plugins.sdk.fields import Field
 
@@ -35,7 +35,7 @@ class Parser(optparse.OptionParser):
     """optparse, except that it raises where it would write to stderr and leave."""
 
     def error(self, msg: str) -> NoReturn:
-        raise Invalid(f"{self.get_usage()}\n{msg}\n")
+        raise Invalid(f"{self.get_usage()}\n{echoes.name(msg, echoes.LONGEST)}\n")
 
     def print_help(self, file: object = None) -> NoReturn:
         # Help travels as the text of an error: that is where clients look for it.

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
+from chalicelib.domain import echoes
 from chalicelib.domain.schemas import JSON
 from plugins.sdk.jobs import PluginFailed
 from plugins.support import guarded_connections
@@ -164,9 +165,9 @@ def _addresses(host: str) -> list[Address]:
     try:
         found = limited(LOOKUP_LIMIT, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
     except TimeoutError as error:
-        raise PluginFailed(f"{host} was not found in {LOOKUP_LIMIT:g} seconds") from error
+        raise PluginFailed(f"{echoes.name(host)} was not found in {LOOKUP_LIMIT:g} seconds") from error
     except (OSError, UnicodeError) as error:
-        raise PluginFailed(f"{host} was not found: {error}") from error
+        raise PluginFailed(f"{echoes.name(host)} was not found: {error}") from error
     return [ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found]
 
 

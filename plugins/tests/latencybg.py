@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.times import format_duration
 from plugins.sdk.fields import Field
@@ -20,7 +21,7 @@ def read_duration(text: str) -> str:
     if not re.fullmatch("[0-9]+", text):
         return text
     if not _SECONDS.fullmatch(text):
-        raise Invalid(f"--duration: must be fewer seconds than {text[:40]}")
+        raise Invalid(f"--duration: must be fewer seconds than {echoes.name(text)}")
     return format_duration(dt.timedelta(seconds=int(text)))
 
 

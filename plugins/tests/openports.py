@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.metrics import COUNT, Metric, number, present
 from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
@@ -47,9 +48,13 @@ def port_numbers(ports: str) -> list[int]:
 def _range(text: str) -> range:
     low, *high = (int(port) for port in text.split("-"))
     if len(high) > 1:
-        raise Invalid(f"must be ports and ranges of ports such as 22 and 8000-8010, not {text}", "/ports")
+        raise Invalid(
+            f"must be ports and ranges of ports such as 22 and 8000-8010, not {echoes.name(text)}", "/ports"
+        )
     if high and high[0] < low:
-        raise Invalid(f"must have ranges whose first port is the lower one, not {text}", "/ports")
+        raise Invalid(
+            f"must have ranges whose first port is the lower one, not {echoes.name(text)}", "/ports"
+        )
     return range(low, (high[0] if high else low) + 1)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from chalicelib.api.http.request import identifier
 from chalicelib.api.openapi import operations
 from chalicelib.api.openapi.operations import Page
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import NotFound
 
 IDENTIFIERS = ("task", "run")
@@ -31,7 +32,7 @@ def _unquoted(text: str) -> str:
     """Raises NotFound for a name longer than any there is: no table could be asked for it."""
     unquoted = urllib.parse.unquote(text)
     if len(unquoted) > LONGEST:
-        raise NotFound(f"There is nothing at this path: {unquoted[:40]}... is not a name")
+        raise NotFound(f"There is nothing at this path: {echoes.name(unquoted)} is not a name")
     return unquoted
 
 

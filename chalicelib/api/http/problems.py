@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from chalicelib.api.http.answer import Answer
-from chalicelib.domain import errors
+from chalicelib.domain import echoes, errors
 from chalicelib.domain.errors import PSchedulerError
 from chalicelib.domain.schemas import JSON
 
@@ -66,7 +66,7 @@ def of_error(error: PSchedulerError, headers: Mapping[str, str]) -> Answer:
     """The answer to a request that failed with an error of the product's own."""
     found = ((status, name) for kind, status, name in STATUSES if isinstance(error, kind))
     status, name = next(found, (500, MISTAKE))
-    answer = problem(name, status, error.message, headers, **_more(error))
+    answer = problem(name, status, echoes.visible(error.message), headers, **_more(error))
     return answer.with_headers(**{"WWW-Authenticate": "Bearer"}) if status == 401 else answer
 
 

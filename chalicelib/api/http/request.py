@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api.http import origins
-from chalicelib.domain import numerals, proxy_headers
+from chalicelib.domain import echoes, numerals, proxy_headers
 from chalicelib.domain.documents import DEEPEST, load
 from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unsupported
@@ -249,7 +249,7 @@ def identifier(text: str) -> str:
             return str(uuid.UUID(text))
     except ValueError:
         pass
-    raise NotFound(f"There is nothing at this path: {text} is not a UUID")
+    raise NotFound(f"There is nothing at this path: {echoes.name(text)} is not a UUID")
 
 
 def task_id(text: str) -> TaskId:

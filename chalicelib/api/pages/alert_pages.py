@@ -6,7 +6,7 @@ from chalicelib.api.http import pagination
 from chalicelib.api.http.router import TEXT_TYPE, Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import flag, operation, word
-from chalicelib.domain import badge
+from chalicelib.domain import badge, echoes
 from chalicelib.domain.alert_notices import path, summary
 from chalicelib.domain.alert_rules import LEVELS
 from chalicelib.domain.alerts import Alert, AlertState
@@ -106,7 +106,7 @@ def _named(request: Request, alert: str) -> Alert:
     """An alert. Raises NotFound."""
     found = alert_table.get(request.node, alert)
     if not _is_ruled(request, found):
-        raise NotFound(f"There is no alert {alert}")
+        raise NotFound(f"There is no alert {echoes.name(alert)}")
     return found
 
 

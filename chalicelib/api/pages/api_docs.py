@@ -6,6 +6,7 @@ import pathlib
 
 from chalicelib.api.http.router import HTML_TYPE, Answer, Request
 from chalicelib.api.openapi.operations import operation
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import NotFound
 
 HERE = pathlib.Path(__file__).parent / "assets"
@@ -40,7 +41,7 @@ def docs(request: Request) -> Answer:
 def asset(request: Request, asset: str) -> Answer:
     """Get a file that the documentation page needs."""
     if asset not in KINDS:
-        raise NotFound(f"There is no {asset} here")
+        raise NotFound(f"There is no {echoes.name(asset)} here")
     return Answer(_text(asset), KINDS[asset], headers={"Cache-Control": "public, max-age=3600"})
 
 

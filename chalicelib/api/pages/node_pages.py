@@ -9,7 +9,7 @@ from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import operation
 from chalicelib.api.openapi.response_schemas import BOOLEAN, DURATION, SERVED_NODE, STRING, TIME, shape
-from chalicelib.domain import served_nodes
+from chalicelib.domain import echoes, served_nodes
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import Checker, closed
@@ -163,7 +163,7 @@ def _name(node: str) -> NodeName:
     try:
         return own if node_directory.is_of_environment(own) else served_nodes.name_of(node)
     except Invalid as error:
-        raise NotFound(f"There is no node {node[:80]}") from error
+        raise NotFound(f"There is no node {echoes.name(node)}") from error
 
 
 def _registered_name(node: str) -> NodeName:

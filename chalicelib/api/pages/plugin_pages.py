@@ -7,6 +7,7 @@ from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.enumerations import enumeration
 from chalicelib.api.openapi.operations import EXPANDED, operation
 from chalicelib.api.openapi.schema_export import portable
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.schemas import JSON
 from plugins import registry
@@ -34,7 +35,7 @@ def _expanded(request: Request, kind: str, plugin: Plugin) -> dict[str, JSON]:
 def known(kind: str, plugins: Mapping[str, AnyPlugin], name: str) -> AnyPlugin:
     """A plugin by its name. Raises NotFound."""
     if name not in plugins:
-        raise NotFound(f"There is no {kind} {name} here")
+        raise NotFound(f"There is no {kind} {echoes.name(name)} here")
     return plugins[name]
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 from chalicelib.api.http.router import Answer, Request, as_json
 from chalicelib.api.openapi import response_schemas
 from chalicelib.api.openapi.operations import operation, word
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.domain.run_states import State
 from chalicelib.domain.times import parse_duration, parse_timestamp
@@ -76,7 +77,7 @@ def runs(request: Request, state: str) -> Answer:
     """Count the runs in a state; ``start`` and ``end`` bound when they start."""
     names = {one.value: one for one in COUNTED}
     if state not in names:
-        raise NotFound(f"There is no count of {state} runs, only of {', '.join(names)}")
+        raise NotFound(f"There is no count of {echoes.name(state)} runs, only of {', '.join(names)}")
     start, end = _bound(request, "start"), _bound(request, "end")
     if start and end and start > end:
         start, end = end, start

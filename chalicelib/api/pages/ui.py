@@ -5,6 +5,7 @@ import pathlib
 
 from chalicelib.api.http.router import HTML_TYPE, Answer, Request
 from chalicelib.api.openapi.operations import operation
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import NotFound
 
 HERE = pathlib.Path(__file__).parent / "assets" / "ui"
@@ -42,7 +43,7 @@ def index(request: Request) -> Answer:
 def asset(request: Request, asset: str) -> Answer:
     """Get a file of the web page."""
     if asset not in FILES:
-        raise NotFound(f"There is no {asset} here")
+        raise NotFound(f"There is no {echoes.name(asset)} here")
     return Answer(_text(asset), FILES[asset], headers=HEADERS)
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable
 
+from chalicelib.domain import echoes
 from chalicelib.domain.errors import Invalid
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -29,7 +30,9 @@ def network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise Invalid(f"must be an IP address, or a network without host bits: {error}") from error
+        raise Invalid(
+            f"must be an IP address, or a network without host bits: {echoes.said(error)}"
+        ) from error
 
 
 class Networks:

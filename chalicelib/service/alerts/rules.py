@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from chalicelib.domain import echoes
 from chalicelib.domain.alert_rules import Rule, rule_of
 from chalicelib.domain.alerts import Alert
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, TooLarge
@@ -67,7 +68,7 @@ def document(node: NodeName, kind: str, name: str) -> JSON:
     """One of them. Raises NotFound."""
     found = documents(node, kind).get(name)
     if found is None:
-        raise NotFound(f"There is no {name}")
+        raise NotFound(f"There is no {echoes.name(name)}")
     return found
 
 
@@ -89,7 +90,7 @@ def remove(node: NodeName, kind: str, name: str, now: dt.datetime) -> None:
     """Forget a rule and its alerts, or a window. Raises NotFound, Conflict."""
     with _changing(node, now) as kept:
         if kept[kind].pop(name, None) is None:
-            raise NotFound(f"There is no {name}")
+            raise NotFound(f"There is no {echoes.name(name)}")
     if kind == RULES:
         alert_table.delete(node, alert_table.of_rule(node, name))
 

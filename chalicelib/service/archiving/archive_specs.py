@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain import transforms
+from chalicelib.domain import echoes, transforms
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.schemas import JSON
 from chalicelib.infrastructure.jq_sandbox import SANDBOX
@@ -34,7 +34,7 @@ def require_deliverable(archive: Mapping[str, JSON], where: str = "") -> None:
     """Raise Invalid unless there is such an archiver, it likes its settings, and the transform compiles."""
     archiver = registry.archivers().get(archive["archiver"])
     if archiver is None:
-        raise Invalid(f"there is no archiver {archive['archiver']}", f"{where}/archiver")
+        raise Invalid(f"there is no archiver {echoes.name(archive['archiver'])}", f"{where}/archiver")
     fault = archiver.fault(archive["data"])
     if fault:
         raise fault.inside(f"{where}/data")

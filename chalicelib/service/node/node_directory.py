@@ -8,7 +8,7 @@ something is read anew each time.
 import functools
 import urllib.parse
 
-from chalicelib.domain import hosts, served_nodes
+from chalicelib.domain import echoes, hosts, served_nodes
 from chalicelib.domain.errors import Forbidden, Invalid, NotFound
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.served_nodes import ServedNode
@@ -87,7 +87,7 @@ def served(node: NodeName) -> ServedNode:
     """A node of the deployment. Raises NotFound."""
     found = find(node)
     if found is None:
-        raise NotFound(f"There is no node {node}")
+        raise NotFound(f"There is no node {echoes.name(node)}")
     return found
 
 

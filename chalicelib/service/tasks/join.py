@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain import hosts
+from chalicelib.domain import echoes, hosts
 from chalicelib.domain.conflicts import MULTI_RESULT
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.names import NodeName, TaskId
@@ -114,9 +114,8 @@ def _check_tool(node: NodeName, document: Mapping[str, JSON], test: str) -> None
     name = document.get("tool")
     tool = registry.tools().get(name) if isinstance(name, str) else None
     if tool is None:
-        raise Invalid(
-            f"there is no tool {name}" if name else "must name the tool that the lead has chosen", "/tool"
-        )
+        missing = f"there is no tool {echoes.name(name)}" if isinstance(name, str) and name else None
+        raise Invalid(missing or "must name the tool that the lead has chosen", "/tool")
     reasons = create.reasons_against(node, tool, test, document["test"]["spec"])
     if reasons:
         raise Invalid(f"{tool.name} declines here: {'; '.join(reasons)}", "/tool")

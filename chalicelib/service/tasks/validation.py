@@ -6,7 +6,7 @@ They raise Invalid. What a task looks like is checked before, in ``domain/specs.
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain import hosts, repeat
+from chalicelib.domain import echoes, hosts, repeat
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.repeat import Schedule
@@ -24,7 +24,7 @@ SEPARATE = "participants have to be on separate systems"
 def test_of(section: Mapping[str, JSON]) -> Test:
     test = registry.tests().get(section["type"])
     if test is None:
-        raise Invalid(f"there is no test {section['type']}", "/test/type")
+        raise Invalid(f"there is no test {echoes.name(section['type'])}", "/test/type")
     fault = test.fault(section["spec"])
     if fault:
         raise fault.inside("/test/spec")
@@ -78,7 +78,7 @@ def contexts(section: Mapping[str, JSON] | None, participants: int) -> None:
 def _check_context(context: Mapping[str, JSON], where: str) -> None:
     plugin = registry.contexts().get(context["context"])
     if plugin is None:
-        raise Invalid(f"there is no context {context['context']}", f"{where}/context")
+        raise Invalid(f"there is no context {echoes.name(context['context'])}", f"{where}/context")
     fault = plugin.data_versions.fault(context["data"])
     if fault:
         raise fault.inside(f"{where}/data")
@@ -87,7 +87,7 @@ def _check_context(context: Mapping[str, JSON], where: str) -> None:
 def lead_bind(document: Mapping[str, JSON]) -> None:
     address = document.get("lead-bind")
     if address is not None and not is_local(address):
-        raise Invalid(f"{address} is not an address of this host", "/lead-bind")
+        raise Invalid(f"{echoes.name(address)} is not an address of this host", "/lead-bind")
 
 
 def participants(node: NodeName, names: Sequence[str]) -> None:
@@ -103,7 +103,9 @@ def participants(node: NodeName, names: Sequence[str]) -> None:
     }
     for name, place in zip(names[1:], others, strict=True):
         if place in taken or _is_at_a_wildcard(place):
-            raise Invalid(f"{SEPARATE}, and {name} is a second name of one that takes part", "/test/spec")
+            raise Invalid(
+                f"{SEPARATE}, and {echoes.name(name)} is a second name of one that takes part", "/test/spec"
+            )
         taken.add(place)
 
 
