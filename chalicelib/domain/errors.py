@@ -3,6 +3,7 @@
 PSchedulerError
 ├── NotFound            the thing named does not exist, or must not be seen
 ├── Invalid             the request is at fault; ``pointer`` is the member
+│   ├── NeedsLaterSchema  the member is of a later schema than its document says
 │   ├── Unprocessable   well-formed, but cannot be acted on (no tool in common)
 │   └── TooLarge        more than the node stores or may answer
 ├── Unauthenticated     nobody knows who asks: what they came with is none, not known, or revoked
@@ -67,6 +68,23 @@ class Invalid(PSchedulerError):
     def inside(self, pointer: str) -> "Invalid":
         """The same fault, as seen from a document that has this one at a pointer."""
         return type(self)(self.sentence, pointer + (self.pointer or ""))
+
+
+class NeedsLaterSchema(Invalid):
+    """Part of a document is of a later schema than the document says.
+
+    ``needed`` is the number it has to say, in the document at ``document``, of which this names the member.
+    With it the whole document is valid, or, where ``is_enough`` is false, this part.
+    """
+
+    def __init__(self, sentence: str, pointer: str, needed: int, is_enough: bool, document: str = ""):
+        whole = "as it is, it needs" if is_enough else "that needs"
+        super().__init__(f'{sentence}; {whole} "schema": {needed} at {document}/schema', pointer)
+        self._found = sentence, pointer, needed, is_enough, document
+
+    def inside(self, pointer: str) -> "NeedsLaterSchema":
+        sentence, member, needed, is_enough, document = self._found
+        return NeedsLaterSchema(sentence, pointer + member, needed, is_enough, pointer + document)
 
 
 class Unprocessable(Invalid):

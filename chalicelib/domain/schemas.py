@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from chalicelib.domain import quick_checks, schema_sentences
 from chalicelib.domain.echoes import shown
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.errors import Invalid, NeedsLaterSchema
 
 JSON = Any
 """Any value that json.loads may return, where a schema says what it holds or nobody looks into it."""
@@ -110,11 +110,14 @@ class Versions:
             highest = max(self.checkers)
             return Invalid(f"version {shown(version)} is not supported (highest is {highest})", "/schema")
         found = self.checkers[version].fault(document)
-        return found and Invalid(found.sentence + self._later(document, version), found.pointer)
+        return found and self._of_later(document, version, found)
 
-    def _later(self, document: Mapping[str, JSON], version: int) -> str:
-        """Which version would have the document as it is, where one that is newer than its own does."""
-        for number in sorted(self.checkers):
-            if number > version and not self.checkers[number].fault({**document, "schema": number}):
-                return f'; as it is, it needs "schema": {number}'
-        return ""
+    def _of_later(self, document: Mapping[str, JSON], version: int, found: Invalid) -> Invalid:
+        """What is wrong, with the later version under which the document is right, or at least this of it."""
+        later = [number for number in sorted(self.checkers) if number > version]
+        faults = {number: self.checkers[number].fault({**document, "schema": number}) for number in later}
+        enough = [number for number in later if faults[number] is None]
+        better = [number for number, still in faults.items() if still and still.pointer != found.pointer]
+        for number in (*enough, *better):
+            return NeedsLaterSchema(found.sentence, found.pointer or "", number, number in enough)
+        return found

@@ -51,6 +51,42 @@ def test_a_member_is_taken_from_the_version_on_that_brought_it(since: int) -> No
 
 
 @pytest.mark.parametrize(
+    ("members", "place", "member", "hint"),
+    [
+        ({"priority": 1}, "/", "priority", 'as it is, it needs "schema": 3 at /schema'),
+        ({"priority": "x"}, "/", "priority", 'that needs "schema": 3 at /schema'),
+        (
+            {"schedule": {"repeat-cron": "0 * * * *"}},
+            "/schedule",
+            "repeat-cron",
+            'as it is, it needs "schema": 2 at /schedule/schema',
+        ),
+        (
+            {"schema": 5, "schedule": {"repeat-cron": "every hour"}},
+            "/schedule",
+            "repeat-cron",
+            'that needs "schema": 2 at /schedule/schema',
+        ),
+        (
+            {"archives": [ARCHIVE, {**ARCHIVE, "label": "a"}]},
+            "/archives/1",
+            "label",
+            'as it is, it needs "schema": 3 at /archives/1/schema',
+        ),
+    ],
+)
+def test_a_member_of_a_later_version_is_told_which_and_where_to_say_so(
+    members: dict[str, Any], place: str, member: str, hint: str
+) -> None:
+    with pytest.raises(Invalid) as error:
+        check_task({"test": TEST, **members})
+
+    unexpected = f'Additional properties are not allowed ("{member}" was unexpected)'
+    assert error.value.message == f"{place}: {unexpected}; {hint}"
+    assert error.value.pointer == place.rstrip("/")
+
+
+@pytest.mark.parametrize(
     ("members", "complaint"),
     [
         ({"schema": 0}, "/schema: version 0 is not supported (highest is 5)"),

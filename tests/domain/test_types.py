@@ -219,7 +219,8 @@ def test_a_problem_has_the_path_and_a_sentence(schema: Any, value: Any, problem:
     assert str(Checker(schema).problem(value)).startswith(problem)
 
 
-VERSIONS = Versions({1: closed({"schema": {}}), 2: closed({"schema": {}, "a": {}})})
+UNEXPECTED = 'Additional properties are not allowed ("{}" was unexpected)'
+VERSIONS = Versions({1: closed({"schema": {}}), 2: closed({"schema": {}, "a": {"type": "integer"}})})
 
 
 @pytest.mark.parametrize(
@@ -231,9 +232,14 @@ VERSIONS = Versions({1: closed({"schema": {}}), 2: closed({"schema": {}, "a": {}
         # It says what would do where something does.
         (
             {"a": 1},
-            '/: Additional properties are not allowed ("a" was unexpected); as it is, it needs "schema": 2',
+            f'/: {UNEXPECTED.format("a")}; as it is, it needs "schema": 2 at /schema',
         ),
-        ({"b": 1}, '/: Additional properties are not allowed ("b" was unexpected)'),
+        (  # or would do for that, though not for all
+            {"a": "x"},
+            f'/: {UNEXPECTED.format("a")}; that needs "schema": 2 at /schema',
+        ),
+        ({"a": 1, "b": 1}, '/: Additional properties are not allowed ("a", "b" were unexpected)'),
+        ({"b": 1}, f"/: {UNEXPECTED.format('b')}"),
         ({"schema": 3}, "/schema: version 3 is not supported (highest is 2)"),
         ({"schema": 0}, "/schema: version 0 is not supported (highest is 2)"),
         ({"schema": "2"}, '/schema: "2" is not an integer'),
