@@ -1,6 +1,7 @@
 """The page that cancels many tasks at once (an addition to the reference's API)."""
 
 import dataclasses
+import json
 
 from chalicelib.api.http import pagination, principal
 from chalicelib.api.http.router import Answer, Request, as_json
@@ -9,7 +10,7 @@ from chalicelib.api.openapi.operations import KEY, flag, operation
 from chalicelib.api.pages.single_task import href
 from chalicelib.api.pages.task_list import place_of
 from chalicelib.domain.errors import Forbidden
-from chalicelib.domain.schemas import JSON, Checker, closed
+from chalicelib.domain.schemas import JSON, MESSAGE, Checker, closed
 from chalicelib.domain.task import Task
 from chalicelib.domain.task_filter import ANY, TaskFilter
 from chalicelib.service.coordination import participation
@@ -18,10 +19,19 @@ from chalicelib.service.tasks.search import Search
 
 CURSORS = "tasks to cancel"
 
+
+def _name(what: str, example: str) -> dict[str, JSON]:
+    # A task has its test as an object, so this is where people put one.
+    wanted = f"must be {what} alone, such as {json.dumps(example)}; what tasks hold goes into json"
+    return {"type": "string", "examples": [example], MESSAGE: f"{wanted}; not {{value!r}}"}
+
+
 FILTER = closed(
     {
         "json": {"type": "object", "description": "Tasks that hold this"},
-        **dict.fromkeys(("test", "tool", "requester"), response_schemas.STRING),
+        "test": _name("the name of a test", "rtt"),
+        "tool": _name("the name of a tool", "ping"),
+        "requester": _name("an address that tasks were posted from", "192.0.2.1"),
         "reference": {"description": "Tasks whose reference holds this"},
     }
 )

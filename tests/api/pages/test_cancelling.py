@@ -117,6 +117,16 @@ def test_many_are_cancelled_a_page_at_a_time(api: Api) -> None:
         ([], "/"),
         ({"filter": {"surprise": 1}}, "surprise"),
         ({"filter": {"test": 1}}, "/filter/test"),
+        (
+            {"filter": {"test": {"type": "rtt"}}},
+            '/filter/test: must be the name of a test alone, such as "rtt"; what tasks hold goes into json;'
+            ' not {"type": "rtt"}',
+        ),
+        ({"filter": {"tool": ["ping"]}}, '/filter/tool: must be the name of a tool alone, such as "ping"'),
+        (
+            {"filter": {"requester": None}},
+            "/filter/requester: must be an address that tasks were",
+        ),
         ({"filter": {"json": []}}, "/filter/json"),
         ({"filter": {}, "more": 1}, "more"),
     ],
