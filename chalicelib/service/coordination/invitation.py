@@ -24,6 +24,7 @@ from chalicelib.service.coordination.planner import on_lease
 from chalicelib.service.peers import outbox
 from chalicelib.service.peers.peer_client import (
     QUESTION,
+    SHOWN,
     TASK,
     TOOLS,
     Deadline,
@@ -40,6 +41,8 @@ SECONDS_TO_INVITE = 25.0
 """Seconds the posting of a task may take: whoever posts it waits, and gateways give up after 29."""
 UNDO_AFTER = dt.timedelta(minutes=2)
 """When what was begun and never ended is undone."""
+REASONS = 20
+"""Reasons against a tool that are passed on."""
 KEY_IS_MADE_UP = "key-is-made-up"
 """The argument by which a lead says whether the key in an invitation is its own; the reference has none, and
 ignores it."""
@@ -79,14 +82,25 @@ def _level(reply: Reply) -> int:
 def _offers(host: str, level: int, tools: JSON) -> list[Offer]:
     try:
         if level < 6:  # such a node lists the willing ones only
-            return [Offer(tool["name"]) for tool in tools]
-        return [Offer(entry["tool"]["name"], _reasons(entry["can-run"])) for entry in tools]
+            return [Offer(_name(tool["name"])) for tool in tools]
+        return [Offer(_name(entry["tool"]["name"]), _reasons(entry["can-run"])) for entry in tools]
     except (KeyError, TypeError) as error:
         raise Refused(host, "listed its tools in an unexpected form", 200) from error
 
 
+def _name(name: JSON) -> str:
+    if not isinstance(name, str):
+        raise TypeError
+    return name
+
+
 def _reasons(verdict: Mapping[str, JSON]) -> list[str]:
-    return [] if verdict["can-run"] else list(verdict.get("reasons") or ["It does not say why"])
+    """Why a tool is not willing, in as many words as are passed on."""
+    if verdict["can-run"]:
+        return []
+    reasons = verdict.get("reasons") or "It does not say why"
+    listed = reasons if isinstance(reasons, list) else [reasons]
+    return [str(reason)[:SHOWN] for reason in listed[:REASONS]]
 
 
 def invite(

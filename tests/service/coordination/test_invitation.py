@@ -105,6 +105,9 @@ def test_what_has_no_level_does_not_run_pscheduler(peers: Peers, level: Any) -> 
         (6, [{"tool": {"name": "snooze"}}]),
         (6, [{"tool": {}, "can-run": {"can-run": True}}]),
         (6, [{"tool": {"name": "snooze"}, "can-run": {}}]),
+        (5, [{"name": None}]),
+        (6, [{"tool": {"name": ["snooze"]}, "can-run": {"can-run": True}}]),
+        (6, [{"tool": {"name": None}, "can-run": {"can-run": True}}]),
     ],
 )
 def test_tools_in_another_form_are_none(peers: Peers, level: int, tools: Any) -> None:
@@ -114,6 +117,19 @@ def test_tools_in_another_form_are_none(peers: Peers, level: int, tools: Any) ->
         invitation.offers(["b"], TEST, None, Deadline(5.0))
 
     assert (failed.value.message, failed.value.status) == ("b: listed its tools in an unexpected form", 200)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [("no", ["no"]), (7, ["7"]), ([{"no": 1}], ["{'no': 1}"]), (["x" * 9999] * 99, ["x" * 500] * 20)],
+)
+def test_reasons_in_whatever_form_are_passed_on_as_sentences(
+    peers: Peers, reasons: Any, told: list[str]
+) -> None:
+    declined = {"tool": {"name": "snooze"}, "can-run": {"can-run": False, "reasons": reasons}}
+    peers.answers = {"api": 6, "tools": [declined]}
+
+    assert invitation.offers(["b"], TEST, None, Deadline(5.0)) == [[Offer("snooze", told)]]
 
 
 # --- keys ----------------------------------------------------------------------------------------
