@@ -159,7 +159,7 @@ class Connection(HttpToolsProtocol):
 
     def _feed(self, data: bytes) -> None:
         try:
-            self.parser.feed_data(data)
+            self._parse(data)
             if self.state == HEAD and self._head_bytes > LARGEST_HEAD:
                 self.refuse(431, TOO_LONG)
             if self.state == BODY and self._raw_bytes > LARGEST_HEAD + AROUND_A_BYTE * self._body_bytes:
@@ -169,8 +169,25 @@ class Connection(HttpToolsProtocol):
             self.refuse(*(reason.args if reason else (400, "The request cannot be read.")))
         except httptools.HttpParserError:
             self.refuse(400, "The request cannot be read.")
-        except httptools.HttpParserUpgrade:
-            pass  # there is nothing to change to: it is answered as it is
+
+    def _parse(self, data: bytes) -> None:
+        """Have the parser read data. It leaves what follows a wish for another protocol to that protocol:
+        there is none to change to, so such a request is read again without its wish, and then the rest."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._head_without_wish() + data[upgrade.args[0] :]
+
+    def _head_without_wish(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _wishes_for_another_protocol(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -187,6 +204,8 @@ class Connection(HttpToolsProtocol):
             raise _Refused(431, f"A request can have at most {MOST_HEADERS} headers.")
 
     def on_headers_complete(self) -> None:
+        if self._wishes_for_another_protocol():
+            return
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise _Refused(400, "A request must have exactly one Host header.")
@@ -207,6 +226,8 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._wishes_for_another_protocol():
+            return
         if self.state == BODY:
             self._enter(WORK)
         super().on_message_complete()

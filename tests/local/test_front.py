@@ -71,7 +71,9 @@ class App:
             return chalice.Response("here", headers=TEXT)
 
         def host() -> chalice.Response:
-            return chalice.Response(app.current_request.headers["host"], headers=TEXT)
+            asked = app.current_request
+            size = {"Size": str(len(asked.raw_body))}
+            return chalice.Response(asked.headers["host"], headers={**TEXT, **size})
 
         for route, view in (
             ("/", plain),
@@ -517,6 +519,35 @@ def test_requests_in_a_row_are_answered_in_a_row(app: App) -> None:
     answer = answer_to(app, (one + b"\r\n") * 5 + one + b"Connection: close\r\n\r\n")
 
     assert answer.count(b"HTTP/1.1 200 OK") == 6
+
+
+@pytest.mark.parametrize("wish", [b"websocket", b"h2c"])
+@pytest.mark.parametrize("pieces", [1, 200])
+def test_a_wish_for_another_protocol_changes_nothing(app: App, wish: bytes, pieces: int) -> None:
+    wishes = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\nUpgrade: " + wish + b"\r\n"
+    start = b"POST /pscheduler/host HTTP/1.1\r\nHost: x\r\n"
+    sent = start + wishes + b"Content-Length: 3\r\n\r\nabc"
+    sent += start + wishes + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"
+    sent += HEAD + wishes + b"\r\n" + HEAD + b"Connection: close\r\n\r\n"
+    with app.connect() as link:
+        size = -(-len(sent) // pieces)
+        for at in range(0, len(sent), size):
+            link.sendall(sent[at : at + size])
+            time.sleep(0.001 if pieces > 1 else 0)
+        answer = b""
+        while piece := link.recv(65536):
+            answer += piece
+
+    sizes = [line for line in answer.split(b"\r\n") if line.lower().startswith(b"size")]
+    assert [line[-1:] for line in sizes] == [b"3", b"5"]
+    assert answer.count(b"HTTP/1.1 200 OK") == 4
+
+
+def test_wishes_for_another_protocol_are_requests_like_others(app: App) -> None:
+    wish = HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+    assert b"HTTP/1.1 429 " in answer_to(app, wish * 1000)
+    assert answer_to(app, wish.replace(b"Host: x", b"Host: a/x")).startswith(b"HTTP/1.1 400 ")
 
 
 def test_an_old_client_is_given_no_chunks(app: App) -> None:
