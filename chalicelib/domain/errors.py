@@ -24,6 +24,7 @@ PSchedulerError
 ├── PeerError           another participant did not do its part; ``host`` names it
 │   ├── Unreachable     no connection to it, or none that can be trusted
 │   ├── TimedOut        no whole answer in time
+│   ├── PeerBusy        it says that it cannot answer now
 │   └── Refused         it answered with a refusal; ``status`` is its HTTP number
 │       ├── PeerConflict    the time is taken there
 │       └── PeerForgot      it knows nothing of the task or the run
@@ -177,6 +178,10 @@ class Unreachable(PeerError):
 
 class TimedOut(PeerError):
     """Its answer did not come, or not all of it, in time."""
+
+
+class PeerBusy(PeerError):
+    """It, or what is in front of it, says that it cannot answer at the moment, and may have heard."""
 
 
 class Refused(PeerError):

@@ -1,6 +1,8 @@
 """Why another node could not be asked, in a sentence, and what can be done about it."""
 
+import http.client
 import ssl
+from collections.abc import Iterator
 
 import urllib3.exceptions
 
@@ -19,24 +21,41 @@ ITSELF = (
 )
 """What is said besides where nothing answers on this machine."""
 
+SENTENCES: dict[type[BaseException], str] = {
+    http.client.IncompleteRead: "its answer ended too early",
+    http.client.RemoteDisconnected: "it hung up without an answer",
+    http.client.HTTPException: "its answer is not HTTP",
+    urllib3.exceptions.DecodeError: "its answer is not compressed as it says",
+}
+"""What is said of errors whose own words are for programmers."""
+
 
 def why(error: BaseException) -> str:
     """The innermost sentence of an error: the outer ones show objects by their addresses."""
+    errors = list(_inside(error))
+    for kind, sentence in SENTENCES.items():
+        if any(isinstance(each, kind) for each in errors):
+            return sentence
+    for each in reversed(errors):
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
     while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
         error = error.reason
-    inner = error.__cause__ or error.__context__
-    if isinstance(inner, OSError) and not isinstance(error, OSError):
-        error = inner
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
     return str(error)
+
+
+def _inside(error: BaseException) -> Iterator[BaseException]:
+    """An error and those it came of, the outer ones first."""
+    found: list[BaseException] = [error]
+    for each in found:
+        yield each
+        inner = [getattr(each, "reason", None), *each.args, each.__cause__ or each.__context__]
+        found += [one for one in inner if isinstance(one, BaseException) and one not in found]
 
 
 def advice(error: BaseException, participant: str) -> str:
     """What can be done about an error at a participant; nothing for most."""
-    causes: list[BaseException | None] = [error, getattr(error, "reason", None)]
-    causes += [cause.__cause__ or cause.__context__ for cause in causes if cause]
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _inside(error)):
         return DISTRUST
     host = hosts.parse(participant)
     is_itself = host.port is None and (host.name == "localhost" or is_local(host.name))

@@ -211,6 +211,7 @@ class _Exchange(threading.Thread):
             other=0,
             status=0,
             redirect=False,
+            respect_retry_after_header=False,  # whoever asked is to hear what was answered
             allowed_methods=None,
             backoff_factor=0,
         )

@@ -259,15 +259,50 @@ def test_one_that_never_answers_delays_no_other(plain: Http) -> None:
     assert took < 3
 
 
+GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"
+
+
 @pytest.mark.parametrize(
-    "said", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"]
+    ("said", "why"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "its answer is not HTTP"),
+        (b"HTTP/1.1 -1 X\r\n\r\n", "its answer is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"b" * 70_000 + b"\r\n\r\n", "its answer is not HTTP"),
+        (GZIP, "its answer is not compressed as it says"),
+    ],
 )
+def test_what_is_no_answer_is_as_good_as_none_and_said_in_plain_words(
+    plain: Http, said: bytes, why: str
+) -> None:
+    with raw(said) as port:
+        (answer,) = plain.ask([Call("PUT", f"127.0.0.1:{port}", "/", timeout=5)])
+
+    assert isinstance(answer, Unreachable)
+    assert answer.message == f"127.0.0.1:{port}: cannot be reached: {why}"
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"])
 def test_what_is_no_whole_answer_is_as_good_as_none(plain: Http, said: bytes) -> None:
     with raw(said, patience=0) as port:
         (answer,) = plain.ask([Call("PUT", f"127.0.0.1:{port}", "/", timeout=5)])
 
     assert isinstance(answer, Unreachable)
-    assert "0x" not in answer.message
+    why = answer.message.partition("reached: ")[2]
+    assert why in (
+        "it hung up without an answer",
+        "its answer ended too early",
+        "Connection reset by peer",  # it may not have read what was asked
+    )
+
+
+@pytest.mark.parametrize("status", [413, 429, 503])
+def test_one_that_is_busy_is_heard_and_not_asked_again(plain: Http, status: int) -> None:
+    head = f"HTTP/1.1 {status} Busy\r\nRetry-After: 100\r\nContent-Length: 4\r\n\r\n"
+    for method in ("GET", "PUT"):
+        with raw(head.encode() + b"Busy") as port:
+            answers = plain.ask([Call(method, f"127.0.0.1:{port}", "/", timeout=5)])
+
+        assert answers == [Reply(f"127.0.0.1:{port}", status, "Busy")]
 
 
 def test_nobody_there_is_said_in_a_sentence(plain: Http) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.errors import PeerConflict, PeerError, PeerForgot, Refused
+from chalicelib.domain.errors import PeerBusy, PeerConflict, PeerError, PeerForgot, Refused
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
 from chalicelib.infrastructure.peer_http import Call, Reply, network
@@ -18,6 +18,8 @@ QUESTION, RUN = 10.0, 30.0
 """Seconds for a question, and for a request that places or changes a run."""
 TOOLS, TASK = 15.0, 15.0
 """Seconds for what a tool or a task takes to be looked into; the reference sets none."""
+FOR_NOW = (429, 502, 503, 504)
+"""Statuses of who has too much to do, or is being started again behind a proxy."""
 SHOWN = 500
 """Characters of a refusal that are passed on."""
 
@@ -83,6 +85,8 @@ def settled(answer: Outcome) -> Outcome:
     kinds: dict[int, type[Refused]] = {409: PeerConflict, 404: PeerForgot, 410: PeerForgot}
     said = " ".join(answer.text[:SHOWN].split())
     message = f"answered with status {answer.status}" + (f": {said}" if said else "")
+    if answer.status in FOR_NOW:
+        return PeerBusy(answer.host, message)
     return kinds.get(answer.status, Refused)(answer.host, message, answer.status)
 
 

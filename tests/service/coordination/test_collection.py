@@ -78,6 +78,13 @@ def test_a_result_that_is_late_or_a_peer_that_comes_back_is_waited_for() -> None
     assert len(net.asked) == 4
 
 
+def test_one_that_is_being_started_again_behind_a_proxy_is_waited_for() -> None:
+    with saying(there=[document("finished", 1)], elsewhere=[(502, "x"), (503, "x"), document("finished", 2)]):
+        found = collected()
+
+    assert found == collection.Collected([OWN, 1, 2], [])
+
+
 def test_who_has_a_result_is_not_asked_again() -> None:
     late = [document("running"), document("finished", 2)]
     with saying(there=[document("finished", 1)], elsewhere=late) as net:
@@ -122,7 +129,7 @@ def test_every_participants_clock_is_shown_or_why_it_is_not() -> None:
 
     assert own == FakeMachine(NOON).clock_state()
     assert there == {"synchronized": True}
-    assert elsewhere == {"error": 503}
+    assert elsewhere == {"error": "elsewhere: answered with status 503"}
 
 
 # --- those of agents, which may be away ----------------------------------------------------------

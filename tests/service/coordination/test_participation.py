@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, PeerError, PeerForgot, Refused, TimedOut
+from chalicelib.domain.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    PeerBusy,
+    PeerError,
+    PeerForgot,
+    Refused,
+    TimedOut,
+)
 from chalicelib.domain.names import NodeName, RunId
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
@@ -307,7 +316,8 @@ CLOCK = {"time": format_timestamp(NOON), "synchronized": True, "source": "ntp"}
     ("answer", "shown"),
     [
         (CLOCK, CLOCK),
-        (Reply("b", 503, "x"), {"error": 503}),
+        (Reply("b", 500, "x"), {"error": 500}),
+        (PeerBusy("b", "answered with status 503"), {"error": "b: answered with status 503"}),
         (Reply("b", 200, "no JSON"), {"error": "b: answered with something other than JSON"}),
         (TimedOut("b", "did not answer"), {"error": "b: did not answer"}),
         (Refused("b", "No", 403), {"error": 403}),

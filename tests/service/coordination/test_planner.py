@@ -169,17 +169,17 @@ def test_a_run_that_always_meets_a_conflict_becomes_a_non_starter(cluster: Clust
 
 
 @pytest.mark.parametrize(
-    ("method", "part", "status", "said"),
+    ("method", "part", "status", "said", "code"),
     [
-        ("GET", "/runtimes", 500, "no idea"),
-        ("PUT", "/runs/", 503, "busy"),
-        ("GET", "/runs/", 500, "lost it"),
-        ("GET", "/runs/", 200, '{"state": "nonstart", "errors": "Not on a Sunday"}'),
-        ("GET", "/runs/", 200, "[]"),
+        ("GET", "/runtimes", 500, "no idea", "refused"),
+        ("PUT", "/runs/", 503, "busy", "unreachable"),
+        ("GET", "/runs/", 500, "lost it", "refused"),
+        ("GET", "/runs/", 200, '{"state": "nonstart", "errors": "Not on a Sunday"}', "refused"),
+        ("GET", "/runs/", 200, "[]", "refused"),
     ],
 )
 def test_whatever_goes_wrong_on_the_way_leaves_nothing_but_a_reason(
-    cluster: Cluster, method: str, part: str, status: int, said: str
+    cluster: Cluster, method: str, part: str, status: int, said: str, code: str
 ) -> None:
     cluster.faults.append(answering(THIRD, method, part, status, said))
 
@@ -188,7 +188,7 @@ def test_whatever_goes_wrong_on_the_way_leaves_nothing_but_a_reason(
 
     (run,) = runs_at(cluster, LEAD, uuid)
     assert run.state is State.NONSTART
-    assert run.documents.reason["code"] == "refused"
+    assert run.documents.reason["code"] == code
     assert THIRD in run.documents.reason["message"]
     assert runs_at(cluster, OTHER, uuid) == []
     assert runs_at(cluster, THIRD, uuid) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import PeerConflict, PeerError, PeerForgot, Refused, TimedOut
+from chalicelib.domain.errors import PeerBusy, PeerConflict, PeerError, PeerForgot, Refused, TimedOut
 from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.peers import peer_client
@@ -98,6 +98,14 @@ def test_a_refusal_is_the_trouble_it_is(status: int, text: str, kind: type[Refus
 
     assert type(found) is kind
     assert (found.host, found.status, found.message) == ("b", status, message)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_one_that_cannot_answer_now_has_refused_nothing(status: int) -> None:
+    found = settled(Reply("b", status, "Try again."))
+
+    assert isinstance(found, PeerBusy)
+    assert found.message == f"b: answered with status {status}: Try again."
 
 
 def test_any_other_outcome_is_as_it_was() -> None:
