@@ -76,6 +76,18 @@ def test_the_only_run_of_a_task_is_planned_anew(withdrawn: list[Any]) -> None:
     assert withdrawn == [(one, at(70))]
 
 
+@pytest.mark.parametrize(("late", "state"), [(1260, None), (1261, State.NONSTART)])
+def test_the_only_run_of_a_task_is_not_planned_anew_without_end(
+    withdrawn: list[Any], late: float, state: State | None
+) -> None:
+    owner, one = stored(schedule=Schedule(start=at(60), slip=seconds(600), max_runs=1))
+
+    run_expiry.give_up(owner, one, at(late))
+
+    assert [run.state for run in run_table.in_order(NODE, owner.uuid)] == ([state] if state else [])
+    assert withdrawn == [(one, at(late))]
+
+
 def test_one_of_two_runs_is_not_planned_anew(withdrawn: list[Any]) -> None:
     owner, one = stored()
     twice = owner.counted([at(600)])
