@@ -7,7 +7,6 @@ agent by a token made on the spot, and measures for it until Ctrl-C. Started aga
 import argparse
 import datetime as dt
 import os
-import pathlib
 import sys
 from collections.abc import Sequence
 
@@ -25,7 +24,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("name", nargs="?", default=USUAL_NAME, help="host name of its node (%(default)s)")
     parser.add_argument("--port", default="8000", help="TCP port of the node's API (8000)")
     parser.add_argument("--address", default="127.0.0.1", help="address of the node's API (127.0.0.1)")
-    parser.add_argument("--state", type=pathlib.Path, help="state folder of the node (.local/node-PORT)")
+    parser.add_argument(
+        "--state", type=node_options.folder, help="state folder of the node (.local/node-PORT)"
+    )
     parser.add_argument("--tls", action="store_true", help="the node serves HTTPS")
     given = parser.parse_args(words)
     given.port = node_options.port(given.port)

@@ -13,7 +13,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from local import engine_sqlite, node_tables
+from local import engine_sqlite, log_files, node_options, node_tables
 from local.engine import EngineError, online_copy
 from local.start_checks import CannotStart
 
@@ -22,7 +22,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local.backup", description="Copy a node's state while it runs.")
     parser.add_argument(
         "--state",
-        type=pathlib.Path,
+        type=node_options.folder,
         help="the node's state folder, whether or not it is running; if absent, the environment variable"
         " STATE, or the only node in .local/",
     )
@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except (CannotStart, EngineError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(
+    log_files.say(
         f"{given.to} holds the state of {state}, {size / 1e6:.1f} MB; start it with make run STATE={given.to}"
     )
     return 0

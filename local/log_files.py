@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pathlib
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -95,6 +96,8 @@ def take_over(log: logging.Logger) -> None:
 
 
 def say(line: str) -> None:
-    """A line to the operator, at once."""
-    with contextlib.suppress(BrokenPipeError):
-        print(line, flush=True)
+    """A line to the operator, at once: what their terminal has no characters for, as escapes. Nothing ends
+    because nobody reads it, or because it goes to a file on a full disk."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    with contextlib.suppress(OSError):
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)

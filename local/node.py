@@ -26,12 +26,16 @@ AUTHORITY = FOLDER / ".local/authority"
 SWITCH = 0.001
 """Seconds a thread computes before another gets its turn. The front gives its own away at every system call,
 and would wait for 5 ms each time while others compute; with much less, those that wait do little but ask."""
+NOT_FOR_OTHERS = 0o022
+"""Nobody else writes to what a node makes, whatever it was started with: who can write to the folder of its
+state can put another in its place."""
 GARBAGE = (10_000, 10, 10)
 """Objects after which those that refer to each other are looked for: 700, as it comes, has a busy front look
 all the time, and hardly anything is garbage of that kind."""
 
 
 def main() -> int:
+    os.umask(os.umask(NOT_FOR_OTHERS) | NOT_FOR_OTHERS)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())

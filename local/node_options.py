@@ -21,7 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--address", default="127.0.0.1", help="address to serve on (127.0.0.1)")
     parser.add_argument(
         "--state",
-        type=pathlib.Path,
+        type=folder,
         help="folder that holds the node's state (.local/node-PORT)",
     )
     parser.add_argument(
@@ -77,6 +77,11 @@ def integer(text: str) -> int:
     if number is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer")
     return number
+
+
+def folder(text: str) -> pathlib.Path | None:
+    """A folder as it is named; an empty name, as of a variable that is not set, is none."""
+    return pathlib.Path(text) if text else None
 
 
 def default_state(address: str, port: int) -> pathlib.Path:

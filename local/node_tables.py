@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from chalicelib.settings import forget_settings
 from local import engine_sqlite, environment
 from local.engine import EngineError
-from local.node_options import FOLDER
+from local.node_options import FOLDER, folder
 from local.start_checks import CannotStart
 
 
@@ -19,7 +19,7 @@ def add_state(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--state",
-        type=pathlib.Path,
+        type=folder,
         help="the node's state folder, whether or not it is running; if absent, the environment variable"
         " STATE, or the only node in .local/",
     )

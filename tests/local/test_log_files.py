@@ -1,5 +1,10 @@
+import contextlib
+import io
 import logging
 
+import pytest
+
+from local import log_files
 from local.log_files import MOST_ALIKE, PERIOD, Throttle
 
 
@@ -38,3 +43,30 @@ def test_kinds_are_not_remembered_without_end() -> None:
         assert throttle.filter(record(f"{number} %s"))
 
     assert len(throttle._kinds) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("utf-8", "State in é\\udcff"), ("latin-1", "State in é\\udcff"), ("ascii", "State in \\xe9\\udcff")],
+)
+def test_what_a_terminal_has_no_characters_for_is_escaped(
+    encoding: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding))
+
+    log_files.say("State in é\udcff")
+
+    assert written.getvalue().decode(encoding) == f"{said}\n"
+
+
+def test_an_operator_whose_disk_is_full_or_who_is_gone_is_told_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        log_files.say("Stopping ...")
+        monkeypatch.setattr("sys.stdout", None)
+        log_files.say("Stopped.")
+        with contextlib.suppress(OSError):
+            full.close()

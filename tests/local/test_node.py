@@ -230,6 +230,21 @@ def test_a_taken_port_is_one_clear_line(nodes: list[Node], tmp_path: pathlib.Pat
     assert f"Cannot serve on 127.0.0.1 port {node.port} (Address already in use)" in node.said
 
 
+def test_nobody_else_writes_to_the_state_whatever_it_was_started_with(
+    nodes: list[Node], tmp_path: pathlib.Path
+) -> None:
+    before = os.umask(0)
+    try:
+        nodes.append(Node(tmp_path / "state", "--no-first"))
+    finally:
+        os.umask(before)
+    nodes[-1].until("Serving")
+
+    made = [tmp_path / "state", *(tmp_path / "state").rglob("*")]
+    assert len(made) > 3
+    assert [path for path in made if path.stat().st_mode & 0o022] == []
+
+
 def test_a_folder_in_use_is_one_clear_line(nodes: list[Node], tmp_path: pathlib.Path) -> None:
     nodes.append(first := Node(tmp_path, "--no-first"))
     first.until("Ctrl-C stops")

@@ -1,5 +1,7 @@
 """The options a node is started with, as they are written."""
 
+import pathlib
+
 import pytest
 
 from local import node_options
@@ -21,3 +23,19 @@ def test_any_other_period_is_refused_in_one_line(text: str) -> None:
         node_options.period(text)
 
     assert str(refused.value) == f"There is no period {text!r}: choose --period from 0.1 to 3600 seconds"
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        (["--state", "a b"], pathlib.Path("a b")),
+        (["--state", ""], node_options.FOLDER / ".local/node-8001"),  # of a variable that is not set
+        ([], node_options.FOLDER / ".local/node-8001"),
+    ],
+)
+def test_a_state_without_a_name_is_the_usual_one(
+    state: list[str], found: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["node", "--port", "8001", *state])
+
+    assert node_options.arguments().state == found
