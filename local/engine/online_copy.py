@@ -5,7 +5,7 @@ import pathlib
 import sqlite3
 
 from local.engine.database import Database
-from local.engine.engine_errors import EngineError
+from local.engine.engine_errors import EngineError, ServiceError
 
 _PAGES = 2048
 """Pages copied at a time; between the steps others get to write."""
@@ -31,6 +31,8 @@ def copy(source: pathlib.Path, target: pathlib.Path) -> int:
         raise EngineError(f"{target} is there already: choose another name") from error
     except (OSError, sqlite3.Error) as error:
         raise EngineError(f"{target} cannot be written ({error})") from error
+    except ServiceError as error:  # of either file: they are read and written together
+        raise EngineError(f"{source} cannot be copied to {target} ({error.__cause__})") from error
     finally:
         unfinished.unlink(missing_ok=True)
         database.close()

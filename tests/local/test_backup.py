@@ -1,6 +1,7 @@
 """A copy of a node's state, and nodes that start from one."""
 
 import pathlib
+import sqlite3
 import stat
 
 import pytest
@@ -63,6 +64,24 @@ def test_what_cannot_be_copied_is_said_in_a_line(
     assert complaint in complained
     assert complained.count("\n") == 1
     assert not (here / "copy").exists()
+
+
+def test_a_full_disk_is_said_in_a_line_and_nothing_is_left(
+    state: pathlib.Path,
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("local.engine.online_copy._write", full)
+
+    assert backup.main(["--state", str(state), str(tmp_path / "copy")]) == 1
+
+    source, target = state / "state.sqlite", tmp_path / "copy/state.sqlite"
+    assert capsys.readouterr().err == f"{source} cannot be copied to {target} (database or disk is full)\n"
+    assert not target.parent.exists()
 
 
 def test_the_state_of_a_damaged_node_is_not_copied(
