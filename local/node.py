@@ -1,7 +1,7 @@
 """A pScheduler node on one machine: ``python -m local.node``.
 
 Opens the engine that keeps its state, starts the HTTP front and the drivers, posts a first measurement,
-and serves until Ctrl-C or SIGTERM, which stop what was started.
+and serves until Ctrl-C, SIGTERM or SIGHUP, which stop what was started.
 """
 
 import argparse
@@ -37,8 +37,9 @@ all the time, and hardly anything is garbage of that kind."""
 def main() -> int:
     os.umask(os.umask(NOT_FOR_OTHERS) | NOT_FOR_OTHERS)
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: stopping.set())
     try:
         given = arguments()
         with contextlib.ExitStack() as started:

@@ -138,7 +138,8 @@ def work(app: Any, period: float, words: "Connection[Word, str]", first: int) ->
     """What the second process does: wait for its beginning, then drive until it is told to stop."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches both, and the first tells this one
+    for number in (signal.SIGINT, signal.SIGHUP):  # they reach both, and the first tells this one
+        signal.signal(number, lambda *_: None)
     _end_with(first)
     try:
         words.recv()

@@ -108,6 +108,14 @@ def test_it_measures_serves_and_stops_all_it_started(nodes: list[Node], tmp_path
     assert node.said.endswith("Stopped.\n")
 
 
+def test_it_stops_tidily_once_its_terminal_is_closed(nodes: list[Node], tmp_path: pathlib.Path) -> None:
+    nodes.append(node := Node(tmp_path, "--no-first"))
+    node.until("Ctrl-C stops")
+
+    assert node.end(signal.SIGHUP) == 0
+    assert node.said.endswith("Stopped.\n")
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "ministack"])
 def test_what_was_answered_survives_a_kill(engine: str, nodes: list[Node], tmp_path: pathlib.Path) -> None:
     options = ("--no-first", f"--engine={engine}")
