@@ -15,6 +15,8 @@ STORE_ERRORS = (BotoCoreError, ClientError, PynamoDBException)
 
 STORAGE_FULL = "StorageFull"
 """The code of a write that the engine of a one-machine node found no room for. AWS has no such."""
+STORAGE_LOST = "StorageLost"
+"""The code of a write to a file that was removed or replaced while such a node ran."""
 _LOST = {"ConditionalCheckFailedException", "ConditionalCheckFailed", "TransactionConflict"}
 
 
@@ -42,6 +44,11 @@ def unavailable(error: Exception) -> Unavailable:
     """What to say of one of STORE_ERRORS: StorageFull, where it is for want of room."""
     if _code(error) == STORAGE_FULL:
         return StorageFull("The node has no room left to store anything; nothing was stored")
+    if _code(error) == STORAGE_LOST:
+        return Unavailable(
+            "The file of the node's state was removed or replaced while it ran: nothing was stored, and the"
+            " node has to be started again"
+        )
     return Unavailable("The node's storage did not answer; try again")
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 
 from local.engine import schema
 from local.engine.engine_errors import EngineError, storage_errors
+from local.engine.presence import Presence
 from local.engine.writer import Writer
 
 BUSY_SECONDS = 30.0
@@ -50,12 +51,13 @@ class Database:
         self.synchronous = synchronous
         self.busy_seconds = busy_seconds
         self.on_fork: list[Callable[[], None]] = []
+        self._presence = Presence(path)
         self._forget()
         self._write_ahead(self._checked())
         _OPEN.add(self)
 
     def _forget(self) -> None:
-        self._writer = Writer(self._connect, self.synchronous, self.busy_seconds)
+        self._writer = Writer(self._connect, self._presence.require_soon, self.synchronous, self.busy_seconds)
         # Taken from and put back without a lock: with a hundred threads, one that loses its turn while it
         # holds a lock has them all wait.
         self._idle: list[sqlite3.Connection] = []
@@ -86,6 +88,7 @@ class Database:
         return link
 
     def _connect(self) -> sqlite3.Connection:
+        self._presence.require()  # SQLite would make another
         link = sqlite3.connect(
             self.path,
             timeout=self.busy_seconds,
@@ -108,6 +111,7 @@ class Database:
         except sqlite3.OperationalError as error:
             link.close()
             raise EngineError(f"{self.path} cannot be used ({error})") from error
+        self._presence.require()  # it is there by now
         self._writer.use(link)
 
     @contextlib.contextmanager
@@ -185,6 +189,7 @@ class Database:
             if self._watcher is not None:
                 self._watcher.close()
             self._watcher = None
+        self._presence.forget()
 
     def after_fork(self) -> None:
         """In the child: leave the parent's connections and locks alone."""

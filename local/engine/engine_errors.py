@@ -45,6 +45,8 @@ class ServiceError(Exception):
 STORAGE_FULL = "StorageFull"
 """The code of a write that found no space, with status 507: nothing of it was stored."""
 STORAGE_DAMAGED = "StorageDamaged"
+STORAGE_LOST = "StorageLost"
+"""The code of a write to a file that is not where it was opened any more, with status 503."""
 STORAGE_BUSY = "ServiceUnavailable"
 """The code of a write that others kept from its turn for the whole busy time-out, with status 503."""
 _SPARE = 1 << 20
@@ -59,6 +61,12 @@ def invalid(message: str) -> ServiceError:
 def unknown(service: str, what: str) -> ServiceError:
     """The answer to what the engine does not do; an operation, or a parameter of one."""
     return ServiceError("UnknownOperation", f"The embedded engine does not know {service} {what}", 501)
+
+
+def lost(name: str) -> ServiceError:
+    """The answer to a write to a file that is not the one of that name any more."""
+    why = "was removed or replaced while it was in use"
+    return ServiceError(STORAGE_LOST, f"{os.path.basename(name)} {why}; nothing was stored", 503)
 
 
 @contextlib.contextmanager

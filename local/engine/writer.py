@@ -35,10 +35,17 @@ class _Commit:
 
 class Writer:
     """The connection that writes; ``connect`` opens it when it is first used. It waits for those of other
-    processes for so many seconds."""
+    processes for so many seconds. ``require`` raises where what is committed would be lost."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], synchronous: str, patience: float):
-        self._connect, self._synchronous, self._patience = connect, synchronous, patience
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        require: Callable[[], None],
+        synchronous: str,
+        patience: float,
+    ):
+        self._connect, self._require = connect, require
+        self._synchronous, self._patience = synchronous, patience
         self._turn = threading.Lock()
         self._queueing = threading.Lock()
         self._queued = 0
@@ -156,6 +163,7 @@ class Writer:
         self._commit, link = None, self._opened()
         try:
             if commit.error is None:
+                self._require()
                 link.execute("COMMIT")
                 self.commits += 1
         except BaseException as error:

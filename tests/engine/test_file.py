@@ -251,6 +251,48 @@ def test_a_writer_that_gets_no_turn_says_so_and_stores_nothing(path: pathlib.Pat
         assert names() == ["later"]
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_removed_or_replaced_takes_nothing_more_until_it_is_opened_again(
+    path: pathlib.Path, suffix: str, replaced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.engine.presence.EVERY", 0.0)
+    gone = path.with_name(path.name + suffix)
+    with Engine(path):
+        client("dynamodb").create_table(**TABLE)
+        put("one")
+        content = gone.read_bytes()
+        gone.rename(gone.with_name("elsewhere"))
+        if replaced:
+            gone.write_bytes(content)
+
+        for _ in range(2):
+            with pytest.raises(ClientError) as refused:
+                put("two")
+            assert refused.value.response["Error"]["Code"] == "StorageLost"
+            assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        assert names() == ["one"]
+        assert gone.exists() is replaced
+
+        gone.with_name("elsewhere").rename(gone)
+        put("three")
+        assert names() == ["one", "three"]
+
+
+def test_that_a_file_is_gone_is_noticed_before_long(path: pathlib.Path) -> None:
+    def keep_writing() -> None:
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            put("one")
+
+    with Engine(path):
+        client("dynamodb").create_table(**TABLE)
+        path.rename(path.with_name("elsewhere"))
+
+        with pytest.raises(ClientError, match="StorageLost"):
+            keep_writing()
+
+
 def test_a_copy_made_while_others_write_is_whole_and_of_one_instant(path: pathlib.Path) -> None:
     """Every transaction writes a pair: the copy has both of each or neither."""
     stopping = threading.Event()

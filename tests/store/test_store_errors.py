@@ -6,9 +6,13 @@ from pynamodb.exceptions import PutError
 
 from chalicelib.domain.errors import StorageFull, Unavailable
 from chalicelib.store import store_errors
-from chalicelib.store.store_errors import STORAGE_FULL
+from chalicelib.store.store_errors import STORAGE_FULL, STORAGE_LOST
 
 FULL = "The node has no room left to store anything; nothing was stored"
+LOST = (
+    "The file of the node's state was removed or replaced while it ran: nothing was stored, and the node has"
+    " to be started again"
+)
 SILENT = "The node's storage did not answer; try again"
 
 
@@ -21,6 +25,7 @@ def refused(code: str) -> ClientError:
     [
         (refused(STORAGE_FULL), StorageFull, FULL),
         (PutError("", refused(STORAGE_FULL)), StorageFull, FULL),
+        (PutError("", refused(STORAGE_LOST)), Unavailable, LOST),
         (refused("ThrottlingException"), Unavailable, SILENT),
         (PutError("", refused("ThrottlingException")), Unavailable, SILENT),
         (PutError(""), Unavailable, SILENT),
