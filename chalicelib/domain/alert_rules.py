@@ -20,6 +20,7 @@ from chalicelib.domain.series import Series
 from chalicelib.domain.specs import check_archive
 from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
+from chalicelib.domain.whole_numbers import as_integers
 
 LEVELS = ("warning", "critical")
 """From the least to the worst."""
@@ -157,6 +158,7 @@ def rule_of(name: str, document: JSON) -> Rule:
     fault = _CHECKER.fault(document)
     if fault:
         raise fault
+    document = as_integers(document)
     levels = {
         level: _condition(document[level], f"/{level}") for level in reversed(LEVELS) if level in document
     }

@@ -22,6 +22,7 @@ from chalicelib.domain.specs import check_task
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import ZERO, format_duration, round_up
 from chalicelib.domain.tool_choice import Offer
+from chalicelib.domain.whole_numbers import as_integers
 from chalicelib.infrastructure import queues
 from chalicelib.service.archiving import archive_specs
 from chalicelib.service.coordination import invitation, participation
@@ -108,11 +109,11 @@ def prepare(
     """A posted task, checked and with its tool chosen; nothing is stored."""
     require_in_service(node)
     test, schedule = check(document, now)
-    document = _in_ascii(document, test)
+    document = as_kept(document, test)
     admitted = admission.admit(document, hints, now)
     if admitted.rewritten:
-        document = admitted.document
-        test, schedule = check(document, now)
+        test, schedule = check(admitted.document, now)
+        document = as_kept(admitted.document, test)
     participants = _participants(node, test, document["test"]["spec"])
     if len(participants) > 1:
         validation.participants(node, participants)
@@ -134,8 +135,11 @@ def prepare(
     )
 
 
-def _in_ascii(document: Mapping[str, JSON], test: Test) -> dict[str, JSON]:
-    return {**document, "test": {**document["test"], "spec": test.in_ascii(document["test"]["spec"])}}
+def as_kept(document: Mapping[str, JSON], test: Test) -> dict[str, JSON]:
+    """A checked document in the form that tools and other nodes understand: host names in ASCII, and numbers
+    without a fraction as integers, but in what is the user's own."""
+    kept = {name: value if name == "reference" else as_integers(value) for name, value in document.items()}
+    return {**kept, "test": {**kept["test"], "spec": test.in_ascii(kept["test"]["spec"])}}
 
 
 def check(document: JSON, now: dt.datetime, with_archives: bool = True) -> tuple[Test, Schedule]:

@@ -64,6 +64,7 @@ def _prepare(
         raise Invalid("must be an object", "")
     posted = {name: value for name, value in document.items() if name != "participants"}
     test, schedule = create.check(posted, now, with_archives=False)
+    posted = create.as_kept(posted, test)
     admitted = admission.admit(posted, hints, now, rewrite=False)
     participants = _participants(document.get("participants"))
     if not 0 < number < len(participants):

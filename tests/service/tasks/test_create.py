@@ -34,6 +34,28 @@ def prepared(**changes: JSON) -> Task:
     return create.prepare(NODE, posted(**changes), HINTS, NOON, Deadline(25))
 
 
+def test_numbers_without_a_fraction_are_kept_as_the_integers_they_are() -> None:
+    spec = {"dest": "127.0.0.1", "count": 2.0, "length": 64.0}
+    archive = {"archiver": "tcp", "data": {"host": "192.0.2.9", "port": 514.0}}
+    one = prepared(
+        schema=3,
+        test={"type": "rtt", "spec": spec},
+        schedule={"repeat": "PT1M", "max-runs": 3.0},
+        priority=5.0,
+        archives=[archive],
+        reference={"mine": 1.0},
+    )
+
+    kept = json.dumps(one.document)
+    assert '"count": 2,' in kept
+    assert '"length": 64}' in kept
+    assert '"max-runs": 3}' in kept
+    assert '"priority": 5,' in kept
+    assert '"port": 514}' in kept
+    assert '"mine": 1.0}' in kept
+    assert "--count 2" in " ".join(one.cli)
+
+
 def test_a_posted_task_is_stored_with_all_that_was_decided() -> None:
     one = prepared(schedule={"slip": "PT5S"}, _key="sesame")
 
