@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
-from chalicelib.domain.errors import Refused
+from chalicelib.domain.errors import Conflict, NotFound, Refused
 from chalicelib.domain.names import RunId
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.run import Run
@@ -49,6 +49,9 @@ class Remote(Participation):
         ours = invitation.invite(self.task, now, deadline, new.idempotency_record)
         try:
             return Placed(planner.plan_first(ours, now, deadline))
+        except (Conflict, NotFound) as error:  # it took so long that somebody else plans it, or cancelled it
+            LOG.info("Task %s is not to be planned any more: %s", ours.uuid, error)
+            return Placed(ours)
         except Exception:  # the task is taken in: what is wrong with its first run is for the planner
             LOG.exception("The first run of task %s is left to the planner", ours.uuid)
             return Placed(ours)

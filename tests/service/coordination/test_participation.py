@@ -135,11 +135,24 @@ def test_offers_are_of_this_node_first_and_then_of_each_other(peers: Peers, monk
 # --- placing -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("trouble", "said", "has_trace"),
+    [
+        (ZeroDivisionError(), "The first run of task {} is left to the planner", True),
+        (Conflict("It changed"), "Task {} is not to be planned any more: It changed", False),
+    ],
+)
 def test_a_task_is_taken_in_even_where_its_first_run_cannot_be_placed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    trouble: Exception,
+    said: str,
+    has_trace: bool,
 ) -> None:
     def broken(*_: Any) -> Task:
-        raise ZeroDivisionError
+        raise trouble
+
+    caplog.set_level("INFO")
 
     one, deadline, new = shared(), Deadline(5.0), New()
     told: list[Any] = []
@@ -150,7 +163,9 @@ def test_a_task_is_taken_in_even_where_its_first_run_cannot_be_placed(
     assert of(one).take_in(NOON, new, deadline) == Placed(invited)
 
     assert told == [(one, NOON, deadline, new.idempotency_record)]
-    assert f"The first run of task {one.uuid} is left to the planner" in caplog.messages
+    assert [bool(each.exc_info) for each in caplog.records if each.message == said.format(one.uuid)] == [
+        has_trace
+    ]
     planned = one.evolve(plan_at=at(9))
     monkeypatch.setattr(planner, "plan_first", lambda *given: (told.append(given), planned)[1])
     assert of(one).take_in(NOON, new, deadline) == Placed(planned)
