@@ -39,6 +39,7 @@ TOLERANCE = dt.timedelta(seconds=30)
 SILENT = 5 * INTERVAL
 """How far apart two signs of life are of a service that was silent for long, or whose clock was set."""
 SETTLING = dt.timedelta(minutes=10)
+"""How long a service shows signs of life, none missing, before its clock is trusted to say what is old."""
 CLOCKS_DIFFER = dt.timedelta(hours=1)
 """By how much less the clocks of those who share the state are apart."""
 SERVICES = ("ticker", "scheduler", "runner", "archiver")
