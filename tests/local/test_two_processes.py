@@ -145,10 +145,7 @@ def test_moto_has_no_second_process(nodes: list[Node], tmp_path: pathlib.Path) -
     assert node.said == "A node on moto is one process: leave PROCESSES= out\n"
 
 
-@pytest.mark.parametrize(
-    "option",
-    ["--processes=٢", "--processes= 2", "--period=nan", "--period=1_0", "--period=0", "--period=-1"],
-)
+@pytest.mark.parametrize("option", ["--processes=٢", "--processes= 2", "--processes=2_0"])
 def test_an_option_that_is_no_number_is_refused(
     option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

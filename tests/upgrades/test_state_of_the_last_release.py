@@ -23,6 +23,7 @@ from chalicelib.service.scheduling import dispatch_tick
 from chalicelib.store import delivery_table, run_table, shards, task_table
 from chalicelib.store.models.all_tables import TABLES
 from chalicelib.store.models.connection import connection
+from tests import signs_of_life
 from tests.builders import NODE
 from tests.service.machines import FakeMachine, perform_all
 from tests.upgrades import make_state
@@ -104,8 +105,9 @@ def test_what_was_to_be_archived_is() -> None:
 
 
 def test_what_is_old_is_forgotten() -> None:
-    for days in range(9, 12):
-        reaper.tick(MADE + days * DAY)
+    signs_of_life.leave("ticker", MADE + 9 * DAY)
+    for minute in range(3):
+        reaper.tick(MADE + 9 * DAY + minute * MINUTE)
 
     assert run_table.first(NODE, TASKS["alone"]) is None
 
