@@ -9,11 +9,11 @@ reaper finds it when it has waited too long.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain import conflicts
 from chalicelib.domain.conflicts import Occupation, Range
-from chalicelib.domain.errors import Conflict, Invalid, NotFound, PeerConflict, PeerError, Refused
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, PeerConflict, PeerError, PeerForgot, Refused
 from chalicelib.domain.names import RunId
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.run import Run
@@ -25,7 +25,7 @@ from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.limits import admission
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
-from chalicelib.service.peers.peer_client import RUN, PeerGroup, errors, replies
+from chalicelib.service.peers.peer_client import RUN, Outcome, PeerGroup, errors, replies
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.service.scheduling.reservation import Placed
@@ -143,14 +143,16 @@ class Agreement:
 
     def _collect(self) -> list[JSON]:
         """The data of all participants, in their order."""
-        found = replies(self._peer_group.ask("GET", self._path(), args=self._peer_group.key))
+        found = _of_a_booked_run(self._peer_group.ask("GET", self._path(), args=self._peer_group.key))
         data = {number: _participant_data(reply) for number, reply in found.items()}
         data[self._task.participant] = self._run.documents.participant_data
         return [data[number] for number in range(len(self._task.participants))]
 
     def _tell(self, full: Sequence[JSON]) -> None:
         body = {"part-data-full": full}
-        replies(self._peer_group.ask("PUT", self._path(), args=self._peer_group.key, body=body, timeout=RUN))
+        _of_a_booked_run(
+            self._peer_group.ask("PUT", self._path(), args=self._peer_group.key, body=body, timeout=RUN)
+        )
 
     def _publish(self, full: Sequence[JSON]) -> Run:
         now = self._now()
@@ -171,6 +173,17 @@ class Agreement:
         hosts = [self._task.participants[number] for number in self._asked]
         outbox.begin([withdrawal(self._task, host, now, self._run.uuid) for host in hosts])
         retract(booked, self._task, self._run, now)
+
+
+def _of_a_booked_run(outcomes: Mapping[int, Outcome]) -> Mapping[int, Reply]:
+    """All the answers about a run that was booked. Raises PeerError.
+
+    One that is not there any more was deleted, which says nothing of its task: another may be agreed on.
+    """
+    try:
+        return replies(outcomes)
+    except PeerForgot as error:
+        raise PeerConflict(error.host, "no longer has the run that it had booked", error.status) from error
 
 
 def _participant_data(reply: Reply) -> JSON:

@@ -287,6 +287,28 @@ def test_a_peer_that_forgot_the_task_ends_it(cluster: Cluster) -> None:
     assert runs_at(cluster, LEAD, uuid) == []
 
 
+@pytest.mark.parametrize(("method", "status"), [("GET", 404), ("PUT", 404), ("GET", 410)])
+def test_a_peer_that_lost_one_run_does_not_end_its_task(cluster: Cluster, method: str, status: int) -> None:
+    lost: list[str] = []
+
+    def loses(call: Call) -> Reply | None:
+        is_booked = call.method == method and "/runs/" in call.path and "start-time" not in (call.body or {})
+        if call.host == OTHER and is_booked and not lost:
+            lost.append(call.path.rsplit("/", 1)[-1])
+            return Reply(OTHER, status, "")
+        return None
+
+    cluster.faults.append(loses)
+
+    uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT1H"}))
+
+    task = task_at(cluster, LEAD, uuid)
+    assert task.enabled
+    assert task.plan_reason == f"Being tried again: {OTHER}: no longer has the run that it had booked"
+    assert lost
+    assert runs_at(cluster, LEAD, uuid) == []
+
+
 def test_what_does_not_run_pscheduler_any_more_ends_nothing(cluster: Cluster) -> None:
     cluster.faults.append(lambda call: Reply(OTHER, 404, "") if call.path == "/" else None)
 
