@@ -2,6 +2,7 @@
 
 PSchedulerError
 ├── NotFound            the thing named does not exist, or must not be seen
+│   └── Gone            it is of no use any more, nor will it be again
 ├── Invalid             the request is at fault; ``pointer`` is the member
 │   ├── NeedsLaterSchema  the member is of a later schema than its document says
 │   ├── Unprocessable   well-formed, but cannot be acted on (no tool in common)
@@ -52,6 +53,10 @@ class PSchedulerError(Exception):
 
 class NotFound(PSchedulerError):
     """The thing named does not exist, or must not be seen."""
+
+
+class Gone(NotFound):
+    """What is named is of no use any more, nor will it be again."""
 
 
 class Invalid(PSchedulerError):

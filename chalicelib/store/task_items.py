@@ -114,7 +114,12 @@ class StoredTask:
     def posted(self) -> PostedTask:
         """What a search looks at."""
         body = self.fixed()
-        return PostedTask(body["document"], body["hints"], self._item.enabled)
+        return PostedTask(body["document"], body["hints"], self.is_enabled)
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it was not cancelled here."""
+        return bool(self._item.enabled)
 
     @property
     def is_anytime(self) -> bool:

@@ -17,6 +17,7 @@ PROBLEM_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:pscheduler:problem:"
 
 STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
+    (errors.Gone, 410, "gone"),
     (errors.NotFound, 404, "not-found"),
     (errors.TooLarge, 413, "too-large"),
     (errors.Unprocessable, 422, "unprocessable"),
@@ -40,6 +41,7 @@ MISTAKE, METHOD = "mistake", "method"
 
 _TITLES = {
     "not-found": "Not found",
+    "gone": "No longer of use",
     "too-large": "Too large",
     "unprocessable": "Valid, but cannot be carried out",
     "invalid": "Invalid request",

@@ -24,6 +24,7 @@ _MEANINGS = {
     401: "The token or the secret is unknown here, or no longer valid",
     403: "The key is wrong, or the caller may not do this",
     404: "Not found",
+    410: "What is named is no longer of use",
     409: "The time is taken, or another request was faster",
     426: "The agent's protocol version is not supported here",
     429: "Too many requests; try again later",

@@ -7,7 +7,7 @@ from chalicelib.api.http.router import JSON_TYPE, Answer, Request, as_json, as_t
 from chalicelib.api.openapi import plugin_schemas, response_schemas
 from chalicelib.api.openapi.operations import KEY, flag, header, integer, moment, operation
 from chalicelib.domain.documents import sanitized
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.errors import Gone, Invalid
 from chalicelib.domain.names import TaskId
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -181,13 +181,19 @@ def get_cli(request: Request, task: str) -> Answer:
     "Tasks",
     arguments=[*BOUNDS, integer("priority", "Also times of runs that this priority preempts")],
     answer=response_schemas.array(response_schemas.RANGE),
+    errors=[410],
 )
 def get_runtimes(request: Request, task: str) -> Answer:
-    """List the times at which a run of the task would fit."""
+    """List the times at which a run of the task would fit.
+
+    At a participant where a task that another node leads was cancelled, there is none: its lead then ends it.
+    """
     uuid = task_id(task)
     start, end = request.moment("start"), request.moment("end")
     priority = request.integer("priority")
     stored = store.find(request.node, uuid)
+    if not stored.is_enabled and not stored.read().is_lead:
+        raise Gone(f"Task {uuid} was cancelled at this participant")
     if stored.is_anytime:
         return as_json(request, [_range(start, end)])
     request.take_time()

@@ -287,6 +287,19 @@ def test_a_peer_that_forgot_the_task_ends_it(cluster: Cluster) -> None:
     assert runs_at(cluster, LEAD, uuid) == []
 
 
+def test_a_task_that_was_cancelled_at_a_participant_is_ended_by_its_lead(cluster: Cluster) -> None:
+    uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT12H"}))
+    assert task_at(cluster, LEAD, uuid).enabled
+    assert cluster.api(OTHER, "DELETE", f"/tasks/{uuid}") == (200, "OK")
+
+    assert cluster.api(OTHER, "GET", f"/tasks/{uuid}/runtimes")[0] == 410
+    task = tick(cluster, now() + dt.timedelta(hours=13))
+
+    assert task.uuid == uuid
+    assert not task.enabled
+    assert f"Task {uuid} was cancelled at this participant" in (task.plan_reason or "")
+
+
 @pytest.mark.parametrize(("method", "status"), [("GET", 404), ("PUT", 404), ("GET", 410)])
 def test_a_peer_that_lost_one_run_does_not_end_its_task(cluster: Cluster, method: str, status: int) -> None:
     lost: list[str] = []
