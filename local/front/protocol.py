@@ -172,13 +172,15 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         """Have the parser read data. It leaves what follows a wish for another protocol to that protocol:
-        there is none to change to, so such a request is read again without its wish, and then the rest."""
+        there is none to change to, so such a request is read again without its wish, and then the rest.
+        CONNECT is none of those: it was read as it is."""
         while data:
             try:
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                data = self._head_without_wish() + data[upgrade.args[0] :]
+                rest = data[upgrade.args[0] :]
+                data = rest if self._is_connect() else self._head_without_wish() + rest
 
     def _head_without_wish(self) -> bytes:
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
@@ -187,7 +189,10 @@ class Connection(HttpToolsProtocol):
         return b"\r\n".join([*lines, b"", b""])
 
     def _wishes_for_another_protocol(self) -> bool:
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        return self.parser.should_upgrade() and not self._is_connect()
+
+    def _is_connect(self) -> bool:
+        return self.parser.get_method() == b"CONNECT"
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -541,6 +542,15 @@ def test_a_wish_for_another_protocol_changes_nothing(app: App, wish: bytes, piec
     sizes = [line for line in answer.split(b"\r\n") if line.lower().startswith(b"size")]
     assert [line[-1:] for line in sizes] == [b"3", b"5"]
     assert answer.count(b"HTTP/1.1 200 OK") == 4
+
+
+def test_a_tunnel_that_is_asked_for_is_refused_once_and_what_follows_is_read(app: App) -> None:
+    connect = b"CONNECT /pscheduler/ HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    answer = answer_to(app, connect * 2 + HEAD + b"Connection: close\r\n\r\n")
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer)[-1] == b"200"
+    assert len(re.findall(rb"HTTP/1.1 (\d+)", answer)) == 3
 
 
 def test_wishes_for_another_protocol_are_requests_like_others(app: App) -> None:
