@@ -11,6 +11,7 @@ is read from standard input with ``add --key-from-stdin NAME``.
 """
 
 import argparse
+import datetime as dt
 import secrets
 import sys
 from collections.abc import Sequence
@@ -42,16 +43,18 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def done(given: argparse.Namespace) -> str:
     """Do what was asked for; what to print of it."""
+    from chalicelib.domain.times import UTC
     from chalicelib.service.node import proxy_credentials
     from chalicelib.settings import settings
 
+    now = dt.datetime.now(UTC)
     if given.action == "list":
         return "".join(f"{name}\n" for name in proxy_credentials.known(settings().node))
     if given.action == "remove":
-        proxy_credentials.remove(settings().node, given.name)
+        proxy_credentials.remove(settings().node, given.name, now)
         return ""
     key = sys.stdin.readline().strip() if given.key_from_stdin else secrets.token_urlsafe(KEY_BYTES)
-    proxy_credentials.add(settings().node, given.name, key)
+    proxy_credentials.add(settings().node, given.name, key, now)
     return "" if given.key_from_stdin else f"{key}\n"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.service.node import proxy_credentials
 from local import backup, credentials, engine_sqlite, environment
-from tests.builders import NODE
+from tests.builders import NODE, NOON
 from tests.conftest import forget
 
 
@@ -27,10 +27,10 @@ def test_a_copy_made_while_others_write_holds_what_was_stored_before(
 ) -> None:
     with engine_sqlite.opened(state):
         environment.create_everything()
-        proxy_credentials.add(NODE, "second", "a key of my own choice")
+        proxy_credentials.add(NODE, "second", "a key of my own choice", NOON)
 
         assert backup.main(["--state", str(state), str(tmp_path / "copy")]) == 0
-        proxy_credentials.add(NODE, "third", "another key of my own choice")
+        proxy_credentials.add(NODE, "third", "another key of my own choice", NOON)
     forget()
 
     capsys.readouterr()

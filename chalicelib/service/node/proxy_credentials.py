@@ -5,6 +5,8 @@ Kept under one name in the node's table, each with a salt and a hash of its key 
 """
 
 import base64
+import contextlib
+import datetime as dt
 import hashlib
 import hmac
 import secrets
@@ -14,6 +16,7 @@ from collections import OrderedDict
 from chalicelib.domain.errors import Invalid, NotFound, Unavailable
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.schemas import JSON
+from chalicelib.service.node import turns_to_change
 from chalicelib.store import node_table
 
 CREDENTIALS = "credentials"
@@ -37,24 +40,28 @@ def known(node: NodeName) -> list[str]:
     return sorted(_all(node))
 
 
-def add(node: NodeName, name: str, key: str) -> None:
-    """Store a credential, in place of the one of that name. Raises Invalid."""
+def add(node: NodeName, name: str, key: str, now: dt.datetime) -> None:
+    """Store a credential, in place of the one of that name. Raises Invalid, and Conflict."""
     if not name or not name.isprintable() or ";" in name:
         raise Invalid("A name must consist of printable characters other than semicolons")
     if len(key) < SHORTEST_KEY:
         raise Invalid(f"A key must have at least {SHORTEST_KEY} characters")
     salt = secrets.token_bytes(_SALT_BYTES)
-    node_table.write(
-        node, CREDENTIALS, {**_all(node), name: {"salt": _text(salt), "hash": _text(_hash(key, salt))}}
-    )
+    kept = {"salt": _text(salt), "hash": _text(_hash(key, salt))}
+    with _changing(node, now) as credentials:
+        credentials[name] = kept
 
 
-def remove(node: NodeName, name: str) -> None:
-    """Forget a credential. Raises NotFound."""
-    left = _all(node)
-    if left.pop(name, None) is None:
-        raise NotFound(f"There is no credential {name}")
-    node_table.write(node, CREDENTIALS, left)
+def remove(node: NodeName, name: str, now: dt.datetime) -> None:
+    """Forget a credential. Raises NotFound, and Conflict."""
+    with _changing(node, now) as credentials:
+        if credentials.pop(name, None) is None:
+            raise NotFound(f"There is no credential {name}")
+
+
+def _changing(node: NodeName, now: dt.datetime) -> contextlib.AbstractContextManager[dict[str, JSON]]:
+    """The credentials, to be changed by nobody else meanwhile, and stored when that is done."""
+    return turns_to_change.changing(node, CREDENTIALS, "the credentials", now)
 
 
 def are_right(node: NodeName, name: str, key: str) -> bool:

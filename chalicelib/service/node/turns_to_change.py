@@ -5,6 +5,7 @@ that the client has no reason to expect a conflict.
 """
 
 import contextlib
+import copy
 import datetime as dt
 import random
 import time
@@ -27,16 +28,18 @@ _PAUSES = 0.005, 0.05
 def changing(node: NodeName, name: str, what: str, now: dt.datetime) -> Iterator[dict[str, JSON]]:
     """A document, to be changed by nobody else meanwhile, and stored when that is done.
 
-    Raises Conflict where others change it for all the time that one waits.
+    Raises Conflict where others change it for all the time that one waits, or somebody did who took one's
+    turn for over.
     """
     began = time.monotonic()
     while (waited := time.monotonic() - began) <= PATIENCE:
         at = now + dt.timedelta(seconds=waited)
         with node_table.lease(node, f"{name}-changing", at, at + LEASE) as is_mine:
             if is_mine:
-                document: dict[str, JSON] = node_table.read(node, name) or {}
+                before = node_table.read(node, name)
+                document: dict[str, JSON] = copy.deepcopy(before) or {}
                 yield document
-                node_table.write(node, name, document)
+                node_table.move(node, name, before, document)
                 return
         time.sleep(random.uniform(*_PAUSES))  # noqa: S311 - spreads load
     raise Conflict(f"Somebody else is changing {what}: try again")

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.service.node import proxy_credentials
 from chalicelib.store import node_table
 from tests.api.conftest import IDLE, Api, query
-from tests.builders import NODE
+from tests.builders import NODE, NOON
 
 STRANGER, OTHER = "203.0.113.7", "198.51.100.9"
 LATER = {"start": "PT1H"}
@@ -21,7 +21,7 @@ HEADER = "X-pScheduler-Requester"
 
 @pytest.fixture
 def trusted(api: Api) -> Api:
-    proxy_credentials.add(NODE, "gateway", KEY)
+    proxy_credentials.add(NODE, "gateway", KEY, NOON)
     return api
 
 
@@ -71,20 +71,20 @@ def test_no_key_is_stored_as_it_is(trusted: Api) -> None:
 
 
 def test_a_credential_is_replaced_and_removed(trusted: Api) -> None:
-    proxy_credentials.add(NODE, "gateway", "another key, as long")
+    proxy_credentials.add(NODE, "gateway", "another key, as long", NOON)
     assert not proxy_credentials.are_right(NODE, "gateway", KEY)
 
-    proxy_credentials.remove(NODE, "gateway")
+    proxy_credentials.remove(NODE, "gateway", NOON)
 
     assert not proxy_credentials.are_right(NODE, "gateway", "another key, as long")
     with pytest.raises(NotFound):
-        proxy_credentials.remove(NODE, "gateway")
+        proxy_credentials.remove(NODE, "gateway", NOON)
 
 
 @pytest.mark.parametrize(("name", "key"), [("", KEY), ("a;b", KEY), ("a\n", KEY), ("a", "short")])
 def test_a_credential_nobody_could_use_or_anybody_guess_is_refused(api: Api, name: str, key: str) -> None:
     with pytest.raises(Invalid):
-        proxy_credentials.add(NODE, name, key)
+        proxy_credentials.add(NODE, name, key, NOON)
 
 
 # --- writing ----------------------------------------------------------------------------------------
@@ -199,6 +199,17 @@ def test_who_waits_too_long_to_be_looked_into_is_told_to_try_again(
 
 def test_a_credential_that_is_removed_is_right_no_more(trusted: Api) -> None:
     assert proxy_credentials.are_right(NODE, "gateway", KEY)
-    proxy_credentials.remove(NODE, "gateway")
+    proxy_credentials.remove(NODE, "gateway", NOON)
 
     assert not proxy_credentials.are_right(NODE, "gateway", KEY)
+
+
+def test_credentials_that_are_added_and_removed_at_once_are_all_changed(empty_aws: None) -> None:
+    proxy_credentials.add(NODE, "old", KEY, NOON)
+
+    with ThreadPoolExecutor(5) as pool:
+        made = [pool.submit(proxy_credentials.add, NODE, f"new-{number}", KEY, NOON) for number in range(4)]
+        gone = pool.submit(proxy_credentials.remove, NODE, "old", NOON)
+
+    assert [each.exception() for each in (*made, gone)] == [None] * 5
+    assert proxy_credentials.known(NODE) == [f"new-{number}" for number in range(4)]

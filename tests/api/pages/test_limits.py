@@ -11,7 +11,7 @@ from chalicelib.domain.times import UTC
 from chalicelib.service.node import api_keys
 from chalicelib.store import run_table, task_table
 from tests.api.conftest import IDLE, Api, query
-from tests.builders import NODE
+from tests.builders import NODE, NOON
 from tests.domain.limits.world import (
     EVERYBODY,
     NEVER,
@@ -271,7 +271,7 @@ def test_a_hint_of_a_proxy_is_who_asks(api: Api, installed: Install) -> None:
     from chalicelib.service.node import proxy_credentials
 
     installed(TEN)
-    proxy_credentials.add(NODE, "gateway", "a key of its own, long")
+    proxy_credentials.add(NODE, "gateway", "a key of its own, long", NOON)
 
     assert api.ask("POST", "/tasks", IDLE)[0] == 403
     header = {"X-pScheduler-Requester": "10.1.1.1;gateway;a key of its own, long"}

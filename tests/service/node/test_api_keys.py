@@ -152,6 +152,18 @@ def test_keys_that_are_made_and_revoked_at_once_are_all_changed() -> None:
     assert keys == [key.name for key in api_keys.known(NODE)] == [f"new-{number}" for number in range(8)]
 
 
+def test_who_took_too_long_changes_nothing_that_another_has_changed_meanwhile() -> None:
+    def take_too_long() -> None:
+        with turns_to_change.changing(NODE, "api-keys", "the keys", NOON) as keys:
+            api_keys.add(NODE, "theirs", "read", at(11))
+            keys["ours"] = {}
+
+    with pytest.raises(Conflict, match="api-keys was changed meanwhile"):
+        take_too_long()
+
+    assert [key.name for key in api_keys.known(NODE)] == ["theirs"]
+
+
 def test_the_one_who_waits_has_its_turn_when_the_one_before_is_gone() -> None:
     """The clock goes on while it waits: whoever died long enough ago is not waited for in vain."""
     node_table.acquire(NODE, "api-keys-changing", at(0), at(10))
@@ -171,7 +183,7 @@ def test_whoever_dies_while_changing_the_keys_is_in_the_way_for_ten_seconds(
 
     with monkeypatch.context() as dying:
         dying.setattr(node_table, "_release", lambda *_: None)
-        dying.setattr(node_table, "write", die)
+        dying.setattr(node_table, "move", die)
         with pytest.raises(Died):
             api_keys.add(NODE, "a", "read", NOON)
 
