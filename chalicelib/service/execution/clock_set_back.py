@@ -47,10 +47,13 @@ def tick(service: str, now: dt.datetime) -> None:
 
 
 def _alone(work: Callable[..., None], *what: object) -> None:
+    """Never raises: what is wrong with one thing must not hold up the reaper, time after time."""
     try:
         work(*what)
     except (Conflict, NotFound) as error:
         LOG.info("Somebody sees to it already: %s", error)
+    except Exception:
+        LOG.exception("%s failed for %s", work.__name__, what)
 
 
 def _resume(node: NodeName, uuid: TaskId, now: dt.datetime) -> None:

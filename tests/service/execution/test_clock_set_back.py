@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.delivery import ANNOUNCED
-from chalicelib.domain.names import RunId
+from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.outbox_request import withdrawal
 from chalicelib.domain.repeat import Schedule
 from chalicelib.domain.run import Run
@@ -171,3 +171,26 @@ def test_an_outbox_request_is_made_now() -> None:
     clock_set_back.tick("ticker", at(60))
 
     assert due.outbox_requests(NODE, at(60)) == [request.uuid]
+
+
+def test_what_is_wrong_with_one_task_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    owners = [posted(task(schedule=REPEATING), NOON) for _ in range(3)]
+    for owner in owners:
+        planned(owner, NOON + AHEAD)
+    heartbeats.beat("ticker", NOON + AHEAD)
+    get = task_table.get
+
+    def broken(node: NodeName, uuid: TaskId) -> Task:
+        if uuid == owners[1].uuid:
+            raise ValueError("it cannot be read")
+        return get(node, uuid)
+
+    with monkeypatch.context() as breaking:
+        breaking.setattr(task_table, "get", broken)
+        clock_set_back.tick("ticker", at(60))
+
+    assert "it cannot be read" in caplog.text
+    went_on = [task_table.get(NODE, owner.uuid).plan_at < NOON + AHEAD for owner in owners]  # type: ignore[operator]
+    assert went_on == [True, False, True]
