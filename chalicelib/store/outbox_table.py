@@ -1,12 +1,12 @@
 """Outbox requests in the store: requests to other nodes that outlive whoever first made them."""
 
 import datetime as dt
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
@@ -35,22 +35,20 @@ def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, str]]:
     """The outbox requests of a shard, of all nodes, to be attempted by now, those that failed before last."""
     found: list[tuple[NodeName, str]] = []
     for why in (FRESH, TRIED):
-        index = OutboxItem.due_index.query(
-            shards.place(shard, why), OutboxItem.due_at <= now, limit=limit - len(found)
-        )
-        here = [(owner(item.outbox_request), bare(item.outbox_request)) for item in index]
-        found += here if len(found) < limit else []
+        if len(found) < limit:
+            found += _filed(shard, why, OutboxItem.due_at <= now, limit - len(found))
     return found
 
 
 def filed_later(shard: int, after: dt.datetime) -> list[tuple[NodeName, str]]:
     """The outbox requests of a shard that are attempted later than an instant."""
-    found = [
-        OutboxItem.due_index.query(shards.place(shard, why), OutboxItem.due_at > after)
-        for why in (FRESH, TRIED)
-    ]
-    items = itertools.chain.from_iterable(found)
-    return [(owner(item.outbox_request), bare(item.outbox_request)) for item in items]
+    later = OutboxItem.due_at > after
+    return _filed(shard, FRESH, later) + _filed(shard, TRIED, later)
+
+
+def _filed(shard: int, why: str, when: Condition, limit: int | None = None) -> list[tuple[NodeName, str]]:
+    found = OutboxItem.due_index.query(shards.place(shard, why), when, limit=limit)
+    return [(owner(item.outbox_request), bare(item.outbox_request)) for item in found]
 
 
 def backlog(node: NodeName) -> int:

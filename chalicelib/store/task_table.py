@@ -1,7 +1,6 @@
 """Tasks in the store: read, listed, and changed."""
 
 import datetime as dt
-import itertools
 from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import Attribute
@@ -61,26 +60,23 @@ def listing(node: NodeName, after: Place | None = None, page_size: int | None = 
 
 def due(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:
     """The tasks in a shard, of all nodes, that want the planner by now, the longest waiting first."""
-    return _looked_at_by(shards.place(shard), now, limit)
+    return _looked_at(shards.place(shard), TaskItem.plan_at <= now, limit)
 
 
 def expired(shard: int, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:
     """The tasks in a shard that are to be forgotten by now."""
-    return _looked_at_by(shards.place(shard, PURGE), now, limit)
-
-
-def _looked_at_by(where: str, now: dt.datetime, limit: int) -> list[tuple[NodeName, TaskId]]:
-    found = TaskItem.plan_index.query(where, TaskItem.plan_at <= now, limit=limit)
-    return [(owner(item.task), TaskId(bare(item.task))) for item in found]
+    return _looked_at(shards.place(shard, PURGE), TaskItem.plan_at <= now, limit)
 
 
 def filed_later(shard: int, after: dt.datetime) -> list[tuple[NodeName, TaskId]]:
     """The tasks in a shard that somebody looks at later than an instant, to plan or to forget them."""
-    found = [
-        TaskItem.plan_index.query(where, TaskItem.plan_at > after)
-        for where in (shards.place(shard), shards.place(shard, PURGE))
-    ]
-    return [(owner(item.task), TaskId(bare(item.task))) for item in itertools.chain.from_iterable(found)]
+    later = TaskItem.plan_at > after
+    return _looked_at(shards.place(shard), later) + _looked_at(shards.place(shard, PURGE), later)
+
+
+def _looked_at(where: str, when: Condition, limit: int | None = None) -> list[tuple[NodeName, TaskId]]:
+    found = TaskItem.plan_index.query(where, when, limit=limit)
+    return [(owner(item.task), TaskId(bare(item.task))) for item in found]
 
 
 def reference_to(node: NodeName, uuid: TaskId) -> TaskItem:

@@ -12,14 +12,13 @@ was measured is dropped, and of what is to come only what is placed anew.
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Callable
 
 from chalicelib.domain.delivery import ANNOUNCED
-from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, TaskId
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import Task
 from chalicelib.domain.times import SECOND
+from chalicelib.service.execution.one_by_one import alone
 from chalicelib.service.node import heartbeats
 from chalicelib.service.scheduling import cancellation
 from chalicelib.store import delivery_table, outbox_table, run_table, shards, task_table
@@ -39,21 +38,11 @@ def tick(service: str, now: dt.datetime) -> None:
     LOG.warning("The clock was set back: what was filed for later goes on from %s", now)
     for shard in shards.every():
         for node, task in task_table.filed_later(shard, now):
-            _alone(_resume, node, task, now)
+            alone(_resume, node, task, now)
         for due in delivery_table.filed_later(shard, now):
-            _alone(_attempt_now, due, now)
+            alone(_attempt_now, due, now)
         for node, request in outbox_table.filed_later(shard, now + heartbeats.CLOCKS_DIFFER):
-            _alone(_make_now, node, request, now)
-
-
-def _alone(work: Callable[..., None], *what: object) -> None:
-    """Never raises: what is wrong with one thing must not hold up the reaper, time after time."""
-    try:
-        work(*what)
-    except (Conflict, NotFound) as error:
-        LOG.info("Somebody sees to it already: %s", error)
-    except Exception:
-        LOG.exception("%s failed for %s", work.__name__, what)
+            alone(_make_now, node, request, now)
 
 
 def _resume(node: NodeName, uuid: TaskId, now: dt.datetime) -> None:

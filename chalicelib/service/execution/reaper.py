@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from chalicelib.domain.agent_protocol import PATIENCE
-from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.names import NodeName, RunId, TaskId
 from chalicelib.domain.run import Reason, Run
 from chalicelib.domain.run_states import State
@@ -18,6 +17,7 @@ from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.service.coordination import removal
 from chalicelib.service.execution import clock_set_back, overdue, results, run_expiry
+from chalicelib.service.execution.one_by_one import alone
 from chalicelib.service.node import heartbeats, node_directory, posting_backfill, state_upgrade
 from chalicelib.service.peers import outbox
 from chalicelib.service.scheduling import dispatch
@@ -58,13 +58,13 @@ def reap(
 
     What is forgotten does not come back: whoever does not trust the clock yet leaves it, without ``forgets``.
     """
-    is_full = overdue.look(shard, now, most, partial(_alone, give_up), has_time)
+    is_full = overdue.look(shard, now, most, partial(alone, give_up), has_time)
     for work, due in itertools.chain(_over(shard, now, most), _old(shard, now, most) if forgets else ()):
         is_full = is_full or len(due) == most
         for what in due:
             if not has_time():
                 return True
-            _alone(work, *what, now)
+            alone(work, *what, now)
     return is_full
 
 
@@ -84,15 +84,6 @@ def _old(shard: int, now: dt.datetime, most: int) -> _Duties:
 
 def _due(why: str, shard: int, now: dt.datetime, most: int) -> list[Any]:
     return [(due.node, due.task, due.run) for due in due_runs.due(why, shard, now, most)]
-
-
-def _alone(work: Callable[..., None], *what: object) -> None:
-    try:
-        work(*what)
-    except (Conflict, NotFound) as error:
-        LOG.info("Nothing to do: %s", error)
-    except Exception:
-        LOG.exception("%s failed for %s", work.__name__, what)
 
 
 def give_up(node: NodeName, task_uuid: TaskId, run_uuid: RunId, now: dt.datetime) -> None:

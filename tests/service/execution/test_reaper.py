@@ -13,7 +13,7 @@ from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import State
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
 from chalicelib.domain.times import format_timestamp
-from chalicelib.service.execution import overdue, reaper, run_expiry
+from chalicelib.service.execution import one_by_one, overdue, reaper, run_expiry
 from chalicelib.service.node import heartbeats, node_directory
 from chalicelib.service.scheduling import dispatch
 from chalicelib.store import delivery_table, node_registry, run_items, run_table, shards, task_table
@@ -182,7 +182,7 @@ def test_what_fails_holds_up_nothing_else(error: Exception | None, caplog: pytes
             raise error
 
     with caplog.at_level(logging.INFO):
-        reaper._alone(work, "a", 1)
+        one_by_one.alone(work, "a", 1)
 
     assert done == [("a", 1)]
     if isinstance(error, ValueError):
