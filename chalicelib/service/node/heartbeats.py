@@ -59,7 +59,7 @@ _loads: Remembered[str, tuple[Loads, int]] = Remembered(seconds=1.0, most=1)
 _noted: dict[tuple[NodeName, str], dt.datetime] = {}
 _noting = threading.Lock()
 _beats: dict[tuple[str, NodeName, str], JSON] = {}
-"""The signs of life that this process left last, by the prefix of its tables, node and service."""
+"""The signs of life that this process left, or read, last, by the prefix of its tables, node and service."""
 
 
 def beat(service: str, now: dt.datetime) -> None:
@@ -90,8 +90,11 @@ def _beat(own: tuple[str, NodeName, str], last: JSON, now: dt.datetime) -> None:
 
 
 def _last(service: str) -> JSON:
+    """The last sign of life of a service, read once: it stays the condition of the next."""
     own = settings().prefix, settings().node, service
-    return _beats.get(own) or node_table.read(settings().node, service)
+    if own not in _beats and (found := node_table.read(settings().node, service)) is not None:
+        _beats[own] = found
+    return _beats.get(own)
 
 
 def is_ahead(service: str, now: dt.datetime) -> bool:
@@ -146,8 +149,9 @@ def _handled(queue: Queue) -> str:
 
 
 def forget() -> None:
-    """Ask the queues again on next use: they are others."""
+    """Ask the queues and the tables again on next use: they are others."""
     _loads.clear()
+    _beats.clear()
 
 
 def _asked() -> tuple[Loads, int]:

@@ -59,6 +59,18 @@ def test_a_clock_is_trusted_once_it_has_gone_on_evenly_for_a_while() -> None:
     assert not heartbeats.has_settled("runner", NOON)
 
 
+def test_whoever_asks_of_the_last_sign_of_life_reads_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    heartbeats.beat("ticker", NOON)
+    monkeypatch.setattr(heartbeats, "_beats", {})
+
+    with counted() as sent:
+        assert not heartbeats.is_ahead("ticker", at(60))
+        assert not heartbeats.has_settled("ticker", at(60))
+        heartbeats.beat("ticker", at(60))
+
+    assert sent == ["GetItem", "PutItem"]
+
+
 def test_who_left_the_last_sign_of_life_does_not_read_it() -> None:
     heartbeats.beat("ticker", NOON)
 
