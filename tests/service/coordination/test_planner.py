@@ -287,6 +287,24 @@ def test_a_peer_that_forgot_the_task_ends_it(cluster: Cluster) -> None:
     assert runs_at(cluster, LEAD, uuid) == []
 
 
+def test_what_a_task_still_has_ahead_is_gone_once_a_peer_forgot_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_items, "LARGEST_ITEM", 10)  # all documents go into the bucket
+    uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT6H"}))
+    tick(cluster, now() + dt.timedelta(minutes=1))
+    tick(cluster, now() + dt.timedelta(minutes=2))
+    placed = runs_at(cluster, LEAD, uuid)
+    later = now() + dt.timedelta(hours=7)
+    cluster.faults.append(answering(OTHER, "GET", "/runtimes", 404))
+
+    tick(cluster, later)
+
+    assert not task_at(cluster, LEAD, uuid).enabled
+    assert len([run for run in placed if run.start > later]) >= 2
+    assert [run for run in runs_at(cluster, LEAD, uuid) if run.start > later] == []
+
+
 def test_a_task_that_was_cancelled_at_a_participant_is_ended_by_its_lead(cluster: Cluster) -> None:
     uuid = posted(cluster, idle(LEAD, OTHER, schedule={"repeat": "PT12H"}))
     assert task_at(cluster, LEAD, uuid).enabled
