@@ -1,12 +1,14 @@
 """The tcpscan tool, against sockets on loopback."""
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from plugins.sdk.jobs import PluginFailed
+from plugins.support import guarded_connections
 from plugins.tests.openports import TEST
 from plugins.tools.reach import tcpscan
 from plugins.tools.reach.tcpscan import TOOL
@@ -59,9 +61,24 @@ def test_a_connection_that_cannot_be_made_is_filtered(monkeypatch: pytest.Monkey
     def unreachable(*ends: Any, **named: Any) -> None:
         raise OSError("No route to host")
 
-    monkeypatch.setattr(tcpscan.guarded_connections, "create_connection", unreachable)
+    monkeypatch.setattr(guarded_connections, "connect", unreachable)
 
     assert tcpscan.state(("192.0.2.1", 22)) == "filtered"
+
+
+def test_a_scanner_that_was_held_up_finds_no_port_filtered(
+    ports: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = guarded_connections.check
+
+    def held_up(*asked: Any) -> None:
+        time.sleep(0.2)
+        check(*asked)
+
+    monkeypatch.setattr(guarded_connections, "check", held_up)
+    monkeypatch.setattr(tcpscan, "CONNECT_TIMEOUT", 0.1)
+
+    assert [tcpscan.state(("127.0.0.1", port)) for port in ports] == ["open", "closed"]
 
 
 def test_what_is_not_done_in_time_is_a_failure() -> None:

@@ -8,6 +8,7 @@ taken for one that is not there. Which ports are the most used it does not know.
 import datetime as dt
 import itertools
 import math
+import socket
 from collections.abc import Iterator
 
 from chalicelib.domain.schemas import JSON
@@ -76,9 +77,15 @@ def _every(net: Network, ports: list[int]) -> Iterator[Ends]:
 
 
 def state(ends: Ends) -> str:
-    """What a port says to a connection: open, closed or filtered; REFUSED where it must not be tried."""
+    """What a port says to a connection: open, closed or filtered; REFUSED where it must not be tried.
+
+    Only the wait for its answer is limited: a scanner that is held up itself finds no port filtered.
+    """
+    family = socket.AF_INET6 if ":" in ends[0] else socket.AF_INET
     try:
-        with guarded_connections.create_connection(*ends, timeout=CONNECT_TIMEOUT):
+        with socket.socket(family, socket.SOCK_STREAM) as end:
+            end.settimeout(CONNECT_TIMEOUT)
+            guarded_connections.connect(end, ends)
             return "open"
     except guarded_connections.Refused:
         return REFUSED
