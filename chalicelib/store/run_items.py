@@ -151,26 +151,11 @@ def due_key(reason: str, uuid: RunId) -> str:
     return shards.place(shards.of(uuid), reason)
 
 
-def to_summary(item: Any) -> Run:
-    """An item, of the table or of an index, without what only the table has: of its documents the reason.
-    One of an index that is running is pending there."""
-    return Run(
-        node=owner(item.task),
-        task=TaskId(bare(item.task)),
-        uuid=RunId(item.run),
-        start=item.start,
-        end=item.end,
-        state=state_of(item),
-        added=item.added or item.start,
-        priority=None if item.priority is None else int(item.priority),
-        errors=item.errors,
-        documents=Documents(reason=item.reason),
-        began=bool(item.begun),
-    )
-
-
 def listed(found: RawItem) -> Run:
-    """The same of an item as it comes, of which thousands are read at a time."""
+    """An item, of the table or of an index, without what only the table has: of its documents the reason.
+
+    It is read as it comes, since lists read thousands of them.
+    """
     item = found.members
     node, _, task = item["task"]["S"].rpartition("#")
     start, began = moment(item["start"]["S"]), "begun" in item
@@ -218,7 +203,17 @@ def state_of(item: Any) -> State:
 def to_run(item: Any) -> Run:
     """A whole item as a run."""
     content = blobs.get(item.documents_at) if item.documents_at else item.documents
-    return to_summary(item).evolve(
+    return Run(
+        node=owner(item.task),
+        task=TaskId(bare(item.task)),
+        uuid=RunId(item.run),
+        start=item.start,
+        end=item.end,
+        state=state_of(item),
+        added=item.added or item.start,
+        priority=None if item.priority is None else int(item.priority),
+        errors=item.errors,
+        began=bool(item.begun),
         documents=Documents.restored(json.loads(zlib.decompress(content))),
         documents_at=item.documents_at,
         awaiting=f"#{AGREE}#" in (item.due or ""),

@@ -77,7 +77,7 @@ def _task_state(old: Image, new: Image) -> str:
 def _of_run(old: Image, new: Image) -> Members | None:
     if not new or all(old.get(name) == new.get(name) for name in _OF_RUNS):
         return None
-    return events.of_run(run_items.to_summary(raw_items.read(RunItem, new)))
+    return events.of_run(run_items.listed(raw_items.read(RunItem, new)))
 
 
 def _of_point(_: Image, new: Image) -> Members | None:
