@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.errors import Forbidden, PSchedulerError
 from chalicelib.domain.limits import hints as known
 from chalicelib.domain.limits import prioritizer, rewriter
-from chalicelib.domain.limits.kinds import Script
 from chalicelib.domain.limits.limit_kinds import Proposal
 from chalicelib.domain.limits.policy_document import Policy
+from chalicelib.domain.limits.policy_scripts import Script
 from chalicelib.domain.limits.prioritizer import DEFAULT
 from chalicelib.domain.limits.surroundings import Surroundings
 from chalicelib.domain.schemas import JSON

@@ -14,19 +14,9 @@ from chalicelib.domain.jq_scripts import Jq, ScriptFailed
 from chalicelib.domain.limits import hints as known
 from chalicelib.domain.limits import name_lookups
 from chalicelib.domain.limits.hints import Hints
-from chalicelib.domain.limits.kinds import (
-    EMPTY,
-    JQ,
-    NETWORKS,
-    Kind,
-    Script,
-    as_is,
-    canonical,
-    check_proxy,
-    period,
-    script,
-)
+from chalicelib.domain.limits.kind_base import EMPTY, NETWORKS, Kind, as_is, check_proxy, period
 from chalicelib.domain.limits.networks import Networks, listed
+from chalicelib.domain.limits.policy_scripts import JQ, Script, canonical, script
 from chalicelib.domain.limits.string_match import Matcher, matcher
 from chalicelib.domain.limits.surroundings import ListSource, Surroundings
 from chalicelib.domain.schemas import JSON, closed

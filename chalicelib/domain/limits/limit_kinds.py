@@ -7,7 +7,8 @@ from typing import Any
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.jq_scripts import ScriptFailed
 from chalicelib.domain.limits import remote, schedules
-from chalicelib.domain.limits.kinds import JQ, Foreseen, Kind, Script, as_is, script
+from chalicelib.domain.limits.kind_base import Kind, as_is
+from chalicelib.domain.limits.policy_scripts import JQ, Foreseen, Script, script
 from chalicelib.domain.limits.remote import Verdict
 from chalicelib.domain.limits.surroundings import Surroundings
 from chalicelib.domain.schemas import JSON, closed

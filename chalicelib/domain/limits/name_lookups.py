@@ -8,7 +8,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jq_scripts import Jq
 from chalicelib.domain.limits import hints as known
 from chalicelib.domain.limits.hints import Hints
-from chalicelib.domain.limits.kinds import NETWORKS, Kind, period
+from chalicelib.domain.limits.kind_base import NETWORKS, Kind, period
 from chalicelib.domain.limits.networks import Address, Networks, listed
 from chalicelib.domain.limits.string_match import Matcher, matcher
 from chalicelib.domain.limits.surroundings import Surroundings

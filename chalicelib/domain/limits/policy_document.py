@@ -16,9 +16,10 @@ from chalicelib.domain.limits import identifiers, limit_kinds, prioritizer, rewr
 from chalicelib.domain.limits.applications import Application, Group
 from chalicelib.domain.limits.classifiers import Classifier
 from chalicelib.domain.limits.identifiers import Identifier
-from chalicelib.domain.limits.kinds import Kind, Script, checked
+from chalicelib.domain.limits.kind_base import Kind, checked
 from chalicelib.domain.limits.limit_kinds import Limit
 from chalicelib.domain.limits.policy_schema import CHECKERS, HIGHEST
+from chalicelib.domain.limits.policy_scripts import Script
 from chalicelib.domain.limits.quotas import Quota, quotas
 from chalicelib.domain.schemas import JSON, Checker
 

@@ -1,7 +1,7 @@
 """The JSON Schema of a policy, in each of its versions."""
 
 from chalicelib.domain.limits.classifiers import REQUIREMENTS
-from chalicelib.domain.limits.kinds import JQ
+from chalicelib.domain.limits.policy_scripts import JQ
 from chalicelib.domain.limits.quotas import SCHEMA as QUOTA
 from chalicelib.domain.schemas import JSON, Checker, closed
 from chalicelib.domain.types import TYPES

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from chalicelib.domain.documents import load_whole
 from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
-from chalicelib.domain.limits.kinds import JQ, Script, check_proxy, given_hints, script_with_hints
+from chalicelib.domain.limits.kind_base import check_proxy
+from chalicelib.domain.limits.policy_scripts import JQ, Script, given_hints, script_with_hints
 from chalicelib.domain.limits.surroundings import Query, Surroundings
 from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.times import parse_duration

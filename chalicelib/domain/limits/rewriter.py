@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
-from chalicelib.domain.limits.kinds import Script, script
+from chalicelib.domain.limits.policy_scripts import Script, script
 from chalicelib.domain.schemas import JSON, Value
 
 PRIVATE = "__REWRITER_PRIVATE__"

@@ -8,7 +8,6 @@ import pytest
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.limits import evaluation, policy_document
-from chalicelib.domain.limits.kinds import _imports_apart
 from chalicelib.domain.limits.limit_kinds import Proposal
 from chalicelib.domain.limits.networks import Networks
 from tests.domain.limits.world import (
@@ -219,15 +218,6 @@ def test_a_prioritizer_sees_the_task_as_it_was() -> None:
     written = policy(rewrite={"script": f'{FIVE} | change("a")'}, priority={"script": script})
 
     assert judged(written, rewrite=True, prioritize=True).priority == 1
-
-
-def test_imports_go_first() -> None:
-    text = 'import "pscheduler/iso8601" as iso;\ninclude "more";\n.\n| iso::duration'
-
-    assert _imports_apart(text) == (
-        'import "pscheduler/iso8601" as iso;\ninclude "more";',
-        ".\n| iso::duration",
-    )
 
 
 class CountedJq(InProcessJq):

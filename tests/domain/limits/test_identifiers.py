@@ -10,8 +10,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.jq_scripts import ScriptFailed
 from chalicelib.domain.limits import rewriter
 from chalicelib.domain.limits.identifiers import KINDS, Identifier
-from chalicelib.domain.limits.kinds import Script
 from chalicelib.domain.limits.name_lookups import MOST_NAMES
+from chalicelib.domain.limits.policy_scripts import Script
 from chalicelib.domain.limits.surroundings import ListSource
 from tests.domain.limits.world import InProcessJq, World
 

@@ -1,42 +1,18 @@
-"""A kind of identifier or limit: the schema of its data, and what is made of data once it is checked."""
+"""The jq scripts of a policy: checked as it is read, and run on what is judged."""
 
 import dataclasses
-import datetime as dt
 import json
-import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.jq_scripts import Jq, ScriptFailed
-from chalicelib.domain.schemas import JSON, Checker, closed
-from chalicelib.domain.times import parse_duration
+from chalicelib.domain.schemas import JSON
 from chalicelib.domain.types import TYPES
 
+JQ = TYPES["JQTransformSpecification"]
 LONGEST_SCRIPT = 65_536
 """Characters of a jq script."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """One type. ``prepare`` makes of checked data, and of its JSON pointer, what ``decide`` is given."""
-
-    schema: Mapping[str, JSON]
-    prepare: Callable[[Mapping[str, JSON], str, Jq], Any]
-    decide: Callable[..., Any]
-    checks_schedule: bool = False
-
-
-def checked(checker: Checker, value: JSON, pointer: str) -> None:
-    """Raise Invalid, naming the member, unless a value keeps to a schema."""
-    fault = checker.fault(value)
-    if fault is not None:
-        raise fault.inside(pointer)
-
-
-def as_is(data: Mapping[str, JSON], pointer: str, jq: Jq) -> Mapping[str, JSON]:
-    """Data that needs no preparation."""
-    return data
+_HINT = "def hint($name): $__hints__[$name];"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +32,6 @@ class Script:
         if not found:
             raise ScriptFailed("The script has no output")
         return found[0]
-
-
-JQ = TYPES["JQTransformSpecification"]
-_HINT = "def hint($name): $__hints__[$name];"
-EMPTY = closed({})
-NETWORKS = {"type": "array", "items": {"anyOf": [TYPES["IPCIDR"], TYPES["IPAddress"]]}, "maxItems": 10_000}
 
 
 def script(data: Mapping[str, JSON], pointer: str, jq: Jq, prelude: str = "") -> Script:
@@ -134,29 +104,6 @@ class Foreseen:
         return self._jq.run_all(scripts, document)
 
 
-def period(text: str, pointer: str) -> dt.timedelta:
-    """A duration. Raises Invalid, naming the member."""
-    try:
-        return parse_duration(text)
-    except Invalid as error:
-        raise error.inside(pointer) from error
-
-
 def canonical(args: Mapping[str, JSON]) -> str:
     """Arguments as text that can be a key."""
     return json.dumps(args, sort_keys=True) if args else "{}"
-
-
-def check_proxy(data: Mapping[str, JSON], pointer: str) -> None:
-    """Raise Invalid, naming the member and not its value, for a ``proxy`` that is none for HTTP."""
-    if "proxy" not in data:
-        return
-    try:
-        parts = urllib.parse.urlsplit(data["proxy"])
-        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_one = False
-    if not is_one:
-        raise Invalid(
-            "must be the URL of an HTTP proxy, such as http://proxy.example:3128", f"{pointer}/proxy"
-        )
