@@ -22,6 +22,7 @@ from local.front.connections import (
     Connections,
     counted_as,
 )
+from local.front.corked_transport import Corked
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of the request line and the headers."""
@@ -33,41 +34,6 @@ AROUND_A_BYTE = 8
 TOO_LONG = "The headers of a request can have at most 64 KB."
 HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[\w.~-]*)(?::\d{0,5})?", re.ASCII)
 """What may stand in a Host header: it ends up in the hrefs of answers."""
-
-
-class Corked:
-    """A transport that sends what is written in one turn of the loop at once: a head and a short body are one
-    packet then, and one wake-up of the client."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop):
-        self._transport, self._loop = transport, loop
-        self._held: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if not data:
-            return
-        if not self._held:
-            self._loop.call_soon(self._flush)
-        self._held.append(data)
-
-    def get_write_buffer_size(self) -> int:
-        return self._transport.get_write_buffer_size() + sum(map(len, self._held))
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def abort(self) -> None:
-        self._flush()
-        self._transport.abort()
-
-    def _flush(self) -> None:
-        if self._held:
-            held, self._held = b"".join(self._held), []
-            self._transport.write(held)
 
 
 class _Refused(Exception):
