@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from chalicelib.api.http.answer import DIRECT, READS_NOTHING
-from chalicelib.api.http.request import ASKED_BY, AT_ONCE, METHODS, REFUSED
+from chalicelib.api.http.request_event import ASKED_BY, AT_ONCE, METHODS, REFUSED
 from chalicelib.domain import proxy_headers
 from local.routes import FROM_MEMORY, FROM_ONE_ITEM, STAGE, Routes, without_stage
 

@@ -131,7 +131,7 @@ def running_cluster(*hosts: str) -> Iterator[Cluster]:
     """A party whose network is the one in use."""
     cluster = Cluster(*hosts)
     with peer_http.use(cluster), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chalicelib.api.http.request.addressed_by", cluster.addressed_by)
+        patch.setattr("chalicelib.api.http.request_event.addressed_by", cluster.addressed_by)
         yield cluster
 
 

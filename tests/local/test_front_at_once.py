@@ -9,7 +9,7 @@ import chalice
 import pytest
 
 from chalicelib.api.http.answer import Sent
-from chalicelib.api.http.request import AT_ONCE
+from chalicelib.api.http.request_event import AT_ONCE
 from local import gateway
 from local.http_server import HttpServer, safe_for_threads
 from local.routes import STAGE, Routes

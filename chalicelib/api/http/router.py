@@ -13,7 +13,7 @@ from typing import Any
 
 from chalice import Chalice
 
-from chalicelib.api.http import negotiation, origins, path_names, problems, request
+from chalicelib.api.http import negotiation, origins, path_names, problems, request, request_event
 from chalicelib.api.http.answer import DIRECT, Sent
 from chalicelib.api.http.answer import HTML_TYPE as HTML_TYPE
 from chalicelib.api.http.answer import JSON_TYPE as JSON_TYPE
@@ -44,7 +44,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
 
     def view(**names: str) -> Sent:
         raw: Any = app.current_request
-        raw.method = raw.context.get(request.ASKED_BY, raw.method)  # in the log, too
+        raw.method = raw.context.get(request_event.ASKED_BY, raw.method)  # in the log, too
         called = methods.get("GET" if raw.method == "HEAD" else raw.method)
         if raw.method == "OPTIONS":
             answer = negotiation.preflight(allowed, raw.headers)
@@ -64,7 +64,7 @@ def page(app: Chalice, path: str, **methods: Page) -> None:
             return response
         return negotiation.joined(response) or _too_large(called, raw)
 
-    app.route(path, methods=list(request.METHODS), content_types=["*/*"], name=path)(view)
+    app.route(path, methods=list(request_event.METHODS), content_types=["*/*"], name=path)(view)
 
 
 def _refusal(raw: Any, allowed: list[str], pages: Collection[Page], names: Mapping[str, str]) -> Answer:
@@ -118,7 +118,7 @@ def _answer(called: Page, raw: Any, names: Mapping[str, str]) -> Answer:
         unquoted = path_names.read(names, [called])
         origins.require_own_name(raw.headers)
         origins.require_own_origin(raw.method, raw.headers)
-        asked = request.read(raw)
+        asked = request_event.read(raw)
         asked.api_level  # noqa: B018 - whoever asks for too much is told so, whatever the page
         answer = _waited(called, asked, unquoted, raw.context.get(DIRECT, False)).begun()
     except (request.NotYet, request.TakesTime):

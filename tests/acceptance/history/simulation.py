@@ -336,7 +336,7 @@ def _in_place(simulation: Simulation) -> Iterator[None]:
         if simulation.scale.cohosted:
             patch.setenv("PSCHEDULER_NODES", ",".join(f"{host}={host}" for host in simulation.hosts))
         forget_settings()
-        patch.setattr("chalicelib.api.http.request.addressed_by", simulation.cluster.addressed_by)
+        patch.setattr("chalicelib.api.http.request_event.addressed_by", simulation.cluster.addressed_by)
         patch.setattr(heartbeats, "_noted", {})
         patch.setattr(heartbeats, "_beats", {})
         patch.setattr(debug, "_looked", [])

@@ -251,7 +251,7 @@ def standing_in(world: World) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in _CLOCKS:
             patch.setattr(f"{module}.time", clock)
-        for module in ("request", "router"):
+        for module in ("request_event", "router"):
             calendar = types.SimpleNamespace(datetime=now, timedelta=dt.timedelta)
             patch.setattr(f"chalicelib.api.http.{module}.dt", calendar)
         patch.setattr(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from chalicelib.api.http.request import METHODS, REFUSED
+from chalicelib.api.http.request_event import METHODS, REFUSED
 from chalicelib.api.openapi import operations
 
 STRANGE = ("TRACE", "CONNECT", "PROPFIND", "MKCOL", "M-SEARCH", "PURGE", "LINK", "QUERY", "SOURCE")
