@@ -12,9 +12,6 @@ from chalicelib.domain.errors import Unavailable
 class NameServer:
     """The name servers that this machine is set up to ask."""
 
-    def __init__(self, resolver: Any = None):
-        self._given = resolver
-
     def texts(self, name: str, timeout: dt.timedelta) -> Sequence[str]:
         """The TXT records of a name; nothing for a name there is not. Raises Unavailable."""
         found = self._ask(name, "TXT", timeout)
@@ -36,12 +33,12 @@ class NameServer:
 
     def _ask(self, name: Any, kind: str, timeout: dt.timedelta) -> Sequence[Any]:
         import dns.exception
-        import dns.resolver
+        import dns.resolver  # 60 ms of a cold start, and few policies ask names
 
         try:
             with _understood(name):
                 return list(
-                    self._resolver().resolve(
+                    dns.resolver.get_default_resolver().resolve(
                         name, kind, lifetime=max(0.05, timeout.total_seconds()), search=False
                     )
                 )
@@ -51,11 +48,6 @@ class NameServer:
             raise Unavailable(
                 f"No {kind} record of {name} could be obtained: {type(error).__name__}"
             ) from error
-
-    def _resolver(self) -> Any:
-        import dns.resolver  # 60 ms of a cold start, and few policies ask names
-
-        return self._given or dns.resolver.get_default_resolver()
 
 
 @contextlib.contextmanager

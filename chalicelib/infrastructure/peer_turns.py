@@ -7,7 +7,7 @@ for a while, it is told so at once instead of finding out for itself.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 AT_A_TIME = 32
 """Requests under way to one host."""
@@ -29,8 +29,7 @@ class _Host:
 class PeerTurns:
     """The turns of all hosts; a host that nobody asks is not remembered."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self._hosts: dict[str, _Host] = {}
 
@@ -46,11 +45,11 @@ class PeerTurns:
         self._give_back(host, known, was_heard=True)
 
     def _take(self, host: str, timeout: float) -> _Host:
-        until = self._clock() + timeout
+        until = time.monotonic() + timeout
         with self._changed:
-            known = self._hosts.setdefault(host, _Host(self._clock()))
+            known = self._hosts.setdefault(host, _Host(time.monotonic()))
             if not known.under_way:
-                known.heard = self._clock()
+                known.heard = time.monotonic()
             known.waiting += 1
             try:
                 while known.under_way >= AT_A_TIME:
@@ -61,7 +60,7 @@ class PeerTurns:
         return known
 
     def _wait(self, known: _Host, until: float) -> None:
-        left = min(until, known.heard + SILENCE) - self._clock()
+        left = min(until, known.heard + SILENCE) - time.monotonic()
         if left <= 0:
             raise Silent("it does not answer, and others wait for it already")
         self._changed.wait(left)
@@ -70,7 +69,7 @@ class PeerTurns:
         with self._changed:
             known.under_way -= 1
             if was_heard:
-                known.heard = self._clock()
+                known.heard = time.monotonic()
             if not known.under_way and not known.waiting and self._hosts.get(host) is known:
                 del self._hosts[host]
             self._changed.notify_all()

@@ -111,15 +111,15 @@ def _looked_up(host: str, port: int, family: int, kind: int) -> list[Any]:
         raise Unresolvable(f"{host} has no such address: {reason}") from error
 
 
-def address_of(host: str, port: int, purpose: Purpose = Purpose.CONVERSATION) -> str:
+def address_of(host: str, port: int) -> str:
     """The first address of a host that may be reached, for a library that is to connect by itself.
 
     Raises as ``places``.
     """
-    return str(places(host, port, purpose=purpose)[0][1][0])
+    return str(places(host, port)[0][1][0])
 
 
-def own_place(host: str, family: int, kind: int = socket.SOCK_STREAM) -> Any:
+def own_place(host: str, family: int, kind: int) -> Any:
     """An address of this machine to connect from. Raises Unresolvable."""
     return _looked_up(host, 0, family, kind)[0][4]
 

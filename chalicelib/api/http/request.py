@@ -35,9 +35,7 @@ class NotYet(Exception):
     of those that came: how far it was looked already.
     """
 
-    def __init__(
-        self, task: str, until: dt.datetime, every: float = LOOK_EVERY, moved: Mapping[str, str] = _AS_CAME
-    ):
+    def __init__(self, task: str, until: dt.datetime, every: float, moved: Mapping[str, str]):
         super().__init__(task, until)
         self.task, self.until, self.every, self.moved = task, until, every, moved
 

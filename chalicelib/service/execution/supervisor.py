@@ -44,7 +44,7 @@ def lease(task: Task, run: Run, now: dt.datetime) -> dt.datetime | None:
     return until if until != run.end + GRACE else until + INSTANT
 
 
-def perform_watched(task: Task, run: Run, machine: Machine, since: dt.datetime | None = None) -> None:
+def perform_watched(task: Task, run: Run, machine: Machine, since: dt.datetime | None) -> None:
     """Let the tool work on a run that has begun, and store what comes of it, or hand it over."""
     limit = run.end + START_MARGIN + SECOND
     until = min(limit, _end_of_life(task, machine.now()) or limit)

@@ -159,7 +159,7 @@ def assemble(
     document: Mapping[str, JSON],
     test: Test,
     schedule: Schedule,
-    limit_diags: str = admission.NO_LIMITS,
+    limit_diags: str,
     **more: Any,
 ) -> Task:
     """A task of a checked document with its tool in it. Raises Invalid for a run too long to be booked."""

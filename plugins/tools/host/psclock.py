@@ -55,10 +55,10 @@ def remote_source(spec: Spec) -> str | None:
     return spec.get("source") if spec.get("source-node", spec.get("source")) != spec.get("source") else None
 
 
-def fetch_clock(host: str, limit: float, verify: bool = False) -> dict[str, JSON]:
+def fetch_clock(host: str, limit: float) -> dict[str, JSON]:
     """The clock of the node at ``host[:port]``, by HTTPS, within so many seconds.
 
-    Certificates are not checked unless asked for: nodes come with self-signed ones. Raises PluginFailed.
+    Certificates are not checked: nodes come with self-signed ones. Raises PluginFailed.
     """
     import urllib3
 
@@ -67,7 +67,7 @@ def fetch_clock(host: str, limit: float, verify: bool = False) -> dict[str, JSON
     try:
         with (
             guarded_connections.ending(limit),
-            urllib3.PoolManager(cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE") as pools,
+            urllib3.PoolManager(cert_reqs="CERT_NONE") as pools,
         ):
             pools.pool_classes_by_scheme = guarded_connections.pool_classes(guarded_connections.Purpose.NODE)
             waits = urllib3.Timeout(total=limit)
