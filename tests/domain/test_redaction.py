@@ -45,13 +45,12 @@ SECRETS = st.text(string.ascii_letters + string.digits, min_size=10, max_size=30
         ({"_x": ""}, "nothing", "nothing"),
         ({"_x": None, "_y": True}, "None True", "None True"),
         ({"url": "ftp://u:pw123@h/"}, "pw123 and u:pw123", "... and ..."),
-        ({}, "see http://me:mine@h/x?y=z, please", "see http://...@h/x?..., please"),
+        # Where a query ends only a space tells: a comma may be part of it.
+        ({}, "see http://me:mine@h/x?y=z, please", "see http://...@h/x?... please"),
     ],
 )
 def test_private_members_and_credentials_are_hidden(data: object, text: str, shown: str) -> None:
-    said = Redactor(data).text(text)
-
-    assert said.replace("?...,", "?...,") == shown or said == shown.replace("?...,", "?...")
+    assert Redactor(data).text(text) == shown
 
 
 @given(SECRETS, st.sampled_from(["{}", "x{}y", "'{}'", "no: {}\n{}", "http://h/?a={}", "http://{}@h/"]))
