@@ -135,6 +135,13 @@ def running_cluster(*hosts: str) -> Iterator[Cluster]:
         yield cluster
 
 
+def posted(cluster: Cluster, document: dict[str, Any], lead: str = LEAD) -> str:
+    """Post a task to its lead; its identifier."""
+    status, href = cluster.api(lead, "POST", "/tasks", document)
+    assert status == 200, href
+    return str(href).rpartition("/")[2]
+
+
 def silent(host: str) -> Fault:
     """A node that accepts calls and never answers."""
     return lambda call: TimedOut(host, "did not answer in time") if call.host == host else None

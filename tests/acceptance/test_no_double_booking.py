@@ -1,7 +1,6 @@
 """Thirty-two threads book exclusive and normal runs into the same hour, on engines that keep their state."""
 
 import contextlib
-import itertools
 import random
 import threading
 import time
@@ -20,6 +19,7 @@ from chalicelib.service.scheduling.placement import place_at, place_next
 from chalicelib.store import run_table, task_table
 from chalicelib.store.transactions.booking import Booking, commit
 from tests.builders import NODE, NOON, at, exclusive_task, seconds
+from tests.double_bookings import overlapping
 
 pytestmark = pytest.mark.usefixtures("either_engine")
 
@@ -53,16 +53,6 @@ def stored(**changes: object) -> Task:
     one = exclusive_task(**{"schedule": Schedule(repeat=seconds(60)), "duration": seconds(90), **changes})
     commit(Booking(None, one, ()), NOON)
     return one
-
-
-def overlapping(found: list[tuple[Task, Run]]) -> list[tuple[str, str]]:
-    """Pairs of stored runs that take the same time and may not; an oracle that shares no code."""
-    return [
-        (one.uuid, other.uuid)
-        for (owner, one), (another, other) in itertools.combinations(found, 2)
-        if one.start < other.end and other.start < one.end
-        if "exclusive" in (owner.scheduling_class, another.scheduling_class)
-    ]
 
 
 def placed_runs(owners: list[Task]) -> list[tuple[Task, Run]]:

@@ -1,6 +1,5 @@
 """Sixteen threads in each of four processes book exclusive and normal runs into one hour, on one file."""
 
-import itertools
 import os
 import pathlib
 import subprocess
@@ -16,6 +15,7 @@ from chalicelib.store.transactions.booking import Booking, commit
 from local import environment
 from local.engine import Engine
 from tests.builders import NODE, NOON, exclusive_task, seconds
+from tests.double_bookings import overlapping
 from tests.engine.booking import ATTEMPTS, LENGTH, PROCESSES, THREADS
 
 pytestmark = pytest.mark.slow
@@ -56,16 +56,6 @@ def _all_at_once(path: pathlib.Path, left_out: tuple[str, ...]) -> list[list[int
         timeout=240,
     )
     return [[int(number) for number in line.split()] for line in done.stdout.splitlines()]
-
-
-def overlapping(found: list[tuple[Task, Run]]) -> list[tuple[str, str]]:
-    """Pairs of stored runs that take the same time and may not; an oracle that shares no code."""
-    return [
-        (one.uuid, other.uuid)
-        for (owner, one), (another, other) in itertools.combinations(found, 2)
-        if one.start < other.end and other.start < one.end
-        if "exclusive" in (owner.scheduling_class, another.scheduling_class)
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,7 @@ import pytest
 from chalicelib.domain.errors import Unreachable
 from chalicelib.infrastructure import allowed_egress
 from chalicelib.infrastructure.peer_http import Call, Http, Reply
-from tests.conftest import forget
 from tests.infrastructure.test_peers import serving
-
-
-@pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
-    monkeypatch.setenv("PSCHEDULER_PEER_SCHEME", "http")
-    forget()
-    yield Http()
-    monkeypatch.undo()
-    forget()
 
 
 @contextlib.contextmanager

@@ -93,15 +93,6 @@ def raw(*pieces: bytes, pause: float = 0.0, patience: float = 10.0) -> Iterator[
 
 
 @pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
-    monkeypatch.setenv("PSCHEDULER_PEER_SCHEME", "http")
-    forget()
-    yield Http()
-    monkeypatch.undo()
-    forget()
-
-
-@pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()
 

@@ -48,12 +48,12 @@ class Network:
 
     def build(self) -> None:
         for space in self.spaces:
-            _ip("netns", "add", space)
-            _ip("-n", space, "link", "set", "lo", "up")
-            _ip("netns", "exec", space, "sh", "-c", f"{_ROUTE}; {_TALK}; {_HASTE}")
+            ip("netns", "add", space)
+            ip("-n", space, "link", "set", "lo", "up")
+            ip("netns", "exec", space, "sh", "-c", f"{_ROUTE}; {_TALK}; {_HASTE}")
         pairs = itertools.pairwise(self.spaces)
         for (left, right), nets, mtu in zip(pairs, _LINKS, MTUS, strict=True):
-            _ip("link", "add", "right", "netns", left, "type", "veth", "peer", "name", "left", "netns", right)
+            ip("link", "add", "right", "netns", left, "type", "veth", "peer", "name", "left", "netns", right)
             _join(left, "right", nets, 1, mtu)
             _join(right, "left", nets, 2, mtu)
         self._route()
@@ -62,10 +62,10 @@ class Network:
         here, first, second, far = self.spaces
         for version, (one, two, three) in enumerate(zip(*_LINKS, strict=True)):
             family, colon, bits = (("-4", ".", ".0/24"), ("-6", ":", ":/64"))[version]
-            _ip(family, "-n", here, "route", "add", "default", "via", f"{one}{colon}2")
-            _ip(family, "-n", first, "route", "add", f"{three}{bits}", "via", f"{two}{colon}2")
-            _ip(family, "-n", second, "route", "add", f"{one}{bits}", "via", f"{two}{colon}1")
-            _ip(family, "-n", far, "route", "add", "default", "via", f"{three}{colon}1")
+            ip(family, "-n", here, "route", "add", "default", "via", f"{one}{colon}2")
+            ip(family, "-n", first, "route", "add", f"{three}{bits}", "via", f"{two}{colon}2")
+            ip(family, "-n", second, "route", "add", f"{one}{bits}", "via", f"{two}{colon}1")
+            ip(family, "-n", far, "route", "add", "default", "via", f"{three}{colon}1")
 
     def remove(self) -> None:
         if not shutil.which("ip"):
@@ -94,12 +94,13 @@ class Network:
 
 
 def _join(space: str, device: str, nets: tuple[str, str], number: int, mtu: int) -> None:
-    _ip("-n", space, "address", "add", f"{nets[0]}.{number}/24", "dev", device)
-    _ip("-n", space, "address", "add", f"{nets[1]}:{number}/64", "dev", device, "nodad")
-    _ip("-n", space, "link", "set", device, "mtu", str(mtu), "up")
+    ip("-n", space, "address", "add", f"{nets[0]}.{number}/24", "dev", device)
+    ip("-n", space, "address", "add", f"{nets[1]}:{number}/64", "dev", device, "nodad")
+    ip("-n", space, "link", "set", device, "mtu", str(mtu), "up")
 
 
-def _ip(*words: str) -> None:
+def ip(*words: str) -> None:
+    """Run the program ip. Raises CalledProcessError."""
     subprocess.run(["ip", *words], check=True, capture_output=True, timeout=20)
 
 

@@ -19,13 +19,10 @@ from plugins.sdk.jobs import PluginFailed
 from plugins.support import host_lookup, linux
 from plugins.tools.reach import ping, tcpping
 from tests.plugins.jobs import FakeHost, job
+from tests.plugins.networks import ip
 
 INSIDE = "192.0.2.77"
 """An address that the namespace alone has."""
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
 
 
 @pytest.fixture
@@ -34,13 +31,13 @@ def namespace() -> Iterator[str]:
     if sys.platform != "linux" or not shutil.which("ip") or os.geteuid() != 0:
         pytest.skip("making a network namespace needs Linux, the program ip, and root")
     try:
-        _ip("netns", "add", name)
-        _ip("-n", name, "link", "set", "lo", "up")
-        _ip("-n", name, "address", "add", f"{INSIDE}/32", "dev", "lo")
+        ip("netns", "add", name)
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "address", "add", f"{INSIDE}/32", "dev", "lo")
     except subprocess.CalledProcessError as error:
         pytest.skip(f"this machine makes no network namespaces: {error.stderr.decode()}")
     yield name
-    _ip("netns", "delete", name)
+    ip("netns", "delete", name)
 
 
 def where() -> str:

@@ -18,6 +18,7 @@ from plugins.sdk.jobs import PluginFailed
 from plugins.support import device_binding, host_lookup
 from plugins.tools.reach import ping
 from tests.plugins.jobs import job
+from tests.plugins.networks import ip
 
 INSIDE = "192.0.2.78"
 PROGRAM = "import socket; print(socket.socket().getsockopt(1, 25, 16).rstrip(bytes(1)).decode())"
@@ -45,23 +46,19 @@ def binding() -> None:
         pytest.skip(f"this machine does not bind sockets by control group: {error}")
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
-
-
 @pytest.fixture
 def vrf() -> Iterator[str]:
     name = f"t{uuid.uuid4().hex[:8]}"
     if not shutil.which("ip") or os.geteuid() != 0:
         pytest.skip("making a VRF needs the program ip, and root")
     try:
-        _ip("link", "add", name, "type", "vrf", "table", "177")
+        ip("link", "add", name, "type", "vrf", "table", "177")
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the kernel has no VRFs: {error.stderr.decode().strip()}")
-    _ip("link", "set", name, "up")
-    _ip("address", "add", f"{INSIDE}/32", "dev", name)
+    ip("link", "set", name, "up")
+    ip("address", "add", f"{INSIDE}/32", "dev", name)
     yield name
-    _ip("link", "delete", name)
+    ip("link", "delete", name)
 
 
 @pytest.mark.usefixtures("binding")

@@ -15,6 +15,7 @@ import pytest
 
 from chalicelib.infrastructure.machine import Machine
 from plugins.sdk.jobs import Completed
+from tests.plugins.networks import ip
 
 SERVER = "198.51.100.1"
 
@@ -28,12 +29,12 @@ class Wire:
 
     def build(self) -> None:
         for space in self.spaces.values():
-            _ip("netns", "add", space)
+            ip("netns", "add", space)
         here, there = self.spaces.values()
-        _ip("link", "add", "here", "netns", here, "type", "veth", "peer", "name", "there", "netns", there)
-        _ip("-n", here, "link", "set", "here", "up")
-        _ip("-n", there, "link", "set", "there", "up")
-        _ip("-n", there, "address", "add", f"{SERVER}/24", "dev", "there")
+        ip("link", "add", "here", "netns", here, "type", "veth", "peer", "name", "there", "netns", there)
+        ip("-n", here, "link", "set", "here", "up")
+        ip("-n", there, "link", "set", "there", "up")
+        ip("-n", there, "address", "add", f"{SERVER}/24", "dev", "there")
 
     def remove(self) -> None:
         for space in self.spaces.values():
@@ -64,10 +65,6 @@ class Wire:
                 yield
             finally:
                 program.terminate()
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=20)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from chalicelib.service.coordination.agreement import Agreement, common_time, fr
 from chalicelib.service.limits import admission
 from chalicelib.service.limits.admission import RunRuling
 from chalicelib.service.node import heartbeats
-from chalicelib.service.peers import peer_client
 from chalicelib.service.peers.peer_client import Deadline, PeerGroup
 from chalicelib.service.scheduling import reservation
 from chalicelib.store import node_table, outbox_table, run_table, task_table, timeline
@@ -28,14 +26,8 @@ from chalicelib.store.transactions.booking import Booking, commit
 from tests import due
 from tests.builders import NODE, NOON, at, exclusive_task, run, seconds
 
-pytestmark = pytest.mark.usefixtures("empty_aws")
+pytestmark = pytest.mark.usefixtures("empty_aws", "no_time_passes")
 SPAN = Range(at(0), at(600))
-
-
-@pytest.fixture(autouse=True)
-def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Budgets stay as they are, however busy the machine is."""
-    monkeypatch.setattr(peer_client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
 
 
 class Peers:

@@ -30,7 +30,7 @@ from chalicelib.store.idempotency_records import IdempotencyRecord
 from chalicelib.store.transactions.booking import New
 from plugins import registry
 from tests.builders import NODE, NOON, at, seconds, task
-from tests.cluster import Cluster
+from tests.cluster import Cluster, posted
 from tests.service.coordination.test_planner import STREAMING, stream
 from tests.service.coordination.test_several_participants import idle, now
 from tests.service.machines import FakeMachine, perform_all
@@ -55,12 +55,6 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         yield Cluster(LEAD, OTHER, THIRD)
     monkeypatch.undo()
     forget_settings()
-
-
-def posted(cluster: Cluster, document: dict[str, Any], lead: str = LEAD) -> str:
-    status, href = cluster.api(lead, "POST", "/tasks", document)
-    assert status == 200, href
-    return str(href).rpartition("/")[2]
 
 
 def task_at(host: str, uuid: str) -> Task:

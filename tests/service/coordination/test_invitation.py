@@ -1,7 +1,6 @@
 """Inviting others: what is asked of them first, what they are told, and what is undone where one refuses."""
 
 import json
-import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,19 +14,14 @@ from chalicelib.infrastructure import peer_http
 from chalicelib.infrastructure.peer_http import Call, Reply
 from chalicelib.service.coordination import invitation
 from chalicelib.service.coordination.planner import TASK_LEASE
-from chalicelib.service.peers import outbox, peer_client
+from chalicelib.service.peers import outbox
 from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.store import outbox_table, task_table
 from tests import due
 from tests.builders import NODE, NOON, at, seconds, task
 
+pytestmark = pytest.mark.usefixtures("no_time_passes")
 TEST = {"type": "idle", "spec": {"duration": "PT2S"}, "more": 1}
-
-
-@pytest.fixture(autouse=True)
-def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Budgets stay as they are, however busy the machine is."""
-    monkeypatch.setattr(peer_client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
 
 
 class Peers:

@@ -13,9 +13,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.service.tasks import validation
 from chalicelib.settings import forget_settings
-from tests.cluster import LEAD, OTHER, Cluster
+from tests.cluster import LEAD, OTHER, Cluster, posted
 from tests.policies import use
-from tests.service.coordination.test_several_participants import idle, posted
+from tests.service.coordination.test_several_participants import idle
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import types
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -33,7 +32,6 @@ from chalicelib.service.coordination.participation import kind, of
 from chalicelib.service.coordination.participation_base import Alone, Known
 from chalicelib.service.coordination.remote_participation import Remote
 from chalicelib.service.node import registration
-from chalicelib.service.peers import peer_client
 from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.service.scheduling import placement
 from chalicelib.service.scheduling.reservation import Placed
@@ -43,6 +41,7 @@ from tests import due
 from tests.builders import NODE, NOON, at, run, seconds, task
 from tests.service.machines import FakeMachine
 
+pytestmark = pytest.mark.usefixtures("no_time_passes")
 AMS, BRU, CPH = map(NodeName, ("ams.example", "bru.example", "cph.example"))
 HERE, THERE = (AMS, BRU, CPH), (AMS, "elsewhere.example", BRU)
 
@@ -51,12 +50,6 @@ HERE, THERE = (AMS, BRU, CPH), (AMS, "elsewhere.example", BRU)
 def _registered(empty_aws: None) -> None:
     for name, where in ((AMS, "here"), (BRU, "here"), (CPH, "agent")):
         registration.add(name, where, NOON)
-
-
-@pytest.fixture(autouse=True)
-def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Budgets stay as they are, however busy the machine is."""
-    monkeypatch.setattr(peer_client, "time", types.SimpleNamespace(monotonic=lambda: 1000.0))
 
 
 class Peers:

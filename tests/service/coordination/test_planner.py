@@ -23,8 +23,8 @@ from plugins import registry
 from plugins.sdk.tool import Tool
 from tests import due
 from tests.builders import seconds
-from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down
-from tests.service.coordination.test_several_participants import STRANGER, idle, now, posted, runs_at, task_at
+from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down, posted
+from tests.service.coordination.test_several_participants import STRANGER, idle, now, runs_at, task_at
 from tests.service.machines import FakeMachine, perform_all
 
 pytestmark = pytest.mark.usefixtures("empty_aws")

@@ -15,9 +15,9 @@ from chalicelib.infrastructure.peer_http import Call
 from chalicelib.service.coordination import participation, planner, probe
 from chalicelib.store import shards
 from tests.builders import seconds
-from tests.cluster import LEAD, OTHER, THIRD, Cluster
+from tests.cluster import LEAD, OTHER, THIRD, Cluster, posted
 from tests.service.coordination.test_planner import tick
-from tests.service.coordination.test_several_participants import idle, now, posted, runs_at, task_at
+from tests.service.coordination.test_several_participants import idle, now, runs_at, task_at
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
 

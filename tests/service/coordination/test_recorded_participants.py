@@ -21,9 +21,9 @@ from plugins import registry
 from plugins.sdk.jobs import wrapped
 from tests import fake_programs
 from tests.builders import seconds
-from tests.cluster import running_cluster
+from tests.cluster import posted, running_cluster
 from tests.conformance.replay import cases
-from tests.service.coordination.test_several_participants import now, posted, runs_at, task_at
+from tests.service.coordination.test_several_participants import now, runs_at, task_at
 from tests.service.machines import FakeMachine, perform_all
 
 LEAD, SECOND = "127.0.0.1", "127.0.0.2"

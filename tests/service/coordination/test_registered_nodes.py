@@ -22,7 +22,7 @@ from chalicelib.service.node import registration
 from chalicelib.store import outbox_table, run_table, shards, task_table, timeline
 from tests.agents import Agent, registered
 from tests.builders import seconds
-from tests.cluster import Cluster
+from tests.cluster import Cluster, posted
 from tests.requests_sent import counted
 from tests.service.machines import FakeMachine, perform_all
 
@@ -79,12 +79,6 @@ def exclusive(source: str, dest: str, **schedule: Any) -> dict[str, Any]:
     return {"schema": 1, "test": {"type": "throughput", "spec": spec}, "schedule": schedule, "tool": "iperf3"}
 
 
-def posted(cluster: Cluster, document: dict[str, Any], lead: str = AMS) -> str:
-    status, href = cluster.api(lead, "POST", "/tasks", document)
-    assert status == 200, href
-    return str(href).rpartition("/")[2]
-
-
 def runs_at(node: NodeName, uuid: str) -> list[Run]:
     return [run_table.get(node, uuid, run.uuid) for run in run_table.in_order(node, uuid)]
 
@@ -92,7 +86,7 @@ def runs_at(node: NodeName, uuid: str) -> list[Run]:
 @pytest.mark.usefixtures("agents")
 def test_a_run_of_all_is_booked_in_one_transaction(cluster: Cluster) -> None:
     with counted() as sent:
-        uuid = posted(cluster, shared(*ALL))
+        uuid = posted(cluster, shared(*ALL), AMS)
 
     assert sent.count("TransactWriteItems") == 1
     runs = [runs_at(node, uuid)[0] for node in ALL]
@@ -107,7 +101,7 @@ def test_a_run_of_all_is_booked_in_one_transaction(cluster: Cluster) -> None:
 def test_each_measures_where_its_tools_are_and_the_lead_merges(
     cluster: Cluster, agents: dict[NodeName, Agent]
 ) -> None:
-    uuid = posted(cluster, shared(*ALL))
+    uuid = posted(cluster, shared(*ALL), AMS)
     (run,) = runs_at(AMS, uuid)
     taken: dict[NodeName, Assignment] = {}
     for name, agent in agents.items():
@@ -136,8 +130,8 @@ def test_a_run_goes_where_both_have_time_with_a_tool_that_only_their_hosts_have(
     start = format_timestamp(now() + seconds(60))
     first = posted(cluster, exclusive(BRU, AMS, start=start), BRU)
 
-    second = posted(cluster, exclusive(AMS, BRU, start=start, slip="PT5M"))
-    third = posted(cluster, exclusive(AMS, BRU, start=start, slip="PT1S"))
+    second = posted(cluster, exclusive(AMS, BRU, start=start, slip="PT5M"), AMS)
+    third = posted(cluster, exclusive(AMS, BRU, start=start, slip="PT1S"), AMS)
 
     blocking = runs_at(BRU, first)[0]
     assert runs_at(AMS, second)[0].start == blocking.end
@@ -148,7 +142,7 @@ def test_a_run_goes_where_both_have_time_with_a_tool_that_only_their_hosts_have(
 
 @pytest.mark.usefixtures("agents")
 def test_further_runs_are_planned_for_all_of_them(cluster: Cluster) -> None:
-    uuid = posted(cluster, shared(*ALL, repeat="PT4H", slip="PT1H"))
+    uuid = posted(cluster, shared(*ALL, repeat="PT4H", slip="PT1H"), AMS)
 
     for shard in shards.every():
         shard_planner.plan_shard(shard, now())
@@ -166,7 +160,7 @@ def test_a_tool_that_one_of_the_agents_lacks_is_not_chosen(
     lacking = {name: one for name, one in facts["tools"].items() if name != "snooze"}
     assert agents[BRU].say("PUT", "facts", {**facts, "tools": lacking})[0] == 204
 
-    with_all = posted(cluster, shared(AMS, CPH))
+    with_all = posted(cluster, shared(AMS, CPH), AMS)
     status, why = cluster.api(AMS, "POST", "/tasks", {**shared(*ALL), "tools": ["snooze"]})
 
     assert task_table.get(AMS, with_all).tool in facts["tools"]
@@ -187,7 +181,7 @@ def test_who_is_suspended_takes_part_in_nothing_new(cluster: Cluster) -> None:
 def test_a_cancelled_task_is_cancelled_at_all_of_them_and_its_agents_hear_of_it(
     cluster: Cluster, agents: dict[NodeName, Agent]
 ) -> None:
-    uuid = posted(cluster, shared(*ALL, start="PT1M"))
+    uuid = posted(cluster, shared(*ALL, start="PT1M"), AMS)
     (offered,) = agents[BRU].offered()
     agents[BRU].claim(offered)
 

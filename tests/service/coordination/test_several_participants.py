@@ -16,7 +16,7 @@ from chalicelib.service.execution import supervisor
 from chalicelib.service.peers.peer_client import Deadline
 from chalicelib.store import outbox_table, run_table, task_table
 from tests import due
-from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down, silent
+from tests.cluster import LEAD, OTHER, THIRD, Cluster, answering, down, posted, silent
 from tests.service.machines import FakeMachine, keep_a_worker, perform_all
 
 pytestmark = pytest.mark.usefixtures("empty_aws")
@@ -32,12 +32,6 @@ def idle(*hosts: str, **changes: Any) -> dict[str, Any]:
 def idleex(*hosts: str, **changes: Any) -> dict[str, Any]:
     document = idle(*hosts, **changes)
     return {**document, "test": {**document["test"], "type": "idleex"}}
-
-
-def posted(cluster: Cluster, document: dict[str, Any], lead: str = LEAD) -> str:
-    status, href = cluster.api(lead, "POST", "/tasks", document)
-    assert status == 200, href
-    return str(href).rpartition("/")[2]
 
 
 def task_at(cluster: Cluster, host: str, uuid: str) -> Task:
