@@ -34,5 +34,7 @@ from plugins.sdk.show import Rows as Rows
 from plugins.sdk.show import Table as Table
 from plugins.sdk.test import Result as Result
 from plugins.sdk.test import Test as Test
+from plugins.sdk.test import at_host as at_host
+from plugins.sdk.test import at_source as at_source
 from plugins.sdk.tool import Tool as Tool
 from plugins.sdk.tool import pick as pick

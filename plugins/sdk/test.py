@@ -15,11 +15,22 @@ from plugins.sdk.show import HIDDEN, UNSPECIFIED, Block, Rows
 Result = dict[str, JSON]
 
 
+def at_host(spec: Spec) -> list[str | None]:
+    """Who takes part in what ``host`` performs: that host, under its node's name if it has another."""
+    return [spec.get("host-node", spec.get("host"))]
+
+
+def at_source(spec: Spec) -> list[str | None]:
+    """The same of what ``source`` performs."""
+    return [spec.get("source-node", spec.get("source"))]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Test(Plugin):
     """A kind of measurement: its spec, who takes part, and what its result looks like.
 
-    participants  spec -> hosts taking part, None being this one, in first place only
+    participants  spec -> hosts taking part, None being this one, in first place only; ``at_host`` and
+                  ``at_source`` where that is one
     null_reason   why the first participant is this host, where ``participants`` says None;
                   reported under ``null_key``
     rules         keywords of JSON Schema about several members, added to the schema of every version

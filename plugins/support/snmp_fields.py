@@ -19,10 +19,6 @@ PRIV_PROTOCOLS = ("AES", "AES128", "AES192", "AES256", "DES", "3DES")
 SECURITY_LEVELS = ("noAuthNoPriv", "authNoPriv", "authPriv")
 
 
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
-
-
 def either_case(names: Sequence[str]) -> list[str]:
     """Names as they are spelled and in lower case, for a test that always took both."""
     return [*names, *(name.lower() for name in names if name.lower() != name)]

@@ -7,11 +7,7 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("source-node", spec.get("source"))]
+from plugins.sdk.test import Result, Test, at_source
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -77,7 +73,7 @@ TEST = Test(
     description="Measure the difference between the clocks of two nodes",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_source,
     results={1: RESULT},
     show=show,
     metrics=metrics,

@@ -5,11 +5,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
+from plugins.sdk.test import Result, Test, at_host
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -46,7 +42,7 @@ TEST = Test(
     description="Measure the time it takes to get an address from a DHCP server",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

@@ -5,13 +5,9 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_host
 
 RECORDS = ("a", "aaaa", "ns", "cname", "soa", "ptr", "mx", "txt")
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -99,7 +95,7 @@ TEST = Test(
     description="Measure the time of a DNS look-up",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     results={1: RESULT, 2: RESULT_2},
     show=show,

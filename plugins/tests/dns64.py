@@ -11,15 +11,11 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_host
 
 WELL_KNOWN = "64:ff9b::/96"
 LENGTHS = (32, 40, 48, 56, 64, 96)
 """Those that a prefix may have (RFC 6052 section 2.2)."""
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
 
 
 def prefix(spec: Spec) -> ipaddress.IPv6Network:
@@ -85,7 +81,7 @@ TEST = Test(
     description="Check that a name server translates IPv4 addresses (DNS64)",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     check=check,
     results={1: RESULT},

@@ -5,11 +5,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import UNSPECIFIED, Block, Rows
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
+from plugins.sdk.test import Result, Test, at_host
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -56,7 +52,7 @@ TEST = Test(
     description="Measure the time it takes to authenticate by IEEE 802.1X",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

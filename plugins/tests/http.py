@@ -7,7 +7,7 @@ from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Preformatted, Rows
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_host
 from plugins.support import urls
 
 HEADERS: dict[str, JSON] = {
@@ -19,10 +19,6 @@ HEADERS: dict[str, JSON] = {
     },
     "additionalProperties": urls.VALUES,
 }
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
 
 
 def read_headers(arguments: list[str]) -> dict[str, str]:
@@ -135,7 +131,7 @@ TEST = Test(
     description="Measure the time it takes to fetch a URL",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     results={
         1: RESULT_1,

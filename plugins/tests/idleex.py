@@ -4,11 +4,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
+from plugins.sdk.test import Result, Test, at_host
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -42,7 +38,7 @@ TEST = Test(
     description="Consume time with nothing else running",
     scheduling_class="exclusive",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     null_key="reason",
     results={1: RESULT},

@@ -5,11 +5,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("source-node", spec.get("source"))]
+from plugins.sdk.test import Result, Test, at_source
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -36,7 +32,7 @@ TEST = Test(
     description="Measure the maximum transmission unit (MTU) of the path to a host",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_source,
     results={
         1: closed(
             {"schema": TYPES["Cardinal"], "succeeded": TYPES["Boolean"], "mtu": TYPES["Cardinal"]},

@@ -9,7 +9,7 @@ from chalicelib.domain.schemas import JSON, MESSAGE, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_host
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -18,10 +18,6 @@ GATEWAY = {
     "anyOf": [TYPES["IPAddress"], {"type": "integer", "not": {"const": 0}}],
     MESSAGE: "{value!r} is not an IP address, nor the number of a host from the network's start, or end if negative",
 }
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
 
 
 def read_gateway(text: str) -> JSON:
@@ -124,7 +120,7 @@ TEST = Test(
     description="Find out whether a network can be reached",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     check=check,
     results={1: RESULT},

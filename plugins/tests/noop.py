@@ -6,11 +6,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Preformatted
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
+from plugins.sdk.test import Result, Test, at_host
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -37,7 +33,7 @@ TEST = Test(
     description="Measure nothing and hand data through",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     null_key="reason",
     results={1: RESULT},

@@ -9,7 +9,7 @@ from chalicelib.domain.schemas import JSON, MESSAGE, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Lines, Rows, Table
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_source
 
 NETWORK = {
     "anyOf": [TYPES["IPCIDR"], TYPES["Host"]],
@@ -21,10 +21,6 @@ PORTS = pattern(f"{_PORT}(?:[,-]{_PORT})*", "{value!r} is not a list of ports su
 
 DETECTED = ("name", "product", "version", "ostype", "extrainfo")
 """What is known of a port besides its state where services were looked for."""
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("source-node", spec.get("source"))]
 
 
 def check(spec: Spec) -> None:
@@ -130,7 +126,7 @@ TEST = Test(
     description="Find the open TCP ports of a host or a network",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_source,
     check=check,
     results={1: RESULT},
     show=show,

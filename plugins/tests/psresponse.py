@@ -5,11 +5,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("source-node", spec.get("source"))]
+from plugins.sdk.test import Result, Test, at_source
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -47,7 +43,7 @@ TEST = Test(
     description="Measure the response time of a pScheduler node",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_source,
     results={1: RESULT},
     show=show,
     metrics=metrics,

@@ -8,14 +8,10 @@ from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import UNSPECIFIED, Block, Rows, Table
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_source
 
 OLD_PROTOCOLS = {"enum": ["icmp", "twamp"]}
 """The protocols there were before schema 4 let any through."""
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("source-node", spec.get("source"))]
 
 
 def protocol_level(protocol: JSON) -> int:
@@ -134,7 +130,7 @@ TEST = Test(
     description="Measure the round-trip time to a host",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_source,
     results={1: RESULT},
     show=show,
     metrics=metrics,

@@ -10,11 +10,7 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Lines, Rows
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
+from plugins.sdk.test import Result, Test, at_host
 
 
 def check(spec: Spec) -> None:
@@ -115,7 +111,7 @@ TEST = Test(
     description="Measure the throughput of an S3 object store",
     scheduling_class="exclusive",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     check=check,
     null_reason="No host specified",
     results={1: RESULT},

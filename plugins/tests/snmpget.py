@@ -10,7 +10,7 @@ from chalicelib.domain.schemas import JSON, closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_host
 from plugins.support import snmp_fields
 
 DEFAULTS: Mapping[str, JSON] = {"polls": 1, "period": 1}
@@ -143,7 +143,7 @@ TEST = Test(
     fields=FIELDS,
     rules=snmp_fields.RULES,
     amend=amend,
-    participants=snmp_fields.participants,
+    participants=at_host,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

@@ -7,7 +7,7 @@ from chalicelib.domain.schemas import closed
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_host
 from plugins.support import snmp_fields
 from plugins.tests import snmpget
 
@@ -38,7 +38,7 @@ TEST = Test(
     fields=snmpget.FIELDS,
     rules=snmp_fields.RULES,
     amend=snmpget.amend,
-    participants=snmp_fields.participants,
+    participants=at_host,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

@@ -13,7 +13,7 @@ from chalicelib.domain.schemas import JSON, closed, pattern
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_host
 from plugins.support import snmp_fields
 
 # Two colons stand between a MIB and a name in it, one between the parts of an argument.
@@ -108,7 +108,7 @@ TEST = Test(
     fields=FIELDS,
     rules=snmp_fields.RULES,
     amend=amend,
-    participants=snmp_fields.participants,
+    participants=at_host,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,

@@ -8,13 +8,9 @@ from chalicelib.domain.times import parse_duration
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Lines, Table
-from plugins.sdk.test import Result, Test
+from plugins.sdk.test import Result, Test, at_source
 
 HEADINGS = ("Hop", "Host", "RTT (ms)", "MTU", "AS", "Owner", "Error")
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("source-node", spec.get("source"))]
 
 
 def amend(given: Spec) -> Spec:
@@ -124,7 +120,7 @@ TEST = Test(
     description="Trace the path to a host",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_source,
     amend=amend,
     results={1: RESULT},
     show=show,

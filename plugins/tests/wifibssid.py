@@ -8,11 +8,7 @@ from chalicelib.domain.si import format_si
 from chalicelib.domain.types import TYPES
 from plugins.sdk.fields import Field, Spec
 from plugins.sdk.show import Block, Rows, Table
-from plugins.sdk.test import Result, Test
-
-
-def participants(spec: Spec) -> list[str | None]:
-    return [spec.get("host-node", spec.get("host"))]
+from plugins.sdk.test import Result, Test, at_host
 
 
 def show(spec: Spec, result: Result) -> list[Block]:
@@ -90,7 +86,7 @@ TEST = Test(
     description="Find the access points of wireless networks",
     scheduling_class="background",
     fields=FIELDS,
-    participants=participants,
+    participants=at_host,
     null_reason="No host specified",
     results={1: RESULT},
     show=show,
