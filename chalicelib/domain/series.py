@@ -17,7 +17,7 @@ from chalicelib.domain.endpoints import endpoints, label_of
 from chalicelib.domain.metrics import TEXT, Metric
 from chalicelib.domain.run_states import State
 from chalicelib.domain.schemas import JSON
-from chalicelib.domain.times import EPOCH, format_timestamp
+from chalicelib.domain.times import EPOCH, format_timestamp, hour_of
 
 KEPT = dt.timedelta(days=180)
 """How long series and what they were are kept."""
@@ -114,11 +114,6 @@ def point_of(at: dt.datetime, run: str, task: str, state: State, metrics: Sequen
         {metric.name: metric.value for metric in metrics},
         frozenset(metric.name for metric in metrics if not metric.reliable and metric.unit != TEXT),
     )
-
-
-def hour_of(moment: dt.datetime) -> dt.datetime:
-    """The full hour that an instant is in."""
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def rolled_up_at(series: str, hour: dt.datetime) -> dt.datetime:

@@ -130,3 +130,8 @@ def _shift(moment: dt.datetime, by: dt.timedelta, text: str) -> dt.datetime:
         return moment + by
     except OverflowError as error:
         raise Invalid(f"{shown(text)} is outside the calendar") from error
+
+
+def hour_of(moment: dt.datetime) -> dt.datetime:
+    """The full hour that an instant is in."""
+    return moment.replace(minute=0, second=0, microsecond=0)

@@ -29,7 +29,7 @@ from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import KEEP_AFTER_LAST_RUN
-from chalicelib.domain.times import EPOCH, UTC
+from chalicelib.domain.times import EPOCH, UTC, hour_of
 from chalicelib.settings import settings
 from chalicelib.store import node_table
 from chalicelib.store.models.item_keys import key
@@ -95,10 +95,6 @@ def forget() -> None:
     """Look again on next use: the tables are others."""
     _known.clear()
     _early.clear()
-
-
-def hour_of(moment: dt.datetime) -> dt.datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def known(node: NodeName, now: dt.datetime) -> Known:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run_states import FINAL, State
-from chalicelib.domain.times import INSTANT
+from chalicelib.domain.times import INSTANT, hour_of
 from chalicelib.store import counted_hours, node_table, run_counts
-from chalicelib.store.counted_hours import HOUR, SETTLING, Counted, Known, hour_of
+from chalicelib.store.counted_hours import HOUR, SETTLING, Counted, Known
 
 MANY = 1000
 """Runs that were counted for an answer, from which on it pays to keep what hours come to: 23 units."""

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from chalicelib.domain.metrics import Metric
 from chalicelib.domain.rollup import ACCURACY, QUANTILES, Rollup, Summary, rolled
 from chalicelib.domain.run_states import State
-from chalicelib.domain.series import Point, Series, hour_of, point_of, series_of
+from chalicelib.domain.series import Point, Series, point_of, series_of
+from chalicelib.domain.times import hour_of
 from tests.builders import NOON, at
 
 SPEC = {"schema": 1, "dest": "b.example.org", "count": 5, "_secret": "s"}
@@ -72,10 +73,6 @@ def test_a_point_keeps_texts_and_marks_what_cannot_be_believed() -> None:
     assert found.values == {"delay.median": 0.1, "trace.path": "a b"}
     assert found.unreliable == {"delay.median"}
     assert found.describe()["unreliable"] == ["delay.median"]
-
-
-def test_an_hour_begins_when_it_is_full() -> None:
-    assert hour_of(at(3599.5)) == NOON
 
 
 def test_points_come_to_their_least_mean_most_and_quantiles() -> None:

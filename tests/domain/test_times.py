@@ -14,6 +14,7 @@ from chalicelib.domain.times import (
     ZERO,
     format_duration,
     format_timestamp,
+    hour_of,
     parse_absolute_or_relative,
     parse_duration,
     parse_timestamp,
@@ -165,3 +166,9 @@ def test_alignment_gives_the_next_multiple_since_the_epoch(now: dt.datetime, ste
 
     assert (moment - EPOCH) % seconds(step) == ZERO
     assert now < moment <= now + seconds(step)
+
+
+def test_an_hour_begins_with_its_first_microsecond() -> None:
+    assert hour_of(at(3599.999999)) == NOON
+    assert hour_of(at(0)) == NOON
+    assert hour_of(at(-0.000001)) == at(-3600)

@@ -168,8 +168,3 @@ def test_hours_are_kept_until_they_are_of_no_use(clock: Clock, monkeypatch: pyte
     counted_hours.changing(run(task(), 0, state=State.FINISHED))
 
     assert ends == [at(60) + KEEP_AFTER_LAST_RUN, clock.now + KEEP_AFTER_LAST_RUN]
-
-
-def test_an_hour_begins_with_its_first_microsecond() -> None:
-    assert counted_hours.hour_of(at(3599.999999)) == NOON
-    assert counted_hours.hour_of(at(-0.000001)) == NOON - HOUR

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.run import Run
 from chalicelib.domain.run_states import FINAL, LIFE, State
-from chalicelib.domain.times import UTC
+from chalicelib.domain.times import UTC, hour_of
 from chalicelib.store import counted_hours, run_items, run_table, run_totals
-from chalicelib.store.counted_hours import HOUR, hour_of
+from chalicelib.store.counted_hours import HOUR
 from chalicelib.store.models.item_keys import key
 from chalicelib.store.models.run_models import RunItem
 from tests.builders import Clock, run, task

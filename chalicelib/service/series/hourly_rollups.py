@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import rolled
-from chalicelib.domain.series import GRACE, HOUR, Point, hour_of
+from chalicelib.domain.series import GRACE, HOUR, Point
+from chalicelib.domain.times import hour_of
 from chalicelib.infrastructure import shard_work
 from chalicelib.infrastructure.shard_work import HasTime, always
 from chalicelib.store import point_table, series_table, shards

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.rollup import Rollup
-from chalicelib.domain.series import HOUR, Point, Series, hour_of
-from chalicelib.domain.times import EPOCH, SECOND, format_duration
+from chalicelib.domain.series import HOUR, Point, Series
+from chalicelib.domain.times import EPOCH, SECOND, format_duration, hour_of
 from chalicelib.store import point_table, series_table
 
 MOST_STEPS = 10_000
