@@ -1,14 +1,12 @@
 """sleepbgm: performs idlebgm, reporting every interval that it slept (docs/contract/tools.md section 8)."""
 
 import datetime as dt
-from collections.abc import Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND, ZERO, format_duration, parse_duration
 from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, wrapped
-from plugins.sdk.test import Result
-from plugins.sdk.tool import Tool, pick
+from plugins.sdk.tool import Tool
 from plugins.tools.idle import idle_tool
 
 SHORTEST = dt.timedelta(milliseconds=100)
@@ -46,14 +44,6 @@ def run(job: Job) -> JSON:
     return wrapped({"time-slept": format_duration(slept)}, idle_tool.comments(job.spec), error="")
 
 
-def merge(spec: Spec, results: Sequence[JSON]) -> Result | None:
-    """All the time slept; each of the results emitted has that of its own interval."""
-    slept = pick(results)
-    if slept is None:
-        return {"succeeded": False}
-    return {"schema": 1, "succeeded": True, "duration": slept["time-slept"]}
-
-
 TOOL = Tool(
     name="sleepbgm",
     label="Sleep Background-Multi",
@@ -64,5 +54,5 @@ TOOL = Tool(
     duration=duration,
     run=run,
     resumes=True,
-    merge=merge,
+    merge=idle_tool.merge,
 )

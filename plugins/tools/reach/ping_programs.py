@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import SECOND
+from plugins.support.program_arguments import seconds
 
 PROGRAM = "ping"
 
@@ -66,11 +67,6 @@ class Program:
             for text in write(wanted[name])
         ]
         return [PROGRAM, *family, "-n", *given, dest]
-
-
-def seconds(duration: dt.timedelta) -> str:
-    """A duration in seconds, as all of the programs read it."""
-    return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".")
 
 
 def _letter(letter: str, read: Callable[[JSON], JSON] = str) -> Write:

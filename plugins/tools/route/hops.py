@@ -12,6 +12,7 @@ from plugins.sdk.jobs import Completed, Job, PluginFailed, wrapped
 from plugins.sdk.test import Result
 from plugins.sdk.tool import pick
 from plugins.support import host_lookup
+from plugins.support.program_arguments import number
 from plugins.tools.route import as_numbers
 from plugins.tools.route.traceroute_output import Hop
 
@@ -52,16 +53,6 @@ def resolving(spec: Spec) -> dt.timedelta:
 def given(*options: tuple[str, JSON]) -> list[str]:
     """The arguments of the options that have a value."""
     return [text for flag, value in options if value is not None for text in (flag, number(value))]
-
-
-def number(value: JSON) -> str:
-    """A value as programs read it: 5.0, which JSON Schema takes for an integer, as 5."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def seconds(duration: dt.timedelta) -> str:
-    """A duration as programs read it: 1.5, 2."""
-    return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".")
 
 
 def execute(job: Job, command: Sequence[str], limit: dt.timedelta) -> tuple[Completed, str]:

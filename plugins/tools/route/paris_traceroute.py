@@ -12,6 +12,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job
 from plugins.sdk.tool import Tool
 from plugins.support import host_lookup
+from plugins.support.program_arguments import seconds
 from plugins.tools.route import hops
 from plugins.tools.route.hops import HOPS
 from plugins.tools.route.traceroute import parse as parse
@@ -55,7 +56,7 @@ def argv(spec: Spec, dest: str, version: int) -> list[str]:
         ("--first", spec.get("first-ttl")),
         ("--max-hops", spec.get("hops")),
         ("--dst-port", spec.get("dest-port")),
-        ("--wait", hops.seconds(hops.setting(spec, "wait")) if "wait" in spec else None),
+        ("--wait", seconds(hops.setting(spec, "wait")) if "wait" in spec else None),
         ("-z", _sendwait(hops.setting(spec, "sendwait")) if "sendwait" in spec else None),
     )
     return ["paris-traceroute", "-q", "1", f"-{version}", *probe, "-n", *options, dest]
@@ -64,7 +65,7 @@ def argv(spec: Spec, dest: str, version: int) -> list[str]:
 def _sendwait(pause: dt.timedelta) -> str:
     # From 1 to 10 it means seconds, beyond that milliseconds; nothing below 1 is taken.
     if SECOND <= pause <= 10 * SECOND:
-        return hops.seconds(pause)
+        return seconds(pause)
     return str(max(11, round(pause / _MS)))
 
 

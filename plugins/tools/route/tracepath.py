@@ -11,6 +11,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Host, Job, PluginFailed
 from plugins.sdk.tool import Tool
 from plugins.support import host_lookup
+from plugins.support.program_arguments import number
 from plugins.tools.route import hops as _tracing
 from plugins.tools.route.traceroute_output import Hop, answer, path
 
@@ -49,7 +50,7 @@ def argv(spec: Spec, dest: str, version: int, known: Collection[str] = ("-m", "-
 
     ``known`` are the options this version of the program has of those that came late.
     """
-    port = _tracing.number(spec["dest-port"]) if "dest-port" in spec else None
+    port = number(spec["dest-port"]) if "dest-port" in spec else None
     with_port = f"{dest}/{port}" if port and "-p" not in known else dest
     options = _tracing.given(
         ("-l", spec.get("length")),

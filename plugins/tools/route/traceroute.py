@@ -12,6 +12,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Job, PluginFailed
 from plugins.sdk.tool import Tool
 from plugins.support import host_lookup
+from plugins.support.program_arguments import number, seconds
 from plugins.tools.route import hops
 from plugins.tools.route.hops import HOPS
 from plugins.tools.route.traceroute_output import Hop, path, read
@@ -53,11 +54,11 @@ def argv(spec: Spec, dest: str, version: int, source: str | None = None) -> list
         ("-N", spec.get("hops", HOPS)),  # as many at once: a silent hop then keeps no other waiting
         ("-p", spec.get("dest-port") if probe != "icmp" else None),
         ("-t", spec.get("ip-tos")),
-        ("-w", hops.seconds(hops.setting(spec, "wait")) if "wait" in spec else None),
+        ("-w", seconds(hops.setting(spec, "wait")) if "wait" in spec else None),
         ("-z", _sendwait(hops.setting(spec, "sendwait")) if "sendwait" in spec else None),
     )
     unfragmented = ["-F"] if spec.get("fragment") is False else []
-    length = [hops.number(spec["length"])] if "length" in spec else []
+    length = [number(spec["length"])] if "length" in spec else []
     return [
         "traceroute",
         "-q",
@@ -73,7 +74,7 @@ def argv(spec: Spec, dest: str, version: int, source: str | None = None) -> list
 
 
 def _sendwait(pause: dt.timedelta) -> str:
-    return hops.seconds(pause if pause <= LONGEST_IN_SECONDS else pause * 1000)
+    return seconds(pause if pause <= LONGEST_IN_SECONDS else pause * 1000)
 
 
 def parse(output: str) -> list[Hop]:

@@ -16,6 +16,7 @@ from plugins.sdk.fields import Spec
 from plugins.sdk.jobs import Completed, Job, PluginFailed
 from plugins.support import guarded_connections, host_lookup
 from plugins.support.host_lookup import Ends
+from plugins.support.program_arguments import number
 
 LENGTH = 10 * SECOND
 LINK_RTT = SECOND / 5
@@ -69,11 +70,7 @@ def interval(spec: Spec) -> str | None:
 def options(pairs: Sequence[tuple[str, JSON]]) -> list[str]:
     """Flags and their values as arguments; one that is None or False is left away, True stands alone."""
     given = [(flag, value) for flag, value in pairs if value is not None and value is not False]
-    return [text for flag, value in given for text in ([flag] if value is True else [flag, _text(value)])]
-
-
-def _text(value: JSON) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return [text for flag, value in given for text in ([flag] if value is True else [flag, number(value)])]
 
 
 def perform(job: Job, port: int, client: Client, server: Server) -> JSON:
