@@ -33,6 +33,14 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 _HERE = pathlib.Path(__file__).resolve().parent.parent
+_ENVIRON = os.environ
+
+
+@pytest.fixture(autouse=True)
+def _the_environment_stays() -> Iterator[None]:
+    """Of a copy in its place, libraries that are not Python's would not hear what later tests set."""
+    yield
+    assert os.environ is _ENVIRON
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 """Pages through chalice's test client."""
 
+import contextlib
 import functools
 import gzip
 import json
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from chalice.local import LambdaEventConverter
-from chalice.test import Client
+from chalice.test import BaseClient, Client
 
 from chalicelib.domain.run import Run
 from chalicelib.store import run_table
@@ -88,9 +89,11 @@ IDLE = {"schema": 1, "test": {"type": "idle", "spec": {"duration": "PT2S"}}, "sc
 
 
 @pytest.fixture
-def api(empty_aws: None) -> Iterator[Api]:
+def api(empty_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     from app import app
 
+    # It puts a copy in the place of os.environ for each request: of several at once, one would stay there.
+    monkeypatch.setattr(BaseClient, "_patched_env_vars", lambda client, variables: contextlib.nullcontext())
     with Client(app) as client:
         yield Api(client)
     LambdaEventConverter.LOCAL_SOURCE_IP = "127.0.0.1"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from chalicelib.domain.messages import AttemptDelivery, PerformRun
-from chalicelib.domain.times import UTC, format_timestamp
+from chalicelib.domain.times import UTC, format_timestamp, parse_duration
 from chalicelib.host import path_mtu
 from chalicelib.infrastructure import queues
 from chalicelib.service.node import heartbeats
@@ -64,6 +64,11 @@ def beaten(service: str, seconds_ago: float) -> None:
     node_table.write(NODE, service, {"started": started, "updates": 3, "last": last})
 
 
+def is_about(shown: str, **duration: float) -> bool:
+    """Whether it is so long, and what a slow machine takes to answer at most."""
+    return dt.timedelta() <= parse_duration(shown) - dt.timedelta(**duration) <= dt.timedelta(seconds=30)
+
+
 def test_a_part_that_never_worked_says_nothing_of_itself(api: Api) -> None:
     status = api.get("/status")
 
@@ -80,8 +85,8 @@ def test_a_part_that_worked_lately_is_not_overdue_and_one_that_fell_silent_is(ap
     services = api.get("/status")["services"]
 
     assert services["ticker"]["overdue"] is None
-    assert services["ticker"]["uptime"] == "PT1H"
-    assert services["scheduler"]["overdue"] in ("PT2M20S", "PT2M21S")
+    assert is_about(services["ticker"]["uptime"], hours=1)
+    assert is_about(services["scheduler"]["overdue"], minutes=2, seconds=20)
 
 
 def test_a_runner_whose_queue_nobody_takes_from_is_overdue_though_its_tick_comes(api: Api) -> None:
@@ -91,7 +96,7 @@ def test_a_runner_whose_queue_nobody_takes_from_is_overdue_though_its_tick_comes
     status = api.get("/status")
 
     assert status["queues"]["runs"]["waiting"] == 1
-    assert status["services"]["runner"]["overdue"] in ("PT59M", "PT59M1S")
+    assert is_about(status["services"]["runner"]["overdue"], minutes=59)
 
 
 def test_taking_a_message_is_a_sign_of_life(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
