@@ -98,8 +98,8 @@ class Sandbox:
 
     def close(self) -> None:
         """End the processes that are kept."""
-        for _ in range(self._idle.qsize()):
-            child = self._idle.get()
+        kept = [self._idle.get() for _ in range(self._idle.qsize())]  # all first: what is put back comes next
+        for child in kept:
             if child is not None and child.is_usable():
                 child.end()
             self._idle.put(None)

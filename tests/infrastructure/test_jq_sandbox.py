@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import threading
 import time
 from typing import Any
@@ -124,26 +125,29 @@ def test_others_run_while_a_script_spins_until_it_is_ended() -> None:
 def test_a_script_that_waits_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox = Sandbox(1)
     sandbox.run("1", {}, None)
+    (child,) = sandbox._idle.queue
+    assert child is not None
+    os.kill(child._process.pid, signal.SIGSTOP)
     monkeypatch.setattr(jq_sandbox, "WALL_SECONDS", 0.2)
-    began = time.monotonic()
 
     with pytest.raises(ScriptFailed, match="longer than"):
-        sandbox.run("def f: f; f", {}, None)
+        sandbox.run("1", {}, None)
 
-    assert time.monotonic() - began < 2
+    assert child._process.returncode == -signal.SIGKILL
+    assert sandbox.run("2", {}, None) == [2]
     sandbox.close()
 
 
 def test_no_process_stays_behind() -> None:
     sandbox = Sandbox(2)
-    sandbox.run("1", {}, None)
-    child = sandbox._idle.queue[-1]
-    assert child is not None
+    with sandbox._child() as first, sandbox._child() as second:  # both at work at once
+        children = [first, second]
 
     sandbox.close()
 
-    with pytest.raises(ProcessLookupError):
-        os.kill(child._process.pid, 0)
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child._process.pid, 0)
 
 
 @given(st.from_regex(r"P([1-9][0-9]{0,2}D)?T[1-9][0-9]{0,3}(\.[1-9])?S", fullmatch=True))
