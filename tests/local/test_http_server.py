@@ -96,12 +96,15 @@ def test_a_connection_is_kept_and_quick(connection: http.client.HTTPConnection) 
     ask(connection, "GET", "/pscheduler/")
     first_socket = connection.sock
 
-    began = time.monotonic()
+    took = []
     for _ in range(100):
+        began = time.monotonic()
         assert ask(connection, "GET", "/pscheduler/")[0] == 200
+        took.append(time.monotonic() - began)
 
     assert connection.sock is first_socket
-    assert time.monotonic() - began < 2.0  # delayed acknowledgements would make it four
+    # Delayed acknowledgements would make each 0.04; a busy machine may hold up some.
+    assert sorted(took)[25] < 0.02
 
 
 @pytest.mark.parametrize("path", ["/pscheduler", "/pscheduler/", "/pscheduler?a=1"])
