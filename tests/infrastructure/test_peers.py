@@ -207,27 +207,27 @@ def test_refusals_and_redirects_come_back_as_they_are(plain: Http) -> None:
     [
         ((), 0.0),  # accepts, and never answers
         ((b"HTTP/1.1 200 OK\r\n",), 0.0),  # stops in the middle of the headers
-        ((b"HTTP/1.1 200 OK\r\n", *[b"A: b\r\n"] * 50), 0.1),  # drips: each wait is short, all are long
-        ((b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n", *[b"x"] * 50), 0.1),
+        ((b"HTTP/1.1 200 OK\r\n", *[b"A: b\r\n"] * 90), 0.4),  # drips: each wait is short, all are long
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *[b"x"] * 90), 0.4),
     ],
 )
 def test_a_call_ends_in_time_however_slowly_it_is_answered(
     plain: Http, pieces: tuple[bytes, ...], pause: float
 ) -> None:
-    with raw(*pieces, pause=pause) as port:
+    with raw(*pieces, pause=pause, patience=60) as port:
         began = time.monotonic()
         (answer,) = plain.ask([Call("GET", f"127.0.0.1:{port}", "/", timeout=0.5)])
         took = time.monotonic() - began
 
         assert isinstance(answer, TimedOut)
         assert "0.5 seconds" in answer.message
-        assert took < 3
+        assert took < 20  # little of the time it would have been kept for
         assert gone("ask 127.0.0.1")
 
 
 def gone(prefix: str) -> bool:
     """Whether no thread of an exchange is left before long."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         if not any(thread.name.startswith(prefix) for thread in threading.enumerate()):
             return True
@@ -236,10 +236,10 @@ def gone(prefix: str) -> bool:
 
 
 def test_one_that_never_answers_delays_no_other(plain: Http) -> None:
-    with raw() as silent, serving() as port:
+    with raw(patience=60) as silent, serving() as port:
         calls = [
-            Call("GET", f"127.0.0.1:{silent}", "/", timeout=1),
-            *[Call("GET", f"127.0.0.1:{port}", "/", timeout=1)] * 5,
+            Call("GET", f"127.0.0.1:{silent}", "/", timeout=4),
+            *[Call("GET", f"127.0.0.1:{port}", "/", timeout=4)] * 5,
         ]
         began = time.monotonic()
         first, *others = plain.ask(calls)
@@ -247,7 +247,7 @@ def test_one_that_never_answers_delays_no_other(plain: Http) -> None:
 
     assert isinstance(first, TimedOut)
     assert all(isinstance(other, Reply) for other in others)
-    assert took < 3
+    assert took < 20
 
 
 GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"

@@ -372,7 +372,7 @@ def test_other_forms_of_an_address_are_the_address(host: str, engine: Engine) ->
 
 
 def test_what_drips_is_cut_at_the_end() -> None:
-    with serving({"/": (200, {}, b"x" * 200)}) as server:
+    with serving({"/": (200, {}, b"x" * 2400)}) as server:  # two minutes of drops
         server.drips = {"/"}
         begun = time.monotonic()
 
@@ -381,13 +381,16 @@ def test_what_drips_is_cut_at_the_end() -> None:
         )
 
     assert outcome.error == "POST failed: no answer in time"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 60
+
+
+PATIENCE = 60.0
 
 
 def _listen(port: int, seconds: float) -> bytes:
     with (
         guarded_connections.ending(seconds),
-        guarded_connections.create_connection("127.0.0.1", port, 30) as end,
+        guarded_connections.create_connection("127.0.0.1", port, PATIENCE) as end,
     ):
         return end.recv(1)
 
@@ -400,7 +403,7 @@ def test_what_was_connected_within_is_cut_and_what_comes_after_is_not() -> None:
         with pytest.raises(TimeoutError):
             _listen(port, 0.2)
 
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < PATIENCE / 2
         with (
             guarded_connections.create_connection("127.0.0.1", port, 0.1) as later,
             pytest.raises(TimeoutError),
@@ -414,7 +417,7 @@ def test_an_end_leaves_no_thread_behind() -> None:
     with guarded_connections.ending(60):
         pass
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() <= before

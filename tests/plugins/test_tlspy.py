@@ -5,7 +5,7 @@ import datetime as dt
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -158,6 +158,19 @@ def test_a_server_that_says_nothing_is_given_up(timeout: str) -> None:
             tlspy.run(job(tlspy.TOOL, spec, Now()))
 
 
+@contextlib.contextmanager
+def until_the_end(server: socket.socket, serve: Callable[[], None]) -> Iterator[None]:
+    """Somebody who accepts connections, and has gone before another server has the same descriptor."""
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept
+        thread.join()
+
+
 def test_garbage_in_the_place_of_a_handshake_is_a_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as odd:
 
@@ -168,10 +181,10 @@ def test_garbage_in_the_place_of_a_handshake_is_a_failure() -> None:
                     with end:
                         end.sendall(b"SSH-2.0-Odd\r\n")
 
-        threading.Thread(target=answer, daemon=True).start()
-        spec = {"dest": "127.0.0.1", "port": odd.getsockname()[1]}
-        with pytest.raises(PluginFailed, match="No TLS handshake with"):
-            tlspy.run(job(tlspy.TOOL, spec, Now()))
+        with until_the_end(odd, answer):
+            spec = {"dest": "127.0.0.1", "port": odd.getsockname()[1]}
+            with pytest.raises(PluginFailed, match="No TLS handshake with"):
+                tlspy.run(job(tlspy.TOOL, spec, Now()))
 
 
 @pytest.mark.parametrize("name", ["_a.example.com", "::1", "192.0.2.1", "example.com.", "a" * 63])
@@ -196,7 +209,7 @@ DIALOGS = {
 def talking(dialog: list[Any], context: ssl.SSLContext) -> Iterator[int]:
     """The port of a server that goes through a dialog and then speaks TLS."""
 
-    def serve(server: socket.socket) -> None:
+    def serve() -> None:
         with contextlib.suppress(OSError):  # a client that goes away is what some of the tests are about
             while True:
                 talk(server.accept()[0])
@@ -212,11 +225,8 @@ def talking(dialog: list[Any], context: ssl.SSLContext) -> Iterator[int]:
                 with context.wrap_socket(end, server_side=True) as secure:
                     secure.recv(1)
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, args=(server,), daemon=True).start()
+    with socket.create_server(("127.0.0.1", 0)) as server, until_the_end(server, serve):
         yield server.getsockname()[1]
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept
 
 
 @pytest.mark.parametrize("protocol", DIALOGS)
@@ -251,9 +261,11 @@ def test_a_server_that_breaks_off_is_a_failure() -> None:
         def hang_up() -> None:
             server.accept()[0].close()
 
-        threading.Thread(target=hang_up, daemon=True).start()
         spec = {"dest": "127.0.0.1", "port": server.getsockname()[1], "starttls": "pop3"}
-        with pytest.raises(PluginFailed, match=r"closed the connection|reset"):
+        with (
+            until_the_end(server, hang_up),
+            pytest.raises(PluginFailed, match=r"closed the connection|reset"),
+        ):
             tlspy.run(job(tlspy.TOOL, spec, Now()))
 
 

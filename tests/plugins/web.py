@@ -4,9 +4,11 @@ import contextlib
 import http.server
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
+
+STALL = 120.0
+"""Seconds that a path which stalls says nothing for. Who gives up in half of them has done so by itself."""
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -50,7 +52,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.asked.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
         self.server.peers.add(self.client_address)
         if self.path in self.server.stalls:
-            self.server.closing.wait(10)
+            self.server.closing.wait(STALL)
             self.close_connection = True
             return
         status, headers, body = self.server.answers.get(
@@ -68,7 +70,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         for at in range(len(body)):
             self.wfile.write(body[at : at + 1])
-            time.sleep(0.05)
+            if self.server.closing.wait(0.05):
+                return
 
     do_GET = do_HEAD = do_PUT = do_POST = _answer  # noqa: N815 - names that http.server looks for
 
