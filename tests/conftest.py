@@ -3,6 +3,7 @@
 import gc
 import os
 import pathlib
+import socket
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_lookups() -> Iterator[None]:
     with block_network.no_lookups():
         yield
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses connections.
+
+    It is taken, and not listened on: one that was closed may be anybody's a moment later, since tests run
+    side by side and each asks for any that is free.
+    """
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

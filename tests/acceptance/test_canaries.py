@@ -60,10 +60,9 @@ class Sinks:
 
             return answered
 
-        with socket.create_server(("127.0.0.1", 0)) as nobody:
-            closed = nobody.getsockname()[1]
-        with sink(heard(echo)) as saying, sink(heard(silence)) as hanging_up:
-            yield [saying, hanging_up, closed]
+        with socket.socket() as nobody, sink(heard(echo)) as saying, sink(heard(silence)) as hanging_up:
+            nobody.bind(("127.0.0.1", 0))  # and listens not
+            yield [saying, hanging_up, nobody.getsockname()[1]]
 
 
 def archives(ports: list[int]) -> list[dict[str, Any]]:

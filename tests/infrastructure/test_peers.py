@@ -167,14 +167,12 @@ def test_an_ipv6_address_without_a_port_does_not_end_in_one(participant: str) ->
     ("participant", "is_itself"), [("127.0.0.1", True), ("localhost", True), ("", False)]
 )
 def test_nobody_at_an_address_of_this_host_comes_with_what_to_do(
-    plain: Http, monkeypatch: pytest.MonkeyPatch, participant: str, is_itself: bool
+    plain: Http, monkeypatch: pytest.MonkeyPatch, participant: str, is_itself: bool, closed_port: int
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    monkeypatch.setenv("PSCHEDULER_PEER_PORT", str(port))
+    monkeypatch.setenv("PSCHEDULER_PEER_PORT", str(closed_port))
     forget()
 
-    (refused,) = plain.ask([Call("GET", participant or f"127.0.0.1:{port}", "/")])
+    (refused,) = plain.ask([Call("GET", participant or f"127.0.0.1:{closed_port}", "/")])
 
     assert isinstance(refused, Unreachable)
     assert "Connection refused" in refused.message
@@ -296,15 +294,12 @@ def test_one_that_is_busy_is_heard_and_not_asked_again(plain: Http, status: int)
         assert answers == [Reply(f"127.0.0.1:{port}", status, "Busy")]
 
 
-def test_nobody_there_is_said_in_a_sentence(plain: Http) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-
-    (refused, nameless) = plain.ask([Call("GET", f"127.0.0.1:{port}", "/"), Call("GET", "a b", "/")])
+def test_nobody_there_is_said_in_a_sentence(plain: Http, closed_port: int) -> None:
+    (refused, nameless) = plain.ask([Call("GET", f"127.0.0.1:{closed_port}", "/"), Call("GET", "a b", "/")])
 
     assert isinstance(refused, Unreachable)
-    assert refused.message == f"127.0.0.1:{port}: cannot be reached: Connection refused"
-    assert refused.host == f"127.0.0.1:{port}"
+    assert refused.message == f"127.0.0.1:{closed_port}: cannot be reached: Connection refused"
+    assert refused.host == f"127.0.0.1:{closed_port}"
     assert isinstance(nameless, Unreachable)
 
 

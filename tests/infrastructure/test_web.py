@@ -112,12 +112,9 @@ def test_a_secure_page_is_fetched_through_a_tunnel(proxy: Any, tmp_path: pathlib
     assert secure.asked == [("/judge", None)]
 
 
-def test_a_proxy_that_is_not_there_is_said_without_its_login() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-
+def test_a_proxy_that_is_not_there_is_said_without_its_login(closed_port: int) -> None:
     with pytest.raises(Unavailable) as failed:
-        web.get(Want("http://elsewhere.test/", 10, 1000, proxy=f"http://me:secret@127.0.0.1:{port}"))
+        web.get(Want("http://elsewhere.test/", 10, 1000, proxy=f"http://me:secret@127.0.0.1:{closed_port}"))
 
     assert "secret" not in str(failed.value)
 

@@ -26,12 +26,6 @@ def deliver(url: str, result: Any = None, **data: Any) -> Outcome:
     return http.deliver(Parcel({"schema": 4, "_url": url, **data}, result))
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
-
-
 def test_sends_the_result_with_the_headers_it_is_given() -> None:
     with serving({"/a": (201, {}, b"")}) as server:
         outcome = deliver(f"{server.url}/a", {"id": 1}, op="put", _headers={"X-A": "Zürich", "X-B": ""})
@@ -59,8 +53,8 @@ def test_a_refusal_is_told_with_the_status_that_was_sent() -> None:
 
 
 @pytest.mark.parametrize("attempts", [0, 1])
-def test_nobody_there_has_no_status_and_is_told_in_plain_words(attempts: int) -> None:
-    parcel = Parcel({"_url": f"http://127.0.0.1:{free_port()}/a", **RETRY}, {}, attempts)
+def test_nobody_there_has_no_status_and_is_told_in_plain_words(attempts: int, closed_port: int) -> None:
+    parcel = Parcel({"_url": f"http://127.0.0.1:{closed_port}/a", **RETRY}, {}, attempts)
 
     outcome = http.deliver(parcel)
 

@@ -398,11 +398,11 @@ def test_measures_on_one_machine() -> None:
 
 
 @needs("iperf3", "--version")
-def test_nobody_at_the_other_end_is_a_failure() -> None:
+def test_nobody_at_the_other_end_is_a_failure(closed_port: int) -> None:
     spec = {
         "dest": "127.0.0.1",
         "single-ended": True,
-        "single-ended-port": two_ended.free_port(),
+        "single-ended-port": closed_port,
         **SHORT,
     }
 

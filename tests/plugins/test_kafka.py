@@ -202,11 +202,8 @@ def test_answers_that_are_none_are_a_failure_and_nothing_worse(broker: Broker, r
     assert outcome.error
 
 
-def test_nobody_there_is_tried_again_as_the_policy_says() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    outcome = kafka.deliver(Parcel({**V2, "server": f"127.0.0.1:{port}", **RETRY}, RESULT))
+def test_nobody_there_is_tried_again_as_the_policy_says(closed_port: int) -> None:
+    outcome = kafka.deliver(Parcel({**V2, "server": f"127.0.0.1:{closed_port}", **RETRY}, RESULT))
 
     assert outcome == Outcome(False, "Connection refused", MINUTE)
 

@@ -119,12 +119,11 @@ def test_a_program_that_could_not_look_is_a_failure() -> None:
 
 
 @needs("nmap", "-n", "-p", "1", "127.0.0.1")
-def test_finds_an_open_port_of_this_machine() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as gone:
-        port, closed = (end.getsockname()[1] for end in (listener, gone))
-        gone.close()
+def test_finds_an_open_port_of_this_machine(closed_port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
 
-        result = measure(Machine(), network="127.0.0.1", ports=f"{port},{closed}", timeout="PT30S")
+        result = measure(Machine(), network="127.0.0.1", ports=f"{port},{closed_port}", timeout="PT30S")
 
-    assert result["result"] == {"127.0.0.1": {str(port): "open", str(closed): "closed"}}
+    assert result["result"] == {"127.0.0.1": {str(port): "open", str(closed_port): "closed"}}
     assert seconds(0) < nmapscan.duration("openports", {"network": "127.0.0.1"})

@@ -1,4 +1,3 @@
-import socket
 from typing import Any
 
 import pytest
@@ -96,11 +95,8 @@ def test_any_connection_string_is_read_or_refused(text: str) -> None:
     assert said.startswith("_dsn: ")
 
 
-def test_nobody_there_is_tried_again_as_the_policy_says() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    outcome = deliver(f"host=127.0.0.1 port={port} password=secret", **RETRY)
+def test_nobody_there_is_tried_again_as_the_policy_says(closed_port: int) -> None:
+    outcome = deliver(f"host=127.0.0.1 port={closed_port} password=secret", **RETRY)
 
     assert (outcome.succeeded, outcome.retry) == (False, parse_duration("PT1M"))
     assert "secret" not in (outcome.error or "")

@@ -56,11 +56,8 @@ def test_another_status_than_200_is_no_answer(node: WebServer) -> None:
     assert measure(node) == {"time": None, "reason": "127.0.0.1 answered with status 404"}
 
 
-def test_a_refusal_is_no_answer() -> None:
-    with serving({}) as gone:
-        port = gone.server_address[1]
-
-    found = pstimer.measure("127.0.0.1", 10, port=port)
+def test_a_refusal_is_no_answer(closed_port: int) -> None:
+    found = pstimer.measure("127.0.0.1", 10, port=closed_port)
 
     assert found == {"time": None, "reason": "127.0.0.1 did not answer: Connection refused"}
 

@@ -156,11 +156,8 @@ def test_what_the_broker_refuses_is_tried_again_as_the_policy_says(
     assert not broker.is_open
 
 
-def test_nobody_there_is_a_failure_that_keeps_the_password() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    outcome = rabbitmq.deliver(Parcel({"_url": f"amqp://guest:secret@127.0.0.1:{port}/", **RETRY}, {}))
+def test_nobody_there_is_a_failure_that_keeps_the_password(closed_port: int) -> None:
+    outcome = rabbitmq.deliver(Parcel({"_url": f"amqp://guest:secret@127.0.0.1:{closed_port}/", **RETRY}, {}))
 
     assert (outcome.succeeded, outcome.retry) == (False, MINUTE)
     assert "secret" not in (outcome.error or "")

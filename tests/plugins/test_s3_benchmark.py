@@ -198,9 +198,8 @@ def test_keys_that_cannot_be_used_are_not_told() -> None:
     assert "everybody" not in error.value.message
 
 
-def test_nobody_there_is_a_failure() -> None:
-    with serving({}) as gone:
-        spec = {**SPEC, "url": gone.url, "bucket": "bucket"}
+def test_nobody_there_is_a_failure(closed_port: int) -> None:
+    spec = {**SPEC, "url": f"http://127.0.0.1:{closed_port}", "bucket": "bucket"}
 
     with pytest.raises(PluginFailed, match="The store could not be used: Connection refused"):
         s3_benchmark.run(job(s3_benchmark.TOOL, spec))

@@ -21,13 +21,6 @@ def port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        found: int = listener.getsockname()[1]
-    return found
-
-
 def measure(host: FakeHost | None = None, **spec: Any) -> dict[str, Any]:
     whole = {"schema": 4, "dest": "127.0.0.1", "hostnames": False, **spec}
     local = tcpping.run(job(tcpping.TOOL, whole, host))

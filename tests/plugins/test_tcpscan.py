@@ -17,12 +17,10 @@ from tests.plugins.jobs import FakeHost, job
 
 
 @pytest.fixture
-def ports() -> Iterator[tuple[int, int]]:
+def ports(closed_port: int) -> Iterator[tuple[int, int]]:
     """One that is open and one that is closed."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as gone:
-        found = listener.getsockname()[1], gone.getsockname()[1]
-        gone.close()
-        yield found
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1], closed_port
 
 
 def measure(host: FakeHost, /, **spec: Any) -> dict[str, Any]:

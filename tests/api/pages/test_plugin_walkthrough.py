@@ -181,10 +181,8 @@ def test_a_delivery_that_failed_is_tried_again_as_its_settings_say(
 
 
 @pytest.mark.usefixtures("_found")
-def test_a_service_that_is_not_there_is_a_failed_run(api: Api, greeter: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    task = api.post_task(test={"type": "banner", "spec": {"dest": "127.0.0.1", "port": port}})
+def test_a_service_that_is_not_there_is_a_failed_run(api: Api, greeter: int, closed_port: int) -> None:
+    task = api.post_task(test={"type": "banner", "spec": {"dest": "127.0.0.1", "port": closed_port}})
     run = str(api.get(f"{task}/runs/first")["href"]).rpartition("/")[2]
 
     runner.run(NODE, task.rpartition("/")[2], run, Machine())

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import socket
 from typing import Any
 
 import pytest
@@ -42,12 +41,11 @@ def test_a_failing_sink_gives_nothing_away(name: str, answer: Any, caplog: pytes
 
 
 @pytest.mark.parametrize("name", list(settings(1)))
-def test_nobody_there_gives_nothing_away(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_nobody_there_gives_nothing_away(
+    name: str, caplog: pytest.LogCaptureFixture, closed_port: int
+) -> None:
     caplog.set_level(logging.DEBUG)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    for data in settings(port)[name]:
+    for data in settings(closed_port)[name]:
         outcome = archiving._send(delivery(name, data), DOCUMENT)
 
         assert CANARY not in json.dumps(outcome.reply()), (data, outcome)
