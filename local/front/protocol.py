@@ -182,6 +182,11 @@ class Connection(HttpToolsProtocol):
             raise _Refused(400, "A request must have exactly one Host header.")
         if hosts and not HOST.fullmatch(hosts[0].strip()):
             raise _Refused(400, "The Host header must name a host.")
+        # The parser takes the last coding alone for what a body is in, and refuses any that is not chunked.
+        if any(coding != b"chunked" for coding in self._listed(b"transfer-encoding")[:-1]):
+            raise _Refused(501, "The only transfer coding that is understood here is chunked.")
+        if self._expects_more_than_is_known():
+            raise _Refused(417, "The only expectation that can be met here is 100-continue.")
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > LARGEST_HEAD:
             raise _Refused(431, TOO_LONG)
         if len(self.pipeline) >= MOST_AHEAD:
@@ -191,6 +196,15 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self._raw_bytes = 0
         self._cycles = [each for each in (*self._cycles, self.cycle) if not each.response_complete]
+
+    def _listed(self, name: bytes) -> list[bytes]:
+        """What the headers of a name list, in lower case and in order."""
+        values = b",".join(value for each, value in self.headers if each == name)
+        return [item for item in (one.strip().lower() for one in values.split(b",")) if item]
+
+    def _expects_more_than_is_known(self) -> bool:
+        is_old = self.parser.get_http_version() == "1.0"  # which knows of no expectations
+        return not is_old and any(one != b"100-continue" for one in self._listed(b"expect"))
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

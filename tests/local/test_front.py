@@ -402,6 +402,18 @@ START = b"POST /pscheduler/tasks/a HTTP/1.1\r\nHost: x\r\n"
             (b"GET /pscheduler/ HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", b"400")
             for host in (b"a b", b"<x>", b"[::1", b"a:x", b"a:999999", b"a/x", b"user@a", b"\xff", b"a, b")
         ],
+        *[
+            (START + b"Transfer-Encoding: " + codings + b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n", status)
+            for codings, status in [
+                (b"gzip, chunked", b"501"),
+                (b"gzip\r\nTransfer-Encoding: chunked", b"501"),
+                (b"Identity,Chunked", b"501"),
+                (b"gzip", b"400"),
+                (b"chunked, gzip", b"400"),
+            ]
+        ],
+        (START + b"Content-Length: 3\r\nExpect: 200-maybe\r\n\r\n", b"417"),
+        (START + b"Content-Length: 3\r\nExpect: 100-Continue, wonders\r\n\r\nabc", b"417"),
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET /pscheduler/\xff HTTP/1.1\r\nHost: a\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),  # TLS where there is none
@@ -429,6 +441,22 @@ def test_what_names_a_host_is_served(app: App, host: bytes) -> None:
     head = b"GET /pscheduler/host HTTP/1.1\r\nConnection: close\r\nHost: "
 
     assert answer_to(app, head + host + b"\r\n\r\n").endswith(host)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        START + b"Transfer-Encoding: , Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        START + b"Expect: 100-Continue, \r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /pscheduler/tasks/a HTTP/1.0\r\nExpect: wonders\r\nContent-Length: 3\r\n\r\nabc",
+    ],
+)
+def test_an_expectation_or_a_coding_that_is_known_is_taken_however_it_is_written(
+    app: App, head: bytes
+) -> None:
+    request_ = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+    assert answer_to(app, request_).splitlines()[0] == b"HTTP/1.1 200 OK"
 
 
 def test_a_client_that_asks_first_is_told_to_go_on(app: App) -> None:
