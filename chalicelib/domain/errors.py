@@ -6,7 +6,8 @@ PSchedulerError
 ├── Invalid             the request is at fault; ``pointer`` is the member
 │   ├── NeedsLaterSchema  the member is of a later schema than its document says
 │   ├── Unprocessable   well-formed, but cannot be acted on (no tool in common)
-│   └── TooLarge        more than the node stores or may answer
+│   ├── TooLarge        more than the node stores or may answer
+│   └── UnknownCoding   a body compressed in a way that is not known here
 ├── Unauthenticated     nobody knows who asks: what they came with is none, not known, or revoked
 ├── Forbidden           the caller may not do this
 ├── Misdirected         the request is for a name that is not this node's
@@ -99,6 +100,10 @@ class Unprocessable(Invalid):
 
 class TooLarge(Invalid):
     """More than the node stores or may answer."""
+
+
+class UnknownCoding(Invalid):
+    """A body is compressed in a way that is not known here."""
 
 
 class Unauthenticated(PSchedulerError):

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from chalicelib.api.http import content_codings
 from chalicelib.api.http.answer import Answer
 from chalicelib.domain import echoes, errors
 from chalicelib.domain.errors import PSchedulerError
@@ -20,6 +21,7 @@ STATUSES: tuple[tuple[type[PSchedulerError], int, str], ...] = (
     (errors.Gone, 410, "gone"),
     (errors.NotFound, 404, "not-found"),
     (errors.TooLarge, 413, "too-large"),
+    (errors.UnknownCoding, 415, "unknown-coding"),
     (errors.Unprocessable, 422, "unprocessable"),
     (errors.Invalid, 400, "invalid"),
     (errors.Unauthenticated, 401, "unauthenticated"),
@@ -43,6 +45,7 @@ _TITLES = {
     "not-found": "Not found",
     "gone": "No longer of use",
     "too-large": "Too large",
+    "unknown-coding": "Compressed in a way that is not known here",
     "unprocessable": "Valid, but cannot be carried out",
     "invalid": "Invalid request",
     "unauthenticated": "Not known here",
@@ -60,6 +63,8 @@ _TITLES = {
     METHOD: "Method not allowed",
 }
 
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 415: {"Accept-Encoding": content_codings.TAKEN}}
+
 NAMES = tuple(f"{TYPE_PREFIX}{name}" for name in _TITLES)
 """Every ``type`` a problem can have."""
 
@@ -69,7 +74,7 @@ def of_error(error: PSchedulerError, headers: Mapping[str, str]) -> Answer:
     found = ((status, name) for kind, status, name in STATUSES if isinstance(error, kind))
     status, name = next(found, (500, MISTAKE))
     answer = problem(name, status, echoes.visible(error.message), headers, **_more(error))
-    return answer.with_headers(**{"WWW-Authenticate": "Bearer"}) if status == 401 else answer
+    return answer.with_headers(**_HEADERS.get(status, {}))
 
 
 def _more(error: PSchedulerError) -> dict[str, JSON]:

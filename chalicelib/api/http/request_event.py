@@ -1,11 +1,9 @@
 """A request as it arrives: from the event of API Gateway, or of our own front, to what the pages see."""
 
 import datetime as dt
-import zlib
-from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.api.http import origins
+from chalicelib.api.http import content_codings, origins
 from chalicelib.api.http.request import LARGEST_BODY, Request
 from chalicelib.domain import proxy_headers
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge
@@ -22,14 +20,13 @@ as."""
 AT_ONCE = "answersAtOnce"
 """A member of an event's requestContext: the page is asked in the front's own thread, which is quicker than
 in a worker, and keeps everybody else waiting meanwhile."""
-_GZIP = 16 + zlib.MAX_WBITS
 
 
 def read(raw: Any) -> Request:
     """Chalice's request as ours.
 
-    Raises Invalid for a body that is no text, TooLarge for too much of it, NotFound for a path that ends in a
-    slash.
+    Raises Invalid for a body that is no text, UnknownCoding for one that cannot be decompressed, TooLarge for
+    too much of it, NotFound for a path that ends in a slash.
     """
     headers, now = raw.headers, dt.datetime.now(UTC)
     _require_no_slash(raw)
@@ -38,7 +35,7 @@ def read(raw: Any) -> Request:
         path=raw.context.get("path", raw.context["resourcePath"]),
         base=_base(raw),
         args=dict(raw.query_params or {}),
-        body=_text(_decompressed(raw.raw_body, headers)),
+        body=_text(content_codings.decoded(raw.raw_body, headers, LARGEST_BODY)),
         headers=headers,
         caller=raw.context.get("identity", {}).get("sourceIp", "").split("%")[0],
         server=raw.context.get("serverAddress") or raw.context.get("domainName", ""),
@@ -85,20 +82,6 @@ def _text(body: bytes | str) -> str:
         return body.decode() if isinstance(body, bytes) else body
     except UnicodeDecodeError as error:
         raise Invalid("The body is not UTF-8 text") from error
-
-
-def _decompressed(body: bytes | str, headers: Mapping[str, str]) -> bytes | str:
-    """A body that came compressed as it was, at most one byte more than is taken. Raises Invalid."""
-    if headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip") or not body:
-        return body
-    try:
-        reader = zlib.decompressobj(_GZIP)
-        whole = reader.decompress(body if isinstance(body, bytes) else body.encode(), LARGEST_BODY + 1)
-        if not reader.eof and len(whole) <= LARGEST_BODY:
-            raise Invalid("The compressed body is incomplete")
-    except zlib.error as error:
-        raise Invalid("The body is not compressed with gzip, as its Content-Encoding says") from error
-    return whole
 
 
 def _base(raw: Any) -> str:

@@ -29,6 +29,7 @@ _MEANINGS = {
     426: "The agent's protocol version is not supported here",
     429: "Too many requests; try again later",
     413: "More than the node can store or return",
+    415: "The body is compressed in a way that is not known here",
     421: "The request is for a host name that is not this node's",
     422: "Valid, but cannot be carried out",
     424: "Another participant did not do its part; the sentence names it",
@@ -135,7 +136,8 @@ def _responses(
 ) -> dict[str, JSON]:
     missing = [404] if "{" in path else []
     writing = [] if method in READING else [403]  # of pages of other origins
-    errors = sorted({*_EVERYWHERE, *missing, *writing, *declared.errors})
+    reading = [] if declared.body is None else [415]
+    errors = sorted({*_EVERYWHERE, *missing, *writing, *reading, *declared.errors})
     return {
         "200": _success(declared, components),
         **(

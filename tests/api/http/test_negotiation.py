@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import random
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,6 +160,41 @@ def test_a_large_answer_is_compressed_for_who_can_unpack_it(api: Api) -> None:
     assert "Accept-Encoding" in packed.headers["Vary"]
     assert gzip.decompress(packed.body) == plain
     assert len(packed.body) < len(plain) / 4
+
+
+TASK = json.dumps(LATER).encode()
+RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+BARE = RAW.compress(TASK) + RAW.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "status"),
+    [
+        ("gzip", gzip.compress(TASK), 200),
+        ("X-GZIP", gzip.compress(TASK), 200),
+        ("identity, gzip", gzip.compress(TASK), 200),
+        ("deflate", zlib.compress(TASK), 200),
+        ("identity", TASK, 200),
+        ("UTF-8", TASK, 200),  # not a coding: the reference server takes no notice either
+        ("deflate", gzip.compress(TASK), 400),
+        ("deflate", BARE, 400),  # RFC 9110 section 8.4.1.2: it is zlib's format
+        ("deflate", zlib.compress(TASK)[:-9], 400),
+        ("deflate", TASK, 400),
+        ("deflate", zlib.compress(b" " * 12_000_000), 413),
+        ("br", TASK, 415),
+        ("zstd", TASK, 415),
+        ("gzip, gzip", gzip.compress(gzip.compress(TASK)), 415),
+        ("deflate, br", TASK, 415),
+        ("br", b"", 400),
+    ],
+)
+def test_a_body_may_come_compressed_in_what_is_known_here(
+    api: Api, coding: str, body: bytes, status: int
+) -> None:
+    answer = api.ask("POST", "/tasks", body, **{"Content-Encoding": coding})
+
+    assert answer[0] == status, answer
+    assert api.headers.get("Accept-Encoding") == ("gzip, deflate" if status == 415 else None)
 
 
 @pytest.mark.parametrize(
