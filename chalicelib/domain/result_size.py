@@ -12,6 +12,8 @@ LARGEST_RESULT = 1_200_000
 """Characters of one local result, as they travel; four of them fit an answer."""
 LARGEST_TEXT = 1_000_000
 """The same of one text in a result that may be cut."""
+LARGEST_WORD = 65_536
+"""Characters of what a participant tells the others of itself before and after a run: its data, its clock."""
 DIAGS = 65_536
 """Characters of diagnostics that are kept."""
 _CUT = "\n... {} characters are left out here ...\n"
@@ -20,6 +22,12 @@ _CUT = "\n... {} characters are left out here ...\n"
 def travelling(value: Value) -> int:
     """The characters that a value takes up in an answer of Lambda's."""
     return len(json.dumps(json.dumps(value)))
+
+
+def refusal(word: Value) -> str:
+    """Why what a participant told of itself is not kept; nothing where it can be."""
+    size = travelling(word)
+    return "" if size <= LARGEST_WORD else f"takes up {size} characters; at most {LARGEST_WORD} are kept"
 
 
 def cut(text: str, most: int = LARGEST_TEXT) -> str:

@@ -10,6 +10,9 @@ from chalicelib.domain import echoes
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.schemas import JSON
 
+MOST_TOOLS = 40
+"""Tools of a participant that a report shows: more than any test has."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Offer:
@@ -58,7 +61,16 @@ def _report(
     if wanted is not None:
         lines.append(f"Tools asked for: {echoes.name(', '.join(wanted), echoes.LONGEST) or 'none'}")
     for name, mine in zip(participants, offers, strict=True):
-        willing = ", ".join(offer.tool for offer in mine if offer.willing)
-        lines.append(f"{name} offers {willing or 'nothing'}")
-        lines += [f"  {o.tool} declines: {'; '.join(o.reasons)}" for o in mine if not o.willing]
+        willing = _first([echoes.name(offer.tool) for offer in mine if offer.willing])
+        declining = [o for o in mine if not o.willing]
+        lines.append(f"{name} offers {', '.join(willing) or 'nothing'}")
+        lines += _first(
+            [f"  {echoes.name(o.tool)} declines: {'; '.join(o.reasons)}" for o in declining], "  "
+        )
     return "\n".join(lines)
+
+
+def _first(listed: Sequence[str], indent: str = "") -> list[str]:
+    """As many of what a participant lists as a report shows."""
+    more = len(listed) - MOST_TOOLS
+    return [*listed[:MOST_TOOLS], *([f"{indent}and {more} more"] if more > 0 else [])]

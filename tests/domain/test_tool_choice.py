@@ -79,3 +79,17 @@ def test_the_report_says_what_was_asked_for_and_what_each_offers(
         "there offers nothing",
         "  c declines: busy",
     ]
+
+
+def test_the_report_shows_no_more_than_somebody_would_read() -> None:
+    mine = [Offer("a" * 100), *(Offer(f"b{number}", ("busy",)) for number in range(50))]
+    theirs = [Offer(f"c{number}") for number in range(1000)]
+
+    with pytest.raises(Unprocessable) as refused:
+        choose(THERE, [mine, theirs], {})
+
+    lines = refused.value.message.splitlines()
+    assert lines[1] == f"here offers {'a' * 80}..."
+    assert lines[2:42] == [f"  b{number} declines: busy" for number in range(40)]
+    assert lines[42] == "  and 10 more"
+    assert lines[43].endswith("c38, c39, and 960 more")

@@ -11,7 +11,7 @@ reaper finds it when it has waited too long.
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain import conflicts
+from chalicelib.domain import conflicts, result_size
 from chalicelib.domain.conflicts import Occupation, Range
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, PeerConflict, PeerError, PeerForgot, Refused
 from chalicelib.domain.names import RunId
@@ -25,7 +25,7 @@ from chalicelib.infrastructure.peer_http import Reply
 from chalicelib.service.limits import admission
 from chalicelib.service.node import heartbeats
 from chalicelib.service.peers import outbox
-from chalicelib.service.peers.peer_client import RUN, Outcome, PeerGroup, errors, replies
+from chalicelib.service.peers.peer_client import RUN, Outcome, PeerGroup, errors, replies, told
 from chalicelib.service.scheduling import reservation, slots
 from chalicelib.service.scheduling.dispatch import is_dispatched, send
 from chalicelib.service.scheduling.reservation import Placed
@@ -191,8 +191,11 @@ def _participant_data(reply: Reply) -> JSON:
     if not isinstance(run, dict):
         raise Refused(reply.host, "described its run in an unexpected form", reply.status)
     if run.get("state") == State.NONSTART.value:  # what its limits refuse, the reference keeps like this
-        raise Refused(reply.host, f"refused the run: {run.get('errors')}", reply.status)
-    return run.get("participant-data")
+        raise Refused(reply.host, f"refused the run: {told(run.get('errors'))}", reply.status)
+    data = run.get("participant-data")
+    if refusal := result_size.refusal(data):
+        raise Refused(reply.host, f"what it has to tell of the run {refusal}", reply.status)
+    return data
 
 
 def free_of_choice(peer_group: PeerGroup, desired: dt.datetime, now: dt.datetime) -> dt.datetime | None:

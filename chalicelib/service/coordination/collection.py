@@ -14,7 +14,7 @@ from chalicelib.domain.times import SECOND
 from chalicelib.infrastructure.machine import Machine
 from chalicelib.service.coordination import participation
 from chalicelib.service.node import cohosted_nodes, node_directory
-from chalicelib.service.peers.peer_client import Deadline, Outcome
+from chalicelib.service.peers.peer_client import Deadline, Outcome, told
 from chalicelib.store.run_items import COLLECTING
 
 RESULTS = 15.0
@@ -60,7 +60,7 @@ def _take(number: int, outcome: Outcome, found: dict[int, JSON], why: dict[int, 
         found[number] = bounded(result)
         return
     state = document.get("state")
-    why[number] = f"{outcome.host} has no result of its own; its run is {state}"
+    why[number] = f"{outcome.host} has no result of its own; its run is {told(state)}"
     if state not in UNFINISHED:
         found[number] = None
 
@@ -96,7 +96,9 @@ def awaited(task: Task, run: Run, now: dt.datetime) -> bool:
 
 def _is_under_way(outcome: Outcome) -> bool:
     document = _document(outcome)
-    return isinstance(document, dict) and document.get("result") is None and document["state"] in UNFINISHED
+    return (
+        isinstance(document, dict) and document.get("result") is None and document.get("state") in UNFINISHED
+    )
 
 
 def latest(task: Task, run: Run, now: dt.datetime) -> dt.datetime | None:

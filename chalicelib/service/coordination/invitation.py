@@ -24,7 +24,6 @@ from chalicelib.service.coordination.planner import on_lease
 from chalicelib.service.peers import outbox
 from chalicelib.service.peers.peer_client import (
     QUESTION,
-    SHOWN,
     TASK,
     TOOLS,
     Deadline,
@@ -32,6 +31,7 @@ from chalicelib.service.peers.peer_client import (
     ask_hosts,
     ask_tools,
     replies,
+    told,
 )
 from chalicelib.store import task_table
 from chalicelib.store.idempotency_records import IdempotencyRecord
@@ -41,6 +41,8 @@ SECONDS_TO_INVITE = 25.0
 """Seconds the posting of a task may take: whoever posts it waits, and gateways give up after 29."""
 UNDO_AFTER = dt.timedelta(minutes=2)
 """When what was begun and never ended is undone."""
+VERDICTS = 6
+"""The API level from which a node says of each tool whether it can run, the latest that is asked for here."""
 REASONS = 20
 """Reasons against a tool that are passed on."""
 KEY_IS_MADE_UP = "key-is-made-up"
@@ -76,12 +78,12 @@ def _level(reply: Reply) -> int:
     level = reply.json()
     if isinstance(level, bool) or not isinstance(level, int):
         raise Refused(reply.host, "is not running pScheduler", reply.status)
-    return level
+    return min(level, VERDICTS)  # whatever a later level has is not known here
 
 
 def _offers(host: str, level: int, tools: JSON) -> list[Offer]:
     try:
-        if level < 6:  # such a node lists the willing ones only
+        if level < VERDICTS:  # such a node lists the willing ones only
             return [Offer(_name(tool["name"])) for tool in tools]
         return [Offer(_name(entry["tool"]["name"]), _reasons(entry["can-run"])) for entry in tools]
     except (KeyError, TypeError) as error:
@@ -100,7 +102,7 @@ def _reasons(verdict: Mapping[str, JSON]) -> list[str]:
         return []
     reasons = verdict.get("reasons") or "It does not say why"
     listed = reasons if isinstance(reasons, list) else [reasons]
-    return [str(reason)[:SHOWN] for reason in listed[:REASONS]]
+    return [told(reason) for reason in listed[:REASONS]]
 
 
 def invite(

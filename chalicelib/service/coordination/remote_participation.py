@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
+from chalicelib.domain import result_size
 from chalicelib.domain.errors import Conflict, NotFound, Refused
 from chalicelib.domain.names import RunId
 from chalicelib.domain.outbox_request import withdrawal
@@ -95,7 +96,9 @@ class Remote(Participation):
 def _clock(outcome: Outcome) -> JSON:
     try:
         if isinstance(outcome, Reply):
-            return outcome.json()
+            clock = outcome.json()
+            refusal = result_size.refusal(clock)
+            return {"error": f"{outcome.host}: what it says of its clock {refusal}"} if refusal else clock
     except Refused as error:
         return {"error": error.message}
     return {"error": outcome.status if isinstance(outcome, Refused) else outcome.message}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.domain.echoes import shown
 from chalicelib.domain.errors import PeerBusy, PeerConflict, PeerError, PeerForgot, Refused
 from chalicelib.domain.schemas import JSON
 from chalicelib.domain.task import Task
@@ -83,11 +84,16 @@ def settled(answer: Outcome) -> Outcome:
     if isinstance(answer, PeerError) or answer.status == 200:
         return answer
     kinds: dict[int, type[Refused]] = {409: PeerConflict, 404: PeerForgot, 410: PeerForgot}
-    said = " ".join(answer.text[:SHOWN].split())
+    said = told(answer.text)
     message = f"answered with status {answer.status}" + (f": {said}" if said else "")
     if answer.status in FOR_NOW:
         return PeerBusy(answer.host, message)
     return kinds.get(answer.status, Refused)(answer.host, message, answer.status)
+
+
+def told(what: JSON) -> str:
+    """What another node says, in a line that is not too long."""
+    return " ".join((what if isinstance(what, str) else shown(what, SHOWN))[:SHOWN].split())
 
 
 def errors(outcomes: Mapping[int, Outcome]) -> list[PeerError]:

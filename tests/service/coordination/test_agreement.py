@@ -307,6 +307,15 @@ def test_that_the_time_is_taken_is_told_before_any_other_trouble(peers: Peers) -
     [
         ([], "b: described its run in an unexpected form"),
         ({"state": "nonstart", "errors": "Not on a Sunday"}, "b: refused the run: Not on a Sunday"),
+        (
+            {"state": "nonstart", "errors": "Not\n on a" + " Sunday" * 10**6},
+            "b: refused the run: Not on a" + " Sunday" * 70,
+        ),
+        ({"state": "nonstart", "errors": ["No"]}, 'b: refused the run: ["No"]'),
+        (
+            {"participant-data": {"port": "9" * 70_000}},
+            "b: what it has to tell of the run takes up 70018 characters; at most 65536 are kept",
+        ),
     ],
 )
 def test_what_a_participant_makes_of_a_run_is_told(peers: Peers, answer: Any, message: str) -> None:

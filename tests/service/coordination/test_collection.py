@@ -98,6 +98,7 @@ def test_who_has_a_result_is_not_asked_again() -> None:
     [
         ((404, "none such"), "answered with status 404: none such"),
         (document("missed"), "there has no result of its own; its run is missed"),
+        (document("x" * 10**6), f"there has no result of its own; its run is {'x' * 500}"),
         ((200, "[]"), "described its run in an unexpected form"),
         ((200, "what?"), "other than JSON"),
     ],
@@ -108,6 +109,7 @@ def test_what_will_never_come_is_not_waited_for_and_named(answer: Any, why: str)
 
     assert found.results == [OWN, None, 2]
     assert why in found.errors[0]
+    assert len(found.errors[0]) < 600
     assert len(net.asked) == 2
 
 

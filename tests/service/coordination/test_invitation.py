@@ -74,6 +74,18 @@ def test_hosts_are_asked_for_their_level_and_then_for_their_tools_in_it(peers: P
     assert [call.timeout for call in peers.asked] == [10, 10, 12, 12]  # or what is left
 
 
+def test_a_host_of_a_later_level_is_asked_in_the_latest_that_is_known_here(peers: Peers) -> None:
+    peers.answers = {
+        "api_b": 99,
+        "tools_b": [entry("snooze", False, {"seats": 0}), entry("sleep", False, "a\nb")],
+    }
+
+    found = invitation.offers(["b"], TEST, None, Deadline(5.0))
+
+    assert peers.asked[1].args["api"] == "6"
+    assert found == [[Offer("snooze", ['{"seats": 0}']), Offer("sleep", ["a b"])]]
+
+
 def test_nobody_is_asked_where_there_is_nobody_else(peers: Peers) -> None:
     assert invitation.offers([], TEST, None, Deadline(5.0)) == []
     assert peers.asked == []
@@ -115,7 +127,7 @@ def test_tools_in_another_form_are_none(peers: Peers, level: int, tools: Any) ->
 
 @pytest.mark.parametrize(
     ("reasons", "told"),
-    [("no", ["no"]), (7, ["7"]), ([{"no": 1}], ["{'no': 1}"]), (["x" * 9999] * 99, ["x" * 500] * 20)],
+    [("no", ["no"]), (7, ["7"]), ([{"no": 1}], ['{"no": 1}']), (["x" * 9999] * 99, ["x" * 500] * 20)],
 )
 def test_reasons_in_whatever_form_are_passed_on_as_sentences(
     peers: Peers, reasons: Any, told: list[str]

@@ -325,6 +325,10 @@ CLOCK = {"time": format_timestamp(NOON), "synchronized": True, "source": "ntp"}
     [
         (CLOCK, CLOCK),
         (Reply("b", 500, "x"), {"error": 500}),
+        (
+            Reply("b", 200, f'"{"9" * 70_000}"'),
+            {"error": "b: what it says of its clock takes up 70006 characters; at most 65536 are kept"},
+        ),
         (PeerBusy("b", "answered with status 503"), {"error": "b: answered with status 503"}),
         (Reply("b", 200, "no JSON"), {"error": "b: answered with something other than JSON"}),
         (TimedOut("b", "did not answer"), {"error": "b: did not answer"}),
