@@ -62,12 +62,12 @@ function Cells({ series, args }) {
   return html`
     <div class="bar">
       <${Choice} label="Test" value=${test} options=${tests} onChange=${(next) => go("grid", { test: next })} />
-      <${Choice} label="Metric" value=${metric} options=${metrics} onChange=${(next) => change({ metric: next })} />
+      ${metrics.length > 0 && html`<${Choice} label="Metric" value=${metric} options=${metrics} onChange=${(next) => change({ metric: next })} />`}
       ${labels.length > 0 && html`<${Choice} label="Label" value=${args.label || ""} options=${[["", "every label"], ...labels]} onChange=${(next) => change({ label: next })} />`}
       <span class="legend"><i class="good"></i>fine <i class="warn"></i>warning${bound(metric, 0)} <i class="bad"></i>critical${bound(metric, 1)} or failed <i class="unsure"></i>not reliable <i class="none"></i>no data</span>
     </div>
     <div class="scroll" tabindex="0" role="region" aria-label="Grid"><table class="grid">
-      <caption>${test}, ${metric}: from the rows to the columns${domain ? `, all in ${domain.slice(1)}` : ""}</caption>
+      <caption>${test}${metric && `, ${metric}`}: from the rows to the columns${domain ? `, all in ${domain.slice(1)}` : ""}</caption>
       <thead><tr><th scope="col">from \\ to</th>${targets.map((name) => html`<th scope="col" title=${name}>${short(name)}</th>`)}</tr></thead>
       <tbody>${sources.map((from) => html`<tr><th scope="row" title=${from}>${short(from)}</th>${targets.map((to) => html`<${Cell} list=${chosen.filter((each) => each.source === from && each.destination === to)} metric=${metric} />`)}</tr>`)}</tbody>
     </table></div>`;

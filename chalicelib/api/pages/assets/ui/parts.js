@@ -6,6 +6,7 @@ import { hear, isLive } from "./live.js";
 
 const SELDOM = 30000;
 const MOST_OFTEN = 500;
+const LONG_WORD = 20;
 
 // What a promise came to: {value, error, loading}; asked again every so many milliseconds, if any. Where an event
 // that is wanted happens it is asked again at once, and otherwise seldom.
@@ -124,11 +125,22 @@ export function Empty({ children }) {
   return html`<p class="empty">${children}</p>`;
 }
 
-// A table whose cells are text or what html`` gives.
-export function Table({ caption, head, rows }) {
+// A table whose cells are text or what html`` gives; ``isNamed`` where a heading says already what it is.
+export function Table({ caption, head, rows, isNamed = false }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table>
-    <caption>${caption}</caption>
+    <caption class=${isNamed ? "sr" : undefined}>${caption}</caption>
     <thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+    <tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td class=${hasLongWord(cell) ? "long" : undefined}>${cell}</td>`)}</tr>`)}</tbody>
   </table></div>`;
+}
+
+// Whether something in a cell has to be broken, or it would push the other columns out of sight.
+function hasLongWord(cell) {
+  return textOf(cell).split(/\s+/).some((word) => word.length > LONG_WORD);
+}
+
+function textOf(cell) {
+  if (Array.isArray(cell)) return cell.map(textOf).join("");
+  if (cell && cell.props) return textOf(cell.props.children);
+  return typeof cell === "string" ? cell : "";
 }
