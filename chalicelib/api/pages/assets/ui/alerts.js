@@ -3,10 +3,11 @@
 import { html } from "./preact.js";
 import { all } from "./api.js";
 import { ago, pathName, time } from "./format.js";
-import { Choice, Empty, State, Table, Waiting, useAsked } from "./parts.js";
+import { Choice, Empty, State, Table, Waiting, useAsked, useNow } from "./parts.js";
 import { go, link } from "./places.js";
 import { Editor, Rules } from "./rules.js";
 
+const NEWS = 30;
 const STATES = ["critical", "warning", "no-data", "ok"];
 
 export const isAlert = (event) => event.type === "alert";
@@ -39,6 +40,7 @@ export function Alerts({ args }) {
 
 function Listed({ args }) {
   const found = useAsked(() => look(args), [args.state, args.rule, args.all], 10000, isAlert);
+  useNow(NEWS, true); // how long ago that is goes on, even where nothing else does
   const choose = (value) => go("alerts", { rule: args.rule, ...(value === "all" ? { all: 1 } : { state: value }) });
   return html`<div><h2>Alerts</h2>
     <div class="bar"><${Choice} label="State" value=${args.state || (args.all ? "all" : "")} options=${[["", "what is not well"], ["all", "all"], ...STATES]} onChange=${choose} />
@@ -53,7 +55,7 @@ function row(alert) {
     html`<${State} name=${alert.state} />`,
     html`<a href=${pathOf(alert)}>${alert.series.test} ${pathName(alert.series)}</a>${alert.series.label ? html` <small>${alert.series.label}</small>` : ""}`,
     alert.why,
-    html`<span title=${time(alert.since)}>${ago(alert.since)}</span>`,
+    html`<span class="when" title=${time(alert.since)}>${ago(alert.since)}</span>`,
     html`<a href=${link("alerts", { rule: alert.rule, all: 1 })}>${alert.rule}</a>`,
     alert["maintained-until"] ? `until ${time(alert["maintained-until"])}` : "",
   ];

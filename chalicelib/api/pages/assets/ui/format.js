@@ -79,6 +79,22 @@ export function kindOf(state) {
   return ["running", "cleanup"].includes(state) ? "now" : "wait";
 }
 
+// Why a run came to nothing: what the node says of it, else what the participants say that failed.
+export function whyOf(run) {
+  if (run.reason) return run.reason.message;
+  const said = failures(run).map(([name, error]) => (run.participants.length > 1 ? `${name || "this host"}: ${error}` : error));
+  return said.join("; ") || (BAD.includes(run.state) && run.errors) || "";
+}
+
+// A failed run has no merged result, as a rule, but one of each participant.
+function failures(run) {
+  const merged = run["result-merged"];
+  if (merged) return merged.succeeded === false && merged.error ? [["all", merged.error]] : [];
+  if (run.state !== "failed") return [];
+  const all = run["result-full"] || [run.result];
+  return all.map((each, index) => [run.participants[index], each && each.error]).filter(([, error]) => error);
+}
+
 export function pathName(series) {
   return series.destination ? `${series.source} → ${series.destination}` : series.source;
 }

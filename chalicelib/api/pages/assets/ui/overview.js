@@ -2,7 +2,7 @@
 
 import { html } from "./preact.js";
 import { ask, pathOf } from "./api.js";
-import { ago, time } from "./format.js";
+import { ago, time, whyOf } from "./format.js";
 import { Empty, State, Table, Waiting, useAsked } from "./parts.js";
 import { link } from "./places.js";
 import { active, counted } from "./alerts.js";
@@ -10,6 +10,8 @@ import { active, counted } from "./alerts.js";
 const COUNTED = ["finished", "failed", "overdue", "missed", "nonstart", "preempted"];
 const DAY = "-P1D";
 
+const LATEST = 15;
+const MOST_WHYS = 500;
 const SILENT = 180;
 let hidden = false;
 
@@ -33,7 +35,21 @@ async function look() {
     ask("/clock"),
     ask("/stat/control/pause"),
   ]);
+  await learn(latest(monitor));
   return { alerts, nodes, status, monitor, clock, pause };
+}
+
+function latest(monitor) {
+  return monitor.filter((run) => run.ppf === -1).reverse().slice(0, LATEST);
+}
+
+// Why runs failed, by their hrefs; each is asked once.
+const whys = new Map();
+
+async function learn(runs) {
+  if (whys.size > MOST_WHYS) whys.clear();
+  const unknown = runs.filter((run) => run.state === "failed" && !whys.has(run.href));
+  await Promise.all(unknown.map(async (run) => whys.set(run.href, await ask(pathOf(run.href)).then(whyOf, () => ""))));
 }
 
 // Counting a day takes a second where there were a hundred thousand runs: it is done by itself, and seldom.
@@ -56,7 +72,7 @@ export function Overview() {
     <${Runs} title="Running now" runs=${known.monitor.filter((run) => run.ppf === 0 && run.state !== "nonstart")} none="Nothing runs at the moment." />
     <${Runs} title="Next" runs=${known.monitor.filter((run) => run.ppf === 1 && run.state !== "nonstart").slice(0, 10)} none="Nothing is planned." />
     <${NonStarts} runs=${known.monitor.filter((run) => run.reason)} listed=${known.monitor} />
-    <${Runs} title="Latest" runs=${known.monitor.filter((run) => run.ppf === -1).reverse().slice(0, 15)} none="Nothing has run yet." />
+    <${Runs} title="Latest" runs=${latest(known.monitor)} none="Nothing has run yet." />
   `}<//>`;
 }
 
@@ -105,12 +121,14 @@ function what(run) {
   return `${run.task.test.type} ${ends.join(" → ")}`;
 }
 
+const why = (run) => (run.reason ? run.reason.message : whys.get(run.href) || "");
+
 function Runs({ title, runs, none }) {
   if (!runs.length) return html`<section><h3>${title}</h3><${Empty}>${none}<//></section>`;
-  return html`<section><h3>${title}</h3><${Table} caption=${title} head=${["Start", "What", "Tool", "State"]}
+  return html`<section><h3>${title}</h3><${Table} caption=${title} isNamed head=${["Start", "What", "Tool", "State"]}
     rows=${runs.map((run) => [
-      html`<span title=${time(run["start-time"])}>${ago(run["start-time"])}</span>`,
-      html`<a href=${runLink(run)}>${what(run)}</a>`,
+      html`<span class="when" title=${time(run["start-time"])}>${ago(run["start-time"])}</span>`,
+      html`<a href=${runLink(run)}>${what(run)}</a>${why(run) && html` <small class="why">${why(run)}</small>`}`,
       run.task.tool,
       html`<${State} name=${run.state} />`,
     ])} /></section>`;

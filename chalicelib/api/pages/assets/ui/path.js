@@ -1,7 +1,7 @@
 // One path over time: everything measured between two ends, on one time axis.
 
 import { html, useRef, useState } from "./preact.js";
-import { all, ask } from "./api.js";
+import { all, ask, pathOf } from "./api.js";
 import { Chart } from "./chart.js";
 import { digits, pathName, shown, time } from "./format.js";
 import { Empty, Field, Table, Waiting, useAsked, useNow } from "./parts.js";
@@ -30,7 +30,7 @@ export function Path({ args }) {
 function Listed({ series }) {
   const [holds, setHolds] = useState("");
   if (!series.length) return html`<${Empty}>Nothing has been measured yet. <a href=${link("measure")}>Measure something</a>.<//>`;
-  const text = (each) => [pathName(each), each.test, each.tool, each.label || ""].join(" ").toLowerCase();
+  const text = (each) => [pathName(each), each.test, each.tool, each.label || "", (each.last || {}).state || ""].join(" ").toLowerCase();
   const sorted = [...series].sort((one, other) => text(one).localeCompare(text(other)));
   const found = sorted.filter((each) => holds.toLowerCase().split(" ").every((word) => text(each).includes(word)));
   const rows = found.slice(0, MOST).map((each) => {
@@ -38,17 +38,23 @@ function Listed({ series }) {
     return [
       html`<a href=${link("path", { source: each.source, destination: each.destination })}>${pathName(each)}</a>`,
       each.test,
-      html`<span class=${`grade ${gradeOf(name, each.last)}`}>${name ? `${name} ${shown(name, value)}` : (each.last || {}).state || "–"}</span>`,
+      html`<span class=${`grade ${gradeOf(name, each.last)}`}>${name ? `${name} ${shown(name, value)}` : html`<${Came} last=${each.last} />`}</span>`,
       time((each.last || {}).time),
       each.tool,
       each.label || "",
     ];
   });
   return html`<form class="bar" role="search" onSubmit=${(event) => event.preventDefault()}>
-      <${Field} label="Path, test, tool or label holds"><input type="search" value=${holds} onInput=${(event) => setHolds(event.target.value)} /><//>
+      <${Field} label="Path, test, tool, label or state holds"><input type="search" value=${holds} onInput=${(event) => setHolds(event.target.value)} /><//>
     </form>
     <p class="hint" role="status">${found.length} of ${series.length}${found.length > MOST ? `, the first ${MOST} shown` : ""}</p>
     <${Table} caption="Everything that is measured" head=${["Path", "Test", "Latest", "When", "Tool", "Label"]} rows=${rows} />`;
+}
+
+// What a run without a number came to, and where it says why.
+function Came({ last }) {
+  if (!last) return "–";
+  return last.state === "finished" ? last.state : html`<a href=${link("run", { of: pathOf(last.run) })}>${last.state}</a>`;
 }
 
 // Without an end it goes to the end of the minute that is, and moves on with it.

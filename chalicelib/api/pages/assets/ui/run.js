@@ -2,11 +2,12 @@
 
 import { html } from "./preact.js";
 import { address, ask } from "./api.js";
-import { digits, seconds, shown, time } from "./format.js";
+import { digits, seconds, shown, time, whyOf } from "./format.js";
 import { Empty, State, Table, Waiting, useAsked } from "./parts.js";
 import { link } from "./places.js";
 
 async function look(path) {
+  if (!path) return null;
   const run = await ask(path);
   const task = await ask(run["task-href"], { detail: "true" });
   const over = run["result-merged"] !== null && run["result-merged"] !== undefined;
@@ -15,13 +16,16 @@ async function look(path) {
 }
 
 export function Run({ args }) {
-  const found = useAsked(() => look(args.of), [args.of], 5000, (event) => event.type === "run" && args.of.endsWith(event.run));
-  return html`<h2>Run</h2><${Waiting} of=${found}>${(known) => html`<${Whole} ...${known} path=${args.of} />`}<//>`;
+  const path = args.of || "";
+  const found = useAsked(() => look(path), [path], 5000, (event) => event.type === "run" && path.endsWith(event.run));
+  if (!path) return html`<h2>Run</h2><${Empty}>The address names no run. <a href=${link("overview")}>The latest runs</a>.<//>`;
+  return html`<h2>Run</h2><${Waiting} of=${found}>${(known) => html`<${Whole} ...${known} path=${path} />`}<//>`;
 }
 
 function Whole({ run, task, text, path }) {
   const result = run["result-merged"];
   const spec = task.test.spec;
+  const hasFailed = result ? result.succeeded === false : run.state === "failed";
   return html`
     <p><${State} name=${run.state} /> <strong>${task.test.type}</strong> with ${task.tool}${", "}
       ${run.participants.map((name) => name || "this host").join(" and ")}${typeof spec.dest === "string" && !run.participants.includes(spec.dest) ? ` → ${spec.dest}` : ""}</p>
@@ -30,7 +34,7 @@ function Whole({ run, task, text, path }) {
       ${run.reason["blocking-run"] && html` (run ${run.reason["blocking-run"]} was in the way)`}</p>`}
     ${run.errors && html`<details><summary>Errors</summary><pre tabindex="0">${run.errors}</pre></details>`}
     <section aria-labelledby="result"><h3 id="result">Result</h3>
-      ${result && result.succeeded === false && html`<p class="error">The measurement failed: ${result.error || "no reason was given"}</p>`}
+      ${hasFailed && html`<p class="error">The measurement failed: ${whyOf(run) || "no reason was given"}</p>`}
       ${result ? html`<${Picture} type=${task.test.type} result=${result} /><pre class="result" tabindex="0" role="region" aria-label="Result as text">${text}</pre>` : html`<${Empty}>There is no result${["pending", "on-deck", "running", "cleanup"].includes(run.state) ? " yet" : ""}.<//>`}
       ${result && html`<p><a href=${address(`${path}/result`)}>as JSON</a></p>`}
     </section>
@@ -40,7 +44,7 @@ function Whole({ run, task, text, path }) {
       <details><summary>Its test</summary><pre tabindex="0">${JSON.stringify(spec, null, 2)}</pre></details>
       <p><a href=${link("tasks", { of: task.href.split("/").pop() })}>All runs of this task</a></p>
     </section>
-    <${Diagnostics} result=${result} />`;
+    <${Diagnostics} run=${run} />`;
 }
 
 function Timeline({ run }) {
@@ -63,9 +67,11 @@ function Deliveries({ list }) {
     rows=${list.map((one) => [one.archiver.name, one.archived ? "delivered" : one.completed ? "given up" : "waiting", time(one.last_attempt), said(one)])} /></section>`;
 }
 
-function Diagnostics({ result }) {
-  if (!result || !result.diags) return null;
-  return html`<details><summary>Diagnostics</summary><pre tabindex="0">${result.diags}</pre></details>`;
+function Diagnostics({ run }) {
+  const results = run["result-merged"] ? [run["result-merged"]] : run["result-full"] || [];
+  const said = results.map((each) => each && each.diags).filter(Boolean);
+  if (!said.length) return null;
+  return html`<details><summary>Diagnostics</summary><pre tabindex="0">${said.join("\n")}</pre></details>`;
 }
 
 function Picture({ type, result }) {

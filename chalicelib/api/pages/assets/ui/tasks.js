@@ -2,11 +2,15 @@
 
 import { html, useState } from "./preact.js";
 import { address, all, ask, pathOf, send } from "./api.js";
-import { ago, time } from "./format.js";
-import { Choice, Empty, Field, State, Table, Waiting, useAsked } from "./parts.js";
+import { ago, time, whyOf } from "./format.js";
+import { Choice, Empty, Field, State, Table, Waiting, useAsked, useNow } from "./parts.js";
 import { go, link } from "./places.js";
 
+const NEWS = 30;
 const PAGE = 50;
+const SHOWN = 50;
+const AHEAD = 10;
+const READ = 120;
 
 export function Tasks({ args }) {
   return args.of ? html`<${One} uuid=${args.of} />` : html`<${Search} args=${args} />`;
@@ -23,6 +27,7 @@ async function find(args) {
 function Search({ args }) {
   const tests = useAsked(() => all("/tests", { expanded: "true" }), []);
   const found = useAsked(() => find(args), [JSON.stringify(args)], 0, (event) => event.type === "task");
+  useNow(NEWS, true);
   const change = (more) => go("tasks", { ...args, cursor: undefined, ...more });
   const names = (tests.value || []).map((test) => (typeof test === "string" ? test.split("/").pop() : test.name));
   return html`<h2>Tasks</h2>
@@ -32,7 +37,7 @@ function Search({ args }) {
       <${Field} label="Reference holds"><input value=${args.reference || ""} placeholder='{"label": "mesh"}' onChange=${(event) => change({ reference: event.target.value })} /><//>
     </form>
     <${Waiting} of=${found}>${({ tasks, next }) => html`
-      ${tasks.length ? html`<${Table} caption="Tasks" head=${["Test", "Spec", "Tool", "Added", "Runs", "Repeat", "State"]} rows=${tasks.map(row)} />` : html`<${Empty}>No task is like that here.<//>`}
+      ${tasks.length ? html`<${Table} caption="Tasks" isNamed head=${["Test", "Spec", "Tool", "Added", "Runs", "Repeat", "State"]} rows=${tasks.map(row)} />` : html`<${Empty}>No task is like that here.<//>`}
       ${next && html`<p><a href=${link("tasks", { ...args, cursor: next })}>More</a></p>`}`}<//>`;
 }
 
@@ -44,19 +49,30 @@ function row(task) {
     html`<a href=${link("tasks", { of: uuid })}>${task.test.type}</a>`,
     ends,
     task.tool,
-    html`<span title=${time(task.detail.added)}>${ago(task.detail.added)}</span>`,
-    `${task.detail["runs-started"]} of ${task.detail.runs}`,
+    html`<span class="when" title=${time(task.detail.added)}>${ago(task.detail.added)}</span>`,
+    `${task.detail.runs} placed`,
     task.schedule.repeat || task.schedule["repeat-cron"] || "once",
     task.detail.enabled ? "enabled" : "over",
   ];
 }
 
 async function look(uuid) {
-  const [task, runs] = await Promise.all([
-    ask(`/tasks/${uuid}`, { detail: "true" }),
-    ask(`/tasks/${uuid}/runs`, { expanded: "true", limit: 200 }),
-  ]);
-  return { task, runs };
+  const now = Date.now();
+  const [task, runs] = await Promise.all([ask(`/tasks/${uuid}`, { detail: "true" }), around(uuid, now)]);
+  const hasBegun = (run) => startOf(run) <= now;
+  return { task, past: runs.filter(hasBegun).reverse().slice(0, SHOWN), next: runs.filter((run) => !hasBegun(run)).slice(0, AHEAD) };
+}
+
+const startOf = (run) => new Date(run["start-time"]).getTime();
+
+// The latest runs before an instant and the next behind it, the first first: of many that begin days ago, only those.
+async function around(uuid, now) {
+  const from = (start) => ask(`/tasks/${uuid}/runs`, { expanded: "true", limit: READ, start });
+  const first = await from(undefined);
+  if (first.length < READ) return first;
+  const apart = (startOf(first.at(-1)) - startOf(first[0])) / (READ - 1);
+  const since = now - SHOWN * apart;
+  return since <= startOf(first[0]) ? first : from(new Date(since).toISOString());
 }
 
 function One({ uuid }) {
@@ -70,8 +86,8 @@ function One({ uuid }) {
       say(error.message);
     }
   };
-  return html`<h2>Task</h2><${Waiting} of=${found}>${({ task, runs }) => html`
-    <p><strong>${task.test.type}</strong> with ${task.tool}, ${task.detail.enabled ? "enabled" : "over"}, added ${time(task.detail.added)}</p>
+  return html`<h2>Task</h2><${Waiting} of=${found}>${({ task, past, next }) => html`
+    <p><strong>${task.test.type}</strong> with ${task.tool}, ${task.detail.enabled ? "enabled" : "over"}, added ${time(task.detail.added)}; ${task.detail["runs-started"]} of ${task.detail.runs} placed runs have begun</p>
     <p><code>pscheduler task ${task.test.type} ${task.detail.cli.join(" ")}</code></p>
     ${task.detail["next-planning-reason"] && html`<p class="warning">${task.detail["next-planning-reason"]}; looked at again ${ago(task.detail["next-planning"])}</p>`}
     <p class="bar">
@@ -79,10 +95,15 @@ function One({ uuid }) {
       <a class="button" href=${link("measure", { again: uuid })}>Measure the same again</a>
       <span role="status">${said}</span>
     </p>
-    <${Table} caption="Runs, the latest last" head=${["Start", "State", "Reason"]} rows=${runs.map((run) => [
-      html`<a href=${link("run", { of: pathOf(run.href) })}>${time(run["start-time"])}</a>`,
-      html`<${State} name=${run.state} />`,
-      run.reason ? run.reason.message : "",
-    ])} />
+    <${Runs} caption="Runs, the latest first" runs=${past} />
+    ${next.length > 0 && html`<${Runs} caption="Next" runs=${next} />`}
     <details><summary>The whole task</summary><pre tabindex="0">${JSON.stringify(task, null, 2)}</pre></details>`}<//>`;
+}
+
+function Runs({ caption, runs }) {
+  return html`<${Table} caption=${caption} head=${["Start", "State", "Why"]} rows=${runs.map((run) => [
+    html`<a class="when" href=${link("run", { of: pathOf(run.href) })}>${time(run["start-time"])}</a>`,
+    html`<${State} name=${run.state} />`,
+    whyOf(run),
+  ])} />`;
 }

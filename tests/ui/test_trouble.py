@@ -1,0 +1,156 @@
+"""What went wrong is said where people look, however long its name is."""
+
+import datetime as dt
+import json
+import urllib.parse
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from chalicelib.domain.times import UTC
+from tests.acceptance.nodes import Node
+from tests.ui import week
+from tests.ui.looking import DESKTOP, PHONE, Looker, is_too_wide
+
+pytestmark = pytest.mark.slow
+NOWHERE = f"http://127.0.0.1:9/{'long' * 40}"
+LABEL = "label" * 40
+REFUSED = f"{NOWHERE} could not be fetched: Connection refused"
+HELD = 2880
+"""Runs of a task that begins one a minute: as many as are kept."""
+
+
+@pytest.fixture(scope="module")
+def failed(node: Node) -> str:
+    """The path of a run that failed as tools fail: without a merged result."""
+    test = {"type": "http", "spec": {"url": NOWHERE}}
+    document = {"schema": 1, "test": test, "schedule": {}, "reference": {"label": LABEL}}
+    status, href = node.ask("POST", "/tasks", document)
+    assert status == 200, href
+    task = href.removeprefix(node.base)
+    run = node.ask("GET", f"{task}/runs/first?wait=25&wait-merged=true")[1]
+    assert (run["state"], run["result-merged"]) == ("failed", None)
+    return str(run["href"].removeprefix(node.base))
+
+
+def test_a_run_that_failed_says_why(look: Looker, failed: str) -> None:
+    page = look.at("run", of=failed)
+
+    assert page.inner_text("#result ~ .error") == f"The measurement failed: {REFUSED}"
+
+
+def test_the_overview_says_why_a_run_failed(look: Looker, failed: str) -> None:
+    page = look.at("overview")
+
+    row = page.locator(f'main tr:has(a[href="{_link("run", of=failed)}"])').last
+
+    assert row.locator(".why").inner_text() == REFUSED
+    assert row.locator(".state").inner_text() == "failed"
+
+
+def test_a_task_says_why_its_runs_failed(look: Looker, failed: str) -> None:
+    page = look.at("tasks", of=failed.split("/")[2])
+
+    assert page.locator("tbody tr td").last.inner_text() == REFUSED
+
+
+def test_what_failed_is_found_among_the_paths_and_leads_to_its_run(look: Looker, failed: str) -> None:
+    page = look.at("path")
+    page.get_by_role("searchbox").fill("http failed")
+
+    page.locator("main tbody a", has_text="failed").last.click()
+
+    expect(page.locator(".error")).to_have_text(f"The measurement failed: {REFUSED}")
+
+
+@pytest.mark.parametrize("view", ["overview", "tasks", "path"])
+def test_a_long_name_leaves_the_other_columns_in_sight(look: Looker, failed: str, view: str) -> None:
+    page = look.at(view, DESKTOP, **({"test": "http"} if view == "tasks" else {}))
+
+    assert NOWHERE in page.inner_text("main") or LABEL in page.inner_text("main")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroll')].every((it) => it.scrollWidth <= it.clientWidth)"
+    )
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_long_label_leaves_the_grid_on_the_screen(look: Looker, failed: str, size: tuple[int, int]) -> None:
+    page = look.at("grid", size, test="http")
+
+    assert LABEL in page.get_by_label("Label").inner_text()
+    assert page.locator("caption").inner_text() == "http: from the rows to the columns"
+    assert page.get_by_label("Metric").count() == 0
+    assert not is_too_wide(page)
+
+
+def test_of_a_task_with_many_runs_the_latest_and_the_next_are_shown(look: Looker, failed: str) -> None:
+    now = dt.datetime.now(UTC).replace(microsecond=0)
+    example = look.node.ask("GET", failed)[1]
+    starts = [now - dt.timedelta(minutes=HELD - each, seconds=30) for each in range(HELD + 1440)]
+    page = look.at("tasks")
+
+    def answer(route: Any) -> None:
+        args = urllib.parse.parse_qs(urllib.parse.urlparse(route.request.url).query)
+        since = dt.datetime.fromisoformat(
+            args.get("start", [starts[0].isoformat()])[0].replace("Z", "+00:00")
+        )
+        found = [each for each in starts if each >= since][: int(args["limit"][0])]
+        runs = [example | {"start-time": each.isoformat(), "state": _state(each, now)} for each in found]
+        route.fulfill(body=json.dumps(runs), content_type="application/json")
+
+    page.route("**/runs?*", answer)
+    try:
+        page.evaluate(f"location.hash = '{_link('tasks', of=failed.split('/')[2])}'")
+        page.wait_for_selector("caption:text('Next')")
+        tables = page.locator("main table")
+        states = [tables.nth(each).locator(".state").all_inner_texts() for each in (0, 1)]
+        newest = tables.first.locator("tbody a").first.inner_text()
+    finally:
+        page.unroute("**/runs?*")
+
+    assert states == [["finished"] * 50, ["pending"] * 10]
+    assert newest == page.evaluate(
+        "(at) => new Date(at).toLocaleString([], { dateStyle: 'short', timeStyle: 'medium' })",
+        starts[HELD].isoformat(),
+    )
+
+
+def _state(start: dt.datetime, now: dt.datetime) -> str:
+    return "finished" if start <= now else "pending"
+
+
+def _link(view: str, **args: str) -> str:
+    return f"#/{view}?{urllib.parse.urlencode(args)}"
+
+
+def test_since_when_an_alert_is_goes_on_while_nothing_happens(look: Looker) -> None:
+    page = look.at("alerts", own_clock=True)
+    since = page.locator("main tbody .when").first
+    before = since.inner_text()
+
+    page.clock.fast_forward("24:00:00")
+
+    expect(since).not_to_have_text(before)
+
+
+def test_an_address_without_a_run_says_so(look: Looker) -> None:
+    page = look.at("run")
+
+    assert page.inner_text("main .empty") == "The address names no run. The latest runs."
+
+
+def test_what_is_printed_is_dark_on_light_and_whole(look: Looker) -> None:
+    page = look.at("path", scheme="dark", source=week.PLAIN[0], destination=week.PLAIN[1])
+    page.get_by_label("Colours").select_option("dark")
+    page.wait_for_selector("[data-theme=dark]")
+
+    page.emulate_media(media="print")
+    colours = page.evaluate(
+        "(({ color, backgroundColor }) => [color, backgroundColor])(getComputedStyle(document.body))"
+    )
+    is_there = page.is_visible("nav")
+    page.emulate_media(media="screen")
+
+    assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    assert not is_there
