@@ -64,9 +64,11 @@ def test_what_failed_is_found_among_the_paths_and_leads_to_its_run(look: Looker,
     expect(page.locator(".error")).to_have_text(f"The measurement failed: {REFUSED}")
 
 
-@pytest.mark.parametrize("view", ["overview", "tasks", "path"])
-def test_a_long_name_leaves_the_other_columns_in_sight(look: Looker, failed: str, view: str) -> None:
-    page = look.at(view, DESKTOP, **({"test": "http"} if view == "tasks" else {}))
+@pytest.mark.parametrize(("view", "args"), [("overview", {}), ("tasks", {"test": "http"}), ("path", {})])
+def test_a_long_name_leaves_the_other_columns_in_sight(
+    look: Looker, failed: str, view: str, args: dict[str, Any]
+) -> None:
+    page = look.at(view, DESKTOP, **args)
 
     assert NOWHERE in page.inner_text("main") or LABEL in page.inner_text("main")
     assert page.evaluate(
