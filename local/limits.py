@@ -45,16 +45,26 @@ def main(words: Sequence[str] | None = None) -> int:
 
     given = arguments(words)
     try:
-        passed, text = _checked(given) if given.action == "check" else _explained(given)
+        policy = _policy(given.file)
     except (PSchedulerError, OSError, ValueError) as error:
-        print(f"{given.file}: {error}", file=sys.stderr)
+        print(_located(given.file, error), file=sys.stderr)
+        return 1
+    try:
+        passed, text = _checked(given, policy) if given.action == "check" else _explained(given, policy)
+    except (PSchedulerError, ValueError) as error:  # what is wrong with the proposal
+        print(error, file=sys.stderr)
         return 1
     print(text, end="")
     return 0 if passed else 1
 
 
-def _checked(given: argparse.Namespace) -> tuple[bool, str]:
-    policy = _policy(given.file)
+def _located(file: str, error: Exception) -> str:
+    """What is wrong with a policy, and which it is of, once."""
+    text = str(error)
+    return text if text.startswith(file) else f"{file}: {text}"
+
+
+def _checked(given: argparse.Namespace, policy: Any) -> tuple[bool, str]:
     if given.quiet:
         return True, ""
     counts = ", ".join(
@@ -77,12 +87,12 @@ def _policy(where: str) -> Any:
     return parse(policy_source.document(text), lookups.jq())
 
 
-def _explained(given: argparse.Namespace) -> tuple[bool, str]:
+def _explained(given: argparse.Namespace, policy: Any) -> tuple[bool, str]:
     from chalicelib.domain.limits import evaluation
     from chalicelib.domain.limits.limit_kinds import RUN_SCHEDULE, Proposal
     from chalicelib.service.limits import lookups
 
-    policy, task, is_run = _policy(given.file), _task(given.task), given.start is not None
+    task, is_run = _task(given.task), given.start is not None
     if is_run:
         task = {**task, RUN_SCHEDULE: {"start": given.start, "duration": given.duration}}
     proposal = Proposal(task, _hints(given))
@@ -98,7 +108,10 @@ def _task(where: str | None) -> dict[str, Any]:
 
     if where is None:
         return IDLE
-    text = sys.stdin.read() if where == "-" else pathlib.Path(where).read_text(encoding="utf-8")
+    try:
+        text = sys.stdin.read() if where == "-" else pathlib.Path(where).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     found = load(text, where)
     if not isinstance(found, dict):
         raise Invalid(f"{where}: must be a JSON object")

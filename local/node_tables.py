@@ -46,7 +46,7 @@ def state_of(given: argparse.Namespace, kept_in: pathlib.Path = FOLDER / ".local
 def tables_of(state: pathlib.Path) -> Iterator[None]:
     """The tables of the node that keeps its state in a folder, or will: an empty one becomes a node's."""
     if not state.is_dir():
-        raise CannotStart(f"There is no folder {state}")
+        raise CannotStart(f"There is no folder {state}: make run makes one")
     engine_sqlite.require_own(state)
     if not engine_sqlite.is_kept_in(state) and any(state.iterdir()):
         raise CannotStart(f"{state} is not the folder of a node: it holds no {engine_sqlite.FILE}")

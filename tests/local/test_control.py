@@ -98,3 +98,11 @@ def test_the_only_node_there_is_the_one_that_is_meant(
     (tmp_path / "node-8000/state.sqlite").touch()
 
     assert node_tables.state_of(control.arguments(["resume"]), tmp_path) == tmp_path / "node-8000"
+
+
+def test_a_node_that_was_never_started_is_said_to_be(tmp_path: pathlib.Path) -> None:
+    with (
+        pytest.raises(CannotStart, match="There is no folder .*/node-1: make run makes one"),
+        node_tables.tables_of(tmp_path / "node-1"),
+    ):
+        raise AssertionError
