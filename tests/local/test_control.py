@@ -102,7 +102,7 @@ def test_the_only_node_there_is_the_one_that_is_meant(
 
 def test_a_node_that_was_never_started_is_said_to_be(tmp_path: pathlib.Path) -> None:
     with (
-        pytest.raises(CannotStart, match="There is no folder .*/node-1: make run makes one"),
+        pytest.raises(CannotStart, match=r"There is no folder .*/node-1: make run makes one"),
         node_tables.tables_of(tmp_path / "node-1"),
     ):
         raise AssertionError
