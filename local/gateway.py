@@ -191,6 +191,12 @@ def busy() -> Response:
     )
 
 
+def not_found(request: Request) -> Response:
+    """The answer where ``event`` is None; outside of the stage it says where the node is."""
+    is_outside = without_stage(request.target.partition("?")[0]) is None
+    return plain(404, f"Not found. The node is at /{STAGE}/" if is_outside else "Not found.")
+
+
 def plain(status: int, line: str) -> Response:
     """An answer of the front's own: one line."""
     return Response(status, [("Content-Type", "text/plain")], f"{line}\n".encode())

@@ -107,7 +107,7 @@ class Application:
     async def _answer(self, scope: Any, request: gateway.Request, receive: Receive, send: Send) -> None:
         event = gateway.event(request, self._routes)
         if event is None:
-            await send_response(scope, send, gateway.plain(404, "Not found."))
+            await send_response(scope, send, gateway.not_found(request))
             return
         if event["requestContext"][READS_NOTHING]:
             await send_response(scope, send, self._call(event))

@@ -131,7 +131,14 @@ def test_a_route_that_begins_with_a_parameter_is_refused() -> None:
         Routes(["/tasks", "/{anything}"])
 
 
-@pytest.mark.parametrize("path", ["/", "/tests", "/pschedulerx", "/pscheduler/unknown", "/pscheduler/echo//"])
+@pytest.mark.parametrize("path", ["/", "/tests", "/tests?a=/pscheduler/", "/pschedulerx"])
+def test_outside_of_its_root_it_is_said_where_the_node_is(
+    connection: http.client.HTTPConnection, path: str
+) -> None:
+    assert ask(connection, "GET", path) == (404, b"Not found. The node is at /pscheduler/\n")
+
+
+@pytest.mark.parametrize("path", ["/pscheduler/unknown", "/pscheduler/echo//"])
 def test_what_is_no_route_is_a_404_of_one_line(connection: http.client.HTTPConnection, path: str) -> None:
     assert ask(connection, "GET", path) == (404, b"Not found.\n")
 
