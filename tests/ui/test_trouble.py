@@ -156,3 +156,18 @@ def test_what_is_printed_is_dark_on_light_and_whole(look: Looker) -> None:
 
     assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
     assert not is_there
+
+
+@pytest.mark.parametrize("view", ["overview", "alerts", "tasks"])
+def test_a_node_that_does_not_answer_is_said_to_be_silent(look: Looker, view: str) -> None:
+    page = look.at(view)
+    page.route("**/pscheduler/**", lambda route: route.abort())
+    try:
+        page.evaluate("location.hash = '#/path'")
+        page.evaluate(f"location.hash = '#/{view}'")
+        expect(page.locator("main .error").first).to_have_text(
+            "The node does not answer: what is shown is out of date"
+        )
+    finally:
+        page.unroute("**/pscheduler/**")
+    look.complaints = [each for each in look.complaints if "ERR_FAILED" not in each]  # the browser's own

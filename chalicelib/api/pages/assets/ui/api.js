@@ -17,9 +17,18 @@ export function address(path, args = {}) {
   return url.href;
 }
 
+// An answer, or in words that there is none: what a browser says of that is its own.
+export async function fetched(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch {
+    throw new Error(`The node does not answer: what is shown is out of date`);
+  }
+}
+
 // JSON where the node sends JSON, else the text.
 export async function ask(path, args = {}, options = {}) {
-  const answer = await fetch(address(path, args), options);
+  const answer = await fetched(address(path, args), options);
   const text = await answer.text();
   if (!answer.ok) throw new Refused(answer.status, problemOf(answer, text));
   const isJson = (answer.headers.get("content-type") || "").includes("json");
@@ -40,7 +49,7 @@ export async function all(path, args = {}, most = 5000) {
   const found = [];
   let next = address(path, { limit: Math.min(most, 500), ...args });
   while (next && found.length < most) {
-    const answer = await fetch(next);
+    const answer = await fetched(next);
     if (!answer.ok) throw new Refused(answer.status, await answer.text());
     found.push(...(await answer.json()));
     next = ((answer.headers.get("link") || "").match(/<([^>]*)>;\s*rel="next"/) || [])[1];

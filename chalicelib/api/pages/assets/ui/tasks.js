@@ -1,7 +1,7 @@
 // Tasks: search, look into, cancel, repeat.
 
 import { html, useState } from "./preact.js";
-import { address, all, ask, pathOf, send } from "./api.js";
+import { address, all, ask, fetched, pathOf, send } from "./api.js";
 import { ago, time, whyOf } from "./format.js";
 import { Choice, Empty, Field, State, Table, Waiting, useAsked, useNow } from "./parts.js";
 import { go, link } from "./places.js";
@@ -18,7 +18,7 @@ export function Tasks({ args }) {
 
 async function find(args) {
   const filters = { test: args.test, tool: args.tool, enabled: args.enabled, reference: args.reference };
-  const answer = await fetch(address("/tasks", { expanded: "true", detail: "true", limit: PAGE, cursor: args.cursor, ...filters }));
+  const answer = await fetched(address("/tasks", { expanded: "true", detail: "true", limit: PAGE, cursor: args.cursor, ...filters }));
   if (!answer.ok) throw new Error(await answer.text());
   const next = ((answer.headers.get("link") || "").match(/[?&]cursor=([^&>]*)/) || [])[1];
   return { tasks: await answer.json(), next: next && decodeURIComponent(next) };
