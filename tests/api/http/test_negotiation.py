@@ -165,28 +165,30 @@ def test_a_large_answer_is_compressed_for_who_can_unpack_it(api: Api) -> None:
 TASK = json.dumps(LATER).encode()
 RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
 BARE = RAW.compress(TASK) + RAW.flush()
+ZIPPED = gzip.compress(TASK, mtime=0)
 
 
 @pytest.mark.parametrize(
     ("coding", "body", "status"),
     [
-        ("gzip", gzip.compress(TASK), 200),
-        ("X-GZIP", gzip.compress(TASK), 200),
-        ("identity, gzip", gzip.compress(TASK), 200),
+        ("gzip", ZIPPED, 200),
+        ("X-GZIP", ZIPPED, 200),
+        ("identity, gzip", ZIPPED, 200),
         ("deflate", zlib.compress(TASK), 200),
         ("identity", TASK, 200),
         ("UTF-8", TASK, 200),  # not a coding: the reference server takes no notice either
-        ("deflate", gzip.compress(TASK), 400),
+        ("deflate", ZIPPED, 400),
         ("deflate", BARE, 400),  # RFC 9110 section 8.4.1.2: it is zlib's format
         ("deflate", zlib.compress(TASK)[:-9], 400),
         ("deflate", TASK, 400),
         ("deflate", zlib.compress(b" " * 12_000_000), 413),
         ("br", TASK, 415),
         ("zstd", TASK, 415),
-        ("gzip, gzip", gzip.compress(gzip.compress(TASK)), 415),
+        ("gzip, gzip", gzip.compress(ZIPPED, mtime=0), 415),
         ("deflate, br", TASK, 415),
         ("br", b"", 400),
     ],
+    ids=lambda part: f"{len(part)} bytes" if isinstance(part, bytes) else str(part),
 )
 def test_a_body_may_come_compressed_in_what_is_known_here(
     api: Api, coding: str, body: bytes, status: int
