@@ -11,6 +11,7 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from agent import agent_egress, agent_log, commands, status
@@ -27,6 +28,7 @@ from chalicelib.domain.schemas import JSON
 from chalicelib.domain.times import UTC, parse_timestamp
 from chalicelib.host import facts
 from chalicelib.infrastructure import tls_sockets
+from chalicelib.infrastructure.stopping import Stop
 
 SYSTEM_POLICY = pathlib.Path("/etc/pscheduler-agent/policy.toml")
 SILENT_FROM = dt.timedelta(minutes=5)
@@ -114,13 +116,19 @@ def run(given: argparse.Namespace) -> int:
         policy = PolicyFile(given.policy or SYSTEM_POLICY, wanted=given.policy is not None)
         agent_egress.set_up(policy)
         agent = Agent(given.state, state, identity, policy)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: agent.end())
+        told = Stop().by([signal.SIGINT, signal.SIGTERM])
+        threading.Thread(target=_end_once, args=(told, agent), name="stop", daemon=True).start()
         print(f"The agent of {identity.hostname} runs: Ctrl-C or SIGTERM stops it.", flush=True)
         agent.run()
     print("Stopped.", flush=True)
     logging.shutdown()
     os._exit(0)  # a request under way would hold sys.exit() up until it ends
+
+
+def _end_once(told: Stop, agent: Agent) -> None:
+    """In a thread of its own: the main one may hold what this takes, when the signal comes to it."""
+    told.wait()
+    agent.end()
 
 
 def show_status(given: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.infrastructure.stopping import Stop
 from local import environment, log_files, memory, ministack, node_engines, start_checks
 from local.engine import EngineError
 from local.log_files import say
@@ -36,10 +37,9 @@ all the time, and hardly anything is garbage of that kind."""
 
 def main() -> int:
     os.umask(os.umask(NOT_FOR_OTHERS) | NOT_FOR_OTHERS)
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, lambda *_: stopping.set())
+    told = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ignored = signal.SIG_IGN  # as nohup has it
+    stopping = Stop().by(number for number in told if signal.getsignal(number) is not ignored)
     try:
         given = arguments()
         with contextlib.ExitStack() as started:
@@ -51,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: threading.Event) -> None:
+def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: Stop) -> None:
     """Start everything, each part with its stop on the stack, and serve until ``stopping`` is set."""
     sys.setswitchinterval(SWITCH)
     gc.set_threshold(*GARBAGE)
@@ -128,7 +128,7 @@ def clocks_and_queues(given: argparse.Namespace, app: Any) -> contextlib.Abstrac
     return second_process.begin(app, given.period).driving()
 
 
-def first_measurement(given: argparse.Namespace, stopping: threading.Event) -> None:
+def first_measurement(given: argparse.Namespace, stopping: Stop) -> None:
     """Measure in a thread, so that Ctrl-C need not wait for the result."""
     done = threading.Thread(target=_first_measurement, args=(given,), daemon=True)
     done.start()

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from chalicelib.domain.names import NodeName
 from chalicelib.domain.telemetry import Sample
 from chalicelib.infrastructure import process_counters
+from chalicelib.infrastructure.stopping import Stop
 from chalicelib.store import changes, journal
 from chalicelib.store.events import Members
 from local.drivers import Drivers
@@ -136,8 +137,7 @@ def begin(app: Any, period: float) -> SecondProcess:
 
 def work(app: Any, period: float, words: "Connection[Word, str]", first: int) -> int:
     """What the second process does: wait for its beginning, then drive until it is told to stop."""
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    stopping = Stop().by([signal.SIGTERM])
     for number in (signal.SIGINT, signal.SIGHUP):  # they reach both, and the first tells this one
         signal.signal(number, lambda *_: None)
     _end_with(first)
