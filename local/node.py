@@ -58,13 +58,14 @@ def node(given: argparse.Namespace, started: contextlib.ExitStack, stopping: Sto
     memory.give_back()
     start_checks.check_port(given.address, given.port)
     started.enter_context(start_checks.locked(given.state))
-    log_files.set_up(given.state / "node.log")
     environment.listens(given.address, given.port)
-    environment.keep_token(given.state)
-    if given.tls:
-        from local import certificates
+    with start_checks.files_usable():
+        log_files.set_up(given.state / "node.log")
+        environment.keep_token(given.state)
+        if given.tls:
+            from local import certificates
 
-        certificates.authority(AUTHORITY)  # here, as what is trusted has to be there
+            certificates.authority(AUTHORITY)  # here, as what is trusted has to be there
     environment.trust(AUTHORITY / "authority.pem")
     started.enter_context(node_engines.engine(given))
     start_checks.check_settings()
@@ -106,7 +107,8 @@ def front(given: argparse.Namespace, app: Any) -> Iterator[None]:
         from chalicelib.settings import settings
         from local import certificates
 
-        certificate = certificates.certificate(given.state, given.address, AUTHORITY, settings().names)
+        with start_checks.files_usable():
+            certificate = certificates.certificate(given.state, given.address, AUTHORITY, settings().names)
         say(f"  clients may trust {given.state / 'authority.pem'}")
     server = HttpServer(app, given.address, given.port, certificate, reads_at_once=given.engine == "sqlite")
     try:

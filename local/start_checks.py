@@ -1,6 +1,7 @@
 """What has to be right before a node starts: each check raises CannotStart, a line for the operator."""
 
 import contextlib
+import errno
 import fcntl
 import pathlib
 import socket
@@ -58,6 +59,21 @@ def check_version(state: pathlib.Path) -> None:
         state_upgrade.require()
     except WrongVersion as error:
         raise CannotStart(f"{state}: {error.message}, or choose another folder with STATE=") from error
+
+
+@contextlib.contextmanager
+def files_usable() -> Iterator[None]:
+    """Raise CannotStart where a file that a node keeps cannot be made, read or written: it is somebody
+    else's, such as root's who started a node here before, or the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        what = "the disk" if error.filename is None else error.filename
+        raise CannotStart(
+            f"Cannot use {what} ({error.strerror}): see whose it is, and that there is room"
+        ) from error
 
 
 @contextlib.contextmanager

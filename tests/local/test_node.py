@@ -176,6 +176,18 @@ def test_a_file_that_cannot_be_used_is_one_clear_line_and_stays_as_it_is(
     assert (tmp_path / "state.sqlite").read_bytes() == content
 
 
+@pytest.mark.parametrize("name", ["node.log", "operator-token.new", "certificate.pem"])
+def test_a_file_it_keeps_that_it_cannot_write_to_is_one_clear_line(
+    name: str, nodes: list[Node], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / name).mkdir()  # nobody can write to it, not even root
+    nodes.append(node := Node(tmp_path, "--no-first", "--tls"))
+
+    assert node.end() == 1
+    assert "Traceback" not in node.said
+    assert f"Cannot use {tmp_path / name} (Is a directory)" in node.said.splitlines()[-1]
+
+
 def test_a_state_that_ministack_kept_is_refused_in_one_clear_line(
     nodes: list[Node], tmp_path: pathlib.Path
 ) -> None:
