@@ -48,7 +48,7 @@ def peers() -> Iterator[Peers]:
         yield found
 
 
-def entry(name: str, can_run: bool, *reasons: str) -> dict[str, Any]:
+def entry(name: str, can_run: bool, *reasons: Any) -> dict[str, Any]:
     why = {"reasons": list(reasons)} if reasons else {}
     return {"tool": {"name": name, "version": "1"}, "can-run": {"can-run": can_run, **why}}
 
