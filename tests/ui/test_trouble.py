@@ -86,35 +86,61 @@ def test_a_long_label_leaves_the_grid_on_the_screen(look: Looker, failed: str, s
     assert not is_too_wide(page)
 
 
-def test_of_a_task_with_many_runs_the_latest_and_the_next_are_shown(look: Looker, failed: str) -> None:
-    now = dt.datetime.now(UTC).replace(microsecond=0)
+SECOND, MINUTE, DAY = dt.timedelta(seconds=1), dt.timedelta(minutes=1), dt.timedelta(days=1)
+
+
+def every(step: dt.timedelta, count: int, last: dt.timedelta) -> list[dt.timedelta]:
+    """So many starts, as seen from now, up to the last."""
+    return [last - step * (count - 1 - each) for each in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("starts", "shown"),
+    [
+        pytest.param(every(MINUTE, HELD + 1440, MINUTE * 1439), 10, id="goes on"),
+        pytest.param(every(MINUTE, HELD, DAY * -3), 0, id="is over"),
+        pytest.param(every(MINUTE, HELD, DAY * -9) + every(DAY / 10, 90, -MINUTE), 0, id="more seldom now"),
+        pytest.param(
+            every(DAY / 10, 150, DAY * -1) + every(SECOND, HELD, SECOND * 9), 9, id="more often now"
+        ),
+    ],
+)
+def test_of_a_task_with_many_runs_the_latest_and_the_next_are_shown(
+    look: Looker, failed: str, starts: list[dt.timedelta], shown: int
+) -> None:
+    now = dt.datetime.now(UTC).replace(microsecond=0) + MINUTE  # the page's clock goes on a little
     example = look.node.ask("GET", failed)[1]
-    starts = [now - dt.timedelta(minutes=HELD - each, seconds=30) for each in range(HELD + 1440)]
+    instants = [now + each for each in starts]
     page = look.at("tasks")
 
     def answer(route: Any) -> None:
         args = urllib.parse.parse_qs(urllib.parse.urlparse(route.request.url).query)
-        since = dt.datetime.fromisoformat(
-            args.get("start", [starts[0].isoformat()])[0].replace("Z", "+00:00")
-        )
-        found = [each for each in starts if each >= since][: int(args["limit"][0])]
-        runs = [example | {"start-time": each.isoformat(), "state": _state(each, now)} for each in found]
+        since = args.get("start", [instants[0].isoformat()])[0].replace("Z", "+00:00")
+        found = [each for each in instants if each >= dt.datetime.fromisoformat(since)]
+        runs = [
+            example | {"start-time": each.isoformat(), "state": _state(each, now)}
+            for each in found[: int(args["limit"][0])]
+        ]
         route.fulfill(body=json.dumps(runs), content_type="application/json")
 
     page.route("**/runs?*", answer)
     try:
+        page.evaluate("(at) => { Date.now = () => at; }", now.timestamp() * 1000)
         page.evaluate(f"location.hash = '{_link('tasks', of=failed.split('/')[2])}'")
-        page.wait_for_selector("caption:text('Next')")
+        page.wait_for_selector("caption:text('Runs, the latest first')")
         tables = page.locator("main table")
-        states = [tables.nth(each).locator(".state").all_inner_texts() for each in (0, 1)]
+        states = [state for each in tables.all() for state in each.locator(".state").all_inner_texts()]
         newest = tables.first.locator("tbody a").first.inner_text()
     finally:
         page.unroute("**/runs?*")
+        page.reload()  # which has a clock of its own again
 
-    assert states == [["finished"] * 50, ["pending"] * 10]
+    latest = max(each for each in instants if each <= now)
+    assert states == ["finished"] * states.count("finished") + ["pending"] * shown
+    assert 25 <= states.count("finished") <= 50
     assert newest == page.evaluate(
         "(at) => new Date(at).toLocaleString([], { dateStyle: 'short', timeStyle: 'medium' })",
-        starts[HELD].isoformat(),
+        latest.isoformat(),
     )
 
 

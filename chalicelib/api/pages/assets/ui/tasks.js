@@ -11,6 +11,7 @@ const PAGE = 50;
 const SHOWN = 50;
 const AHEAD = 10;
 const READ = 120;
+const LOOKS = 20;
 
 export function Tasks({ args }) {
   return args.of ? html`<${One} uuid=${args.of} />` : html`<${Search} args=${args} />`;
@@ -65,14 +66,26 @@ async function look(uuid) {
 
 const startOf = (run) => new Date(run["start-time"]).getTime();
 
-// The latest runs before an instant and the next behind it, the first first: of many that begin days ago, only those.
+// The latest runs before an instant and the next behind it, the first first. Lists begin with the first run, so of
+// many it is looked for where the latest begin: where they would if all came as the first ones did, else between.
 async function around(uuid, now) {
   const from = (start) => ask(`/tasks/${uuid}/runs`, { expanded: "true", limit: READ, start });
-  const first = await from(undefined);
-  if (first.length < READ) return first;
-  const apart = (startOf(first.at(-1)) - startOf(first[0])) / (READ - 1);
-  const since = now - SHOWN * apart;
-  return since <= startOf(first[0]) ? first : from(new Date(since).toISOString());
+  const reachesNow = (runs) => runs.length < READ || startOf(runs.at(-1)) > now;
+  let found = await from(undefined);
+  if (reachesNow(found)) return found;
+  const apart = (startOf(found.at(-1)) - startOf(found[0])) / (READ - 1);
+  let [early, late, guess] = [startOf(found.at(-1)), now, now - SHOWN * apart];
+  for (let looks = 0; looks < LOOKS; looks++) {
+    const since = Math.max(early, guess);
+    const some = await from(new Date(since).toISOString());
+    if (reachesNow(some)) {
+      found = some;
+      if (some.filter((run) => startOf(run) <= now).length >= SHOWN / 2) break;
+      late = since;
+    } else early = since;
+    guess = (early + late) / 2;
+  }
+  return found;
 }
 
 function One({ uuid }) {
